@@ -1,0 +1,185 @@
+/**
+ * The release policy v1, with the reference values inside it: who may have what, where it may run. Signed by
+ * `threshold` distinct persons of the provider, numbered upwards, expiring. Every field must be present and
+ * every unknown one refuses to load: an empty policy releases nothing.
+ */
+import { z } from 'zod'
+import { defineFormat } from '#core/canonical.ts'
+import { OutputContract } from '#core/egress/contract.ts'
+import {
+  audience,
+  base64urlBytes,
+  hexBytes,
+  name,
+  ocid,
+  purpose,
+  scopeText,
+  sealId,
+  sequence,
+  sha256Digest,
+  time,
+  version1,
+} from '#core/fields.ts'
+import { P256Jwk, P384Jwk, RsaJwk, SigningJwk } from '#core/jwk.ts'
+import { defineSigned } from '#core/jws.ts'
+
+export const PRODUCTS = ['Milan', 'Genoa', 'Turin'] as const
+const product = z.enum(PRODUCTS)
+export type Product = (typeof PRODUCTS)[number]
+
+/** What a bit of the report must be; there is no "not checked". */
+const bit = z.enum(['required', 'forbidden', 'any'])
+const byte = z.int().min(0).max(255)
+
+/** Least value of each TCB component; `fmc` exists on Turin alone and is 0 elsewhere. */
+const TcbFloor = z.strictObject({ fmc: byte, bootloader: byte, tee: byte, snp: byte, microcode: byte })
+
+const Processor = z.strictObject({
+  product,
+  /** CPUID family, model and stepping, combined values as in the report. */
+  family: byte,
+  model: byte,
+  stepping: byte,
+  /** Held against each of reported, committed, current and launch TCB. */
+  floor: TcbFloor,
+})
+
+/** Reference values of one approved software release on approved hardware. */
+const Release = z.strictObject({
+  id: name,
+  assurance: z.enum(['measured', 'platform']),
+  notBefore: time,
+  notAfter: time,
+  measurements: z.array(hexBytes(48)).min(1).max(64),
+  processors: z.array(Processor).min(1).max(64),
+  guestPolicy: z.strictObject({
+    /** Least firmware ABI that the guest demanded at launch. */
+    abi: z.strictObject({ major: byte, minor: byte }),
+    smt: bit,
+    migrateMa: bit,
+    debug: bit,
+    singleSocket: bit,
+    cxl: bit,
+    aes256Xts: bit,
+    raplDisabled: bit,
+    ciphertextHiding: bit,
+    pageSwapDisabled: bit,
+  }),
+  platformInfo: z.strictObject({
+    smt: bit,
+    tsme: bit,
+    ecc: bit,
+    raplDisabled: bit,
+    ciphertextHiding: bit,
+    aliasCheck: bit,
+    iommuWriteSafe: bit,
+    tio: bit,
+  }),
+  vmpl: z.int().min(0).max(3),
+  /** Trust digests of worker configurations (docs/formats.md, "Trust digest"). */
+  trust: z.array(sha256Digest).min(1).max(64),
+  chips: z.union([z.literal('any'), z.array(hexBytes(64)).min(1).max(4096)]),
+})
+
+/** What one client may do with a dataset, for one purpose. */
+const Permission = z.strictObject({
+  id: name,
+  client: name,
+  purpose,
+  /** SMART v2 system scopes; "*" is expanded against the pinned R4 list when the policy loads. */
+  scopes: z.array(scopeText).min(1).max(64),
+  view: z.enum(['minimal']),
+  /** Sensitive categories that are let through; empty lets none. */
+  sensitive: z.array(z.string().regex(/^[A-Z]{2,12}$/)).max(64),
+  workload: z.strictObject({ name, digest: sha256Digest }),
+  output: OutputContract,
+  recipient: z.strictObject({ jwk: RsaJwk, keyId: ocid, keyVersionId: ocid }),
+  notBefore: time,
+  notAfter: time,
+})
+
+const Dataset = z.strictObject({
+  id: name,
+  /** Synthetic data may be released by a simulated root; real data never. */
+  synthetic: z.boolean(),
+  sealingKeys: z.array(SigningJwk).min(1).max(16),
+  /** The Vault keys under which DEKs of this dataset may be wrapped. */
+  keyIds: z.array(ocid).min(1).max(16),
+  notSealedBefore: time,
+  idKey: z.strictObject({ keyId: ocid, keyVersionId: ocid, wrapped: base64urlBytes(32, 1024) }),
+  assurance: z.union([
+    z.strictObject({ level: z.literal('measured') }),
+    z.strictObject({
+      level: z.literal('platform'),
+      administeredBy: z.enum(['provider', 'neutral', 'consumer']),
+    }),
+  ]),
+  permissions: z.array(Permission).max(256),
+})
+
+const Schema = z.strictObject({
+  v: version1,
+  seq: sequence,
+  issuedAt: time,
+  expiresAt: time,
+  /** Loud, and possible only where every dataset is synthetic and every Vault endpoint is on loopback. */
+  simulation: z.boolean(),
+  tenant: name,
+  audience,
+  /** ARKs by SHA-256 of their DER. The pinned AMD roots need no entry to be known, but do to be trusted. */
+  roots: z
+    .array(z.strictObject({ product, ark: hexBytes(32), simulated: z.boolean() }))
+    .min(1)
+    .max(16),
+  releases: z.array(Release).min(1).max(64),
+  /** Consumers by name, with the keys of their client assertions (ES384, in their own Vault). */
+  clients: z
+    .array(z.strictObject({ id: name, keys: z.array(P384Jwk).min(1).max(8) }))
+    .min(1)
+    .max(64),
+  /** Counts that could tell about a person are sealed to this key in the evidence. */
+  auditKey: P256Jwk,
+  datasets: z.array(Dataset).max(256),
+})
+export type Policy = z.output<typeof Schema>
+export type Release = z.output<typeof Release>
+export type Processor = z.output<typeof Processor>
+export type TcbFloor = z.output<typeof TcbFloor>
+export type Dataset = z.output<typeof Dataset>
+export type Permission = z.output<typeof Permission>
+export type BitRule = z.output<typeof bit>
+
+export const PolicyFormat = defineSigned(
+  'cw-policy',
+  defineFormat({ name: 'policy', maxBytes: 1024 * 1024, code: 'policy.invalid', schema: Schema }),
+)
+
+const RevocationSchema = z.strictObject({
+  v: version1,
+  seq: sequence,
+  issuedAt: time,
+  /** Release ids of the policy, sealIds, boots, permission ids. */
+  releases: z.array(name).max(1024),
+  objects: z.array(sealId).max(65_536),
+  boots: z.array(z.string().length(26)).max(65_536),
+  permissions: z.array(name).max(1024),
+})
+export type Revocation = z.output<typeof RevocationSchema>
+
+export const RevocationFormat = defineSigned(
+  'cw-revocation',
+  defineFormat({
+    name: 'revocation list',
+    maxBytes: 4 * 1024 * 1024,
+    code: 'policy.invalid',
+    schema: RevocationSchema,
+  }),
+)
+
+export function policyName(seq: number): string {
+  return `policy/${String(seq).padStart(9, '0')}`
+}
+
+export function revocationName(seq: number): string {
+  return `revocation/${String(seq).padStart(9, '0')}`
+}

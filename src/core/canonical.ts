@@ -1,0 +1,118 @@
+/**
+ * Canonical JSON (RFC 8785). Whatever is hashed or signed travels as its exact bytes and is accepted only where
+ * the canonical encoding of what was parsed equals those bytes: duplicate keys, other spellings of a number,
+ * lone surrogates and white space all fail that one comparison.
+ */
+import type { z } from 'zod'
+import { fromUtf8, sameBytes, utf8 } from './bytes.ts'
+import { CodedError, type ErrorCode, under } from './errors.ts'
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+/** Throws `encoding.invalid` where a value has no JSON form (undefined, NaN, a lone surrogate). */
+export function canonicalText(value: unknown): string {
+  if (value === null || typeof value === 'boolean') return String(value)
+  if (typeof value === 'number' && Number.isFinite(value)) return JSON.stringify(value)
+  if (typeof value === 'string' && value.isWellFormed()) return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`
+  if (typeof value === 'object' && isPlain(value)) {
+    // RFC 8785 §3.2.3 sorts by UTF-16 code units, which is what < does on strings.
+    const members = Object.entries(value).filter(([, member]) => member !== undefined)
+    members.sort(([a], [b]) => (a < b ? -1 : 1))
+    return `{${members.map(([key, member]) => `${canonicalText(key)}:${canonicalText(member)}`).join(',')}}`
+  }
+  throw new CodedError('encoding.invalid', 'a value has no JSON form')
+}
+
+export function canonicalBytes(value: unknown): Buffer {
+  return utf8(canonicalText(value))
+}
+
+/** Throws `encoding.invalid` unless the bytes are the canonical encoding of one JSON value. */
+export function parseCanonical(bytes: Uint8Array, field = 'document'): unknown {
+  const value = parseJson(bytes, field)
+  if (!sameBytes(canonicalBytes(value), bytes))
+    throw new CodedError('encoding.invalid', `${field} is not canonical JSON (RFC 8785)`)
+  return value
+}
+
+/** Any UTF-8 JSON text: for configuration files and for wires that are not ours. */
+export function parseJson(bytes: Uint8Array, field = 'document'): unknown {
+  try {
+    return JSON.parse(fromUtf8(bytes, field))
+  } catch (cause) {
+    throw new CodedError('encoding.invalid', `${field} is not JSON in UTF-8`, { cause })
+  }
+}
+
+export type Format<T> = {
+  readonly name: string
+  readonly maxBytes: number
+  /** Length before content, canonical form, then the closed schema. Throws `code`. */
+  readonly decode: (bytes: Uint8Array) => T
+  readonly encode: (value: T) => Buffer
+}
+
+/** One of our own documents: a closed zod schema, a size limit, and the code that says it is malformed. */
+export function defineFormat<Schema extends z.ZodType>(definition: {
+  readonly name: string
+  readonly maxBytes: number
+  readonly code: ErrorCode
+  readonly schema: Schema
+}): Format<z.output<Schema>> {
+  const { name, maxBytes, code, schema } = definition
+  const limit = (bytes: Uint8Array): void => {
+    if (bytes.byteLength > maxBytes)
+      throw new CodedError(code, `${name} has ${bytes.byteLength} bytes, the limit is ${maxBytes}`)
+  }
+  return {
+    name,
+    maxBytes,
+    decode: (bytes) => {
+      limit(bytes)
+      return checkShape(
+        schema,
+        under(code, () => parseCanonical(bytes, name)),
+        name,
+        code,
+      )
+    },
+    encode: (value) => {
+      const bytes = canonicalBytes(checkShape(schema, value, name, code))
+      limit(bytes)
+      return bytes
+    },
+  }
+}
+
+/** Parses an unknown value by a schema; the message names the fields, never their values. */
+export function checkShape<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  name: string,
+  code: ErrorCode,
+): z.output<Schema> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const problems = parsed.error.issues.map((issue) => {
+    const path = issue.path.map(printable).join('.')
+    const what =
+      issue.code === 'unrecognized_keys'
+        ? `unknown field ${issue.keys.map(printable).join(', ')}`
+        : issue.message
+    return path === '' ? what : `${path}: ${what}`
+  })
+  throw new CodedError(code, `${name} is malformed: ${problems.join('; ')}`)
+}
+
+/** A key chosen by whoever sent the document, cut to what may stand in a log. */
+function printable(key: PropertyKey): string {
+  return String(key)
+    .replace(/[^\w$.-]/g, '?')
+    .slice(0, 40)
+}
+
+function isPlain(value: object): value is Record<string, unknown> {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}

@@ -1,0 +1,132 @@
+/**
+ * Evidence entries v1: the closed list of what a log can say. Canonical JSON of at most 64 KiB, closed schemas,
+ * closed codes; no names, no patient ids, no free text. Ids of releases, boots, results and digests of headers are
+ * random or digests of random values; counts that could tell about a person are sealed to the provider's audit key.
+ */
+import { z } from 'zod'
+import { defineFormat } from '#core/canonical.ts'
+import { isErrorCode } from '#core/errors.ts'
+import {
+  boot,
+  compactJwe,
+  count,
+  keyThumbprint,
+  name,
+  purpose,
+  randomId,
+  resultId,
+  sequence,
+  sha256Digest,
+  time,
+  traceparent,
+} from '#core/fields.ts'
+
+const code = z.string().refine(isErrorCode, 'must be a code of docs/errors.md')
+const assurance = z.enum(['measured', 'platform'])
+
+/** What a rule found, in the field's own words; values of the report and of the policy, never of a person. */
+const reason = z.strictObject({
+  code,
+  field: z.string().max(80),
+  expected: z.string().max(400),
+  actual: z.string().max(400),
+  remedy: z.string().max(400),
+})
+
+const attestation = {
+  runtimeDataDigest: sha256Digest,
+  reportDigest: sha256Digest,
+  measurement: z.string().regex(/^[0-9a-f]{96}$/),
+}
+
+const entry = <Event extends string, Shape extends z.ZodRawShape>(event: Event, shape: Shape) =>
+  z.strictObject({ v: z.literal(1), event: z.literal(event), time, ...shape })
+
+const Schema = z.discriminatedUnion('event', [
+  // Any log
+  entry('log.opened', {
+    role: z.enum(['worker', 'verifier']),
+    boot,
+    software: z.string().max(200),
+    simulation: z.boolean(),
+  }),
+  entry('log.closed', { reason: z.enum(['drained', 'stopped']) }),
+
+  // The Verifier: what it decided. decided → issued | failed
+  entry('policy.loaded', { policySeq: sequence, policyDigest: sha256Digest, revocationSeq: count }),
+  entry('boot.registered', { boot, release: name, assurance, ...attestation }),
+  entry('release.decided', {
+    releaseId: randomId,
+    boot,
+    client: name,
+    purpose,
+    permission: name,
+    dataset: name,
+    headerDigests: z.array(sha256Digest).min(1).max(64),
+    nonceDigest: sha256Digest,
+    release: name,
+    assurance,
+    disclosure: z.boolean(),
+    policySeq: sequence,
+    revocationSeq: count,
+    ...attestation,
+  }),
+  entry('release.issued', { releaseId: randomId, grantDigest: sha256Digest }),
+  entry('release.failed', { releaseId: randomId, code }),
+  entry('release.refused', {
+    denialId: randomId,
+    boot: boot.nullable(),
+    client: name.nullable(),
+    headerDigests: z.array(sha256Digest).max(64),
+    reasons: z.array(reason).min(1).max(64),
+    ...attestation,
+  }),
+  /** Requests that failed before anything in them was authentic: one entry per code, caller and minute. */
+  entry('requests.refused', { code, caller: sha256Digest, minute: time, count }),
+
+  // The worker: what it did with it. key.received → result.intent → result.visible | job.failed
+  entry('key.received', {
+    jobId: randomId,
+    traceparent,
+    releaseId: randomId,
+    grantDigest: sha256Digest,
+    headerDigests: z.array(sha256Digest).min(1).max(64),
+    verifier: z.strictObject({ boot, index: count, checkpointDigest: sha256Digest }),
+  }),
+  entry('release.denied', { jobId: randomId, traceparent, denialId: randomId, code }),
+  entry('result.intent', {
+    releaseId: randomId,
+    resultId,
+    attempt: randomId,
+    contentDigest: sha256Digest,
+    recipient: keyThumbprint,
+    /** Compact JWE to the grant's audit key: resources read, kept and withheld, by type and reason. */
+    counts: compactJwe.max(16_384),
+  }),
+  entry('result.visible', { releaseId: randomId, resultId, attempt: randomId, manifestDigest: sha256Digest }),
+  entry('result.superseded', { releaseId: randomId, resultId, manifestDigest: sha256Digest }),
+  entry('result.foreign', { releaseId: randomId, resultId, manifestDigest: sha256Digest }),
+  entry('job.failed', { jobId: randomId, traceparent, releaseId: randomId.nullable(), code }),
+  entry('job.returned', { jobId: randomId, traceparent, code, notBefore: time }),
+  entry('job.dead-lettered', { jobId: randomId, traceparent: traceparent.nullable(), code, attempts: count }),
+])
+
+export type Entry = z.output<typeof Schema>
+export type EntryEvent = Entry['event']
+/** An entry before the log has given it its time. */
+export type EntryBody = Entry extends infer E ? (E extends Entry ? Omit<E, 'v' | 'time'> : never) : never
+
+export const EntryFormat = defineFormat({
+  name: 'evidence entry',
+  maxBytes: 65_535,
+  code: 'evidence.malformed',
+  schema: Schema,
+})
+
+/** What the worker seals to the audit key: `counts` in `result.intent`. */
+export const Counts = z.strictObject({
+  read: count,
+  kept: z.record(z.string().regex(/^[A-Za-z]{1,64}$/), count),
+  withheld: z.record(z.string().regex(/^[a-z.-]{1,40}$/), count),
+})
+export type Counts = z.output<typeof Counts>

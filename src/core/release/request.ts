@@ -1,0 +1,89 @@
+/** POST /v1/releases: the request and its answer. */
+import { z } from 'zod'
+import { defineFormat } from '#core/canonical.ts'
+import { isErrorCode } from '#core/errors.ts'
+import {
+  base64urlBytes,
+  bucketName,
+  compactJwe,
+  compactJws,
+  etag,
+  objectName,
+  randomId,
+} from '#core/fields.ts'
+import { GeneralJwsSchema } from '#core/jws.ts'
+
+export const MAX_REQUEST_BYTES = 1.75 * 1024 * 1024
+export const MAX_OBJECTS_A_JOB = 64
+export const MAX_OBJECTS_A_REQUEST = 256
+
+const ObjectReference = z.strictObject({
+  /** The compact JWS as read from the object. */
+  header: compactJws,
+  bucket: bucketName,
+  name: objectName,
+  etag,
+})
+export type ObjectReference = z.output<typeof ObjectReference>
+
+/** Several objects make one job only through a set record (`set`); one object needs none. */
+const ReleaseJob = z.strictObject({
+  set: compactJws.optional(),
+  objects: z.array(ObjectReference).min(1).max(MAX_OBJECTS_A_JOB),
+})
+export type ReleaseJob = z.output<typeof ReleaseJob>
+
+export const ReleaseJobsFormat = defineFormat({
+  name: 'jobs',
+  maxBytes: MAX_REQUEST_BYTES,
+  code: 'request.malformed',
+  schema: z
+    .array(ReleaseJob)
+    .min(1)
+    .max(MAX_OBJECTS_A_REQUEST)
+    .refine(
+      (jobs) => jobs.reduce((sum, job) => sum + job.objects.length, 0) <= MAX_OBJECTS_A_REQUEST,
+      `at most ${MAX_OBJECTS_A_REQUEST} objects a request`,
+    ),
+})
+
+/** Plain JSON on the wire: the parts that are hashed or signed are strings inside it. */
+export const ReleaseRequest = z.strictObject({
+  evidence: z.strictObject({
+    type: z.literal('sev-snp'),
+    report: base64urlBytes(1184),
+    /** DER: the VCEK or VLEK first, then optionally ASK or ASVK. */
+    certs: z.array(base64urlBytes(256, 4096)).min(1).max(3),
+  }),
+  runtimeData: base64urlBytes(1, 4096),
+  clientAssertion: compactJws.max(4096),
+  jobs: base64urlBytes(1, MAX_REQUEST_BYTES),
+})
+export type ReleaseRequest = z.output<typeof ReleaseRequest>
+
+/** RFC 9457, without what would tell the requester how to do better: that stays with the provider. */
+export const RefusalBody = z.strictObject({
+  type: z.string().max(200),
+  title: z.string().max(400),
+  status: z.int().min(400).max(599),
+  code: z.string().refine(isErrorCode, 'must be a code of docs/errors.md'),
+  stage: z.enum(['request', 'nonce', 'binding', 'assertion', 'evidence', 'appraisal', 'grant', 'custody']),
+  retryable: z.boolean(),
+  denialId: randomId,
+})
+export type RefusalBody = z.output<typeof RefusalBody>
+
+export const ReleaseResponse = z.strictObject({
+  verifierKeys: GeneralJwsSchema,
+  grantKey: compactJws,
+  answers: z
+    .array(
+      z.union([
+        z.strictObject({ grant: compactJws, keys: z.array(compactJwe).min(1).max(MAX_OBJECTS_A_JOB) }),
+        z.strictObject({ refusal: RefusalBody }),
+      ]),
+    )
+    .min(1)
+    .max(MAX_OBJECTS_A_REQUEST),
+})
+export type ReleaseResponse = z.output<typeof ReleaseResponse>

@@ -1,0 +1,40 @@
+/** Runtime data v1: everything that a report vouches for beside the machine itself. */
+import { z } from 'zod'
+import { sha512, utf8 } from '#core/bytes.ts'
+import { defineFormat } from '#core/canonical.ts'
+import { audience, base64urlBytes, boot, sha256Digest, version1 } from '#core/fields.ts'
+import { Ed25519Jwk, P256Jwk } from '#core/jwk.ts'
+import { NONCE_BYTES } from './challenge.ts'
+
+const Schema = z.strictObject({
+  v: version1,
+  nonce: base64urlBytes(NONCE_BYTES),
+  aud: audience,
+  /** Fresh for each request; what is released can be opened with its private half alone. */
+  wrapKey: P256Jwk,
+  /** Born with the boot, dies with it. */
+  evidenceKey: Ed25519Jwk,
+  boot,
+  /** SHA-256 of the jobs document as sent. */
+  jobsDigest: sha256Digest,
+  /** SHA-256 of the client assertion as ASCII. */
+  assertion: sha256Digest,
+  trust: sha256Digest,
+  /** A claim: recorded, shown as claimed, satisfying no rule. */
+  software: z.string().regex(/^[\x20-\x7e]{1,200}$/),
+})
+export type RuntimeData = z.output<typeof Schema>
+
+export const RuntimeDataFormat = defineFormat({
+  name: 'runtime data',
+  maxBytes: 4096,
+  code: 'request.malformed',
+  schema: Schema,
+})
+
+const DOMAIN = utf8('confidential-worker/release/v1\0')
+
+/** REPORT_DATA, 64 bytes: SHA-512 over the domain and the runtime data's exact bytes. */
+export function reportDataOf(runtimeData: Uint8Array): Buffer {
+  return sha512(DOMAIN, runtimeData)
+}

@@ -1,0 +1,82 @@
+/**
+ * The result manifest v1: the commit point of a result. It is written once, under a name that the grant fixes, and
+ * says which parts are the result, under which DEK, for whom, by which boot, on which release.
+ */
+import { z } from 'zod'
+import { sha256, toHex } from '#core/bytes.ts'
+import { canonicalBytes, defineFormat } from '#core/canonical.ts'
+import {
+  base64urlBytes,
+  boot,
+  contentType,
+  count,
+  keyThumbprint,
+  name,
+  noteText,
+  ocid,
+  randomId,
+  resultId,
+  sha256Digest,
+  time,
+  version1,
+} from '#core/fields.ts'
+import { defineSigned } from '#core/jws.ts'
+import type { Grant } from '#core/release/grant.ts'
+
+const Schema = z.strictObject({
+  v: version1,
+  resultId,
+  attempt: randomId,
+  boot,
+  /** Sizes and SHA-256 of `r/<resultId>/<attempt>/<n>`, n from 0; together they are one FLOE ciphertext. */
+  parts: z
+    .array(z.strictObject({ size: count, digest: sha256Digest }))
+    .min(1)
+    .max(100_000),
+  /** SHA-256 over all parts in order: what `result.intent` announced. */
+  contentDigest: sha256Digest,
+  contentType,
+  /** The result DEK, RSA-OAEP-256 to `recipient`. */
+  wrappedDek: base64urlBytes(256, 512),
+  recipient: z.strictObject({ keyId: ocid, keyVersionId: ocid, thumbprint: keyThumbprint }),
+  releaseId: randomId,
+  grantDigest: sha256Digest,
+  headerDigests: z.array(sha256Digest).min(1).max(64),
+  workload: z.strictObject({ name, digest: sha256Digest }),
+  simulation: z.boolean(),
+  committedAt: time,
+  /** The Verifier log's checkpoint from the grant, and this worker's own after `result.intent` (signed notes). */
+  verifierCheckpoint: noteText,
+  workerCheckpoint: noteText,
+  /** Index of `result.intent` in the log of `boot`. */
+  intentIndex: count,
+  cosignatures: z.array(noteText).max(16),
+})
+export type ResultManifest = z.output<typeof Schema>
+
+export const ResultManifestFormat = defineSigned(
+  'cw-result',
+  defineFormat({
+    name: 'result manifest',
+    maxBytes: 8 * 1024 * 1024,
+    code: 'record.malformed',
+    schema: Schema,
+  }),
+)
+
+/** Everything that makes two results the same work, all from the grant and never from the job. */
+export function resultIdOf(grant: Grant): string {
+  const { objects, workload, scopes, view, sensitive, output, recipient } = grant
+  const headerDigests = objects.map((object) => object.headerDigest)
+  return toHex(
+    sha256(canonicalBytes({ headerDigests, workload, scopes, view, sensitive, output, recipient })),
+  )
+}
+
+export function manifestName(id: string): string {
+  return `r/${id}/result`
+}
+
+export function partName(id: string, attempt: string, part: number): string {
+  return `r/${id}/${attempt}/${part}`
+}
