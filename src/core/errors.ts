@@ -29,6 +29,7 @@ export const ERRORS = {
   'encoding.invalid': malformed('a text or byte string is not in the one form its format allows'),
   'usage.invalid': malformed('the command line does not say what to do'),
   'input.unreadable': malformed('a file named on the command line cannot be read'),
+  'input.changed': malformed('the content is not as long as was announced'),
   'output.exists': malformed('the output exists already and is never overwritten'),
   'config.invalid': misconfigured('the configuration file is absent, unreadable or not of its schema'),
   'internal.fault': fatal('a fault without a code of its own; the cause is in the log'),
@@ -92,6 +93,7 @@ export const ERRORS = {
   'object.unopened': refused(
     'the object does not open: it was cut, changed, or sealed under another key or header',
   ),
+  'object.misplaced': refused('the object is not stored under the name that its header signs'),
   'object.changed': refused('the object is no longer the version that was decided on'),
   'key.unopened': refused('the wrapped key does not open with this key'),
   'record.malformed': malformed('a seal record, a manifest or another signed record is not of its schema'),
