@@ -1,0 +1,178 @@
+/**
+ * The worker's side of an answer. Nothing is decrypted before the whole of it has been led back to the provider root
+ * and found to be about this request.
+ */
+import type { KeyObject } from 'node:crypto'
+import { fromBase64url, sameBytes, toBase64url } from '#core/bytes.ts'
+import { CodedError, under } from '#core/errors.ts'
+import { importJwk, type P256Jwk, thumbprint } from '#core/jwk.ts'
+import { type Root, verifyCompact, verifyQuorum } from '#core/jws.ts'
+import { headerDigest } from '#core/sealed/header.ts'
+import type { UnixSeconds } from '#core/time.ts'
+import { type Asker, sortedScopes } from './assertion.ts'
+import { NONCE_LIFETIME_SECONDS } from './challenge.ts'
+import {
+  type Grant,
+  GrantFormat,
+  type GrantKey,
+  GrantKeyFormat,
+  type VerifierKeys,
+  VerifierKeysFormat,
+} from './grant.ts'
+import { grantDigest, keyDigest } from './issue.ts'
+import { nonceTime } from './nonce.ts'
+import type { RefusalBody, ReleaseJob, ReleaseResponse } from './request.ts'
+import { type ObjectKeys, unwrapKeys } from './wrap.ts'
+
+declare const accepted: unique symbol
+/** A grant that `acceptAnswer` has verified: the only entrance to the keys. */
+export type AcceptedGrant = {
+  readonly [accepted]: true
+  readonly kind: 'granted'
+  readonly grant: Grant
+  readonly grantDigest: string
+  /** One compact JWE for each object of the grant. */
+  readonly keys: readonly string[]
+}
+export type Answer = AcceptedGrant | { readonly kind: 'refused'; readonly refusal: RefusalBody }
+
+/** What the worker knows of its own request. */
+export type Expectation = {
+  readonly providerRoot: Root
+  readonly audience: string
+  readonly asker: Asker
+  readonly boot: string
+  readonly nonce: Uint8Array
+  readonly wrapKey: P256Jwk
+  readonly jobs: readonly ReleaseJob[]
+  /** A simulated grant is accepted by a worker in simulation alone. */
+  readonly simulation: boolean
+  /** The newest time of the Verifier that this process has verified, or its own clock. */
+  readonly now: UnixSeconds
+}
+
+/**
+ * One answer a job, in order. Throws `verifier.untrusted` where the keys do not lead to the provider root,
+ * `grant.invalid` where a grant is not by them or not about this request: then nothing of the answer is used.
+ */
+export function acceptAnswer(response: ReleaseResponse, expected: Expectation): readonly Answer[] {
+  const verifierKeys = acceptVerifierKeys(response, expected)
+  const grantKey = acceptGrantKey(response, verifierKeys)
+  if (response.answers.length !== expected.jobs.length)
+    throw new CodedError(
+      'verifier.untrusted',
+      `the answer has ${response.answers.length} parts for ${expected.jobs.length} jobs`,
+    )
+  return response.answers.map((answer, index): Answer => {
+    if ('refusal' in answer) return { kind: 'refused', refusal: answer.refusal }
+    const { payload: grant } = verifyCompact(GrantFormat, answer.grant, [grantKey.jwk], 'grant.invalid')
+    expectInForce(grant, verifierKeys, grantKey, expected)
+    expectKeys(grant, answer.keys)
+    expectMine(grant, expected.jobs[index], expected)
+    // The brand has no run-time form; this is the one place that gives it.
+    return {
+      kind: 'granted',
+      grant,
+      grantDigest: grantDigest(answer.grant),
+      keys: answer.keys,
+    } as unknown as AcceptedGrant
+  })
+}
+
+/** The keys of each object, in order; the caller wipes them. Throws `key.unopened`. */
+export function keysOf({ grant, keys }: AcceptedGrant, wrapKey: KeyObject): readonly ObjectKeys[] {
+  const opened: ObjectKeys[] = []
+  try {
+    for (const [index, object] of grant.objects.entries())
+      opened.push(
+        unwrapKeys(keys[index] ?? '', wrapKey, {
+          nonce: fromBase64url(grant.nonce),
+          headerDigest: fromBase64url(object.headerDigest),
+        }),
+      )
+    return opened
+  } catch (error) {
+    for (const { dek, idKey } of opened) {
+      dek.fill(0)
+      idKey.fill(0)
+    }
+    throw error
+  }
+}
+
+function acceptVerifierKeys({ verifierKeys }: ReleaseResponse, { providerRoot }: Expectation): VerifierKeys {
+  return under('verifier.untrusted', () =>
+    verifyQuorum(VerifierKeysFormat, verifierKeys, providerRoot, 'verifier.untrusted'),
+  ).payload
+}
+
+function acceptGrantKey({ grantKey }: ReleaseResponse, { grantCa }: VerifierKeys): GrantKey {
+  return under('verifier.untrusted', () => {
+    importJwk(grantCa.jwk)
+    return verifyCompact(GrantKeyFormat, grantKey, [grantCa.jwk], 'verifier.untrusted')
+  }).payload
+}
+
+/**
+ * Time here is the Verifier's: `iat` of the grant, which a fresh nonce and wrap key tie to this request. `now` can
+ * only make the check stricter.
+ */
+function expectInForce(
+  grant: Grant,
+  verifierKeys: VerifierKeys,
+  grantKey: GrantKey,
+  { nonce, now }: Expectation,
+): void {
+  const at = Math.max(grant.iat, now)
+  const minted = nonceTime(nonce)
+  demand(
+    'iat',
+    grant.iat >= minted && grant.iat < minted + NONCE_LIFETIME_SECONDS,
+    'within the life of the nonce',
+  )
+  demand('grant key', grantKey.nbf <= grant.iat && at < grantKey.exp, 'in force')
+  demand('verifier keys', at < verifierKeys.exp, 'in force')
+  demand('exp', at < grant.exp, 'in the future')
+}
+
+function expectKeys({ objects }: Grant, keys: readonly string[]): void {
+  demand('keys', keys.length === objects.length, 'one for each object')
+  for (const [index, object] of objects.entries())
+    demand(
+      `objects.${index}.keyDigest`,
+      object.keyDigest === keyDigest(keys[index] ?? ''),
+      'the digest of its key',
+    )
+}
+
+function expectMine(grant: Grant, job: ReleaseJob | undefined, expected: Expectation): void {
+  demand('nonce', sameBytes(fromBase64url(grant.nonce), expected.nonce), 'the nonce of the request')
+  demand('aud', grant.aud === expected.audience, 'the audience of the request')
+  demand('wrapKey', grant.wrapKey === thumbprint(expected.wrapKey), 'the wrap key of the request')
+  demand('boot', grant.boot === expected.boot, 'this boot')
+  demand('client', grant.client === expected.asker.client, 'the client of the request')
+  demand('purpose', grant.purpose === expected.asker.purpose, 'the purpose of the request')
+  demand(
+    'scopes',
+    grant.scopes.join(' ') === sortedScopes(expected.asker.scopes).join(' '),
+    'the scopes asked for',
+  )
+  demand('simulation', !grant.simulation || expected.simulation, 'false outside simulation')
+  demand('objects', grant.objects.length === job?.objects.length, 'those of the job')
+  for (const [index, object] of grant.objects.entries()) {
+    const asked = job?.objects[index]
+    demand(
+      `objects.${index}`,
+      asked !== undefined &&
+        object.headerDigest === toBase64url(headerDigest(asked.header)) &&
+        object.bucket === asked.bucket &&
+        object.name === asked.name &&
+        object.etag === asked.etag,
+      'the object of the job, in its version',
+    )
+  }
+}
+
+function demand(field: string, holds: boolean, what: string): void {
+  if (!holds) throw new CodedError('grant.invalid', `${field} of the answer is not ${what}`)
+}

@@ -1,0 +1,81 @@
+/** From a decision to a grant. */
+import { sha256, toBase64url, utf8 } from '#core/bytes.ts'
+import { addSeconds, type UnixSeconds } from '#core/time.ts'
+import type { Asker } from './assertion.ts'
+import type { Granted, Platform, Rules } from './decide.ts'
+import type { Grant } from './grant.ts'
+
+/** A grant is for work that begins now: the TEE starts no object after it, the Verifier cosigns no result. */
+export const GRANT_LIFETIME_SECONDS = 3600
+
+/** The end of a grant: its lifetime, cut by whatever it rests on. */
+export function grantExpiry(now: UnixSeconds, ...limits: readonly number[]): UnixSeconds {
+  return addSeconds(now, Math.min(GRANT_LIFETIME_SECONDS, ...limits.map((limit) => limit - now)))
+}
+
+export function grantOf(
+  decided: Granted,
+  asker: Asker,
+  platform: Platform,
+  { policy, now }: Pick<Rules, 'policy' | 'now'>,
+  issuance: {
+    readonly releaseId: string
+    readonly nonce: string
+    readonly boot: string
+    readonly wrapKey: string
+    readonly expiry: UnixSeconds
+    readonly revocationSeq: number
+    /** One JWE for each object, in order. */
+    readonly keys: readonly string[]
+    readonly log: Grant['log']
+  },
+): Grant {
+  const { dataset, permission, objects, scopes, disclosure } = decided
+  return {
+    v: 1,
+    releaseId: issuance.releaseId,
+    nonce: issuance.nonce,
+    aud: policy.audience,
+    iat: now,
+    exp: issuance.expiry,
+    client: asker.client,
+    purpose: asker.purpose,
+    permission: permission.id,
+    tenant: policy.tenant,
+    dataset: dataset.id,
+    boot: issuance.boot,
+    wrapKey: issuance.wrapKey,
+    objects: objects.map(({ reference, header, headerDigest }, index) => ({
+      sealId: header.sealId,
+      headerDigest: toBase64url(headerDigest),
+      bucket: reference.bucket,
+      name: reference.name,
+      etag: reference.etag,
+      keyDigest: keyDigest(issuance.keys[index] ?? ''),
+    })),
+    scopes: [...scopes],
+    view: permission.view,
+    sensitive: permission.sensitive,
+    workload: permission.workload,
+    output: permission.output,
+    recipient: permission.recipient,
+    auditKey: policy.auditKey,
+    release: platform.release,
+    assurance: platform.assurance,
+    disclosure,
+    simulation: platform.simulation,
+    policySeq: policy.seq,
+    revocationSeq: issuance.revocationSeq,
+    log: issuance.log,
+  }
+}
+
+/** SHA-256 of the ASCII of a JWE, as a grant names it. */
+export function keyDigest(jwe: string): string {
+  return toBase64url(sha256(utf8(jwe)))
+}
+
+/** SHA-256 of the compact JWS of a grant, as evidence and manifests name it. */
+export function grantDigest(grant: string): string {
+  return toBase64url(sha256(utf8(grant)))
+}

@@ -1,0 +1,73 @@
+/** The worker's request, up to the report: everything that the report's 64 bytes must bind. */
+import { sha256, toBase64url, utf8 } from '#core/bytes.ts'
+import type { Ed25519Jwk, P256Jwk } from '#core/jwk.ts'
+import { thumbprint } from '#core/jwk.ts'
+import type { Signer } from '#core/jws.ts'
+import { type Asker, signAssertion } from './assertion.ts'
+import { bootOf } from './boot.ts'
+import type { Challenge } from './challenge.ts'
+import { nonceTime } from './nonce.ts'
+import { type ReleaseJob, ReleaseJobsFormat, type ReleaseRequest } from './request.ts'
+import { RuntimeDataFormat, reportDataOf } from './runtimeData.ts'
+
+export type PreparedRequest = {
+  /** 64 bytes: what the attestation report is asked for. */
+  readonly reportData: Buffer
+  readonly withEvidence: (evidence: {
+    readonly report: Uint8Array
+    readonly certs: readonly Uint8Array[]
+  }) => ReleaseRequest
+}
+
+/**
+ * The assertion is dated by the nonce, so a guest whose clock is wrong is not refused for it. Throws
+ * `request.malformed` beyond the limits of a request.
+ */
+export async function prepareRequest(options: {
+  readonly challenge: Challenge
+  readonly jobs: readonly ReleaseJob[]
+  readonly asker: Asker
+  readonly signer: Signer
+  /** 128 random bits in hex. */
+  readonly jti: string
+  readonly wrapKey: P256Jwk
+  readonly evidenceKey: Ed25519Jwk
+  readonly trust: Uint8Array
+  readonly software: string
+}): Promise<PreparedRequest> {
+  const { challenge, wrapKey, evidenceKey } = options
+  const nonce = Buffer.from(challenge.nonce, 'base64url')
+  const jobs = ReleaseJobsFormat.encode([...options.jobs])
+  const clientAssertion = await signAssertion(
+    options.asker,
+    {
+      audience: challenge.aud,
+      nonce,
+      wrapKey: thumbprint(wrapKey),
+      iat: nonceTime(nonce),
+      jti: options.jti,
+    },
+    options.signer,
+  )
+  const runtimeData = RuntimeDataFormat.encode({
+    v: 1,
+    nonce: challenge.nonce,
+    aud: challenge.aud,
+    wrapKey,
+    evidenceKey,
+    boot: bootOf(evidenceKey),
+    jobsDigest: toBase64url(sha256(jobs)),
+    assertion: toBase64url(sha256(utf8(clientAssertion))),
+    trust: toBase64url(options.trust),
+    software: options.software,
+  })
+  return {
+    reportData: reportDataOf(runtimeData),
+    withEvidence: ({ report, certs }) => ({
+      evidence: { type: 'sev-snp', report: toBase64url(report), certs: certs.map(toBase64url) },
+      runtimeData: toBase64url(runtimeData),
+      clientAssertion,
+      jobs: toBase64url(jobs),
+    }),
+  }
+}

@@ -1,0 +1,44 @@
+/** What a release hands over for one object: DEK ‖ idKey, wrapped to the TEE's key and tied to nonce and header. */
+import type { KeyObject } from 'node:crypto'
+import { sha256 } from '#core/bytes.ts'
+import { CodedError } from '#core/errors.ts'
+import type { P256Jwk } from '#core/jwk.ts'
+import { openSealed, sealTo } from './jwe.ts'
+
+export const DEK_BYTES = 32
+export const ID_KEY_BYTES = 32
+
+/** Where the keys belong: `apu` and `apv` of the JWE, and inputs of its key derivation. */
+export type WrapContext = {
+  readonly nonce: Uint8Array
+  /** SHA-256 of the header as it stands in the object (`headerDigest`). */
+  readonly headerDigest: Uint8Array
+}
+
+/** Owned and wiped by whoever gets it. */
+export type ObjectKeys = { readonly dek: Buffer; readonly idKey: Buffer }
+
+export function wrapKeys(keys: ObjectKeys, wrapKey: P256Jwk, context: WrapContext): string {
+  if (keys.dek.byteLength !== DEK_BYTES || keys.idKey.byteLength !== ID_KEY_BYTES)
+    throw new CodedError('internal.fault', 'a DEK and an idKey have 32 bytes each')
+  const payload = Buffer.concat([keys.dek, keys.idKey])
+  try {
+    return sealTo(wrapKey, payload, partyInfo(context))
+  } finally {
+    payload.fill(0)
+  }
+}
+
+/** Throws `key.unopened`. */
+export function unwrapKeys(jwe: string, wrapKey: KeyObject, context: WrapContext): ObjectKeys {
+  const payload = openSealed(jwe, wrapKey, partyInfo(context))
+  if (payload.byteLength !== DEK_BYTES + ID_KEY_BYTES) {
+    payload.fill(0)
+    throw new CodedError('key.unopened', `the JWE does not hold ${DEK_BYTES + ID_KEY_BYTES} bytes`)
+  }
+  return { dek: payload.subarray(0, DEK_BYTES), idKey: payload.subarray(DEK_BYTES) }
+}
+
+function partyInfo({ nonce, headerDigest }: WrapContext): { apu: Buffer; apv: Uint8Array } {
+  return { apu: sha256(nonce), apv: headerDigest }
+}
