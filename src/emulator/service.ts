@@ -16,9 +16,11 @@ export type Principal = {
   readonly groups: readonly string[]
 }
 
-/** The permissions that a call demands, all of them, on a resource of a compartment. */
+/** The permissions that a call demands, all of them, on a resource of a compartment; none: any signed request. */
 export type Access = {
   readonly permissions: readonly Permission[]
+  /** The other set of permissions that would do as well. */
+  readonly or?: readonly Permission[]
   readonly compartmentId: string
   /** Policy variables of the target, such as `target.key.id` or `target.bucket.name`. */
   readonly variables: Readonly<Record<string, string>>

@@ -11,7 +11,7 @@ import type { z } from 'zod'
 import { checkShape, parseJson } from '#core/canonical.ts'
 
 export type Journal<Entry> = {
-  /** Throws after a failed write: the state in memory is then ahead of the disk for good. */
+  /** Begins to write. Throws after a failed write: the state in memory is then ahead of the disk for good. */
   readonly append: (entry: Entry) => void
   /** Resolves when everything appended before is on disk. */
   readonly flushed: () => Promise<void>
@@ -45,6 +45,8 @@ export async function openJournal<Schema extends z.ZodType>(
   let failure: unknown
 
   const write = async (): Promise<void> => {
+    // What the present turn still appends goes with it.
+    await undefined
     while (pending.length > 0) {
       const lines = pending
       pending = []
@@ -71,6 +73,7 @@ export async function openJournal<Schema extends z.ZodType>(
     append: (entry) => {
       if (failure !== undefined) throw failure
       pending.push(`${JSON.stringify(entry)}\n`)
+      void start()
     },
     flushed,
     close: async () => {

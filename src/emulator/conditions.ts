@@ -1,0 +1,65 @@
+/**
+ * Conditions of policy statements (`where …`) and matching rules of dynamic groups: `variable = 'value'` and
+ * `all {…}`, `any {…}` over conditions. Other operators and unknown variables refuse to load, so that a misspelt
+ * restriction cannot be one that is silently never met, or always.
+ */
+import { type Tokens, tokensOf } from './statementTokens.ts'
+
+export type Condition =
+  | { readonly kind: 'equals'; readonly variable: string; readonly value: string }
+  | { readonly kind: 'all' | 'any'; readonly of: readonly Condition[] }
+
+const STATEMENT_VARIABLES: ReadonlySet<string> = new Set([
+  'request.permission',
+  'target.bucket.name',
+  'target.object.name',
+  'target.function.id',
+  'target.key.id',
+  'target.vault.id',
+  'target.secret.id',
+  'target.secret.name',
+  'target.stream.id',
+])
+
+const RULE_VARIABLES: ReadonlySet<string> = new Set([
+  'instance.id',
+  'instance.compartment.id',
+  'resource.id',
+  'resource.type',
+  'resource.compartment.id',
+])
+
+export function parseWhere(tokens: Tokens): Condition {
+  return parseCondition(tokens, STATEMENT_VARIABLES)
+}
+
+export function parseMatchingRule(text: string): Condition {
+  const tokens = tokensOf(text)
+  const condition = parseCondition(tokens, RULE_VARIABLES)
+  tokens.end()
+  return condition
+}
+
+/** A variable that the request does not have meets no condition. */
+export function isMet(condition: Condition, variables: Readonly<Record<string, string>>): boolean {
+  // OCI compares the values of conditions without regard to case.
+  if (condition.kind === 'equals')
+    return variables[condition.variable]?.toLowerCase() === condition.value.toLowerCase()
+  const met = (part: Condition): boolean => isMet(part, variables)
+  return condition.kind === 'all' ? condition.of.every(met) : condition.of.some(met)
+}
+
+function parseCondition(tokens: Tokens, variables: ReadonlySet<string>): Condition {
+  const word = tokens.name()
+  const kind = word.toLowerCase()
+  if (kind === 'all' || kind === 'any') {
+    tokens.expect('{')
+    const of = [parseCondition(tokens, variables)]
+    while (tokens.take(',')) of.push(parseCondition(tokens, variables))
+    tokens.expect('}')
+    return { kind, of }
+  }
+  if (!variables.has(kind)) tokens.fail(`a known variable instead of "${word}"`)
+  tokens.expect('=')
+  return { kind: 'equals', variable: kind, value: tokens.quoted() }
+}

@@ -1,0 +1,70 @@
+/** The emulator's own endpoint, unsigned and on loopback only: arm faults, and look at state that OCI does not show. */
+import type { IncomingMessage } from 'node:http'
+import { ZodError } from 'zod'
+import { parseJson } from '#core/canonical.ts'
+import { CodedError } from '#core/errors.ts'
+import { readBody } from './exchange.ts'
+import type { Faults } from './faults.ts'
+import { type Answer, OciError } from './service.ts'
+
+export const CONTROL_PREFIX = '/emulator/'
+const MAX_BODY_BYTES = 64 * 1024
+/** The OCID or name that makes two calls of one operation differ; counted calls are told apart by the path's head. */
+const PATH_HEAD = /^(?:\/[^/?]*){1,5}/
+
+/** How often each call was answered how. */
+export type Calls = {
+  readonly count: (request: IncomingMessage, status: number) => void
+  readonly list: () => readonly { readonly call: string; readonly status: number; readonly count: number }[]
+}
+
+export function createCalls(): Calls {
+  const counts = new Map<string, number>()
+  return {
+    count: ({ method = '', url = '' }, status) => {
+      const key = `${status} ${method} ${PATH_HEAD.exec(url)?.[0] ?? ''}`
+      counts.set(key, (counts.get(key) ?? 0) + 1)
+    },
+    list: () =>
+      [...counts].map(([key, count]) => ({ call: key.slice(4), status: Number(key.slice(0, 3)), count })),
+  }
+}
+
+export async function answerControl(
+  parts: {
+    readonly faults: Faults
+    readonly calls: Calls
+    readonly inspect: () => Readonly<Record<string, unknown>>
+  },
+  method: string,
+  path: string,
+  request: IncomingMessage,
+): Promise<Answer> {
+  const { faults, calls, inspect } = parts
+  switch (`${method} ${path.slice(CONTROL_PREFIX.length)}`) {
+    case 'GET faults':
+      return { status: 200, json: faults.list() }
+    case 'POST faults':
+      armFault(faults, await readBody(request, MAX_BODY_BYTES))
+      return { status: 200, json: faults.list() }
+    case 'DELETE faults':
+      faults.clear()
+      return { status: 200, json: [] }
+    case 'GET calls':
+      return { status: 200, json: calls.list() }
+    case 'GET state':
+      return { status: 200, json: inspect() }
+    default:
+      throw new OciError(404, 'NotFound', 'no such path in the emulator')
+  }
+}
+
+function armFault(faults: Faults, body: Buffer): void {
+  try {
+    faults.arm(parseJson(body, 'fault'))
+  } catch (error) {
+    if (error instanceof ZodError || error instanceof CodedError)
+      throw new OciError(400, 'InvalidParameter', 'the fault is malformed')
+    throw error
+  }
+}

@@ -1,0 +1,67 @@
+/** One HTTP exchange: bounded bodies in, OCI's answers and errors out. */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { type Answer, OciError } from './service.ts'
+
+/** Throws 413 as soon as more than `maxBytes` were announced or came. */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const tooLarge = (): OciError =>
+    new OciError(413, 'RequestEntityTooLarge', `the body exceeds ${maxBytes} bytes`)
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge()
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    size += chunk.byteLength
+    if (size > maxBytes) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+export async function sendAnswer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+): Promise<void> {
+  const bytes = answer.json === undefined ? answer.bytes : Buffer.from(JSON.stringify(answer.json))
+  const headers: Record<string, string> = {
+    'opc-request-id': requestId(request),
+    ...(answer.json === undefined ? {} : { 'content-type': 'application/json' }),
+    ...answer.headers,
+  }
+  const clientRequestId = request.headers['opc-client-request-id']
+  if (typeof clientRequestId === 'string') headers['opc-client-request-id'] = clientRequestId
+  // A refused upload is read to its end, so that the client gets to read why.
+  if (!request.readableEnded) request.resume()
+  if (answer.stream === undefined || request.method === 'HEAD') {
+    answer.stream?.destroy()
+    if (request.method !== 'HEAD' && answer.status !== 204)
+      headers['content-length'] = String(bytes?.byteLength ?? 0)
+    response.writeHead(answer.status, headers)
+    response.end(request.method === 'HEAD' ? undefined : bytes)
+    return
+  }
+  response.writeHead(answer.status, headers)
+  // A client that goes away in the middle of a body is its own affair.
+  await pipeline(answer.stream, response).catch(() => undefined)
+}
+
+/** `{"code", "message"}`; what is no `OciError` is a fault of the emulator's own. */
+export function toAnswer(error: unknown): Answer {
+  if (error instanceof OciError)
+    return { status: error.status, json: { code: error.code, message: error.message } }
+  return { status: 500, json: { code: 'InternalServerError', message: 'the emulator failed' } }
+}
+
+export function emptyStream(): Readable {
+  return Readable.from([])
+}
+
+/** OCI answers the client's own request id with parts of its own behind it. */
+function requestId(request: IncomingMessage): string {
+  const given = request.headers['opc-request-id']
+  const own = randomUUID().replaceAll('-', '').toUpperCase()
+  return typeof given === 'string' && /^[\w/-]{1,98}$/.test(given) ? `${given.split('/')[0]}/${own}` : own
+}

@@ -1,0 +1,177 @@
+/**
+ * What stands before every service: find the route, verify who asks, read a bounded body, ask the policy, and answer
+ * only when what the service changed is on disk.
+ */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { answerControl, type Calls, CONTROL_PREFIX } from './control.ts'
+import { emptyStream, readBody, sendAnswer, toAnswer } from './exchange.ts'
+import type { Fault, Faults } from './faults.ts'
+import { FEDERATION_PATH } from './federation.ts'
+import type { Policy } from './policy.ts'
+import type { Principals } from './principals.ts'
+import { createRouter, type Match } from './routing.ts'
+import {
+  type Access,
+  type Answer,
+  notAuthorizedOrNotFound,
+  OciError,
+  type Principal,
+  type Service,
+} from './service.ts'
+import type { Sessions } from './sessions.ts'
+import {
+  notAuthenticated,
+  parseAuthorization,
+  type SignedRequest,
+  verifyBody,
+  verifySignature,
+} from './signature.ts'
+
+const FEDERATION_MAX_BYTES = 64 * 1024
+const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
+
+export type FrameParts = {
+  readonly services: readonly Service[]
+  readonly principals: Principals
+  readonly sessions: Sessions
+  readonly federation: (request: SignedRequest, body: Buffer, now: number) => Promise<Answer>
+  readonly policy: Policy
+  readonly faults: Faults
+  readonly calls: Calls
+  /** State that the control endpoint shows. */
+  readonly inspect: () => Readonly<Record<string, unknown>>
+  readonly now: () => number
+  /** Told of what is no answer of OCI's but a failure of the emulator. */
+  readonly onFault: (error: unknown) => void
+}
+
+/** Thrown to cut the connection instead of answering. */
+class Reset extends Error {}
+
+export function createFrame(parts: FrameParts): RequestListener {
+  const find = createRouter(parts.services)
+
+  const answer = async (request: IncomingMessage, signal: AbortSignal): Promise<Answer> => {
+    const method = request.method ?? ''
+    const url = request.url ?? ''
+    const signed: SignedRequest = { method, url, headers: request.headers }
+    const [path = '', query = ''] = url.split(/\?(.*)/s)
+    if (path.startsWith(CONTROL_PREFIX)) return await answerControl(parts, method, path, request)
+    if (path === FEDERATION_PATH && method === 'POST') {
+      const body = await readBody(request, FEDERATION_MAX_BYTES)
+      return await withFault(
+        parts.faults.take({ service: 'federation', method, path, principal: undefined }),
+        () => parts.federation(signed, body, parts.now()),
+      )
+    }
+    const match = find(method, path)
+    if (match === undefined) throw new OciError(404, 'NotFound', 'no such path in the emulator')
+    const principal = await authenticate(parts, signed, match)
+    const fault = parts.faults.take({ service: match.service.name, method, path, principal: principal.id })
+    return await withFault(fault, () =>
+      serve(parts, { request, signed, match, principal, path, query, signal }),
+    )
+  }
+
+  return (request, response) => {
+    const gone = new AbortController()
+    response.once('close', () => {
+      if (!response.writableFinished) gone.abort()
+    })
+    void respond(parts, request, response, () => answer(request, gone.signal))
+  }
+}
+
+async function respond(
+  parts: FrameParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: () => Promise<Answer>,
+): Promise<void> {
+  try {
+    const result = await answer().catch((error: unknown) => {
+      if (error instanceof Reset) throw error
+      if (!(error instanceof OciError) && !request.destroyed) parts.onFault(error)
+      return toAnswer(error)
+    })
+    parts.calls.count(request, result.status)
+    await sendAnswer(request, response, result)
+  } catch (error) {
+    if (!(error instanceof Reset)) parts.onFault(error)
+    request.socket.destroy()
+  }
+}
+
+async function authenticate(parts: FrameParts, signed: SignedRequest, { route }: Match): Promise<Principal> {
+  const now = parts.now()
+  const signature = parseAuthorization(signed.headers.authorization)
+  const { keyId } = signature
+  const known = keyId.startsWith('ST$')
+    ? await parts.sessions.find(keyId.slice(3), now)
+    : parts.principals.apiKey(keyId)
+  if (known === undefined) throw notAuthenticated('the key id is unknown or its token has expired')
+  verifySignature(signed, signature, known.key, { bodyUnsigned: route.bodyUnsigned === true, now })
+  return known.principal
+}
+
+async function serve(
+  parts: FrameParts,
+  call: {
+    readonly request: IncomingMessage
+    readonly signed: SignedRequest
+    readonly match: Match
+    readonly principal: Principal
+    readonly path: string
+    readonly query: string
+    readonly signal: AbortSignal
+  },
+): Promise<Answer> {
+  const { request, signed, principal, path, signal } = call
+  const { service, route, params } = call.match
+  const body =
+    route.body === 'stream'
+      ? Buffer.alloc(0)
+      : await readBody(request, route.body === 'none' ? 0 : (route.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES))
+  if (signed.headers['x-content-sha256'] !== undefined && route.body !== 'stream')
+    verifyBody(signed.headers, body)
+  const demand = (access: Access): void => {
+    if (access.permissions.length > 0 && !parts.policy.permits(principal, access))
+      throw access.hiddenAs ?? notAuthorizedOrNotFound()
+  }
+  const emulatorRequest = {
+    method: signed.method,
+    path,
+    query: new URLSearchParams(call.query),
+    headers: signed.headers,
+    params,
+    body,
+    stream: route.body === 'stream' ? request : emptyStream(),
+    principal,
+    demand,
+    signal,
+  }
+  try {
+    demand(route.access(emulatorRequest))
+    return await route.handle(emulatorRequest)
+  } finally {
+    await service.flushed()
+  }
+}
+
+async function withFault(fault: Fault | undefined, serveCall: () => Promise<Answer>): Promise<Answer> {
+  if (fault?.latencyMs !== undefined) await sleep(fault.latencyMs)
+  if (fault?.reset === 'before') throw new Reset()
+  if (fault?.status !== undefined)
+    throw new OciError(
+      fault.status,
+      fault.code ?? (fault.status === 429 ? 'TooManyRequests' : 'InternalServerError'),
+      'injected fault',
+    )
+  const answer = await serveCall()
+  if (fault?.reset === 'after') {
+    answer.stream?.destroy()
+    throw new Reset()
+  }
+  return answer
+}

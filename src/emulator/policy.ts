@@ -1,0 +1,102 @@
+/**
+ * Who may do what. Within a tenancy an Allow suffices; across tenancies the principal's tenancy must Endorse and the
+ * resource's must Admit. What no statement grants is refused.
+ */
+import { CodedError } from '#core/errors.ts'
+import { type Condition, isMet } from './conditions.ts'
+import type { Access, Permission, Principal } from './service.ts'
+import { parseStatements, type Statement } from './statements.ts'
+import { tenancyOf, type World } from './world.ts'
+
+export type Policy = { readonly permits: (principal: Principal, access: Access) => boolean }
+
+/** A statement with its names resolved to OCIDs. */
+type Rule = {
+  readonly kind: 'allow' | 'endorse' | 'admit'
+  /** Where the statement stands. */
+  readonly tenancyId: string
+  readonly groupId: string
+  /** Endorse: where to; Admit: where from. */
+  readonly otherTenancyId: string | undefined
+  /** Undefined: the whole tenancy. */
+  readonly compartmentId: string | undefined
+  readonly permissions: ReadonlySet<Permission>
+  readonly where: Condition | undefined
+}
+
+/** Throws `config.invalid` on a statement that is not understood or names what does not exist. */
+export function createPolicy(world: World): Policy {
+  const rules = world.policies.flatMap(({ tenancyId, statements }) =>
+    resolve(world, tenancyId, parseStatements(statements)),
+  )
+
+  const grants = (rule: Rule, principal: Principal, permission: Permission, access: Access): boolean =>
+    principal.groups.includes(rule.groupId) &&
+    rule.permissions.has(permission) &&
+    (rule.where === undefined || isMet(rule.where, { ...access.variables, 'request.permission': permission }))
+
+  const permitsOne = (principal: Principal, permission: Permission, access: Access): boolean => {
+    const home = principal.tenancyId
+    const there = tenancyOf(world, access.compartmentId)
+    const some = (kind: Rule['kind'], fits: (rule: Rule) => boolean): boolean =>
+      rules.some((rule) => rule.kind === kind && fits(rule) && grants(rule, principal, permission, access))
+    const covers = (rule: Rule): boolean =>
+      rule.tenancyId === there && (rule.compartmentId ?? access.compartmentId) === access.compartmentId
+    if (home === there) return some('allow', covers)
+    return (
+      some('endorse', (rule) => rule.tenancyId === home && rule.otherTenancyId === there) &&
+      some('admit', (rule) => covers(rule) && rule.otherTenancyId === home)
+    )
+  }
+
+  return {
+    permits: (principal, access) =>
+      [access.permissions, ...(access.or === undefined ? [] : [access.or])].some((permissions) =>
+        permissions.every((permission) => permitsOne(principal, permission, access)),
+      ),
+  }
+}
+
+function resolve(world: World, tenancyId: string, statements: readonly Statement[]): readonly Rule[] {
+  const defined = new Map<string, string>()
+  const find = (
+    what: string,
+    name: string,
+    things: readonly { name: string; tenancyId: string; id: string }[],
+  ): string => {
+    const id = things.find((thing) => thing.name === name && thing.tenancyId === tenancyId)?.id
+    if (id === undefined)
+      throw new CodedError('config.invalid', `policy names ${what} ${name}, which is not defined`)
+    return id
+  }
+  const alias = (what: string, name: string): string => {
+    const id = defined.get(`${what} ${name}`)
+    if (id === undefined)
+      throw new CodedError('config.invalid', `policy has no "Define ${what} ${name}" before its use`)
+    return id
+  }
+  const rules: Rule[] = []
+  for (const statement of statements) {
+    if (statement.kind === 'define') {
+      defined.set(`${statement.what} ${statement.name}`, statement.id)
+      continue
+    }
+    const { kind, subject, permissions, where } = statement
+    const place = statement.kind === 'endorse' ? undefined : statement.place
+    rules.push({
+      kind,
+      tenancyId,
+      permissions,
+      where,
+      // An Admit speaks of the other tenancy's groups, by their OCIDs; the others of their own, by name.
+      groupId:
+        kind === 'admit'
+          ? alias(subject.kind, subject.name)
+          : find(subject.kind, subject.name, subject.kind === 'group' ? world.groups : world.dynamicGroups),
+      otherTenancyId: statement.kind === 'allow' ? undefined : alias('tenancy', statement.tenancy),
+      compartmentId:
+        place?.kind === 'compartment' ? find('compartment', place.name, world.compartments) : undefined,
+    })
+  }
+  return rules
+}

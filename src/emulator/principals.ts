@@ -1,0 +1,72 @@
+/** Who is behind a key: users by their API keys, instances and functions by their session tokens and matching rules. */
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { type Condition, isMet, parseMatchingRule } from './conditions.ts'
+import type { Principal } from './service.ts'
+import { tenancyOf, type World } from './world.ts'
+
+export type ApiKey = { readonly principal: Principal; readonly key: KeyObject }
+
+export type Principals = {
+  /** By `<tenancy>/<user>/<fingerprint>`. */
+  readonly apiKey: (keyId: string) => ApiKey | undefined
+  readonly instance: (id: string) => Principal | undefined
+  readonly function: (id: string) => Principal | undefined
+}
+
+/** Throws `config.invalid` on a matching rule that is not understood. */
+export function createPrincipals(world: World): Principals {
+  const rules = world.dynamicGroups.map((group) => ({ ...group, condition: parseMatchingRule(group.rule) }))
+  const dynamicGroups = (tenancyId: string, variables: Readonly<Record<string, string>>): readonly string[] =>
+    rules
+      .filter(
+        (group: { tenancyId: string; condition: Condition }) =>
+          group.tenancyId === tenancyId && isMet(group.condition, variables),
+      )
+      .map(({ id }) => id)
+
+  const apiKeys = new Map<string, ApiKey>()
+  for (const user of world.users) {
+    const { id, tenancyId, groups } = user
+    const principal: Principal = { kind: 'user', id, tenancyId, compartmentId: tenancyId, groups }
+    for (const pem of user.apiKeys) {
+      const key = createPublicKey(pem)
+      apiKeys.set(`${tenancyId}/${id}/${fingerprintOf(key)}`, { principal, key })
+    }
+  }
+
+  const instances = new Map<string, Principal>()
+  for (const { id, compartmentId } of world.instances) {
+    const tenancyId = tenancyOf(world, compartmentId)
+    const groups = dynamicGroups(tenancyId, { 'instance.id': id, 'instance.compartment.id': compartmentId })
+    instances.set(id, { kind: 'instance', id, tenancyId, compartmentId, groups })
+  }
+
+  const functions = new Map<string, Principal>()
+  for (const { id, compartmentId } of world.functions) {
+    const tenancyId = tenancyOf(world, compartmentId)
+    const groups = dynamicGroups(tenancyId, {
+      'resource.id': id,
+      'resource.type': 'fnfunc',
+      'resource.compartment.id': compartmentId,
+    })
+    functions.set(id, { kind: 'function', id, tenancyId, compartmentId, groups })
+  }
+
+  return {
+    apiKey: (keyId) => apiKeys.get(keyId),
+    instance: (id) => instances.get(id),
+    function: (id) => functions.get(id),
+  }
+}
+
+/** Fingerprint of an API key: MD5 of its SPKI DER, in colon hex. */
+export function fingerprintOf(key: KeyObject): string {
+  const digest = createHash('md5')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex')
+  return colonHex(digest)
+}
+
+export function colonHex(hex: string): string {
+  return (hex.match(/../g) ?? []).join(':')
+}
