@@ -1,0 +1,193 @@
+/**
+ * The content of a result v1 (docs/formats/sealed.md): one FLOE ciphertext over `u64be length ‖ bytes ‖ zeros`, padded
+ * by Padmé and cut into parts. The length stands first and decides the padding, so it must be known before the first
+ * byte: a workload's result is held in memory up to the `maxBytes` of its contract, or given with its length.
+ */
+import { constants, createHash, publicEncrypt, randomBytes } from 'node:crypto'
+import { fromHex, isZero, sha256, toBase64url, utf8 } from '#core/bytes.ts'
+import { CodedError } from '#core/errors.ts'
+import { importJwk, type RsaJwk } from '#core/jwk.ts'
+import { KEY_BYTES, type SegmentCipher } from './cipher.ts'
+import { FLOE, floeBytes, type RandomBytes, unopened } from './floe.ts'
+import { openFloe } from './floeOpen.ts'
+import { sealFloe } from './floeSeal.ts'
+import type { ResultManifest } from './manifest.ts'
+import { padmeLength } from './padme.ts'
+import { type Chunks, readPieces } from './pieces.ts'
+import type { Ownership } from './pipeline.ts'
+
+/** Every part but the last. */
+export const PART_BYTES = 16 * 1024 * 1024
+const LENGTH_BYTES = 8
+const ZEROS = Buffer.alloc(64 * 1024)
+const AAD_PREFIX = utf8('confidential-worker/result/v1\0')
+
+export type ResultPart = {
+  /** From 0, as in the part's name. */
+  readonly part: number
+  readonly bytes: Buffer
+  /** SHA-256 of `bytes`. */
+  readonly digest: Buffer
+  /** SHA-256 over all parts up to this one: after the last, the manifest's `contentDigest`. */
+  readonly contentDigest: Buffer
+}
+
+export type SealedResult = {
+  /** The DEK, RSA-OAEP-256 to the recipient. */
+  readonly wrappedDek: Buffer
+  /** To be read once and to its end; the DEK is wiped then. */
+  readonly parts: AsyncGenerator<ResultPart, void, undefined>
+}
+
+/**
+ * Seals a result to its recipient under a DEK that is made, and wiped, here. `parts` throws `input.changed` where `chunks`
+ * does not have exactly `size` bytes; one part at a time is in memory.
+ */
+export function sealResult(sealing: {
+  /** Lower-case hex, 32 bytes. */
+  readonly resultId: string
+  readonly recipient: RsaJwk
+  readonly chunks: Chunks
+  readonly size: number
+  readonly cipher: SegmentCipher
+  readonly random?: RandomBytes
+}): SealedResult {
+  const { random = randomBytes } = sealing
+  const dek = random(KEY_BYTES)
+  const wrappedDek = publicEncrypt(
+    {
+      key: importJwk(sealing.recipient),
+      padding: constants.RSA_PKCS1_OAEP_PADDING,
+      oaepHash: 'sha256',
+    },
+    dek,
+  )
+  return { wrappedDek, parts: sealParts({ ...sealing, dek, random }) }
+}
+
+async function* sealParts(sealing: {
+  readonly resultId: string
+  readonly dek: Buffer
+  readonly chunks: Chunks
+  readonly size: number
+  readonly cipher: SegmentCipher
+  readonly random: RandomBytes
+}): AsyncGenerator<ResultPart, void, undefined> {
+  const { size, dek } = sealing
+  const paddedSize = padmeLength(LENGTH_BYTES + size)
+  const content = createHash('sha256')
+  const ciphertext = readPieces(
+    sealFloe({
+      ...sealing,
+      aad: resultAad(sealing.resultId),
+      chunks: padded(sealing.chunks, size, paddedSize),
+      size: paddedSize,
+      ownership: 'given',
+      parameters: FLOE,
+    }),
+  )
+  try {
+    let missing = floeBytes(paddedSize)
+    for (let part = 0; missing > 0; part++) {
+      const bytes = Buffer.concat(await ciphertext.take(PART_BYTES))
+      missing -= bytes.byteLength
+      // The stream's end is where its errors are: the last part is given only behind it.
+      if (missing === 0) await ciphertext.isAtEnd()
+      content.update(bytes)
+      yield { part, bytes, digest: sha256(bytes), contentDigest: content.copy().digest() }
+    }
+  } finally {
+    ciphertext.close()
+    dek.fill(0)
+  }
+}
+
+/**
+ * The content of a result, in constant memory, whole only when the stream ends without an error. Throws
+ * `object.unopened` in every way of not opening. The caller owns and wipes `dek` (32 bytes).
+ */
+export async function* openResult(opening: {
+  /** Lower-case hex, 32 bytes. */
+  readonly resultId: string
+  readonly dek: Uint8Array
+  /** The parts in order; any cut of their bytes will do. */
+  readonly parts: Chunks
+  readonly cipher: SegmentCipher
+  /** Of what is yielded; `given` unless said. */
+  readonly ownership?: Ownership
+}): AsyncGenerator<Buffer, void, undefined> {
+  const { dek, cipher, ownership = 'given' } = opening
+  const aad = resultAad(opening.resultId)
+  let start = 0
+  let contentEnd = 0
+  for await (const chunk of openFloe({
+    dek,
+    aad,
+    chunks: opening.parts,
+    cipher,
+    ownership,
+    parameters: FLOE,
+  })) {
+    if (start === 0) contentEnd = LENGTH_BYTES + readLength(chunk)
+    const split = Math.max(0, Math.min(chunk.byteLength, contentEnd - start))
+    if (!isZero(chunk.subarray(split))) throw unopened('the padding is not zero')
+    const content = chunk.subarray(start === 0 ? LENGTH_BYTES : 0, split)
+    start += chunk.byteLength
+    if (content.byteLength > 0) yield content
+  }
+  if (start !== padmeLength(contentEnd)) throw unopened('the padding is not of its length')
+}
+
+/**
+ * Passes on the parts that a manifest names, each only after its size and digest were found right. Throws
+ * `object.unopened` where one differs, is missing or is too many.
+ */
+export async function* verifyParts(
+  { parts, contentDigest }: Pick<ResultManifest, 'parts' | 'contentDigest'>,
+  read: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const content = createHash('sha256')
+  let count = 0
+  for await (const bytes of read) {
+    const expected = parts[count++]
+    if (bytes.byteLength !== expected?.size || toBase64url(sha256(bytes)) !== expected.digest)
+      throw unopened('a part is not the one in the manifest')
+    content.update(bytes)
+    yield bytes
+  }
+  if (count !== parts.length) throw unopened('a part of the manifest is missing')
+  if (content.digest('base64url') !== contentDigest)
+    throw unopened('the content is not the one in the manifest')
+}
+
+async function* padded(
+  chunks: Chunks,
+  size: number,
+  paddedSize: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const length = Buffer.alloc(LENGTH_BYTES)
+  length.writeBigUInt64BE(BigInt(size))
+  yield length
+  let missing = size
+  for await (const chunk of chunks) {
+    missing -= chunk.byteLength
+    if (missing < 0) throw new CodedError('input.changed', 'the content is longer than announced')
+    yield chunk
+  }
+  if (missing > 0) throw new CodedError('input.changed', 'the content is shorter than announced')
+  let zeros = paddedSize - LENGTH_BYTES - size
+  for (; zeros > 0; zeros -= ZEROS.byteLength) yield ZEROS.subarray(0, zeros)
+}
+
+function readLength(start: Buffer): number {
+  if (start.byteLength < LENGTH_BYTES) throw unopened('the plaintext is shorter than its length field')
+  const length = start.readBigUInt64BE()
+  if (length > BigInt(Number.MAX_SAFE_INTEGER - LENGTH_BYTES))
+    throw unopened('the length is beyond any result')
+  return Number(length)
+}
+
+/** Binds the ciphertext to what was asked of whom, and keeps it apart from sealed objects. */
+function resultAad(resultId: string): Buffer {
+  return Buffer.concat([AAD_PREFIX, fromHex(resultId, 'resultId')])
+}

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import fc from 'fast-check'
+import { lengthOf, readPieces, splitEnd } from '#core/sealed/pieces.ts'
+
+test('portions of any size from chunks of any size are the stream, without a copy of large pieces', async () => {
+  const chunks = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 30 })
+  await fc.assert(
+    fc.asyncProperty(chunks, fc.integer({ min: 1, max: 100 }), async (given, portion) => {
+      const reader = readPieces(given)
+      const whole = Buffer.concat(given)
+      const portions: Uint8Array[][] = []
+      while (!(await reader.isAtEnd())) portions.push(await reader.take(portion))
+      assert.deepEqual(Buffer.concat(portions.flat()), whole)
+      assert.ok(portions.slice(0, -1).every((pieces) => lengthOf(pieces) === portion))
+      assert.deepEqual(await reader.take(1), [])
+    }),
+  )
+})
+
+test('pieces are views of the chunks', async () => {
+  const chunk = Buffer.from('abcdef')
+  const [piece] = await readPieces([chunk]).take(4)
+  chunk.write('X')
+  assert.equal(Buffer.from(piece ?? []).toString(), 'Xbcd')
+})
+
+test('a portion of very many chunks is joined', async () => {
+  const pieces = await readPieces(Array(100).fill(Buffer.from('a'))).take(100)
+  assert.deepEqual(pieces, [Buffer.alloc(100, 'a')])
+})
+
+test('closing lets the source go', async () => {
+  let isClosed = false
+  async function* source(): AsyncGenerator<Uint8Array> {
+    try {
+      yield Buffer.from('a')
+      yield Buffer.from('b')
+    } finally {
+      isClosed = true
+    }
+  }
+  const reader = readPieces(source())
+  await reader.take(1)
+  reader.close()
+  await new Promise(setImmediate)
+  assert.equal(isClosed, true)
+  assert.deepEqual(await reader.take(1), [])
+})
+
+test('splitting the end off keeps every byte in order', () => {
+  const pieces = fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 8 })
+  fc.assert(
+    fc.property(pieces, fc.integer({ min: 0, max: 40 }), (given, bytes) => {
+      const whole = Buffer.concat(given)
+      fc.pre(bytes <= whole.byteLength)
+      const { head, end } = splitEnd(given, bytes)
+      assert.deepEqual(Buffer.from(end), whole.subarray(whole.byteLength - bytes))
+      assert.deepEqual(Buffer.concat(head), whole.subarray(0, whole.byteLength - bytes))
+    }),
+  )
+})
