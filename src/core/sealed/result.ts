@@ -119,7 +119,7 @@ export async function* openResult(opening: {
   const { dek, cipher, ownership = 'given' } = opening
   const aad = resultAad(opening.resultId)
   let start = 0
-  let contentEnd = 0
+  let contentEnd = LENGTH_BYTES
   for await (const chunk of openFloe({
     dek,
     aad,
