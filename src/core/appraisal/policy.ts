@@ -22,10 +22,9 @@ import {
 } from '#core/fields.ts'
 import { P256Jwk, P384Jwk, RsaJwk, SigningJwk } from '#core/jwk.ts'
 import { defineSigned } from '#core/jws.ts'
+import { PRODUCTS } from '#core/snp/product.ts'
 
-export const PRODUCTS = ['Milan', 'Genoa', 'Turin'] as const
 const product = z.enum(PRODUCTS)
-export type Product = (typeof PRODUCTS)[number]
 
 /** What a bit of the report must be; there is no "not checked". */
 const bit = z.enum(['required', 'forbidden', 'any'])

@@ -1,0 +1,120 @@
+/** AMD's certificate extensions, 1.3.6.1.4.1.3704.1 (VCEK certificate and KDS interface specification, table 9 and 10). */
+import { CodedError } from '#core/errors.ts'
+import type { CertificateBody } from './certificate.ts'
+import { ia5Of, integerOf, malformed, octetsOf, parseDer } from './der.ts'
+import type { SigningKey } from './layout.ts'
+import { PRODUCTS, type Product } from './product.ts'
+import { TCB_LAYOUTS, type Tcb } from './tcb.ts'
+
+const AMD = '1.3.6.1.4.1.3704.1'
+
+export const AMD_OID = {
+  structVersion: `${AMD}.1`,
+  productName: `${AMD}.2`,
+  hardwareId: `${AMD}.4`,
+  cspId: `${AMD}.5`,
+} as const
+
+/** Security patch levels; `spl4` to `spl7` are reserved and zero. */
+export const SPL_OID = {
+  bootloader: `${AMD}.3.1`,
+  tee: `${AMD}.3.2`,
+  snp: `${AMD}.3.3`,
+  spl4: `${AMD}.3.4`,
+  spl5: `${AMD}.3.5`,
+  spl6: `${AMD}.3.6`,
+  spl7: `${AMD}.3.7`,
+  microcode: `${AMD}.3.8`,
+  fmc: `${AMD}.3.9`,
+} as const
+
+/** Which patch levels a certificate has, in no order. */
+export const SPL_ROWS: Readonly<Record<Product, readonly (keyof typeof SPL_OID)[]>> = {
+  Milan: ['bootloader', 'tee', 'spl4', 'spl5', 'spl6', 'spl7', 'snp', 'microcode'],
+  Genoa: ['bootloader', 'tee', 'spl4', 'spl5', 'spl6', 'spl7', 'snp', 'microcode'],
+  Turin: ['fmc', 'bootloader', 'tee', 'snp', 'spl5', 'spl6', 'spl7', 'microcode'],
+}
+
+/** Bytes of a hardware id; the report's CHIP_ID holds them first and zeros after. */
+export const HARDWARE_ID_BYTES: Readonly<Record<Product, number>> = { Milan: 64, Genoa: 64, Turin: 8 }
+
+/** What AMD says about the key that a certificate endorses. A VCEK belongs to a chip, a VLEK to a cloud provider. */
+export type EndorsedKey = {
+  readonly tcb: Tcb
+  readonly hardwareId: Buffer | undefined
+  readonly cspId: string | undefined
+}
+
+/**
+ * Reads a leaf that has been verified up to an ARK of `product`.
+ *
+ * Throws `chain.malformed`, or `chain.product-mismatch` where it speaks of another product or in another layout.
+ */
+export function readEndorsedKey(body: CertificateBody, product: Product, kind: SigningKey): EndorsedKey {
+  const { structVersion } = TCB_LAYOUTS[product]
+  const productName = ia5Of(parseDer(valueOf(body, AMD_OID.productName)))
+  const layout = integerOf(parseDer(valueOf(body, AMD_OID.structVersion)), 255)
+  // "Milan-B0", "Genoa-B2": the stepping is not the report's and is left alone (facts of AMD's own certificates).
+  if (PRODUCTS.find((name) => productName === name || productName.startsWith(`${name}-`)) !== product)
+    throw new CodedError(
+      'chain.product-mismatch',
+      `the endorsement key is of ${productName}, its chain of ${product}`,
+    )
+  if (layout !== structVersion)
+    throw new CodedError(
+      'chain.product-mismatch',
+      `the endorsement key has structure version ${layout}, ${product} has ${structVersion}`,
+    )
+  return { tcb: tcbOf(body, product), ...ownerOf(body, product, kind) }
+}
+
+/** Exactly the patch levels of the product, each a DER INTEGER (two bytes from 128 on). */
+function tcbOf(body: CertificateBody, product: Product): Tcb {
+  const rows = SPL_ROWS[product]
+  for (const [name, oid] of Object.entries(SPL_OID))
+    if (body.extensions.has(oid) !== rows.some((row) => row === name))
+      throw malformed(
+        `of ${product} has ${body.extensions.has(oid) ? 'an unexpected' : 'no'} extension ${oid}`,
+      )
+  const level = (row: keyof typeof SPL_OID): number =>
+    rows.includes(row) ? integerOf(parseDer(valueOf(body, SPL_OID[row])), 255) : 0
+  for (const reserved of ['spl4', 'spl5', 'spl6', 'spl7'] as const)
+    if (level(reserved) !== 0) throw malformed(`has ${reserved} that is not zero`)
+  return {
+    fmc: level('fmc'),
+    bootloader: level('bootloader'),
+    tee: level('tee'),
+    snp: level('snp'),
+    microcode: level('microcode'),
+  }
+}
+
+/** A VCEK has a hardware id and no CSP_ID, a VLEK the reverse. */
+function ownerOf(
+  body: CertificateBody,
+  product: Product,
+  kind: SigningKey,
+): Pick<EndorsedKey, 'hardwareId' | 'cspId'> {
+  const hardwareId = body.extensions.get(AMD_OID.hardwareId)?.value
+  const cspId = body.extensions.get(AMD_OID.cspId)?.value
+  if ((hardwareId === undefined) !== (kind === 'vlek') || (cspId === undefined) !== (kind === 'vcek'))
+    throw malformed(`of a ${kind.toUpperCase()} names the wrong owner`)
+  return {
+    hardwareId:
+      hardwareId === undefined ? undefined : unwrapHardwareId(hardwareId, HARDWARE_ID_BYTES[product]),
+    cspId: cspId === undefined ? undefined : ia5Of(parseDer(cspId)),
+  }
+}
+
+/** AMD puts the bytes straight into the extension; an OCTET STRING around them is in use too. The length tells. */
+function unwrapHardwareId(value: Buffer, size: number): Buffer {
+  const hardwareId = value.byteLength === size ? value : octetsOf(parseDer(value))
+  if (hardwareId.byteLength !== size) throw malformed(`has a hardware id that is not ${size} bytes`)
+  return hardwareId
+}
+
+function valueOf({ extensions }: CertificateBody, oid: string): Buffer {
+  const extension = extensions.get(oid)
+  if (extension === undefined) throw malformed(`has no extension ${oid}`)
+  return extension.value
+}

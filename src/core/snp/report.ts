@@ -1,0 +1,202 @@
+/** What the bytes of a report mean. Nothing here is believed yet: `verifyReport` says whether the report is authentic. */
+import { isZero } from '#core/bytes.ts'
+import { CodedError } from '#core/errors.ts'
+import {
+  ECDSA_P384_SHA384,
+  FIELDS,
+  type Field,
+  type FieldName,
+  GUEST_POLICY_BITS,
+  P384_ORDER,
+  PLATFORM_INFO_BITS,
+  POLICY_BIT_ONE,
+  POLICY_BITS,
+  REPORT_BYTES,
+  REPORT_VERSIONS,
+  RESERVED,
+  type ReportVersion,
+  SCALAR_BYTES,
+  SIGNED_BYTES,
+  SIGNER_INFO,
+  SIGNING_KEYS,
+  type SigningKey,
+  UNSIGNED,
+} from './layout.ts'
+import type { Cpuid } from './product.ts'
+
+export type Abi = { readonly major: number; readonly minor: number }
+export type Firmware = Abi & { readonly build: number }
+export type GuestPolicyBit = keyof typeof GUEST_POLICY_BITS
+export type PlatformInfoBit = keyof typeof PLATFORM_INFO_BITS
+
+export type Report = {
+  readonly version: ReportVersion
+  readonly guestSvn: number
+  /** POLICY as a number, and what its bits say. */
+  readonly policy: bigint
+  readonly abi: Abi
+  readonly guestPolicy: Readonly<Record<GuestPolicyBit, boolean>>
+  readonly familyId: Buffer
+  readonly imageId: Buffer
+  readonly vmpl: number
+  /** PLATFORM_INFO as a number, and what its known bits say. */
+  readonly platformInfo: bigint
+  readonly platformBits: Readonly<Record<PlatformInfoBit, boolean>>
+  readonly signingKey: SigningKey
+  readonly authorKeyEnabled: boolean
+  readonly chipKeyMasked: boolean
+  readonly reportData: Buffer
+  /** Launch digest, 48 bytes. */
+  readonly measurement: Buffer
+  readonly hostData: Buffer
+  readonly idKeyDigest: Buffer
+  readonly authorKeyDigest: Buffer
+  readonly reportId: Buffer
+  readonly reportIdMa: Buffer
+  /** Eight raw bytes each; their layout follows from the product, which only the chain proves. */
+  readonly tcb: Readonly<Record<TcbName, Buffer>>
+  /** Absent in version 2. */
+  readonly cpuid: Cpuid | undefined
+  readonly chipId: Buffer
+  readonly firmware: { readonly current: Firmware; readonly committed: Firmware }
+  /** Bit sets; absent before version 5. */
+  readonly mitigations: { readonly launch: bigint; readonly current: bigint } | undefined
+  /** The bytes under the signature, as received, and r ‖ s, big-endian, 48 bytes each (IEEE P1363). */
+  readonly signed: Buffer
+  readonly signature: Buffer
+}
+
+export const TCB_NAMES = ['reported', 'committed', 'current', 'launch'] as const
+export type TcbName = (typeof TCB_NAMES)[number]
+
+/**
+ * Takes exactly 1184 bytes and keeps a copy of its own.
+ *
+ * Throws `report.malformed` for what is not in the layout of versions 2 to 5, and `report.signature` where no P-384
+ * signature can stand: the report says that it is unsigned, or r or s is zero, too large or in another byte order.
+ */
+export function parseReport(received: Uint8Array): Report {
+  if (received.byteLength !== REPORT_BYTES)
+    throw malformed(`has ${received.byteLength} bytes, not ${REPORT_BYTES}`)
+  const bytes = Buffer.from(received)
+  const take = ({ at, size }: Field) => bytes.subarray(at, at + size)
+  const field = (name: FieldName) => take(FIELDS[name])
+  const u32 = (name: FieldName) => bytes.readUInt32LE(FIELDS[name].at)
+  const u64 = (name: FieldName) => bytes.readBigUInt64LE(FIELDS[name].at)
+
+  const version = versionOf(u32('version'))
+  assertReserved(version, take)
+  const policy = u64('policy')
+  assertPolicy(policy)
+  const vmpl = u32('vmpl')
+  if (vmpl > 3) throw malformed(`VMPL is ${vmpl}, not 0 to 3: the host asked for it, or nobody did`)
+  if (u32('signatureAlgorithm') !== ECDSA_P384_SHA384)
+    throw malformed(`SIGNATURE_ALGO is ${u32('signatureAlgorithm')}, not 1`)
+  const platformInfo = u64('platformInfo')
+
+  return {
+    version,
+    guestSvn: u32('guestSvn'),
+    policy,
+    abi: { major: Number((policy >> 8n) & 0xffn), minor: Number(policy & 0xffn) },
+    guestPolicy: bitsOf(policy, GUEST_POLICY_BITS),
+    familyId: field('familyId'),
+    imageId: field('imageId'),
+    vmpl,
+    platformInfo,
+    platformBits: bitsOf(platformInfo, PLATFORM_INFO_BITS),
+    ...signerOf(u32('signerInfo')),
+    reportData: field('reportData'),
+    measurement: field('measurement'),
+    hostData: field('hostData'),
+    idKeyDigest: field('idKeyDigest'),
+    authorKeyDigest: field('authorKeyDigest'),
+    reportId: field('reportId'),
+    reportIdMa: field('reportIdMa'),
+    tcb: {
+      reported: field('reportedTcb'),
+      committed: field('committedTcb'),
+      current: field('currentTcb'),
+      launch: field('launchTcb'),
+    },
+    cpuid: version >= FIELDS.cpuid.since ? cpuidOf(field('cpuid')) : undefined,
+    chipId: field('chipId'),
+    firmware: {
+      current: firmwareOf(field('currentFirmware')),
+      committed: firmwareOf(field('committedFirmware')),
+    },
+    mitigations:
+      version >= FIELDS.launchMitigations.since
+        ? { launch: u64('launchMitigations'), current: u64('currentMitigations') }
+        : undefined,
+    signed: bytes.subarray(0, SIGNED_BYTES),
+    signature: Buffer.concat([scalarOf('r', field('signatureR')), scalarOf('s', field('signatureS'))]),
+  }
+}
+
+function versionOf(version: number): ReportVersion {
+  const known = REPORT_VERSIONS.find((row) => row === version)
+  if (known === undefined) throw malformed(`VERSION is ${version}, not 2 to 5`)
+  return known
+}
+
+function assertReserved(version: ReportVersion, take: (field: Field) => Buffer): void {
+  const fields: readonly Field[] = Object.values(FIELDS)
+  const unused = fields.filter(({ since = 2 }) => version < since)
+  for (const range of [...RESERVED, ...unused])
+    if (!isZero(take(range)))
+      throw malformed(`reserved bytes at 0x${range.at.toString(16).padStart(3, '0')} are not zero`)
+}
+
+function assertPolicy(policy: bigint): void {
+  if (((policy >> BigInt(POLICY_BIT_ONE)) & 1n) !== 1n)
+    throw malformed(`POLICY bit ${POLICY_BIT_ONE} is not one`)
+  if (policy >> BigInt(POLICY_BITS) !== 0n) throw malformed(`POLICY bits 63:${POLICY_BITS} are not zero`)
+}
+
+function signerOf(info: number): Pick<Report, 'signingKey' | 'authorKeyEnabled' | 'chipKeyMasked'> {
+  if (info >>> SIGNER_INFO.bits !== 0) throw malformed(`SIGNER_INFO bits 31:${SIGNER_INFO.bits} are not zero`)
+  const key = info >>> SIGNER_INFO.signingKey
+  if (key === UNSIGNED) throw new CodedError('report.signature', 'the report says that it is not signed')
+  const signingKey = SIGNING_KEYS[key]
+  if (signingKey === undefined) throw malformed(`SIGNING_KEY is ${key}, which is reserved`)
+  const bit = (index: number) => ((info >>> index) & 1) === 1
+  return {
+    signingKey,
+    authorKeyEnabled: bit(SIGNER_INFO.authorKeyEnabled),
+    chipKeyMasked: bit(SIGNER_INFO.chipKeyMasked),
+  }
+}
+
+function bitsOf<Name extends string>(
+  value: bigint,
+  bits: Readonly<Record<Name, number>>,
+): Readonly<Record<Name, boolean>> {
+  const entries = Object.entries<number>(bits).map(([name, bit]) => [
+    name,
+    ((value >> BigInt(bit)) & 1n) === 1n,
+  ])
+  // Object.fromEntries forgets that the keys are those of `bits`.
+  return Object.fromEntries(entries) as Record<Name, boolean>
+}
+
+function cpuidOf(bytes: Buffer): Cpuid {
+  return { family: bytes.readUInt8(0), model: bytes.readUInt8(1), stepping: bytes.readUInt8(2) }
+}
+
+function firmwareOf(bytes: Buffer): Firmware {
+  return { build: bytes.readUInt8(0), minor: bytes.readUInt8(1), major: bytes.readUInt8(2) }
+}
+
+/** SEC 1 §4.1.4 step 1: r and s in [1, n − 1]. Bytes above the curve's width are no part of a number, yet signed by nobody. */
+function scalarOf(name: string, littleEndian: Buffer): Buffer {
+  const scalar = Buffer.from(littleEndian.subarray(0, SCALAR_BYTES)).reverse()
+  const value = BigInt(`0x${scalar.toString('hex')}`)
+  if (!isZero(littleEndian.subarray(SCALAR_BYTES)) || value === 0n || value >= P384_ORDER)
+    throw new CodedError('report.signature', `the signature's ${name} is not a scalar of P-384`)
+  return scalar
+}
+
+function malformed(what: string): CodedError {
+  return new CodedError('report.malformed', `attestation report: ${what}`)
+}

@@ -1,0 +1,85 @@
+/** Is a report authentic: made and signed by a genuine processor at the TCB it states? */
+import { verify } from 'node:crypto'
+import { isZero, sameBytes } from '#core/bytes.ts'
+import { CodedError } from '#core/errors.ts'
+import type { UnixSeconds } from '#core/time.ts'
+import type { Endorsement, TrustStore } from './chain.ts'
+import { type Product, productOfCpuid } from './product.ts'
+import type { Report, TcbName } from './report.ts'
+import { parseTcb, TCB_COMPONENTS, type Tcb } from './tcb.ts'
+
+declare const verified: unique symbol
+
+/** An authentic report. Made by `verifyReport` alone; the only thing that `appraise` takes. */
+export type VerifiedReport = {
+  readonly report: Report
+  readonly endorsement: Endorsement
+  readonly product: Product
+  readonly tcb: Readonly<Record<TcbName, Tcb>>
+  readonly [verified]: true
+}
+
+/**
+ * `certs` is DER: the VCEK or VLEK first, then (where `roots` does not hold it) the ASK or ASVK.
+ *
+ * Throws the `chain.*` codes of `TrustStore.endorse`, then `chain.product-mismatch`, `report.malformed` (a TCB that is not in
+ * the product's layout), `chain.tcb-mismatch`, `chain.chip-mismatch`, `report.signature`.
+ */
+export function verifyReport(
+  report: Report,
+  certs: readonly Uint8Array[],
+  { roots, at }: { readonly roots: TrustStore; readonly at: UnixSeconds },
+): VerifiedReport {
+  const endorsement = roots.endorse(certs, report.signingKey, at)
+  const product = matchProduct(report, endorsement)
+  const tcb = parseTcbs(report, product)
+  matchTcb(tcb.reported, endorsement)
+  matchChip(report, endorsement)
+  verifySignature(report, endorsement)
+  // The one place where the brand is given.
+  return { report, endorsement, product, tcb } as VerifiedReport
+}
+
+/** Version 2 names no processor: there the chain speaks alone. */
+function matchProduct({ cpuid }: Report, { product }: Endorsement): Product {
+  const named = cpuid === undefined ? product : productOfCpuid(cpuid)
+  if (named !== product)
+    throw new CodedError(
+      'chain.product-mismatch',
+      `the report's CPUID is of ${named ?? 'an unknown product'}, its chain of ${product}`,
+    )
+  return product
+}
+
+function parseTcbs({ tcb }: Report, product: Product): VerifiedReport['tcb'] {
+  return {
+    reported: parseTcb(tcb.reported, product),
+    committed: parseTcb(tcb.committed, product),
+    current: parseTcb(tcb.current, product),
+    launch: parseTcb(tcb.launch, product),
+  }
+}
+
+/** The key is derived from the TCB: another TCB is another key. */
+function matchTcb(reported: Tcb, endorsement: Endorsement): void {
+  for (const component of TCB_COMPONENTS)
+    if (reported[component] !== endorsement.tcb[component])
+      throw new CodedError(
+        'chain.tcb-mismatch',
+        `${component} is ${reported[component]} in the report, ${endorsement.tcb[component]} in the certificate`,
+      )
+}
+
+/** CHIP_ID is the hardware id, then zeros. A masked one (all zero) names no chip and matches none. */
+function matchChip({ chipId }: Report, { hardwareId }: Endorsement): void {
+  if (hardwareId === undefined) return
+  const [named, rest] = [chipId.subarray(0, hardwareId.byteLength), chipId.subarray(hardwareId.byteLength)]
+  if (isZero(named) || !sameBytes(named, hardwareId) || !isZero(rest))
+    throw new CodedError('chain.chip-mismatch', "the report's chip id is not the certificate's hardware id")
+}
+
+/** ECDSA on P-384 with SHA-384 over the received bytes 0 to 0x29F. */
+function verifySignature({ signed, signature }: Report, { publicKey }: Endorsement): void {
+  if (!verify('sha384', signed, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature))
+    throw new CodedError('report.signature', 'the report is not signed by the endorsed key')
+}
