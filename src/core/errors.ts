@@ -38,10 +38,12 @@ export const ERRORS = {
   'report.malformed': malformed('the attestation report is not in the layout of the SEV-SNP ABI'),
   'report.signature': refused('the report is not signed by the endorsed key'),
   'report.data-mismatch': refused('REPORT_DATA does not bind this request'),
+  'chain.missing': refused('the evidence holds no certificate of the key that signed the report'),
   'chain.malformed': malformed('an endorsement certificate is not the DER that AMD issues'),
   'chain.untrusted': refused('the endorsement key does not chain to a trusted AMD root'),
   'chain.expired': refused('a certificate of the chain is outside its validity'),
   'chain.revoked': refused('a certificate of the chain is revoked, or no current CRL says that it is not'),
+  'chain.kind-mismatch': refused('the report was signed with a VCEK and certified with a VLEK, or the reverse'),
   'chain.tcb-mismatch': refused("the endorsement key's TCB is not the reported TCB"),
   'chain.chip-mismatch': refused("the endorsement key's hardware id is not the report's chip id"),
   'chain.product-mismatch': refused("the report's CPUID names another product than its certificate"),
@@ -52,6 +54,8 @@ export const ERRORS = {
   'release.revoked': refused('the matching release is revoked'),
   'product.excluded': refused('the processor product or stepping is not approved'),
   'root.untrusted': refused('the chain ends at a root that the policy does not trust'),
+  'signing-key.excluded': refused('the report is signed with a kind of key that the release does not accept'),
+  'tcb.inconsistent': refused('the TCB versions contradict each other'),
   'tcb.below-floor': refused('a TCB component is below its floor'),
   'guest-policy.debug': refused('the guest was launched with debugging allowed'),
   'guest-policy.migration': refused('the guest was launched with a migration agent allowed'),
@@ -121,6 +125,7 @@ export const ERRORS = {
 
   // Platform (adapters)
   'sev.unavailable': misconfigured('no source of attestation reports is present or permitted'),
+  'sev.busy': later('the attestation device did not take the request'),
   'sev.failed': fatal('the attestation device failed for good; the guest must be relaunched'),
   'service.unavailable': later('an OCI service does not answer or throttles'),
   'service.denied': {

@@ -2,7 +2,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto'
 import { sha256, toHex } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
-import { toRfc3339, type UnixSeconds } from '#core/time.ts'
+import { toRfc3339, toUnixSeconds, type UnixSeconds } from '#core/time.ts'
 import {
   amdName,
   assertLeaf,
@@ -125,11 +125,10 @@ function issuerOf(leaf: X509Certificate, product: Product): string {
 }
 
 function validityOf(bodies: readonly CertificateBody[]): Pick<Endorsement, 'notBefore' | 'notAfter'> {
-  return bodies.reduce((a, b) => ({
-    ...b,
-    notBefore: a.notBefore > b.notBefore ? a.notBefore : b.notBefore,
-    notAfter: a.notAfter < b.notAfter ? a.notAfter : b.notAfter,
-  }))
+  return {
+    notBefore: toUnixSeconds(Math.max(...bodies.map(({ notBefore }) => notBefore))),
+    notAfter: toUnixSeconds(Math.min(...bodies.map(({ notAfter }) => notAfter))),
+  }
 }
 
 function assertValid({ notBefore, notAfter }: Endorsement, at: UnixSeconds): void {
@@ -140,7 +139,7 @@ function assertValid({ notBefore, notAfter }: Endorsement, at: UnixSeconds): voi
     )
 }
 
-/** Lengths are fixed before content, so that no two lists have one key. */
+/** Digests have one length, so that no two lists have one key. */
 function keyOf(certs: readonly Uint8Array[], kind: SigningKey): string {
   const digests = certs.map((der) => sha256(der))
   return `${kind} ${toHex(sha256(...digests))}`

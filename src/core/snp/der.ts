@@ -43,12 +43,12 @@ export function isExplicit(der: Der | undefined, tag: number): der is Der {
 }
 
 export function oidOf(der: Der | undefined): string {
-  return forge.asn1.derToOid(valueOf(der, Type.OID))
+  return forge.asn1.derToOid(contentOf(der, Type.OID))
 }
 
 /** A non-negative INTEGER up to `max`. */
 export function integerOf(der: Der | undefined, max: number): number {
-  const bytes = Buffer.from(valueOf(der, Type.INTEGER), 'binary')
+  const bytes = Buffer.from(contentOf(der, Type.INTEGER), 'binary')
   // Six bytes are the most that readIntBE takes; every limit here is far less.
   const value = bytes.byteLength >= 1 && bytes.byteLength <= 6 ? bytes.readIntBE(0, bytes.byteLength) : -1
   if (value < 0 || value > max) throw malformed(`has an INTEGER that is not 0 to ${max}`)
@@ -57,7 +57,7 @@ export function integerOf(der: Der | undefined, max: number): number {
 
 /** DER has one encoding of TRUE, and leaves out FALSE where it is the default. */
 export function isTrue(der: Der | undefined): boolean {
-  return valueOf(der, Type.BOOLEAN) === '\xff'
+  return contentOf(der, Type.BOOLEAN) === '\xff'
 }
 
 export function isBoolean(der: Der | undefined): boolean {
@@ -69,11 +69,11 @@ export function isNull(der: Der | undefined): boolean {
 }
 
 export function octetsOf(der: Der | undefined): Buffer {
-  return Buffer.from(valueOf(der, Type.OCTETSTRING), 'binary')
+  return Buffer.from(contentOf(der, Type.OCTETSTRING), 'binary')
 }
 
 export function ia5Of(der: Der | undefined): string {
-  const text = valueOf(der, IA5STRING)
+  const text = contentOf(der, IA5STRING)
   if (!/^[\x20-\x7e]{1,128}$/.test(text))
     throw malformed('has an IA5String that is not 1 to 128 printable characters')
   return text
@@ -82,7 +82,7 @@ export function ia5Of(der: Der | undefined): string {
 /** UTCTime or GeneralizedTime (RFC 5280 §4.1.2.5), as `YYYYMMDDhhmmssZ`. */
 export function timeOf(der: Der | undefined): string {
   const generalized = der?.type === Type.GENERALIZEDTIME
-  const text = valueOf(der, generalized ? Type.GENERALIZEDTIME : Type.UTCTIME)
+  const text = contentOf(der, generalized ? Type.GENERALIZEDTIME : Type.UTCTIME)
   return generalized ? text : `${text.slice(0, 2) < '50' ? '20' : '19'}${text}`
 }
 
@@ -103,7 +103,7 @@ function childrenOf(der: Der | undefined, tagClass: forge.asn1.Class, type: numb
   return der.value
 }
 
-function valueOf(der: Der | undefined, type: number): string {
+function contentOf(der: Der | undefined, type: number): string {
   if (
     der?.tagClass !== UNIVERSAL ||
     Number(der.type) !== type ||

@@ -52,8 +52,8 @@ export type EndorsedKey = {
  */
 export function readEndorsedKey(body: CertificateBody, product: Product, kind: SigningKey): EndorsedKey {
   const { structVersion } = TCB_LAYOUTS[product]
-  const productName = ia5Of(parseDer(valueOf(body, AMD_OID.productName)))
-  const layout = integerOf(parseDer(valueOf(body, AMD_OID.structVersion)), 255)
+  const productName = ia5Of(parseDer(extensionOf(body, AMD_OID.productName)))
+  const layout = integerOf(parseDer(extensionOf(body, AMD_OID.structVersion)), 255)
   // "Milan-B0", "Genoa-B2": the stepping is not the report's and is left alone (facts of AMD's own certificates).
   if (PRODUCTS.find((name) => productName === name || productName.startsWith(`${name}-`)) !== product)
     throw new CodedError(
@@ -77,7 +77,7 @@ function tcbOf(body: CertificateBody, product: Product): Tcb {
         `of ${product} has ${body.extensions.has(oid) ? 'an unexpected' : 'no'} extension ${oid}`,
       )
   const level = (row: keyof typeof SPL_OID): number =>
-    rows.includes(row) ? integerOf(parseDer(valueOf(body, SPL_OID[row])), 255) : 0
+    rows.includes(row) ? integerOf(parseDer(extensionOf(body, SPL_OID[row])), 255) : 0
   for (const reserved of ['spl4', 'spl5', 'spl6', 'spl7'] as const)
     if (level(reserved) !== 0) throw malformed(`has ${reserved} that is not zero`)
   return {
@@ -113,7 +113,7 @@ function unwrapHardwareId(value: Buffer, size: number): Buffer {
   return hardwareId
 }
 
-function valueOf({ extensions }: CertificateBody, oid: string): Buffer {
+function extensionOf({ extensions }: CertificateBody, oid: string): Buffer {
   const extension = extensions.get(oid)
   if (extension === undefined) throw malformed(`has no extension ${oid}`)
   return extension.value
