@@ -1,0 +1,56 @@
+/** A benchmark measures beside a limit or a peer in the same run: what is promised is the ratio, not the number. */
+export type Row = {
+  readonly what: string
+  readonly unit: string
+  readonly measured: number
+  /** What it is held against, and its value in the same unit. */
+  readonly against: string
+  readonly limit: number
+  /** The ratio promised in docs/design.md; absent where a row only informs. */
+  readonly bar?: { readonly atLeast: number } | { readonly atMost: number }
+}
+
+export type Benchmark = {
+  readonly name: string
+  readonly what: string
+  /** Throws where the peer cannot be measured: there is no result without it. */
+  readonly run: () => Promise<readonly Row[]>
+}
+
+export type JudgedRow = Row & { readonly ratio: number; readonly ok?: boolean }
+
+export function judge(row: Row): JudgedRow {
+  const ratio = row.measured / row.limit
+  if (row.bar === undefined) return { ...row, ratio }
+  return { ...row, ratio, ok: 'atLeast' in row.bar ? ratio >= row.bar.atLeast : ratio <= row.bar.atMost }
+}
+
+export function formatTable(rows: readonly JudgedRow[]): string {
+  const lines = [
+    ['', 'measured', 'unit', 'against', 'limit', 'ratio', 'bar', ''],
+    ...rows.map(({ what, measured, unit, against, limit, ratio, bar, ok }) => [
+      what,
+      formatNumber(measured),
+      unit,
+      against,
+      formatNumber(limit),
+      ratio.toFixed(2),
+      bar === undefined ? '' : 'atLeast' in bar ? `>= ${bar.atLeast}` : `<= ${bar.atMost}`,
+      ok === undefined ? '' : ok ? 'ok' : 'not ok',
+    ]),
+  ]
+  const widths =
+    lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? []
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+function formatNumber(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
+}
