@@ -1,0 +1,198 @@
+/**
+ * The one writer of one log. Entries get their index and time when they are appended and are durable when a `flush`
+ * that follows has returned; a flush is a group commit of everything appended until then.
+ *
+ * Crash argument. A commit writes, all create-once: bundles → hash tiles → checkpoint. Whatever is cut off leaves the
+ * last checkpoint true, and what lies beyond it an unsealed tail without a signature. The log is never continued: the
+ * key dies with the process, so the next start is another log.
+ */
+import type { KeyObject } from 'node:crypto'
+import { sameBytes, utf8 } from '#core/bytes.ts'
+import { CodedError, codeOf, errorRow } from '#core/errors.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import { checkpointName, signCheckpoint } from '#core/evidence/checkpoint.ts'
+import { type EntryBody, EntryFormat } from '#core/evidence/entry.ts'
+import { GrowingLog, type LogObject } from '#core/evidence/growth.ts'
+import { formatVkey, noteKey } from '#core/evidence/note.ts'
+import { exportJwk } from '#core/jwk.ts'
+import { logOrigin, type Registration } from '#core/release/grant.ts'
+import type { UnixSeconds } from '#core/time.ts'
+import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+
+/** Entries that wait for a flush; beyond them `append` refuses, so that an outage cannot fill the memory. */
+const MAX_PENDING = 8192
+const MAX_PENDING_BYTES = 32 * 1024 * 1024
+
+/** A signed note over the log's first `size` entries, already stored. */
+export type SealedLog = { readonly checkpoint: string; readonly size: number }
+
+export type EvidenceLog = {
+  readonly boot: string
+  /** The entry's index. Throws `evidence.malformed` for what the schema does not say, `evidence.unavailable` when full. */
+  readonly append: (body: EntryBody) => number
+  /**
+   * Resolves when everything appended before the call is under a stored checkpoint. `evidence.unavailable`: nothing
+   * is lost, flush again. `evidence.conflict`: someone else writes under this name, and the log refuses from then on.
+   * `signal` ends the wait, not the commit.
+   */
+  readonly flush: (signal?: AbortSignal) => Promise<SealedLog>
+  /** Appends `log.closed` and flushes; may be called again after `evidence.unavailable`. */
+  readonly close: (reason: 'drained' | 'stopped') => Promise<SealedLog>
+}
+
+export function createEvidenceLog(options: {
+  readonly store: ObjectStore
+  readonly bucket: Omit<ObjectRef, 'name'>
+  readonly role: Registration['role']
+  /** Ed25519, private, born in this process. */
+  readonly key: KeyObject
+  readonly boot: string
+  readonly software: string
+  readonly simulation: boolean
+  /** The Verifier's time; where it goes back, entries keep the latest time seen. */
+  readonly now: () => UnixSeconds
+}): EvidenceLog {
+  const { role, boot, software, simulation } = options
+  const writer = new LogWriter(options)
+  writer.append({ event: 'log.opened', role, boot, software, simulation })
+  return {
+    boot,
+    append: (body) => writer.append(body),
+    flush: (signal) => writer.flush(signal),
+    close: (reason) => writer.close(reason),
+  }
+}
+
+/** A commit under way. It is kept until it is stored: no larger size is signed while this one may be lost. */
+type Commit = {
+  readonly stages: readonly (readonly LogObject[])[]
+  readonly sealed: SealedLog
+}
+
+class LogWriter {
+  readonly #options: Parameters<typeof createEvidenceLog>[0]
+  readonly #origin: string
+  readonly #vkey: Buffer
+  readonly #log = new GrowingLog()
+  // #size counts all entries; the last of them are #pending, which a commit moves into #log. #sealed is what is stored.
+  #size = 0
+  #pending: Buffer[] = []
+  #pendingBytes = 0
+  #time = 0
+  #sealed: SealedLog | undefined
+  #commit: Commit | undefined
+  #running: Promise<void> | undefined
+  #fault: CodedError | undefined
+  #closed = false
+
+  constructor(options: Parameters<typeof createEvidenceLog>[0]) {
+    const jwk = exportJwk(options.key)
+    if (jwk.kty !== 'OKP' || bootOf(jwk) !== options.boot)
+      throw new CodedError('internal.fault', 'the boot is not named by its evidence key')
+    this.#options = options
+    this.#origin = logOrigin(options.role, options.boot)
+    this.#vkey = utf8(`${formatVkey(noteKey(this.#origin, jwk))}\n`)
+  }
+
+  append(body: EntryBody): number {
+    if (this.#fault !== undefined) throw this.#fault
+    if (this.#closed) throw new CodedError('internal.fault', 'the evidence log is closed')
+    if (this.#pending.length >= MAX_PENDING || this.#pendingBytes >= MAX_PENDING_BYTES)
+      throw new CodedError('evidence.unavailable', `${this.#pending.length} entries wait to be written`)
+    const time = Math.max(this.#options.now(), this.#time)
+    const bytes = EntryFormat.encode({ ...body, v: 1, time })
+    this.#time = time
+    this.#pending.push(bytes)
+    this.#pendingBytes += bytes.byteLength
+    this.#size += 1
+    return this.#size - 1
+  }
+
+  async flush(signal?: AbortSignal): Promise<SealedLog> {
+    const wanted = this.#size
+    for (;;) {
+      signal?.throwIfAborted()
+      if (this.#fault !== undefined) throw this.#fault
+      if (this.#sealed !== undefined && this.#sealed.size >= wanted) return this.#sealed
+      this.#running ??= this.#store().finally(() => {
+        this.#running = undefined
+      })
+      await endOf(this.#running, signal)
+    }
+  }
+
+  async close(reason: 'drained' | 'stopped'): Promise<SealedLog> {
+    if (!this.#closed) {
+      this.append({ event: 'log.closed', reason })
+      this.#closed = true
+    }
+    return await this.flush()
+  }
+
+  async #store(): Promise<void> {
+    this.#commit ??= this.#prepare()
+    for (const stage of this.#commit.stages) await this.#createAll(stage)
+    this.#sealed = this.#commit.sealed
+    this.#commit = undefined
+  }
+
+  #prepare(): Commit {
+    const first = this.#log.size === 0
+    const { size, root, bundles, hashTiles } = this.#log.grow(this.#pending)
+    this.#pending = []
+    this.#pendingBytes = 0
+    const checkpoint = signCheckpoint({ origin: this.#origin, size, root }, this.#options.key)
+    return {
+      stages: [
+        first ? [{ name: 'key', bytes: this.#vkey }] : [],
+        bundles,
+        hashTiles,
+        [{ name: checkpointName(size), bytes: utf8(checkpoint) }],
+      ],
+      sealed: { checkpoint, size },
+    }
+  }
+
+  /** Waits for all of a stage, failed or not, so that no write of it is still under way when the commit is retried. */
+  async #createAll(objects: readonly LogObject[]): Promise<void> {
+    const results = await Promise.allSettled(objects.map((object) => this.#create(object)))
+    for (const result of results) if (result.status === 'rejected') throw this.#toFault(result.reason)
+  }
+
+  async #create({ name, bytes }: LogObject): Promise<void> {
+    const { store, bucket, boot } = this.#options
+    const object = { ...bucket, name: `${boot}/${name}` }
+    try {
+      await store.create(object, bytes)
+    } catch (error) {
+      if (codeOf(error) !== 'service.conflict') throw error
+      // Our own create may have succeeded although its answer was lost: then the object holds these bytes.
+      const { size } = await store.head(object)
+      if (size !== bytes.byteLength || !sameBytes(await store.readAll(object, size), bytes))
+        throw new CodedError('evidence.conflict', `${object.name} exists with other bytes`, { cause: error })
+    }
+  }
+
+  #toFault(cause: unknown): CodedError {
+    const code = codeOf(cause)
+    if (code === 'evidence.conflict' && cause instanceof CodedError) this.#fault = cause
+    else if (errorRow(code).disposition !== 'stop' || !(cause instanceof CodedError))
+      return new CodedError('evidence.unavailable', `the log of ${this.#options.boot} cannot be written`, {
+        cause,
+      })
+    return cause
+  }
+}
+
+/** The promise's end, or the signal's reason, whichever comes first. */
+async function endOf(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return await promise
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

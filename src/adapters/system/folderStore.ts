@@ -1,0 +1,197 @@
+/**
+ * A directory as an object store: `<root>/<bucket>/<name>`, one file an object. Copies of buckets are read this way,
+ * and a machine without a cloud can keep its buckets so. Writes are durable when they return and never overwrite.
+ *
+ * Two limits that a real bucket does not have: an object cannot be named like a folder of another (`a` beside `a/b`),
+ * and a name cannot have segments that are empty or begin with a dot.
+ */
+import { randomBytes } from 'node:crypto'
+import { type FileHandle, link, mkdir, open, readdir, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { CodedError, type ErrorCode } from '#core/errors.ts'
+import type { ListedObject, ObjectHead, ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+
+const SEGMENT = /^[^./\0][^/\0]{0,254}$/
+/** Where a write is made before it gets its name; no bucket can be called so. */
+const PARTIAL = '.partial'
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: 'service.missing',
+  ENOTDIR: 'service.missing',
+  EEXIST: 'service.conflict',
+  EACCES: 'service.denied',
+  EROFS: 'service.denied',
+  ENOSPC: 'service.unavailable',
+}
+
+export function createFolderStore(options: {
+  readonly root: string
+  /** The one namespace that this folder stands for; every other one is absent. */
+  readonly namespace: string
+}): ObjectStore {
+  const { root, namespace } = options
+
+  const pathOf = (object: ObjectRef): string => {
+    if (object.namespace !== namespace)
+      throw new CodedError('service.missing', `there is no namespace ${object.namespace}`)
+    const segments = object.name.split('/')
+    if (![object.bucket, ...segments].every((segment) => SEGMENT.test(segment)))
+      throw new CodedError('service.failed', 'an object name has no place in a folder')
+    return join(root, object.bucket, ...segments)
+  }
+
+  const openAt = async (object: ObjectRef, etag: string | undefined) => {
+    const file = await open(pathOf(object), 'r')
+    try {
+      const head = await headOf(file)
+      if (etag !== undefined && etag !== head.etag)
+        throw new CodedError('object.changed', `${object.name} is no longer at that version`)
+      return { file, head }
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  }
+
+  const write = async (object: ObjectRef, chunks: AsyncIterable<Uint8Array>, size: number) => {
+    const path = pathOf(object)
+    const partial = join(root, PARTIAL, randomBytes(16).toString('hex'))
+    await mkdir(dirname(partial), { recursive: true })
+    await mkdir(dirname(path), { recursive: true })
+    try {
+      const etag = await writeDurably(partial, chunks, size)
+      // link is the atomic create: it fails where the name exists, and what it names is complete and on disk.
+      await link(partial, path)
+      await syncFolder(dirname(path))
+      return { etag }
+    } finally {
+      await unlink(partial).catch(() => undefined)
+    }
+  }
+
+  return {
+    head: (object, etag, signal) =>
+      coded(object.name, signal, async () => {
+        const { file, head } = await openAt(object, etag)
+        await file.close()
+        return head
+      }),
+    read: (object, { start, end }, etag, signal) =>
+      coded(object.name, signal, async () => {
+        const { file, head } = await openAt(object, etag)
+        return await readSpan(file, start, Math.min(end + 1, head.size))
+      }),
+    readAll: (object, maxBytes, signal) =>
+      coded(object.name, signal, async () => {
+        const { file, head } = await openAt(object, undefined)
+        if (head.size <= maxBytes) return await readSpan(file, 0, head.size)
+        await file.close()
+        throw new CodedError('service.failed', `${object.name} has more than ${maxBytes} bytes`)
+      }),
+    stream: (object, { etag, start = 0, signal }) =>
+      coded(object.name, signal, async () => {
+        const { file, head } = await openAt(object, etag)
+        return { ...head, chunks: file.createReadStream({ start, ...(signal && { signal }) }) }
+      }),
+    create: (object, bytes, signal) =>
+      coded(object.name, signal, () => write(object, oneChunk(bytes), bytes.byteLength)),
+    createFrom: (object, chunks, size, signal) =>
+      coded(object.name, signal, () => write(object, chunks, size)),
+    async *list(bucket, prefix, after, signal) {
+      const folder = dirname(pathOf({ ...bucket, name: 'any' }))
+      for await (const name of walk(folder, '', prefix)) {
+        if (after !== undefined && Buffer.compare(Buffer.from(name), Buffer.from(after)) <= 0) continue
+        yield await coded(name, signal, async (): Promise<ListedObject> => {
+          const file = await open(join(folder, name), 'r')
+          try {
+            const { size, etag } = await headOf(file)
+            return { name, size, etag }
+          } finally {
+            await file.close()
+          }
+        })
+      }
+    },
+  }
+}
+
+/** Names of all files below `folder` that begin with `prefix`, in the order of the bytes of the whole name. */
+async function* walk(folder: string, below: string, prefix: string): AsyncIterable<string> {
+  const entries = await coded(below, undefined, () => readdir(join(folder, below), { withFileTypes: true }))
+  const names = entries
+    // A link or a device is no object: a collection holds what lies in it.
+    .filter((entry) => (entry.isFile() || entry.isDirectory()) && !entry.name.startsWith('.'))
+    .map((entry) => `${below}${entry.name}${entry.isDirectory() ? '/' : ''}`)
+    .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  for (const name of names) {
+    if (!name.endsWith('/')) {
+      if (name.startsWith(prefix)) yield name
+    } else if (name.startsWith(prefix) || prefix.startsWith(name)) yield* walk(folder, name, prefix)
+  }
+}
+
+/** A version by inode, size and time of writing: objects are never rewritten, so no reader has to hash them first. */
+async function headOf(file: FileHandle): Promise<ObjectHead> {
+  const stat = await file.stat({ bigint: true })
+  if (!stat.isFile()) throw new CodedError('service.missing', 'a folder is not an object')
+  const etag = [stat.ino, stat.size, stat.mtimeNs].map((part) => part.toString(16)).join('-')
+  return { etag, size: Number(stat.size), contentType: undefined }
+}
+
+/** Bytes from `start` up to, not including, `end`; closes the file. */
+async function readSpan(file: FileHandle, start: number, end: number): Promise<Buffer> {
+  try {
+    const bytes = Buffer.alloc(Math.max(0, end - start))
+    let filled = 0
+    while (filled < bytes.byteLength) {
+      const { bytesRead } = await file.read(bytes, filled, bytes.byteLength - filled, start + filled)
+      if (bytesRead === 0) break
+      filled += bytesRead
+    }
+    return bytes.subarray(0, filled)
+  } finally {
+    await file.close()
+  }
+}
+
+async function writeDurably(path: string, chunks: AsyncIterable<Uint8Array>, size: number): Promise<string> {
+  const file = await open(path, 'wx')
+  try {
+    let written = 0
+    for await (const chunk of chunks) {
+      await file.writeFile(chunk)
+      written += chunk.byteLength
+    }
+    if (written !== size)
+      throw new CodedError('service.failed', `${written} bytes came where ${size} were promised`)
+    await file.sync()
+    return (await headOf(file)).etag
+  } finally {
+    await file.close()
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes
+}
+
+/** Runs one call, with the file system's errors under the port's codes. */
+async function coded<T>(name: string, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
+  signal?.throwIfAborted()
+  try {
+    return await call()
+  } catch (cause) {
+    if (cause instanceof CodedError || !(cause instanceof Error) || !('code' in cause)) throw cause
+    const code = CODES[String(cause.code)] ?? 'service.failed'
+    throw new CodedError(code, `${name}: ${String(cause.code)}`, { cause })
+  }
+}

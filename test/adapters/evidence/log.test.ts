@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { test } from 'node:test'
+import { createEvidenceLog } from '#adapters/evidence/log.ts'
+import { fromUtf8, utf8 } from '#core/bytes.ts'
+import { CodedError } from '#core/errors.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import { checkpointName, openCheckpoint } from '#core/evidence/checkpoint.ts'
+import { type EntryBody, EntryFormat } from '#core/evidence/entry.ts'
+import { noteKey, parseVkey } from '#core/evidence/note.ts'
+import { parseBundle } from '#core/evidence/tile.ts'
+import { leafHash, rootOf } from '#core/evidence/tree.ts'
+import { exportJwk } from '#core/jwk.ts'
+import { logOrigin } from '#core/release/grant.ts'
+import { toUnixSeconds } from '#core/time.ts'
+import { type FaultyStore, faultyStore, unavailable } from './stores.ts'
+
+const bucket = { namespace: 'test', bucket: 'evidence-worker' }
+const entry: EntryBody = {
+  event: 'policy.loaded',
+  policySeq: 1,
+  policyDigest: 'A'.repeat(43),
+  revocationSeq: 0,
+}
+
+async function newLog(clock = { now: 1_000_000 }) {
+  const store = await faultyStore()
+  const key = generateKeyPairSync('ed25519').privateKey
+  const jwk = exportJwk(key)
+  assert(jwk.kty === 'OKP')
+  const boot = bootOf(jwk)
+  const origin = logOrigin('worker', boot)
+  const log = createEvidenceLog({
+    store,
+    bucket,
+    role: 'worker',
+    key,
+    boot,
+    software: 'confidential-worker 0.1.0',
+    simulation: true,
+    now: () => toUnixSeconds(clock.now),
+  })
+  return { store, log, boot, key: noteKey(origin, jwk), origin, clock }
+}
+
+const objectsOf = async (store: FaultyStore) => {
+  const names: string[] = []
+  for await (const { name } of store.list(bucket, '')) names.push(name)
+  return names
+}
+
+/** Every entry that the log's only bundle holds at `size`, after checking that the checkpoint covers it. */
+async function readLog({ store, boot, key }: Awaited<ReturnType<typeof newLog>>, size: number) {
+  const read = async (name: string) => await store.readAll({ ...bucket, name: `${boot}/${name}` }, 1 << 20)
+  const entries = parseBundle(await read(`tile/entries/000.p/${size}`), size)
+  const { root } = openCheckpoint(fromUtf8(await read(checkpointName(size))), key)
+  assert.deepEqual(rootOf(entries.map(leafHash)), root)
+  return entries.map((bytes) => EntryFormat.decode(bytes))
+}
+
+test('a flush stores what was appended, in order, under a signed checkpoint', async () => {
+  const made = await newLog()
+  const { log, store, boot, key } = made
+  assert.equal(log.append(entry), 1)
+  made.clock.now += 5
+  assert.equal(log.append(entry), 2)
+  const { checkpoint, size } = await log.flush()
+  assert.equal(size, 3)
+  assert.equal(openCheckpoint(checkpoint, key).size, 3)
+  assert.deepEqual(store.asked, [
+    `${boot}/key`,
+    `${boot}/tile/entries/000.p/3`,
+    `${boot}/tile/0/000.p/3`,
+    `${boot}/checkpoint/00000000000000000003`,
+  ])
+  const opened = {
+    event: 'log.opened',
+    role: 'worker',
+    boot,
+    software: 'confidential-worker 0.1.0',
+    simulation: true,
+  }
+  assert.deepEqual(await readLog(made, 3), [
+    { v: 1, time: 1_000_000, ...opened },
+    { v: 1, time: 1_000_000, ...entry },
+    { v: 1, time: 1_000_005, ...entry },
+  ])
+  const vkey = fromUtf8(await store.readAll({ ...bucket, name: `${boot}/key` }, 1000))
+  assert.deepEqual(parseVkey(vkey.trimEnd()), key)
+})
+
+test('a flush with nothing new writes nothing', async () => {
+  const { log, store } = await newLog()
+  const first = await log.flush()
+  assert.deepEqual(await log.flush(), first)
+  assert.equal(store.asked.length, 4)
+})
+
+test('flushes that overlap share a commit, and none returns before its entries are stored', async () => {
+  const { log, store } = await newLog()
+  const first = log.flush()
+  log.append(entry)
+  const rest = Array.from({ length: 20 }, () => {
+    const index = log.append(entry)
+    return log.flush().then(({ size }) => assert(size > index))
+  })
+  await Promise.all([first, ...rest])
+  assert.equal(store.asked.filter((name) => name.includes('checkpoint')).length, 2)
+})
+
+test('time never goes back within a log', async () => {
+  const made = await newLog()
+  made.clock.now -= 100
+  made.log.append(entry)
+  await made.log.flush()
+  assert.deepEqual(
+    (await readLog(made, 2)).map(({ time }) => time),
+    [1_000_000, 1_000_000],
+  )
+})
+
+test('what the schema does not say is not written', async () => {
+  const made = await newLog()
+  const note: EntryBody = { ...entry, policyDigest: 'free text' }
+  assert.throws(() => made.log.append(note), { code: 'evidence.malformed' })
+  const extra: EntryBody & { patient: string } = { ...entry, patient: 'x' }
+  assert.throws(() => made.log.append(extra), { code: 'evidence.malformed' })
+  assert.equal(made.log.append(entry), 1)
+})
+
+for (const outcome of ['lost request', 'lost answer'] as const)
+  for (const nth of [1, 2, 3, 4])
+    test(`an outage at write ${nth} (${outcome}) loses nothing: the same commit is finished first`, async () => {
+      const made = await newLog()
+      const { log, store } = made
+      made.store.fault = (_, count) => {
+        if (count !== nth) return undefined
+        if (outcome === 'lost request') throw unavailable()
+        return 'lost'
+      }
+      await assert.rejects(log.flush(), { code: 'evidence.unavailable' })
+      log.append(entry)
+      assert.equal((await log.flush()).size, 2)
+      assert.equal((await readLog(made, 1)).length, 1)
+      assert.equal((await readLog(made, 2)).length, 2)
+      const checkpoints = store.asked.filter((name) => name.includes('checkpoint'))
+      assert.deepEqual(
+        [...new Set(checkpoints)].map((name) => Number(name.slice(-20))),
+        [1, 2],
+      )
+    })
+
+test('no larger size is signed while a checkpoint may be lost', async () => {
+  const { log, store } = await newLog()
+  store.fault = (name) => {
+    if (name.includes('checkpoint')) throw unavailable()
+    return undefined
+  }
+  for (let i = 0; i < 3; i++) {
+    await assert.rejects(log.flush(), { code: 'evidence.unavailable' })
+    log.append(entry)
+  }
+  assert.deepEqual(
+    [...new Set(store.asked.filter((name) => name.includes('checkpoint')))].map((name) =>
+      Number(name.slice(-20)),
+    ),
+    [1],
+  )
+})
+
+for (const [name, theirs] of [
+  ['of another size', 'other'],
+  ['of the same size', undefined],
+] as const)
+  test(`an object of another writer ${name} stops the log for good`, async () => {
+    const { log, store, boot, key } = await newLog()
+    const mine = `${boot}/key`
+    const size = 2 + `${key.name}++`.length + 8 + 44 - 1
+    await store.create({ ...bucket, name: mine }, theirs === undefined ? Buffer.alloc(size) : utf8(theirs))
+    await assert.rejects(log.flush(), { code: 'evidence.conflict' })
+    await assert.rejects(log.flush(), { code: 'evidence.conflict' })
+    assert.throws(() => log.append(entry), { code: 'evidence.conflict' })
+    assert.deepEqual(await objectsOf(store), [mine])
+  })
+
+test('a store that forbids the write stops with its own code', async () => {
+  const { log, store } = await newLog()
+  store.fault = () => {
+    throw new CodedError('service.denied', 'no permission')
+  }
+  await assert.rejects(log.flush(), { code: 'service.denied' })
+})
+
+test('a signal ends the wait and not the commit', async () => {
+  const { log } = await newLog()
+  const controller = new AbortController()
+  const waiting = log.flush(controller.signal)
+  controller.abort(new CodedError('lease.lost', 'enough'))
+  await assert.rejects(waiting, { code: 'lease.lost' })
+  await assert.rejects(log.flush(AbortSignal.abort(new CodedError('lease.lost', 'enough'))), {
+    code: 'lease.lost',
+  })
+  assert.equal((await log.flush()).size, 1)
+})
+
+test('entries that wait are bounded, and an outage ends with them all', async () => {
+  const { log } = await newLog()
+  for (let i = 1; i < 8192; i++) log.append(entry)
+  assert.throws(() => log.append(entry), { code: 'evidence.unavailable' })
+  assert.equal((await log.flush()).size, 8192)
+  assert.equal(log.append(entry), 8192)
+})
+
+test('a closed log ends with log.closed and takes nothing more', async () => {
+  const made = await newLog()
+  made.store.fault = (_, nth) => {
+    if (nth === 1) throw unavailable()
+    return undefined
+  }
+  await assert.rejects(made.log.close('drained'), { code: 'evidence.unavailable' })
+  assert.equal((await made.log.close('drained')).size, 2)
+  const [, closed] = await readLog(made, 2)
+  assert.deepEqual(closed, { v: 1, event: 'log.closed', time: 1_000_000, reason: 'drained' })
+  assert.throws(() => made.log.append(entry), { code: 'internal.fault' })
+})
+
+test('a boot has the name of its key', async () => {
+  const { store } = await newLog()
+  const key = generateKeyPairSync('ed25519').privateKey
+  const options = { store, bucket, key, role: 'worker', software: 's', simulation: false } as const
+  assert.throws(() => createEvidenceLog({ ...options, boot: 'a'.repeat(26), now: () => toUnixSeconds(0) }), {
+    code: 'internal.fault',
+  })
+})

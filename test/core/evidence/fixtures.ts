@@ -1,0 +1,7 @@
+import { existsSync } from 'node:fs'
+
+/** The transparency-log vectors beside the repository, where they are present. */
+export const FIXTURES = new URL('../../../../shared/fixtures/tlog/', import.meta.url)
+export const ABSENT = existsSync(FIXTURES)
+  ? false
+  : 'the transparency-log fixtures are not beside this repository'
