@@ -1,0 +1,66 @@
+/** What an answer of OCI means: one table, most specific row first. */
+import type { IncomingHttpHeaders } from 'node:http'
+import { parseJson } from '#core/canonical.ts'
+import { CodedError, type ErrorCode } from '#core/errors.ts'
+
+export type Answer = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
+
+/** A refusal that an operation knows by its status and, where given, by the service's code or message. */
+export type Meaning = {
+  readonly status: number
+  readonly serviceCode?: string
+  readonly message?: string
+  readonly code: ErrorCode
+  readonly retry?: boolean
+}
+
+const GENERAL: readonly Meaning[] = [
+  // Tokens and clocks; the HTTP client renews the token once before it believes a 401.
+  { status: 401, code: 'service.denied' },
+  { status: 403, code: 'service.denied' },
+  { status: 404, code: 'service.missing' },
+  { status: 408, code: 'service.unavailable', retry: true },
+  { status: 409, serviceCode: 'ConcurrentObjectUpdate', code: 'service.unavailable', retry: true },
+  { status: 409, code: 'service.conflict' },
+  { status: 429, code: 'service.unavailable', retry: true },
+  { status: 500, code: 'service.unavailable', retry: true },
+  { status: 502, code: 'service.unavailable', retry: true },
+  { status: 503, code: 'service.unavailable', retry: true },
+  { status: 504, code: 'service.unavailable', retry: true },
+]
+
+/** An error answer as a fault. The body's text stays out of it: services quote what they were sent. */
+export function toFault(
+  operation: string,
+  answer: Answer,
+  own: readonly Meaning[],
+): { readonly error: CodedError; readonly retry: boolean } {
+  const { serviceCode, message } = errorBody(answer.body)
+  const meaning = [...own, ...GENERAL].find(
+    (row) =>
+      row.status === answer.status &&
+      (row.serviceCode === undefined || row.serviceCode === serviceCode) &&
+      (row.message === undefined || message.includes(row.message)),
+  )
+  const requestId = /^[\w/-]{1,128}$/.exec(String(answer.headers['opc-request-id'] ?? ''))?.[0]
+  const text =
+    `${operation} answered ${answer.status}` +
+    (serviceCode === '' ? '' : ` ${serviceCode}`) +
+    (requestId === undefined ? '' : ` (request ${requestId})`)
+  return { error: new CodedError(meaning?.code ?? 'service.failed', text), retry: meaning?.retry ?? false }
+}
+
+function errorBody(body: Buffer): { readonly serviceCode: string; readonly message: string } {
+  if (body.byteLength === 0 || body.byteLength > 65_536) return { serviceCode: '', message: '' }
+  try {
+    const value = parseJson(body)
+    if (typeof value !== 'object' || value === null) return { serviceCode: '', message: '' }
+    const text = (field: string): string => {
+      const member: unknown = Reflect.get(value, field)
+      return typeof member === 'string' ? member : ''
+    }
+    return { serviceCode: /^\w{1,64}$/.exec(text('code'))?.[0] ?? '', message: text('message') }
+  } catch {
+    return { serviceCode: '', message: '' }
+  }
+}

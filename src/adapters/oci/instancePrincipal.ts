@@ -1,0 +1,171 @@
+/**
+ * The instance principal: the SDK's provider does the metadata and federation steps, this wrapper decides when.
+ *
+ * The SDK swaps its key pair before the token that belongs to it has arrived, lets a token run out to its last second
+ * and makes RSA keys synchronously. Here a refresh is one at a time, starts between 50 and 80 % of the token's life,
+ * and replaces token and key in one assignment; requests go on with the old pair meanwhile.
+ */
+import { createPrivateKey, generateKeyPair } from 'node:crypto'
+import { promisify } from 'node:util'
+import { InstancePrincipalsAuthenticationDetailsProviderBuilder } from 'oci-common'
+import keyPair from 'oci-common/lib/auth/key-pair.js'
+import { z } from 'zod'
+import { parseJson } from '#core/canonical.ts'
+import { CodedError } from '#core/errors.ts'
+import type { PrincipalConfig } from './config.ts'
+import type { Principal } from './principal.ts'
+import { quietly } from './quiet.ts'
+import type { Identity } from './signature.ts'
+
+type Session = { readonly identity: Identity; readonly refreshAt: number; readonly expiresAt: number }
+
+/** How the session comes about; milliseconds of a clock that never goes back. */
+export type SessionSource = {
+  readonly acquire: () => Promise<{ readonly identity: Identity; readonly lifeMs: number }>
+  readonly close: () => void
+}
+
+const ACQUIRE_MS = 30_000
+/** Between two background refreshes that fail. */
+const PAUSE_MS = 5000
+/** A token is not used in its last seconds: the request must still arrive. */
+const MARGIN_MS = 5000
+
+export function createInstancePrincipal(config: Extract<PrincipalConfig, { kind: 'instance' }>): Principal {
+  return createSessionPrincipal(federation(config), () => performance.now())
+}
+
+export function createSessionPrincipal(source: SessionSource, monotonic: () => number): Principal {
+  // Invariant: `session` holds a token and the key that it names, or nothing.
+  let session: Session | undefined
+  let refreshing: Promise<Session> | undefined
+  let pauseUntil = 0
+
+  const refresh = (): Promise<Session> => {
+    refreshing ??= source
+      .acquire()
+      .then(({ identity, lifeMs }) => {
+        const now = monotonic()
+        const refreshAt = now + lifeMs * (0.5 + 0.3 * Math.random())
+        session = { identity, refreshAt, expiresAt: now + lifeMs - Math.min(MARGIN_MS, lifeMs / 4) }
+        return session
+      })
+      .finally(() => {
+        pauseUntil = monotonic() + PAUSE_MS
+        refreshing = undefined
+      })
+    return refreshing
+  }
+
+  return {
+    identity: async () => {
+      const now = monotonic()
+      if (session === undefined || now >= session.expiresAt) return (await refresh()).identity
+      // In the background; the old session serves until it expires, and then the failure is the caller's to see.
+      if (now >= session.refreshAt && now >= pauseUntil) refresh().catch(() => {})
+      return session.identity
+    },
+    renew: async (rejected) => {
+      if (session === undefined || session.identity.keyId === rejected.keyId) await refresh()
+    },
+    close: () => source.close(),
+  }
+}
+
+const makeRsaKey = promisify(generateKeyPair)
+
+async function newKeyPair() {
+  const { publicKey, privateKey } = await makeRsaKey('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  })
+  return new keyPair.default(publicKey, privateKey)
+}
+
+type KeyPair = Awaited<ReturnType<typeof newKeyPair>>
+type Provider = Awaited<ReturnType<InstancePrincipalsAuthenticationDetailsProviderBuilder['build']>>
+
+/** Hands the SDK keys that were made beforehand, off the event loop: `next` is taken up by `refreshKeys`. */
+function keySupplier(first: KeyPair) {
+  let current = first
+  const supplier = {
+    next: first,
+    getKeyPair: () => current,
+    refreshKeys: () => {
+      current = supplier.next
+    },
+  }
+  return supplier
+}
+
+function federation(config: Extract<PrincipalConfig, { kind: 'instance' }>): SessionSource {
+  let built: { readonly provider: Provider; readonly supplier: ReturnType<typeof keySupplier> } | undefined
+  let shutdown = () => {}
+
+  const build = async (first: KeyPair) => {
+    const builder = new InstancePrincipalsAuthenticationDetailsProviderBuilder()
+    const supplier = keySupplier(first)
+    if (config.metadataUrl !== undefined) builder.metadataBaseUrl = config.metadataUrl
+    if (config.federationUrl !== undefined) builder.federationEndpoint = config.federationUrl
+    builder.sessionKeySupplier = supplier
+    shutdown = () => {
+      shutDownBreaker(builder.circuitBreaker)
+      shutDownBreaker(builder.authCircuitBreaker.circuit)
+    }
+    try {
+      return { provider: await builder.build(), supplier }
+    } catch (error) {
+      shutdown()
+      throw error
+    }
+  }
+
+  const acquire = async () => {
+    const next = await newKeyPair()
+    built ??= await build(next)
+    built.supplier.next = next
+    const token = await built.provider.refresh()
+    return {
+      identity: { keyId: `ST$${token}`, privateKey: createPrivateKey(next.getPrivate()) },
+      lifeMs: lifeOf(token),
+    }
+  }
+
+  return {
+    acquire: () =>
+      withinTime(quietly(acquire)).catch((cause: unknown) => {
+        throw new CodedError('service.unavailable', 'the instance principal gets no session token', { cause })
+      }),
+    close: () => quietly(shutdown),
+  }
+}
+
+/** Stops a breaker's timers. The SDK declares its wrapper where it hands out the breaker inside it. */
+function shutDownBreaker(breaker: unknown): void {
+  if (typeof breaker !== 'object' || breaker === null || !('shutdown' in breaker)) return
+  if (typeof breaker.shutdown === 'function') breaker.shutdown()
+}
+
+const Claims = z.object({ iat: z.number().optional(), exp: z.number() })
+
+/** From issue to expiry by the issuer's clock, so that ours need not agree with it. */
+function lifeOf(token: string): number {
+  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url')
+  const { exp, iat } = Claims.parse(parseJson(payload, 'session token'))
+  const seconds = exp - (iat ?? Date.now() / 1000)
+  if (!(seconds > 0 && seconds <= 7 * 86_400)) throw new Error('a session token of no sensible life')
+  return seconds * 1000
+}
+
+async function withinTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('federation took too long')), ACQUIRE_MS)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

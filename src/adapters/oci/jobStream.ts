@@ -1,0 +1,154 @@
+/** OCI Streaming behind the job stream port: one group cursor, handed from call to call. */
+import type { StreamClient } from 'oci-streaming'
+import { models } from 'oci-streaming'
+import { z } from 'zod'
+import { checkShape } from '#core/canonical.ts'
+import { CodedError } from '#core/errors.ts'
+import type { Clock } from '#ports/clock.ts'
+import type { StreamConsumer, StreamLease, StreamMessage, StreamProducer } from '#ports/jobStream.ts'
+import type { Meaning } from './answers.ts'
+import { fromBase64, toBase64 } from './base64.ts'
+import type { Http } from './http.ts'
+
+/** OCI allows five gets a second for a partition and group. */
+const GET_INTERVAL_MS = 210
+/** A get has been seen to take ten seconds on OCI. */
+const GET_ANSWER_MS = 40_000
+/** Two sendings must fit into a reservation, or the second one speaks for somebody else's partitions. */
+const RENEWAL = { attempts: 2, answerMs: 10_000 } as const
+
+/** Streaming gives the same `code` to all of these: the message tells them apart (facts: troubleshooting page). */
+const LOST: readonly Meaning[] = [
+  { status: 400, message: 'outside the retention period', code: 'service.failed' },
+  { status: 400, message: 'Trying to commit unreserved partition', code: 'lease.lost' },
+  { status: 400, message: 'The cursor is invalid', code: 'lease.lost' },
+]
+
+const Messages = z
+  .array(
+    z.object({
+      partition: z.string().regex(/^\d{1,4}$/),
+      offset: z.int().min(0),
+      value: z.string().max(1_500_000),
+    }),
+  )
+  .max(10_000)
+
+export type Consumer = {
+  readonly streamId: string
+  readonly group: string
+  readonly instance: string
+  readonly reservationMs?: number
+}
+
+export function createStreamConsumer(
+  http: Http,
+  client: StreamClient,
+  clock: Pick<Clock, 'monotonic' | 'sleep'>,
+  { streamId, group, instance, reservationMs = 30_000 }: Consumer,
+): StreamConsumer {
+  return {
+    join: async (signal) => {
+      const { cursor } = await http.call(
+        'createGroupCursor',
+        () =>
+          client.createGroupCursor({
+            streamId,
+            createGroupCursorDetails: {
+              type: models.CreateGroupCursorDetails.Type.TrimHorizon,
+              groupName: group,
+              instanceName: instance,
+              timeoutInMs: reservationMs,
+              commitOnGet: false,
+            },
+          }),
+        { signal },
+      )
+      return createLease(http, client, clock, streamId, cursor.value)
+    },
+  }
+}
+
+function createLease(
+  http: Http,
+  client: StreamClient,
+  clock: Pick<Clock, 'monotonic' | 'sleep'>,
+  streamId: string,
+  first: string,
+): StreamLease {
+  // Invariant: `cursor` is the newest that OCI gave out; only the call at the head of the line uses and replaces it.
+  let cursor = first
+  let line: Promise<unknown> = Promise.resolve()
+  let nextGetAt = Number.NEGATIVE_INFINITY
+
+  const inLine = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = line.then(work, work)
+    line = turn.catch(() => {})
+    return turn
+  }
+
+  return {
+    get: (limit, signal) =>
+      inLine(async () => {
+        const wait = nextGetAt - clock.monotonic()
+        if (wait > 0) await clock.sleep(wait, signal)
+        nextGetAt = clock.monotonic() + GET_INTERVAL_MS
+        const answer = await http.call(
+          'getMessages',
+          () => client.getMessages({ streamId, cursor: encodeURIComponent(cursor), limit }),
+          { signal, meanings: LOST, answerMs: GET_ANSWER_MS },
+        )
+        const messages = toMessages(answer.items)
+        cursor = nextCursor(answer.opcNextCursor, 'getMessages')
+        return messages
+      }),
+    heartbeat: (signal) =>
+      inLine(async () => {
+        const answer = await http.call(
+          'consumerHeartbeat',
+          () => client.consumerHeartbeat({ streamId, cursor: encodeURIComponent(cursor) }),
+          { ...RENEWAL, signal, meanings: LOST },
+        )
+        cursor = nextCursor(answer.cursor?.value, 'consumerHeartbeat')
+      }),
+    commit: (signal) =>
+      inLine(async () => {
+        const answer = await http.call(
+          'consumerCommit',
+          () => client.consumerCommit({ streamId, cursor: encodeURIComponent(cursor) }),
+          { ...RENEWAL, signal, meanings: LOST },
+        )
+        cursor = nextCursor(answer.cursor?.value, 'consumerCommit')
+      }),
+  }
+}
+
+export function createStreamProducer(http: Http, client: StreamClient, streamId: string): StreamProducer {
+  return {
+    publish: async (key, value, signal) => {
+      const message = { key: toBase64(Buffer.from(key)), value: toBase64(value) }
+      const { putMessagesResult } = await http.call(
+        'putMessages',
+        () => client.putMessages({ streamId, putMessagesDetails: { messages: [message] } }),
+        { signal },
+      )
+      // A stream that took nothing still answers 200. A second sending after a lost answer doubles the message, which
+      // whoever reads a stream must expect anyway.
+      const { failures, entries } = putMessagesResult
+      if (failures !== 0 || entries?.length !== 1)
+        throw new CodedError('service.unavailable', 'putMessages: the stream did not take the message')
+    },
+  }
+}
+
+function toMessages(items: unknown): readonly StreamMessage[] {
+  return checkShape(Messages, items, 'getMessages answer', 'service.failed').map(
+    ({ partition, offset, value }) => ({ partition, offset, value: fromBase64(value, 'message value') }),
+  )
+}
+
+function nextCursor(value: string | undefined, operation: string): string {
+  if (value === undefined || value === '')
+    throw new CodedError('service.failed', `${operation} gave no next cursor`)
+  return value
+}

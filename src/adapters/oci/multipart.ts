@@ -1,0 +1,123 @@
+/**
+ * A large object in parts, written by ourselves: the SDK's UploadManager reads a whole stream into memory and forgets
+ * the preconditions. OCI asks for the permission to overwrite for every multipart upload, so only the provider's
+ * sealing user may do this; that nothing is overwritten is held by `if-none-match` at the start and at the commit.
+ */
+import { createHash } from 'node:crypto'
+import type { ObjectStorageClient } from 'oci-objectstorage'
+import type { Meaning } from './answers.ts'
+import type { Http } from './http.ts'
+import { type ObjectPath, toEtag, wrongSize } from './objectPath.ts'
+
+const TAKEN: readonly Meaning[] = [{ status: 412, code: 'service.conflict' }]
+const PART_BYTES = 16 * 1024 * 1024
+const MAX_PARTS = 10_000
+const IN_FLIGHT = 3
+const PART_ANSWER_MS = 120_000
+
+type CommittedPart = { readonly partNum: number; readonly etag: string }
+
+/** Holds at most `IN_FLIGHT + 1` parts in memory. */
+export async function createInParts(
+  http: Http,
+  client: ObjectStorageClient,
+  path: ObjectPath,
+  chunks: AsyncIterable<Uint8Array>,
+  size: number,
+  signal?: AbortSignal,
+): Promise<{ readonly etag: string }> {
+  const { multipartUpload } = await http.call(
+    'createMultipartUpload',
+    () =>
+      client.createMultipartUpload({
+        namespaceName: path.namespaceName,
+        bucketName: path.bucketName,
+        createMultipartUploadDetails: { object: path.objectName },
+        ifNoneMatch: '*',
+      }),
+    { signal, meanings: TAKEN },
+  )
+  const upload = { ...path, uploadId: encodeURIComponent(multipartUpload.uploadId) }
+  const failed = new AbortController()
+  const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal])
+  try {
+    const partsToCommit = await uploadParts(cut(chunks, size), async (partNum, bytes) => {
+      const answer = await http.call(
+        'uploadPart',
+        () =>
+          client.uploadPart({
+            ...upload,
+            uploadPartNum: partNum,
+            contentLength: bytes.byteLength,
+            contentMD5: createHash('md5').update(bytes).digest('base64'),
+            uploadPartBody: bytes,
+          }),
+        { signal: stop, answerMs: PART_ANSWER_MS },
+      )
+      return { partNum, ...toEtag(answer.eTag, 'uploadPart') }
+    })
+    const answer = await http.call(
+      'commitMultipartUpload',
+      () =>
+        client.commitMultipartUpload({
+          ...upload,
+          ifNoneMatch: '*',
+          commitMultipartUploadDetails: { partsToCommit },
+        }),
+      // Once: after a lost answer the upload may be gone because it was committed. The caller looks.
+      { signal, meanings: TAKEN, attempts: 1, answerMs: PART_ANSWER_MS },
+    )
+    return toEtag(answer.eTag, 'commitMultipartUpload')
+  } catch (error) {
+    failed.abort(error)
+    // Parts of an abandoned upload cost money until the bucket's lifecycle rule removes them; this is the tidy way.
+    await http
+      .call('abortMultipartUpload', () => client.abortMultipartUpload(upload), { attempts: 1 })
+      .catch(() => {})
+    throw error
+  }
+}
+
+async function uploadParts(
+  parts: AsyncIterable<Buffer>,
+  put: (partNum: number, bytes: Buffer) => Promise<CommittedPart>,
+): Promise<CommittedPart[]> {
+  const all: Promise<CommittedPart>[] = []
+  const inFlight = new Set<Promise<CommittedPart>>()
+  for await (const bytes of parts) {
+    const part = put(all.length + 1, bytes)
+    all.push(part)
+    // A failed part stays, so that the race below throws its error.
+    inFlight.add(part)
+    part.then(
+      () => inFlight.delete(part),
+      () => {},
+    )
+    if (inFlight.size >= IN_FLIGHT) await Promise.race(inFlight)
+  }
+  return Promise.all(all)
+}
+
+/** Parts of one size, the last one smaller; throws unless the chunks have `size` bytes in all. */
+async function* cut(chunks: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer> {
+  const partBytes = Math.max(PART_BYTES, Math.ceil(size / MAX_PARTS))
+  let left = size
+  let part = Buffer.allocUnsafe(Math.min(partBytes, left))
+  let filled = 0
+  for await (const chunk of chunks) {
+    let rest = chunk
+    while (rest.byteLength > 0) {
+      if (left === 0) throw wrongSize(size)
+      const take = Math.min(rest.byteLength, part.byteLength - filled)
+      part.set(rest.subarray(0, take), filled)
+      filled += take
+      rest = rest.subarray(take)
+      if (filled < part.byteLength) continue
+      left -= filled
+      yield part
+      part = Buffer.allocUnsafe(Math.min(partBytes, left))
+      filled = 0
+    }
+  }
+  if (left > 0) throw wrongSize(size)
+}

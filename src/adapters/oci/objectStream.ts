@@ -1,0 +1,112 @@
+/** Reading an object as a stream: one version, any length, resumed where a connection breaks. */
+import type { IncomingMessage } from 'node:http'
+import { Range } from 'oci-common'
+import type { ObjectStorageClient } from 'oci-objectstorage'
+import { CodedError } from '#core/errors.ts'
+import type { ObjectBody, ObjectHead, ObjectRef } from '#ports/objectStore.ts'
+import type { Meaning } from './answers.ts'
+import { type Http, transportFault } from './http.ts'
+import { toHead, toPath } from './objectPath.ts'
+
+/** A range behind the end is `object.malformed`: the object is shorter than what its reader knows of its format. */
+const MEANINGS: readonly Meaning[] = [
+  { status: 412, code: 'object.changed' },
+  { status: 416, code: 'object.malformed' },
+]
+/** The largest object of OCI. */
+const MAX_OBJECT_BYTES = 10 * 2 ** 40
+/** Resumptions without a byte of progress between them. */
+const MAX_STALLS = 4
+
+export type Part = {
+  readonly etag?: string | undefined
+  readonly start: number
+  /** Inclusive; the object's end where absent. */
+  readonly end?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export async function readStream(
+  http: Http,
+  client: ObjectStorageClient,
+  object: ObjectRef,
+  part: Part,
+): Promise<ObjectBody> {
+  const path = toPath(object)
+  const { start, end, signal } = part
+
+  const open = (from: number, etag: string | undefined): Promise<IncomingMessage> =>
+    http.open(
+      'getObject',
+      () =>
+        client.getObject({
+          ...path,
+          ...(etag !== undefined && { ifMatch: etag }),
+          ...((from > 0 || end !== undefined) && {
+            range: new Range(from, end ?? MAX_OBJECT_BYTES - 1, null),
+          }),
+        }),
+      { signal, meanings: MEANINGS },
+    )
+
+  const first = await open(start, part.etag)
+  const head = headOf(first)
+  const last = Math.min(end ?? head.size - 1, head.size - 1)
+  const chunks = resuming(first, start, last, (from) => open(from, head.etag), signal)
+  return { ...head, chunks: closing(chunks, first) }
+}
+
+/** Bytes `start` to `last`; a broken answer is opened again behind its last byte, in the same version. */
+async function* resuming(
+  first: IncomingMessage,
+  start: number,
+  last: number,
+  open: (from: number) => Promise<IncomingMessage>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void> {
+  let response = first
+  let next = start
+  let stalls = 0
+  for (;;) {
+    let cause: unknown
+    try {
+      for await (const chunk of response) {
+        next += chunk.byteLength
+        stalls = 0
+        yield chunk
+      }
+    } catch (error) {
+      signal?.throwIfAborted()
+      cause = error
+    }
+    if (next === last + 1) return
+    if (next > last + 1) throw new CodedError('service.failed', 'getObject: more bytes than announced')
+    stalls += 1
+    if (stalls > MAX_STALLS) throw transportFault('getObject', cause)
+    response = await open(next)
+  }
+}
+
+/** A generator that was never started has nothing to clean up: whoever only returns must close the socket too. */
+function closing(
+  chunks: AsyncGenerator<Uint8Array, void>,
+  response: IncomingMessage,
+): AsyncIterable<Uint8Array> {
+  const iterator: AsyncIterator<Uint8Array, void> = {
+    next: () => chunks.next(),
+    return: () => {
+      response.destroy()
+      return chunks.return()
+    },
+  }
+  return { [Symbol.asyncIterator]: () => iterator }
+}
+
+function headOf({ headers }: IncomingMessage): ObjectHead {
+  const total = /^bytes \d+-\d+\/(\d{1,15})$/.exec(headers['content-range'] ?? '')?.[1]
+  return toHead({
+    eTag: headers.etag,
+    contentLength: Number(total ?? headers['content-length']),
+    contentType: headers['content-type'],
+  })
+}

@@ -1,0 +1,32 @@
+/**
+ * The SDK prints to the console on every failure, retry and federation step. What it knows reaches the caller as an
+ * exception; what it prints while `quietly` runs it is dropped, so that it can neither break a log's format nor carry
+ * a service's message into it. The console of everybody else is untouched.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+
+const inside = new AsyncLocalStorage<true>()
+const METHODS = ['debug', 'log', 'info', 'warn', 'error'] as const
+let installed = false
+
+export function quietly<T>(run: () => T): T {
+  install()
+  return inside.run(true, run)
+}
+
+/** For what the SDK calls back into. */
+export function aloud<T>(run: () => T): T {
+  return inside.exit(run)
+}
+
+function install(): void {
+  if (installed) return
+  installed = true
+  const target = globalThis.console
+  for (const method of METHODS) {
+    const print = target[method].bind(target)
+    target[method] = (...values: unknown[]) => {
+      if (inside.getStore() === undefined) print(...values)
+    }
+  }
+}
