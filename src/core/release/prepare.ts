@@ -1,10 +1,12 @@
 /** The worker's request, up to the report: everything that the report's 64 bytes must bind. */
-import { sha256, toBase64url, utf8 } from '#core/bytes.ts'
+import { fromBase64url, sha256, toBase64url, utf8 } from '#core/bytes.ts'
+import { CodedError, under } from '#core/errors.ts'
+import { bootOf } from '#core/evidence/boot.ts'
 import type { Ed25519Jwk, P256Jwk } from '#core/jwk.ts'
 import { thumbprint } from '#core/jwk.ts'
 import type { Signer } from '#core/jws.ts'
 import { type Asker, signAssertion } from './assertion.ts'
-import { bootOf } from './boot.ts'
+
 import type { Challenge } from './challenge.ts'
 import { nonceTime } from './nonce.ts'
 import { type ReleaseJob, ReleaseJobsFormat, type ReleaseRequest } from './request.ts'
@@ -21,10 +23,12 @@ export type PreparedRequest = {
 
 /**
  * The assertion is dated by the nonce, so a guest whose clock is wrong is not refused for it. Throws
- * `request.malformed` beyond the limits of a request.
+ * `request.malformed` beyond the limits of a request, `verifier.untrusted` for a challenge that is not this audience's.
  */
 export async function prepareRequest(options: {
   readonly challenge: Challenge
+  /** The Verifier that is meant: a challenge for another one is not answered. */
+  readonly audience: string
   readonly jobs: readonly ReleaseJob[]
   readonly asker: Asker
   readonly signer: Signer
@@ -36,7 +40,10 @@ export async function prepareRequest(options: {
   readonly software: string
 }): Promise<PreparedRequest> {
   const { challenge, wrapKey, evidenceKey } = options
-  const nonce = Buffer.from(challenge.nonce, 'base64url')
+  if (challenge.aud !== options.audience)
+    throw new CodedError('verifier.untrusted', 'the challenge is for another audience')
+  const nonce = fromBase64url(challenge.nonce)
+  const iat = under('verifier.untrusted', () => nonceTime(nonce))
   const jobs = ReleaseJobsFormat.encode([...options.jobs])
   const clientAssertion = await signAssertion(
     options.asker,
@@ -44,7 +51,7 @@ export async function prepareRequest(options: {
       audience: challenge.aud,
       nonce,
       wrapKey: thumbprint(wrapKey),
-      iat: nonceTime(nonce),
+      iat,
       jti: options.jti,
     },
     options.signer,

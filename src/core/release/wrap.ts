@@ -39,6 +39,11 @@ export function unwrapKeys(jwe: string, wrapKey: KeyObject, context: WrapContext
   return { dek: payload.subarray(0, DEK_BYTES), idKey: payload.subarray(DEK_BYTES) }
 }
 
+/** What the Vault authenticates beside a dataset's idKey. */
+export function idKeyAssociatedData(tenant: string, dataset: string): Record<string, string> {
+  return { v: '1', tenant, dataset, use: 'id-key' }
+}
+
 function partyInfo({ nonce, headerDigest }: WrapContext): { apu: Buffer; apv: Uint8Array } {
   return { apu: sha256(nonce), apv: headerDigest }
 }

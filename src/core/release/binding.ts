@@ -1,0 +1,67 @@
+/** The Verifier's first steps with a request, all of them pure: read it, and hold its parts against each other. */
+import { fromBase64url, sameBytes, sha256, toBase64url, utf8 } from '#core/bytes.ts'
+import { checkShape, parseJson } from '#core/canonical.ts'
+import { CodedError, under } from '#core/errors.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import { importJwk, thumbprint } from '#core/jwk.ts'
+import { MAX_REQUEST_BYTES, type ReleaseJob, ReleaseJobsFormat, ReleaseRequest } from './request.ts'
+import { type RuntimeData, RuntimeDataFormat, reportDataOf } from './runtimeData.ts'
+
+/** A request that was read; nothing in it is believed yet. */
+export type ReadRequest = {
+  readonly report: Buffer
+  readonly certs: readonly Buffer[]
+  readonly runtimeData: RuntimeData
+  readonly runtimeDataBytes: Buffer
+  readonly nonce: Buffer
+  /** RFC 7638 thumbprint. */
+  readonly wrapKey: string
+  readonly clientAssertion: string
+  readonly jobs: readonly ReleaseJob[]
+  readonly jobsBytes: Buffer
+}
+
+/** Throws `request.malformed`. */
+export function readRequest(body: Uint8Array): ReadRequest {
+  if (body.byteLength > MAX_REQUEST_BYTES)
+    throw new CodedError(
+      'request.malformed',
+      `the request has ${body.byteLength} bytes, the limit is ${MAX_REQUEST_BYTES}`,
+    )
+  return under('request.malformed', () => {
+    const request = checkShape(ReleaseRequest, parseJson(body, 'request'), 'request', 'request.malformed')
+    const runtimeDataBytes = fromBase64url(request.runtimeData)
+    const runtimeData = RuntimeDataFormat.decode(runtimeDataBytes)
+    const jobsBytes = fromBase64url(request.jobs)
+    return {
+      report: fromBase64url(request.evidence.report),
+      certs: request.evidence.certs.map((cert) => fromBase64url(cert)),
+      runtimeData,
+      runtimeDataBytes,
+      nonce: fromBase64url(runtimeData.nonce),
+      wrapKey: thumbprint(runtimeData.wrapKey),
+      clientAssertion: request.clientAssertion,
+      jobs: ReleaseJobsFormat.decode(jobsBytes),
+      jobsBytes,
+    }
+  })
+}
+
+/**
+ * REPORT_DATA binds the runtime data, and the runtime data every other part: throws `report.data-mismatch` naming
+ * the parts that are not bound, `request.malformed` for a wrap key off its curve.
+ */
+export function expectBinding(request: ReadRequest, reportData: Uint8Array, audience: string): void {
+  const { runtimeData, runtimeDataBytes, jobsBytes, clientAssertion } = request
+  const parts: readonly (readonly [string, boolean])[] = [
+    ['runtime data', sameBytes(reportDataOf(runtimeDataBytes), reportData)],
+    ['aud', runtimeData.aud === audience],
+    ['jobs', runtimeData.jobsDigest === toBase64url(sha256(jobsBytes))],
+    ['assertion', runtimeData.assertion === toBase64url(sha256(utf8(clientAssertion)))],
+    ['boot', runtimeData.boot === bootOf(runtimeData.evidenceKey)],
+  ]
+  const unbound = parts.filter(([, isBound]) => !isBound).map(([part]) => part)
+  if (unbound.length > 0)
+    throw new CodedError('report.data-mismatch', `the report does not bind: ${unbound.join(', ')}`)
+  under('request.malformed', () => importJwk(runtimeData.wrapKey))
+}

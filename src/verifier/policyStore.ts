@@ -1,0 +1,159 @@
+/**
+ * What the provider's signers have put in force, read from the governance bucket every few seconds. A number once
+ * loaded is never undercut; what has not been confirmed for 30 seconds releases nothing.
+ */
+import type { Revocation } from '#core/appraisal/policy.ts'
+import { CodedError, codeOf } from '#core/errors.ts'
+import type { SigningJwk } from '#core/jwk.ts'
+import type { Root } from '#core/jws.ts'
+import {
+  isInForce,
+  type LoadedKeys,
+  type LoadedPolicy,
+  readPolicy,
+  readRevocation,
+  readVerifierKeys,
+} from '#core/release/governance.ts'
+import type { LoadingVerifier } from '#core/release/policyCheck.ts'
+import type { Clock } from '#ports/clock.ts'
+import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+
+const STALE_AFTER_MILLISECONDS = 30_000
+const MAX_POLICY_BYTES = 2 * 1024 * 1024
+const MAX_REVOCATION_BYTES = 6 * 1024 * 1024
+const MAX_KEYS_BYTES = 8 * 1024
+
+export type InForce = {
+  readonly loaded: LoadedPolicy
+  readonly revocation: Revocation
+  readonly keys: LoadedKeys
+}
+
+export type PolicyStore = {
+  /** Throws `policy.none` or `policy.stale`. */
+  readonly inForce: () => InForce
+  /** One listing; throws what the store throws, after which the last confirmation stands. */
+  readonly refresh: (signal?: AbortSignal) => Promise<void>
+}
+
+export type PolicyEvents = {
+  /** A policy or a revocation list came into force. */
+  readonly loaded: (loaded: LoadedPolicy, revocation: Revocation) => void
+  /** An object of the governance bucket does not verify: whoever can write there is wrong or hostile. */
+  readonly rejected: (name: string, error: CodedError) => void
+}
+
+const NOTHING_REVOKED: Omit<Revocation, 'seq'> & { seq: 0 } = {
+  v: 1,
+  seq: 0,
+  issuedAt: 0,
+  releases: [],
+  objects: [],
+  boots: [],
+  permissions: [],
+}
+
+export function createPolicyStore(options: {
+  readonly store: ObjectStore
+  readonly bucket: Omit<ObjectRef, 'name'>
+  readonly root: Root
+  readonly verifier: LoadingVerifier
+  readonly grantCa: { readonly keyId: string; readonly jwk: SigningJwk }
+  readonly clock: Clock
+  readonly events: PolicyEvents
+}): PolicyStore {
+  const { root, verifier, grantCa, clock, events } = options
+  let confirmedAt: number | undefined
+  let revocation: Revocation = NOTHING_REVOKED
+
+  const policies = new Series(options, 'policy/', MAX_POLICY_BYTES, (bytes, name) => {
+    const loaded = readPolicy(bytes, name, root, verifier)
+    return loaded.policy.issuedAt <= clock.now() ? loaded : undefined
+  })
+  const keys = new Series(options, 'verifier-keys/', MAX_KEYS_BYTES, (bytes, name) =>
+    readVerifierKeys(bytes, name, root, grantCa),
+  )
+  // In order and one by one: whether a list may stand alone depends on the one before.
+  const revocations = new Series(options, 'revocation/', MAX_REVOCATION_BYTES, (bytes, name) => {
+    revocation = readRevocation(bytes, name, root, revocation)
+    return revocation
+  })
+
+  const inForce = (): InForce => {
+    if (confirmedAt === undefined) throw new CodedError('policy.none', 'no policy has been read yet')
+    if (clock.monotonic() - confirmedAt > STALE_AFTER_MILLISECONDS)
+      throw new CodedError(
+        'policy.stale',
+        'the governance bucket has not been listed for more than 30 seconds',
+      )
+    const loaded = policies.newest
+    if (loaded === undefined || !isInForce(loaded.policy, clock.now()))
+      throw new CodedError('policy.none', 'the governance bucket holds no policy that is in force')
+    if (keys.newest === undefined || keys.newest.verifierKeys.exp <= clock.now())
+      throw new CodedError('policy.none', 'the governance bucket holds no verifier keys that are in force')
+    return { loaded, revocation, keys: keys.newest }
+  }
+
+  const refresh = async (signal?: AbortSignal): Promise<void> => {
+    const startedAt = clock.monotonic()
+    const before = policies.newest
+    const revoked = revocation.seq
+    await keys.refresh(signal)
+    await revocations.refresh(signal)
+    await policies.refresh(signal)
+    // What was listed was true when the listing began.
+    confirmedAt = startedAt
+    const now = policies.newest
+    if (now !== undefined && (now !== before || revocation.seq !== revoked)) events.loaded(now, revocation)
+  }
+  return { inForce, refresh }
+}
+
+/** Create-once objects `<prefix><number>`, read in ascending order: the last valid one counts. */
+class Series<T> {
+  readonly #options: Pick<Parameters<typeof createPolicyStore>[0], 'store' | 'bucket' | 'events'>
+  readonly #prefix: string
+  readonly #maxBytes: number
+  /** Throws `policy.invalid`; undefined where the object is valid, but not yet. */
+  readonly #read: (bytes: Buffer, name: string) => T | undefined
+  // Names beyond #newestName that were judged for good; an object is never rewritten, so neither is the judgement.
+  readonly #rejected = new Set<string>()
+  #newestName: string | undefined
+  #newest: T | undefined
+
+  constructor(
+    options: Pick<Parameters<typeof createPolicyStore>[0], 'store' | 'bucket' | 'events'>,
+    prefix: string,
+    maxBytes: number,
+    read: (bytes: Buffer, name: string) => T | undefined,
+  ) {
+    this.#options = options
+    this.#prefix = prefix
+    this.#maxBytes = maxBytes
+    this.#read = read
+  }
+
+  get newest(): T | undefined {
+    return this.#newest
+  }
+
+  async refresh(signal: AbortSignal | undefined): Promise<void> {
+    const { store, bucket, events } = this.#options
+    for await (const { name, size } of store.list(bucket, this.#prefix, this.#newestName, signal)) {
+      if (this.#rejected.has(name)) continue
+      try {
+        if (size > this.#maxBytes)
+          throw new CodedError('policy.invalid', `${name} has ${size} bytes, the limit is ${this.#maxBytes}`)
+        const read = this.#read(await store.readAll({ ...bucket, name }, this.#maxBytes, signal), name)
+        if (read === undefined) continue
+        this.#newest = read
+        this.#newestName = name
+        this.#rejected.clear()
+      } catch (error) {
+        if (codeOf(error) !== 'policy.invalid' || !(error instanceof CodedError)) throw error
+        this.#rejected.add(name)
+        events.rejected(name, error)
+      }
+    }
+  }
+}
