@@ -37,10 +37,10 @@ export async function sendAnswer(
   if (!request.readableEnded) request.resume()
   if (answer.stream === undefined || request.method === 'HEAD') {
     answer.stream?.destroy()
-    if (request.method !== 'HEAD' && answer.status !== 204)
-      headers['content-length'] = String(bytes?.byteLength ?? 0)
+    const hasBody = request.method !== 'HEAD' && answer.status !== 204 && answer.status !== 304
+    if (hasBody) headers['content-length'] = String(bytes?.byteLength ?? 0)
     response.writeHead(answer.status, headers)
-    response.end(request.method === 'HEAD' ? undefined : bytes)
+    response.end(hasBody ? bytes : undefined)
     return
   }
   response.writeHead(answer.status, headers)

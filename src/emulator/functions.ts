@@ -1,0 +1,96 @@
+/** Functions: invocation over HTTP, and the resource principal that each function finds in its folder. */
+import { createPublicKey } from 'node:crypto'
+import { join } from 'node:path'
+import { keep, newRsaKey, replaceFile } from './authority.ts'
+import { callFunction } from './fnListener.ts'
+import type { Principals } from './principals.ts'
+import {
+  type Access,
+  type EmulatorRequest,
+  notAuthorizedOrNotFound,
+  OciError,
+  type Service,
+} from './service.ts'
+import type { Sessions } from './sessions.ts'
+import type { World } from './world.ts'
+
+const MAX_REQUEST_BYTES = 6 * 1024 * 1024
+
+export function createFunctionsService(world: World, now: () => number): Service {
+  const find = (request: EmulatorRequest): World['functions'][number] => {
+    const found = world.functions.find(({ id }) => id === request.params['functionId'])
+    if (found === undefined) throw notAuthorizedOrNotFound()
+    return found
+  }
+  const access = (request: EmulatorRequest): Access => {
+    const { id, compartmentId } = find(request)
+    return { permissions: ['FN_INVOCATION'], compartmentId, variables: { 'target.function.id': id } }
+  }
+  return {
+    name: 'functions',
+    routes: [
+      {
+        method: 'POST',
+        pattern: '/20181201/functions/:functionId/actions/invoke',
+        body: 'bytes',
+        maxBodyBytes: MAX_REQUEST_BYTES,
+        // InvokeFunction streams its body: the SDKs leave it outside the signature.
+        bodyUnsigned: true,
+        access,
+        handle: async (request) => {
+          const contentType = request.headers['content-type'] ?? 'application/octet-stream'
+          const options = { contentType, now: now(), signal: request.signal }
+          const answer = await callFunction(find(request), request.body, options).catch(() => {
+            throw new OciError(504, 'FunctionInvokeTimeout', 'the function did not answer')
+          })
+          if (answer.status < 200 || answer.status > 299)
+            throw new OciError(502, 'FunctionInvokeExecutionFailed', 'the function failed')
+          return {
+            status: 200,
+            headers: {
+              'content-type': answer.headers['content-type'] ?? 'application/octet-stream',
+              'fn-call-id': answer.callId,
+            },
+            bytes: answer.body,
+          }
+        },
+      },
+    ],
+    flushed: async () => undefined,
+    close: async () => undefined,
+  }
+}
+
+/** Absolute paths for `OCI_RESOURCE_PRINCIPAL_RPST` and `OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM`. */
+export type ResourcePrincipal = { readonly rpst: string; readonly privatePem: string }
+
+/**
+ * Writes token and key of every function (resource principal 2.2), and the token anew at half its life; the key stays,
+ * so that a reader between two writes never sees a token of another key.
+ */
+export async function provideResourcePrincipals(parts: {
+  readonly world: World
+  readonly folder: string
+  readonly principals: Principals
+  readonly sessions: Sessions
+  readonly now: () => number
+  readonly onFault: (error: unknown) => void
+}): Promise<{ readonly paths: Readonly<Record<string, ResourcePrincipal>>; readonly close: () => void }> {
+  const { world, folder, principals, sessions, now, onFault } = parts
+  const paths: Record<string, ResourcePrincipal> = {}
+  for (const { id, name } of world.functions)
+    paths[id] = { rpst: join(folder, name, 'rpst'), privatePem: join(folder, name, 'private.pem') }
+
+  const write = async (): Promise<void> => {
+    for (const [id, { rpst, privatePem }] of Object.entries(paths)) {
+      const principal = principals.function(id)
+      if (principal === undefined) continue
+      const key = createPublicKey(await keep(privatePem, newRsaKey))
+      await replaceFile(rpst, await sessions.issue(principal, key, now()))
+    }
+  }
+  await write()
+  const timer = setInterval(() => void write().catch(onFault), (world.sessionSeconds * 1000) / 2)
+  timer.unref()
+  return { paths, close: () => clearInterval(timer) }
+}

@@ -1,0 +1,25 @@
+/** Object Storage as a service: its routes over one store, and the events that its changes cause. */
+import type { ObjectEvents } from './objectEvents.ts'
+import { objectRoutes } from './objectStorage/objects.ts'
+import { openStore, type Store } from './objectStorage/store.ts'
+import { uploadRoutes } from './objectStorage/uploads.ts'
+import type { Service, ServiceContext } from './service.ts'
+
+export async function createObjectStorageService(
+  context: ServiceContext,
+  createEvents: (store: Store) => ObjectEvents,
+): Promise<Service> {
+  const store = await openStore(context.folder)
+  const events = createEvents(store)
+  for (const emission of store.undelivered()) events.deliver(emission)
+  const parts = { world: context.world, store, events, now: context.now }
+  return {
+    name: 'objectstorage',
+    routes: [...objectRoutes(parts), ...uploadRoutes(parts)],
+    flushed: store.flushed,
+    close: async () => {
+      await events.close()
+      await store.close()
+    },
+  }
+}
