@@ -16,13 +16,18 @@ const MAX_PIECES = 64
 export function readPieces(chunks: Chunks): PieceReader {
   const source = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]()
   let chunk: Uint8Array = new Uint8Array(0)
+  let offset = 0
   let isOver = false
 
+  /** False where the stream has no further byte. */
   const fill = async (): Promise<boolean> => {
-    while (chunk.byteLength === 0 && !isOver) {
+    while (offset === chunk.byteLength && !isOver) {
       const next = await source.next()
       if (next.done === true) isOver = true
-      else chunk = next.value
+      else {
+        chunk = next.value
+        offset = 0
+      }
     }
     return !isOver
   }
@@ -31,11 +36,11 @@ export function readPieces(chunks: Chunks): PieceReader {
     take: async (bytes) => {
       const pieces: Uint8Array[] = []
       let missing = bytes
-      while (missing > 0 && (chunk.byteLength > 0 || (await fill()))) {
-        const piece = chunk.subarray(0, missing)
-        chunk = chunk.subarray(piece.byteLength)
-        missing -= piece.byteLength
-        pieces.push(piece)
+      while (missing > 0 && (offset < chunk.byteLength || (await fill()))) {
+        const end = Math.min(offset + missing, chunk.byteLength)
+        pieces.push(end - offset === chunk.byteLength ? chunk : chunk.subarray(offset, end))
+        missing -= end - offset
+        offset = end
       }
       return pieces.length > MAX_PIECES ? [Buffer.concat(pieces)] : pieces
     },
