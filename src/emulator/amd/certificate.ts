@@ -1,0 +1,83 @@
+/** Issues certificates in the form of AMD's: the same names, extensions and signature parameters. */
+import { constants, type KeyObject, sign } from 'node:crypto'
+import {
+  bits,
+  boolean,
+  explicit,
+  integer,
+  nothing,
+  octets,
+  oid,
+  printable,
+  sequence,
+  set,
+  time,
+  utf8Text,
+} from './der.ts'
+
+export type CertificateRequest = {
+  readonly serial: number
+  /** Common names; the rest of a name is AMD's. */
+  readonly issuer: string
+  readonly subject: string
+  /** Seconds since the epoch. */
+  readonly notBefore: number
+  readonly notAfter: number
+  readonly publicKey: KeyObject
+  /** From `extension`, in order. */
+  readonly extensions: readonly Buffer[]
+}
+
+/** DER, signed with RSASSA-PSS, SHA-384, MGF1 over SHA-384, salt of 48 bytes. */
+export function issueCertificate(request: CertificateRequest, issuerKey: KeyObject): Buffer {
+  const tbs = sequence(
+    explicit(0, integer(2)),
+    integer(request.serial),
+    SIGNATURE_ALGORITHM,
+    nameOf(request.issuer),
+    sequence(time(request.notBefore), time(request.notAfter)),
+    nameOf(request.subject),
+    request.publicKey.export({ format: 'der', type: 'spki' }),
+    explicit(3, sequence(...request.extensions)),
+  )
+  const signature = sign('sha384', tbs, {
+    key: issuerKey,
+    padding: constants.RSA_PKCS1_PSS_PADDING,
+    saltLength: 48,
+  })
+  return sequence(tbs, SIGNATURE_ALGORITHM, bits(signature))
+}
+
+export function extension(name: string, value: Uint8Array, critical = false): Buffer {
+  return sequence(oid(name), ...(critical ? [boolean(true)] : []), octets(value))
+}
+
+/** What makes a certificate an authority; an ASK may sign leaves only (`pathLength` 0). */
+export function authorityExtensions(pathLength?: 0): readonly Buffer[] {
+  const constraints = sequence(boolean(true), ...(pathLength === undefined ? [] : [integer(pathLength)]))
+  // keyCertSign, and cRLSign for the ARK: bits 5 and 6.
+  const usage = pathLength === undefined ? bits(Buffer.of(0x06), 1) : bits(Buffer.of(0x04), 2)
+  return [extension('2.5.29.15', usage, true), extension('2.5.29.19', constraints, true)]
+}
+
+const SHA384 = sequence(oid('2.16.840.1.101.3.4.2.2'), nothing())
+const SIGNATURE_ALGORITHM = sequence(
+  oid('1.2.840.113549.1.1.10'),
+  sequence(
+    explicit(0, SHA384),
+    explicit(1, sequence(oid('1.2.840.113549.1.1.8'), SHA384)),
+    explicit(2, integer(48)),
+  ),
+)
+
+function nameOf(commonName: string): Buffer {
+  const attribute = (name: string, text: Buffer) => set(sequence(oid(name), text))
+  return sequence(
+    attribute('2.5.4.11', utf8Text('Engineering')),
+    attribute('2.5.4.6', printable('US')),
+    attribute('2.5.4.7', utf8Text('Santa Clara')),
+    attribute('2.5.4.8', utf8Text('CA')),
+    attribute('2.5.4.10', utf8Text('Advanced Micro Devices')),
+    attribute('2.5.4.3', utf8Text(commonName)),
+  )
+}

@@ -1,0 +1,90 @@
+/** A host with AMD processors of our own making: guests with unix sockets, reports signed for real. */
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import type { Server } from 'node:net'
+import { dirname } from 'node:path'
+import { toHex } from '#core/bytes.ts'
+import { checkShape } from '#core/canonical.ts'
+import { CodedError } from '#core/errors.ts'
+import type { RootEntry } from '#core/snp/roots.ts'
+import { openAuthority } from './authority.ts'
+import { GuestName, openGuest, writeDescription } from './guest.ts'
+import { type PlatformInput, PlatformSchema } from './platform.ts'
+import { createGuestServer } from './socket.ts'
+
+export type GuestConfig = {
+  /** a-z, 0-9 and -. */
+  readonly name: string
+  /** Absent where only the hook of a fake device serves the guest. */
+  readonly socketPath?: string
+  readonly platform: PlatformInput
+}
+
+export type AmdHost = {
+  /** The roots that the guests' reports chain to, ASK included, marked as simulated. */
+  readonly roots: readonly (RootEntry & { readonly ark: Buffer; readonly ask: Buffer })[]
+  /** Listens on every socket; a file left over from a dead host is replaced. */
+  readonly start: () => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+/**
+ * Keys live in `stateDir/<Product>` (which is also a `--roots` folder) and are made on first use; that takes seconds. Each
+ * call is a new boot of every guest: they get new report ids. Throws `config.invalid`.
+ */
+export async function createAmdHost(options: {
+  readonly stateDir: string
+  readonly guests: readonly GuestConfig[]
+}): Promise<AmdHost> {
+  const { stateDir, guests } = options
+  assertGuests(guests)
+  await mkdir(stateDir, { recursive: true, mode: 0o700 })
+  const products = new Set(guests.map(({ platform }) => platform.product ?? 'Genoa'))
+  const authorities = await Promise.all([...products].map((product) => openAuthority(stateDir, product)))
+  const listeners = await Promise.all(
+    guests.map(async ({ name, socketPath, platform }) => {
+      await writeDescription(stateDir, name, { reportId: toHex(randomBytes(32)), platform })
+      return { socketPath, server: createGuestServer(await openGuest(stateDir, name)) }
+    }),
+  )
+  return {
+    roots: authorities.map(({ product, arkDer, askDer }) => ({
+      product,
+      ark: arkDer,
+      ask: askDer,
+      simulated: true,
+    })),
+    start: async () => {
+      for (const { server, socketPath } of listeners)
+        if (socketPath !== undefined) await listen(server, socketPath)
+    },
+    stop: async () => {
+      await Promise.all(listeners.map(({ server }) => close(server)))
+    },
+  }
+}
+
+function assertGuests(guests: readonly GuestConfig[]): void {
+  const names = new Set<string>()
+  for (const { name, platform } of guests) {
+    checkShape(GuestName, name, 'guest name', 'config.invalid')
+    checkShape(PlatformSchema, platform, `guest ${name}`, 'config.invalid')
+    if (names.has(name)) throw new CodedError('config.invalid', `guest ${name} is there twice`)
+    names.add(name)
+  }
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  await rm(path, { force: true })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, resolve)
+  })
+  await chmod(path, 0o600)
+}
+
+async function close(server: Server): Promise<void> {
+  if (!server.listening) return
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+}

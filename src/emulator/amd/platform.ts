@@ -1,0 +1,93 @@
+/** A processor and a guest on it, as the signer sees them: everything that ends up in a report. */
+import { z } from 'zod'
+import { hexBytes } from '#core/fields.ts'
+import { HARDWARE_ID_BYTES } from '#core/snp/extensions.ts'
+import { type Cpuid, PRODUCTS, type Product } from '#core/snp/product.ts'
+import type { Tcb } from '#core/snp/tcb.ts'
+
+const byte = z.int().min(0).max(255)
+const TcbSchema = z.strictObject({ fmc: byte, bootloader: byte, tee: byte, snp: byte, microcode: byte })
+
+/** What up-to-date hosts report (Genoa B1, Turin C1); Milan as of 2026. */
+const USUAL: Readonly<Record<Product, { readonly cpuid: Cpuid; readonly tcb: Tcb }>> = {
+  Milan: {
+    cpuid: { family: 0x19, model: 0x01, stepping: 1 },
+    tcb: { fmc: 0, bootloader: 4, tee: 0, snp: 27, microcode: 222 },
+  },
+  Genoa: {
+    cpuid: { family: 0x19, model: 0x11, stepping: 1 },
+    tcb: { fmc: 0, bootloader: 10, tee: 0, snp: 27, microcode: 86 },
+  },
+  Turin: {
+    cpuid: { family: 0x1a, model: 0x02, stepping: 1 },
+    tcb: { fmc: 1, bootloader: 3, tee: 2, snp: 5, microcode: 97 },
+  },
+}
+
+const bit = (usual: boolean) => z.boolean().default(usual)
+
+/** The guest policy and host settings default to those of an ordinary, well-kept host. */
+export const PlatformSchema = z
+  .strictObject({
+    product: z.enum(PRODUCTS).default('Genoa'),
+    version: z.literal([2, 3, 4, 5]).default(3),
+    cpuid: z.strictObject({ family: byte, model: byte, stepping: byte }).optional(),
+    /** The chip: 64 bytes, 8 on Turin. Absent, the host's own. */
+    hardwareId: z.union([hexBytes(64), hexBytes(8)]).optional(),
+    /** The reported TCB; the others equal it unless given. */
+    tcb: TcbSchema.optional(),
+    committedTcb: TcbSchema.optional(),
+    currentTcb: TcbSchema.optional(),
+    launchTcb: TcbSchema.optional(),
+    measurement: hexBytes(48),
+    hostData: hexBytes(32).default('00'.repeat(32)),
+    guestSvn: z.int().min(0).max(0xffff_ffff).default(0),
+    /** The guest's own privilege level; it can ask for reports at this level and less privileged ones. */
+    vmpl: z.int().min(0).max(3).default(0),
+    guestPolicy: z
+      .strictObject({
+        abi: z.strictObject({ major: byte, minor: byte }).default({ major: 0, minor: 0 }),
+        smt: bit(true),
+        migrateMa: bit(false),
+        debug: bit(false),
+        singleSocket: bit(false),
+        cxl: bit(false),
+        aes256Xts: bit(false),
+        raplDisabled: bit(false),
+        ciphertextHiding: bit(false),
+        pageSwapDisabled: bit(false),
+      })
+      .prefault({}),
+    platformInfo: z
+      .strictObject({
+        smt: bit(true),
+        tsme: bit(false),
+        ecc: bit(true),
+        raplDisabled: bit(false),
+        ciphertextHiding: bit(false),
+        aliasCheck: bit(true),
+        iommuWriteSafe: bit(false),
+        tio: bit(false),
+      })
+      .prefault({}),
+  })
+  .transform(({ tcb, cpuid, committedTcb, currentTcb, launchTcb, ...rest }) => {
+    const usual = USUAL[rest.product]
+    const reported = tcb ?? usual.tcb
+    const current = currentTcb ?? reported
+    return {
+      ...rest,
+      cpuid: cpuid ?? usual.cpuid,
+      tcb: { reported, committed: committedTcb ?? reported, current, launch: launchTcb ?? current },
+    }
+  })
+  .refine(
+    ({ product, hardwareId }) =>
+      hardwareId === undefined || hardwareId.length === 2 * HARDWARE_ID_BYTES[product],
+    'hardwareId must be 64 bytes, 8 on Turin',
+  )
+
+/** As written in a configuration. */
+export type PlatformInput = z.input<typeof PlatformSchema>
+/** With everything decided, the chip included. */
+export type Platform = Omit<z.output<typeof PlatformSchema>, 'hardwareId'> & { readonly hardwareId: string }
