@@ -1,0 +1,8 @@
+/** Random bytes that a seed decides, for vectors and for tests that must fail twice in the same way. */
+import { createCipheriv, createHash } from 'node:crypto'
+
+export function seeded(seed: string): (bytes: number) => Buffer {
+  const key = createHash('sha256').update(seed).digest()
+  const stream = createCipheriv('aes-256-ctr', key, Buffer.alloc(16))
+  return (bytes) => stream.update(Buffer.alloc(bytes))
+}
