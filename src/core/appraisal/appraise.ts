@@ -1,0 +1,106 @@
+/** Is an authentic report acceptable? The decision and its explanation are one evaluation. */
+import type { Refusal } from '#core/errors.ts'
+import type { VerifiedReport } from '#core/snp/verify.ts'
+import type { UnixSeconds } from '#core/time.ts'
+import type { Policy, Revocation } from './policy.ts'
+import {
+  type Assurance,
+  meetsAssurance,
+  type Reference,
+  type ReferenceValues,
+  type Subject,
+} from './reference.ts'
+import { RULES } from './rules.ts'
+
+declare const accepted: unique symbol
+
+/** Made by `appraise` alone, under a policy: the only thing that a release is decided on. */
+export type AcceptedVerdict = Extract<Evaluation, { readonly kind: 'accepted' }> & {
+  readonly [accepted]: true
+}
+export type Verdict = AcceptedVerdict | Extract<Evaluation, { readonly kind: 'refused' }>
+
+export type Evaluation =
+  | {
+      readonly kind: 'accepted'
+      /** Id of the release that the report matches. */
+      readonly release: string
+      readonly assurance: Assurance
+      readonly simulated: boolean
+      readonly verified: VerifiedReport
+    }
+  | {
+      readonly kind: 'refused'
+      /** Id of the release that came nearest; the reasons are against it. */
+      readonly nearest: string
+      /** Every violation, at least one. */
+      readonly reasons: readonly Refusal[]
+      readonly verified: VerifiedReport
+    }
+
+/**
+ * `trust` is the worker's trust digest as the report binds it. `revocation` is the list in force; where there is none yet, one
+ * with an empty `releases`.
+ */
+export function appraise(
+  verified: VerifiedReport,
+  policy: Policy,
+  circumstances: {
+    readonly trust: string
+    readonly at: UnixSeconds
+    readonly revocation: Pick<Revocation, 'releases'>
+  },
+): Verdict {
+  const { trust, at, revocation } = circumstances
+  const evaluation = evaluate({ verified, trust, at, revoked: revocation.releases }, policy)
+  // The one place where the brand is given.
+  return evaluation as Verdict
+}
+
+/** The same rules without the weight of a verdict: for looking at reports by hand. */
+export function evaluate(subject: Subject, values: ReferenceValues): Evaluation {
+  const { verified } = subject
+  const [best, ...others] = values.releases.map((release) => ({
+    release,
+    violations: RULES.flatMap((rule) => rule(subject, release)),
+  }))
+  if (best === undefined) throw new RangeError('there are no releases to appraise against')
+  const nearest = others.reduce((a, b) => (compare(a, b) <= 0 ? a : b), best)
+  const reasons = [...rootViolations(verified, values), ...nearest.violations]
+  if (reasons.length > 0) return { kind: 'refused', nearest: nearest.release.id, reasons, verified }
+  return {
+    kind: 'accepted',
+    release: nearest.release.id,
+    assurance: nearest.release.assurance,
+    simulated: verified.endorsement.simulated,
+    verified,
+  }
+}
+
+type Candidate = { readonly release: Reference; readonly violations: readonly Refusal[] }
+
+/** Nearest first: accepted, then of this measurement, then with the fewest violations, then of the higher assurance. */
+function compare(a: Candidate, b: Candidate): number {
+  const isForeign = ({ violations }: Candidate) =>
+    Number(violations.some(({ code }) => code === 'measurement.unknown'))
+  const isLower = ({ release }: Candidate) => Number(!meetsAssurance(release.assurance, 'measured'))
+  return isForeign(a) - isForeign(b) || a.violations.length - b.violations.length || isLower(a) - isLower(b)
+}
+
+/** Roots are the policy's, not a release's: a root that it does not name is refused whatever else is right. */
+function rootViolations({ endorsement }: VerifiedReport, values: ReferenceValues): readonly Refusal[] {
+  const { product, root, simulated } = endorsement
+  const named = values.roots.some(
+    (row) => row.ark === root && row.product === product && row.simulated === simulated,
+  )
+  if (named && (!simulated || values.simulation)) return []
+  return [
+    {
+      code: 'root.untrusted',
+      field: 'root',
+      expected: named ? 'no simulated root' : `an ARK of ${product} that the policy names`,
+      actual: simulated ? `${root} (simulated)` : root,
+      remedy: simulated ? 'use genuine hardware' : 'name this ARK in a new policy',
+    },
+  ]
+}
