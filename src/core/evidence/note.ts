@@ -74,6 +74,11 @@ export function openNote(
   return { text, signers: [...signers] }
 }
 
+/** SHA-256 of a note, as entries name checkpoints. */
+export function noteDigest(note: string): string {
+  return toBase64url(sha256(utf8(note)))
+}
+
 function splitNote(note: string) {
   if (note.length > MAX_CHARACTERS) throw malformed(`a note has more than ${MAX_CHARACTERS} characters`)
   const end = note.lastIndexOf('\n\n')

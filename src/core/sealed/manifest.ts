@@ -3,7 +3,7 @@
  * says which parts are the result, under which DEK, for whom, by which boot, on which release.
  */
 import { z } from 'zod'
-import { sha256, toHex } from '#core/bytes.ts'
+import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes, defineFormat } from '#core/canonical.ts'
 import {
   base64urlBytes,
@@ -71,6 +71,11 @@ export function resultIdOf(grant: Grant): string {
   return toHex(
     sha256(canonicalBytes({ headerDigests, workload, scopes, view, sensitive, output, recipient })),
   )
+}
+
+/** SHA-256 of the compact JWS of a manifest, as evidence names it. */
+export function manifestDigest(manifest: string): string {
+  return toBase64url(sha256(utf8(manifest)))
 }
 
 export function manifestName(id: string): string {
