@@ -19,6 +19,11 @@ export type Platform = {
   readonly simulation: boolean
 }
 
+/** The appraisal of the evidence, as far as a decision about an object needs it. */
+export type Appraised =
+  | { readonly kind: 'accepted'; readonly platform: Platform }
+  | { readonly kind: 'refused'; readonly reasons: readonly Refusal[] }
+
 export type Rules = {
   readonly policy: Policy
   readonly revocation: Pick<Revocation, 'objects' | 'permissions'>
@@ -33,6 +38,7 @@ export type GrantedObject = {
 
 export type Granted = {
   readonly kind: 'granted'
+  readonly platform: Platform
   readonly dataset: Dataset
   readonly permission: Permission
   readonly objects: readonly GrantedObject[]
@@ -45,28 +51,34 @@ export type Refused = { readonly kind: 'refused'; readonly reasons: readonly Ref
 export function decideJob(
   job: ReleaseJob,
   asker: Asker,
-  platform: Platform,
+  appraised: Appraised,
   rules: Rules,
 ): Granted | Refused {
+  const inadmissible = appraised.kind === 'refused' ? appraised.reasons : []
   const { objects, refused } = readHeaders(job)
   const [first] = objects
-  if (first === undefined || refused.length > 0) return { kind: 'refused', reasons: refused }
+  if (first === undefined || refused.length > 0)
+    return { kind: 'refused', reasons: [...inadmissible, ...refused] }
 
   // One look-up answers for unknown and for ungranted: without a permission nothing else is said or looked at.
   const entry = lookUp(first.header, asker, rules)
-  if (entry === undefined) return { kind: 'refused', reasons: [ungranted(first.header, asker)] }
+  if (entry === undefined)
+    return { kind: 'refused', reasons: [...inadmissible, ungranted(first.header, asker)] }
 
-  const { dataset } = entry
+  const { dataset, permission } = entry
   const reasons = [
+    ...inadmissible,
     ...objects.flatMap((object) => objectReasons(object, dataset, rules)),
-    ...platformReasons(platform, dataset),
+    ...(appraised.kind === 'accepted' ? platformReasons(appraised.platform, dataset) : []),
     ...entry.reasons,
   ]
-  if (reasons.length > 0) return { kind: 'refused', reasons }
+  if (appraised.kind === 'refused' || reasons.length > 0) return { kind: 'refused', reasons }
+  const { platform } = appraised
   return {
     kind: 'granted',
+    platform,
     dataset,
-    permission: entry.permission,
+    permission,
     objects,
     scopes: asker.scopes,
     disclosure: isDisclosure(platform, dataset),
@@ -265,14 +277,6 @@ function rfc3339(time: number): string {
   return toRfc3339(time as UnixSeconds)
 }
 
-/** Cut to what an evidence entry holds. */
 function refusal(code: ErrorCode, field: string, expected: string, actual: string, remedy: string): Refusal {
-  const short = (text: string) => (text.length > 400 ? `${text.slice(0, 397)}...` : text)
-  return {
-    code,
-    field: field.slice(0, 80),
-    expected: short(expected),
-    actual: short(actual),
-    remedy: short(remedy),
-  }
+  return { code, field, expected, actual, remedy }
 }

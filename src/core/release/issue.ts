@@ -2,7 +2,7 @@
 import { sha256, toBase64url, utf8 } from '#core/bytes.ts'
 import { addSeconds, type UnixSeconds } from '#core/time.ts'
 import type { Asker } from './assertion.ts'
-import type { Granted, Platform, Rules } from './decide.ts'
+import type { Granted, Rules } from './decide.ts'
 import type { Grant } from './grant.ts'
 
 /** A grant is for work that begins now: the TEE starts no object after it, the Verifier cosigns no result. */
@@ -16,7 +16,6 @@ export function grantExpiry(now: UnixSeconds, ...limits: readonly number[]): Uni
 export function grantOf(
   decided: Granted,
   asker: Asker,
-  platform: Platform,
   { policy, now }: Pick<Rules, 'policy' | 'now'>,
   issuance: {
     readonly releaseId: string
@@ -30,7 +29,7 @@ export function grantOf(
     readonly log: Grant['log']
   },
 ): Grant {
-  const { dataset, permission, objects, scopes, disclosure } = decided
+  const { platform, dataset, permission, objects, scopes, disclosure } = decided
   return {
     v: 1,
     releaseId: issuance.releaseId,

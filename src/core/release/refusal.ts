@@ -29,8 +29,10 @@ const STAGES: readonly (readonly [prefix: string, stage: Stage])[] = [
   ['chip.', 'appraisal'],
   ['trust.', 'appraisal'],
   ['boot.', 'appraisal'],
+  ['signing-key.', 'appraisal'],
   ['key.', 'custody'],
   ['service.', 'custody'],
+  ['internal.', 'custody'],
 ]
 
 export function refusalBody(code: ErrorCode, denialId: string): RefusalBody {

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { fromBase64url, toBase64url } from '#core/bytes.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import { Ed25519Jwk, P384Jwk, thumbprint } from '#core/jwk.ts'
+import { keySigner, type Signer, signCompact, signGeneral } from '#core/jws.ts'
+import { acceptAnswer, type Expectation, keysOf } from '#core/release/accept.ts'
+import { decideJob } from '#core/release/decide.ts'
+import {
+  type Grant,
+  GrantFormat,
+  type GrantKey,
+  GrantKeyFormat,
+  type VerifierKeys,
+  VerifierKeysFormat,
+} from '#core/release/grant.ts'
+import { grantExpiry, grantOf, keyDigest } from '#core/release/issue.ts'
+import { mintNonce } from '#core/release/nonce.ts'
+import { refusalBody } from '#core/release/refusal.ts'
+import type { ReleaseResponse } from '#core/release/request.ts'
+import { wrapKeys } from '#core/release/wrap.ts'
+import { headerDigest } from '#core/sealed/header.ts'
+import { addSeconds } from '#core/time.ts'
+import { AUDIENCE, ed25519, jobOf, NOW, p384, policyOf, root, signers, workerKeys } from './world.ts'
+
+const worker = workerKeys()
+const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))
+const asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs'] }
+const keys = { dek: randomBytes(32), idKey: randomBytes(32) }
+const job = await jobOf()
+const grantCa = keySigner(p384())
+const grantKey = keySigner(ed25519())
+const boot = bootOf(worker.evidenceKey)
+
+const expected: Expectation = {
+  providerRoot: root,
+  audience: AUDIENCE,
+  asker,
+  boot,
+  nonce,
+  wrapKey: worker.wrapKey,
+  jobs: [job],
+  simulation: true,
+  now: NOW,
+}
+
+const policy = policyOf()
+const digest = headerDigest(job.objects[0]?.header ?? '')
+const jwe = wrapKeys(keys, worker.wrapKey, { nonce, headerDigest: digest })
+
+function grant(changes: Partial<Grant> = {}): Grant {
+  const decision = decideJob(
+    job,
+    asker,
+    { kind: 'accepted', platform: { release: 'worker-1', assurance: 'measured', simulation: true } },
+    { policy, revocation: { objects: [], permissions: [] }, now: NOW },
+  )
+  assert.equal(decision.kind, 'granted')
+  const granted = grantOf(
+    decision,
+    asker,
+    { policy, now: NOW },
+    {
+      releaseId: 'cd'.repeat(16),
+      nonce: toBase64url(nonce),
+      boot,
+      wrapKey: thumbprint(worker.wrapKey),
+      expiry: grantExpiry(NOW),
+      revocationSeq: 0,
+      keys: [jwe],
+      log: { boot, checkpoint: 'a note', index: 3 },
+    },
+  )
+  return { ...granted, ...changes }
+}
+
+/** An answer, each layer of which can be made otherwise. */
+async function answer(
+  change: {
+    readonly grant?: Partial<Grant>
+    readonly keys?: readonly string[]
+    readonly signers?: readonly Signer[]
+    readonly keysExpiry?: number
+    readonly grantCa?: Signer
+    readonly grantKeyWindow?: { readonly nbf: number; readonly exp: number }
+    readonly grantSigner?: Signer
+  } = {},
+): Promise<ReleaseResponse> {
+  const verifierKeys: VerifierKeys = {
+    v: 1,
+    seq: 1,
+    exp: change.keysExpiry ?? NOW + 86_400,
+    grantCa: { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' },
+  }
+  const certified: GrantKey = {
+    v: 1,
+    jwk: Ed25519Jwk.parse(grantKey.jwk),
+    ...(change.grantKeyWindow ?? { nbf: NOW - 60, exp: NOW + 86_400 }),
+  }
+  return {
+    verifierKeys: await signGeneral(
+      VerifierKeysFormat,
+      verifierKeys,
+      change.signers ?? [signers[0], signers[2]],
+    ),
+    grantKey: await signCompact(GrantKeyFormat, certified, change.grantCa ?? grantCa),
+    answers: [
+      {
+        grant: await signCompact(GrantFormat, grant(change.grant), change.grantSigner ?? grantKey),
+        keys: [...(change.keys ?? [jwe])],
+      },
+    ],
+  }
+}
+
+test('an answer that leads to the provider root and is about this request gives the keys', async () => {
+  const [accepted] = acceptAnswer(await answer(), expected)
+  assert.equal(accepted?.kind, 'granted')
+  assert.deepEqual(accepted.grant, grant())
+  assert.deepEqual(keysOf(accepted, worker.wrap), [keys])
+})
+
+test('a refusal is an answer too', async () => {
+  const refusal = refusalBody('grant.none', 'ef'.repeat(16))
+  const [refused] = acceptAnswer({ ...(await answer()), answers: [{ refusal }] }, expected)
+  assert.deepEqual(refused, { kind: 'refused', refusal })
+})
+
+const mine = grant().objects
+const other = wrapKeys(keys, worker.wrapKey, { nonce, headerDigest: randomBytes(32) })
+
+for (const { name, given, code, expects } of [
+  { name: 'verifier keys by one person', given: { signers: [signers[0]] }, code: 'verifier.untrusted' },
+  {
+    name: 'verifier keys by strangers',
+    given: { signers: [keySigner(ed25519()), keySigner(ed25519())] },
+    code: 'verifier.untrusted',
+  },
+  { name: 'a grant key by another CA', given: { grantCa: keySigner(p384()) }, code: 'verifier.untrusted' },
+  { name: 'a grant by another key', given: { grantSigner: keySigner(ed25519()) }, code: 'grant.invalid' },
+  { name: 'verifier keys that have expired', given: { keysExpiry: NOW }, code: 'grant.invalid' },
+  {
+    name: 'a grant key that has expired',
+    given: { grantKeyWindow: { nbf: NOW - 9, exp: NOW } },
+    code: 'grant.invalid',
+  },
+  {
+    name: 'a grant key that is not yet valid',
+    given: { grantKeyWindow: { nbf: NOW + 1, exp: NOW + 9 } },
+    code: 'grant.invalid',
+  },
+  { name: 'a grant that has expired', given: { grant: { exp: NOW } }, code: 'grant.invalid' },
+  {
+    name: 'a grant that has expired by now',
+    given: {},
+    expects: { now: addSeconds(NOW, 3600) },
+    code: 'grant.invalid',
+  },
+  { name: 'a grant older than its nonce', given: { grant: { iat: NOW - 1 } }, code: 'grant.invalid' },
+  {
+    name: 'a grant younger than its nonce can be',
+    given: { grant: { iat: NOW + 300 } },
+    code: 'grant.invalid',
+  },
+  { name: 'another nonce', given: { grant: { nonce: toBase64url(randomBytes(61)) } }, code: 'grant.invalid' },
+  { name: 'another audience', given: { grant: { aud: 'https://elsewhere.example' } }, code: 'grant.invalid' },
+  {
+    name: 'another wrap key',
+    given: { grant: { wrapKey: toBase64url(randomBytes(32)) } },
+    code: 'grant.invalid',
+  },
+  { name: 'another boot', given: { grant: { boot: 'a'.repeat(26) } }, code: 'grant.invalid' },
+  { name: 'another client', given: { grant: { client: 'other' } }, code: 'grant.invalid' },
+  { name: 'another purpose', given: { grant: { purpose: 'TREAT' } }, code: 'grant.invalid' },
+  { name: 'other scopes', given: { grant: { scopes: ['system/Patient.rs'] } }, code: 'grant.invalid' },
+  {
+    name: 'a simulated grant to a real worker',
+    given: {},
+    expects: { simulation: false },
+    code: 'grant.invalid',
+  },
+  {
+    name: 'another header',
+    given: {
+      grant: { objects: mine.map((object) => ({ ...object, headerDigest: toBase64url(randomBytes(32)) })) },
+    },
+    code: 'grant.invalid',
+  },
+  {
+    name: 'another version of the object',
+    given: { grant: { objects: mine.map((object) => ({ ...object, etag: 'e-2' })) } },
+    code: 'grant.invalid',
+  },
+  {
+    name: 'another bucket',
+    given: { grant: { objects: mine.map((object) => ({ ...object, bucket: 'elsewhere' })) } },
+    code: 'grant.invalid',
+  },
+  {
+    name: 'another object name',
+    given: { grant: { objects: mine.map((object) => ({ ...object, name: 'elsewhere' })) } },
+    code: 'grant.invalid',
+  },
+  { name: 'a key that is not the one granted', given: { keys: [other] }, code: 'grant.invalid' },
+  { name: 'a key too many', given: { keys: [jwe, jwe] }, code: 'grant.invalid' },
+  {
+    name: 'an object too many',
+    given: { grant: { objects: [...mine, ...mine] }, keys: [jwe, jwe] },
+    code: 'grant.invalid',
+  },
+  { name: 'an answer too few', given: {}, expects: { jobs: [job, job] }, code: 'verifier.untrusted' },
+] satisfies readonly {
+  name: string
+  given: Parameters<typeof answer>[0]
+  expects?: Partial<Expectation>
+  code: string
+}[])
+  test(`refused: ${name}`, async () => {
+    const response = await answer(given)
+    assert.throws(() => acceptAnswer(response, { ...expected, ...expects }), { name: 'CodedError', code })
+  })
+
+test('a granted key that does not open with the granted header refuses, and no other key is left over', async () => {
+  const objects = mine.map((object) => ({ ...object, keyDigest: keyDigest(other) }))
+  const [accepted] = acceptAnswer(await answer({ grant: { objects }, keys: [other] }), expected)
+  assert.equal(accepted?.kind, 'granted')
+  assert.throws(() => keysOf(accepted, worker.wrap), { code: 'key.unopened' })
+})
+
+test('the checkpoint of the Verifier comes through as it was signed', async () => {
+  const [accepted] = acceptAnswer(await answer(), expected)
+  assert.deepEqual(accepted?.kind === 'granted' && accepted.grant.log, {
+    boot,
+    checkpoint: 'a note',
+    index: 3,
+  })
+  assert.equal(fromBase64url(grant().nonce).equals(nonce), true)
+})

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { jwtVerify, SignJWT } from 'jose'
+import { fromBase64url, toBase64url } from '#core/bytes.ts'
+import { importJwk, P384Jwk, thumbprint } from '#core/jwk.ts'
+import { keySigner } from '#core/jws.ts'
+import { signAssertion, verifyAssertion } from '#core/release/assertion.ts'
+import { addSeconds } from '#core/time.ts'
+import { AUDIENCE, ed25519, NOW, p384, workerKeys } from './world.ts'
+
+const key = p384()
+const signer = keySigner(key)
+const stranger = p384()
+const nonce = randomBytes(61)
+const wrapKey = thumbprint(workerKeys().wrapKey)
+const asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs', 'system/Condition.rs'] }
+const binding = { audience: AUDIENCE, nonce, wrapKey, iat: NOW, jti: 'ab'.repeat(16) }
+const expected = {
+  clients: [
+    { id: 'acme', keys: [P384Jwk.parse(signer.jwk)] },
+    { id: 'other', keys: [P384Jwk.parse(keySigner(stranger).jwk)] },
+  ],
+  audience: AUDIENCE,
+  nonce,
+  wrapKey,
+}
+const assertion = await signAssertion(asker, binding, signer)
+const claims: Record<string, unknown> = JSON.parse(fromBase64url(assertion.split('.')[1] ?? '').toString())
+
+/** Signed by jose, which writes the claims in the order given: sorted, they are canonical. */
+function byJose(changes: Record<string, unknown>, header = {}, signingKey = key): Promise<string> {
+  const sorted = Object.entries({ ...claims, ...changes }).sort(([a], [b]) => (a < b ? -1 : 1))
+  return new SignJWT(Object.fromEntries(sorted))
+    .setProtectedHeader({ alg: 'ES384', kid: thumbprint(signer.jwk), typ: 'JWT', ...header })
+    .sign(signingKey)
+}
+
+test('a verified assertion says who, what for and what, the scopes in one order', () => {
+  for (const age of [-60, 0, 299])
+    assert.deepEqual(verifyAssertion(assertion, expected, addSeconds(NOW, age)), {
+      ...asker,
+      scopes: ['system/Condition.rs', 'system/Observation.rs'],
+    })
+})
+
+test('it is a private_key_jwt as SMART has it: jose reads ours, we read what jose signs', async () => {
+  const { payload, protectedHeader } = await jwtVerify(assertion, importJwk(signer.jwk), {
+    issuer: 'acme',
+    subject: 'acme',
+    audience: AUDIENCE,
+    algorithms: ['ES384'],
+    typ: 'JWT',
+    currentDate: new Date(NOW * 1000),
+  })
+  assert.deepEqual(payload['cnf'], { jkt: wrapKey })
+  assert.equal(payload.exp, NOW + 300)
+  assert.deepEqual(protectedHeader, { alg: 'ES384', kid: thumbprint(signer.jwk), typ: 'JWT' })
+  assert.equal(verifyAssertion(await byJose({}), expected, NOW).client, 'acme')
+})
+
+for (const { name, token, at } of [
+  { name: 'that has expired', token: assertion, at: 300 },
+  { name: 'from the future', token: assertion, at: -61 },
+  { name: 'that lives too long', token: await byJose({ exp: NOW + 301 }) },
+  { name: 'that ends before it begins', token: await byJose({ exp: NOW + 1, iat: NOW + 2 }) },
+  { name: 'for another audience', token: await byJose({ aud: 'https://elsewhere.example' }) },
+  { name: 'of another subject', token: await byJose({ sub: 'other' }) },
+  { name: 'of another client, by our key', token: await byJose({ iss: 'other', sub: 'other' }) },
+  { name: 'of an unknown client', token: await byJose({ iss: 'nobody', sub: 'nobody' }) },
+  { name: 'by another key under our kid', token: await byJose({}, {}, stranger) },
+  { name: 'with another nonce', token: await byJose({ nonce: toBase64url(randomBytes(61)) }) },
+  { name: 'with another wrap key', token: await byJose({ cnf: { jkt: toBase64url(randomBytes(32)) } }) },
+  { name: 'with a claim more', token: await byJose({ nbf: NOW }) },
+  { name: 'with a member more in cnf', token: await byJose({ cnf: { jkt: wrapKey, kid: 'x' } }) },
+  { name: 'without a purpose', token: await byJose({ purpose: '' }) },
+  { name: 'with two spaces in its scope', token: await byJose({ scope: 'system/A.rs  system/B.rs' }) },
+  { name: 'with another typ', token: await byJose({}, { typ: 'at+jwt' }) },
+  { name: 'with a header member more', token: await byJose({}, { cty: 'x' }) },
+  { name: 'cut', token: assertion.slice(0, -4) },
+  { name: 'that is none', token: 'a.b.c' },
+])
+  test(`refused: an assertion ${name}`, () => {
+    assert.throws(() => verifyAssertion(token, expected, addSeconds(NOW, at ?? 0)), {
+      name: 'CodedError',
+      code: 'assertion.invalid',
+    })
+  })
+
+test('a client key that cannot sign ES384 is a fault of the configuration', async () => {
+  await assert.rejects(signAssertion(asker, binding, keySigner(ed25519())), { code: 'config.invalid' })
+})

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { fromBase64url, sha256, toBase64url, utf8 } from '#core/bytes.ts'
+import { canonicalBytes } from '#core/canonical.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import { thumbprint } from '#core/jwk.ts'
+import { expectBinding, readRequest } from '#core/release/binding.ts'
+import { mintNonce } from '#core/release/nonce.ts'
+import { prepareRequest } from '#core/release/prepare.ts'
+import { MAX_REQUEST_BYTES, ReleaseJobsFormat, type ReleaseRequest } from '#core/release/request.ts'
+import { type RuntimeData, RuntimeDataFormat, reportDataOf } from '#core/release/runtimeData.ts'
+import { trustDigest } from '#core/release/trust.ts'
+import { AUDIENCE, client, jobOf, NOW, root, workerKeys } from './world.ts'
+
+const worker = workerKeys()
+const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))
+const challenge = { nonce: toBase64url(nonce), exp: NOW + 300, aud: AUDIENCE }
+const trust = trustDigest({
+  providerRoot: root,
+  simulation: true,
+  workloads: [],
+  sandbox: 'none',
+  logLevel: 'info',
+})
+const job = await jobOf()
+
+const options = {
+  challenge,
+  audience: AUDIENCE,
+  jobs: [job],
+  asker: { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs'] },
+  signer: client,
+  jti: 'ab'.repeat(16),
+  wrapKey: worker.wrapKey,
+  evidenceKey: worker.evidenceKey,
+  trust,
+  software: 'confidential-worker 0.1.0',
+}
+const prepared = await prepareRequest(options)
+const request = prepared.withEvidence({ report: Buffer.alloc(1184), certs: [Buffer.alloc(900)] })
+const body = (value: unknown) => utf8(JSON.stringify(value))
+
+test('what the worker prepares is what the Verifier reads, and the report binds all of it', () => {
+  const read = readRequest(body(request))
+  assert.deepEqual(read.jobs, [job])
+  assert.equal(read.wrapKey, thumbprint(worker.wrapKey))
+  assert.equal(read.nonce.equals(nonce), true)
+  assert.deepEqual(read.runtimeData, {
+    v: 1,
+    nonce: challenge.nonce,
+    aud: AUDIENCE,
+    wrapKey: worker.wrapKey,
+    evidenceKey: worker.evidenceKey,
+    boot: bootOf(worker.evidenceKey),
+    jobsDigest: toBase64url(sha256(ReleaseJobsFormat.encode([job]))),
+    assertion: toBase64url(sha256(utf8(request.clientAssertion))),
+    trust: toBase64url(trust),
+    software: options.software,
+  })
+  assert.equal(prepared.reportData.byteLength, 64)
+  expectBinding(read, prepared.reportData, AUDIENCE)
+})
+
+const runtimeData = RuntimeDataFormat.decode(fromBase64url(request.runtimeData))
+
+/** The request with other runtime data, and the report data that would bind those. */
+function rebound(changes: Partial<RuntimeData>, parts: Partial<ReleaseRequest> = {}) {
+  const bytes = RuntimeDataFormat.encode({ ...runtimeData, ...changes })
+  const read = readRequest(body({ ...request, ...parts, runtimeData: toBase64url(bytes) }))
+  return { read, reportData: reportDataOf(bytes) }
+}
+
+const otherJobs = toBase64url(ReleaseJobsFormat.encode([await jobOf({ sealId: '6f'.repeat(16) })]))
+
+for (const { name, given, audience } of [
+  {
+    name: 'a report about something else',
+    given: { ...rebound({}), reportData: prepared.reportData.map((byte) => byte ^ 1) },
+  },
+  { name: 'a report about nothing', given: { ...rebound({}), reportData: Buffer.alloc(64) } },
+  { name: 'a report data that is empty', given: { ...rebound({}), reportData: Buffer.alloc(0) } },
+  { name: 'other runtime data', given: { ...rebound({ software: 'x' }), reportData: prepared.reportData } },
+  { name: 'other jobs', given: rebound({}, { jobs: otherJobs }) },
+  { name: 'another assertion', given: rebound({}, { clientAssertion: 'a.b.c' }) },
+  { name: "another boot's name", given: rebound({ boot: 'a'.repeat(26) }) },
+  { name: 'another audience', given: rebound({}), audience: 'https://elsewhere.example' },
+])
+  test(`refused: ${name}`, () => {
+    assert.throws(() => expectBinding(given.read, given.reportData, audience ?? AUDIENCE), {
+      name: 'CodedError',
+      code: 'report.data-mismatch',
+    })
+  })
+
+test('refused: a wrap key off its curve, although it is bound', () => {
+  const { read, reportData } = rebound({ wrapKey: { ...worker.wrapKey, y: worker.wrapKey.x } })
+  assert.throws(() => expectBinding(read, reportData, AUDIENCE), { code: 'request.malformed' })
+})
+
+const spaced = utf8(JSON.stringify(JSON.parse(fromBase64url(request.runtimeData).toString()), undefined, 1))
+
+for (const { name, bytes } of [
+  { name: 'too large', bytes: Buffer.alloc(MAX_REQUEST_BYTES + 1, 0x20) },
+  { name: 'not JSON', bytes: utf8('{') },
+  { name: 'with a member more', bytes: body({ ...request, hint: 1 }) },
+  { name: 'without jobs', bytes: body({ ...request, jobs: '' }) },
+  { name: 'with no job', bytes: body({ ...request, jobs: toBase64url(canonicalBytes([])) }) },
+  {
+    name: 'with more objects than a request may have',
+    bytes: body({ ...request, jobs: toBase64url(canonicalBytes(Array.from({ length: 257 }, () => job))) }),
+  },
+  {
+    name: 'with more objects than a job may have',
+    bytes: body({
+      ...request,
+      jobs: toBase64url(canonicalBytes([{ objects: Array.from({ length: 65 }, () => job.objects[0]) }])),
+    }),
+  },
+  {
+    name: 'with a report that is too short',
+    bytes: body({ ...request, evidence: { ...request.evidence, report: toBase64url(Buffer.alloc(1183)) } }),
+  },
+  { name: 'without certificates', bytes: body({ ...request, evidence: { ...request.evidence, certs: [] } }) },
+  {
+    name: 'of another kind of evidence',
+    bytes: body({ ...request, evidence: { ...request.evidence, type: 'tdx' } }),
+  },
+  {
+    name: 'whose runtime data are not canonical',
+    bytes: body({ ...request, runtimeData: toBase64url(spaced) }),
+  },
+  {
+    name: 'whose runtime data are padded',
+    bytes: body({ ...request, runtimeData: `${request.runtimeData}=` }),
+  },
+])
+  test(`malformed: a request ${name}`, () => {
+    assert.throws(() => readRequest(bytes), { name: 'CodedError', code: 'request.malformed' })
+  })
+
+test('a worker does not answer the challenge of another audience', async () => {
+  await assert.rejects(
+    prepareRequest({ ...options, challenge: { ...challenge, aud: 'https://elsewhere.example' } }),
+    {
+      code: 'verifier.untrusted',
+    },
+  )
+})
+
+test('the trust digest is of the workloads whatever their order, and of everything else', () => {
+  const anchors = { providerRoot: root, simulation: true, sandbox: 'none', logLevel: 'info' } as const
+  const [a, b] = [`a@${'1'.repeat(64)}`, `b@${'2'.repeat(64)}`]
+  const digest = trustDigest({ ...anchors, workloads: [a, b] })
+  assert.deepEqual(trustDigest({ ...anchors, workloads: [b, a] }), digest)
+  for (const changed of [
+    { workloads: [a] },
+    { simulation: false },
+    { sandbox: 'bwrap' as const },
+    { logLevel: 'warn' as const },
+    { providerRoot: { ...root, threshold: 3 } },
+  ])
+    assert.notDeepEqual(trustDigest({ ...anchors, workloads: [a, b], ...changed }), digest)
+})

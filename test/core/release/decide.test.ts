@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Policy, Revocation } from '#core/appraisal/policy.ts'
+import { keySigner } from '#core/jws.ts'
+import type { Asker } from '#core/release/assertion.ts'
+import { type Appraised, decideJob } from '#core/release/decide.ts'
+import { grantExpiry } from '#core/release/issue.ts'
+import type { ReleaseJob } from '#core/release/request.ts'
+import { headerDigest } from '#core/sealed/header.ts'
+import { addSeconds } from '#core/time.ts'
+import { DAY, datasetOf, ed25519, jobOf, NOW, permissionOf, policyOf } from './world.ts'
+
+const asker: Asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs'] }
+const measured: Appraised = {
+  kind: 'accepted',
+  platform: { release: 'worker-1', assurance: 'measured', simulation: true },
+}
+const platform = (administeredBy: 'provider' | 'consumer') => ({
+  appraised: {
+    kind: 'accepted',
+    platform: { release: 'worker-1', assurance: 'platform', simulation: true },
+  } satisfies Appraised,
+  policy: policyOf({ datasets: [datasetOf({ assurance: { level: 'platform', administeredBy } })] }),
+})
+const job = await jobOf()
+
+type Case = {
+  readonly job?: ReleaseJob
+  readonly asker?: Asker
+  readonly appraised?: Appraised
+  readonly policy?: Policy
+  readonly revocation?: Partial<Revocation>
+  readonly after?: number
+}
+
+function decide(given: Case) {
+  return decideJob(given.job ?? job, given.asker ?? asker, given.appraised ?? measured, {
+    policy: given.policy ?? policyOf(),
+    revocation: { objects: [], permissions: [], ...given.revocation },
+    now: addSeconds(NOW, given.after ?? 0),
+  })
+}
+
+test('granted: the permission, the object and what was asked for', () => {
+  const decision = decide({})
+  assert.equal(decision.kind, 'granted')
+  assert.equal(decision.permission.id, 'heart-2027')
+  assert.equal(decision.dataset.id, 'cohort')
+  assert.deepEqual(decision.scopes, ['system/Observation.rs'])
+  assert.equal(decision.disclosure, false)
+  assert.deepEqual(
+    decision.objects.map((object) => object.headerDigest),
+    job.objects.map(({ header }) => headerDigest(header)),
+  )
+})
+
+const two = await jobOf({ sealId: '6f'.repeat(16) })
+const anotherDataset = await jobOf({ dataset: 'other' })
+const foreign = await jobOf({}, keySigner(ed25519()))
+
+for (const { name, given, codes } of [
+  { name: 'an unknown dataset', given: { job: anotherDataset }, codes: ['grant.none'] },
+  { name: 'an unknown tenant', given: { job: await jobOf({ tenant: 'other' }) }, codes: ['grant.none'] },
+  { name: 'another purpose', given: { asker: { ...asker, purpose: 'TREAT' } }, codes: ['grant.none'] },
+  { name: 'another client', given: { asker: { ...asker, client: 'evil' } }, codes: ['grant.none'] },
+  {
+    name: 'a dataset without permissions',
+    given: { policy: policyOf({ datasets: [datasetOf({ permissions: [] })] }) },
+    codes: ['grant.none'],
+  },
+  {
+    name: 'a revoked permission',
+    given: { revocation: { permissions: ['heart-2027'] } },
+    codes: ['grant.none'],
+  },
+  {
+    name: 'ungranted and wrongly signed: the first alone',
+    given: { job: foreign, asker: { ...asker, client: 'evil' } },
+    codes: ['grant.none'],
+  },
+  { name: 'a permission that has ended', given: { after: DAY }, codes: ['grant.expired'] },
+  { name: 'a permission that has not begun', given: { after: -DAY - 1 }, codes: ['grant.expired'] },
+  {
+    name: 'a scope that is not granted',
+    given: { asker: { ...asker, scopes: ['system/Observation.rs', 'system/Patient.rs'] } },
+    codes: ['scope.exceeded'],
+  },
+  {
+    name: 'a scope that is none',
+    given: { asker: { ...asker, scopes: ['everything'] } },
+    codes: ['scope.exceeded'],
+  },
+  { name: 'a header by another key', given: { job: foreign }, codes: ['object.unsigned'] },
+  {
+    name: 'a DEK under a key of another dataset',
+    given: { policy: policyOf({ datasets: [datasetOf({ keyIds: ['ocid1.key.oc1..other'] })] }) },
+    codes: ['object.unsigned'],
+  },
+  {
+    name: 'an object under another name',
+    given: { job: { objects: job.objects.map((object) => ({ ...object, name: 'elsewhere' })) } },
+    codes: ['object.misplaced'],
+  },
+  {
+    name: 'an object sealed before the dataset was opened again',
+    given: { job: await jobOf({ sealedAt: NOW - DAY - 1 }) },
+    codes: ['object.withdrawn'],
+  },
+  {
+    name: 'a withdrawn object',
+    given: { revocation: { objects: ['5e'.repeat(16)] } },
+    codes: ['object.withdrawn'],
+  },
+  {
+    name: 'several objects without a set',
+    given: { job: { objects: [...job.objects, ...two.objects] } },
+    codes: ['request.malformed'],
+  },
+  { name: 'a set', given: { job: { ...job, set: 'a.b.c' } }, codes: ['request.malformed'] },
+  {
+    name: 'what is not a header',
+    given: { job: { objects: job.objects.map((object) => ({ ...object, header: 'a.b.c' })) } },
+    codes: ['object.malformed'],
+  },
+  {
+    name: 'a platform-level machine for a measured dataset',
+    given: { appraised: platform('consumer').appraised },
+    codes: ['assurance.insufficient'],
+  },
+  {
+    name: 'real data on a simulated machine',
+    given: { policy: policyOf({ datasets: [datasetOf({ synthetic: false })] }) },
+    codes: ['root.untrusted'],
+  },
+  {
+    name: 'evidence that was not accepted',
+    given: {
+      appraised: {
+        kind: 'refused',
+        reasons: [{ code: 'tcb.below-floor', field: 'snp', expected: '22', actual: '21', remedy: 'update' }],
+      },
+    },
+    codes: ['tcb.below-floor'],
+  },
+  {
+    name: 'everything at once, each reason named',
+    given: {
+      job: foreign,
+      asker: { ...asker, scopes: ['system/Patient.rs'] },
+      appraised: platform('consumer').appraised,
+      revocation: { objects: ['5e'.repeat(16)] },
+      after: DAY,
+    },
+    codes: [
+      'object.unsigned',
+      'object.withdrawn',
+      'assurance.insufficient',
+      'grant.expired',
+      'scope.exceeded',
+    ],
+  },
+] satisfies readonly { name: string; given: Case; codes: readonly string[] }[])
+  test(`refused: ${name}`, () => {
+    const decision = decide(given)
+    assert.equal(decision.kind, 'refused')
+    assert.deepEqual(
+      decision.reasons.map(({ code }) => code),
+      codes,
+    )
+  })
+
+test('unknown and ungranted differ in nothing but the names that were asked for', () => {
+  const unknown = decide({ job: anotherDataset })
+  const ungranted = decide({ policy: policyOf({ datasets: [datasetOf({ permissions: [] })] }) })
+  assert.equal(unknown.kind, 'refused')
+  assert.equal(ungranted.kind, 'refused')
+  assert.deepEqual(
+    JSON.stringify(unknown.reasons).replaceAll('hospital/other', 'hospital/cohort'),
+    JSON.stringify(ungranted.reasons),
+  )
+})
+
+for (const { by, disclosure } of [
+  { by: 'provider', disclosure: false },
+  { by: 'consumer', disclosure: true },
+] as const)
+  test(`a platform-level machine of the ${by} where the dataset allows it: disclosure is ${disclosure}`, () => {
+    const decision = decide(platform(by))
+    assert.equal(decision.kind, 'granted')
+    assert.equal(decision.disclosure, disclosure)
+  })
+
+test('a measured machine is no disclosure, whoever administers it', () => {
+  const decision = decide({ ...platform('consumer'), appraised: measured })
+  assert.equal(decision.kind, 'granted')
+  assert.equal(decision.disclosure, false)
+})
+
+test('of several permissions the one that fits is used, of none that fits the nearest explains', () => {
+  const narrow = permissionOf({ id: 'narrow', scopes: ['system/Condition.rs'] })
+  const ended = permissionOf({ id: 'ended', scopes: ['system/Condition.rs'], notAfter: NOW - 1 })
+  const fits = decide({
+    policy: policyOf({ datasets: [datasetOf({ permissions: [ended, narrow, permissionOf()] })] }),
+  })
+  assert.equal(fits.kind === 'granted' && fits.permission.id, 'heart-2027')
+  const none = decide({ policy: policyOf({ datasets: [datasetOf({ permissions: [ended, narrow] })] }) })
+  assert.deepEqual(none.kind === 'refused' && none.reasons.map(({ code, field }) => [code, field]), [
+    ['scope.exceeded', 'permission narrow.scopes'],
+  ])
+})
+
+test('a grant ends after an hour, or with what it rests on', () => {
+  assert.equal(grantExpiry(NOW, NOW + DAY), NOW + 3600)
+  assert.equal(grantExpiry(NOW, NOW + DAY, NOW + 60, NOW + 600), NOW + 60)
+})

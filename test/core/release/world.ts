@@ -1,0 +1,167 @@
+/** A small provider, its consumer and one object: fresh keys, a policy that allows one thing. */
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import type { Permission, Policy } from '#core/appraisal/policy.ts'
+import { toBase64url } from '#core/bytes.ts'
+import { Ed25519Jwk, exportJwk, P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
+import { keySigner, type Signer, signCompact } from '#core/jws.ts'
+import type { ReleaseJob } from '#core/release/request.ts'
+import { type SealHeader, SealHeaderFormat } from '#core/sealed/header.ts'
+import { toUnixSeconds } from '#core/time.ts'
+
+export const NOW = toUnixSeconds(1_800_000_000)
+export const DAY = 86_400
+export const AUDIENCE = 'https://verifier.hospital.example'
+export const KEY_ID = 'ocid1.key.oc1..seal'
+
+export const ed25519 = () => generateKeyPairSync('ed25519').privateKey
+export const p384 = () => generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey
+export const p256 = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+
+export const sealingKey = keySigner(ed25519())
+export const client = keySigner(p384())
+export const signers = [keySigner(ed25519()), keySigner(ed25519()), keySigner(p384())] as const
+export const root = {
+  keys: signers.map(({ jwk }, index) => ({ person: `person-${index}`, jwk })),
+  threshold: 2,
+}
+export const auditKey = p256()
+
+const bits = <Name extends string>(...names: Name[]) =>
+  Object.fromEntries(names.map((name) => [name, 'any'])) as Record<Name, 'any'>
+
+export function permissionOf(changes: Partial<Permission> = {}): Permission {
+  return {
+    id: 'heart-2027',
+    client: 'acme',
+    purpose: 'HRESCH',
+    scopes: ['system/Condition.rs', 'system/Observation.rs'],
+    view: 'minimal',
+    sensitive: [],
+    workload: { name: 'fhir-summary', digest: toBase64url(Buffer.alloc(32, 7)) },
+    output: { contentType: 'application/json', maxBytes: 1_000_000, minimumCell: 11 },
+    recipient: {
+      jwk: RsaJwk.parse(exportJwk(rsa.publicKey)),
+      keyId: 'ocid1.key.oc1..result',
+      keyVersionId: 'ocid1.keyversion.oc1..result',
+    },
+    notBefore: NOW - DAY,
+    notAfter: NOW + DAY,
+    ...changes,
+  }
+}
+
+export function datasetOf(changes: Partial<Policy['datasets'][number]> = {}): Policy['datasets'][number] {
+  return {
+    id: 'cohort',
+    synthetic: true,
+    sealingKeys: [sealingKey.jwk],
+    keyIds: [KEY_ID],
+    notSealedBefore: NOW - DAY,
+    idKey: {
+      keyId: 'ocid1.key.oc1..id',
+      keyVersionId: 'ocid1.keyversion.oc1..id',
+      wrapped: toBase64url(Buffer.alloc(64, 1)),
+    },
+    assurance: { level: 'measured' },
+    permissions: [permissionOf()],
+    ...changes,
+  }
+}
+
+export function policyOf(changes: Partial<Policy> = {}): Policy {
+  return {
+    v: 1,
+    seq: 7,
+    issuedAt: NOW - DAY,
+    expiresAt: NOW + 30 * DAY,
+    simulation: true,
+    tenant: 'hospital',
+    audience: AUDIENCE,
+    roots: [{ product: 'Genoa', ark: '11'.repeat(32), simulated: true }],
+    releases: [
+      {
+        id: 'worker-1',
+        assurance: 'measured',
+        notBefore: NOW - DAY,
+        notAfter: NOW + DAY,
+        measurements: ['22'.repeat(48)],
+        processors: [
+          {
+            product: 'Genoa',
+            family: 25,
+            model: 17,
+            stepping: 1,
+            floor: { fmc: 0, bootloader: 0, tee: 0, snp: 0, microcode: 0 },
+          },
+        ],
+        guestPolicy: {
+          abi: { major: 1, minor: 51 },
+          ...bits('smt', 'migrateMa', 'debug', 'singleSocket', 'cxl'),
+          ...bits('aes256Xts', 'raplDisabled', 'ciphertextHiding', 'pageSwapDisabled'),
+        },
+        platformInfo: {
+          ...bits('smt', 'tsme', 'ecc', 'raplDisabled', 'ciphertextHiding', 'aliasCheck'),
+          ...bits('iommuWriteSafe', 'tio'),
+        },
+        vmpl: 0,
+        trust: [toBase64url(Buffer.alloc(32, 3))],
+        chips: 'any',
+      },
+    ],
+    clients: [{ id: 'acme', keys: [P384Jwk.parse(client.jwk)] }],
+    auditKey: P256Jwk.parse(exportJwk(auditKey)),
+    datasets: [datasetOf()],
+    ...changes,
+  }
+}
+
+export function headerOf(changes: Partial<SealHeader> = {}): SealHeader {
+  const sealId = changes.sealId ?? '5e'.repeat(16)
+  return {
+    v: 1,
+    tenant: 'hospital',
+    dataset: 'cohort',
+    object: sealId,
+    sealId,
+    size: 1234,
+    contentType: 'application/fhir-ndjson',
+    sealedAt: NOW - 100,
+    custody: {
+      mode: 'rewrap',
+      keyId: KEY_ID,
+      keyVersionId: 'ocid1.keyversion.oc1..seal',
+      wrappedDek: toBase64url(randomBytes(60)),
+    },
+    ...changes,
+  }
+}
+
+export async function jobOf(
+  changes: Partial<SealHeader> = {},
+  signer: Signer = sealingKey,
+): Promise<ReleaseJob> {
+  const header = headerOf(changes)
+  return {
+    objects: [
+      {
+        header: await signCompact(SealHeaderFormat, header, signer),
+        bucket: 'outgoing',
+        name: header.object,
+        etag: 'e-1',
+      },
+    ],
+  }
+}
+
+/** The keys that a worker makes for itself. */
+export function workerKeys() {
+  const wrap = p256()
+  const evidence = ed25519()
+  return {
+    wrap,
+    evidence,
+    wrapKey: P256Jwk.parse(exportJwk(wrap)),
+    evidenceKey: Ed25519Jwk.parse(exportJwk(evidence)),
+  }
+}
