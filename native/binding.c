@@ -1,0 +1,137 @@
+#include "binding.h"
+
+#include "notify.h"
+
+#include <stdlib.h>
+
+bool ok(napi_env env, napi_status status)
+{
+	if (status == napi_ok)
+		return true;
+	bool pending = false;
+	if (napi_is_exception_pending(env, &pending) != napi_ok || !pending) {
+		const napi_extended_error_info *info = NULL;
+		const char *message = "a Node-API call failed";
+		if (napi_get_last_error_info(env, &info) == napi_ok && info != NULL && info->error_message != NULL)
+			message = info->error_message;
+		(void)napi_throw_error(env, NULL, message);
+	}
+	return false;
+}
+
+napi_value refuse(napi_env env, const char *message)
+{
+	(void)napi_throw_range_error(env, NULL, message);
+	return NULL;
+}
+
+bool read_bytes(napi_env env, napi_value value, uint8_t **bytes, size_t *length)
+{
+	bool is_typed_array = false;
+	napi_typedarray_type type;
+	void *data = NULL;
+
+	if (!ok(env, napi_is_typedarray(env, value, &is_typed_array)))
+		return false;
+	if (is_typed_array) {
+		if (!ok(env, napi_get_typedarray_info(env, value, &type, length, &data, NULL, NULL)))
+			return false;
+		if (type == napi_uint8_array) {
+			*bytes = data;
+			return true;
+		}
+	}
+	(void)napi_throw_type_error(env, NULL, "expected a Uint8Array");
+	return false;
+}
+
+bool define_function(napi_env env, napi_value exports, const char *name, napi_callback callback)
+{
+	napi_value function;
+	return ok(env, napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, NULL, &function)) &&
+	       ok(env, napi_set_named_property(env, exports, name, function));
+}
+
+static void release_job(napi_env env, struct job *job)
+{
+	if (job->work != NULL)
+		(void)napi_delete_async_work(env, job->work);
+	job->release(env, job);
+}
+
+static void run_job(napi_env env, void *data)
+{
+	struct job *job = data;
+	(void)env;
+	job->run(job);
+}
+
+static void complete_job(napi_env env, napi_status status, void *data)
+{
+	struct job *job = data;
+	napi_value value = NULL;
+
+	/* Cancelled means that the environment is being torn down: there is nobody left to tell. */
+	if (status == napi_ok) {
+		value = job->settle(env, job);
+		if (value != NULL)
+			(void)ok(env, napi_resolve_deferred(env, job->deferred, value));
+		else if (napi_get_and_clear_last_exception(env, &value) == napi_ok)
+			(void)ok(env, napi_reject_deferred(env, job->deferred, value));
+	}
+	release_job(env, job);
+}
+
+napi_value start_job(napi_env env, const char *name, struct job *job)
+{
+	napi_value label;
+	napi_value promise;
+
+	if (ok(env, napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &label)) &&
+	    ok(env, napi_create_async_work(env, NULL, label, run_job, complete_job, job, &job->work)) &&
+	    ok(env, napi_create_promise(env, &job->deferred, &promise))) {
+		if (ok(env, napi_queue_async_work(env, job->work)))
+			return promise;
+		/* A promise that nobody holds: settled so that its deferred is freed, resolved so that nobody is blamed. */
+		napi_value undefined;
+		if (napi_get_undefined(env, &undefined) == napi_ok)
+			(void)napi_resolve_deferred(env, job->deferred, undefined);
+	}
+	release_job(env, job);
+	return NULL;
+}
+
+/* notify(socket: string, state: string): number — 0 or an errno. */
+static napi_value notify(napi_env env, napi_callback_info info)
+{
+	size_t count = 2;
+	napi_value arguments[2];
+	char socket_name[128];
+	char state[1024];
+	size_t socket_length;
+	size_t state_length;
+	napi_value error;
+
+	if (!ok(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL)) ||
+	    !ok(env, napi_get_value_string_utf8(env, arguments[0], socket_name, sizeof socket_name, &socket_length)) ||
+	    !ok(env, napi_get_value_string_utf8(env, arguments[1], state, sizeof state, &state_length)))
+		return NULL;
+	/* Node-API cuts what does not fit, without a word. */
+	if (socket_length == sizeof socket_name - 1 || state_length == sizeof state - 1)
+		return refuse(env, "a notification has at most 1022 bytes, its socket's name at most 126");
+	if (!ok(env, napi_create_int32(env, notify_send(socket_name, state, state_length), &error)))
+		return NULL;
+	return error;
+}
+
+bool define_notify(napi_env env, napi_value exports)
+{
+	return define_function(env, exports, "notify", notify);
+}
+
+NAPI_MODULE_INIT()
+{
+	if (!define_report(env, exports) || !define_notify(env, exports) || !define_aead(env, exports))
+		return NULL;
+	return exports;
+}

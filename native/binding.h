@@ -1,0 +1,39 @@
+/* What the Node-API glue shares: one way to check a call, and one life of asynchronous work. */
+#ifndef BINDING_H
+#define BINDING_H
+
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whether a call succeeded; where it did not, an exception is pending afterwards. */
+bool ok(napi_env env, napi_status status);
+
+/* Throws a RangeError and returns NULL, for `return refuse(env, "…")`. */
+napi_value refuse(napi_env env, const char *message);
+
+/* The bytes of a Uint8Array, without copying. False with an exception pending. */
+bool read_bytes(napi_env env, napi_value value, uint8_t **bytes, size_t *length);
+
+/* One piece of work for libuv's pool, the first member of a larger struct on the heap. `run` is called on the pool and
+ * touches no JavaScript; `settle` back on the loop, to make the value that the promise takes (NULL rejects with the
+ * pending exception); `release` last and always once, to wipe and free everything. */
+struct job {
+	void (*run)(struct job *job);
+	napi_value (*settle)(napi_env env, struct job *job);
+	void (*release)(napi_env env, struct job *job);
+	napi_async_work work;
+	napi_deferred deferred;
+};
+
+/* Starts `job` and returns its promise. Owns it from here on: also where it returns NULL with an exception pending. */
+napi_value start_job(napi_env env, const char *name, struct job *job);
+
+/* Each defines its functions on `exports`. */
+bool define_report(napi_env env, napi_value exports);
+bool define_aead(napi_env env, napi_value exports);
+bool define_notify(napi_env env, napi_value exports);
+bool define_function(napi_env env, napi_value exports, const char *name, napi_callback callback);
+
+#endif

@@ -1,0 +1,73 @@
+/** The fake device of fake_device.c, built for a test, and programs run under it. */
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const FLAGS = ['-std=c17', '-O2', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE']
+
+export type Run = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }
+
+export type FakeDevice = {
+  /** Runs `command` where the device gives `answers`, as fake_device.c lists them. */
+  readonly run: (answers: string, command: readonly string[], hook?: string) => Promise<Run>
+  readonly remove: () => void
+}
+
+/** Compiles a program of this folder into `folder`; throws where it does not compile. */
+export function compileProgram(name: string, folder: string): string {
+  const program = join(folder, name)
+  const source = fileURLToPath(new URL(`./${name}.c`, import.meta.url))
+  const { status, stderr } = spawnSync('cc', [...FLAGS, source, '-o', program], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${name}.c does not compile:\n${stderr}`)
+  return program
+}
+
+/** Why the addon cannot be built on this machine, as a sentence; undefined where it must be there. */
+export function lackOfAddon(): string | undefined {
+  if (process.platform !== 'linux') return 'the attestation device is Linux'
+  if (spawnSync('cc', ['--version']).status !== 0) return 'there is no C compiler'
+  const probe = spawnSync('cc', ['-E', '-x', 'c', '-'], { input: '#include <linux/sev-guest.h>\n' })
+  return probe.status === 0 ? undefined : 'linux/sev-guest.h is missing'
+}
+
+/** The device, or a sentence on why it cannot be had here. */
+export function buildFakeDevice(): FakeDevice | string {
+  const lack = lackOfAddon()
+  if (lack !== undefined) return lack
+  const folder = mkdtempSync(join(tmpdir(), 'fake-device-'))
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  const program = compileProgram('fake_device', folder)
+  if (spawnSync(program, ['--answers', 'ok', '--', 'true']).status === 126) {
+    remove()
+    return 'the kernel does not allow seccomp notifications here'
+  }
+  return {
+    run: (answers, command, hook) =>
+      collect(program, [
+        '--answers',
+        answers,
+        ...(hook === undefined ? [] : ['--hook', hook]),
+        '--',
+        ...command,
+      ]),
+    remove,
+  }
+}
+
+function collect(program: string, commandLine: readonly string[]): Promise<Run> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, commandLine, { stdio: ['ignore', 'pipe', 'pipe'] })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      stdout += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text
+    })
+    child.on('error', reject)
+    child.on('close', (exitCode) => resolve({ exitCode, stdout, stderr }))
+  })
+}
