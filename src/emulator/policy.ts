@@ -26,8 +26,8 @@ type Rule = {
 
 /** Throws `config.invalid` on a statement that is not understood or names what does not exist. */
 export function createPolicy(world: World): Policy {
-  const rules = world.policies.flatMap(({ tenancyId, statements }) =>
-    resolve(world, tenancyId, parseStatements(statements)),
+  const rules = world.policies.flatMap(({ tenancyId, statements, variables }) =>
+    resolve(world, tenancyId, parseStatements(fillIn(statements, variables))),
   )
 
   const grants = (rule: Rule, principal: Principal, permission: Permission, access: Access): boolean =>
@@ -99,4 +99,14 @@ function resolve(world: World, tenancyId: string, statements: readonly Statement
     })
   }
   return rules
+}
+
+function fillIn(text: string, variables: Readonly<Record<string, string>>): string {
+  return text.replace(/^[^#\n]*$/gm, (line) =>
+    line.replace(/\$\{(\w+)\}/g, (_, name: string) => {
+      const value = variables[name]
+      if (value === undefined) throw new CodedError('config.invalid', `policy variable ${name} has no value`)
+      return value
+    }),
+  )
 }

@@ -113,8 +113,10 @@ const EventRule = z.strictObject({
 const Policy = z.strictObject({
   name: label,
   tenancyId: ocid,
-  /** Statements, one a line, `#` for comments. */
+  /** The text of a file of infra/policies: one statement a line, `#` for comments. */
   statements: z.string(),
+  /** What the deployment fills in for `${name}`; one without a value refuses to load. */
+  variables: z.record(z.string(), z.string()),
 })
 
 const WorldSchema = z.strictObject({
