@@ -28,24 +28,34 @@ export type CertificateRequest = {
   readonly extensions: readonly Buffer[]
 }
 
-/** DER, signed with RSASSA-PSS, SHA-384, MGF1 over SHA-384, salt of 48 bytes. */
-export function issueCertificate(request: CertificateRequest, issuerKey: KeyObject): Buffer {
+/** How a certificate is signed: the AlgorithmIdentifier that it states, and the signature over its tbs bytes. */
+export type SignatureScheme = {
+  readonly algorithm: Buffer
+  readonly sign: (tbs: Buffer) => Buffer
+}
+
+/** AMD's: RSASSA-PSS, SHA-384, MGF1 over SHA-384, salt of 48 bytes. */
+export function amdScheme(key: KeyObject): SignatureScheme {
+  const padding = constants.RSA_PKCS1_PSS_PADDING
+  return {
+    algorithm: PSS_SHA384,
+    sign: (tbs) => sign('sha384', tbs, { key, padding, saltLength: 48 }),
+  }
+}
+
+/** In DER. */
+export function issueCertificate(request: CertificateRequest, scheme: SignatureScheme): Buffer {
   const tbs = sequence(
     explicit(0, integer(2)),
     integer(request.serial),
-    SIGNATURE_ALGORITHM,
+    scheme.algorithm,
     nameOf(request.issuer),
     sequence(time(request.notBefore), time(request.notAfter)),
     nameOf(request.subject),
     request.publicKey.export({ format: 'der', type: 'spki' }),
     explicit(3, sequence(...request.extensions)),
   )
-  const signature = sign('sha384', tbs, {
-    key: issuerKey,
-    padding: constants.RSA_PKCS1_PSS_PADDING,
-    saltLength: 48,
-  })
-  return sequence(tbs, SIGNATURE_ALGORITHM, bits(signature))
+  return sequence(tbs, scheme.algorithm, bits(scheme.sign(tbs)))
 }
 
 export function extension(name: string, value: Uint8Array, critical = false): Buffer {
@@ -61,7 +71,7 @@ export function authorityExtensions(pathLength?: 0): readonly Buffer[] {
 }
 
 const SHA384 = sequence(oid('2.16.840.1.101.3.4.2.2'), nothing())
-const SIGNATURE_ALGORITHM = sequence(
+const PSS_SHA384 = sequence(
   oid('1.2.840.113549.1.1.10'),
   sequence(
     explicit(0, SHA384),
