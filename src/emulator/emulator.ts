@@ -16,8 +16,11 @@ import { createObjectEvents } from './objectEvents.ts'
 import { createObjectStorageService } from './objectStorage.ts'
 import { createPolicy } from './policy.ts'
 import { createPrincipals } from './principals.ts'
+import { createSecretsService } from './secrets.ts'
 import type { Service, ServiceContext } from './service.ts'
 import { openSessions } from './sessions.ts'
+import { createStreamingService } from './streaming.ts'
+import { createVaultService } from './vault.ts'
 import type { World } from './world.ts'
 
 export type Emulator = {
@@ -64,6 +67,9 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       return createObjectEvents({ world, store, faults, now })
     }),
     createFunctionsService(world, now),
+    await createSecretsService(await contextOf('secrets')),
+    await createStreamingService(await contextOf('streaming')),
+    await createVaultService(await contextOf('vault')),
   ]
   const resourcePrincipals = await provideResourcePrincipals({
     world,

@@ -1,0 +1,86 @@
+/** Secret retrieval: the bundles of the world's secrets. Contents are 32 random bytes, made at the first start. */
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { ocid } from '#core/fields.ts'
+import {
+  type EmulatorRequest,
+  notAuthorizedOrNotFound,
+  type Service,
+  type ServiceContext,
+} from './service.ts'
+import { openJournal } from './state.ts'
+
+const Entry = z.strictObject({
+  secretId: ocid,
+  version: z.int().min(1),
+  createdAt: z.int(),
+  /** Base64. */
+  content: z.string(),
+})
+type Entry = z.output<typeof Entry>
+
+export async function createSecretsService({ world, folder, now }: ServiceContext): Promise<Service> {
+  const versions: Entry[] = []
+  const journal = await openJournal({
+    file: join(folder, 'secrets.journal'),
+    schema: Entry,
+    replay: (entry) => versions.push(entry),
+    snapshot: () => versions,
+  })
+  for (const { id } of world.secrets) {
+    if (versions.some(({ secretId }) => secretId === id)) continue
+    const entry = { secretId: id, version: 1, createdAt: now(), content: randomBytes(32).toString('base64') }
+    journal.append(entry)
+    versions.push(entry)
+  }
+  await journal.flushed()
+
+  const secretOf = ({ params }: EmulatorRequest) => {
+    const secret = world.secrets.find(({ id }) => id === params['secretId'])
+    if (secret === undefined) throw notAuthorizedOrNotFound()
+    return secret
+  }
+
+  return {
+    name: 'secrets',
+    routes: [
+      {
+        method: 'GET',
+        pattern: '/20190301/secretbundles/:secretId',
+        body: 'none',
+        access: (request) => {
+          const { id, name, vaultId, compartmentId } = secretOf(request)
+          const variables = { 'target.secret.id': id, 'target.secret.name': name, 'target.vault.id': vaultId }
+          return { permissions: ['SECRET_BUNDLE_READ'], compartmentId, variables }
+        },
+        handle: (request) => {
+          const all = versions.filter(({ secretId }) => secretId === secretOf(request).id)
+          return { status: 200, json: describe(all, request.query) }
+        },
+      },
+    ],
+    flushed: journal.flushed,
+    close: journal.close,
+  }
+}
+
+/** By version number or stage; the current version where the query names none. */
+function describe(versions: readonly Entry[], query: URLSearchParams) {
+  const current = versions.at(-1)
+  const number = query.get('versionNumber')
+  const stage = query.get('stage') ?? 'CURRENT'
+  const found =
+    number !== null
+      ? versions.find(({ version }) => String(version) === number)
+      : { CURRENT: current, LATEST: current, PREVIOUS: versions.at(-2) }[stage]
+  if (found === undefined) throw notAuthorizedOrNotFound()
+  return {
+    secretId: found.secretId,
+    versionNumber: found.version,
+    timeCreated: new Date(found.createdAt).toISOString(),
+    secretBundleContent: { contentType: 'BASE64', content: found.content },
+    stages: found === current ? ['CURRENT', 'LATEST'] : found === versions.at(-2) ? ['PREVIOUS'] : [],
+    metadata: {},
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * A consumer group: committed offsets, and who has which partition. An instance that is silent for its timeout loses
+ * its place and its partitions; what it had read and not committed is read again by whoever takes them.
+ */
+import { randomUUID } from 'node:crypto'
+import type { GroupCursor } from './cursor.ts'
+import { invalidCursor, unreserved } from './requests.ts'
+
+export type Reservation = { readonly instance: string; readonly epoch: string }
+type Member = { readonly until: number; readonly timeoutMs: number }
+
+export type Group = {
+  readonly name: string
+  /** By partition: where the group goes on. */
+  readonly committed: number[]
+  /** By partition. Invariant: the instance of every reservation is a member. */
+  readonly reservations: Map<number, Reservation>
+  readonly members: Map<string, Member>
+}
+
+export type GroupLog = {
+  readonly commit: (group: Group, partition: number, offset: number) => void
+  readonly reserve: (group: Group, partition: number, reservation: Reservation | undefined) => void
+}
+
+/** Takes the instance into the group, or prolongs its place, and gives it what it lacks for its fair share. */
+export function attend(
+  group: Group,
+  { instance, timeoutMs }: { readonly instance: string; readonly timeoutMs: number },
+  now: number,
+  log: GroupLog,
+): void {
+  expire(group, now, log)
+  group.members.set(instance, { until: now + timeoutMs, timeoutMs })
+  const share = Math.ceil(group.committed.length / group.members.size)
+  const held = heldBy(group, instance)
+  // OCI tells nobody of a rebalance: who has too much loses it at its own next call, here the highest partitions.
+  for (const partition of held.slice(share)) setReservation(group, partition, undefined, log)
+  let missing = share - held.length
+  for (const partition of group.committed.keys()) {
+    if (missing <= 0) break
+    if (group.reservations.has(partition)) continue
+    setReservation(group, partition, { instance, epoch: randomUUID() }, log)
+    missing -= 1
+  }
+}
+
+/** Prolongs a place that is still held; one that is lost stays lost. */
+export function prolong(group: Group, instance: string, now: number, log: GroupLog): void {
+  expire(group, now, log)
+  const member = group.members.get(instance)
+  if (member !== undefined) group.members.set(instance, { ...member, until: now + member.timeoutMs })
+}
+
+/** All of the cursor's partitions or none. Throws 400 where one of them is another's, or nobody's, by now. */
+export function commit(group: Group, cursor: GroupCursor, now: number, log: GroupLog): void {
+  prolong(group, cursor.instance, now, log)
+  for (const { partition, epoch } of cursor.read)
+    if (group.reservations.get(partition)?.epoch !== epoch) throw unreserved()
+  for (const { partition, next } of cursor.read) {
+    const committed = group.committed[partition]
+    if (committed === undefined) throw invalidCursor()
+    if (next <= committed) continue
+    group.committed[partition] = next
+    log.commit(group, partition, next)
+  }
+}
+
+/** In ascending order. */
+export function heldBy(group: Group, instance: string): readonly number[] {
+  return [...group.committed.keys()].filter(
+    (partition) => group.reservations.get(partition)?.instance === instance,
+  )
+}
+
+export function expire(group: Group, now: number, log: GroupLog): void {
+  for (const [instance, { until }] of group.members) {
+    if (until > now) continue
+    group.members.delete(instance)
+    for (const partition of heldBy(group, instance)) setReservation(group, partition, undefined, log)
+  }
+}
+
+function setReservation(
+  group: Group,
+  partition: number,
+  reservation: Reservation | undefined,
+  log: GroupLog,
+): void {
+  if (reservation === undefined) group.reservations.delete(partition)
+  else group.reservations.set(partition, reservation)
+  log.reserve(group, partition, reservation)
+}
