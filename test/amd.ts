@@ -1,0 +1,53 @@
+/**
+ * The signer that tests share: its RSA keys take seconds to make, so they are kept in the temporary folder, made by whichever
+ * test process comes first.
+ */
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { checkShape } from '#core/canonical.ts'
+import { TrustStore } from '#core/snp/chain.ts'
+import type { Product } from '#core/snp/product.ts'
+import { toUnixSeconds, type UnixSeconds } from '#core/time.ts'
+import { type AmdAuthority, openAuthority } from '#emulator/amd/authority.ts'
+import { type Platform, type PlatformInput, PlatformSchema } from '#emulator/amd/platform.ts'
+import { mintReport } from '#emulator/amd/report.ts'
+
+export const AMD_STATE = join(tmpdir(), `confidential-worker-test-amd-${userInfo().uid}`)
+
+export const MEASUREMENT = 'a5'.repeat(48)
+
+export function testAuthority(product: Product = 'Genoa'): Promise<AmdAuthority> {
+  return openAuthority(AMD_STATE, product)
+}
+
+/** A day into the life of the authority's certificates. */
+export function noon({ notBefore }: AmdAuthority): UnixSeconds {
+  return toUnixSeconds(notBefore + 86_400)
+}
+
+export function storeOf(authority: AmdAuthority, options?: { readonly remember: number }): TrustStore {
+  const { product, arkDer, askDer } = authority
+  return new TrustStore([{ product, ark: arkDer, ask: askDer, simulated: true }], options)
+}
+
+export function platformOf(authority: AmdAuthority, input: Partial<PlatformInput> = {}): Platform {
+  const { product, hardwareId } = authority
+  const wanted = { product, version: product === 'Turin' ? 5 : 3, measurement: MEASUREMENT, ...input }
+  const platform = checkShape(PlatformSchema, wanted, 'platform', 'config.invalid')
+  return { ...platform, hardwareId: platform.hardwareId ?? hardwareId }
+}
+
+export type Minted = { readonly bytes: Buffer; readonly certs: readonly Buffer[] }
+
+export function mint(
+  authority: AmdAuthority,
+  input: Partial<PlatformInput> = {},
+  {
+    reportData = Buffer.alloc(64, 0x5a),
+    vmpl = 0,
+  }: { readonly reportData?: Buffer; readonly vmpl?: number } = {},
+): Minted {
+  const platform = platformOf(authority, input)
+  const { key, vcekDer } = authority.endorse(platform.hardwareId, platform.tcb.reported)
+  return { bytes: mintReport(platform, { reportData, vmpl }, Buffer.alloc(32, 1), key), certs: [vcekDer] }
+}
