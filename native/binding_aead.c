@@ -94,8 +94,23 @@ static bool read_segment(napi_env env, napi_value parts, uint32_t at, uint32_t p
 	return true;
 }
 
+static bool read_counts(napi_env env, napi_value value, const uint32_t **counts, size_t *length)
+{
+	napi_typedarray_type type;
+	void *data = NULL;
+	bool is_typed_array = false;
+
+	if (!ok(env, napi_is_typedarray(env, value, &is_typed_array)) ||
+	    (is_typed_array && !ok(env, napi_get_typedarray_info(env, value, &type, length, &data, NULL, NULL))))
+		return false;
+	if (!is_typed_array || type != napi_uint32_array)
+		return deny(env, "counts is not a Uint32Array");
+	*counts = data;
+	return true;
+}
+
 /* All segments, or false with an exception pending. `counts` has already been added up. */
-static bool read_segments(napi_env env, napi_value parts, const uint8_t *counts, struct aead_job *batch)
+static bool read_segments(napi_env env, napi_value parts, const uint32_t *counts, struct aead_job *batch)
 {
 	struct aead_piece *pieces = (struct aead_piece *)&batch->segments[batch->count];
 	uint32_t at = 0;
@@ -109,7 +124,7 @@ static bool read_segments(napi_env env, napi_value parts, const uint8_t *counts,
 	return true;
 }
 
-/* aead(seal: boolean, key: Uint8Array, parts: Uint8Array[], counts: Uint8Array): Promise<boolean> */
+/* aead(seal: boolean, key: Uint8Array, parts: Uint8Array[], counts: Uint32Array): Promise<boolean> */
 static napi_value aead(napi_env env, napi_callback_info info)
 {
 	size_t argument_count = 4;
@@ -117,7 +132,7 @@ static napi_value aead(napi_env env, napi_callback_info info)
 	bool seal;
 	uint8_t *key;
 	size_t key_length;
-	uint8_t *counts;
+	const uint32_t *counts;
 	size_t count;
 	uint32_t part_count;
 	size_t piece_count = 0;
@@ -126,7 +141,7 @@ static napi_value aead(napi_env env, napi_callback_info info)
 	    !ok(env, napi_get_value_bool(env, arguments[0], &seal)) ||
 	    !read_bytes(env, arguments[1], &key, &key_length) ||
 	    !ok(env, napi_get_array_length(env, arguments[2], &part_count)) ||
-	    !read_bytes(env, arguments[3], &counts, &count))
+	    !read_counts(env, arguments[3], &counts, &count))
 		return NULL;
 	for (size_t i = 0; i < count; i++)
 		piece_count += counts[i];

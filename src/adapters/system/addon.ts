@@ -20,12 +20,16 @@ export type Addon = {
   readonly getReport: (path: string, reportData: Uint8Array, vmpl: number) => Promise<ReportAnswer>
   /** 0 or an errno. */
   readonly notify: (socket: string, state: string) => number
-  /** Absent where the Node binary does not export OpenSSL's EVP functions. */
+  /**
+   * AES-256-GCM over segments, one after the other on libuv's pool. `parts` are, a segment: iv, aad, tag, output, then
+   * its pieces of input, as many as its number in `counts` says. True unless a tag does not match on opening. Absent
+   * where the Node binary does not export OpenSSL's EVP functions.
+   */
   readonly aead?: (
     seal: boolean,
     key: Uint8Array,
     parts: readonly Uint8Array[],
-    counts: Uint8Array,
+    counts: Uint32Array,
   ) => Promise<boolean>
 }
 
