@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { createAmdHost } from './amd/host.ts'
 import { keep, openAuthority, replaceFile } from './authority.ts'
 import { createCalls } from './control.ts'
 import { createFaults } from './faults.ts'
@@ -30,6 +31,8 @@ export type Emulator = {
   readonly imds: Readonly<Record<string, string>>
   /** Where each function finds its resource principal, by its OCID. */
   readonly functions: Readonly<Record<string, ResourcePrincipal>>
+  /** A folder for each product of the guests, with its simulated roots. */
+  readonly amdFolder: string
   readonly close: () => Promise<void>
 }
 
@@ -71,6 +74,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     await createStreamingService(await contextOf('streaming')),
     await createVaultService(await contextOf('vault')),
   ]
+  const amdFolder = join(folder, 'amd')
+  const amdHost = await createAmdHost({ stateDir: amdFolder, guests: world.guests })
   const resourcePrincipals = await provideResourcePrincipals({
     world,
     folder: join(folder, 'functions'),
@@ -105,14 +110,16 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     const server = createMetadataService({ instance, name, region: world.region, authority, now })
     listeners.push({ name: id, server, port: imdsPort })
   }
+  await amdHost.start()
   const origins = await listenAll(join(folder, 'ports.json'), listeners)
   return {
     endpoint: origins['services'] ?? '',
     imds: Object.fromEntries(world.instances.map(({ id }) => [id, `${origins[id]}/opc/v2`])),
     functions: resourcePrincipals.paths,
+    amdFolder,
     close: async () => {
       resourcePrincipals.close()
-      await Promise.all(listeners.map(({ server }) => closeServer(server)))
+      await Promise.all([amdHost.stop(), ...listeners.map(({ server }) => closeServer(server))])
       await Promise.all(services.map((service) => service.close()))
     },
   }

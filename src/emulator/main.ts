@@ -45,8 +45,9 @@ async function main(): Promise<void> {
     now: () => Date.now(),
     onFault: (error) => logFault('call.failed', error),
   })
-  const { endpoint, imds, functions } = emulator
-  process.stdout.write(`${JSON.stringify({ event: 'ready', pid: process.pid, endpoint, imds, functions })}\n`)
+  const { endpoint, imds, functions, amdFolder } = emulator
+  const ready = { event: 'ready', pid: process.pid, endpoint, imds, functions, amdFolder }
+  process.stdout.write(`${JSON.stringify(ready)}\n`)
 
   let ending = false
   const end = (signal: NodeJS.Signals): void => {

@@ -9,6 +9,7 @@ import { mkdir, open, readFile, rename, truncate } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { z } from 'zod'
 import { checkShape, parseJson } from '#core/canonical.ts'
+import { under } from '#core/errors.ts'
 
 export type Journal<Entry> = {
   /** Begins to write. Throws after a failed write: the state in memory is then ahead of the disk for good. */
@@ -92,7 +93,8 @@ async function replay<Schema extends z.ZodType>(options: Options<Schema>): Promi
   let start = 0
   let records = 0
   for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
-    const entry = parseJson(bytes.subarray(start, end), 'journal record')
+    const line = bytes.subarray(start, end)
+    const entry = under('config.invalid', () => parseJson(line, 'journal record'))
     options.replay(checkShape(schema, entry, 'journal record', 'config.invalid'))
     start = end + 1
     records += 1

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { checkShape } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { bucketName, namespaceName, ocid } from '#core/fields.ts'
+import type { PlatformInput } from './amd/platform.ts'
 
 const label = z
   .string()
@@ -43,6 +44,18 @@ const Instance = z.strictObject({
   compartmentId: ocid,
   /** TCP port of its metadata service on loopback; 0 for any. */
   imdsPort: z.int().min(0).max(65_535),
+})
+
+/** A guest of the AMD host: its firmware behind a unix socket, and what its reports say. */
+const Guest = z.strictObject({
+  name: z.string(),
+  /** Whoever can connect is the guest. */
+  socketPath: z.string().startsWith('/'),
+  /** Checked in full by the host itself, when it starts. */
+  platform: z.custom<PlatformInput>(
+    (value) => typeof value === 'object' && value !== null,
+    'must be an object',
+  ),
 })
 
 const Function_ = z.strictObject({
@@ -132,6 +145,7 @@ const WorldSchema = z.strictObject({
   users: z.array(User),
   dynamicGroups: z.array(DynamicGroup),
   instances: z.array(Instance),
+  guests: z.array(Guest),
   functions: z.array(Function_),
   buckets: z.array(Bucket),
   vaults: z.array(Vault),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Emulator } from '#emulator/emulator.ts'
+import { createFaults } from '#emulator/faults.ts'
 import { instanceProvider, objectStorageOf } from './clients.ts'
 import { CONSUMER_NAMESPACE, emulatorFor, worldOf } from './world.ts'
 
@@ -48,4 +49,24 @@ test('faults hit the calls they match, as often as they say', async (t) => {
   assert.equal(await arm(emulator, { service: 'objectstorage', status: 503, times: 9 }), 200)
   await fetch(`${emulator.endpoint}/emulator/faults`, { method: 'DELETE' })
   await put('e')
+})
+
+test('a fault is taken by the calls it fits, in the order of arming, until it is used up', () => {
+  const faults = createFaults()
+  faults.arm({ service: 'vault', match: { path: '/decrypt', principal: 'p' }, status: 503, times: 1 })
+  faults.arm({ service: 'vault', status: 429, times: 2 })
+  const take = (service: string, path: string, principal: string) =>
+    faults.take({ service, path, principal, method: 'POST' })?.status
+  assert.equal(take('streaming', '/decrypt', 'p'), undefined)
+  assert.equal(take('vault', '/decrypt', 'q'), 429)
+  assert.equal(take('vault', '/20180608/decrypt', 'p'), 503)
+  assert.equal(take('vault', '/20180608/decrypt', 'p'), 429)
+  assert.equal(take('vault', '/20180608/decrypt', 'p'), undefined)
+  for (const malformed of [
+    {},
+    { service: 'x', times: 0 },
+    { service: 'x', times: 1, status: 200 },
+    { service: 'x', times: 1, more: 1 },
+  ])
+    assert.throws(() => faults.arm(malformed))
 })

@@ -128,6 +128,7 @@ export function worldOf(
       instance(CONSUMER, 'workers', 'worker-1'),
       instance(CONSUMER, 'workers', 'worker-2'),
     ],
+    guests: [],
     functions: [
       {
         id: id('fnfunc', 'ingest'),
