@@ -2,16 +2,15 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { constants as os } from 'node:os'
 import { getSystemErrorName } from 'node:util'
+import PQueue from 'p-queue'
 import { type Addon, loadAddon, type ReportAnswer } from '#adapters/system/addon.ts'
 import { sameBytes } from '#core/bytes.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
+import { FIELDS, REPORT_BYTES } from '#core/snp/layout.ts'
 import type { ReportSource } from '#ports/reportSource.ts'
 import { readEndorsements } from './endorsements.ts'
 
-const REPORT_BYTES = 1184
-const REPORT_DATA_BYTES = 64
-/** REPORT_DATA in the report, SEV-SNP ABI "ATTESTATION_REPORT Structure". */
-const REPORT_DATA_AT = 0x50
+const { at: REPORT_DATA_AT, size: REPORT_DATA_BYTES } = FIELDS.reportData
 /** The worker attests the most privileged level; a guest below one has no device for it. */
 const VMPL = 0
 
@@ -41,8 +40,7 @@ export function createDeviceSource(options: {
   assertDevice(path)
   // Owned by `request`: set once, by the answer that says so.
   let terminal: CodedError | undefined
-  // The end of the last request so far; never rejects.
-  let last: Promise<unknown> = Promise.resolve()
+  const queue = new PQueue({ concurrency: 1 })
 
   const request = async (reportData: Buffer, signal: AbortSignal | undefined) => {
     signal?.throwIfAborted()
@@ -62,10 +60,12 @@ export function createDeviceSource(options: {
         throw new RangeError(`REPORT_DATA has ${reportData.byteLength} bytes, not ${REPORT_DATA_BYTES}`)
       signal?.throwIfAborted()
       const asked = Buffer.from(reportData)
-      const mine = last.then(() => request(asked, signal))
-      // An abort gives the caller its answer; the request itself cannot be called back, and holds its turn.
-      last = mine.catch(() => undefined)
-      const report = await abandonable(mine, signal)
+      // An abort gives the caller its answer; the request itself cannot be called back, and keeps its turn: the queue
+      // knows nothing of the signal.
+      const report = await abandonable(
+        queue.add(() => request(asked, signal)),
+        signal,
+      )
       return { report, certs: await readEndorsements(endorsements) }
     },
   }
