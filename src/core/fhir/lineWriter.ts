@@ -1,0 +1,56 @@
+/** A line being written. Setting `length` back takes back what was written after it. */
+const COPY_IN_PLACE = 24
+
+export class LineWriter {
+  length = 0
+  #bytes = Buffer.allocUnsafe(4096)
+
+  clear(): void {
+    this.length = 0
+  }
+
+  /** Valid until the next write. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.length)
+  }
+
+  writeByte(byte: number): void {
+    this.#reserve(1)
+    this.#bytes[this.length++] = byte
+  }
+
+  write(bytes: Uint8Array): void {
+    this.writeSlice(bytes, 0, bytes.length)
+  }
+
+  writeSlice(bytes: Uint8Array, start: number, end: number): void {
+    const size = end - start
+    this.#reserve(size)
+    if (size > COPY_IN_PLACE) {
+      this.#bytes.set(bytes.subarray(start, end), this.length)
+      this.length += size
+    } else {
+      // A call into native code costs more than a few bytes.
+      for (let at = start; at < end; at++) this.#bytes[this.length++] = bytes[at] ?? 0
+    }
+  }
+
+  writeQuoted(bytes: Uint8Array, start: number, end: number): void {
+    this.writeByte(0x22)
+    this.writeSlice(bytes, start, end)
+    this.writeByte(0x22)
+  }
+
+  /** ASCII. */
+  writeText(text: string): void {
+    this.#reserve(text.length)
+    this.length += this.#bytes.write(text, this.length, 'latin1')
+  }
+
+  #reserve(size: number): void {
+    if (this.length + size <= this.#bytes.length) return
+    const wider = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.length + size))
+    wider.set(this.#bytes.subarray(0, this.length))
+    this.#bytes = wider
+  }
+}

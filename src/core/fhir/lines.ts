@@ -1,0 +1,77 @@
+/**
+ * NDJSON lines out of a stream of bytes. Lines end with LF or CRLF, the last one may end with the stream; blank lines
+ * are no lines. What a line holds is not looked at here.
+ */
+import { CodedError } from '#core/errors.ts'
+
+/** Of one line. A base64 attachment is the only thing that makes a FHIR resource longer than a few hundred KiB. */
+export const MAX_LINE_BYTES = 16 * 1024 * 1024
+
+const LF = 0x0a
+const CR = 0x0d
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
+
+export type LineSplitter = {
+  /** Calls `onLine` for each line that ends in `chunk`, with a view that is valid during the call only. */
+  readonly push: (chunk: Uint8Array, onLine: (line: Uint8Array) => void) => void
+  /** The last line, where it does not end with LF. */
+  readonly end: (onLine: (line: Uint8Array) => void) => void
+}
+
+/**
+ * Both calls throw `resource.malformed` for a line of more than `maxLineBytes` and for a byte order mark at the
+ * beginning of the stream (RFC 8259 §8.1). Holds at most one line.
+ */
+export function createLineSplitter(maxLineBytes = MAX_LINE_BYTES): LineSplitter {
+  let number = 1
+  /** The pieces of the line that has begun but not ended, copied: the caller reuses its chunks. */
+  let pieces: Buffer[] = []
+  let pending = 0
+
+  const hold = (piece: Uint8Array): void => {
+    pending += piece.byteLength
+    // One byte of grace for the CR of a CRLF.
+    if (pending > maxLineBytes + 1) throw tooLong(number, maxLineBytes)
+    if (piece.byteLength > 0) pieces.push(Buffer.from(piece))
+  }
+  const emit = (line: Uint8Array, onLine: (line: Uint8Array) => void): void => {
+    const length = line[line.byteLength - 1] === CR ? line.byteLength - 1 : line.byteLength
+    if (length > maxLineBytes) throw tooLong(number, maxLineBytes)
+    if (number === 1 && BYTE_ORDER_MARK.equals(line.subarray(0, 3)))
+      throw new CodedError('resource.malformed', 'the object begins with a byte order mark')
+    number++
+    if (!isBlank(line, length)) onLine(length === line.byteLength ? line : line.subarray(0, length))
+  }
+  const emitHeld = (onLine: (line: Uint8Array) => void): void => {
+    const line = Buffer.concat(pieces, pending)
+    pieces = []
+    pending = 0
+    emit(line, onLine)
+  }
+
+  return {
+    push: (chunk, onLine) => {
+      let from = 0
+      for (let to = chunk.indexOf(LF); to >= 0; to = chunk.indexOf(LF, from)) {
+        if (pending > 0) {
+          hold(chunk.subarray(from, to))
+          emitHeld(onLine)
+        } else emit(chunk.subarray(from, to), onLine)
+        from = to + 1
+      }
+      hold(chunk.subarray(from))
+    },
+    end: (onLine) => {
+      if (pending > 0) emitHeld(onLine)
+    },
+  }
+}
+
+function isBlank(line: Uint8Array, length: number): boolean {
+  for (let at = 0; at < length; at++) if (line[at] !== 0x20 && line[at] !== 0x09) return false
+  return true
+}
+
+function tooLong(number: number, limit: number): CodedError {
+  return new CodedError('resource.malformed', `line ${number} has more than ${limit} bytes`)
+}

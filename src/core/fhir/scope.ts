@@ -1,0 +1,189 @@
+/**
+ * SMART scopes for backend services (SMART App Launch STU 2.2, "Scopes for requesting FHIR resources"):
+ *
+ *     system/(ResourceType | *).(c?r?u?d?s? not empty | read | write | *)[?param=value[&param=value]…]
+ *
+ * Everything outside this grammar refuses with `scope.invalid`, and always the whole scope: a query that was not
+ * understood is never dropped. `patient/` and `user/` refuse, since a backend service has no such context.
+ */
+import { CodedError } from '#core/errors.ts'
+import { searchParameter } from './searchParameters.ts'
+import { isResourceType, RESOURCE_TYPES } from './types.ts'
+
+/** `code` matches in any system; `system|code` in one; `|code` where there is none (`system` is ''); `system|` any code. */
+export type TokenValue = { readonly system?: string; readonly code?: string }
+
+/** One `param=value,value`: the values are alternatives, the criteria of a scope must all hold. */
+export type Criterion = { readonly parameter: string; readonly values: readonly TokenValue[] }
+
+export type Scope = {
+  /** A resource type of R4, or `*`. */
+  readonly type: string
+  /** A subset of `cruds`, in this order, not empty. */
+  readonly letters: string
+  /** Sorted by parameter and value. */
+  readonly criteria: readonly Criterion[]
+}
+
+const MAX_SCOPE_LENGTH = 512
+const PREFIX = 'system/'
+/** SMART v1 permissions, as v2 reads them. */
+const V1_LETTERS: Readonly<Record<string, string>> = { read: 'rs', write: 'cud', '*': 'cruds' }
+const LETTERS = 'cruds'
+const ORDERED_LETTERS = /^(?=.)c?r?u?d?s?$/
+/** Unreserved characters and those that FHIR tokens and canonical URLs need; `+` is ambiguous and refuses. */
+const RAW_VALUE = /^[A-Za-z0-9._~:/|,%()-]+$/
+const DECODED_TOKEN_PART = /^[!-~]{1,200}$/
+
+/** Throws `scope.invalid`. */
+export function parseScope(text: string): Scope {
+  if (text.length > MAX_SCOPE_LENGTH) throw invalid(`has more than ${MAX_SCOPE_LENGTH} characters`)
+  if (!text.startsWith(PREFIX)) throw invalid('does not begin with system/')
+  const [head = '', query, ...rest] = text.slice(PREFIX.length).split('?')
+  if (rest.length > 0) throw invalid('has more than one query')
+  const [type = '', permission = '', ...more] = head.split('.')
+  if (more.length > 0 || (type !== '*' && !isResourceType(type)))
+    throw invalid('does not name a resource type of FHIR R4')
+  return {
+    type,
+    letters: parseLetters(permission),
+    criteria: query === undefined ? [] : parseCriteria(type, query),
+  }
+}
+
+/** The one spelling of a scope: v2 letters, sorted criteria, percent-encoding only where it is needed. */
+export function formatScope({ type, letters, criteria }: Scope): string {
+  const query = criteria.map(({ parameter, values }) => `${parameter}=${values.map(formatToken).join(',')}`)
+  return `${PREFIX}${type}.${letters}${query.length === 0 ? '' : `?${query.join('&')}`}`
+}
+
+/**
+ * The scopes as a grant carries them: `*` replaced by the pinned R4 types, one scope for each type and criteria with
+ * the letters of all, sorted. Throws `scope.invalid` where any of the texts is invalid.
+ */
+export function expandScopes(texts: readonly string[]): readonly string[] {
+  return merge(texts.map(parseScope)).map(formatScope)
+}
+
+/**
+ * True where every requested scope lies within the granted ones: each of its letters is granted for its type under
+ * criteria that are no narrower. Conservative: containment is decided one granted scope at a time, so a request that
+ * only a union of grants would cover is not covered. Throws `scope.invalid`.
+ */
+export function covers(granted: readonly string[], requested: readonly string[]): boolean {
+  const grants = merge(granted.map(parseScope))
+  return merge(requested.map(parseScope)).every((wanted) =>
+    [...wanted.letters].every((letter) =>
+      grants.some(
+        (grant) =>
+          grant.type === wanted.type &&
+          grant.letters.includes(letter) &&
+          grant.criteria.every((criterion) => isImplied(criterion, wanted.criteria)),
+      ),
+    ),
+  )
+}
+
+function merge(scopes: readonly Scope[]): readonly Scope[] {
+  const merged = new Map<string, Scope>()
+  for (const scope of scopes)
+    for (const type of scope.type === '*' ? RESOURCE_TYPES : [scope.type]) {
+      const key = formatScope({ ...scope, type, letters: '' })
+      const both = (merged.get(key)?.letters ?? '') + scope.letters
+      const letters = [...LETTERS].filter((letter) => both.includes(letter)).join('')
+      merged.set(key, { type, letters, criteria: scope.criteria })
+    }
+  return [...merged].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, scope]) => scope)
+}
+
+function parseLetters(permission: string): string {
+  if (Object.hasOwn(V1_LETTERS, permission)) return V1_LETTERS[permission] ?? ''
+  // "dus", "sr" and "" are not defined by SMART; reading them leniently is how `.rd` would become `.read`.
+  if (!ORDERED_LETTERS.test(permission))
+    throw invalid('does not have permissions that are read, write, * or an ordered subset of cruds')
+  return permission
+}
+
+function parseCriteria(type: string, query: string): readonly Criterion[] {
+  const criteria = query.split('&').map((pair) => {
+    const [parameter = '', value, ...rest] = pair.split('=')
+    const definition = searchParameter(type, parameter)
+    if (definition === undefined || value === undefined || rest.length > 0)
+      throw invalid('narrows by something that is not one of the supported search parameters')
+    const values = parseTokens(value)
+    if (definition.type === 'code' && values.some(({ system }) => system !== undefined))
+      throw invalid(`gives a system for ${parameter}, which takes none`)
+    return { parameter, values }
+  })
+  const unique = new Map(criteria.map((criterion) => [formatCriterion(criterion), criterion]))
+  return [...unique].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, criterion]) => criterion)
+}
+
+function parseTokens(raw: string): readonly TokenValue[] {
+  if (!RAW_VALUE.test(raw)) throw invalid('has a search value outside the accepted characters')
+  const values = new Map(
+    decodeOnce(raw)
+      .split(',')
+      .map(parseToken)
+      .map((token) => [formatToken(token), token]),
+  )
+  return [...values].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, token]) => token)
+}
+
+function decodeOnce(raw: string): string {
+  try {
+    return decodeURIComponent(raw)
+  } catch (cause) {
+    throw invalid('has a search value that is not percent-encoded', cause)
+  }
+}
+
+/** FHIR R4 search, token type: `code`, `system|code`, `|code`, `system|`. */
+function parseToken(text: string): TokenValue {
+  const parts = text.split('|')
+  const [first = '', second = ''] = parts
+  const isToken = parts.length <= 2 && (first !== '' || second !== '')
+  // A backslash escapes a separator (FHIR R4 search §3.1.1.4.0.1): not needed here, so not read.
+  const isPlain = parts.every(
+    (part) => part === '' || (DECODED_TOKEN_PART.test(part) && !part.includes('\\')),
+  )
+  if (!isToken || !isPlain) throw invalid('has a search value that is not a token')
+  if (parts.length === 1) return { code: first }
+  return second === '' ? { system: first } : { system: first, code: second }
+}
+
+function formatCriterion({ parameter, values }: Criterion): string {
+  return `${parameter}=${values.map(formatToken).join(',')}`
+}
+
+function formatToken({ system, code }: TokenValue): string {
+  const encode = (part: string) =>
+    encodeURIComponent(part)
+      .replaceAll(/%3A|%2F/g, decodeURIComponent)
+      .replaceAll(/[!'*]/g, percent)
+  if (system === undefined) return encode(code ?? '')
+  return `${encode(system)}|${encode(code ?? '')}`
+}
+
+function percent(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`
+}
+
+/** Whoever satisfies `wanted` satisfies `criterion`. */
+function isImplied(criterion: Criterion, wanted: readonly Criterion[]): boolean {
+  return wanted.some(
+    ({ parameter, values }) =>
+      parameter === criterion.parameter &&
+      values.every((value) => criterion.values.some((wider) => isWithin(value, wider))),
+  )
+}
+
+function isWithin(value: TokenValue, wider: TokenValue): boolean {
+  const sameCode = wider.code === undefined || wider.code === value.code
+  const sameSystem = wider.system === undefined || wider.system === value.system
+  return sameCode && sameSystem
+}
+
+function invalid(what: string, cause?: unknown): CodedError {
+  return new CodedError('scope.invalid', `scope ${what}`, { cause })
+}

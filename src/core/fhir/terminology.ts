@@ -1,0 +1,59 @@
+/**
+ * The code systems whose codes a minimal view may carry, each with the shape of its codes. A code of a published
+ * system is knowledge about medicine; a code of a hospital's own system, or text under a published system's name, may
+ * be anything, and is dropped.
+ */
+import { type SliceScanner, STRING } from './slice.ts'
+import { WordTable } from './words.ts'
+
+const HL7 = 'http://terminology.hl7.org/CodeSystem/'
+/** The two ways in which HL7 writes its codes: v3 and v2 mnemonics, and words joined by hyphens. */
+const HL7_CODE = /^(?:[A-Z][A-Z0-9_]{0,15}|[0-9]{1,4}|[a-z][a-z0-9-]{1,39})$/
+const ICD = /^[A-Z0-9][0-9][0-9A-Z](?:\.?[0-9A-Z]{1,4})?$/
+const OID_URN = 'urn:oid:2.16.840.1.113883.6.'
+
+const SYSTEMS: readonly (readonly [system: string, code: RegExp])[] = [
+  ['http://snomed.info/sct', /^[0-9]{6,18}$/],
+  ['http://loinc.org', /^(?:L[APGL])?[0-9]{1,7}-[0-9]$/],
+  ['http://www.nlm.nih.gov/research/umls/rxnorm', /^[0-9]{1,8}$/],
+  ['http://hl7.org/fhir/sid/cvx', /^[0-9]{2,4}$/],
+  ['http://hl7.org/fhir/sid/icd-10', ICD],
+  ['http://hl7.org/fhir/sid/icd-10-cm', ICD],
+  ['http://www.cms.gov/Medicare/Coding/ICD10', /^[0-9A-HJ-NP-Z]{7}$/],
+  ['http://hl7.org/fhir/sid/icd-9-cm', /^[EV]?[0-9]{2,3}(?:\.[0-9]{1,2})?$/],
+  ['http://www.ama-assn.org/go/cpt', /^[0-9]{4}[0-9FTU]$/],
+  ['http://hl7.org/fhir/sid/ndc', /^[0-9]{4,5}-?[0-9]{3,4}-?[0-9]{1,2}$/],
+  ['http://www.whocc.no/atc', /^[A-Z](?:[0-9]{2}(?:[A-Z](?:[A-Z](?:[0-9]{2})?)?)?)?$/],
+  ['http://unitsofmeasure.org', /^[A-Za-z0-9[\]{}()./*^%'"#+_-]{1,32}$/],
+  ['http://dicom.nema.org/resources/ontology/DCM', /^[A-Z0-9]{2,16}$/],
+  ['urn:ietf:bcp:47', /^[a-z]{2,3}(?:-[A-Z]{2})?$/],
+  [`${OID_URN}96`, /^[0-9]{6,18}$/],
+  [`${OID_URN}1`, /^(?:L[APGL])?[0-9]{1,7}-[0-9]$/],
+  [`${OID_URN}90`, ICD],
+  ['http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category', HL7_CODE],
+  ['http://hl7.org/fhir/us/core/CodeSystem/condition-category', HL7_CODE],
+  ...`admit-source allergyintolerance-clinical allergyintolerance-verification condition-category condition-clinical
+  condition-ver-status data-absent-reason diagnosis-role discharge-disposition dose-rate-type
+  medicationrequest-category medicationrequest-course-of-therapy medication-admin-category observation-category
+  service-type v2-0074 v2-0078 v2-0092 v2-0487 v3-ActCode v3-ActPriority v3-ActSite v3-NullFlavor
+  v3-ObservationInterpretation v3-RouteOfAdministration`
+    .split(/\s+/)
+    .map((name): readonly [string, RegExp] => [HL7 + name, HL7_CODE]),
+]
+
+const NAMES = new WordTable(SYSTEMS.map(([system]) => system))
+const SHAPES: readonly (RegExp | undefined)[] = [undefined, ...SYSTEMS.map(([, shape]) => shape)]
+/** Longer than any shape above allows. */
+const MAX_CODE_LENGTH = 64
+
+/** Whether the two values are the texts of a system of the table and of a code of its shape. */
+export function isPublishedCode(resource: SliceScanner, system: number, code: number): boolean {
+  if (system < 0 || code < 0 || !resource.isText(system) || !resource.isText(code)) return false
+  const id =
+    resource.kind[system] === STRING
+      ? NAMES.find(resource.bytes, resource.start[system] ?? 0, resource.end[system] ?? 0)
+      : NAMES.idOf(resource.text(system))
+  // Six bytes for one character at most, as an escape.
+  if (id === 0 || (resource.end[code] ?? 0) - (resource.start[code] ?? 0) > MAX_CODE_LENGTH * 6) return false
+  return SHAPES[id]?.test(resource.text(code)) ?? false
+}

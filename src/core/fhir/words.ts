@@ -1,0 +1,80 @@
+/** A closed set of ASCII words that can be looked up by their bytes, without making a string of them first. */
+export const FNV_OFFSET = 0x811c9dc5 | 0
+export const FNV_PRIME = 0x01000193
+
+/** FNV-1a, 32 bits. It only spreads the table: a match is decided by comparing bytes. */
+export function hashOf(bytes: Uint8Array, start: number, end: number): number {
+  let hash = FNV_OFFSET
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), FNV_PRIME)
+  return hash
+}
+
+export function sameSlice(
+  a: Uint8Array,
+  aStart: number,
+  b: Uint8Array,
+  bStart: number,
+  length: number,
+): boolean {
+  for (let i = 0; i < length; i++) if (a[aStart + i] !== b[bStart + i]) return false
+  return true
+}
+
+/** Words are numbered from 1 in the order given; 0 is no word. */
+export class WordTable {
+  readonly size: number
+  readonly #bytes: readonly Buffer[]
+  readonly #ids = new Map<string, number>()
+  /** Open addressing with linear probing, at most a quarter full, so that a probe always ends. */
+  readonly #slots: Int32Array
+  readonly #hashes: Int32Array
+  readonly #mask: number
+
+  constructor(words: Iterable<string>) {
+    for (const word of words) if (!this.#ids.has(word)) this.#ids.set(word, this.#ids.size + 1)
+    this.size = this.#ids.size + 1
+    this.#bytes = [Buffer.alloc(0), ...[...this.#ids.keys()].map((word) => Buffer.from(word, 'latin1'))]
+    let capacity = 16
+    while (capacity < this.size * 4) capacity *= 2
+    this.#mask = capacity - 1
+    this.#slots = new Int32Array(capacity)
+    this.#hashes = new Int32Array(this.size)
+    for (const [id, bytes] of this.#bytes.entries()) {
+      const hash = hashOf(bytes, 0, bytes.length)
+      this.#hashes[id] = hash
+      let slot = spread(hash) & this.#mask
+      while (this.#slots[slot] !== 0) slot = (slot + 1) & this.#mask
+      this.#slots[slot] = id
+    }
+  }
+
+  /** 0 where the word is not of the set. */
+  idOf(word: string): number {
+    return this.#ids.get(word) ?? 0
+  }
+
+  bytesOf(id: number): Buffer {
+    return this.#bytes[id] ?? Buffer.alloc(0)
+  }
+
+  find(bytes: Uint8Array, start: number, end: number, hash = hashOf(bytes, start, end)): number {
+    let slot = spread(hash) & this.#mask
+    for (let id = this.#slots[slot] ?? 0; id !== 0; id = this.#slots[slot] ?? 0) {
+      if (this.#hashes[id] === hash) {
+        const word = this.#bytes[id]
+        if (
+          word !== undefined &&
+          word.length === end - start &&
+          sameSlice(bytes, start, word, 0, word.length)
+        )
+          return id
+      }
+      slot = (slot + 1) & this.#mask
+    }
+    return 0
+  }
+}
+
+function spread(hash: number): number {
+  return hash ^ (hash >>> 15)
+}
