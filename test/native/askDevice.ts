@@ -12,7 +12,7 @@ async function ask(index: number): Promise<object> {
   const reportData = Buffer.alloc(64, index + 1)
   try {
     const { report, certs } = await source.getReport(reportData)
-    return { index, reportData: report.subarray(0x50, 0x90).toString('hex'), certs: certs.length }
+    return { index, report: report.toString('hex'), certs: certs.map((cert) => cert.toString('hex')) }
   } catch (error) {
     return { index, code: codeOf(error), message: error instanceof Error ? error.message : '' }
   }

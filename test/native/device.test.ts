@@ -5,16 +5,23 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { TrustStore } from '#core/snp/chain.ts'
+import { parseReport } from '#core/snp/report.ts'
+import { verifyReport } from '#core/snp/verify.ts'
+import { toUnixSeconds } from '#core/time.ts'
+import { openGuest } from '#emulator/amd/guest.ts'
+import { createAmdHost } from '#emulator/amd/host.ts'
 import { buildFakeDevice } from './fakeDevice.ts'
 
 const PROGRAM = fileURLToPath(new URL('./askDevice.ts', import.meta.url))
+const HOOK = fileURLToPath(new URL('../../src/emulator/amd/hook.ts', import.meta.url))
 const device = buildFakeDevice()
 const skip = typeof device === 'string' ? device : false
 
 const Answer = z.object({
   index: z.number(),
-  reportData: z.string().optional(),
-  certs: z.number().optional(),
+  report: z.string().optional(),
+  certs: z.array(z.string()).optional(),
   code: z.string().optional(),
   message: z.string().optional(),
   heldRatio: z.number().optional(),
@@ -38,6 +45,8 @@ describe('reports from the device', { skip, concurrency: 2 }, () => {
       .split('\n')
       .map((line) => Answer.parse(JSON.parse(line)))
   }
+  /** REPORT_DATA is at 0x50 (SEV-SNP ABI), two hex digits a byte. */
+  const reportData = (answer: z.output<typeof Answer> | undefined) => answer?.report?.slice(0xa0, 0x120)
   const reported = (index: number) => Buffer.alloc(64, index + 1).toString('hex')
 
   const gone = /ENOTTY, firmware error 255, hypervisor error 0$/
@@ -104,8 +113,8 @@ describe('reports from the device', { skip, concurrency: 2 }, () => {
       for (const [index, expected] of expect.entries()) {
         const answer = got[index]
         if (expected === 'report') {
-          assert.equal(answer?.reportData, reported(index))
-          assert.equal(answer?.certs, 1)
+          assert.equal(reportData(answer), reported(index))
+          assert.equal(answer?.certs?.length, 1)
         } else {
           assert.equal(answer?.code, expected.code)
           assert.match(answer?.message ?? '', expected.message)
@@ -115,7 +124,7 @@ describe('reports from the device', { skip, concurrency: 2 }, () => {
 
   test('a slow device does not hold the event loop', async () => {
     const [answer] = await ask('slow:800', 1)
-    assert.equal(answer?.reportData, reported(0))
+    assert.equal(reportData(answer), reported(0))
     assert.ok((answer?.heldRatio ?? 1) < 0.5, `the loop was held for ${answer?.heldRatio} of the time`)
   })
 
@@ -128,11 +137,26 @@ describe('reports from the device', { skip, concurrency: 2 }, () => {
     for (const { message } of got.slice(1)) assert.match(message ?? '', /EIO, firmware error 5/)
   })
 
-  test('a hook makes the report', async () => {
+  test('a report signed by a processor of our own verifies as one', async () => {
     assert.ok(typeof device !== 'string')
-    // head: the 64 bytes of REPORT_DATA are the first of the request.
-    const hook = 'head -c 80 /dev/zero; head -c 64; head -c 1040 /dev/zero; cat >/dev/null'
-    const { stdout } = await device.run('ok', [process.execPath, PROGRAM, endorsements, '1'], hook)
-    assert.equal(Answer.parse(JSON.parse(stdout)).reportData, reported(0))
+    const stateDir = mkdtempSync(join(tmpdir(), 'amd-'))
+    after(() => rmSync(stateDir, { recursive: true, force: true }))
+    const platform = { measurement: '5a'.repeat(48) }
+    const { roots } = await createAmdHost({ stateDir, guests: [{ name: 'guest', platform }] })
+    const [vcek, ask] = (await openGuest(stateDir, 'guest')).certs
+    writeFileSync(join(stateDir, 'vcek.der'), vcek ?? '')
+    writeFileSync(join(stateDir, 'ask.der'), ask ?? '')
+    const hook = `"${process.execPath}" "${HOOK}" "${stateDir}" guest`
+    const { stdout, stderr } = await device.run('ok', [process.execPath, PROGRAM, stateDir, '1'], hook)
+    assert.equal(stderr, '')
+    const { report = '', certs = [] } = Answer.parse(JSON.parse(stdout))
+    const verified = verifyReport(
+      parseReport(Buffer.from(report, 'hex')),
+      certs.map((cert) => Buffer.from(cert, 'hex')),
+      { roots: new TrustStore(roots), at: toUnixSeconds(Math.floor(Date.now() / 1000)) },
+    )
+    assert.equal(verified.report.measurement.toString('hex'), platform.measurement)
+    assert.equal(verified.report.reportData.toString('hex'), reported(0))
+    assert.equal(verified.endorsement.simulated, true)
   })
 })
