@@ -26,11 +26,6 @@ export class GrowingLog {
     return this.#size
   }
 
-  /** Entries of the last bundle, where it is not full. */
-  get openBundle(): readonly Uint8Array[] {
-    return this.#bundle
-  }
-
   copy(): GrowingLog {
     const copy = new GrowingLog()
     copy.#edge.splice(0, 1, ...this.#edge.map((hashes) => [...hashes]))

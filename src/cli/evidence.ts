@@ -1,0 +1,56 @@
+/** `evidence verify DIR`: the audit of a folder that holds copies of the buckets. Needs no network and no key of anyone. */
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openCollection } from '#adapters/evidence/collection.ts'
+import { checkShape, parseJson } from '#core/canonical.ts'
+import { CodedError } from '#core/errors.ts'
+import { auditCollection } from '#core/evidence/audit/audit.ts'
+import type { EvidenceReport } from '#core/evidence/audit/report.ts'
+import { thumbprint } from '#core/jwk.ts'
+import { TrustAnchors } from '#core/release/trust.ts'
+
+const MAX_TRUST_BYTES = 64 * 1024
+
+export type TrustReport = {
+  /** `collection`: the pin came with what it is to check; compare the thumbprints by another way. */
+  readonly source: 'file' | 'collection'
+  readonly threshold: number
+  readonly keys: readonly { readonly person: string; readonly thumbprint: string }[]
+}
+
+export type VerifiedEvidence = {
+  readonly exit: 0 | 1
+  readonly report: EvidenceReport & { readonly trust: TrustReport }
+}
+
+/**
+ * `dir` holds `governance/`, `evidence-verifier/`, `evidence-worker/` and `results/` with object names as paths, and
+ * `trust.json` where `trust` names no other file. Throws `input.unreadable` where there is nothing to audit or no
+ * root to audit it from: the command exits 2.
+ */
+export async function verifyEvidence(
+  dir: string,
+  options: { readonly trust?: string | undefined; readonly simulation: boolean },
+): Promise<VerifiedEvidence> {
+  const folder = await stat(dir).catch(() => undefined)
+  if (folder?.isDirectory() !== true) throw new CodedError('input.unreadable', `${dir} is not a folder`)
+  const { providerRoot } = await readTrust(options.trust ?? join(dir, 'trust.json'))
+  const report = await auditCollection(openCollection(dir), { providerRoot, simulation: options.simulation })
+  const trust: TrustReport = {
+    source: options.trust === undefined ? 'collection' : 'file',
+    threshold: providerRoot.threshold,
+    keys: providerRoot.keys.map(({ person, jwk }) => ({ person, thumbprint: thumbprint(jwk) })),
+  }
+  return { exit: report.verdict === 'intact' ? 0 : 1, report: { ...report, trust } }
+}
+
+async function readTrust(path: string): Promise<TrustAnchors> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new CodedError('input.unreadable', `${path} cannot be read; name the pin with --trust FILE`, {
+      cause,
+    })
+  })
+  if (bytes.byteLength > MAX_TRUST_BYTES)
+    throw new CodedError('input.unreadable', `${path} has more than ${MAX_TRUST_BYTES} bytes`)
+  return checkShape(TrustAnchors, parseJson(bytes, path), path, 'input.unreadable')
+}

@@ -1,0 +1,137 @@
+/**
+ * Who is who and what was in force, from the provider root alone: the grant CAs that it certifies, the boots that they
+ * registered, the policies and revocation lists that its signers made.
+ */
+import { type Policy, PolicyFormat, policyName, type Revocation } from '#core/appraisal/policy.ts'
+import { fromBase64url, fromUtf8, sha256, toBase64url } from '#core/bytes.ts'
+import { CodedError } from '#core/errors.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import type { P384Jwk } from '#core/jwk.ts'
+import { parseGeneral, type Root, type SignedFormat, verifyCompact, verifyQuorum } from '#core/jws.ts'
+import { readRevocation } from '#core/release/governance.ts'
+import {
+  logOrigin,
+  type Registration,
+  RegistrationFormat,
+  registrationName,
+  VerifierKeysFormat,
+  verifierKeysName,
+} from '#core/release/grant.ts'
+import type { Collection, Shelf } from './collection.ts'
+import type { FindingCode, Findings } from './finding.ts'
+
+export type Anchors = {
+  readonly registrations: ReadonlyMap<string, Registration>
+  /** By number. `digest` is the SHA-256 of the signed payload, as `policy.loaded` has it. */
+  readonly policies: ReadonlyMap<number, { readonly policy: Policy; readonly digest: string }>
+  readonly revocations: ReadonlyMap<number, Revocation>
+}
+
+/** A signed document is larger than its payload: base64url and up to 16 signatures. */
+const signedBytes = (format: { readonly maxBytes: number }): number => format.maxBytes * 2 + 16_384
+const MAX_REVOCATION_BYTES = 6 * 1024 * 1024
+
+export async function readAnchors(collection: Collection, root: Root, findings: Findings): Promise<Anchors> {
+  const grantCas = await readGrantCas(collection.governance, root, findings)
+  if (grantCas.length === 0)
+    findings.add('keys.missing', null, null, 'governance/verifier-keys holds no certified grant CA')
+  return {
+    registrations: await readRegistrations(collection.verifierLogs, grantCas, findings),
+    policies: await readPolicies(collection.governance, root, findings),
+    revocations: await readRevocations(collection.governance, root, findings),
+  }
+}
+
+async function readGrantCas(shelf: Shelf, root: Root, findings: Findings): Promise<readonly P384Jwk[]> {
+  const grantCas: P384Jwk[] = []
+  await readEach(
+    shelf,
+    'verifier-keys/',
+    signedBytes(VerifierKeysFormat),
+    'keys.unverified',
+    findings,
+    (bytes, name) => {
+      const { payload } = openQuorum(VerifierKeysFormat, bytes, root)
+      expectName(name, verifierKeysName(payload.seq))
+      grantCas.push(payload.grantCa.jwk)
+    },
+  )
+  return grantCas
+}
+
+async function readRegistrations(shelf: Shelf, grantCas: readonly P384Jwk[], findings: Findings) {
+  const registrations = new Map<string, Registration>()
+  const limit = signedBytes(RegistrationFormat)
+  await readEach(shelf, 'registration/', limit, 'registration.unverified', findings, (bytes, name) => {
+    const jws = fromUtf8(bytes, name)
+    const { payload } = verifyCompact(RegistrationFormat, jws, grantCas, 'evidence.inconsistent')
+    expectName(name, registrationName(payload.boot))
+    const { boot, key, origin, role } = payload
+    if (bootOf(key) !== boot || origin !== logOrigin(role, boot))
+      throw new CodedError('evidence.inconsistent', 'key, origin and boot do not belong together')
+    if ((role === 'worker') === (payload.attestation === null))
+      throw new CodedError(
+        'evidence.inconsistent',
+        'a worker is registered by its attestation, a Verifier without',
+      )
+    registrations.set(boot, payload)
+  })
+  return registrations
+}
+
+async function readPolicies(shelf: Shelf, root: Root, findings: Findings) {
+  const policies = new Map<number, { policy: Policy; digest: string }>()
+  await readEach(
+    shelf,
+    'policy/',
+    signedBytes(PolicyFormat),
+    'policy.unverified',
+    findings,
+    (bytes, name) => {
+      const { payload: policy, digest } = openQuorum(PolicyFormat, bytes, root)
+      expectName(name, policyName(policy.seq))
+      policies.set(policy.seq, { policy, digest })
+    },
+  )
+  return policies
+}
+
+async function readRevocations(shelf: Shelf, root: Root, findings: Findings) {
+  const revocations = new Map<number, Revocation>()
+  let current: Revocation | undefined
+  await readEach(shelf, 'revocation/', MAX_REVOCATION_BYTES, 'policy.unverified', findings, (bytes, name) => {
+    current = readRevocation(bytes, name, root, current)
+    revocations.set(current.seq, current)
+  })
+  return revocations
+}
+
+function openQuorum<T>(format: SignedFormat<T>, bytes: Buffer, root: Root) {
+  const signed = parseGeneral(bytes, 'evidence.inconsistent')
+  const { payload } = verifyQuorum(format, signed, root, 'evidence.inconsistent')
+  return { payload, digest: toBase64url(sha256(fromBase64url(signed.payload))) }
+}
+
+/** Reads every object with the prefix in order; one that does not verify is found wrong and left out. */
+async function readEach(
+  shelf: Shelf,
+  prefix: string,
+  maxBytes: number,
+  code: FindingCode,
+  findings: Findings,
+  take: (bytes: Buffer, name: string) => void,
+): Promise<void> {
+  for await (const name of shelf.list(prefix)) {
+    try {
+      take((await shelf.read(name, maxBytes)) ?? Buffer.alloc(0), name)
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      findings.add(code, null, null, `${name}: ${error.message}`)
+    }
+  }
+}
+
+function expectName(name: string, expected: string): void {
+  if (name !== expected)
+    throw new CodedError('evidence.inconsistent', `it holds what belongs under ${expected}`)
+}

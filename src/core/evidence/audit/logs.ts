@@ -1,0 +1,194 @@
+/** All logs of one role: each replayed under the key that its name stands for, its entries handed on in order. */
+import { fromUtf8, toBase64url } from '#core/bytes.ts'
+import { CodedError } from '#core/errors.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import { type Entry, EntryFormat } from '#core/evidence/entry.ts'
+import { type NoteKey, noteKey, parseVkey } from '#core/evidence/note.ts'
+import { logOrigin, type Registration } from '#core/release/grant.ts'
+import type { Shelf } from './collection.ts'
+import type { Findings } from './finding.ts'
+import { type Replay, replayLog } from './replay.ts'
+import type { LogReport } from './report.ts'
+
+type Role = Registration['role']
+
+export type AuditedLog = { readonly report: LogReport; readonly key: NoteKey; readonly replay: Replay }
+
+export type EntryTaker = (entry: Entry, role: Role, boot: string, index: number) => void
+
+/** Events that are about somebody's key: only a registered boot may speak of them. */
+const OF_RELEASES: ReadonlySet<string> = new Set([
+  'boot.registered',
+  'release.decided',
+  'release.issued',
+  'release.failed',
+  'release.refused',
+  'key.received',
+  'result.intent',
+  'result.visible',
+  'result.superseded',
+] satisfies Entry['event'][])
+
+export async function auditLogs(
+  shelf: Shelf,
+  role: Role,
+  registrations: ReadonlyMap<string, Registration>,
+  findings: Findings,
+  take: EntryTaker,
+): Promise<AuditedLog[]> {
+  const logs: AuditedLog[] = []
+  const present = new Set<string>()
+  for await (const { boot, names } of logsOf(shelf, role, findings)) {
+    present.add(boot)
+    const registration = registrations.get(boot)
+    const key = await keyOf(shelf, role, boot, registration, findings)
+    if (key !== undefined)
+      logs.push(await auditLog({ boot, key, shelf, names }, role, registration, findings, take))
+  }
+  for (const { boot, role: registered } of registrations.values())
+    if (registered === role && !present.has(boot))
+      findings.add(
+        'log.missing',
+        boot,
+        null,
+        `the ${role} ${boot} is registered, and its whole log is not there`,
+      )
+  return logs
+}
+
+/** One log at a time: names come in order, so those of one boot stand together. */
+async function* logsOf(shelf: Shelf, role: Role, findings: Findings) {
+  let boot = ''
+  let names: string[] = []
+  for await (const name of shelf.list('')) {
+    const [, owner = '', rest = ''] = /^([a-z2-7]{26})\/(.+)$/.exec(name) ?? []
+    if (owner === '') {
+      if (role === 'worker' || !name.startsWith('registration/'))
+        findings.add('object.unexpected', null, null, `${name} belongs to no log`)
+      continue
+    }
+    if (owner !== boot && boot !== '') yield { boot, names }
+    if (owner !== boot) names = []
+    boot = owner
+    names.push(rest)
+  }
+  if (boot !== '') yield { boot, names }
+}
+
+/** A boot is the digest of its key, so the key beside the log proves itself; a registration says whose it is. */
+async function keyOf(
+  shelf: Shelf,
+  role: Role,
+  boot: string,
+  registration: Registration | undefined,
+  findings: Findings,
+): Promise<NoteKey | undefined> {
+  const origin = logOrigin(role, boot)
+  try {
+    if (registration?.role === role) return noteKey(origin, registration.key)
+    const key = parseVkey(fromUtf8((await shelf.read(`${boot}/key`, 1024)) ?? Buffer.alloc(0)).trimEnd())
+    if (key.name !== origin || bootOf(key.jwk) !== boot)
+      throw new CodedError('evidence.inconsistent', 'the key beside it is of another log')
+    return key
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error
+    findings.add('log.unverifiable', boot, null, `the ${role} log ${boot} has no key: ${error.message}`)
+    return undefined
+  }
+}
+
+async function auditLog(
+  source: Parameters<typeof replayLog>[0],
+  role: Role,
+  registration: Registration | undefined,
+  findings: Findings,
+  take: EntryTaker,
+): Promise<AuditedLog> {
+  const { boot, key } = source
+  const registered = registration?.role === role
+  const reading = new EntryReading(role, boot, findings)
+  const replay = await replayLog(source, findings, (index, bytes) => {
+    const entry = reading.read(index, bytes)
+    if (entry === undefined) return
+    if (registered) take(entry, role, boot, index)
+    else if (OF_RELEASES.has(entry.event))
+      findings.add(
+        'log.unregistered',
+        boot,
+        index,
+        `${entry.event} in the log of a boot that nobody registered`,
+      )
+  })
+  const { opened, openedAt, lastAt, closed } = reading
+  if (registered && opened !== undefined && opened.simulation !== registration.simulation)
+    findings.add('registration.unverified', boot, 0, 'log and registration do not agree on simulation')
+  const report: LogReport = {
+    role,
+    boot,
+    status: closed ? 'closed' : 'open',
+    registered,
+    simulation: opened?.simulation ?? registration?.simulation ?? false,
+    software: opened?.software ?? null,
+    measurement: registration?.attestation?.measurement ?? null,
+    assurance: registration?.attestation?.assurance ?? null,
+    size: replay.size,
+    root: toBase64url(replay.root),
+    checkpoints: replay.checkpoints.size,
+    unsealed: replay.unsealed,
+    openedAt,
+    lastAt,
+  }
+  return { report, key, replay }
+}
+
+/** The entries of one log in order: decoded strictly, time not going back, opened first and closed last. */
+class EntryReading {
+  readonly #role: Role
+  readonly #boot: string
+  readonly #findings: Findings
+  opened: Extract<Entry, { event: 'log.opened' }> | undefined
+  openedAt: number | null = null
+  lastAt: number | null = null
+  closed = false
+
+  constructor(role: Role, boot: string, findings: Findings) {
+    this.#role = role
+    this.#boot = boot
+    this.#findings = findings
+  }
+
+  read(index: number, bytes: Buffer | undefined): Entry | undefined {
+    const entry = this.#decode(index, bytes)
+    if (entry === undefined) return undefined
+    const { event, time } = entry
+    if (this.lastAt !== null && time < this.lastAt)
+      this.#findings.add(
+        'time.backwards',
+        this.#boot,
+        index,
+        `${event} is ${this.lastAt - time} s older than before`,
+      )
+    if (this.closed) this.#findings.add('log.order', this.#boot, index, `${event} follows log.closed`)
+    if ((event === 'log.opened') !== (index === 0))
+      this.#findings.add('log.order', this.#boot, index, `entry ${index} is ${event}`)
+    this.openedAt ??= time
+    this.lastAt = time
+    if (entry.event === 'log.closed') this.closed = true
+    if (entry.event === 'log.opened') {
+      this.opened = entry
+      if (entry.boot !== this.#boot || entry.role !== this.#role)
+        this.#findings.add('log.order', this.#boot, index, `log.opened names the ${entry.role} ${entry.boot}`)
+    }
+    return entry
+  }
+
+  #decode(index: number, bytes: Buffer | undefined): Entry | undefined {
+    try {
+      return bytes === undefined ? undefined : EntryFormat.decode(bytes)
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      this.#findings.add('entry.malformed', this.#boot, index, error.message)
+      return undefined
+    }
+  }
+}
