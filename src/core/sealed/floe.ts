@@ -49,7 +49,10 @@ export function startSealing(
   return { header, keys: messageKeys(kdf, key, parameters) }
 }
 
-/** startDecryption. Throws `object.unopened` for a header of other parameters, another key or other associated data. */
+/**
+ * startDecryption. Throws `object.unopened` for a header that is cut, of other parameters, or made under another key or
+ * other associated data.
+ */
 export function startOpening(
   key: Uint8Array,
   aad: Uint8Array,
@@ -57,7 +60,6 @@ export function startOpening(
   parameters: FloeParameters,
 ): FloeKeys {
   const encoded = encodeParameters(parameters)
-  if (header.byteLength !== FLOE_HEADER_BYTES) throw unopened(`the header has ${header.byteLength} bytes`)
   if (!sameBytes(header.subarray(0, encoded.byteLength), encoded)) throw unopened('the parameters are others')
   // The header tag commits to the key: a ciphertext opens under one key at most.
   const kdf = floeKdf(header.subarray(0, 42), aad)

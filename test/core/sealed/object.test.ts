@@ -204,54 +204,92 @@ test('an error of the source comes out as it is, behind what was opened before',
   await assert.rejects(stream.next(), failure)
 })
 
-test('a consumer that stops lets the source go and waits for the cipher', async () => {
-  const log: string[] = []
-  async function* source(): AsyncGenerator<Uint8Array> {
-    try {
-      for (let start = 0; start < body.byteLength; start += SEGMENT)
-        yield body.subarray(start, start + SEGMENT)
-    } finally {
-      log.push('source closed')
+test('a stream of no bytes has no chunk', async () => {
+  const sealed = await collect(seal([], 0))
+  assert.deepEqual(await Array.fromAsync(open([sealed.subarray(OFFSET)], 0)), [])
+})
+
+const long = await collect(seal([contentOf(20 * TEXT)], 20 * TEXT))
+
+for (const [name, start] of [
+  ['opens', (chunks: Chunks, cipher: SegmentCipher) => openLong(chunks, cipher)],
+  ['seals', (chunks: Chunks, cipher: SegmentCipher) => sealLong(chunks, cipher)],
+] as const) {
+  test(`whoever ${name} and stops lets the source go and waits for the cipher`, async () => {
+    let isClosed = false
+    let running = 0
+    function* source(): Generator<Uint8Array> {
+      try {
+        for (let at = OFFSET; at < long.byteLength; at += 100_000) yield long.subarray(at, at + 100_000)
+      } finally {
+        isClosed = true
+      }
     }
-  }
-  let running = 0
-  const cipher: SegmentCipher = {
-    ...nodeCipher,
-    open: async (key, segments) => {
+    const cipher = observed(async (_key, work) => {
       running++
       await new Promise(setImmediate)
-      const opened = await nodeCipher.open(key, segments)
+      const done = await work()
       running--
-      return opened
-    },
-  }
-  const stream = openObject({ headerJws: HEADER, size: 6 * TEXT, dek: DEK, chunks: source(), cipher })
-  await stream.next()
-  await stream.return()
-  assert.equal(running, 0)
-  assert.deepEqual(log, ['source closed'])
-})
+      return done
+    })
+    const stream = start(source(), cipher)
+    for (let bytes = 0; bytes < SEGMENT; ) bytes += (await stream.next()).value?.byteLength ?? SEGMENT
+    await stream.return()
+    assert.deepEqual({ running, isClosed }, { running: 0, isClosed: true })
+  })
+
+  test(`whoever ${name} and stops starts no further work on what was already there`, async () => {
+    let calls = 0
+    const cipher = observed((_key, work) => {
+      calls++
+      return work()
+    })
+    const stream = start([long.subarray(OFFSET)], cipher)
+    for (let bytes = 0; bytes < SEGMENT; ) bytes += (await stream.next()).value?.byteLength ?? SEGMENT
+    await stream.return()
+    const before = calls
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+    assert.equal(calls, before)
+  })
+
+  test(`whoever ${name} leaves no segment key behind`, async () => {
+    const keys = new Set<Uint8Array>()
+    const cipher = observed((key, work) => {
+      keys.add(key)
+      return work()
+    })
+    const content = name === 'opens' ? [long.subarray(OFFSET)] : [contentOf(20 * TEXT)]
+    await collect(start(content, cipher))
+    assert.deepEqual([...keys], [Buffer.alloc(32)])
+  })
+}
 
 test('the source is read at most a bounded window ahead of the consumer', async () => {
   let given = 0
-  async function* source(): AsyncGenerator<Uint8Array> {
-    const sealed = await collect(seal([contentOf(40 * TEXT)], 40 * TEXT))
-    for (let start = OFFSET; start < sealed.byteLength; start += SEGMENT) {
+  function* source(): Generator<Uint8Array> {
+    for (let at = OFFSET; at < long.byteLength; at += SEGMENT) {
       given++
-      yield sealed.subarray(start, start + SEGMENT)
+      yield long.subarray(at, at + SEGMENT)
     }
   }
-  const stream = open(source(), 40 * TEXT)
+  const stream = openLong(source(), nodeCipher)
   await stream.next()
   for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
   assert.ok(given <= 13, `${given} chunks of a segment were read`)
   await stream.return()
 })
 
-test('lent bytes are wiped when the stream is over', async () => {
-  const chunks: Buffer[] = []
-  for await (const chunk of open([body], 6 * TEXT, 'lent')) chunks.push(chunk)
-  for (const chunk of chunks) assert.ok(chunk.equals(Buffer.alloc(chunk.byteLength)))
+test('lent bytes are of few buffers, and wiped when the stream is over', async () => {
+  for (const stream of [
+    open([long.subarray(OFFSET)], 20 * TEXT, 'lent'),
+    seal([contentOf(20 * TEXT)], 20 * TEXT, 'lent'),
+  ]) {
+    const chunks: Buffer[] = []
+    for await (const chunk of stream) if (chunk.byteLength > SEGMENT) chunks.push(chunk)
+    assert.equal(chunks.length, 5)
+    assert.ok(new Set(chunks.map(({ buffer }) => buffer)).size <= 3)
+    for (const chunk of chunks) assert.ok(chunk.equals(Buffer.alloc(chunk.byteLength)))
+  }
 })
 
 const prefixes = [
@@ -283,6 +321,22 @@ function seal(chunks: Chunks, size: number, ownership: Ownership = 'given') {
 
 function open(chunks: Chunks, size: number, ownership: Ownership = 'given') {
   return openObject({ headerJws: HEADER, dek: DEK, chunks, size, cipher: nodeCipher, ownership })
+}
+
+function openLong(chunks: Chunks, cipher: SegmentCipher) {
+  return openObject({ headerJws: HEADER, dek: DEK, chunks, size: 20 * TEXT, cipher })
+}
+
+function sealLong(chunks: Chunks, cipher: SegmentCipher) {
+  return sealObject({ headerJws: HEADER, dek: DEK, chunks, size: 20 * TEXT, cipher })
+}
+
+/** The node:crypto cipher, with something around each call. */
+function observed(around: <T>(key: Uint8Array, work: () => Promise<T>) => Promise<T>): SegmentCipher {
+  return {
+    seal: (key, segments) => around(key, () => nodeCipher.seal(key, segments)),
+    open: (key, segments) => around(key, () => nodeCipher.open(key, segments)),
+  }
 }
 
 /** Copies each chunk before asking for the next, as a consumer of lent bytes must. */

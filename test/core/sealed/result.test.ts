@@ -70,6 +70,18 @@ for (const [difference, size] of [
     await assert.rejects(seal([contentOf(1000)], size), { code: 'input.changed' })
   })
 
+test('the DEK is wiped once the parts are sealed', async () => {
+  const drawn: Buffer[] = []
+  const random = (bytes: number): Buffer => {
+    const buffer = Buffer.alloc(bytes, 1)
+    drawn.push(buffer)
+    return buffer
+  }
+  const sealing = { resultId: ID, recipient: RECIPIENT, chunks: [], size: 0, cipher: nodeCipher, random }
+  await Array.fromAsync(sealResult(sealing).parts)
+  assert.deepEqual(drawn[0], Buffer.alloc(32))
+})
+
 const sealed = await seal([contentOf(1000)], 1000)
 const dek = unwrap(sealed.wrappedDek)
 

@@ -109,6 +109,8 @@ async function floeVectors(): Promise<Vector[]> {
     expect: 'accepted',
     output: text(output),
   })
+  const wide = { ...parameters, segmentBytes: 128 }
+  const wider = await floeCiphertext({ plaintext: plaintext.subarray(0, 8), aad, parameters: wide }, 'wider')
   const empty = await floeCiphertext({ plaintext: Buffer.alloc(0), aad, parameters }, 'empty')
   const aligned = await floeCiphertext({ plaintext: plaintext.subarray(0, 64), aad, parameters }, 'aligned')
   return [
@@ -123,6 +125,7 @@ async function floeVectors(): Promise<Vector[]> {
     make('swapped', splice(good, 74, [segment(1), segment(0)]), 'segments 0 and 1 changed places'),
     make('repeated', splice(good, 74 + 64, [segment(0)]), 'segment 0 again in the place of segment 1'),
     make('left out', Buffer.concat([good.subarray(0, 74), good.subarray(74 + 64)]), 'segment 0 is missing'),
+    make('of another segment length', wider, 'an honest ciphertext, made with segments of 128 bytes'),
     make('changed parameters', change(good, 5, 0x40), 'another segment length in the header'),
     make('changed algorithm', change(good, 0, 1), 'another AEAD in the header'),
     make('changed iv', change(good, 10, 1), 'the header tag covers the FLOE IV'),
