@@ -1,0 +1,26 @@
+/** The contract of the SecretStore port. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { coded, type Subject } from './subject.ts'
+
+export function testSecretStore(subject: Subject): void {
+  test(`${subject.name}: a secret is one content and one version for everybody`, {
+    skip: subject.skip,
+  }, async () => {
+    const { first, second, resources, restart } = await subject.open()
+    const secret = await first.secretStore().read(resources.secret)
+    assert.ok(secret.content.byteLength > 0)
+    assert.ok(Number.isSafeInteger(secret.version) && secret.version >= 1)
+    assert.deepEqual(await second.secretStore().read(resources.secret), secret)
+    await restart?.()
+    assert.deepEqual(await second.secretStore().read(resources.secret), secret)
+  })
+
+  test(`${subject.name}: a secret that does not exist is missing`, {
+    skip: subject.skip,
+  }, async () => {
+    const { first, resources } = await subject.open()
+    const none = resources.secret.replace(/[^.]*$/, 'none')
+    await assert.rejects(first.secretStore().read(none), coded('service.missing'))
+  })
+}
