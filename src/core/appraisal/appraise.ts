@@ -44,7 +44,7 @@ export type Evaluation =
  */
 export function appraise(
   verified: VerifiedReport,
-  policy: Policy,
+  policy: Pick<Policy, 'roots' | 'simulation' | 'releases'>,
   circumstances: {
     readonly trust: string
     readonly at: UnixSeconds
