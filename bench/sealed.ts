@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
+import { loadSegmentCipher } from '#adapters/aead/native.ts'
 import { nodeCipher, type SegmentCipher } from '#core/sealed/cipher.ts'
 import { openObject, sealObject } from '#core/sealed/object.ts'
 import type { Benchmark, Row } from './benchmark.ts'
@@ -20,7 +21,11 @@ export const sealed: Benchmark = {
   name: 'sealed',
   what: 'open and seal an object on one core, against openssl speed -evp aes-256-gcm',
   run: async () => {
-    const ciphers = [{ name: 'node:crypto', cipher: nodeCipher }]
+    const best = loadSegmentCipher()
+    const ciphers = [
+      { name: 'node:crypto', cipher: nodeCipher },
+      ...(best.provider === 'native' ? [{ name: 'native', cipher: best.cipher }] : []),
+    ]
     const before = await opensslSpeed()
     const measured: { what: string; value: number; isBest: boolean }[] = []
     for (const { name, cipher } of ciphers) {

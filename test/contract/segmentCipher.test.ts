@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict'
 import { createCipheriv } from 'node:crypto'
 import test from 'node:test'
+import { loadSegmentCipher } from '#adapters/aead/native.ts'
 import { nodeCipher, type Segment, type SegmentCipher } from '#core/sealed/cipher.ts'
 
+const { cipher: loaded, provider } = loadSegmentCipher()
 const ciphers: readonly { readonly name: string; readonly cipher: SegmentCipher }[] = [
   { name: 'node:crypto', cipher: nodeCipher },
+  ...(provider === 'native' ? [{ name: 'native', cipher: loaded }] : []),
 ]
 
 const KEY = Buffer.alloc(32, 7)
