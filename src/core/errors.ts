@@ -35,7 +35,8 @@ export const ERRORS = {
   'internal.fault': fatal('a fault without a code of its own; the cause is in the log'),
 
   // SEV-SNP report and certificates (core/snp)
-  'report.malformed': malformed('the attestation report is not in the layout of the SEV-SNP ABI'),
+  'report.malformed': malformed('the file is not an attestation report of version 2 to 5'),
+  'report.invalid': refused('a field of the report has a value that the SEV-SNP ABI does not allow'),
   'report.signature': refused('the report is not signed by the endorsed key'),
   'report.data-mismatch': refused('REPORT_DATA does not bind this request'),
   'chain.missing': refused('the evidence holds no certificate of the key that signed the report'),

@@ -72,12 +72,13 @@ export type TcbName = (typeof TCB_NAMES)[number]
 /**
  * Takes exactly 1184 bytes and keeps a copy of its own.
  *
- * Throws `report.malformed` for what is not in the layout of versions 2 to 5, and `report.signature` where no P-384
- * signature can stand: the report says that it is unsigned, or r or s is zero, too large or in another byte order.
+ * Throws `report.malformed` for another length or version, `report.invalid` for a value that the ABI does not allow (a
+ * reserved byte, a VMPL that no guest has), and `report.signature` where no P-384 signature can stand: the report says
+ * that it is unsigned, or r or s is zero, too large or in another byte order.
  */
 export function parseReport(received: Uint8Array): Report {
   if (received.byteLength !== REPORT_BYTES)
-    throw malformed(`has ${received.byteLength} bytes, not ${REPORT_BYTES}`)
+    throw new CodedError('report.malformed', `a report has ${REPORT_BYTES} bytes, not ${received.byteLength}`)
   const bytes = Buffer.from(received)
   const take = ({ at, size }: Field) => bytes.subarray(at, at + size)
   const field = (name: FieldName) => take(FIELDS[name])
@@ -89,9 +90,9 @@ export function parseReport(received: Uint8Array): Report {
   const policy = u64('policy')
   assertPolicy(policy)
   const vmpl = u32('vmpl')
-  if (vmpl > 3) throw malformed(`VMPL is ${vmpl}, not 0 to 3: the host asked for it, or nobody did`)
+  if (vmpl > 3) throw invalid(`VMPL is ${vmpl}, not 0 to 3: the host asked for it, or nobody did`)
   if (u32('signatureAlgorithm') !== ECDSA_P384_SHA384)
-    throw malformed(`SIGNATURE_ALGO is ${u32('signatureAlgorithm')}, not 1`)
+    throw invalid(`SIGNATURE_ALGO is ${u32('signatureAlgorithm')}, not 1`)
   const platformInfo = u64('platformInfo')
 
   return {
@@ -136,7 +137,7 @@ export function parseReport(received: Uint8Array): Report {
 
 function versionOf(version: number): ReportVersion {
   const known = REPORT_VERSIONS.find((row) => row === version)
-  if (known === undefined) throw malformed(`VERSION is ${version}, not 2 to 5`)
+  if (known === undefined) throw new CodedError('report.malformed', `VERSION is ${version}, not 2 to 5`)
   return known
 }
 
@@ -145,21 +146,21 @@ function assertReserved(version: ReportVersion, take: (field: Field) => Buffer):
   const unused = fields.filter(({ since = 2 }) => version < since)
   for (const range of [...RESERVED, ...unused])
     if (!isZero(take(range)))
-      throw malformed(`reserved bytes at 0x${range.at.toString(16).padStart(3, '0')} are not zero`)
+      throw invalid(`reserved bytes at 0x${range.at.toString(16).padStart(3, '0')} are not zero`)
 }
 
 function assertPolicy(policy: bigint): void {
   if (((policy >> BigInt(POLICY_BIT_ONE)) & 1n) !== 1n)
-    throw malformed(`POLICY bit ${POLICY_BIT_ONE} is not one`)
-  if (policy >> BigInt(POLICY_BITS) !== 0n) throw malformed(`POLICY bits 63:${POLICY_BITS} are not zero`)
+    throw invalid(`POLICY bit ${POLICY_BIT_ONE} is not one`)
+  if (policy >> BigInt(POLICY_BITS) !== 0n) throw invalid(`POLICY bits 63:${POLICY_BITS} are not zero`)
 }
 
 function signerOf(info: number): Pick<Report, 'signingKey' | 'authorKeyEnabled' | 'chipKeyMasked'> {
-  if (info >>> SIGNER_INFO.bits !== 0) throw malformed(`SIGNER_INFO bits 31:${SIGNER_INFO.bits} are not zero`)
+  if (info >>> SIGNER_INFO.bits !== 0) throw invalid(`SIGNER_INFO bits 31:${SIGNER_INFO.bits} are not zero`)
   const key = info >>> SIGNER_INFO.signingKey
   if (key === UNSIGNED) throw new CodedError('report.signature', 'the report says that it is not signed')
   const signingKey = SIGNING_KEYS[key]
-  if (signingKey === undefined) throw malformed(`SIGNING_KEY is ${key}, which is reserved`)
+  if (signingKey === undefined) throw invalid(`SIGNING_KEY is ${key}, which is reserved`)
   const bit = (index: number) => ((info >>> index) & 1) === 1
   return {
     signingKey,
@@ -197,6 +198,6 @@ function scalarOf(name: string, littleEndian: Buffer): Buffer {
   return scalar
 }
 
-function malformed(what: string): CodedError {
-  return new CodedError('report.malformed', `attestation report: ${what}`)
+function invalid(what: string): CodedError {
+  return new CodedError('report.invalid', `attestation report: ${what}`)
 }

@@ -30,12 +30,12 @@ const SECOND: TcbLayout = {
 }
 export const TCB_LAYOUTS: Readonly<Record<Product, TcbLayout>> = { Milan: FIRST, Genoa: FIRST, Turin: SECOND }
 
-/** Throws `report.malformed` where a reserved byte is not zero. */
+/** Throws `report.invalid` where a reserved byte is not zero. */
 export function parseTcb(bytes: Uint8Array, product: Product): Tcb {
   const layout = TCB_LAYOUTS[product].bytes
   const reserved = bytes.filter((_, index) => layout[index] === undefined)
   if (bytes.byteLength !== TCB_BYTES || !isZero(reserved))
-    throw new CodedError('report.malformed', `a TCB version is not in the layout of ${product}`)
+    throw new CodedError('report.invalid', `a TCB version is not in the layout of ${product}`)
   const level = (component: TcbComponent) => bytes[layout.indexOf(component)] ?? 0
   return {
     fmc: level('fmc'),

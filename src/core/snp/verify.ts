@@ -22,7 +22,7 @@ export type VerifiedReport = {
 /**
  * `certs` is DER: the VCEK or VLEK first, then (where `roots` does not hold it) the ASK or ASVK.
  *
- * Throws the `chain.*` codes of `TrustStore.endorse`, then `chain.product-mismatch`, `report.malformed` (a TCB that is not in
+ * Throws the `chain.*` codes of `TrustStore.endorse`, then `chain.product-mismatch`, `report.invalid` (a TCB that is not in
  * the product's layout), `chain.tcb-mismatch`, `chain.chip-mismatch`, `report.signature`.
  */
 export function verifyReport(

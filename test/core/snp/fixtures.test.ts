@@ -23,7 +23,7 @@ const VLEK_TIME = parseRfc3339('2025-06-01T00:00:00Z')
 /** What the negative ones are refused with. */
 const REFUSED: Readonly<Record<string, string>> = {
   'milan-v4-gce-nocert': 'chain.missing',
-  'neg-reserved-after-signature': 'report.malformed',
+  'neg-reserved-after-signature': 'report.invalid',
   'neg-sig-r-high-bytes': 'report.signature',
   'neg-sig-zero': 'report.signature',
   'neg-tampered-measurement': 'report.signature',

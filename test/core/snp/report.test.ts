@@ -153,7 +153,7 @@ const refused: readonly { readonly name: string; readonly bytes: Buffer; readonl
     [at, at + size - 1].map((byte) => ({
       name: `a reserved byte at 0x${byte.toString(16)}`,
       bytes: plain((b) => b.writeUInt8(1, byte)),
-      code: 'report.malformed',
+      code: 'report.invalid',
     })),
   ),
   {
@@ -162,7 +162,7 @@ const refused: readonly { readonly name: string; readonly bytes: Buffer; readonl
       b.writeUInt32LE(2, 0)
       b.writeUInt8(0x19, 0x188)
     }),
-    code: 'report.malformed',
+    code: 'report.invalid',
   },
   ...[0x1f8, 0x200].map((at) => ({
     name: `mitigations before version 5, at 0x${at.toString(16)}`,
@@ -170,39 +170,39 @@ const refused: readonly { readonly name: string; readonly bytes: Buffer; readonl
       b.writeUInt32LE(4, 0)
       b.writeUInt8(1, at)
     }),
-    code: 'report.malformed',
+    code: 'report.invalid',
   })),
   {
     name: 'POLICY bit 17 clear',
     bytes: plain((b) => b.writeBigUInt64LE(0x1_0000n, 8)),
-    code: 'report.malformed',
+    code: 'report.invalid',
   },
   {
     name: 'POLICY bit 26',
     bytes: plain((b) => b.writeBigUInt64LE(0x402_0000n, 8)),
-    code: 'report.malformed',
+    code: 'report.invalid',
   },
-  { name: 'POLICY bit 63', bytes: plain((b) => b.writeUInt8(0x80, 15)), code: 'report.malformed' },
-  { name: 'VMPL 4', bytes: plain((b) => b.writeUInt32LE(4, 0x30)), code: 'report.malformed' },
+  { name: 'POLICY bit 63', bytes: plain((b) => b.writeUInt8(0x80, 15)), code: 'report.invalid' },
+  { name: 'VMPL 4', bytes: plain((b) => b.writeUInt32LE(4, 0x30)), code: 'report.invalid' },
   {
     name: "the host's VMPL",
     bytes: plain((b) => b.writeUInt32LE(0xffff_ffff, 0x30)),
-    code: 'report.malformed',
+    code: 'report.invalid',
   },
-  { name: 'SIGNATURE_ALGO 0', bytes: plain((b) => b.writeUInt32LE(0, 0x34)), code: 'report.malformed' },
-  { name: 'SIGNATURE_ALGO 2', bytes: plain((b) => b.writeUInt32LE(2, 0x34)), code: 'report.malformed' },
+  { name: 'SIGNATURE_ALGO 0', bytes: plain((b) => b.writeUInt32LE(0, 0x34)), code: 'report.invalid' },
+  { name: 'SIGNATURE_ALGO 2', bytes: plain((b) => b.writeUInt32LE(2, 0x34)), code: 'report.invalid' },
   ...[2, 3, 4, 5, 6].map((key) => ({
     name: `SIGNING_KEY ${key}`,
     bytes: plain((b) => b.writeUInt32LE(key << 2, 0x48)),
-    code: 'report.malformed',
+    code: 'report.invalid',
   })),
   {
     name: 'SIGNING_KEY 7, unsigned',
     bytes: plain((b) => b.writeUInt32LE(7 << 2, 0x48)),
     code: 'report.signature',
   },
-  { name: 'SIGNER_INFO bit 5', bytes: plain((b) => b.writeUInt32LE(1 << 5, 0x48)), code: 'report.malformed' },
-  { name: 'SIGNER_INFO bit 31', bytes: plain((b) => b.writeUInt8(0x80, 0x4b)), code: 'report.malformed' },
+  { name: 'SIGNER_INFO bit 5', bytes: plain((b) => b.writeUInt32LE(1 << 5, 0x48)), code: 'report.invalid' },
+  { name: 'SIGNER_INFO bit 31', bytes: plain((b) => b.writeUInt8(0x80, 0x4b)), code: 'report.invalid' },
   ...(['signatureR', 'signatureS'] as const).flatMap((name) => {
     const { at } = FIELDS[name]
     return [

@@ -27,7 +27,7 @@ for (const [product, reserved] of [
     test(`refuses reserved byte ${index} of ${product}`, () => {
       const tcb = Buffer.alloc(8)
       tcb[index] = 1
-      assert.throws(() => parseTcb(tcb, product), { code: 'report.malformed' })
+      assert.throws(() => parseTcb(tcb, product), { code: 'report.invalid' })
     })
 
 test('components are compared one by one', () => {

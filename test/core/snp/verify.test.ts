@@ -82,7 +82,7 @@ const refused: readonly {
   ...(['reportedTcb', 'committedTcb', 'currentTcb', 'launchTcb'] as const).map((name) => ({
     name: `a reserved byte in ${name}`,
     change: (b: Buffer) => b.writeUInt8(1, at(name, 3)),
-    code: 'report.malformed',
+    code: 'report.invalid',
   })),
   {
     name: 'a TCB of Turin in the layout of Genoa',
@@ -99,7 +99,7 @@ const refused: readonly {
     name: 'a reserved TCB byte on Turin',
     product: 'Turin',
     change: (b) => b.writeUInt8(1, at('launchTcb', 6)),
-    code: 'report.malformed',
+    code: 'report.invalid',
   },
   {
     name: 'another chip',
