@@ -8,16 +8,17 @@ import type { Grant } from '#core/release/grant.ts'
 import { toRfc3339, toUnixSeconds } from '#core/time.ts'
 import { compileFilter } from './criteria.ts'
 import { MINIMAL_VIEW } from './elements.ts'
-import { createPseudonymizer } from './pseudonym.ts'
+import { Pseudonymizer } from './pseudonym.ts'
 import { SEARCH_ELEMENTS } from './searchParameters.ts'
 import { compileSensitivity } from './sensitivity.ts'
-import { SliceScanner } from './slice.ts'
-import { compileProjection, elementNames } from './view.ts'
-import { WordTable } from './words.ts'
+import { SliceScanner, STRING } from './slice.ts'
+import { RESOURCE_TYPES } from './types.ts'
+import { compileProjection, createProjector, elementNames } from './view.ts'
+import { sameSlice, WordTable } from './words.ts'
 
 /**
  * Why a resource is withheld, in the order of asking. `scope`: no scope grants its type. `malformed`: not strict JSON
- * with a resource type. `type`: the view has no such type. `modifier`: it carries a modifier that the view would drop.
+ * with a type of R4. `type`: the view has no such type. `modifier`: it carries a modifier that the view would drop.
  * `criteria`: the type is granted, this resource is not. `sensitive`: it falls into a category that is not granted.
  */
 export type WithheldReason = 'scope' | 'malformed' | 'type' | 'modifier' | 'criteria' | 'sensitive'
@@ -35,9 +36,10 @@ export type Filter = {
 
 type Terms = Pick<Grant, 'scopes' | 'view' | 'sensitive' | 'iat'>
 
+const TYPES = new WordTable(RESOURCE_TYPES)
 const BEGINNING = Buffer.from('{"resourceType":"')
+const LONGEST_TYPE = 64
 const QUOTE = 0x22
-const TYPE = /^[A-Z][A-Za-z]{0,63}$/
 
 /** Throws `scope.invalid`. The pseudonym key is copied into a key object; the caller wipes its own bytes. */
 export function createFilter(terms: Terms, pseudonymKey: Uint8Array): Filter {
@@ -49,71 +51,70 @@ export function createFilter(terms: Terms, pseudonymKey: Uint8Array): Filter {
   const resource = new SliceScanner(names, 'code')
   const scopes = compileFilter(terms.scopes, names)
   const isForbidden = compileSensitivity(terms.sensitive, names)
-  const pseudonymOf = createPseudonymizer(pseudonymKey)
   const year = Number(toRfc3339(toUnixSeconds(terms.iat)).slice(0, 4))
-  const types = new Map(
-    Object.entries(MINIMAL_VIEW).map(([type, view]) => [
-      type,
-      {
-        ...compileProjection(type, view, names, pseudonymOf, year),
-        modifiers: (view.modifiers ?? []).map((modifier) => names.idOf(modifier)),
-      },
-    ]),
-  )
+  const projector = createProjector(resource, new Pseudonymizer(pseudonymKey), year)
   const resourceType = names.idOf('resourceType')
   // Anywhere, not only at the root: a modifier inside changes the meaning of what is around it.
   const modifiersAnywhere = [names.idOf('modifierExtension'), names.idOf('implicitRules')]
+  const rows = ['', ...RESOURCE_TYPES].map((type) => {
+    const view = Object.hasOwn(MINIMAL_VIEW, type) ? MINIMAL_VIEW[type] : undefined
+    return {
+      type,
+      isGranted: scopes.grantsType(type),
+      project: view === undefined ? undefined : compileProjection(type, view, names),
+      modifiers: (view?.modifiers ?? []).map((modifier) => names.idOf(modifier)),
+      kept: 0,
+    }
+  })
 
   let read = 0
-  const kept = new Map<string, number>()
   const withheld = new Map<WithheldReason, number>()
 
-  const typeOf = (): string | undefined => {
-    const value = resource.member(0, resourceType)
-    const text = value >= 0 && resource.isText(value) ? resource.text(value) : ''
-    return TYPE.test(text) ? text : undefined
-  }
-  const decide = (line: Uint8Array): Outcome => {
+  const decide = (line: Uint8Array): Uint8Array | WithheldReason => {
     // Most of what is withheld ends here, unparsed: whatever else the line holds, it does not pass.
-    const announced = announcedType(line)
-    if (announced !== undefined && !scopes.grantsType(announced)) return no('scope')
-    if (!resource.scan(line)) return no('malformed')
-    const type = typeOf()
-    if (type === undefined) return no('malformed')
-    if (!scopes.grantsType(type)) return no('scope')
-    const view = types.get(type)
-    if (view === undefined) return no('type')
-    if (modifiersAnywhere.some((name) => resource.occurs[name] === 1)) return no('modifier')
-    if (view.modifiers.some((name) => resource.member(0, name) >= 0)) return no('modifier')
-    if (!scopes.admits(type, resource)) return no('criteria')
-    if (isForbidden(resource)) return no('sensitive')
-    kept.set(type, (kept.get(type) ?? 0) + 1)
-    return { kind: 'kept', line: view.project(resource) }
-  }
-  const no = (reason: WithheldReason): Outcome => {
-    withheld.set(reason, (withheld.get(reason) ?? 0) + 1)
-    return { kind: 'withheld', reason }
+    const announced = rows[announcedType(line)]
+    if (announced !== undefined && announced.type !== '' && !announced.isGranted) return 'scope'
+    if (!resource.scan(line)) return 'malformed'
+    const type = resource.member(0, resourceType)
+    const row = rows[type < 0 ? 0 : typeAt(resource, type)]
+    if (row === undefined || row.type === '') return 'malformed'
+    if (!row.isGranted) return 'scope'
+    if (row.project === undefined) return 'type'
+    if (modifiersAnywhere.some((name) => resource.occurs[name] === 1)) return 'modifier'
+    if (row.modifiers.some((name) => resource.member(0, name) >= 0)) return 'modifier'
+    if (!scopes.admits(row.type, resource)) return 'criteria'
+    if (isForbidden(resource)) return 'sensitive'
+    row.kept++
+    return row.project(projector)
   }
 
   return {
     apply: (line) => {
       read++
-      return decide(line)
+      const decided = decide(line)
+      if (typeof decided !== 'string') return { kind: 'kept', line: decided }
+      withheld.set(decided, (withheld.get(decided) ?? 0) + 1)
+      return { kind: 'withheld', reason: decided }
     },
     counts: () => {
       if (read > 0 && withheld.get('malformed') === read)
         throw new CodedError('resource.malformed', `none of ${read} lines is a FHIR resource`)
+      const kept = rows.filter((row) => row.kept > 0).map((row) => [row.type, row.kept])
       return { read, kept: Object.fromEntries(kept), withheld: Object.fromEntries(withheld) }
     },
   }
 }
 
-/** The type, where the line begins with it as exporters write it; a later second `resourceType` changes nothing. */
-function announcedType(line: Uint8Array): string | undefined {
-  if (BEGINNING.compare(line, 0, Math.min(BEGINNING.length, line.length)) !== 0) return undefined
-  const end = line.indexOf(QUOTE, BEGINNING.length)
-  const text = Buffer.from(line.subarray(BEGINNING.length, Math.min(end, BEGINNING.length + 65))).toString(
-    'latin1',
-  )
-  return end > 0 && TYPE.test(text) ? text : undefined
+/** The number of the type that the line begins with, as exporters write it; 0 where it begins otherwise. */
+function announcedType(line: Uint8Array): number {
+  const start = BEGINNING.length
+  if (line.length <= start || !sameSlice(line, 0, BEGINNING, 0, start)) return 0
+  let end = start
+  while (end < line.length && line[end] !== QUOTE && end - start <= LONGEST_TYPE) end++
+  return TYPES.find(line, start, end)
+}
+
+function typeAt(resource: SliceScanner, value: number): number {
+  if (resource.kind[value] !== STRING) return 0
+  return TYPES.find(resource.bytes, resource.start[value] ?? 0, resource.end[value] ?? 0)
 }

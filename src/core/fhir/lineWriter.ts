@@ -5,10 +5,6 @@ export class LineWriter {
   length = 0
   #bytes = Buffer.allocUnsafe(4096)
 
-  clear(): void {
-    this.length = 0
-  }
-
   /** Valid until the next write. */
   view(): Uint8Array {
     return this.#bytes.subarray(0, this.length)
@@ -31,14 +27,11 @@ export class LineWriter {
       this.length += size
     } else {
       // A call into native code costs more than a few bytes.
-      for (let at = start; at < end; at++) this.#bytes[this.length++] = bytes[at] ?? 0
+      const to = this.#bytes
+      let length = this.length
+      for (let at = start; at < end; at++) to[length++] = bytes[at] ?? 0
+      this.length = length
     }
-  }
-
-  writeQuoted(bytes: Uint8Array, start: number, end: number): void {
-    this.writeByte(0x22)
-    this.writeSlice(bytes, start, end)
-    this.writeByte(0x22)
   }
 
   /** ASCII. */

@@ -93,6 +93,7 @@ export function compileSensitivity(permitted: readonly string[], names: WordTabl
     return value >= 0 && resource.isText(value) ? resource.text(value) : undefined
   }
   const hasForbiddenLabel = (resource: SliceScanner): boolean =>
+    resource.occurs[security ?? 0] === 1 &&
     someElement(resource, resource.member(0, meta ?? 0), (found) =>
       someElement(resource, resource.member(found, security ?? 0), (label) =>
         isForbidden(labelCategories(textAt(resource, label, systemName), textAt(resource, label, codeName))),

@@ -4,6 +4,7 @@
  * be anything, and is dropped.
  */
 import { type SliceScanner, STRING } from './slice.ts'
+import { SliceCache } from './sliceCache.ts'
 import { WordTable } from './words.ts'
 
 const HL7 = 'http://terminology.hl7.org/CodeSystem/'
@@ -46,14 +47,34 @@ const SHAPES: readonly (RegExp | undefined)[] = [undefined, ...SYSTEMS.map(([, s
 /** Longer than any shape above allows. */
 const MAX_CODE_LENGTH = 64
 
-/** Whether the two values are the texts of a system of the table and of a code of its shape. */
-export function isPublishedCode(resource: SliceScanner, system: number, code: number): boolean {
-  if (system < 0 || code < 0 || !resource.isText(system) || !resource.isText(code)) return false
-  const id =
-    resource.kind[system] === STRING
-      ? NAMES.find(resource.bytes, resource.start[system] ?? 0, resource.end[system] ?? 0)
-      : NAMES.idOf(resource.text(system))
-  // Six bytes for one character at most, as an escape.
-  if (id === 0 || (resource.end[code] ?? 0) - (resource.start[code] ?? 0) > MAX_CODE_LENGTH * 6) return false
-  return SHAPES[id]?.test(resource.text(code)) ?? false
+/** Whether two values are the texts of a system of the table and of a code of its shape. */
+export type PublishedCodeCheck = (resource: SliceScanner, system: number, code: number) => boolean
+
+const REMEMBERED = 4096
+const NO_VALUE = new Uint8Array(0)
+
+/** With a memory of the codes that passed, since a file repeats a few thousand of them. */
+export function createPublishedCodeCheck(): PublishedCodeCheck {
+  const passed = new SliceCache(REMEMBERED, MAX_CODE_LENGTH, 0)
+  return (resource, system, code) => {
+    if (system < 0 || code < 0) return false
+    const { bytes, kind, start, end } = resource
+    if (kind[system] !== STRING || kind[code] !== STRING) return isPublishedText(resource, system, code)
+    const id = NAMES.find(bytes, start[system] ?? 0, end[system] ?? 0)
+    const from = start[code] ?? 0
+    const to = end[code] ?? 0
+    if (id === 0 || to - from > MAX_CODE_LENGTH) return false
+    if (passed.find(id, bytes, from, to) >= 0) return true
+    if (SHAPES[id]?.test(resource.text(code)) !== true) return false
+    passed.put(id, bytes, from, to, NO_VALUE)
+    return true
+  }
+}
+
+/** The same for strings with escapes, which some exporters use for every slash. */
+function isPublishedText(resource: SliceScanner, system: number, code: number): boolean {
+  if (!resource.isText(system) || !resource.isText(code)) return false
+  const shape = SHAPES[NAMES.idOf(resource.text(system))]
+  const text = resource.text(code)
+  return shape !== undefined && text.length <= MAX_CODE_LENGTH && shape.test(text)
 }

@@ -1,0 +1,58 @@
+/**
+ * Remembers what was worked out for a slice, found again by its bytes: clinical data repeats the same codes and the
+ * same patients. Direct-mapped and of fixed size, so that a hostile file can make it useless but not large. A hit is
+ * decided by comparing the whole key.
+ */
+import { FNV_PRIME, hashOf, sameSlice } from './words.ts'
+
+export class SliceCache {
+  readonly #slots: number
+  readonly #keyBytes: number
+  readonly #valueBytes: number
+  readonly #keys: Uint8Array
+  readonly #values: Uint8Array
+  readonly #lengths: Int32Array
+  readonly #tags: Int32Array
+
+  /** `slots` is a power of two; longer keys than `keyBytes` are not remembered; every value has `valueBytes`. */
+  constructor(slots: number, keyBytes: number, valueBytes: number) {
+    this.#slots = slots
+    this.#keyBytes = keyBytes
+    this.#valueBytes = valueBytes
+    this.#keys = new Uint8Array(slots * keyBytes)
+    this.#values = new Uint8Array(slots * valueBytes)
+    this.#lengths = new Int32Array(slots)
+    this.#tags = new Int32Array(slots)
+  }
+
+  /** The values of all slots: that of slot `n` begins at `n * valueBytes`. */
+  get values(): Uint8Array {
+    return this.#values
+  }
+
+  /** The slot that holds the value for this tag and slice, or -1. */
+  find(tag: number, bytes: Uint8Array, start: number, end: number): number {
+    const slot = this.#slotOf(tag, bytes, start, end)
+    const found =
+      this.#lengths[slot] === end - start + 1 &&
+      this.#tags[slot] === tag &&
+      sameSlice(this.#keys, slot * this.#keyBytes, bytes, start, end - start)
+    return found ? slot : -1
+  }
+
+  /** Forgets what was in the slot before. */
+  put(tag: number, bytes: Uint8Array, start: number, end: number, value: Uint8Array): void {
+    if (end - start > this.#keyBytes) return
+    const slot = this.#slotOf(tag, bytes, start, end)
+    // One more than the length, so that an empty slot matches nothing.
+    this.#lengths[slot] = end - start + 1
+    this.#tags[slot] = tag
+    this.#keys.set(bytes.subarray(start, end), slot * this.#keyBytes)
+    this.#values.set(value.subarray(0, this.#valueBytes), slot * this.#valueBytes)
+  }
+
+  #slotOf(tag: number, bytes: Uint8Array, start: number, end: number): number {
+    const hash = Math.imul(hashOf(bytes, start, end) ^ tag, FNV_PRIME)
+    return (hash ^ (hash >>> 15)) & (this.#slots - 1)
+  }
+}
