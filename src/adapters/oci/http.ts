@@ -10,7 +10,7 @@ import { CodedError } from '#core/errors.ts'
 import { type Answer, type Meaning, toFault } from './answers.ts'
 import { createSockets, exchange, type Limits, type Outgoing, readWhole } from './exchange.ts'
 import type { Principal } from './principal.ts'
-import { aloud, quietly } from './quiet.ts'
+import { quietly } from './quiet.ts'
 import { signRequest } from './signature.ts'
 
 /** For one call of an SDK client. */
@@ -113,7 +113,7 @@ export function createHttp(principal: Principal): Http {
     send: (request, bodyUnsigned = false) => {
       const call = calls.getStore()
       if (call === undefined) throw new CodedError('internal.fault', 'an SDK client was used outside a call')
-      return aloud(() => send(request, bodyUnsigned, call)).catch((error: unknown) => {
+      return send(request, bodyUnsigned, call).catch((error: unknown) => {
         // The SDK's retrier would turn it into a plain object without its code.
         call.failure = error
         throw error

@@ -14,11 +14,6 @@ export function quietly<T>(run: () => T): T {
   return inside.run(true, run)
 }
 
-/** For what the SDK calls back into. */
-export function aloud<T>(run: () => T): T {
-  return inside.exit(run)
-}
-
 function install(): void {
   if (installed) return
   installed = true
