@@ -1,0 +1,130 @@
+/** What `report verify` reads: a report, certificates in DER or PEM, a folder of roots, a policy. */
+import { X509Certificate } from 'node:crypto'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Policy, PolicyFormat } from '#core/appraisal/policy.ts'
+import { fromBase64url } from '#core/bytes.ts'
+import { canonicalBytes, parseJson } from '#core/canonical.ts'
+import { CodedError, under } from '#core/errors.ts'
+import { parseGeneral } from '#core/jws.ts'
+import { TrustStore } from '#core/snp/chain.ts'
+import { PRODUCTS, type Product } from '#core/snp/product.ts'
+import { arkFingerprint, PINNED_ARKS, type RootEntry } from '#core/snp/roots.ts'
+
+/** Above every file that is read here. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024
+const CERTIFICATE_FILE = /\.(der|pem|crt|cer)$/
+const PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g
+
+/** In the order of the files' names. Bytes that no certificate can be read from stay in: the verifier says what is wrong. */
+export type Certificates = {
+  readonly leaves: readonly Buffer[]
+  readonly authorities: readonly Buffer[]
+  /** ARKs that are AMD's by their fingerprint; any others are nothing. */
+  readonly pinned: readonly RootEntry[]
+}
+
+export async function readInput(path: string): Promise<Buffer> {
+  try {
+    const { size } = await stat(path)
+    if (size > MAX_FILE_BYTES)
+      throw new CodedError('input.unreadable', `${path} has ${size} bytes, the limit is ${MAX_FILE_BYTES}`)
+    return await readFile(path)
+  } catch (cause) {
+    if (cause instanceof CodedError) throw cause
+    throw new CodedError('input.unreadable', `${path} cannot be read`, { cause })
+  }
+}
+
+export async function readCertificates(options: {
+  readonly cert?: string | undefined
+  readonly certs?: string | undefined
+}): Promise<Certificates> {
+  const { cert, certs } = options
+  const paths = cert === undefined ? [] : [cert]
+  if (certs !== undefined)
+    paths.push(
+      ...(await listFolder(certs))
+        .filter((name) => CERTIFICATE_FILE.test(name))
+        .map((name) => join(certs, name)),
+    )
+  const files = await Promise.all(paths.map(readInput))
+  return sortCertificates(files.flatMap(toDer))
+}
+
+/**
+ * `<Product>/ark.der` with `ask.der` and `asvk.der` beside it, as far as they are there. What is not AMD's own by its
+ * fingerprint is a simulated root.
+ */
+export async function readRoots(folder: string): Promise<TrustStore> {
+  const names = await listFolder(folder)
+  const products = PRODUCTS.filter((product) => names.includes(product))
+  const entries = await Promise.all(products.map((product) => readRoot(folder, product)))
+  if (entries.length === 0)
+    throw new CodedError(
+      'input.unreadable',
+      `${folder} has none of ${PRODUCTS.join(', ')}, with ark.der inside`,
+    )
+  return new TrustStore(entries)
+}
+
+async function readRoot(folder: string, product: Product): Promise<RootEntry> {
+  const files = await listFolder(join(folder, product))
+  const read = (name: string) => readInput(join(folder, product, name))
+  const optional = async (name: string) => (files.includes(name) ? await read(name) : undefined)
+  const ark = await read('ark.der')
+  const simulated = arkFingerprint(ark) !== PINNED_ARKS[product]
+  return { product, ark, ask: await optional('ask.der'), asvk: await optional('asvk.der'), simulated }
+}
+
+/**
+ * A policy as written, or as signed; signatures are not checked here, since who may sign is not known. Throws
+ * `policy.invalid`.
+ */
+export async function readPolicy(path: string): Promise<Policy> {
+  const bytes = await readInput(path)
+  const value = under('policy.invalid', () => parseJson(bytes, path))
+  const isSigned = typeof value === 'object' && value !== null && 'signatures' in value
+  if (!isSigned) return PolicyFormat.decode(under('policy.invalid', () => canonicalBytes(value)))
+  const { payload } = parseGeneral(bytes, 'policy.invalid')
+  return PolicyFormat.decode(under('policy.invalid', () => fromBase64url(payload, 'payload')))
+}
+
+async function listFolder(folder: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).sort()
+  } catch (cause) {
+    throw new CodedError('input.unreadable', `${folder} is not a folder that can be read`, { cause })
+  }
+}
+
+function toDer(file: Buffer): readonly Buffer[] {
+  const blocks = [...file.toString('latin1').matchAll(PEM)]
+  return blocks.length === 0 ? [file] : blocks.map(([, base64]) => Buffer.from(base64 ?? '', 'base64'))
+}
+
+/** By name alone, to know where to put each; the verifier believes none of it. */
+function sortCertificates(ders: readonly Buffer[]): Certificates {
+  const named = ders.map((der) => ({ der, name: commonNameOf(der) }))
+  const isRoot = ({ name }: { readonly name: string }) => name.startsWith('ARK-')
+  const isAuthority = ({ name }: { readonly name: string }) =>
+    PRODUCTS.some((product) => name === `SEV-${product}` || name === `SEV-VLEK-${product}`)
+  return {
+    leaves: named.filter((it) => !isRoot(it) && !isAuthority(it)).map(({ der }) => der),
+    authorities: named.filter(isAuthority).map(({ der }) => der),
+    pinned: PRODUCTS.flatMap((product) =>
+      ders
+        .filter((der) => arkFingerprint(der) === PINNED_ARKS[product])
+        .slice(0, 1)
+        .map((ark) => ({ product, ark, simulated: false })),
+    ),
+  }
+}
+
+function commonNameOf(der: Buffer): string {
+  try {
+    return /(?:^|\n)CN=(.*)$/.exec(new X509Certificate(der).subject)?.[1] ?? ''
+  } catch {
+    return ''
+  }
+}

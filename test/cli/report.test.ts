@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { toRfc3339 } from '#core/time.ts'
+import { type ReportOptions, verifyReportFile } from '../../src/cli/report.ts'
+import { renderReport } from '../../src/cli/reportText.ts'
+import { MEASUREMENT, mint, noon, testAuthority } from '../amd.ts'
+
+const amd = await testAuthority()
+const folder = await mkdtemp(join(tmpdir(), 'cw-report-'))
+after(() => rm(folder, { recursive: true }))
+const at = noon(amd)
+
+const { bytes, certs } = mint(amd)
+const [vcek = Buffer.alloc(0)] = certs
+const debug = mint(amd, { guestPolicy: { debug: true } })
+const forged = Buffer.from(bytes)
+forged[0x90] = 0
+const reserved = Buffer.from(bytes)
+reserved[0x4c] = 1
+
+const pem = (der: Buffer) =>
+  `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`
+const files = {
+  'good.bin': bytes,
+  'debug.bin': debug.bytes,
+  'forged.bin': forged,
+  'reserved.bin': reserved,
+  'short.bin': bytes.subarray(1),
+  'vcek.der': vcek,
+  'vcek.pem': pem(vcek),
+  'text.der': 'not a certificate',
+  'roots/Genoa/ark.der': amd.arkDer,
+  'roots/Genoa/ask.der': amd.askDer,
+  'bare/Genoa/ark.der': amd.arkDer,
+  'chain/vcek.crt': pem(vcek),
+  'chain/cert_chain.pem': pem(amd.askDer) + pem(amd.arkDer),
+  'chain/other.der': mint(amd, { hardwareId: '11'.repeat(64) }).certs[0] ?? '',
+  'chain/readme.txt': 'not a certificate',
+  'empty/readme.txt': '',
+  'policy.json': '{"v": 1}',
+}
+for (const [name, content] of Object.entries(files)) {
+  await mkdir(join(folder, name, '..'), { recursive: true })
+  await writeFile(join(folder, name), content)
+}
+const path = (name: string) => join(folder, name)
+
+function run(options: Partial<ReportOptions>) {
+  const given = { report: path('good.bin'), roots: path('roots'), authenticOnly: false, ...options }
+  return verifyReportFile(given, at)
+}
+
+const cases: readonly {
+  readonly name: string
+  readonly options: Partial<ReportOptions>
+  readonly exit: number
+  readonly verdict: string
+  readonly codes?: readonly string[]
+}[] = [
+  { name: 'a certificate in DER', options: { cert: path('vcek.der') }, exit: 0, verdict: 'accepted' },
+  { name: 'a certificate in PEM', options: { cert: path('vcek.pem') }, exit: 0, verdict: 'accepted' },
+  {
+    name: 'a folder with more than it takes',
+    options: { certs: path('chain'), roots: path('bare') },
+    exit: 0,
+    verdict: 'accepted',
+  },
+  {
+    name: 'a debugged guest',
+    options: { report: path('debug.bin'), cert: path('vcek.der') },
+    exit: 1,
+    verdict: 'refused',
+    codes: ['guest-policy.debug'],
+  },
+  {
+    name: 'a debugged guest that is genuine',
+    options: { report: path('debug.bin'), cert: path('vcek.der'), authenticOnly: true },
+    exit: 0,
+    verdict: 'authentic',
+  },
+  {
+    name: 'a forged report',
+    options: { report: path('forged.bin'), cert: path('vcek.der') },
+    exit: 1,
+    verdict: 'refused',
+    codes: ['report.signature'],
+  },
+  {
+    name: 'a forged report, authenticity alone',
+    options: { report: path('forged.bin'), cert: path('vcek.der'), authenticOnly: true },
+    exit: 1,
+    verdict: 'refused',
+    codes: ['report.signature'],
+  },
+  {
+    name: 'a reserved byte',
+    options: { report: path('reserved.bin'), cert: path('vcek.der') },
+    exit: 1,
+    verdict: 'refused',
+    codes: ['report.invalid'],
+  },
+  {
+    name: 'a short report',
+    options: { report: path('short.bin'), cert: path('vcek.der') },
+    exit: 2,
+    verdict: 'refused',
+    codes: ['report.malformed'],
+  },
+  { name: 'no certificate', options: {}, exit: 1, verdict: 'refused', codes: ['chain.missing'] },
+  {
+    name: 'a folder without certificates',
+    options: { certs: path('empty') },
+    exit: 1,
+    verdict: 'refused',
+    codes: ['chain.missing'],
+  },
+  {
+    name: 'a certificate that is none',
+    options: { cert: path('text.der') },
+    exit: 2,
+    verdict: 'refused',
+    codes: ['chain.malformed'],
+  },
+  {
+    name: 'no ASK',
+    options: { cert: path('vcek.der'), roots: path('bare') },
+    exit: 1,
+    verdict: 'refused',
+    codes: ['chain.untrusted'],
+  },
+  {
+    name: "a chain that is not AMD's, without --roots",
+    options: { certs: path('chain'), roots: undefined },
+    exit: 1,
+    verdict: 'refused',
+    codes: ['chain.untrusted'],
+  },
+  {
+    name: 'a time before the certificates',
+    options: { cert: path('vcek.der'), at: '2020-01-01T00:00:00Z' },
+    exit: 1,
+    verdict: 'refused',
+    codes: ['chain.expired'],
+  },
+]
+for (const { name, options, exit, verdict, codes = [] } of cases)
+  test(`${name}: ${verdict}, exit ${exit}`, async () => {
+    const given = await run(options)
+    assert.equal(given.exit, exit)
+    assert.equal(given.result.verdict, verdict)
+    assert.deepEqual(
+      given.result.reasons.map(({ code }) => code),
+      codes,
+    )
+    // What is printed for programs survives JSON, and people are told of every reason.
+    assert.deepEqual(JSON.parse(JSON.stringify(given.result)), given.result)
+    const text = renderReport(given.result)
+    for (const code of codes) assert.ok(text.includes(code))
+  })
+
+test('the result says what was judged, by what, and what was not', async () => {
+  const { result } = await run({ cert: path('vcek.der') })
+  const { report, root, ...rest } = result
+  assert.deepEqual(rest, {
+    verdict: 'accepted',
+    assurance: 'platform',
+    at: toRfc3339(at),
+    policy: 'built-in',
+    release: 'built-in',
+    reasons: [],
+    revocation: 'not-checked',
+    unconstrained: ['measurement', 'reportData', 'hostData', 'chipId'],
+  })
+  assert.equal(root?.simulated, true)
+  assert.equal(report?.measurement, MEASUREMENT)
+  assert.equal(report?.product, 'Genoa')
+  assert.deepEqual(report?.tcb?.reported, { fmc: 0, bootloader: 10, tee: 0, snp: 27, microcode: 86 })
+  const text = renderReport(result)
+  assert.match(text, /^ACCEPTED/)
+  assert.match(text, /\nSIMULATED/)
+})
+
+test('a report that is not authentic is shown as it claims to be', async () => {
+  const { result } = await run({ report: path('forged.bin'), cert: path('vcek.der') })
+  assert.equal(result.root, null)
+  assert.equal(result.report?.product, 'Genoa')
+})
+
+for (const [name, options, code] of [
+  ['a report that is not there', { report: path('none.bin') }, 'input.unreadable'],
+  ['a certificate that is not there', { cert: path('none.der') }, 'input.unreadable'],
+  ['a folder that is not there', { certs: path('none') }, 'input.unreadable'],
+  ['roots that are not there', { roots: path('empty') }, 'input.unreadable'],
+  ['--cert and --certs', { cert: path('vcek.der'), certs: path('chain') }, 'usage.invalid'],
+  ['a time with an offset', { at: '2026-01-01T00:00:00+01:00' }, 'usage.invalid'],
+  ['a policy without fields', { policy: path('policy.json') }, 'policy.invalid'],
+  ['a policy that is no JSON', { policy: path('good.bin') }, 'policy.invalid'],
+] as const)
+  test(`no verdict: ${name}`, async () => {
+    await assert.rejects(run(options), { name: 'CodedError', code })
+  })
