@@ -54,11 +54,11 @@ const Resources = z.strictObject({
 type Resources = z.output<typeof Resources>
 const RealOci = z.strictObject({ oci: OciConfig, resources: Resources })
 
-const TENANCY = 'ocid1.tenancy.oc1..contract'
+export const TENANCY = 'ocid1.tenancy.oc1..contract'
 const REGION = 'eu-frankfurt-1'
 const ocidOf = (kind: string, name: string): string => `ocid1.${kind}.oc1..${name}`
 
-const RESOURCES: Resources = {
+export const RESOURCES: Resources = {
   namespace: 'contract',
   bucket: 'bucket',
   aesKey: ocidOf('key', 'aes'),
