@@ -84,9 +84,10 @@ export function floeBytes(plaintextBytes: number, parameters: FloeParameters = F
 
 /** I2BE(position, 8) ‖ final: binds a segment to its place and to the end. */
 export function segmentAad(position: number, isFinal: boolean): Buffer {
-  const aad = Buffer.alloc(9)
-  aad.writeBigUInt64BE(BigInt(position))
-  aad[8] = isFinal ? 1 : 0
+  const aad = Buffer.allocUnsafe(9)
+  aad.writeUInt32BE(Math.floor(position / 2 ** 32))
+  aad.writeUInt32BE(position % 2 ** 32, 4)
+  aad.writeUInt8(isFinal ? 1 : 0, 8)
   return aad
 }
 

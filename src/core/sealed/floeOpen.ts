@@ -9,8 +9,9 @@ import {
   startOpening,
   unopened,
 } from './floe.ts'
+import { createOutputBuffers, type Ownership } from './outputBuffers.ts'
 import { type Chunks, lengthOf, type PieceReader, readPieces, splitEnd } from './pieces.ts'
-import { BATCH_SEGMENTS, type Batch, createOutputBuffers, type Ownership, runPipeline } from './pipeline.ts'
+import { BATCH_SEGMENTS, type Batch, runPipeline } from './pipeline.ts'
 
 export type FloeOpening = {
   /** 32 bytes, the caller's. */
@@ -76,7 +77,7 @@ export async function* openFloe(opening: FloeOpening): AsyncGenerator<Buffer, vo
     }
   } finally {
     reader.close()
-    buffers.wipe()
+    buffers.close()
   }
 }
 

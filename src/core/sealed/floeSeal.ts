@@ -11,8 +11,9 @@ import {
   segmentsOf,
   startSealing,
 } from './floe.ts'
+import { createOutputBuffers, type Ownership } from './outputBuffers.ts'
 import { type Chunks, lengthOf, type PieceReader, readPieces } from './pieces.ts'
-import { BATCH_SEGMENTS, type Batch, createOutputBuffers, type Ownership, runPipeline } from './pipeline.ts'
+import { BATCH_SEGMENTS, type Batch, runPipeline } from './pipeline.ts'
 
 export type FloeSealing = {
   /** 32 bytes, the caller's. */
@@ -72,7 +73,7 @@ export async function* sealFloe(sealing: FloeSealing): AsyncGenerator<Buffer, vo
   } finally {
     reader.close()
     keys.wipe()
-    buffers.wipe()
+    buffers.close()
   }
 }
 

@@ -10,8 +10,8 @@ import { FLOE, floeBytes, type RandomBytes, unopened } from './floe.ts'
 import { openFloe } from './floeOpen.ts'
 import { sealFloe } from './floeSeal.ts'
 import { headerDigest } from './header.ts'
+import type { Ownership } from './outputBuffers.ts'
 import type { Chunks } from './pieces.ts'
-import type { Ownership } from './pipeline.ts'
 
 const MAGIC = utf8('CWSEAL1\n')
 const MAX_HEADER_BYTES = 4096

@@ -3,6 +3,7 @@
  * window is bounded, results come in order, and nothing of a batch is seen before the cipher has finished it.
  */
 import type { Segment } from './cipher.ts'
+import type { OutputBuffers } from './outputBuffers.ts'
 
 export const BATCH_SEGMENTS = 4
 /** One batch with the consumer, two ahead of it. */
@@ -13,46 +14,6 @@ export type Batch = {
   readonly segments: readonly Segment[]
   /** All that the batch gives, as one run of bytes. */
   readonly output: Buffer
-}
-
-/**
- * Whose the bytes are that a stream yields. `given`: the consumer's, to keep. `lent`: they hold until the next are asked
- * for, then the memory is used again, and wiped at the end; about twice as fast.
- */
-export type Ownership = 'given' | 'lent'
-
-export type OutputBuffers = {
-  readonly acquire: (bytes: number) => Buffer
-  readonly release: (output: Buffer) => void
-  readonly wipe: () => void
-}
-
-export function createOutputBuffers(ownership: Ownership): OutputBuffers {
-  if (ownership === 'given')
-    return {
-      acquire: (bytes) => Buffer.allocUnsafeSlow(bytes),
-      release: () => undefined,
-      wipe: () => undefined,
-    }
-  const all: Buffer[] = []
-  const free: Buffer[] = []
-  return {
-    acquire: (bytes) => {
-      const known = free.findIndex((buffer) => buffer.byteLength >= bytes)
-      const [reused] = known < 0 ? [] : free.splice(known, 1)
-      if (reused !== undefined) return reused.subarray(0, bytes)
-      const buffer = Buffer.allocUnsafeSlow(bytes)
-      all.push(buffer)
-      return buffer
-    },
-    release: (output) => {
-      const whole = all.find((buffer) => buffer.buffer === output.buffer)
-      if (whole !== undefined) free.push(whole)
-    },
-    wipe: () => {
-      for (const buffer of all) buffer.fill(0)
-    },
-  }
 }
 
 /**

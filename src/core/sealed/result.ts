@@ -11,9 +11,9 @@ import { FLOE, floeBytes, type RandomBytes, unopened } from './floe.ts'
 import { openFloe } from './floeOpen.ts'
 import { sealFloe } from './floeSeal.ts'
 import type { ResultManifest } from './manifest.ts'
+import type { Ownership } from './outputBuffers.ts'
 import { padmeLength } from './padme.ts'
 import { type Chunks, readPieces } from './pieces.ts'
-import type { Ownership } from './pipeline.ts'
 
 /** Every part but the last. */
 export const PART_BYTES = 16 * 1024 * 1024

@@ -13,8 +13,8 @@ import {
   sealedSize,
   sealObject,
 } from '#core/sealed/object.ts'
+import type { Ownership } from '#core/sealed/outputBuffers.ts'
 import type { Chunks } from '#core/sealed/pieces.ts'
-import type { Ownership } from '#core/sealed/pipeline.ts'
 
 const SEGMENT = 262_144
 const TEXT = SEGMENT - 32
