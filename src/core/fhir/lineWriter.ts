@@ -1,5 +1,7 @@
 /** A line being written. Setting `length` back takes back what was written after it. */
-const COPY_IN_PLACE = 24
+
+/** Up to here a loop is cheaper than a view and a call into native code. */
+const COPY_IN_PLACE = 96
 
 export class LineWriter {
   length = 0
@@ -22,16 +24,11 @@ export class LineWriter {
   writeSlice(bytes: Uint8Array, start: number, end: number): void {
     const size = end - start
     this.#reserve(size)
-    if (size > COPY_IN_PLACE) {
-      this.#bytes.set(bytes.subarray(start, end), this.length)
-      this.length += size
-    } else {
-      // A call into native code costs more than a few bytes.
-      const to = this.#bytes
-      let length = this.length
-      for (let at = start; at < end; at++) to[length++] = bytes[at] ?? 0
-      this.length = length
-    }
+    const to = this.#bytes
+    let length = this.length
+    if (size > COPY_IN_PLACE) to.set(size === bytes.length ? bytes : bytes.subarray(start, end), length)
+    else for (let at = start; at < end; at++) to[length++] = bytes[at] ?? 0
+    this.length += size
   }
 
   /** ASCII. */

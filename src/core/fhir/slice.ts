@@ -7,7 +7,7 @@
  * `A-Z a-z 0-9 _`, as every FHIR name is.
  */
 import { isUtf8 } from 'node:buffer'
-import { FNV_OFFSET, FNV_PRIME, sameSlice, type WordTable } from './words.ts'
+import { hashOf, sameSlice, type WordTable } from './words.ts'
 
 export const MAX_DEPTH = 64
 export const MAX_MEMBERS = 256
@@ -84,7 +84,8 @@ export class SliceScanner {
   constructor(names: WordTable, markedName: string) {
     this.names = names
     this.occurs = new Uint8Array(names.size)
-    this.#markedName = names.idOf(markedName)
+    // A name outside the table marks nothing.
+    this.#markedName = names.idOf(markedName) || -1
   }
 
   /** False where the line is not one JSON object in UTF-8 of the strict kind above; then the slices mean nothing. */
@@ -128,8 +129,11 @@ export class SliceScanner {
     let { kind, start, end, next, name } = this
     let keyStart = this.#keyStart
     let keyHash = this.#keyHash
+    const { names, occurs } = this
     const open = this.#open
     const members = this.#members
+    const mark = this.#mark
+    const markedName = this.#markedName
     let at = skipSpace(bytes, 0)
     if (bytes[at] !== OPEN_OBJECT) return false
     let count = 0
@@ -167,14 +171,14 @@ export class SliceScanner {
         }
         end[value] = at
         next[value] = count
-        if (pendingName === this.#markedName && pendingName !== 0) this.#mark[depth] = 1
+        if (pendingName === markedName) mark[depth] = 1
         at = skipSpace(bytes, at + 1)
       } else if (first === OPEN_OBJECT || first === OPEN_ARRAY) {
         if (++depth === MAX_DEPTH) return false
         kind[value] = first === OPEN_OBJECT ? OBJECT : ARRAY
         open[depth] = container = value
         members[depth] = 0
-        this.#mark[depth] = 0
+        mark[depth] = 0
         closing = first === OPEN_OBJECT ? CLOSE_OBJECT : CLOSE_ARRAY
         at = skipSpace(bytes, at + 1)
         ended = bytes[at] === closing
@@ -197,7 +201,7 @@ export class SliceScanner {
         }
         end[container] = ++at
         next[container] = count
-        if (this.#mark[depth] === 1) this.marked.push(container)
+        if (mark[depth] === 1) this.marked.push(container)
         at = skipSpace(bytes, at)
         if (depth-- === 0) {
           this.count = count
@@ -211,18 +215,17 @@ export class SliceScanner {
       if (closing === CLOSE_ARRAY) continue
       if (bytes[at] !== QUOTE) return false
       pendingStart = ++at
-      pendingHash = FNV_OFFSET
-      for (let byte = bytes[at] ?? 0; NAME[byte] === 1; byte = bytes[++at] ?? 0)
-        pendingHash = Math.imul(pendingHash ^ byte, FNV_PRIME)
+      while (NAME[bytes[at] ?? 0] === 1) at++
       if (bytes[at] !== QUOTE || at === pendingStart) return false
+      pendingHash = hashOf(bytes, pendingStart, at)
       const member = (members[depth] ?? 0) + 1
       members[depth] = member
       if (member > MAX_MEMBERS) return false
       for (let other = container + 1; other < count; other = next[other] ?? 0)
         if (keyHash[other] === pendingHash && sameName(bytes, keyStart[other] ?? 0, pendingStart, at))
           return false
-      pendingName = this.names.find(bytes, pendingStart, at, pendingHash)
-      this.occurs[pendingName] = 1
+      pendingName = names.find(bytes, pendingStart, at, pendingHash)
+      occurs[pendingName] = 1
       at = skipSpace(bytes, at + 1)
       if (bytes[at] !== COLON) return false
       at = skipSpace(bytes, at + 1)

@@ -3,7 +3,7 @@
  * same patients. Direct-mapped and of fixed size, so that a hostile file can make it useless but not large. A hit is
  * decided by comparing the whole key.
  */
-import { FNV_PRIME, hashOf, sameSlice } from './words.ts'
+import { fullHashOf, sameSlice } from './words.ts'
 
 export class SliceCache {
   readonly #slots: number
@@ -52,7 +52,7 @@ export class SliceCache {
   }
 
   #slotOf(tag: number, bytes: Uint8Array, start: number, end: number): number {
-    const hash = Math.imul(hashOf(bytes, start, end) ^ tag, FNV_PRIME)
+    const hash = fullHashOf(bytes, start, end) + tag
     return (hash ^ (hash >>> 15)) & (this.#slots - 1)
   }
 }

@@ -1,11 +1,22 @@
 /** A closed set of ASCII words that can be looked up by their bytes, without making a string of them first. */
-export const FNV_OFFSET = 0x811c9dc5 | 0
-export const FNV_PRIME = 0x01000193
+/** Odd, so that multiplying loses nothing; the value is FNV's. */
+const SPREADING = 0x01000193
 
-/** FNV-1a, 32 bits. It only spreads the table: a match is decided by comparing bytes. */
+/**
+ * A hash of a slice by its length and four of its bytes. It only spreads tables: a match is always decided by
+ * comparing bytes, so words chosen to collide cost time within the limits of a line and nothing else.
+ */
 export function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = FNV_OFFSET
-  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), FNV_PRIME)
+  const length = end - start
+  const ends = ((bytes[start] ?? 0) << 8) | (bytes[end - 1] ?? 0)
+  const middle = ((bytes[start + (length >> 1)] ?? 0) << 8) | (bytes[start + (length >> 2)] ?? 0)
+  return Math.imul((ends << 16) ^ (middle << 4) ^ length, SPREADING)
+}
+
+/** The same of every byte, for slices that differ in a few places only, such as ids. */
+export function fullHashOf(bytes: Uint8Array, start: number, end: number): number {
+  let hash = end - start
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), SPREADING)
   return hash
 }
 
@@ -76,5 +87,5 @@ export class WordTable {
 }
 
 function spread(hash: number): number {
-  return hash ^ (hash >>> 15)
+  return hash ^ (hash >>> 13)
 }
