@@ -5,10 +5,10 @@
 import type { Root } from '#core/jws.ts'
 import { readAnchors } from './anchors.ts'
 import type { Collection } from './collection.ts'
-import { judgeStatements } from './decisions.ts'
+import { judgeStatements, Missing } from './decisions.ts'
 import { Findings } from './finding.ts'
 import { Lives } from './lives.ts'
-import { auditLogs } from './logs.ts'
+import { auditLogs, Logs } from './logs.ts'
 import { errorCode, judgeReleases, refusedRelease } from './releases.ts'
 import type { EvidenceReport } from './report.ts'
 import { judgeManifests, readManifests } from './results.ts'
@@ -30,10 +30,11 @@ export async function auditCollection(
     ...(await auditLogs(collection.verifierLogs, 'verifier', registrations, findings, take)),
     ...(await auditLogs(collection.workerLogs, 'worker', registrations, findings, take)),
   ]
-  const logs = new Map(audited.map((log) => [log.report.boot, log]))
-  judgeStatements(lives, anchors, findings)
+  const logs = new Logs(audited, registrations)
+  const missing = new Missing(findings)
+  judgeStatements(lives, anchors, missing, findings)
   const manifests = await readManifests(collection.results, registrations, findings)
-  const allowed = judgeReleases({ lives, logs, manifests, anchors, findings })
+  const allowed = judgeReleases({ lives, logs, manifests, anchors, missing, findings })
   const results = await judgeManifests(manifests, collection.results, lives, logs, anchors, findings)
 
   const simulation =

@@ -15,26 +15,37 @@ export function permissionOf(
     ?.permissions.find(({ id }) => id === entry.permission)
 }
 
+/** What a decision or a log names and nobody has: each document once, at its first mention. */
+export class Missing {
+  readonly #findings: Findings
+  readonly #named = new Set<string>()
+
+  constructor(findings: Findings) {
+    this.#findings = findings
+  }
+
+  add(what: string, boot: string, index: number): void {
+    if (this.#named.has(what)) return
+    this.#named.add(what)
+    this.#findings.add('policy.missing', boot, index, `entry ${index} names ${what}, which is not there`)
+  }
+}
+
 export function judgeDecision(
   decided: Placed<'release.decided'>,
   anchors: Anchors,
+  missing: Missing,
   findings: Findings,
 ): void {
   const { boot, index, entry } = decided
   const policy = anchors.policies.get(entry.policySeq)?.policy
   const revocation = anchors.revocations.get(entry.revocationSeq)
-  const missing = [
-    policy === undefined ? `policy ${entry.policySeq}` : [],
-    revocation === undefined && entry.revocationSeq > 0 ? `revocation list ${entry.revocationSeq}` : [],
-  ].flat()
-  for (const what of missing)
-    findings.add(
-      'policy.missing',
-      boot,
-      index,
-      `release ${entry.releaseId} was decided under ${what}, which is not there`,
-    )
-  if (policy === undefined) return
+  if (revocation === undefined && entry.revocationSeq > 0)
+    missing.add(`revocation list ${entry.revocationSeq}`, boot, index)
+  if (policy === undefined) {
+    missing.add(`policy ${entry.policySeq}`, boot, index)
+    return
+  }
 
   const permission = permissionOf(decided, anchors)
   const release = policy.releases.find(({ id }) => id === entry.release)
@@ -62,7 +73,12 @@ export function judgeDecision(
 }
 
 /** Each `boot.registered` against its registration, each `policy.loaded` against its policy. */
-export function judgeStatements({ registered, loaded }: Lives, anchors: Anchors, findings: Findings): void {
+export function judgeStatements(
+  { registered, loaded }: Lives,
+  anchors: Anchors,
+  missing: Missing,
+  findings: Findings,
+): void {
   for (const { boot, index, entry } of registered) {
     const attestation = anchors.registrations.get(entry.boot)?.attestation
     if (attestation === undefined)
@@ -81,8 +97,7 @@ export function judgeStatements({ registered, loaded }: Lives, anchors: Anchors,
   }
   for (const { boot, index, entry } of loaded) {
     const policy = anchors.policies.get(entry.policySeq)
-    if (policy === undefined)
-      findings.add('policy.missing', boot, index, `policy ${entry.policySeq} was loaded, and is not there`)
+    if (policy === undefined) missing.add(`policy ${entry.policySeq}`, boot, index)
     else if (policy.digest !== entry.policyDigest)
       findings.add(
         'policy.unverified',
@@ -91,11 +106,6 @@ export function judgeStatements({ registered, loaded }: Lives, anchors: Anchors,
         `policy ${entry.policySeq} is not the one that was loaded`,
       )
     if (entry.revocationSeq > 0 && !anchors.revocations.has(entry.revocationSeq))
-      findings.add(
-        'policy.missing',
-        boot,
-        index,
-        `revocation list ${entry.revocationSeq} was loaded, and is not there`,
-      )
+      missing.add(`revocation list ${entry.revocationSeq}`, boot, index)
   }
 }

@@ -22,7 +22,7 @@ export const FINDINGS = {
   // One log
   'log.missing': incomplete('a registered boot has no log'),
   'log.unregistered': broken('a log of a boot that nobody registered speaks of releases'),
-  'log.unverifiable': broken('a log has no key that belongs to its name'),
+  'log.unverifiable': broken('the key beside a log is not the one that its name stands for'),
   'log.order': broken(
     'a log does not begin with log.opened, goes on after log.closed, or is of another boot',
   ),

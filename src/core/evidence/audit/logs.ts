@@ -14,6 +14,26 @@ type Role = Registration['role']
 
 export type AuditedLog = { readonly report: LogReport; readonly key: NoteKey; readonly replay: Replay }
 
+/** The logs that were audited, by boot. */
+export class Logs {
+  readonly #logs: ReadonlyMap<string, AuditedLog>
+  readonly #registrations: ReadonlyMap<string, Registration>
+
+  constructor(logs: readonly AuditedLog[], registrations: ReadonlyMap<string, Registration>) {
+    this.#logs = new Map(logs.map((log) => [log.report.boot, log]))
+    this.#registrations = registrations
+  }
+
+  get(boot: string): AuditedLog | undefined {
+    return this.#logs.get(boot)
+  }
+
+  /** `log.missing` says it once: what such a log would have had to say is not asked for again. */
+  isMissing(boot: string): boolean {
+    return !this.#logs.has(boot) && this.#registrations.has(boot)
+  }
+}
+
 export type EntryTaker = (entry: Entry, role: Role, boot: string, index: number) => void
 
 /** Events that are about somebody's key: only a registered boot may speak of them. */
@@ -83,17 +103,20 @@ async function keyOf(
   registration: Registration | undefined,
   findings: Findings,
 ): Promise<NoteKey | undefined> {
-  const origin = logOrigin(role, boot)
+  const registered =
+    registration?.role === role ? noteKey(logOrigin(role, boot), registration.key) : undefined
   try {
-    if (registration?.role === role) return noteKey(origin, registration.key)
-    const key = parseVkey(fromUtf8((await shelf.read(`${boot}/key`, 1024)) ?? Buffer.alloc(0)).trimEnd())
-    if (key.name !== origin || bootOf(key.jwk) !== boot)
-      throw new CodedError('evidence.inconsistent', 'the key beside it is of another log')
-    return key
+    const line = fromUtf8((await shelf.read(`${boot}/key`, 1024)) ?? Buffer.alloc(0))
+    if (!line.endsWith('\n'))
+      throw new CodedError('evidence.malformed', 'the key is not there, or not one line')
+    const key = parseVkey(line.slice(0, -1))
+    if (key.name !== logOrigin(role, boot) || bootOf(key.jwk) !== boot)
+      throw new CodedError('evidence.inconsistent', 'the key is of another log')
+    return registered ?? key
   } catch (error) {
     if (!(error instanceof CodedError)) throw error
-    findings.add('log.unverifiable', boot, null, `the ${role} log ${boot} has no key: ${error.message}`)
-    return undefined
+    findings.add('log.unverifiable', boot, null, `${boot}/key: ${error.message}`)
+    return registered
   }
 }
 
@@ -106,19 +129,21 @@ async function auditLog(
 ): Promise<AuditedLog> {
   const { boot, key } = source
   const registered = registration?.role === role
+  let unheard = 0
   const reading = new EntryReading(role, boot, findings)
   const replay = await replayLog(source, findings, (index, bytes) => {
     const entry = reading.read(index, bytes)
     if (entry === undefined) return
     if (registered) take(entry, role, boot, index)
-    else if (OF_RELEASES.has(entry.event))
-      findings.add(
-        'log.unregistered',
-        boot,
-        index,
-        `${entry.event} in the log of a boot that nobody registered`,
-      )
+    else if (OF_RELEASES.has(entry.event)) unheard += 1
   })
+  if (unheard > 0)
+    findings.add(
+      'log.unregistered',
+      boot,
+      null,
+      `${unheard} entries about releases by a boot that nobody registered`,
+    )
   const { opened, openedAt, lastAt, closed } = reading
   if (registered && opened !== undefined && opened.simulation !== registration.simulation)
     findings.add('registration.unverified', boot, 0, 'log and registration do not agree on simulation')

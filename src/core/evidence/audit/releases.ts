@@ -2,10 +2,10 @@
 import type { ErrorCode } from '#core/errors.ts'
 import { isErrorCode } from '#core/errors.ts'
 import type { Anchors } from './anchors.ts'
-import { judgeDecision } from './decisions.ts'
+import { judgeDecision, type Missing } from './decisions.ts'
 import type { FindingCode, Findings } from './finding.ts'
 import type { Held, Life, Lives, Placed, WorkerEnd } from './lives.ts'
-import type { AuditedLog } from './logs.ts'
+import type { Logs } from './logs.ts'
 import type { AllowedRelease, RefusedRelease, ReleaseStatus } from './report.ts'
 import type { Manifest } from './results.ts'
 
@@ -23,9 +23,10 @@ const FINAL: ReadonlySet<string> = new Set(['result.visible', 'result.superseded
 
 type Context = {
   readonly lives: Lives
-  readonly logs: ReadonlyMap<string, AuditedLog>
+  readonly logs: Logs
   readonly manifests: ReadonlyMap<string, Manifest>
   readonly anchors: Anchors
+  readonly missing: Missing
   readonly findings: Findings
 }
 
@@ -33,17 +34,17 @@ export function judgeReleases(context: Context): AllowedRelease[] {
   const releases: AllowedRelease[] = []
   for (const [releaseId, life] of context.lives.releases) {
     const [decided, ...more] = life.decided
-    if (decided === undefined) judgeUnknown(releaseId, life, context.findings)
+    if (decided === undefined) judgeUnknown(releaseId, life, context)
     else {
       judgeAgreement(releaseId, decided, more, life, context)
-      judgeDecision(decided, context.anchors, context.findings)
+      judgeDecision(decided, context.anchors, context.missing, context.findings)
       releases.push(reportOf(decided, life, context.manifests))
     }
   }
   return settle(releases, context)
 }
 
-function judgeUnknown(releaseId: string, { ends, held }: Life, findings: Findings): void {
+function judgeUnknown(releaseId: string, { ends, held }: Life, { logs, findings }: Context): void {
   for (const { boot, index, entry } of ends)
     findings.add(
       'release.unknown',
@@ -51,13 +52,15 @@ function judgeUnknown(releaseId: string, { ends, held }: Life, findings: Finding
       index,
       `${entry.event} of release ${releaseId}, which nobody decided`,
     )
-  for (const { received } of held)
+  for (const { received } of held) {
+    if (logs.isMissing(received.entry.verifier.boot)) continue
     findings.add(
       'release.unknown',
       received.boot,
       received.index,
       `release ${releaseId} is in no Verifier's log; entry ${received.entry.verifier.index} of ${received.entry.verifier.boot} should be its decision`,
     )
+  }
 }
 
 /** One decision, one end, at most one receipt, and the same words for the same things. */
@@ -209,7 +212,7 @@ function settle(releases: readonly AllowedRelease[], { lives, logs, findings }: 
         held?.index ?? null,
         `${boot} closed its log without an end of ${releaseId}`,
       )
-    else if (finishedBy === null && !setAside)
+    else if (finishedBy === null && !setAside && !logs.isMissing(boot))
       findings.add(
         'release.abandoned',
         boot,

@@ -19,7 +19,7 @@ import type { Shelf } from './collection.ts'
 import { permissionOf } from './decisions.ts'
 import type { FindingCode, Findings } from './finding.ts'
 import type { Lives } from './lives.ts'
-import type { AuditedLog } from './logs.ts'
+import type { Logs } from './logs.ts'
 import type { ResultReport } from './report.ts'
 
 const MANIFEST = /^r\/[^/]+\/result$/
@@ -59,7 +59,7 @@ export async function judgeManifests(
   manifests: ReadonlyMap<string, Manifest>,
   shelf: Shelf,
   lives: Lives,
-  logs: ReadonlyMap<string, AuditedLog>,
+  logs: Logs,
   anchors: Anchors,
   findings: Findings,
 ): Promise<ResultReport[]> {
@@ -77,13 +77,14 @@ export async function judgeManifests(
 function judgeManifest(
   manifest: ResultManifest,
   lives: Lives,
-  logs: ReadonlyMap<string, AuditedLog>,
+  logs: Logs,
   anchors: Anchors,
   findings: Findings,
 ): void {
   const { boot, resultId, intentIndex, recipient } = manifest
   const find = (code: FindingCode, what: string) =>
     findings.add(code, boot, intentIndex, `result ${resultId}: ${what}`)
+  if (logs.isMissing(boot)) return
   const intent = lives.intents.get(`${boot}/${intentIndex}`)?.entry
   if (
     intent?.resultId !== resultId ||
@@ -93,17 +94,25 @@ function judgeManifest(
     intent.recipient !== recipient.thumbprint
   )
     find('manifest.unannounced', `entry ${intentIndex} of its log does not announce it`)
+  judgeCheckpoint(manifest.workerCheckpoint, boot, intentIndex, logs, find)
 
   const life = lives.releases.get(manifest.releaseId)
   const held = life?.held.find(({ received }) => received.boot === boot)?.received.entry
+  if (held === undefined) {
+    find('manifest.contradicted', `its worker did not log the key of release ${manifest.releaseId}`)
+    return
+  }
+  judgeCheckpoint(manifest.verifierCheckpoint, held.verifier.boot, held.verifier.index, logs, find)
   const [decided] = life?.decided ?? []
   const permission = decided && permissionOf(decided, anchors)
-  const same = (a: readonly string[] | undefined, b: readonly string[]) => a?.join() === b.join()
   const agreements: readonly (readonly [boolean, string])[] = [
-    [held?.grantDigest === manifest.grantDigest, 'the grant is not the one that its worker received'],
-    [same(held?.headerDigests, manifest.headerDigests), 'the objects are not those that its worker received'],
+    [held.grantDigest === manifest.grantDigest, 'the grant is not the one that its worker received'],
     [
-      held?.verifier.checkpointDigest === noteDigest(manifest.verifierCheckpoint),
+      held.headerDigests.join() === manifest.headerDigests.join(),
+      'the objects are not those that its worker received',
+    ],
+    [
+      held.verifier.checkpointDigest === noteDigest(manifest.verifierCheckpoint),
       "the Verifier's checkpoint is not the one that its worker received",
     ],
     [
@@ -116,23 +125,21 @@ function judgeManifest(
     ],
   ]
   for (const [holds, what] of agreements) if (!holds) find('manifest.contradicted', what)
-  judgeCheckpoint(manifest.workerCheckpoint, logs.get(boot), intentIndex, find)
-  if (held !== undefined)
-    judgeCheckpoint(manifest.verifierCheckpoint, logs.get(held.verifier.boot), held.verifier.index, find)
 }
 
 /** A manifest keeps both checkpoints, so that neither log can be cut back behind it without a trace. */
 function judgeCheckpoint(
   note: string,
-  log: AuditedLog | undefined,
+  boot: string,
   index: number,
+  logs: Logs,
   find: (code: FindingCode, what: string) => void,
 ): void {
+  const log = logs.get(boot)
   if (log === undefined) {
-    find('checkpoint.missing', 'the log of a checkpoint in the manifest is not there')
+    if (!logs.isMissing(boot)) find('checkpoint.missing', `${boot} has no log`)
     return
   }
-  const { boot } = log.report
   try {
     const { size, root } = parseCheckpoint(openNote(note, [log.key]).text)
     const stored = log.replay.roots.get(size)

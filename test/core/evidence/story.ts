@@ -1,0 +1,475 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createEvidenceLog, type EvidenceLog } from '#adapters/evidence/log.ts'
+import { createFolderStore } from '#adapters/system/folderStore.ts'
+import {
+  type Policy,
+  PolicyFormat,
+  policyName,
+  type Revocation,
+  RevocationFormat,
+  revocationName,
+} from '#core/appraisal/policy.ts'
+import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
+import { canonicalBytes } from '#core/canonical.ts'
+import type { ErrorCode } from '#core/errors.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import type { EntryBody } from '#core/evidence/entry.ts'
+import { noteDigest } from '#core/evidence/note.ts'
+import { type Ed25519Jwk, exportJwk, thumbprint } from '#core/jwk.ts'
+import { type GeneralJws, keySigner, type Signer, signCompact, signGeneral } from '#core/jws.ts'
+import {
+  logOrigin,
+  type Registration,
+  RegistrationFormat,
+  registrationName,
+  VerifierKeysFormat,
+  verifierKeysName,
+} from '#core/release/grant.ts'
+import {
+  manifestDigest,
+  manifestName,
+  partName,
+  type ResultManifest,
+  ResultManifestFormat,
+} from '#core/sealed/manifest.ts'
+import { toUnixSeconds } from '#core/time.ts'
+
+const NAMESPACE = 'collection'
+const START = 1_800_000_000
+const KEY_ID = 'ocid1.key.oc1..synthetic'
+const MEASUREMENT = 'ab'.repeat(48)
+const digestOf = (text: string) => toBase64url(sha256(utf8(text)))
+export const randomId = () => toHex(randomBytes(16))
+export const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
+
+// One of each for all stories of a test file: RSA keys are slow to make.
+const people = ['ada', 'grace'].map((person) => ({ person, key: generateKeyPairSync('ed25519').privateKey }))
+const grantCa = keySigner(generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey)
+const rsa = exportJwk(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey)
+const p384 = exportJwk(generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey)
+const p256 = exportJwk(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey)
+assert(
+  rsa.kty === 'RSA' && p384.kty === 'EC' && p384.crv === 'P-384' && p256.kty === 'EC' && p256.crv === 'P-256',
+)
+export const signers: readonly Signer[] = people.map(({ key }) => keySigner(key))
+const [sealing] = signers
+assert(sealing !== undefined && grantCa.jwk.kty === 'EC')
+
+/** What an auditor holds. */
+export const providerRoot = {
+  keys: signers.map(({ jwk }, i) => ({ person: people[i]?.person ?? '', jwk })),
+  threshold: 2,
+}
+
+const any = 'any' as const
+const policy: Policy = {
+  v: 1,
+  seq: 1,
+  issuedAt: START - 1000,
+  expiresAt: START + 100_000,
+  simulation: true,
+  tenant: 'hospital',
+  audience: 'https://verifier.example',
+  roots: [{ product: 'Genoa', ark: 'cd'.repeat(32), simulated: true }],
+  releases: [
+    {
+      id: 'release-1',
+      assurance: 'measured',
+      notBefore: START - 1000,
+      notAfter: START + 100_000,
+      measurements: [MEASUREMENT],
+      processors: [
+        {
+          product: 'Genoa',
+          family: 25,
+          model: 17,
+          stepping: 1,
+          floor: { fmc: 0, bootloader: 1, tee: 0, snp: 1, microcode: 1 },
+        },
+      ],
+      guestPolicy: {
+        abi: { major: 1, minor: 55 },
+        smt: any,
+        migrateMa: 'forbidden',
+        debug: 'forbidden',
+        singleSocket: any,
+        cxl: any,
+        aes256Xts: any,
+        raplDisabled: any,
+        ciphertextHiding: any,
+        pageSwapDisabled: any,
+      },
+      platformInfo: {
+        smt: any,
+        tsme: any,
+        ecc: any,
+        raplDisabled: any,
+        ciphertextHiding: any,
+        aliasCheck: any,
+        iommuWriteSafe: any,
+        tio: any,
+      },
+      vmpl: 0,
+      trust: [digestOf('trust')],
+      chips: 'any',
+    },
+  ],
+  clients: [{ id: 'research', keys: [p384] }],
+  auditKey: p256,
+  datasets: [
+    {
+      id: 'cohort',
+      synthetic: true,
+      sealingKeys: [sealing.jwk],
+      keyIds: [KEY_ID],
+      notSealedBefore: START - 1000,
+      idKey: { keyId: KEY_ID, keyVersionId: KEY_ID, wrapped: toBase64url(Buffer.alloc(64)) },
+      assurance: { level: 'measured' },
+      permissions: [
+        {
+          id: 'cohort-research',
+          client: 'research',
+          purpose: 'HRESCH',
+          scopes: ['system/*.rs'],
+          view: 'minimal',
+          sensitive: [],
+          workload: { name: 'fhir-summary', digest: digestOf('workload') },
+          output: { contentType: 'application/json', maxBytes: 1_000_000, minimumCell: 11 },
+          recipient: { jwk: rsa, keyId: KEY_ID, keyVersionId: KEY_ID },
+          notBefore: START - 1000,
+          notAfter: START + 100_000,
+        },
+      ],
+    },
+  ],
+}
+const [permission] = policy.datasets.flatMap(({ permissions }) => permissions)
+assert(permission !== undefined)
+const { recipient, workload } = permission
+
+export type Boot = {
+  readonly boot: string
+  readonly key: KeyObject
+  readonly jwk: Ed25519Jwk
+  readonly log: EvidenceLog
+  readonly role: Registration['role']
+}
+type BodyOf<Event extends EntryBody['event']> = Extract<EntryBody, { event: Event }>
+export type Released = {
+  readonly releaseId: string
+  readonly jobId: string
+  readonly grantDigest: string
+  readonly headerDigests: string[]
+  readonly verifier: { boot: string; index: number; checkpointDigest: string }
+  readonly checkpoint: string
+}
+
+/** A collection written by real logs, real signatures and a folder; what a test changes is passed to the one step. */
+export class Story {
+  readonly dir: string
+  readonly store
+  now = START
+
+  private constructor(dir: string) {
+    this.dir = dir
+    this.store = createFolderStore({ root: dir, namespace: NAMESPACE })
+  }
+
+  /** Governance and trust are there; no log is. */
+  static async begin(dir: string): Promise<Story> {
+    const story = new Story(dir)
+    assert(grantCa.jwk.kty === 'EC')
+    const keys = {
+      v: 1,
+      seq: 1,
+      exp: START + 1_000_000,
+      grantCa: { jwk: grantCa.jwk, keyId: KEY_ID },
+    } as const
+    await story.put('governance', verifierKeysName(1), await signGeneral(VerifierKeysFormat, keys, signers))
+    await story.put('governance', policyName(1), await signGeneral(PolicyFormat, policy, signers))
+    await story.revoke({})
+    const trust = {
+      providerRoot,
+      simulation: true,
+      workloads: [],
+      sandbox: 'none',
+      logLevel: 'info',
+    }
+    await writeFile(join(dir, 'trust.json'), JSON.stringify(trust))
+    return story
+  }
+
+  async put(bucket: string, name: string, content: GeneralJws | string | Uint8Array): Promise<void> {
+    const bytes =
+      typeof content === 'string'
+        ? utf8(content)
+        : content instanceof Uint8Array
+          ? content
+          : canonicalBytes(content)
+    await this.store.create({ namespace: NAMESPACE, bucket, name }, bytes)
+  }
+
+  /** One signer suffices to revoke. */
+  async revoke(lists: Partial<Revocation>): Promise<void> {
+    const seq = lists.seq ?? 1
+    const revocation: Revocation = {
+      v: 1,
+      seq,
+      issuedAt: START - 10,
+      releases: [],
+      objects: [],
+      boots: [],
+      permissions: [],
+      ...lists,
+    }
+    const signed = await signGeneral(RevocationFormat, revocation, signers.slice(0, 1))
+    await this.put('governance', revocationName(seq), signed)
+  }
+
+  async boot(role: Registration['role'], change: Partial<Registration> | 'unregistered' = {}): Promise<Boot> {
+    const key = generateKeyPairSync('ed25519').privateKey
+    const jwk = exportJwk(key)
+    assert(jwk.kty === 'OKP')
+    const boot = bootOf(jwk)
+    const log = createEvidenceLog({
+      store: this.store,
+      bucket: { namespace: NAMESPACE, bucket: `evidence-${role}` },
+      role,
+      key,
+      boot,
+      software: 'confidential-worker 0.1.0',
+      simulation: true,
+      now: () => toUnixSeconds(this.now),
+    })
+    if (change !== 'unregistered') await this.register({ boot, jwk, role }, change)
+    return { boot, key, jwk, log, role }
+  }
+
+  async register(
+    { boot, jwk, role }: Pick<Boot, 'boot' | 'jwk' | 'role'>,
+    change: Partial<Registration> = {},
+    by = grantCa,
+  ) {
+    const attestation = {
+      ...this.attestation(boot),
+      release: 'release-1',
+      assurance: 'measured',
+      client: 'research',
+    } as const
+    const registration: Registration = {
+      v: 1,
+      role,
+      boot,
+      origin: logOrigin(role, boot),
+      key: jwk,
+      attestation: role === 'worker' ? attestation : null,
+      simulation: true,
+      time: this.now,
+      ...change,
+    }
+    await this.put(
+      'evidence-verifier',
+      registrationName(boot),
+      await signCompact(RegistrationFormat, registration, by),
+    )
+  }
+
+  attestation(boot: string) {
+    return {
+      runtimeDataDigest: digestOf(boot),
+      reportDigest: digestOf(`${boot} report`),
+      measurement: MEASUREMENT,
+    }
+  }
+
+  loaded(): EntryBody {
+    const policyDigest = toBase64url(sha256(canonicalBytes(policy)))
+    return { event: 'policy.loaded', policySeq: 1, policyDigest, revocationSeq: 1 }
+  }
+
+  registered(boot: string): EntryBody {
+    return {
+      event: 'boot.registered',
+      boot,
+      release: 'release-1',
+      assurance: 'measured',
+      ...this.attestation(boot),
+    }
+  }
+
+  async decide(
+    verifier: Boot,
+    worker: Pick<Boot, 'boot'>,
+    change: Partial<BodyOf<'release.decided'>> & { jobId?: string } = {},
+  ): Promise<Released> {
+    const releaseId = change.releaseId ?? randomId()
+    const { jobId = randomId(), ...rest } = change
+    const body: BodyOf<'release.decided'> = {
+      event: 'release.decided',
+      releaseId,
+      boot: worker.boot,
+      client: 'research',
+      purpose: 'HRESCH',
+      permission: 'cohort-research',
+      dataset: 'cohort',
+      headerDigests: [digestOf(releaseId)],
+      nonceDigest: digestOf(`nonce ${releaseId}`),
+      release: 'release-1',
+      assurance: 'measured',
+      disclosure: false,
+      policySeq: 1,
+      revocationSeq: 1,
+      ...this.attestation(worker.boot),
+      ...rest,
+    }
+    const index = verifier.log.append(body)
+    const { checkpoint } = await verifier.log.flush()
+    return {
+      releaseId,
+      jobId,
+      grantDigest: digestOf(`grant ${releaseId}`),
+      headerDigests: body.headerDigests,
+      verifier: { boot: verifier.boot, index, checkpointDigest: noteDigest(checkpoint) },
+      checkpoint,
+    }
+  }
+
+  async issue(verifier: Boot, { releaseId, grantDigest }: Released): Promise<void> {
+    verifier.log.append({ event: 'release.issued', releaseId, grantDigest })
+    await verifier.log.flush()
+  }
+
+  async fail(verifier: Boot, { releaseId }: Released, code: ErrorCode): Promise<void> {
+    verifier.log.append({ event: 'release.failed', releaseId, code })
+    await verifier.log.flush()
+  }
+
+  async receive(
+    worker: Boot,
+    { releaseId, jobId, grantDigest, headerDigests, verifier }: Released,
+    change: Partial<BodyOf<'key.received'>> = {},
+  ): Promise<void> {
+    worker.log.append({
+      event: 'key.received',
+      jobId,
+      traceparent,
+      releaseId,
+      grantDigest,
+      headerDigests,
+      verifier,
+      ...change,
+    })
+    await worker.log.flush()
+  }
+
+  /** Intent, parts and manifest, then `result.visible` unless the worker dies before it. */
+  async publish(
+    worker: Boot,
+    released: Released,
+    change: {
+      readonly manifest?: Partial<ResultManifest>
+      readonly intent?: Partial<BodyOf<'result.intent'>> | 'none'
+      readonly visible?: Partial<BodyOf<'result.visible'>> | 'none'
+      readonly parts?: 'none'
+      readonly signer?: Signer
+      readonly name?: string
+    } = {},
+  ): Promise<{ resultId: string; digest: string }> {
+    const { releaseId, grantDigest, headerDigests, checkpoint } = released
+    const resultId = toHex(sha256(utf8(headerDigests.join())))
+    const attempt = randomId()
+    const parts = [Buffer.alloc(1000, 1), Buffer.alloc(10, 2)]
+    const recipientThumbprint = thumbprint(recipient.jwk)
+    const contentDigest = toBase64url(sha256(...parts))
+    const intent = { event: 'result.intent', releaseId, resultId, attempt, contentDigest } as const
+    const intentIndex =
+      change.intent === 'none'
+        ? 0
+        : worker.log.append({
+            ...intent,
+            recipient: recipientThumbprint,
+            counts: 'a.b.c.d.e',
+            ...change.intent,
+          })
+    const sealed = await worker.log.flush()
+    if (change.parts !== 'none')
+      for (const [n, bytes] of parts.entries())
+        await this.put('results', partName(resultId, attempt, n), bytes)
+    const manifest: ResultManifest = {
+      v: 1,
+      resultId,
+      attempt,
+      boot: worker.boot,
+      parts: parts.map((bytes) => ({ size: bytes.byteLength, digest: toBase64url(sha256(bytes)) })),
+      contentDigest,
+      contentType: 'application/json',
+      wrappedDek: toBase64url(Buffer.alloc(256)),
+      recipient: { keyId: KEY_ID, keyVersionId: KEY_ID, thumbprint: recipientThumbprint },
+      releaseId,
+      grantDigest,
+      headerDigests,
+      workload,
+      simulation: true,
+      committedAt: this.now,
+      verifierCheckpoint: checkpoint,
+      workerCheckpoint: sealed.checkpoint,
+      intentIndex,
+      cosignatures: [],
+      ...change.manifest,
+    }
+    const jws = await signCompact(ResultManifestFormat, manifest, change.signer ?? keySigner(worker.key))
+    await this.put('results', change.name ?? manifestName(resultId), jws)
+    const digest = manifestDigest(jws)
+    if (change.visible !== 'none')
+      worker.log.append({
+        event: 'result.visible',
+        releaseId,
+        resultId,
+        attempt,
+        manifestDigest: digest,
+        ...change.visible,
+      })
+    await worker.log.flush()
+    return { resultId, digest }
+  }
+
+  /** Decided, issued, received. */
+  async release(
+    verifier: Boot,
+    worker: Boot,
+    change: Parameters<Story['decide']>[2] = {},
+  ): Promise<Released> {
+    const released = await this.decide(verifier, worker, change)
+    await this.issue(verifier, released)
+    await this.receive(worker, released)
+    return released
+  }
+
+  refusal(boot: string): BodyOf<'release.refused'> {
+    return {
+      event: 'release.refused',
+      denialId: randomId(),
+      boot,
+      client: 'research',
+      headerDigests: [digestOf('refused')],
+      reasons: [
+        {
+          code: 'guest-policy.debug',
+          field: 'guestPolicy.debug',
+          expected: 'forbidden',
+          actual: 'set\u001b[2J',
+          remedy: 'launch the guest without debugging',
+        },
+      ],
+      ...this.attestation(boot),
+    }
+  }
+}
+
+/** A policy's payload digest changes with the policy: for tests that sign another one. */
+export async function signPolicy(change: Partial<Policy>, by: readonly Signer[] = signers): Promise<Buffer> {
+  return canonicalBytes(await signGeneral(PolicyFormat, { ...policy, ...change }, by))
+}
