@@ -5,8 +5,9 @@
 import { parseArgs } from 'node:util'
 import { type Benchmark, formatTable, judge } from './benchmark.ts'
 import { sealed } from './sealed.ts'
+import { snp } from './snp.ts'
 
-const BENCHMARKS: readonly Benchmark[] = [sealed]
+const BENCHMARKS: readonly Benchmark[] = [sealed, snp]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -88,7 +88,8 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 export function isZero(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte === 0)
+  for (const byte of bytes) if (byte !== 0) return false
+  return true
 }
 
 /** A view, not a copy, that keeps the offset of a pooled `Buffer`. */

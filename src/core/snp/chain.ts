@@ -1,6 +1,5 @@
 /** ARK → ASK → VCEK, or ARK → ASVK → VLEK: is this the key of a genuine processor, and of which? */
-import type { KeyObject, X509Certificate } from 'node:crypto'
-import { sha256, toHex } from '#core/bytes.ts'
+import { hash, type KeyObject, type X509Certificate } from 'node:crypto'
 import { CodedError } from '#core/errors.ts'
 import { toRfc3339, toUnixSeconds, type UnixSeconds } from '#core/time.ts'
 import {
@@ -141,6 +140,5 @@ function assertValid({ notBefore, notAfter }: Endorsement, at: UnixSeconds): voi
 
 /** Digests have one length, so that no two lists have one key. */
 function keyOf(certs: readonly Uint8Array[], kind: SigningKey): string {
-  const digests = certs.map((der) => sha256(der))
-  return `${kind} ${toHex(sha256(...digests))}`
+  return `${kind} ${certs.map((der) => hash('sha256', der)).join(' ')}`
 }
