@@ -30,9 +30,9 @@ export type OciOptions = {
 }
 
 /** Of one vault; where absent, those of `endpoints` in the config. */
-export type VaultEndpoints = { readonly cryptoEndpoint: string; readonly managementEndpoint: string }
+type VaultEndpoints = { readonly cryptoEndpoint: string; readonly managementEndpoint: string }
 
-export type ConsumerOptions = {
+type ConsumerOptions = {
   readonly streamId: string
   readonly group: string
   /** Unique in the group: instance OCID and boot, for example. */

@@ -17,7 +17,7 @@ import {
 import type { Stream } from './streams.ts'
 
 /** A second, for every partition of a group. */
-export const CALLS_PER_SECOND = 5
+const CALLS_PER_SECOND = 5
 const MAX_LIMIT = 10_000
 
 type Batch = { readonly messages: readonly (StoredMessage & { partition: number })[]; readonly next: Cursor }

@@ -29,7 +29,7 @@ const GroupCursor = z.strictObject({
 const Cursor = z.discriminatedUnion('kind', [PartitionCursor, GroupCursor])
 
 export type GroupCursor = z.output<typeof GroupCursor>
-export type PartitionCursor = z.output<typeof PartitionCursor>
+
 export type Cursor = z.output<typeof Cursor>
 
 /** Base64 with its `+`, `/` and `=`, as the cursors of OCI. */

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import type { GroupCursor } from './cursor.ts'
 import { invalidCursor, unreserved } from './requests.ts'
 
-export type Reservation = { readonly instance: string; readonly epoch: string }
+type Reservation = { readonly instance: string; readonly epoch: string }
 type Member = { readonly until: number; readonly timeoutMs: number }
 
 export type Group = {
