@@ -54,8 +54,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   await mkdir(folder, { recursive: true })
   const policy = createPolicy(world)
   const principals = createPrincipals(world)
-  const authority = await openAuthority(join(folder, 'identity'), now())
-  const sessions = await openSessions(join(folder, 'identity'), principals, world.sessionSeconds)
+  const [authority, sessions] = await Promise.all([
+    openAuthority(join(folder, 'identity'), now()),
+    openSessions(join(folder, 'identity'), principals, world.sessionSeconds),
+  ])
   const faults = createFaults()
   const calls = createCalls()
 
@@ -64,16 +66,18 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     return { world, folder: join(folder, name), now }
   }
   let undelivered: () => number = () => 0
-  const services: readonly Service[] = [
-    await createObjectStorageService(await contextOf('objectstorage'), (store) => {
-      undelivered = () => store.undelivered().length
-      return createObjectEvents({ world, store, faults, now })
-    }),
+  const services: readonly Service[] = await Promise.all([
+    contextOf('objectstorage').then((context) =>
+      createObjectStorageService(context, (store) => {
+        undelivered = () => store.undelivered().length
+        return createObjectEvents({ world, store, faults, now })
+      }),
+    ),
     createFunctionsService(world, now),
-    await createSecretsService(await contextOf('secrets')),
-    await createStreamingService(await contextOf('streaming')),
-    await createVaultService(await contextOf('vault')),
-  ]
+    contextOf('secrets').then(createSecretsService),
+    contextOf('streaming').then(createStreamingService),
+    contextOf('vault').then(createVaultService),
+  ])
   const amdFolder = join(folder, 'amd')
   const amdHost = await createAmdHost({ stateDir: amdFolder, guests: world.guests })
   const resourcePrincipals = await provideResourcePrincipals({

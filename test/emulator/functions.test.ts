@@ -69,7 +69,7 @@ test('an invocation needs its permission, and gives back what the function answe
       uri,
       headers: new Headers({ 'content-type': 'text/plain' }),
       body: 'in',
-    }
+    } as const
     const response = await httpClientOf(userProvider(tenancyId, user)).send(request, true)
     const text = await response.text()
     return [response.status, response.ok ? text : JSON.parse(text).code]

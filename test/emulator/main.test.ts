@@ -26,7 +26,7 @@ async function ready({ stdout }: ChildProcess): Promise<Emulator> {
 }
 
 async function exitOf(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode === null) await once(child, 'exit')
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   return child.exitCode
 }
 

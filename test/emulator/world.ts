@@ -1,7 +1,7 @@
 /** Two tenancies as infra/ deploys them, for tests: the real policy files over OCIDs that can be read. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { readFileSync, rmSync } from 'node:fs'
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -221,6 +221,19 @@ export function compartment(tenancyId: string, name: string): string {
   return id('compartment', `${tenancyId === PROVIDER ? 'provider' : 'consumer'}-${name}`)
 }
 
+/** The state of an emulator that has just been started for the first time: its keys, which take a while to make. */
+let untouched: Promise<string> | undefined
+
+async function makeUntouched(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'cw-emulator-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const emulator = await startEmulator({ world: worldOf(), folder, now: Date.now, onFault: () => {} })
+  await emulator.close()
+  // Emulators of other tests listen beside this one.
+  await rm(join(folder, 'ports.json'))
+  return folder
+}
+
 /** A folder that goes with the test. */
 export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'cw-emulator-'))
@@ -235,7 +248,9 @@ export async function emulatorFor(
   options: { readonly folder?: string; readonly now?: () => number } = {},
 ): Promise<Emulator> {
   const faults: unknown[] = []
+  untouched ??= makeUntouched()
   const folder = options.folder ?? (await temporaryFolder(t))
+  if ((await readdir(folder)).length === 0) await cp(await untouched, folder, { recursive: true })
   const emulator = await startEmulator({
     world,
     folder,
