@@ -82,6 +82,12 @@ export function floeBytes(plaintextBytes: number, parameters: FloeParameters = F
   return FLOE_HEADER_BYTES + segmentsOf(plaintextBytes, parameters) * FRAME_BYTES + plaintextBytes
 }
 
+/** How many segments from `position` on have one key. */
+export function segmentsUnderKey(position: number, { rotationMask }: FloeParameters): number {
+  const rotation = 2 ** rotationMask
+  return rotation - (position % rotation)
+}
+
 /** I2BE(position, 8) ‖ final: binds a segment to its place and to the end. */
 export function segmentAad(position: number, isFinal: boolean): Buffer {
   const aad = Buffer.allocUnsafe(9)

@@ -1,16 +1,19 @@
-import type { Segment, SegmentCipher } from './cipher.ts'
+import { viewOf } from '#core/bytes.ts'
+import { type Segment, type SegmentCipher, TAG_BYTES } from './cipher.ts'
 import {
   FLOE_HEADER_BYTES,
+  type FloeKeys,
   type FloeParameters,
   FRAME_BYTES,
   FRAME_HEAD_BYTES,
   NOT_FINAL,
   segmentAad,
+  segmentsUnderKey,
   startOpening,
   unopened,
 } from './floe.ts'
-import { createOutputBuffers, type Ownership } from './outputBuffers.ts'
-import { type Chunks, lengthOf, type PieceReader, readPieces, splitEnd } from './pieces.ts'
+import { createOutputBuffers, type OutputBuffers, type Ownership } from './outputBuffers.ts'
+import { type Chunks, cutPieces, joinPieces, lengthOf, type PieceReader, readPieces } from './pieces.ts'
 import { BATCH_SEGMENTS, type Batch, runPipeline } from './pipeline.ts'
 
 export type FloeOpening = {
@@ -24,8 +27,6 @@ export type FloeOpening = {
   readonly parameters: FloeParameters
 }
 
-type Frame = { readonly iv: Buffer; readonly rest: Uint8Array[]; readonly isFinal: boolean }
-
 /**
  * The plaintext; no byte of a segment before the segment is authentic. It is whole only when the stream ends without an
  * error: `object.unopened` for whatever was cut, extended, moved or changed.
@@ -34,44 +35,14 @@ export async function* openFloe(opening: FloeOpening): AsyncGenerator<Buffer, vo
   const { dek, aad, cipher, parameters } = opening
   const reader = readPieces(opening.chunks)
   const buffers = createOutputBuffers(opening.ownership)
+  const work = async ({ key, segments }: Batch): Promise<void> => {
+    if (!(await cipher.open(key, segments))) throw unopened('a segment is not authentic')
+  }
   try {
-    const header = Buffer.concat(await reader.take(FLOE_HEADER_BYTES))
+    const header = joinPieces(await reader.take(FLOE_HEADER_BYTES))
     const keys = startOpening(dek, aad, header, parameters)
     try {
-      let position = 0
-      let isOver = false
-      const read = async (): Promise<Batch | undefined> => {
-        if (isOver) return undefined
-        const key = keys.segmentKey(position)
-        const first = position
-        const frames: Frame[] = []
-        while (!isOver && frames.length < BATCH_SEGMENTS && keys.segmentKey(position) === key) {
-          const frame = await readFrame(reader, parameters.segmentBytes)
-          frames.push(frame)
-          isOver = frame.isFinal
-          position++
-        }
-        const bytes = frames.reduce((sum, { rest }) => sum + lengthOf(rest) - 16, 0)
-        const output = buffers.acquire(bytes)
-        let offset = 0
-        const segments = frames.map(({ iv, rest, isFinal }, index): Segment => {
-          const { head, end } = splitEnd(rest, 16)
-          const start = offset
-          offset += lengthOf(head)
-          return {
-            iv,
-            aad: segmentAad(first + index, isFinal),
-            input: head,
-            output: output.subarray(start, offset),
-            tag: end,
-          }
-        })
-        return { key, segments, output }
-      }
-      const work = async ({ key, segments }: Batch): Promise<void> => {
-        if (!(await cipher.open(key, segments))) throw unopened('a segment is not authentic')
-      }
-      yield* runPipeline({ read, work, buffers })
+      yield* runPipeline({ read: readBatches(reader, keys, buffers, parameters), work, buffers })
     } finally {
       keys.wipe()
     }
@@ -81,15 +52,45 @@ export async function* openFloe(opening: FloeOpening): AsyncGenerator<Buffer, vo
   }
 }
 
-/** One segment as its length field frames it; its place and its end are the tag's to prove. */
-async function readFrame(reader: PieceReader, segmentBytes: number): Promise<Frame> {
-  const head = Buffer.concat(await reader.take(FRAME_HEAD_BYTES))
-  const rest = await reader.take(segmentBytes - FRAME_HEAD_BYTES)
-  const bytes = head.byteLength + lengthOf(rest)
-  if (bytes < FRAME_BYTES) throw unopened('the ciphertext ends before its final segment')
-  const marker = head.readUInt32BE()
-  const isFinal = marker !== NOT_FINAL
-  if (isFinal ? marker !== bytes : bytes !== segmentBytes) throw unopened('a segment is not of its length')
-  if (isFinal && !(await reader.isAtEnd())) throw unopened('the ciphertext goes on after its final segment')
-  return { iv: head.subarray(4), rest, isFinal }
+/** The segments as their length fields frame them; their places and the end are the tags' to prove. */
+function readBatches(
+  reader: PieceReader,
+  keys: FloeKeys,
+  buffers: OutputBuffers,
+  parameters: FloeParameters,
+): () => Promise<Batch | undefined> {
+  const { segmentBytes } = parameters
+  let position = 0
+  let isOver = false
+  return async () => {
+    if (isOver) return undefined
+    const key = keys.segmentKey(position)
+    const count = Math.min(BATCH_SEGMENTS, segmentsUnderKey(position, parameters))
+    const pieces = await reader.take(count * segmentBytes)
+    const cut = cutPieces(pieces)
+    let left = lengthOf(pieces)
+    const output = buffers.acquire(Math.max(0, left - Math.ceil(left / segmentBytes) * FRAME_BYTES))
+    const segments: Segment[] = []
+    for (let start = 0; segments.length < count && !isOver; position++) {
+      const bytes = Math.min(left, segmentBytes)
+      if (bytes < FRAME_BYTES) throw unopened('the ciphertext ends before its final segment')
+      const head = joinPieces(cut(FRAME_HEAD_BYTES))
+      const marker = viewOf(head).getUint32(0)
+      left -= bytes
+      isOver = marker !== NOT_FINAL
+      if (isOver ? marker !== bytes : bytes !== segmentBytes) throw unopened('a segment is not of its length')
+      if (isOver && (left > 0 || !(await reader.isAtEnd())))
+        throw unopened('the ciphertext goes on after its final segment')
+      const end = start + bytes - FRAME_BYTES
+      segments.push({
+        iv: head.subarray(4),
+        aad: segmentAad(position, isOver),
+        input: cut(end - start),
+        output: output.subarray(start, end),
+        tag: joinPieces(cut(TAG_BYTES)),
+      })
+      start = end
+    }
+    return { key, segments, output }
+  }
 }

@@ -1,5 +1,5 @@
 import { CodedError } from '#core/errors.ts'
-import type { Segment, SegmentCipher } from './cipher.ts'
+import { IV_BYTES, type Segment, type SegmentCipher, TAG_BYTES } from './cipher.ts'
 import {
   type FloeParameters,
   FRAME_BYTES,
@@ -9,10 +9,11 @@ import {
   type RandomBytes,
   segmentAad,
   segmentsOf,
+  segmentsUnderKey,
   startSealing,
 } from './floe.ts'
 import { createOutputBuffers, type Ownership } from './outputBuffers.ts'
-import { type Chunks, lengthOf, type PieceReader, readPieces } from './pieces.ts'
+import { type Chunks, cutPieces, lengthOf, readPieces } from './pieces.ts'
 import { BATCH_SEGMENTS, type Batch, runPipeline } from './pipeline.ts'
 
 export type FloeSealing = {
@@ -41,29 +42,37 @@ export async function* sealFloe(sealing: FloeSealing): AsyncGenerator<Buffer, vo
   const plaintextBytes = plaintextBytesOf(parameters)
   const segmentCount = segmentsOf(sealing.size, parameters)
   let position = 0
+  let missing = sealing.size
 
   const read = async (): Promise<Batch | undefined> => {
-    if (position === segmentCount) return undefined
-    const key = keys.segmentKey(position)
-    const inputs: Uint8Array[][] = []
-    const first = position
-    while (position < segmentCount && inputs.length < BATCH_SEGMENTS && keys.segmentKey(position) === key) {
-      const isFinal = ++position === segmentCount
-      const bytes = isFinal ? sealing.size - (position - 1) * plaintextBytes : plaintextBytes
-      inputs.push(await takeExactly(reader, bytes, isFinal))
-    }
-    const output = buffers.acquire(lengthOf(inputs.flat()) + inputs.length * FRAME_BYTES)
-    const ivs = random(inputs.length * 12)
-    let offset = 0
-    const segments = inputs.map((input, index) => {
-      const isFinal = first + index + 1 === segmentCount
-      const bytes = lengthOf(input) + FRAME_BYTES
-      const segment = output.subarray(offset, offset + bytes)
-      offset += bytes
-      segment.writeUInt32BE(isFinal ? bytes : NOT_FINAL)
-      segment.set(ivs.subarray(index * 12, index * 12 + 12), 4)
-      return frame(segment, input, segmentAad(first + index, isFinal))
+    const count = Math.min(BATCH_SEGMENTS, segmentsUnderKey(position, parameters), segmentCount - position)
+    if (count === 0) return undefined
+    const bytes = Math.min(missing, count * plaintextBytes)
+    const pieces = await reader.take(bytes)
+    if (lengthOf(pieces) !== bytes)
+      throw new CodedError('input.changed', 'the content is shorter than announced')
+    if (position + count === segmentCount && !(await reader.isAtEnd()))
+      throw new CodedError('input.changed', 'the content is longer than announced')
+    const cut = cutPieces(pieces)
+    const output = buffers.acquire(bytes + count * FRAME_BYTES)
+    const ivs = random(count * IV_BYTES)
+    const segments = Array.from({ length: count }, (_, index): Segment => {
+      const isFinal = position + index + 1 === segmentCount
+      const segment = output.subarray(index * parameters.segmentBytes, (index + 1) * parameters.segmentBytes)
+      segment.writeUInt32BE(isFinal ? segment.byteLength : NOT_FINAL)
+      segment.set(ivs.subarray(index * IV_BYTES, (index + 1) * IV_BYTES), 4)
+      const tagAt = segment.byteLength - TAG_BYTES
+      return {
+        iv: segment.subarray(4, FRAME_HEAD_BYTES),
+        aad: segmentAad(position + index, isFinal),
+        input: cut(tagAt - FRAME_HEAD_BYTES),
+        output: segment.subarray(FRAME_HEAD_BYTES, tagAt),
+        tag: segment.subarray(tagAt),
+      }
     })
+    const key = keys.segmentKey(position)
+    position += count
+    missing -= bytes
     return { key, segments, output }
   }
 
@@ -75,24 +84,4 @@ export async function* sealFloe(sealing: FloeSealing): AsyncGenerator<Buffer, vo
     keys.wipe()
     buffers.close()
   }
-}
-
-function frame(segment: Buffer, input: readonly Uint8Array[], aad: Buffer): Segment {
-  const tagAt = segment.byteLength - 16
-  return {
-    iv: segment.subarray(4, FRAME_HEAD_BYTES),
-    aad,
-    input,
-    output: segment.subarray(FRAME_HEAD_BYTES, tagAt),
-    tag: segment.subarray(tagAt),
-  }
-}
-
-async function takeExactly(reader: PieceReader, bytes: number, isFinal: boolean): Promise<Uint8Array[]> {
-  const pieces = await reader.take(bytes)
-  if (lengthOf(pieces) !== bytes)
-    throw new CodedError('input.changed', 'the content is shorter than announced')
-  if (isFinal && !(await reader.isAtEnd()))
-    throw new CodedError('input.changed', 'the content is longer than announced')
-  return pieces
 }

@@ -14,7 +14,7 @@ export type OutputBuffers = {
 }
 
 /** A batch of segments at the most; smaller needs are met by memory of their own. */
-const SHELVED_BYTES = 1024 * 1024
+const SHELVED_BYTES = 2 * 1024 * 1024
 const MIN_SHELVED_BYTES = 64 * 1024
 const MAX_SHELVED = 6
 

@@ -10,8 +10,8 @@ export type PieceReader = {
   readonly close: () => void
 }
 
-/** More pieces than this are joined: a source of tiny chunks costs a copy, and not a list as long as the segment. */
-const MAX_PIECES = 64
+/** More pieces than this are joined: a source of tiny chunks costs a copy, and not a list as long as the portion. */
+const MAX_PIECES = 256
 
 export function readPieces(chunks: Chunks): PieceReader {
   const source = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]()
@@ -56,21 +56,28 @@ export function lengthOf(pieces: readonly Uint8Array[]): number {
   return pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
 }
 
-/** Cuts the last `bytes` off; the cut part is a copy where it spans pieces. */
-export function splitEnd(
-  pieces: readonly Uint8Array[],
-  bytes: number,
-): { readonly head: Uint8Array[]; readonly end: Uint8Array } {
-  const head = [...pieces]
-  const end: Uint8Array[] = []
-  let missing = bytes
-  for (let last = head.pop(); last !== undefined; last = head.pop()) {
-    const cut = Math.max(0, last.byteLength - missing)
-    end.unshift(last.subarray(cut))
-    missing -= last.byteLength - cut
-    if (missing > 0) continue
-    if (cut > 0) head.push(last.subarray(0, cut))
-    break
+/** Cuts portions off a list of pieces, one behind the other; the caller knows how much there is. */
+export function cutPieces(pieces: readonly Uint8Array[]): (bytes: number) => Uint8Array[] {
+  let index = 0
+  let offset = 0
+  return (bytes) => {
+    const portion: Uint8Array[] = []
+    let missing = bytes
+    for (let piece = pieces[index]; missing > 0 && piece !== undefined; piece = pieces[index]) {
+      const end = Math.min(offset + missing, piece.byteLength)
+      portion.push(end - offset === piece.byteLength ? piece : piece.subarray(offset, end))
+      missing -= end - offset
+      offset = end
+      if (offset < piece.byteLength) break
+      index++
+      offset = 0
+    }
+    return portion
   }
-  return { head, end: end.length === 1 && end[0] !== undefined ? end[0] : Buffer.concat(end) }
+}
+
+/** One run of bytes: the piece itself where there is but one. */
+export function joinPieces(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first] = pieces
+  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces)
 }

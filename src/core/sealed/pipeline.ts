@@ -5,7 +5,8 @@
 import type { Segment } from './cipher.ts'
 import type { OutputBuffers } from './outputBuffers.ts'
 
-export const BATCH_SEGMENTS = 4
+/** A call of the cipher costs as much as half a segment. */
+export const BATCH_SEGMENTS = 8
 /** One batch with the consumer, two ahead of it. */
 const WINDOW_BATCHES = 3
 

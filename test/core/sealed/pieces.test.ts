@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
-import { lengthOf, readPieces, splitEnd } from '#core/sealed/pieces.ts'
+import { cutPieces, joinPieces, lengthOf, readPieces } from '#core/sealed/pieces.ts'
 
 test('portions of any size from chunks of any size are the stream, without a copy of large pieces', async () => {
   const chunks = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 30 })
@@ -26,8 +26,8 @@ test('pieces are views of the chunks', async () => {
 })
 
 test('a portion of very many chunks is joined', async () => {
-  const pieces = await readPieces(Array(100).fill(Buffer.from('a'))).take(100)
-  assert.deepEqual(pieces, [Buffer.alloc(100, 'a')])
+  const pieces = await readPieces(Array(1000).fill(Buffer.from('a'))).take(1000)
+  assert.deepEqual(pieces, [Buffer.alloc(1000, 'a')])
 })
 
 test('closing lets the source go', async () => {
@@ -48,15 +48,19 @@ test('closing lets the source go', async () => {
   assert.deepEqual(await reader.take(1), [])
 })
 
-test('splitting the end off keeps every byte in order', () => {
+test('pieces cut into portions keep every byte in order', () => {
   const pieces = fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 8 })
+  const portions = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 })
   fc.assert(
-    fc.property(pieces, fc.integer({ min: 0, max: 40 }), (given, bytes) => {
+    fc.property(pieces, portions, (given, lengths) => {
       const whole = Buffer.concat(given)
-      fc.pre(bytes <= whole.byteLength)
-      const { head, end } = splitEnd(given, bytes)
-      assert.deepEqual(Buffer.from(end), whole.subarray(whole.byteLength - bytes))
-      assert.deepEqual(Buffer.concat(head), whole.subarray(0, whole.byteLength - bytes))
+      const cut = cutPieces(given)
+      for (let start = 0, turn = 0; start < whole.byteLength; turn++) {
+        const length = Math.min(lengths[turn % lengths.length] ?? 1, whole.byteLength - start)
+        assert.deepEqual(Buffer.from(joinPieces(cut(length))), whole.subarray(start, start + length))
+        start += length
+      }
+      assert.deepEqual(Buffer.concat(cut(1)), Buffer.alloc(0))
     }),
   )
 })
