@@ -3,10 +3,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { PolicyFormat } from '#core/appraisal/policy.ts'
+import { signGeneral } from '#core/jws.ts'
 import { toRfc3339 } from '#core/time.ts'
 import { type ReportOptions, verifyReportFile } from '../../src/cli/report.ts'
 import { renderReport } from '../../src/cli/reportText.ts'
-import { MEASUREMENT, mint, noon, testAuthority } from '../amd.ts'
+import { MEASUREMENT, mint, noon, storeOf, testAuthority } from '../amd.ts'
+import { policyOf, signers } from '../core/release/world.ts'
 
 const amd = await testAuthority()
 const folder = await mkdtemp(join(tmpdir(), 'cw-report-'))
@@ -20,6 +23,22 @@ const forged = Buffer.from(bytes)
 forged[0x90] = 0
 const reserved = Buffer.from(bytes)
 reserved[0x4c] = 1
+
+const [root] = storeOf(amd).roots
+const [release] = policyOf().releases
+assert.ok(root && release)
+const policy = policyOf({
+  roots: [{ product: 'Genoa', ark: root.fingerprint, simulated: true }],
+  releases: [
+    {
+      ...release,
+      notBefore: 0,
+      notAfter: at,
+      measurements: [MEASUREMENT],
+      guestPolicy: { ...release.guestPolicy, debug: 'forbidden', abi: { major: 0, minor: 0 } },
+    },
+  ],
+})
 
 const pem = (der: Buffer) =>
   `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`
@@ -40,7 +59,11 @@ const files = {
   'chain/other.der': mint(amd, { hardwareId: '11'.repeat(64) }).certs[0] ?? '',
   'chain/readme.txt': 'not a certificate',
   'empty/readme.txt': '',
-  'policy.json': '{"v": 1}',
+  'policy.json': JSON.stringify(policy, undefined, 2),
+  'signed.json': JSON.stringify(await signGeneral(PolicyFormat, policy, signers)),
+  'foreign.json': JSON.stringify({ ...policy, roots: policyOf().roots }),
+  'empty.json': '{"v": 1}',
+  'unknown.json': JSON.stringify({ ...policy, extra: true }),
 }
 for (const [name, content] of Object.entries(files)) {
   await mkdir(join(folder, name, '..'), { recursive: true })
@@ -183,6 +206,32 @@ test('the result says what was judged, by what, and what was not', async () => {
   assert.match(text, /\nSIMULATED/)
 })
 
+test('a policy of the provider is held against, written or signed; who signed it stays open', async () => {
+  for (const name of ['policy.json', 'signed.json']) {
+    const { exit, result } = await run({ cert: path('vcek.der'), policy: path(name) })
+    assert.deepEqual(
+      [exit, result.verdict, result.assurance, result.release],
+      [0, 'accepted', 'measured', 'worker-1'],
+    )
+    assert.deepEqual(result.policy, { seq: 7, signatures: 'not-checked' })
+    assert.deepEqual(result.unconstrained, ['trust', 'reportData', 'hostData'])
+    const refused = await run({ report: path('debug.bin'), cert: path('vcek.der'), policy: path(name) })
+    assert.deepEqual(
+      refused.result.reasons.map(({ code }) => code),
+      ['guest-policy.debug'],
+    )
+  }
+})
+
+test('a root that is given is not a root that the policy names', async () => {
+  const { exit, result } = await run({ cert: path('vcek.der'), policy: path('foreign.json') })
+  assert.equal(exit, 1)
+  assert.deepEqual(
+    result.reasons.map(({ code }) => code),
+    ['root.untrusted'],
+  )
+})
+
 test('a report that is not authentic is shown as it claims to be', async () => {
   const { result } = await run({ report: path('forged.bin'), cert: path('vcek.der') })
   assert.equal(result.root, null)
@@ -196,7 +245,8 @@ for (const [name, options, code] of [
   ['roots that are not there', { roots: path('empty') }, 'input.unreadable'],
   ['--cert and --certs', { cert: path('vcek.der'), certs: path('chain') }, 'usage.invalid'],
   ['a time with an offset', { at: '2026-01-01T00:00:00+01:00' }, 'usage.invalid'],
-  ['a policy without fields', { policy: path('policy.json') }, 'policy.invalid'],
+  ['a policy without fields', { policy: path('empty.json') }, 'policy.invalid'],
+  ['a policy with an unknown field', { policy: path('unknown.json') }, 'policy.invalid'],
   ['a policy that is no JSON', { policy: path('good.bin') }, 'policy.invalid'],
 ] as const)
   test(`no verdict: ${name}`, async () => {
