@@ -62,9 +62,11 @@ test('a worker has no verb on a key of the provider, and its own key only signs'
 
 test('whoever seals makes data keys and cannot open them; the Verifier opens and cannot make', async (t) => {
   const emulator = await emulatorFor(t, worldOf())
-  const sealer = clientsOf(emulator.endpoint, userProvider(PROVIDER, 'sealer')).crypto
+  const { crypto: sealer, management } = clientsOf(emulator.endpoint, userProvider(PROVIDER, 'sealer'))
   const verifier = clientsOf(emulator.endpoint, await instanceProvider(emulator, 'verifier')).crypto
   const { generatedKey } = await sealer.generateDataEncryptionKey(generate(DATASET))
+  // Its header names the version.
+  assert.equal((await management.getKey({ keyId: DATASET })).key.id, DATASET)
   const decryptDataDetails = { keyId: DATASET, ciphertext: generatedKey.ciphertext }
   await assert.rejects(sealer.decrypt({ decryptDataDetails }), HIDDEN)
   await assert.rejects(verifier.generateDataEncryptionKey(generate(DATASET)), HIDDEN)
