@@ -285,12 +285,12 @@ export class Story {
     }
   }
 
-  loaded(): EntryBody {
+  loaded(): BodyOf<'policy.loaded'> {
     const policyDigest = toBase64url(sha256(canonicalBytes(policy)))
     return { event: 'policy.loaded', policySeq: 1, policyDigest, revocationSeq: 1 }
   }
 
-  registered(boot: string): EntryBody {
+  registered(boot: string): BodyOf<'boot.registered'> {
     return {
       event: 'boot.registered',
       boot,
@@ -377,7 +377,7 @@ export class Story {
       readonly signer?: Signer
       readonly name?: string
     } = {},
-  ): Promise<{ resultId: string; digest: string }> {
+  ): Promise<{ resultId: string; attempt: string; digest: string }> {
     const { releaseId, grantDigest, headerDigests, checkpoint } = released
     const resultId = toHex(sha256(utf8(headerDigests.join())))
     const attempt = randomId()
@@ -433,7 +433,7 @@ export class Story {
         ...change.visible,
       })
     await worker.log.flush()
-    return { resultId, digest }
+    return { resultId, attempt, digest }
   }
 
   /** Decided, issued, received. */

@@ -2,6 +2,7 @@
  * The audit of a whole collection, from the provider root alone: who may speak, what each log says, whether the logs
  * of both sides tell the same story, and whether every result is part of it. Everything wrong is found, not the first.
  */
+import type { ErrorCode } from '#core/errors.ts'
 import type { Root } from '#core/jws.ts'
 import { readAnchors } from './anchors.ts'
 import type { Collection } from './collection.ts'
@@ -9,7 +10,7 @@ import { judgeStatements, Missing } from './decisions.ts'
 import { Findings } from './finding.ts'
 import { Lives } from './lives.ts'
 import { auditLogs, Logs } from './logs.ts'
-import { errorCode, judgeReleases, refusedRelease } from './releases.ts'
+import { judgeReleases, refusedRelease } from './releases.ts'
 import type { EvidenceReport } from './report.ts'
 import { judgeManifests, readManifests } from './results.ts'
 
@@ -67,7 +68,7 @@ export async function auditCollection(
 }
 
 function countTurnedAway({ turnedAway }: Lives): EvidenceReport['turnedAway'] {
-  const counts = new Map<string, number>()
+  const counts = new Map<ErrorCode, number>()
   for (const { code, count } of turnedAway) counts.set(code, (counts.get(code) ?? 0) + count)
-  return [...counts].sort().map(([code, count]) => ({ code: errorCode(code), count }))
+  return [...counts].sort().map(([code, count]) => ({ code, count }))
 }

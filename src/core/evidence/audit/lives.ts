@@ -108,12 +108,12 @@ export class Lives {
     }
   }
 
-  /** What the workers of one boot still hold may end with its log: two logs never share it. */
+  /** What follows belongs to the first receipt of a release, and to the last of a job. */
   #receive(received: Placed<'key.received'>): void {
     const { boot, entry } = received
     const held: Held = { received, intents: [], ends: [] }
     this.#life(entry.releaseId).held.push(held)
-    this.#held.set(`${boot}/${entry.releaseId}`, held)
+    if (!this.#held.has(`${boot}/${entry.releaseId}`)) this.#held.set(`${boot}/${entry.releaseId}`, held)
     this.#held.set(`${boot}/${entry.jobId}`, held)
   }
 

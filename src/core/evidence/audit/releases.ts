@@ -1,10 +1,8 @@
 /** Each release from decision to end, in both logs, and what is said of it in the report. */
-import type { ErrorCode } from '#core/errors.ts'
-import { isErrorCode } from '#core/errors.ts'
 import type { Anchors } from './anchors.ts'
 import { judgeDecision, type Missing } from './decisions.ts'
 import type { FindingCode, Findings } from './finding.ts'
-import type { Held, Life, Lives, Placed, WorkerEnd } from './lives.ts'
+import type { Life, Lives, Placed, WorkerEnd } from './lives.ts'
 import type { Logs } from './logs.ts'
 import type { AllowedRelease, RefusedRelease, ReleaseStatus } from './report.ts'
 import type { Manifest } from './results.ts'
@@ -135,8 +133,7 @@ function reportOf(
 ): AllowedRelease {
   const { releaseId, time, boot, client, purpose, permission, dataset, release, assurance, disclosure } =
     entry
-  const held = life.held.find(({ received }) => received.boot === boot)
-  const ended = statusOf(releaseId, life, held, manifests)
+  const ended = statusOf(releaseId, life, manifests)
   return {
     kind: 'allowed',
     releaseId,
@@ -161,8 +158,7 @@ function reportOf(
 /** The worker's own word first; then its manifest, whose worker died before it could log it; then the Verifier's word. */
 function statusOf(
   releaseId: string,
-  { ends }: Life,
-  held: Held | undefined,
+  { ends, held: [held] }: Life,
   manifests: ReadonlyMap<string, Manifest>,
 ): Pick<AllowedRelease, 'status' | 'code' | 'resultId'> {
   const none = { code: null, resultId: held?.intents.at(-1)?.entry.resultId ?? null }
@@ -172,7 +168,7 @@ function statusOf(
     const resultId = 'resultId' in entry ? entry.resultId : none.resultId
     return {
       status: STATUS_OF_END[entry.event],
-      code: 'code' in entry ? errorCode(entry.code) : null,
+      code: 'code' in entry ? entry.code : null,
       resultId,
     }
   }
@@ -182,7 +178,7 @@ function statusOf(
   const [verdict] = ends
   if (verdict === undefined) return { ...none, status: 'unended' }
   return verdict.entry.event === 'release.failed'
-    ? { ...none, status: 'withheld', code: errorCode(verdict.entry.code) }
+    ? { ...none, status: 'withheld', code: verdict.entry.code }
     : { ...none, status: 'undelivered' }
 }
 
@@ -201,7 +197,7 @@ function settle(releases: readonly AllowedRelease[], { lives, logs, findings }: 
   return releases.map((release) => {
     if (release.status !== 'abandoned' && release.status !== 'undelivered') return release
     const { releaseId, boot, status } = release
-    const held = lives.releases.get(releaseId)?.held.find(({ received }) => received.boot === boot)?.received
+    const held = lives.releases.get(releaseId)?.held[0]?.received
     const finishedBy = finished.get(workOf(release, lives)) ?? null
     const setAside = held !== undefined && lives.deadLettered.has(held.entry.jobId)
     const closed = status === 'abandoned' && logs.get(boot)?.report.status === 'closed'
@@ -243,11 +239,6 @@ export function refusedRelease({ boot: log, index, entry }: Placed<'release.refu
     client,
     objects: headerDigests.length,
     measurement,
-    reasons: reasons.map((reason) => ({ ...reason, code: errorCode(reason.code) })),
+    reasons,
   }
-}
-
-/** The schema has checked it against the same table. */
-export function errorCode(code: string): ErrorCode {
-  return isErrorCode(code) ? code : 'internal.fault'
 }
