@@ -25,7 +25,7 @@ const FaultSchema = z.strictObject({
 })
 export type Fault = z.output<typeof FaultSchema>
 
-export type Call = {
+type Call = {
   readonly service: string
   readonly method: string
   readonly path: string

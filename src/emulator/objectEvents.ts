@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import PQueue from 'p-queue'
 import type { Faults } from './faults.ts'
 import { callFunction } from './fnListener.ts'
+import type { Bucket } from './objectStorage/buckets.ts'
 import type { Emission, StoredObject } from './objectStorage/entries.ts'
-import type { Bucket } from './objectStorage/preconditions.ts'
 import { eventIdOf, type Store } from './objectStorage/store.ts'
 import { tenancyOf, type World } from './world.ts'
 
@@ -18,7 +18,7 @@ const MAX_DELAY_MS = 10_000
 /** Then OCI gives up, and the event is lost. */
 const MAX_AGE_MS = 24 * 3_600_000
 
-export type ObjectEventType = 'createobject' | 'updateobject' | 'deleteobject'
+type ObjectEventType = 'createobject' | 'updateobject' | 'deleteobject'
 
 export type ObjectEvents = {
   /** The event of a change and whom to tell; undefined where nobody is to be told. */

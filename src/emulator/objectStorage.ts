@@ -1,5 +1,6 @@
 /** Object Storage as a service: its routes over one store, and the events that its changes cause. */
 import type { ObjectEvents } from './objectEvents.ts'
+import { bucketRoutes } from './objectStorage/buckets.ts'
 import { objectRoutes } from './objectStorage/objects.ts'
 import { openStore, type Store } from './objectStorage/store.ts'
 import { uploadRoutes } from './objectStorage/uploads.ts'
@@ -15,7 +16,7 @@ export async function createObjectStorageService(
   const parts = { world: context.world, store, events, now: context.now }
   return {
     name: 'objectstorage',
-    routes: [...objectRoutes(parts), ...uploadRoutes(parts)],
+    routes: [...bucketRoutes(context.world), ...objectRoutes(parts), ...uploadRoutes(parts)],
     flushed: store.flushed,
     close: async () => {
       await events.close()

@@ -4,7 +4,7 @@ import { type Condition, isMet, parseMatchingRule } from './conditions.ts'
 import type { Principal } from './service.ts'
 import { tenancyOf, type World } from './world.ts'
 
-export type ApiKey = { readonly principal: Principal; readonly key: KeyObject }
+type ApiKey = { readonly principal: Principal; readonly key: KeyObject }
 
 export type Principals = {
   /** By `<tenancy>/<user>/<fingerprint>`. */
@@ -67,6 +67,6 @@ export function fingerprintOf(key: KeyObject): string {
   return colonHex(digest)
 }
 
-export function colonHex(hex: string): string {
+function colonHex(hex: string): string {
   return (hex.match(/../g) ?? []).join(':')
 }

@@ -24,7 +24,7 @@ const Claims = z.looseObject({
 })
 const RsaJwk = z.looseObject({ kty: z.literal('RSA'), n: z.string(), e: z.string() })
 
-export type Session = { readonly principal: Principal; readonly key: KeyObject; readonly expiresAt: number }
+type Session = { readonly principal: Principal; readonly key: KeyObject; readonly expiresAt: number }
 
 export type Sessions = {
   readonly issue: (principal: Principal, key: KeyObject, now: number) => Promise<string>

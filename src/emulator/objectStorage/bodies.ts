@@ -9,7 +9,7 @@ import type { Segment } from './entries.ts'
 
 const CHUNK_BYTES = 256 * 1024
 
-export type Received = {
+type Received = {
   readonly segment: Segment
   readonly md5: string
   readonly sha256: string | undefined

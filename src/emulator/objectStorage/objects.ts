@@ -1,20 +1,14 @@
-/** Object Storage: namespaces, buckets, and whole objects. */
+/** Object Storage: whole objects. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ObjectEvents } from '#emulator/objectEvents.ts'
-import {
-  type Access,
-  type Answer,
-  type EmulatorRequest,
-  OciError,
-  type Permission,
-  type Route,
-} from '#emulator/service.ts'
-import { tenancyOf, type World } from '#emulator/world.ts'
+import { type Access, type Answer, type EmulatorRequest, OciError, type Route } from '#emulator/service.ts'
+import type { World } from '#emulator/world.ts'
 import type { Announced } from './bodies.ts'
+import { accessTo, findBucket } from './buckets.ts'
 import type { StoredObject } from './entries.ts'
 import { listObjects } from './listing.ts'
-import { type Bucket, checkRead, checkRetention, checkWrite, parseRange } from './preconditions.ts'
+import { checkRead, checkRetention, checkWrite, parseRange } from './preconditions.ts'
 import type { Store } from './store.ts'
 
 export type ObjectStorageParts = {
@@ -26,10 +20,6 @@ export type ObjectStorageParts = {
 
 export function objectRoutes(parts: ObjectStorageParts): readonly Route[] {
   const { world, store, now } = parts
-  const bucketAccess =
-    (...permissions: readonly Permission[]) =>
-    (request: EmulatorRequest): Access =>
-      accessTo(findBucket(world, request), permissions)
   const read = async (request: EmulatorRequest): Promise<Answer> => {
     const found = findObject(parts, request)
     try {
@@ -56,32 +46,9 @@ export function objectRoutes(parts: ObjectStorageParts): readonly Route[] {
   return [
     {
       method: 'GET',
-      pattern: '/n',
-      body: 'none',
-      access: ({ principal }) => ({ permissions: [], compartmentId: principal.tenancyId, variables: {} }),
-      handle: ({ principal }) => ({ status: 200, json: namespaceOf(world, principal.tenancyId) }),
-    },
-    ...(['GET', 'HEAD'] as const).map(
-      (method): Route => ({
-        method,
-        pattern: '/n/:namespace/b/:bucket',
-        body: 'none',
-        access: bucketAccess('BUCKET_READ'),
-        handle: (request) => ({ status: 200, json: describeBucket(findBucket(world, request)) }),
-      }),
-    ),
-    {
-      method: 'GET',
-      pattern: '/n/:namespace/b/:bucket/retentionRules',
-      body: 'none',
-      access: bucketAccess('BUCKET_READ'),
-      handle: (request) => ({ status: 200, json: { items: retentionRules(findBucket(world, request)) } }),
-    },
-    {
-      method: 'GET',
       pattern: '/n/:namespace/b/:bucket/o',
       body: 'none',
-      access: bucketAccess('OBJECT_INSPECT'),
+      access: (request) => accessTo(findBucket(world, request), ['OBJECT_INSPECT']),
       handle: (request) => ({
         status: 200,
         json: listObjects(store, findBucket(world, request).id, request.query),
@@ -188,29 +155,6 @@ function writeAccess({ world, store }: ObjectStorageParts, request: EmulatorRequ
   return accessTo(bucket, [creates ? 'OBJECT_CREATE' : 'OBJECT_OVERWRITE'], name)
 }
 
-/** Throws 404 `BucketNotFound`: what a missing permission answers, too. */
-export function findBucket(world: World, { params }: EmulatorRequest): Bucket {
-  const { namespace = '', bucket: name = '' } = params
-  const bucket = world.buckets.find(
-    (candidate) =>
-      candidate.name === name && namespaceOf(world, tenancyOf(world, candidate.compartmentId)) === namespace,
-  )
-  if (bucket === undefined) throw bucketNotFound(name, namespace)
-  return { ...bucket, namespace }
-}
-
-export function accessTo(bucket: Bucket, permissions: readonly Permission[], object?: string): Access {
-  return {
-    permissions,
-    compartmentId: bucket.compartmentId,
-    variables: {
-      'target.bucket.name': bucket.name,
-      ...(object === undefined ? {} : { 'target.object.name': object }),
-    },
-    hiddenAs: bucketNotFound(bucket.name, bucket.namespace),
-  }
-}
-
 export function objectNameOf({ params }: EmulatorRequest): string {
   const name = params['object'] ?? ''
   if (Buffer.byteLength(name) > 1024 || /[\0\r\n]/.test(name))
@@ -263,41 +207,4 @@ function headersOf(object: StoredObject): Record<string, string> {
     ...(object.sha256 === undefined ? {} : { 'opc-content-sha256': object.sha256 }),
     ...object.meta,
   }
-}
-
-function namespaceOf(world: World, tenancyId: string): string {
-  return world.tenancies.find(({ id }) => id === tenancyId)?.namespace ?? ''
-}
-
-function bucketNotFound(name: string, namespace: string): OciError {
-  return new OciError(
-    404,
-    'BucketNotFound',
-    `Either the bucket named '${name}' does not exist in the namespace '${namespace}' or you are not authorized to access it`,
-  )
-}
-
-function describeBucket(bucket: Bucket): object {
-  const { id, name, namespace, compartmentId, objectEvents } = bucket
-  return {
-    id,
-    name,
-    namespace,
-    compartmentId,
-    objectEventsEnabled: objectEvents,
-    publicAccessType: 'NoPublicAccess',
-    storageTier: 'Standard',
-    versioning: 'Disabled',
-  }
-}
-
-function retentionRules({ retentionSeconds }: Bucket): readonly object[] {
-  if (retentionSeconds === 0) return []
-  return [
-    {
-      id: 'retention',
-      displayName: 'retention',
-      duration: { timeAmount: Math.ceil(retentionSeconds / 86_400), timeUnit: 'DAYS' },
-    },
-  ]
 }

@@ -1,10 +1,8 @@
 /** `if-match`, `if-none-match`, ranges and retention, as Object Storage reads them. */
 import type { IncomingHttpHeaders } from 'node:http'
 import { OciError } from '#emulator/service.ts'
-import type { World } from '#emulator/world.ts'
+import type { Bucket } from './buckets.ts'
 import type { StoredObject } from './entries.ts'
-
-export type Bucket = World['buckets'][number] & { readonly namespace: string }
 
 /** For reads and deletes of what exists. Throws 412, or 304 for a read that need not be repeated. */
 export function checkRead(object: StoredObject, headers: IncomingHttpHeaders): void {

@@ -2,15 +2,9 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { type Access, type Answer, type EmulatorRequest, OciError, type Route } from '#emulator/service.ts'
+import { accessTo, findBucket } from './buckets.ts'
 import type { Part, StoredObject } from './entries.ts'
-import {
-  accessTo,
-  announcedBy,
-  findBucket,
-  metaOf,
-  type ObjectStorageParts,
-  objectNameOf,
-} from './objects.ts'
+import { announcedBy, metaOf, type ObjectStorageParts, objectNameOf } from './objects.ts'
 import { checkRetention, checkWrite } from './preconditions.ts'
 import type { OpenUpload } from './store.ts'
 
