@@ -55,9 +55,9 @@ function build(includes) {
 const includes = headers()
 const missing = lack(includes)
 if (missing !== undefined)
-  console.log(`native addon not built: ${missing}. Only the attestation device needs it.`)
+  console.log(`native addon not built: ${missing}. Only a worker on a confidential VM needs it.`)
 else if (build(includes)) console.log('native addon built: native/build/sev_guest.node')
 else
   console.log(
-    `native addon not built: ${compiler} failed as shown above. Only the attestation device needs it.`,
+    `native addon not built: ${compiler} failed as shown above. Only a worker on a confidential VM needs it.`,
   )
