@@ -195,6 +195,11 @@ for (const [difference, chunks] of [
 
 const long = await collect(seal([contentOf(40 * TEXT)], 40 * TEXT))
 
+test('extended by a byte where a batch ends, an object does not open', async () => {
+  const stream = openLong([long.subarray(OFFSET), Buffer.alloc(1)], nodeCipher)
+  await assert.rejects(collect(stream), { code: 'object.unopened' })
+})
+
 test('an error of the source comes out as it is, behind what was opened before', async () => {
   const failure = new Error('the network is gone')
   async function* source(): AsyncGenerator<Uint8Array> {
