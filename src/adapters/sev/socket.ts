@@ -10,11 +10,10 @@ import { createConnection, type Socket } from 'node:net'
 import PQueue from 'p-queue'
 import { sameBytes } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
-import { FIELDS, REPORT_BYTES } from '#core/snp/layout.ts'
+import { FIELDS, MAX_CERTIFICATE_BYTES, REPORT_BYTES } from '#core/snp/layout.ts'
 import type { ReportSource } from '#ports/reportSource.ts'
 
 const MAX_CERTIFICATES = 3
-const MAX_CERTIFICATE_BYTES = 4096
 const MAX_ANSWER_BYTES = 12 + REPORT_BYTES + MAX_CERTIFICATES * (4 + MAX_CERTIFICATE_BYTES)
 const TIMEOUT_MS = 10_000
 

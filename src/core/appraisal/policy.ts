@@ -142,8 +142,6 @@ const Schema = z.strictObject({
 })
 export type Policy = z.output<typeof Schema>
 export type Release = z.output<typeof Release>
-export type Processor = z.output<typeof Processor>
-export type TcbFloor = z.output<typeof TcbFloor>
 export type Dataset = z.output<typeof Dataset>
 export type Permission = z.output<typeof Permission>
 export type BitRule = z.output<typeof bit>

@@ -19,11 +19,9 @@ import {
   sequenceOf,
   timeOf,
 } from './der.ts'
+import { MAX_CERTIFICATE_BYTES } from './layout.ts'
 
-/** AMD's have 1.3 to 1.7 KiB. */
-export const MAX_CERTIFICATE_BYTES = 4096
-
-export type Extension = { readonly critical: boolean; readonly value: Buffer }
+type Extension = { readonly critical: boolean; readonly value: Buffer }
 
 export type CertificateBody = {
   readonly notBefore: UnixSeconds

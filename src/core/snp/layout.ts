@@ -85,8 +85,8 @@ export const PLATFORM_INFO_BITS = {
   tio: 7,
 } as const
 
-/** SIGNER_INFO: bit 0, bit 1, bits 4:2, the rest zero. */
-export const SIGNER_INFO = { authorKeyEnabled: 0, chipKeyMasked: 1, signingKey: 2, bits: 5 } as const
+/** SIGNER_INFO: bit 0, bit 1, and SIGNING_KEY in bits 4:2 with zeros above. */
+export const SIGNER_INFO = { authorKeyEnabled: 0, chipKeyMasked: 1, signingKey: 2 } as const
 /** SIGNING_KEY: 2 to 6 are reserved, 7 says that the report is not signed. */
 export const SIGNING_KEYS = ['vcek', 'vlek'] as const
 export type SigningKey = (typeof SIGNING_KEYS)[number]
@@ -99,3 +99,6 @@ export const P384_ORDER =
   0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n
 /** r and s are little-endian in 72 bytes, of which P-384 fills 48. */
 export const SCALAR_BYTES = 48
+
+/** Of an endorsement certificate in DER; AMD's have 1.3 to 1.7 KiB. */
+export const MAX_CERTIFICATE_BYTES = 4096

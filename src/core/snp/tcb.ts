@@ -12,7 +12,7 @@ export type Tcb = Readonly<Record<TcbComponent, number>>
 export const TCB_COMPONENTS = ['fmc', 'bootloader', 'tee', 'snp', 'microcode'] as const
 export type TcbComponent = (typeof TCB_COMPONENTS)[number]
 
-export const TCB_BYTES = 8
+const TCB_BYTES = 8
 
 /** Which component each byte holds; undefined is reserved and zero. `structVersion` is the certificate's. */
 type TcbLayout = {
