@@ -96,7 +96,9 @@ function allowed(release: AllowedRelease): string {
   return `${at(time)}  ${short(releaseId)}  ${what} (${permission}, ${level}): ${ending(release)}`
 }
 
-function ending({ status, code, resultId, finishedBy, boot }: AllowedRelease): string {
+function ending({ status, code, resultId, finishedBy, setAside, boot }: AllowedRelease): string {
+  const aside = setAside ? ', job set aside' : ''
+  const after = finishedBy === null ? aside : `, finished by release ${short(finishedBy)}`
   switch (status) {
     case 'visible':
       return `result ${short(resultId ?? '')} visible`
@@ -105,13 +107,9 @@ function ending({ status, code, resultId, finishedBy, boot }: AllowedRelease): s
     case 'foreign':
       return `result ${short(resultId ?? '')} is not by a registered worker`
     case 'abandoned':
-      return finishedBy === null
-        ? `abandoned by boot ${short(boot)}`
-        : `abandoned by boot ${short(boot)}, finished by release ${short(finishedBy)}`
+      return `abandoned by boot ${short(boot)}${after}`
     case 'undelivered':
-      return finishedBy === null
-        ? `never acknowledged by boot ${short(boot)}`
-        : `never acknowledged by boot ${short(boot)}, finished by release ${short(finishedBy)}`
+      return `never acknowledged by boot ${short(boot)}${after}`
     case 'withheld':
       return `withheld (${code ?? ''})`
     case 'unended':
@@ -119,7 +117,7 @@ function ending({ status, code, resultId, finishedBy, boot }: AllowedRelease): s
     case 'failed':
     case 'returned':
     case 'dead-lettered':
-      return `job ${status} (${code ?? ''})`
+      return `job ${status} (${code ?? ''})${setAside ? ', set aside' : ''}`
   }
 }
 

@@ -5,7 +5,7 @@ import type { Collection, Shelf } from '#core/evidence/audit/collection.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 
 /** Which bucket lies in which folder. */
-export const COLLECTION_FOLDERS = {
+const FOLDERS = {
   governance: 'governance',
   verifierLogs: 'evidence-verifier',
   workerLogs: 'evidence-worker',
@@ -17,10 +17,10 @@ const NAMESPACE = 'collection'
 export function openCollection(dir: string): Collection {
   const store = createFolderStore({ root: dir, namespace: NAMESPACE })
   return {
-    governance: shelfOf(store, COLLECTION_FOLDERS.governance),
-    verifierLogs: shelfOf(store, COLLECTION_FOLDERS.verifierLogs),
-    workerLogs: shelfOf(store, COLLECTION_FOLDERS.workerLogs),
-    results: shelfOf(store, COLLECTION_FOLDERS.results),
+    governance: shelfOf(store, FOLDERS.governance),
+    verifierLogs: shelfOf(store, FOLDERS.verifierLogs),
+    workerLogs: shelfOf(store, FOLDERS.workerLogs),
+    results: shelfOf(store, FOLDERS.results),
   }
 }
 

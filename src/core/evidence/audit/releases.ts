@@ -36,7 +36,7 @@ export function judgeReleases(context: Context): AllowedRelease[] {
     else {
       judgeAgreement(releaseId, decided, more, life, context)
       judgeDecision(decided, context.anchors, context.missing, context.findings)
-      releases.push(reportOf(decided, life, context.manifests))
+      releases.push(reportOf(decided, life, context))
     }
   }
   return settle(releases, context)
@@ -129,7 +129,7 @@ function judgeAgreement(
 function reportOf(
   { boot: log, index, entry }: Placed<'release.decided'>,
   life: Life,
-  manifests: ReadonlyMap<string, Manifest>,
+  { manifests, lives: { deadLettered } }: Context,
 ): AllowedRelease {
   const { releaseId, time, boot, client, purpose, permission, dataset, release, assurance, disclosure } =
     entry
@@ -152,6 +152,7 @@ function reportOf(
     policySeq: entry.policySeq,
     ...ended,
     finishedBy: null,
+    setAside: life.held.some(({ received }) => deadLettered.has(received.entry.jobId)),
   }
 }
 
@@ -196,10 +197,9 @@ function settle(releases: readonly AllowedRelease[], { lives, logs, findings }: 
       finished.set(workOf(release, lives), release.releaseId)
   return releases.map((release) => {
     if (release.status !== 'abandoned' && release.status !== 'undelivered') return release
-    const { releaseId, boot, status } = release
+    const { releaseId, boot, status, setAside } = release
     const held = lives.releases.get(releaseId)?.held[0]?.received
     const finishedBy = finished.get(workOf(release, lives)) ?? null
-    const setAside = held !== undefined && lives.deadLettered.has(held.entry.jobId)
     const closed = status === 'abandoned' && logs.get(boot)?.report.status === 'closed'
     if (closed)
       findings.add(

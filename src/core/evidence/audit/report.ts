@@ -62,6 +62,8 @@ export type AllowedRelease = {
   readonly resultId: string | null
   /** The other release of the same objects and permission that ended with a result. */
   readonly finishedBy: string | null
+  /** Whether its job was put into the dead-letter stream, by whichever worker. */
+  readonly setAside: boolean
 }
 
 export type RefusedRelease = {

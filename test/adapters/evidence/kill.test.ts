@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { test } from 'node:test'
+import { openCollection } from '#adapters/evidence/collection.ts'
+import { createEvidenceLog } from '#adapters/evidence/log.ts'
+import { Findings } from '#core/evidence/audit/finding.ts'
+import { auditLogs } from '#core/evidence/audit/logs.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import type { EntryBody } from '#core/evidence/entry.ts'
+import { exportJwk } from '#core/jwk.ts'
+import { toUnixSeconds } from '#core/time.ts'
+import { faultyStore, temporaryFolder, unavailable } from './stores.ts'
+
+const bucket = { namespace: 'test', bucket: 'evidence-worker' }
+const entry: EntryBody = {
+  event: 'policy.loaded',
+  policySeq: 1,
+  policyDigest: 'A'.repeat(43),
+  revocationSeq: 0,
+}
+
+// Three flushes of a log that crosses a tile: everything that is written, in order. The process dies after each.
+const FLUSHES = [3, 300, 2]
+const ALL_WRITES = 13
+
+async function live(dies: number) {
+  const folder = await temporaryFolder()
+  const store = await faultyStore(folder)
+  store.fault = (_, nth) => {
+    if (nth > dies) throw unavailable()
+    return undefined
+  }
+  const key = generateKeyPairSync('ed25519').privateKey
+  const jwk = exportJwk(key)
+  assert(jwk.kty === 'OKP')
+  const boot = bootOf(jwk)
+  const log = createEvidenceLog({
+    store,
+    bucket,
+    role: 'worker',
+    key,
+    boot,
+    software: 's',
+    simulation: false,
+    now: () => toUnixSeconds(1000),
+  })
+  let sealed = 0
+  let appended = 1
+  for (const count of FLUSHES) {
+    for (; appended < sealed + count; appended++) log.append(entry)
+    try {
+      sealed = (await log.flush()).size
+    } catch {
+      break
+    }
+  }
+  return { folder, boot, sealed, appended, writes: store.asked.length }
+}
+
+test('a life without a death is written in so many objects', async () => {
+  const { writes, sealed } = await live(Number.POSITIVE_INFINITY)
+  assert.deepEqual([writes, sealed], [ALL_WRITES, 305])
+})
+
+for (let dies = 0; dies < ALL_WRITES; dies++)
+  test(`killed after write ${dies}: what a flush promised is sealed, the rest is a tail, nothing is wrong`, async () => {
+    const { folder, sealed, appended } = await live(dies)
+    const findings = new Findings()
+    const [log] = await auditLogs(
+      openCollection(folder).workerLogs,
+      'worker',
+      new Map(),
+      findings,
+      () => undefined,
+    )
+    assert.deepEqual(findings.list, [])
+    assert.equal(log?.report.size ?? 0, sealed)
+    assert.equal(log?.report.status ?? 'open', 'open')
+    assert((log?.report.unsealed ?? 0) <= appended - sealed)
+  })
