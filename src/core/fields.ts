@@ -61,7 +61,9 @@ export const audience = bounded(/^https:\/\/[a-z0-9.:-]{1,200}$/, 'an https orig
 export const compactJws = bounded(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, 'a compact JWS').max(
   65_536,
 )
-export const compactJwe = bounded(/^(?:[A-Za-z0-9_-]+\.){4}[A-Za-z0-9_-]+$/, 'a compact JWE').max(4096)
+export const compactJweOf = (maxCharacters: number) =>
+  bounded(/^(?:[A-Za-z0-9_-]+\.){4}[A-Za-z0-9_-]+$/, 'a compact JWE').max(maxCharacters)
+export const compactJwe = compactJweOf(4096)
 export const purpose = bounded(/^[A-Z][A-Z0-9_]{1,31}$/, 'a purpose-of-use code such as HRESCH')
 export const scopeText = z.string().min(1).max(512)
 /** A signed note (c2sp.org/signed-note). */

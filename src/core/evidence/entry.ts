@@ -8,7 +8,7 @@ import { defineFormat } from '#core/canonical.ts'
 import { isErrorCode } from '#core/errors.ts'
 import {
   boot,
-  compactJwe,
+  compactJweOf,
   count,
   keyThumbprint,
   name,
@@ -101,7 +101,7 @@ const Schema = z.discriminatedUnion('event', [
     contentDigest: sha256Digest,
     recipient: keyThumbprint,
     /** Compact JWE to the grant's audit key: resources read, kept and withheld, by type and reason. */
-    counts: compactJwe.max(16_384),
+    counts: compactJweOf(16_384),
   }),
   entry('result.visible', { releaseId: randomId, resultId, attempt: randomId, manifestDigest: sha256Digest }),
   entry('result.superseded', { releaseId: randomId, resultId, manifestDigest: sha256Digest }),
@@ -112,7 +112,6 @@ const Schema = z.discriminatedUnion('event', [
 ])
 
 export type Entry = z.output<typeof Schema>
-export type EntryEvent = Entry['event']
 /** An entry before the log has given it its time. */
 export type EntryBody = Entry extends infer E ? (E extends Entry ? Omit<E, 'v' | 'time'> : never) : never
 
@@ -122,6 +121,14 @@ export const EntryFormat = defineFormat({
   code: 'evidence.malformed',
   schema: Schema,
 })
+
+/** The fields of each event beside `v`, `event` and `time`: docs/formats/evidence.md is tested against them. */
+export const ENTRY_FIELDS: ReadonlyMap<Entry['event'], readonly string[]> = new Map(
+  Schema.options.map(({ shape: { v: _v, event, time: _time, ...fields } }) => [
+    event.value,
+    Object.keys(fields),
+  ]),
+)
 
 /** What the worker seals to the audit key: `counts` in `result.intent`. */
 export const Counts = z.strictObject({

@@ -4,6 +4,9 @@ import type { Anchors } from './anchors.ts'
 import type { Findings } from './finding.ts'
 import type { Lives, Placed } from './lives.ts'
 
+/** An entry is written after its decision: one made in a permission's last second is recorded behind its end. */
+const RECORDING_SECONDS = 60
+
 /** What the policy in the decision's name says of it: the permission, or undefined where it says nothing. */
 export function permissionOf(
   { entry }: Placed<'release.decided'>,
@@ -50,7 +53,8 @@ export function judgeDecision(
   const permission = permissionOf(decided, anchors)
   const release = policy.releases.find(({ id }) => id === entry.release)
   const dataset = policy.datasets.find(({ id }) => id === entry.dataset)
-  const within = (from: number, to: number): boolean => from <= entry.time && entry.time < to
+  const within = (from: number, to: number): boolean =>
+    from <= entry.time && entry.time < to + RECORDING_SECONDS
   const rules: readonly (readonly [boolean, string])[] = [
     [within(policy.issuedAt, policy.expiresAt), 'the policy was not in force'],
     [permission !== undefined, `${entry.dataset} has no permission ${entry.permission}`],

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { utf8 } from '#core/bytes.ts'
+import { FINDINGS } from '#core/evidence/audit/finding.ts'
+import { ENTRY_FIELDS, type Entry, EntryFormat } from '#core/evidence/entry.ts'
+
+const intent: Entry = {
+  v: 1,
+  event: 'result.intent',
+  time: 1_800_000_000,
+  releaseId: '0'.repeat(32),
+  resultId: '0'.repeat(64),
+  attempt: '0'.repeat(32),
+  contentDigest: 'A'.repeat(43),
+  recipient: 'A'.repeat(43),
+  counts: 'a.b.c.d.e',
+}
+
+test('an entry round-trips, and another spelling of it is refused', () => {
+  const bytes = EntryFormat.encode(intent)
+  assert.deepEqual(EntryFormat.decode(bytes), intent)
+  const spaced = utf8(bytes.toString().replace(',', ', '))
+  assert.throws(() => EntryFormat.decode(spaced), { code: 'evidence.malformed' })
+})
+
+test('counts have room for every type of resource', () => {
+  const counts = (length: number) => ({ ...intent, counts: `a.b.c.${'d'.repeat(length - 8)}.e` })
+  assert.equal(EntryFormat.decode(EntryFormat.encode(counts(16_384))).event, 'result.intent')
+  assert.throws(() => EntryFormat.encode(counts(16_385)), { code: 'evidence.malformed' })
+})
+
+for (const [name, entry] of [
+  ['an unknown field', { ...intent, patient: 'x' }],
+  ['a missing field', { ...intent, recipient: undefined }],
+  ['an unknown event', { ...intent, event: 'result.guessed' }],
+  ['another version', { ...intent, v: 2 }],
+  ['free text for an id', { ...intent, releaseId: 'Jane Doe' }],
+  ['a time with a fraction', { ...intent, time: 1.5 }],
+] as const)
+  test(`an entry is refused: ${name}`, () => {
+    assert.throws(() => EntryFormat.encode(JSON.parse(JSON.stringify(entry))), { code: 'evidence.malformed' })
+  })
+
+const document = readFileSync(new URL('../../../docs/formats/evidence.md', import.meta.url), 'utf8')
+const rowsOf = (heading: string) => {
+  const section = document.split(/^## /m).find((text) => text.startsWith(heading)) ?? ''
+  return section
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+}
+const quoted = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, text]) => text ?? '')
+
+test('docs/formats/evidence.md has each event with its fields, and no other', () => {
+  const attestation = ['runtimeDataDigest', 'reportDigest', 'measurement']
+  const documented = rowsOf('3. Entries').map(([, event, fields]) => [
+    quoted(event)[0],
+    quoted(fields)
+      .flatMap((field) => (field === 'attestation' ? attestation : [field]))
+      .sort(),
+  ])
+  const actual = [...ENTRY_FIELDS].map(([event, fields]) => [event, [...fields].sort()])
+  assert.deepEqual(documented, actual)
+})
+
+test('docs/formats/evidence.md has each finding with its weight, and no other', () => {
+  const documented = rowsOf('6. Findings').map(([, code, severity]) => [quoted(code)[0], severity])
+  const actual = Object.entries(FINDINGS).map(([code, { severity }]) => [code, severity])
+  assert.deepEqual(documented, actual)
+})
