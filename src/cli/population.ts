@@ -196,6 +196,8 @@ function two(value: number): string {
   return value < 10 ? `0${value}` : String(value)
 }
 
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 /** sfc32 (C. Doty-Humphrey, PractRand): small and fast; for made-up data, never for secrets. */
 function createRandom(seed: string): Random {
   let [a, b, c, counter] = [0x9e3779b9, 0x243f6a88, 0xb7e15162, 1]
@@ -214,7 +216,10 @@ function createRandom(seed: string): Random {
   for (let round = 0; round < 16; round++) next()
 
   const below = (limit: number) => Math.floor((next() / 0x1_0000_0000) * limit)
-  const hex8 = () => next().toString(16).padStart(8, '0')
+  const hex8 = (): string => {
+    const bits = next()
+    return `${HEX[bits >>> 24]}${HEX[(bits >>> 16) & 255]}${HEX[(bits >>> 8) & 255]}${HEX[bits & 255]}`
+  }
   return {
     below,
     chance: (probability) => next() < probability * 0x1_0000_0000,

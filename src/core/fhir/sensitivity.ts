@@ -80,7 +80,7 @@ export type SensitivityCheck = (resource: SliceScanner) => boolean
 
 /** True where the resource falls into a category that `permitted` does not name. The scanner must mark `code`. */
 export function compileSensitivity(permitted: readonly string[], names: WordTable): SensitivityCheck {
-  const allowed: ReadonlySet<string> = new Set(permitted)
+  const allowed: ReadonlySet<string> = new Set(permitted.filter((category) => CATEGORY.test(category)))
   const isForbidden = (categories: readonly string[]) => categories.some((category) => !allowed.has(category))
   const known = new WordTable([
     ...[SNOMED, LOINC, RXNORM, LABELS, CONFIDENTIALITY].flatMap((map) => [...map.keys()]),

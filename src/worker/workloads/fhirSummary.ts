@@ -7,16 +7,18 @@
 import type { OutputContract } from '#core/egress/contract.ts'
 import { type Cell, COUNT_TABLE_CONTENT_TYPE, CountTableFormat, compareCells } from '#core/egress/table.ts'
 import { CodedError, under } from '#core/errors.ts'
+import { ARRAY, SliceScanner } from '#core/fhir/slice.ts'
+import { WordTable } from '#core/fhir/words.ts'
 import type { WorkloadRun, WorkloadSource } from './workload.ts'
 
 /** Bounds of memory: about 100 bytes a cell, 8 bytes a mark. */
 const MAX_CELLS = 200_000
 const MAX_MARKS = 4_000_000
 
+type About = { readonly code: readonly string[]; readonly date: readonly string[] }
+
 /** Where each type says what it is about, and when: the first that is there counts. */
-const SUBJECTS: Readonly<
-  Record<string, { readonly code: readonly string[]; readonly date: readonly string[] }>
-> = {
+const ABOUT: Readonly<Record<string, About>> = {
   AllergyIntolerance: { code: ['code'], date: ['onsetDateTime', 'onsetPeriod', 'recordedDate'] },
   Condition: { code: ['code'], date: ['onsetDateTime', 'onsetPeriod', 'recordedDate'] },
   DiagnosticReport: { code: ['code'], date: ['effectiveDateTime', 'effectivePeriod'] },
@@ -35,6 +37,7 @@ const SUBJECTS: Readonly<
   ServiceRequest: { code: ['code'], date: ['occurrenceDateTime', 'occurrencePeriod', 'authoredOn'] },
   Specimen: { code: ['type'], date: ['collection.collectedDateTime', 'collection.collectedPeriod'] },
 }
+const PERSON = /^Patient\/([0-9a-f]{12})/
 const GENDER_SYSTEM = 'http://hl7.org/fhir/administrative-gender'
 
 export const fhirSummary: WorkloadSource = {
@@ -43,22 +46,31 @@ export const fhirSummary: WorkloadSource = {
   open: openSummary,
 }
 
-type Tally = { count: number; persons: PersonMarks }
+type Tally = { readonly cell: Cell; count: number; readonly persons: PersonMarks }
 
 function openSummary({ minimumCell }: OutputContract): WorkloadRun {
+  const read = createReader()
   const tallies = new Map<string, Tally>()
   let marks = 0
+  const tallyOf = (reading: Reading): Tally => {
+    const { resourceType, system, code, year } = reading
+    // No part of a cell holds a space: the grammars of the table see to it.
+    const key = `${resourceType} ${system ?? ''} ${code ?? ''} ${year ?? ''}`
+    const known = tallies.get(key)
+    if (known !== undefined) return known
+    if (tallies.size === MAX_CELLS)
+      throw new CodedError('workload.failed', `the summary has more than ${MAX_CELLS} cells`)
+    const cell = { resourceType, system, code, year, count: 0 }
+    const tally = { cell, count: 0, persons: createPersonMarks(minimumCell) }
+    tallies.set(key, tally)
+    return tally
+  }
   return {
     add: (line) => {
-      const resource = parseLine(line)
-      const key = JSON.stringify(cellOf(resource))
-      const tally = tallies.get(key) ?? { count: 0, persons: createPersonMarks(minimumCell) }
-      if (tally.count++ === 0) {
-        if (tallies.size === MAX_CELLS)
-          throw new CodedError('workload.failed', `the summary has more than ${MAX_CELLS} cells`)
-        tallies.set(key, tally)
-      }
-      marks += tally.persons.add(personOf(resource))
+      const reading = read(line)
+      const tally = tallyOf(reading)
+      tally.count++
+      marks += tally.persons.add(reading.person)
       if (marks > MAX_MARKS)
         throw new CodedError(
           'workload.failed',
@@ -66,8 +78,7 @@ function openSummary({ minimumCell }: OutputContract): WorkloadRun {
         )
     },
     finish: () => {
-      const shown: Cell[] = []
-      for (const [key, { count, persons }] of tallies) if (persons.isEnough()) shown.push(toCell(key, count))
+      const shown = [...tallies.values()].filter(({ persons }) => persons.isEnough())
       return under('workload.failed', () =>
         CountTableFormat.encode({
           v: 1,
@@ -75,88 +86,96 @@ function openSummary({ minimumCell }: OutputContract): WorkloadRun {
           unit: { count: 'resources', minimumCell: 'persons' },
           minimumCell,
           cellsWithheld: shown.length < tallies.size,
-          table: shown.sort(compareCells),
+          table: shown.map(({ cell, count }) => ({ ...cell, count })).sort(compareCells),
         }),
       )
     },
   }
 }
 
-type Json = { readonly [member: string]: unknown }
-type CellKey = readonly [
-  resourceType: string,
-  system: string | null,
-  code: string | null,
-  year: string | null,
-]
-
-function cellOf(resource: Json): CellKey {
-  const type = String(resource['resourceType'])
-  const subject = Object.hasOwn(SUBJECTS, type) ? SUBJECTS[type] : undefined
-  const [system, code] = firstOf(subject?.code ?? [], (path) => codingAt(resource, path)) ?? [null, null]
-  return [type, system, code, firstOf(subject?.date ?? [], (path) => yearAt(resource, path)) ?? null]
+/** What the summary takes from one resource. */
+type Reading = Omit<Cell, 'count'> & {
+  /** The first 48 bits of the person's pseudonym: two persons who share them count as one. */
+  readonly person: number | undefined
 }
 
-function toCell(key: string, count: number): Cell {
-  // Written by `add` from a CellKey.
-  const [resourceType, system, code, year] = JSON.parse(key) as CellKey
-  return { resourceType, system, code, year, count }
-}
-
-function parseLine(line: Uint8Array): Json {
-  const value: unknown = JSON.parse(
-    Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8'),
+/** Reads projected lines by their slices: most of a line is not needed. */
+function createReader(): (line: Uint8Array) => Reading {
+  const names = new WordTable([
+    ...'resourceType id subject patient reference coding system code start end'.split(' '),
+    ...Object.values(ABOUT).flatMap(({ code, date }) =>
+      [...code, ...date].flatMap((path) => path.split('.')),
+    ),
+  ])
+  const resource = new SliceScanner(names, 'code')
+  const compile = (path: string): Path => path.split('.').map((name) => names.idOf(name))
+  const about = new Map(
+    Object.entries(ABOUT).map(([type, { code, date }]) => [
+      type,
+      {
+        code: code.map(compile),
+        date: date.flatMap((path) => [path, `${path}.start`, `${path}.end`]).map(compile),
+      },
+    ]),
   )
-  return asObject(value) ?? {}
+  const [resourceType, id, coding, system, code] = ['resourceType', 'id', 'coding', 'system', 'code'].map(
+    compile,
+  )
+  const references = ['subject.reference', 'patient.reference'].map(compile)
+
+  /** The first value at a path, entering the first element of each array; -1 where there is none. */
+  const valueAt = (parent: number, path: Path = []): number => {
+    let value = parent
+    for (const name of path) {
+      value = resource.member(value, name)
+      if (value < 0) return -1
+      if (resource.kind[value] === ARRAY) value = resource.next[value] === value + 1 ? -1 : value + 1
+    }
+    return value
+  }
+  const textAt = (parent: number, path?: Path): string | undefined => {
+    const value = valueAt(parent, path)
+    return value >= 0 && resource.isText(value) ? resource.text(value) : undefined
+  }
+  const codingAt = (path: Path): readonly [string, string] | undefined => {
+    const value = valueAt(0, path)
+    if (value < 0) return undefined
+    if (resource.isText(value)) return [GENDER_SYSTEM, resource.text(value)]
+    const nested = valueAt(value, coding)
+    const found = nested < 0 ? value : nested
+    const [inSystem, hasCode] = [textAt(found, system), textAt(found, code)]
+    return inSystem === undefined || hasCode === undefined ? undefined : [inSystem, hasCode]
+  }
+  const personOf = (type: string): number | undefined => {
+    const reference =
+      type === 'Patient' ? `Patient/${textAt(0, id)}` : firstOf(references, (path) => textAt(0, path))
+    const pseudonym = PERSON.exec(reference ?? '')?.[1]
+    return pseudonym === undefined ? undefined : Number.parseInt(pseudonym, 16)
+  }
+
+  return (line) => {
+    const type = resource.scan(line) ? textAt(0, resourceType) : undefined
+    const paths = about.get(type ?? '')
+    if (type === undefined || paths === undefined)
+      throw new CodedError('workload.failed', 'a line is not a resource of a type that the summary counts')
+    const [inSystem, hasCode] = firstOf(paths.code, codingAt) ?? [null, null]
+    const year = firstOf(paths.date, (path) => textAt(0, path)) ?? null
+    return { resourceType: type, system: inSystem, code: hasCode, year, person: personOf(type) }
+  }
 }
 
-function firstOf<T>(paths: readonly string[], at: (path: string) => T | undefined): T | undefined {
-  for (const path of paths) {
-    const found = at(path)
+/** Numbers of member names. */
+type Path = readonly number[]
+
+function firstOf<From, T>(
+  candidates: readonly From[],
+  at: (candidate: From) => T | undefined,
+): T | undefined {
+  for (const candidate of candidates) {
+    const found = at(candidate)
     if (found !== undefined) return found
   }
   return undefined
-}
-
-/** The first value at a dotted path, entering the first element of each array. */
-function valueAt(resource: Json, path: string): unknown {
-  let value: unknown = resource
-  for (const member of path.split('.')) value = firstElement(asObject(value)?.[member])
-  return value
-}
-
-function codingAt(resource: Json, path: string): readonly [string, string] | undefined {
-  const value = valueAt(resource, path)
-  if (typeof value === 'string') return [GENDER_SYSTEM, value]
-  const concept = asObject(value)
-  const coding = asObject(firstElement(concept?.['coding'])) ?? concept
-  const { system, code } = coding ?? {}
-  return typeof system === 'string' && typeof code === 'string' ? [system, code] : undefined
-}
-
-function yearAt(resource: Json, path: string): string | undefined {
-  const value = valueAt(resource, path)
-  const year = typeof value === 'string' ? value : (asObject(value)?.['start'] ?? asObject(value)?.['end'])
-  return typeof year === 'string' ? year : undefined
-}
-
-/** The first 48 bits of the pseudonym of the person whom a resource is about: two persons who share them count as one. */
-function personOf(resource: Json): number | undefined {
-  const reference =
-    resource['resourceType'] === 'Patient'
-      ? `Patient/${String(resource['id'])}`
-      : (asObject(resource['subject']) ?? asObject(resource['patient']))?.['reference']
-  const match = typeof reference === 'string' ? /^Patient\/([0-9a-f]{12})/.exec(reference) : null
-  return match?.[1] === undefined ? undefined : Number.parseInt(match[1], 16)
-}
-
-function firstElement(value: unknown): unknown {
-  return Array.isArray(value) ? value[0] : value
-}
-
-function asObject(value: unknown): Json | undefined {
-  // An object that is not null has members of unknown type, which is all that Json says.
-  return typeof value === 'object' && value !== null ? (value as Json) : undefined
 }
 
 type PersonMarks = {

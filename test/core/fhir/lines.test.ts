@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { createLineSplitter } from '#core/fhir/lines.ts'
+
+function split(chunks: readonly Uint8Array[], maxLineBytes?: number): string[] {
+  const lines: string[] = []
+  const splitter = createLineSplitter(maxLineBytes)
+  const onLine = (line: Uint8Array): void => {
+    lines.push(Buffer.from(line).toString())
+  }
+  for (const chunk of chunks) {
+    const reused = Buffer.from(chunk)
+    splitter.push(reused, onLine)
+    // Whoever gives a chunk may use its memory again.
+    reused.fill(0x58)
+  }
+  splitter.end(onLine)
+  return lines
+}
+
+const cases: readonly (readonly [name: string, text: string, lines: string[]])[] = [
+  ['nothing', '', []],
+  ['LF', 'a\nb\n', ['a', 'b']],
+  ['CRLF', 'a\r\nb\r\n', ['a', 'b']],
+  ['no LF at the end', 'a\nb', ['a', 'b']],
+  ['blank lines', '\n\r\n \t\na\n\n', ['a']],
+  ['a CR inside', 'a\rb\n', ['a\rb']],
+  ['U+2028', 'a\u2028b\n', ['a\u2028b']],
+]
+for (const [name, text, lines] of cases) {
+  test(`splits at ${name}`, () => assert.deepEqual(split([Buffer.from(text)]), lines))
+  test(`splits at ${name}, byte by byte`, () =>
+    assert.deepEqual(split([...Buffer.from(text)].map((byte) => Buffer.of(byte))), lines))
+}
+
+test('the same lines for any cut of the stream', () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 20 })), (chunks) => {
+      const text = chunks.map((chunk) =>
+        Buffer.from(chunk.map((byte) => (byte < 200 ? (byte % 5) + 0x61 : 10))),
+      )
+      assert.deepEqual(split(text), split([Buffer.concat(text)]))
+    }),
+  )
+})
+
+for (const text of ['12345678\n', '1\n12345678', '12345678\r\n'])
+  test(`a line of the greatest length passes: ${JSON.stringify(text)}`, () =>
+    assert.equal(split([Buffer.from(text)], 8).at(-1), '12345678'))
+
+for (const chunks of [['123456789\n'], ['12345', '6789\n'], ['123456789'], ['1234567890']])
+  test(`refuses a line that is too long: ${chunks.join(' + ')}`, () =>
+    assert.throws(
+      () =>
+        split(
+          chunks.map((chunk) => Buffer.from(chunk)),
+          8,
+        ),
+      {
+        code: 'resource.malformed',
+        message: 'line 1 has more than 8 bytes',
+      },
+    ))
+
+test('gives up before it holds a line that does not end', () => {
+  const splitter = createLineSplitter(1000)
+  const never = () => assert.fail('no line ends')
+  assert.throws(
+    () => {
+      for (let i = 0; i < 12; i++) splitter.push(Buffer.alloc(100, 0x61), never)
+    },
+    { code: 'resource.malformed' },
+  )
+})
+
+for (const chunks of [['\ufeff{}\n'], ['\ufeff{}']])
+  test('refuses a byte order mark', () =>
+    assert.throws(() => split(chunks.map((chunk) => Buffer.from(chunk))), { code: 'resource.malformed' }))
