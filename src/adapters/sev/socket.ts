@@ -30,7 +30,7 @@ export function createSocketSource(path: string): ReportSource {
       const ask = async () => parseAnswer(await exchange(path, request, signal))
       const answer = await queue.add(ask, signal === undefined ? {} : { signal })
       const { at, size } = FIELDS.reportData
-      if (!sameBytes(answer.report.subarray(at, at + size), reportData))
+      if (!sameBytes(answer.report.subarray(at, at + size), request.subarray(0, size)))
         throw new CodedError('sev.failed', `${path} gave a report about other data than was asked for`)
       return answer
     },

@@ -9,7 +9,6 @@ import {
   explicitOf,
   integerOf,
   isBoolean,
-  isExplicit,
   isNull,
   isTrue,
   malformed,
@@ -57,12 +56,12 @@ export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate
  * Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature }. Only for a certificate whose signature
  * has been verified. Throws `chain.malformed`, also where it is signed otherwise than AMD signs: RSASSA-PSS, SHA-384.
  */
-export function readBody(certificate: X509Certificate): CertificateBody {
-  const [tbs, outer, signature, ...more] = sequenceOf(parseDer(certificate.raw))
+export function readBody(der: Uint8Array): CertificateBody {
+  const [tbs, outer, signature, ...more] = sequenceOf(parseDer(der))
   const [version, , inner, , validity, , , ...rest] = sequenceOf(tbs)
   if (signature === undefined || more.length > 0) throw malformed('has more or less than three parts')
   if (integerOf(explicitOf(version, 0), 2) !== 2) throw malformed('is not of version 3')
-  const extensions = rest.length === 1 && isExplicit(rest[0], 3) ? rest[0] : undefined
+  const extensions = rest.length === 1 ? rest[0] : undefined
   if (inner === undefined || outer === undefined || !sameBytes(encodeDer(inner), encodeDer(outer)))
     throw malformed('names two signature algorithms')
   assertPss(inner)

@@ -76,7 +76,7 @@ function verifyPath(certs: readonly Uint8Array[], kind: SigningKey, roots: reado
     throw new CodedError('chain.missing', `the evidence holds no ${kind.toUpperCase()} certificate`)
   assertKind(leaf, kind)
   const path = findPath(leaf, brought, roots)
-  const body = readBody(leaf)
+  const body = readBody(leaf.raw)
   assertLeaf(body)
   if (leaf.publicKey.asymmetricKeyDetails?.namedCurve !== 'secp384r1')
     throw malformed('of an endorsement key has a key that is not on P-384')

@@ -38,10 +38,6 @@ export function explicitOf(der: Der | undefined, tag: number): Der {
   return inner
 }
 
-export function isExplicit(der: Der | undefined, tag: number): der is Der {
-  return der?.tagClass === CONTEXT_SPECIFIC && Number(der.type) === tag
-}
-
 export function oidOf(der: Der | undefined): string {
   return forge.asn1.derToOid(contentOf(der, Type.OID))
 }

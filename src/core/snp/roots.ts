@@ -61,7 +61,7 @@ export function openRoot({ product, ark, ask, asvk, simulated }: RootEntry): Roo
     )
   if (certificate.subject !== amdName(`ARK-${product}`) || !isSignedBy(certificate, certificate))
     throw new CodedError('chain.untrusted', `the ARK is not a root that signed itself as ARK-${product}`)
-  const body = readBody(certificate)
+  const body = readBody(certificate.raw)
   assertRsa4096(certificate)
   assertAuthority(body, undefined)
   const root = { certificate, body, product, fingerprint, simulated, authorities: [] }
@@ -74,7 +74,7 @@ export function openAuthority(certificate: X509Certificate, root: Root): Authori
   const names = [amdName(`SEV-${root.product}`), amdName(`SEV-VLEK-${root.product}`)]
   if (!names.includes(certificate.subject) || !isSignedBy(certificate, root.certificate))
     throw new CodedError('chain.untrusted', `the ASK or ASVK is not signed by the ARK of ${root.product}`)
-  const body = readBody(certificate)
+  const body = readBody(certificate.raw)
   assertRsa4096(certificate)
   assertAuthority(body, 0)
   return { certificate, body }

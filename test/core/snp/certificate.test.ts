@@ -1,0 +1,213 @@
+/** DER that OpenSSL would mostly not even open: what is read afterwards does not rely on that. */
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { test } from 'node:test'
+import { assertAuthority, readBody } from '#core/snp/certificate.ts'
+import { ia5Of, parseDer } from '#core/snp/der.ts'
+import { authorityExtensions, extension } from '#emulator/amd/certificate.ts'
+import {
+  bits,
+  boolean,
+  explicit,
+  ia5,
+  integer,
+  nothing,
+  octets,
+  oid,
+  sequence,
+  set,
+  time,
+  utf8Text,
+} from '#emulator/amd/der.ts'
+
+const KEY = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({
+  format: 'der',
+  type: 'spki',
+})
+const NAME = sequence(set(sequence(oid('2.5.4.3'), utf8Text('SEV-VCEK'))))
+const PSS = '1.2.840.113549.1.1.10'
+const MGF1 = '1.2.840.113549.1.1.8'
+const SHA384 = '2.16.840.1.101.3.4.2.2'
+const HASH = sequence(oid(SHA384), nothing())
+
+type Parameters = {
+  readonly hash?: Buffer
+  readonly mask?: Buffer
+  readonly salt?: Buffer
+  readonly more?: readonly Buffer[]
+}
+function pss({
+  hash = HASH,
+  mask = sequence(oid(MGF1), HASH),
+  salt = integer(48),
+  more = [],
+}: Parameters = {}): Buffer {
+  return sequence(oid(PSS), sequence(explicit(0, hash), explicit(1, mask), explicit(2, salt), ...more))
+}
+
+type Parts = {
+  readonly version?: Buffer
+  readonly algorithm?: Buffer
+  readonly outer?: Buffer
+  readonly validity?: Buffer
+  readonly afterKey?: readonly Buffer[]
+  readonly extensions?: Buffer
+  readonly afterTbs?: readonly Buffer[]
+}
+
+function certificate(parts: Parts = {}): Buffer {
+  const {
+    version = explicit(0, integer(2)),
+    algorithm = pss(),
+    outer = algorithm,
+    validity = sequence(time(1_700_000_000), time(2_700_000_000)),
+    extensions = explicit(3, sequence(extension('1.2.3', nothing()))),
+    afterKey = [extensions],
+    afterTbs = [bits(Buffer.alloc(512))],
+  } = parts
+  const tbs = sequence(version, integer(0), algorithm, NAME, validity, NAME, KEY, ...afterKey)
+  return sequence(tbs, outer, ...afterTbs)
+}
+
+test('reads validity in both forms, and extensions', () => {
+  const { notBefore, notAfter, extensions } = readBody(certificate())
+  assert.deepEqual([notBefore, notAfter], [1_700_000_000, 2_700_000_000])
+  assert.deepEqual([...extensions], [['1.2.3', { critical: false, value: nothing() }]])
+})
+
+for (const [text, expected] of [
+  ['500101000000Z', -631_152_000],
+  ['700101000000Z', 0],
+  ['491231235959Z', 2_524_607_999],
+] as const)
+  test(`UTCTime ${text}`, () => {
+    const validity = sequence(Buffer.concat([Buffer.of(0x17, 13), Buffer.from(text)]), time(2_700_000_000))
+    if (expected < 0) assert.throws(() => readBody(certificate({ validity })), { code: 'chain.malformed' })
+    else assert.equal(readBody(certificate({ validity })).notBefore, expected)
+  })
+
+test('hash algorithms may leave out their parameters', () => {
+  const hash = sequence(oid(SHA384))
+  assert.ok(readBody(certificate({ algorithm: pss({ hash, mask: sequence(oid(MGF1), hash) }) })))
+})
+
+const refused: Readonly<Record<string, Buffer>> = {
+  'two parts': certificate({ afterTbs: [] }),
+  'four parts': certificate({ afterTbs: [bits(Buffer.alloc(1)), nothing()] }),
+  'version 2': certificate({ version: explicit(0, integer(1)) }),
+  'version 4': certificate({ version: explicit(0, integer(3)) }),
+  'no version': certificate({ version: integer(0) }),
+  'two versions': certificate({ version: explicit(0, Buffer.concat([integer(2), integer(2)])) }),
+  'an empty version': certificate({ version: explicit(0, Buffer.alloc(0)) }),
+  'two algorithms': certificate({ outer: pss({ more: [explicit(3, integer(1))] }) }),
+  'an algorithm with more': certificate({ algorithm: sequence(oid(PSS), sequence(), nothing()) }),
+  'an algorithm with more that is right before': certificate({
+    algorithm: sequence(
+      oid(PSS),
+      sequence(explicit(0, HASH), explicit(1, sequence(oid(MGF1), HASH)), explicit(2, integer(48))),
+      nothing(),
+    ),
+  }),
+  'the parameters of PSS under another name': certificate({
+    algorithm: sequence(
+      oid('1.2.840.113549.1.1.12'),
+      sequence(explicit(0, HASH), explicit(1, sequence(oid(MGF1), HASH)), explicit(2, integer(48))),
+    ),
+  }),
+  'another hash': certificate({
+    algorithm: pss({ hash: sequence(oid('2.16.840.1.101.3.4.2.3'), nothing()) }),
+  }),
+  'a hash with other parameters': certificate({
+    algorithm: pss({ hash: sequence(oid(SHA384), integer(0)) }),
+  }),
+  'a hash with two parameters': certificate({
+    algorithm: pss({ hash: sequence(oid(SHA384), nothing(), nothing()) }),
+  }),
+  'two hashes': certificate({ algorithm: pss({ hash: Buffer.concat([HASH, HASH]) }) }),
+  'another mask': certificate({ algorithm: pss({ mask: sequence(oid('1.2.3'), HASH) }) }),
+  'another hash in the mask': certificate({
+    algorithm: pss({ mask: sequence(oid(MGF1), sequence(oid('2.16.840.1.101.3.4.2.1'), nothing())) }),
+  }),
+  'a mask with more': certificate({ algorithm: pss({ mask: sequence(oid(MGF1), HASH, HASH) }) }),
+  'another salt': certificate({ algorithm: pss({ salt: integer(20) }) }),
+  'a trailer of 0': certificate({ algorithm: pss({ more: [explicit(3, integer(0))] }) }),
+  'more than a trailer': certificate({
+    algorithm: pss({ more: [explicit(3, integer(1)), explicit(4, integer(1))] }),
+  }),
+  'three times': certificate({ validity: sequence(time(1), time(2), time(3)) }),
+  'one time': certificate({ validity: sequence(time(1)) }),
+  'a time that is none': certificate({
+    validity: sequence(Buffer.concat([Buffer.of(0x17, 13), Buffer.from('701301000000Z')]), time(2)),
+  }),
+  'a time with an offset': certificate({
+    validity: sequence(Buffer.concat([Buffer.of(0x17, 17), Buffer.from('700101000000+0100')]), time(2)),
+  }),
+  'no extensions': certificate({ afterKey: [] }),
+  'a unique id before the extensions': certificate({
+    afterKey: [explicit(1, bits(Buffer.alloc(1))), explicit(3, sequence(extension('1.2.3', nothing())))],
+  }),
+  'a unique id in the place of extensions': certificate({ afterKey: [explicit(2, sequence())] }),
+  'something after the extensions': certificate({
+    afterKey: [explicit(3, sequence(extension('1.2.3', nothing()))), nothing()],
+  }),
+  'extensions without a list': certificate({ extensions: explicit(3, nothing()) }),
+  'an extension of one part': certificate({ extensions: explicit(3, sequence(sequence(oid('1.2.3')))) }),
+  'an extension of four parts': certificate({
+    extensions: explicit(3, sequence(sequence(oid('1.2.3'), boolean(true), octets(nothing()), nothing()))),
+  }),
+  'an extension of two values': certificate({
+    extensions: explicit(3, sequence(sequence(oid('1.2.3'), octets(nothing()), octets(nothing())))),
+  }),
+  'an extension whose value is no OCTET STRING': certificate({
+    extensions: explicit(3, sequence(sequence(oid('1.2.3'), nothing()))),
+  }),
+  'an extension with TRUE in other words': certificate({
+    extensions: explicit(3, sequence(sequence(oid('1.2.3'), Buffer.of(1, 1, 1), octets(nothing())))),
+  }),
+  'a set for a sequence': set(nothing()),
+  'a sequence that is not constructed': Buffer.from('1000', 'hex'),
+  'nesting without end': Buffer.concat([Buffer.alloc(2000, 0x30), Buffer.of(0)]),
+  'a length without end': Buffer.from('30800000', 'hex'),
+}
+for (const [name, der] of Object.entries(refused))
+  test(`refuses ${name}`, () => {
+    assert.throws(() => readBody(der), { name: 'CodedError', code: 'chain.malformed' })
+  })
+
+const USAGE = '2.5.29.15'
+const [GOOD_USAGE = Buffer.alloc(0), CONSTRAINTS = Buffer.alloc(0)] = authorityExtensions(0)
+const authority = (...rows: readonly Buffer[]) =>
+  readBody(certificate({ extensions: explicit(3, sequence(...rows)) }))
+
+test('an authority may sign certificates', () => {
+  assertAuthority(authority(GOOD_USAGE, CONSTRAINTS), 0)
+  // As AMD writes it: one unused bit, where DER counts two.
+  assertAuthority(authority(extension(USAGE, Buffer.from('03020104', 'hex'), true), CONSTRAINTS), 0)
+})
+
+for (const usage of ['030202', '0302020400', '04020204', '03030204', '03020280', '0500'])
+  test(`no authority with the key usage ${usage}`, () => {
+    const body = authority(extension(USAGE, Buffer.from(usage, 'hex'), true), CONSTRAINTS)
+    assert.throws(() => assertAuthority(body, 0), { code: 'chain.malformed' })
+  })
+
+for (const [name, value] of [
+  ['nothing', sequence()],
+  ['FALSE', sequence(boolean(false), integer(0))],
+  ['no path length', sequence(boolean(true))],
+  ['a path length of 1', sequence(boolean(true), integer(1))],
+  ['more', sequence(boolean(true), integer(0), integer(0))],
+] as const)
+  test(`no authority with basic constraints of ${name}`, () => {
+    const body = authority(GOOD_USAGE, extension('2.5.29.19', value, true))
+    assert.throws(() => assertAuthority(body, 0), { code: 'chain.malformed' })
+  })
+
+for (const [name, text] of [
+  ['nothing', ''],
+  ['a line break', 'Genoa\n'],
+  ['129 characters', 'x'.repeat(129)],
+] as const)
+  test(`an IA5String of ${name} is no name`, () => {
+    assert.throws(() => ia5Of(parseDer(ia5(text))), { code: 'chain.malformed' })
+  })
