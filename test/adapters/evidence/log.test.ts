@@ -211,6 +211,37 @@ test('entries that wait are bounded, and an outage ends with them all', async ()
   assert.equal(log.append(entry), 8192)
 })
 
+test('entries that wait are bounded in bytes too', async () => {
+  const { log } = await newLog()
+  const text = 'x'.repeat(400)
+  const reason = {
+    code: 'tcb.below-floor',
+    field: 'tcb',
+    expected: text,
+    actual: text,
+    remedy: text,
+  } as const
+  const large: EntryBody = {
+    event: 'release.refused',
+    denialId: '0'.repeat(32),
+    boot: null,
+    client: null,
+    headerDigests: [],
+    reasons: Array.from({ length: 48 }, () => reason),
+    runtimeDataDigest: 'A'.repeat(43),
+    reportDigest: 'A'.repeat(43),
+    measurement: '0'.repeat(96),
+  }
+  let appended = 0
+  assert.throws(
+    () => {
+      for (; appended < 8192; appended++) log.append(large)
+    },
+    { code: 'evidence.unavailable' },
+  )
+  assert(appended > 400 && appended < 700, String(appended))
+})
+
 test('a closed log ends with log.closed and takes nothing more', async () => {
   const made = await newLog()
   made.store.fault = (_, nth) => {

@@ -10,7 +10,7 @@ import { auditCollection } from '#core/evidence/audit/audit.ts'
 import type { ReleaseStatus } from '#core/evidence/audit/report.ts'
 import { keySigner } from '#core/jws.ts'
 import type { ResultManifest } from '#core/sealed/manifest.ts'
-import { type Boot, providerRoot, randomId, Story, traceparent } from './story.ts'
+import { type Boot, PLATFORM_MEASUREMENT, providerRoot, randomId, Story, traceparent } from './story.ts'
 
 const dir = await mkdtemp(join(tmpdir(), 'cw-stories-'))
 after(() => rm(dir, { recursive: true, force: true }))
@@ -20,6 +20,7 @@ type Expected =
   | readonly string[]
   | { readonly findings: readonly string[]; readonly statuses: readonly ReleaseStatus[] }
 const digest = toBase64url(sha256(utf8('another')))
+const PLATFORM = { release: 'release-2', assurance: 'platform', measurement: PLATFORM_MEASUREMENT } as const
 const foreign = keySigner(generateKeyPairSync('ed25519').privateKey)
 
 const manifests: readonly (readonly [string, Partial<ResultManifest>, readonly string[]])[] = [
@@ -314,7 +315,12 @@ const stories: Record<string, readonly [(cast: Cast) => Promise<unknown>, Expect
         ['another purpose', { purpose: 'TREAT' }],
         ['another measurement', { measurement: 'ee'.repeat(48) }],
         ['another release', { release: 'other' }],
-        ['a level that the release does not give', { assurance: 'platform' }],
+        ['a level that the dataset does not allow', PLATFORM],
+        [
+          'a level that the release does not give',
+          { dataset: 'shared', permission: 'shared-research', assurance: 'platform' },
+        ],
+        ['a permission of another dataset', { permission: 'shared-research' }],
       ] as const
     ).map(([what, change]) => [
       `a decision is for ${what}`,
@@ -332,13 +338,47 @@ const stories: Record<string, readonly [(cast: Cast) => Promise<unknown>, Expect
     },
     ['decision.unfounded verifier:1'],
   ],
-  'a decision comes after a revocation': [
+  'a decision comes before the policy': [
     async ({ story, verifier, worker }) => {
-      await story.revoke({ seq: 2, permissions: ['cohort-research'] })
-      await story.publish(worker, await story.release(verifier, worker, { revocationSeq: 2 }))
+      story.now -= 800
+      const [early, hand] = [await story.boot('verifier'), await story.boot('worker')]
+      await story.publish(hand, await story.release(early, hand))
+      for (const { log } of [verifier, worker]) await log.flush()
     },
-    ['decision.unfounded verifier:1'],
+    ['decision.unfounded other:1'],
   ],
+  'a decision of the last second is recorded in the next': [
+    async ({ story, verifier, worker }) => {
+      story.now += 100_000
+      await story.publish(worker, await story.release(verifier, worker))
+    },
+    [],
+  ],
+  'a platform worker gets what is for it': [
+    async ({ story, verifier, worker }) =>
+      story.publish(
+        worker,
+        await story.release(verifier, worker, {
+          ...PLATFORM,
+          dataset: 'shared',
+          permission: 'shared-research',
+        }),
+      ),
+    [],
+  ],
+  ...Object.fromEntries(
+    (['permissions', 'releases', 'boots'] as const).map((list) => [
+      `a decision comes after a revocation in ${list}`,
+      [
+        async ({ story, verifier, worker }: Cast) => {
+          const revoked = { permissions: 'cohort-research', releases: 'release-1', boots: worker.boot }
+          await story.revoke({ seq: 2, [list]: [revoked[list]] })
+          await story.publish(worker, await story.release(verifier, worker, { revocationSeq: 2 }))
+        },
+        ['decision.unfounded verifier:1'],
+      ] as const,
+    ]),
+  ),
   'a decision names a policy that is not there': [
     async ({ story, verifier, worker }) =>
       story.publish(worker, await story.release(verifier, worker, { policySeq: 2 })),
@@ -370,6 +410,13 @@ const stories: Record<string, readonly [(cast: Cast) => Promise<unknown>, Expect
   'a registration is of another key': [
     async ({ story, verifier, worker }) => {
       const other = await story.boot('worker', { key: worker.jwk })
+      for (const { log } of [verifier, worker, other]) await log.flush()
+    },
+    ['registration.unverified'],
+  ],
+  'a boot is registered by a grant CA whose time is over': [
+    async ({ story, verifier, worker }) => {
+      const other = await story.boot('worker', { time: story.now + 1_000_000 })
       for (const { log } of [verifier, worker, other]) await log.flush()
     },
     ['registration.unverified'],

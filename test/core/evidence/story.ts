@@ -41,6 +41,7 @@ const NAMESPACE = 'collection'
 const START = 1_800_000_000
 const KEY_ID = 'ocid1.key.oc1..synthetic'
 const MEASUREMENT = 'ab'.repeat(48)
+export const PLATFORM_MEASUREMENT = 'ef'.repeat(48)
 const digestOf = (text: string) => toBase64url(sha256(utf8(text)))
 export const randomId = () => toHex(randomBytes(16))
 export const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
@@ -65,88 +66,100 @@ export const providerRoot = {
 }
 
 const any = 'any' as const
+const release: Policy['releases'][number] = {
+  id: 'release-1',
+  assurance: 'measured',
+  notBefore: START - 1000,
+  notAfter: START + 100_000,
+  measurements: [MEASUREMENT],
+  processors: [
+    {
+      product: 'Genoa',
+      family: 25,
+      model: 17,
+      stepping: 1,
+      floor: { fmc: 0, bootloader: 1, tee: 0, snp: 1, microcode: 1 },
+    },
+  ],
+  guestPolicy: {
+    abi: { major: 1, minor: 55 },
+    smt: any,
+    migrateMa: 'forbidden',
+    debug: 'forbidden',
+    singleSocket: any,
+    cxl: any,
+    aes256Xts: any,
+    raplDisabled: any,
+    ciphertextHiding: any,
+    pageSwapDisabled: any,
+  },
+  platformInfo: {
+    smt: any,
+    tsme: any,
+    ecc: any,
+    raplDisabled: any,
+    ciphertextHiding: any,
+    aliasCheck: any,
+    iommuWriteSafe: any,
+    tio: any,
+  },
+  vmpl: 0,
+  trust: [digestOf('trust')],
+  chips: 'any',
+}
+
+const cohort: Policy['datasets'][number] = {
+  id: 'cohort',
+  synthetic: true,
+  sealingKeys: [sealing.jwk],
+  keyIds: [KEY_ID],
+  notSealedBefore: START - 1000,
+  idKey: { keyId: KEY_ID, keyVersionId: KEY_ID, wrapped: toBase64url(Buffer.alloc(64)) },
+  assurance: { level: 'measured' },
+  permissions: [
+    {
+      id: 'cohort-research',
+      client: 'research',
+      purpose: 'HRESCH',
+      scopes: ['system/*.rs'],
+      view: 'minimal',
+      sensitive: [],
+      workload: { name: 'fhir-summary', digest: digestOf('workload') },
+      output: { contentType: 'application/json', maxBytes: 1_000_000, minimumCell: 11 },
+      recipient: { jwk: rsa, keyId: KEY_ID, keyVersionId: KEY_ID },
+      notBefore: START - 1000,
+      notAfter: START + 100_000,
+    },
+  ],
+}
+
 const policy: Policy = {
   v: 1,
   seq: 1,
-  issuedAt: START - 1000,
-  expiresAt: START + 100_000,
+  issuedAt: START - 500,
+  expiresAt: START + 300_000,
   simulation: true,
   tenant: 'hospital',
   audience: 'https://verifier.example',
   roots: [{ product: 'Genoa', ark: 'cd'.repeat(32), simulated: true }],
   releases: [
-    {
-      id: 'release-1',
-      assurance: 'measured',
-      notBefore: START - 1000,
-      notAfter: START + 100_000,
-      measurements: [MEASUREMENT],
-      processors: [
-        {
-          product: 'Genoa',
-          family: 25,
-          model: 17,
-          stepping: 1,
-          floor: { fmc: 0, bootloader: 1, tee: 0, snp: 1, microcode: 1 },
-        },
-      ],
-      guestPolicy: {
-        abi: { major: 1, minor: 55 },
-        smt: any,
-        migrateMa: 'forbidden',
-        debug: 'forbidden',
-        singleSocket: any,
-        cxl: any,
-        aes256Xts: any,
-        raplDisabled: any,
-        ciphertextHiding: any,
-        pageSwapDisabled: any,
-      },
-      platformInfo: {
-        smt: any,
-        tsme: any,
-        ecc: any,
-        raplDisabled: any,
-        ciphertextHiding: any,
-        aliasCheck: any,
-        iommuWriteSafe: any,
-        tio: any,
-      },
-      vmpl: 0,
-      trust: [digestOf('trust')],
-      chips: 'any',
-    },
+    release,
+    // A guest whose image is not measured.
+    { ...release, id: 'release-2', assurance: 'platform', measurements: [PLATFORM_MEASUREMENT] },
   ],
   clients: [{ id: 'research', keys: [p384] }],
   auditKey: p256,
   datasets: [
+    cohort,
     {
-      id: 'cohort',
-      synthetic: true,
-      sealingKeys: [sealing.jwk],
-      keyIds: [KEY_ID],
-      notSealedBefore: START - 1000,
-      idKey: { keyId: KEY_ID, keyVersionId: KEY_ID, wrapped: toBase64url(Buffer.alloc(64)) },
-      assurance: { level: 'measured' },
-      permissions: [
-        {
-          id: 'cohort-research',
-          client: 'research',
-          purpose: 'HRESCH',
-          scopes: ['system/*.rs'],
-          view: 'minimal',
-          sensitive: [],
-          workload: { name: 'fhir-summary', digest: digestOf('workload') },
-          output: { contentType: 'application/json', maxBytes: 1_000_000, minimumCell: 11 },
-          recipient: { jwk: rsa, keyId: KEY_ID, keyVersionId: KEY_ID },
-          notBefore: START - 1000,
-          notAfter: START + 100_000,
-        },
-      ],
+      ...cohort,
+      id: 'shared',
+      assurance: { level: 'platform', administeredBy: 'provider' },
+      permissions: cohort.permissions.map((one) => ({ ...one, id: 'shared-research' })),
     },
   ],
 }
-const [permission] = policy.datasets.flatMap(({ permissions }) => permissions)
+const [permission] = cohort.permissions
 assert(permission !== undefined)
 const { recipient, workload } = permission
 

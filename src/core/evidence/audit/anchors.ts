@@ -6,7 +6,7 @@ import { type Policy, PolicyFormat, policyName, type Revocation } from '#core/ap
 import { fromBase64url, fromUtf8, sha256, toBase64url } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { bootOf } from '#core/evidence/boot.ts'
-import type { P384Jwk } from '#core/jwk.ts'
+import { type P384Jwk, thumbprint } from '#core/jwk.ts'
 import { parseGeneral, type Root, type SignedFormat, verifyCompact, verifyQuorum } from '#core/jws.ts'
 import { readRevocation } from '#core/release/governance.ts'
 import {
@@ -27,6 +27,8 @@ export type Anchors = {
   readonly revocations: ReadonlyMap<number, Revocation>
 }
 
+type GrantCa = { readonly jwk: P384Jwk; readonly exp: number }
+
 /** A signed document is larger than its payload: base64url and up to 16 signatures. */
 const signedBytes = (format: { readonly maxBytes: number }): number => format.maxBytes * 2 + 16_384
 const MAX_REVOCATION_BYTES = 6 * 1024 * 1024
@@ -42,8 +44,8 @@ export async function readAnchors(collection: Collection, root: Root, findings: 
   }
 }
 
-async function readGrantCas(shelf: Shelf, root: Root, findings: Findings): Promise<readonly P384Jwk[]> {
-  const grantCas: P384Jwk[] = []
+async function readGrantCas(shelf: Shelf, root: Root, findings: Findings): Promise<readonly GrantCa[]> {
+  const grantCas: GrantCa[] = []
   await readEach(
     shelf,
     'verifier-keys/',
@@ -53,18 +55,21 @@ async function readGrantCas(shelf: Shelf, root: Root, findings: Findings): Promi
     (bytes, name) => {
       const { payload } = openQuorum(VerifierKeysFormat, bytes, root)
       expectName(name, verifierKeysName(payload.seq))
-      grantCas.push(payload.grantCa.jwk)
+      grantCas.push({ jwk: payload.grantCa.jwk, exp: payload.exp })
     },
   )
   return grantCas
 }
 
-async function readRegistrations(shelf: Shelf, grantCas: readonly P384Jwk[], findings: Findings) {
+async function readRegistrations(shelf: Shelf, grantCas: readonly GrantCa[], findings: Findings) {
   const registrations = new Map<string, Registration>()
   const limit = signedBytes(RegistrationFormat)
   await readEach(shelf, 'registration/', limit, 'registration.unverified', findings, (bytes, name) => {
     const jws = fromUtf8(bytes, name)
-    const { payload } = verifyCompact(RegistrationFormat, jws, grantCas, 'evidence.inconsistent')
+    const keys = grantCas.map(({ jwk }) => jwk)
+    const { payload, kid } = verifyCompact(RegistrationFormat, jws, keys, 'evidence.inconsistent')
+    if (!grantCas.some(({ jwk, exp }) => thumbprint(jwk) === kid && payload.time < exp))
+      throw new CodedError('evidence.inconsistent', 'its grant CA was no longer certified')
     expectName(name, registrationName(payload.boot))
     const { boot, key, origin, role } = payload
     if (bootOf(key) !== boot || origin !== logOrigin(role, boot))
