@@ -2,6 +2,7 @@
 import { toHex } from '#core/bytes.ts'
 import type { ErrorCode, Refusal } from '#core/errors.ts'
 import { GUEST_POLICY_BITS, PLATFORM_INFO_BITS } from '#core/snp/layout.ts'
+import type { Cpuid, Product } from '#core/snp/product.ts'
 import { TCB_NAMES } from '#core/snp/report.ts'
 import { below, type TcbComponent } from '#core/snp/tcb.ts'
 import type { VerifiedReport } from '#core/snp/verify.ts'
@@ -74,8 +75,8 @@ const processor: Rule = ({ verified }, { processors }) => {
     {
       code: 'product.excluded',
       field: 'processor',
-      expected: oneOf(processors.map(processorText)),
-      actual: processorText({ product: verified.product, ...verified.report.cpuid }),
+      expected: oneOf(processors.map((row) => processorText(row.product, row))),
+      actual: processorText(verified.product, verified.report.cpuid),
       remedy: 'use an approved processor, whose firmware states its stepping (report version 3 or later)',
     },
   ]
@@ -254,17 +255,10 @@ function bitViolations<Name extends string>(
     }))
 }
 
-function processorText(row: {
-  readonly product: string
-  readonly family?: number
-  readonly model?: number
-  readonly stepping?: number
-}): string {
-  const { product, family, model, stepping } = row
+function processorText(product: Product, cpuid: Cpuid | undefined): string {
+  if (cpuid === undefined) return `${product} of unknown stepping`
   const hex = (value: number) => value.toString(16).padStart(2, '0')
-  return family === undefined || model === undefined || stepping === undefined
-    ? `${product} of unknown stepping`
-    : `${product} ${hex(family)}/${hex(model)}/${hex(stepping)}`
+  return `${product} ${hex(cpuid.family)}/${hex(cpuid.model)}/${hex(cpuid.stepping)}`
 }
 
 /** At most two values, so that a reason stays within the limits of an evidence entry. */
