@@ -80,6 +80,8 @@ export class SliceScanner {
   readonly #open = new Int32Array(MAX_DEPTH)
   readonly #members = new Int32Array(MAX_DEPTH)
   readonly #mark = new Uint8Array(MAX_DEPTH)
+  /** For each depth 64 bits: which hashes of names its object has had. */
+  readonly #bits = new Int32Array(MAX_DEPTH * 2)
 
   constructor(names: WordTable, markedName: string) {
     this.names = names
@@ -132,6 +134,7 @@ export class SliceScanner {
     const { names, occurs } = this
     const open = this.#open
     const members = this.#members
+    const bits = this.#bits
     const mark = this.#mark
     const markedName = this.#markedName
     let at = skipSpace(bytes, 0)
@@ -178,6 +181,7 @@ export class SliceScanner {
         kind[value] = first === OPEN_OBJECT ? OBJECT : ARRAY
         open[depth] = container = value
         members[depth] = 0
+        bits[depth * 2] = bits[depth * 2 + 1] = 0
         mark[depth] = 0
         closing = first === OPEN_OBJECT ? CLOSE_OBJECT : CLOSE_ARRAY
         at = skipSpace(bytes, at + 1)
@@ -221,7 +225,12 @@ export class SliceScanner {
       const member = (members[depth] ?? 0) + 1
       members[depth] = member
       if (member > MAX_MEMBERS) return false
-      for (let other = container + 1; other < count; other = next[other] ?? 0)
+      // Two members with one name have one bit, so that most names need not be held against each other.
+      const bit = 1 << (pendingHash >>> 27)
+      const half = depth * 2 + ((pendingHash >>> 26) & 1)
+      const isSeen = ((bits[half] ?? 0) & bit) !== 0
+      bits[half] = (bits[half] ?? 0) | bit
+      for (let other = isSeen ? container + 1 : count; other < count; other = next[other] ?? 0)
         if (keyHash[other] === pendingHash && sameName(bytes, keyStart[other] ?? 0, pendingStart, at))
           return false
       pendingName = names.find(bytes, pendingStart, at, pendingHash)

@@ -3,7 +3,7 @@
  * same patients. Direct-mapped and of fixed size, so that a hostile file can make it useless but not large. A hit is
  * decided by comparing the whole key.
  */
-import { fullHashOf, sameSlice } from './words.ts'
+import { idHashOf, sameSlice } from './words.ts'
 
 export class SliceCache {
   readonly #slots: number
@@ -52,7 +52,7 @@ export class SliceCache {
   }
 
   #slotOf(tag: number, bytes: Uint8Array, start: number, end: number): number {
-    const hash = fullHashOf(bytes, start, end) + tag
+    const hash = idHashOf(bytes, start, end) + tag
     return (hash ^ (hash >>> 15)) & (this.#slots - 1)
   }
 }

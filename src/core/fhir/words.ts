@@ -13,10 +13,12 @@ export function hashOf(bytes: Uint8Array, start: number, end: number): number {
   return Math.imul((ends << 16) ^ (middle << 4) ^ length, SPREADING)
 }
 
-/** The same of every byte, for slices that differ in a few places only, such as ids. */
-export function fullHashOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = end - start
-  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), SPREADING)
+/** The same of up to sixteen bytes, for slices that differ in a few places only, such as ids. */
+export function idHashOf(bytes: Uint8Array, start: number, end: number): number {
+  const length = end - start
+  const step = 1 + (length >> 4)
+  let hash = length
+  for (let at = end - 1; at >= start; at -= step) hash = Math.imul(hash ^ (bytes[at] ?? 0), SPREADING)
   return hash
 }
 
@@ -34,8 +36,10 @@ export function sameSlice(
 /** Words are numbered from 1 in the order given; 0 is no word. */
 export class WordTable {
   readonly size: number
-  readonly #bytes: readonly Buffer[]
   readonly #ids = new Map<string, number>()
+  /** All words in a row; word `n` is from `#offsets[n]` to `#offsets[n + 1]`. */
+  readonly #bytes: Uint8Array
+  readonly #offsets: Int32Array
   /** Open addressing with linear probing, at most a quarter full, so that a probe always ends. */
   readonly #slots: Int32Array
   readonly #hashes: Int32Array
@@ -44,14 +48,17 @@ export class WordTable {
   constructor(words: Iterable<string>) {
     for (const word of words) if (!this.#ids.has(word)) this.#ids.set(word, this.#ids.size + 1)
     this.size = this.#ids.size + 1
-    this.#bytes = [Buffer.alloc(0), ...[...this.#ids.keys()].map((word) => Buffer.from(word, 'latin1'))]
+    this.#bytes = new Uint8Array(Buffer.from([...this.#ids.keys()].join(''), 'latin1'))
+    this.#offsets = new Int32Array(this.size + 1)
+    this.#hashes = new Int32Array(this.size)
     let capacity = 16
     while (capacity < this.size * 4) capacity *= 2
     this.#mask = capacity - 1
     this.#slots = new Int32Array(capacity)
-    this.#hashes = new Int32Array(this.size)
-    for (const [id, bytes] of this.#bytes.entries()) {
-      const hash = hashOf(bytes, 0, bytes.length)
+    for (const [word, id] of this.#ids) {
+      const start = this.#offsets[id] ?? 0
+      this.#offsets[id + 1] = start + word.length
+      const hash = hashOf(this.#bytes, start, start + word.length)
       this.#hashes[id] = hash
       let slot = spread(hash) & this.#mask
       while (this.#slots[slot] !== 0) slot = (slot + 1) & this.#mask
@@ -64,21 +71,13 @@ export class WordTable {
     return this.#ids.get(word) ?? 0
   }
 
-  bytesOf(id: number): Buffer {
-    return this.#bytes[id] ?? Buffer.alloc(0)
-  }
-
   find(bytes: Uint8Array, start: number, end: number, hash = hashOf(bytes, start, end)): number {
     let slot = spread(hash) & this.#mask
     for (let id = this.#slots[slot] ?? 0; id !== 0; id = this.#slots[slot] ?? 0) {
       if (this.#hashes[id] === hash) {
-        const word = this.#bytes[id]
-        if (
-          word !== undefined &&
-          word.length === end - start &&
-          sameSlice(bytes, start, word, 0, word.length)
-        )
-          return id
+        const from = this.#offsets[id] ?? 0
+        const length = (this.#offsets[id + 1] ?? 0) - from
+        if (length === end - start && sameSlice(bytes, start, this.#bytes, from, length)) return id
       }
       slot = (slot + 1) & this.#mask
     }
