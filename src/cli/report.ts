@@ -1,15 +1,15 @@
 /** `report verify`: what a report says, whether it is authentic, and whether it is acceptable. Needs no network. */
 import { evaluate } from '#core/appraisal/appraise.ts'
 import type { Policy } from '#core/appraisal/policy.ts'
-import { type Assurance, type ReferenceValues, STRICT } from '#core/appraisal/reference.ts'
-import { toHex } from '#core/bytes.ts'
+import type { Assurance, ReferenceValues } from '#core/appraisal/reference.ts'
+import { STRICT } from '#core/appraisal/strict.ts'
 import { CodedError, type ErrorCode, errorRow, type Refusal, under } from '#core/errors.ts'
 import { TrustStore } from '#core/snp/chain.ts'
-import { type Cpuid, type Product, productOfCpuid } from '#core/snp/product.ts'
-import { type Firmware, parseReport, type Report, type TcbName } from '#core/snp/report.ts'
-import { parseTcb, type Tcb } from '#core/snp/tcb.ts'
+import { productOfCpuid } from '#core/snp/product.ts'
+import { parseReport, type Report } from '#core/snp/report.ts'
 import { type VerifiedReport, verifyReport } from '#core/snp/verify.ts'
 import { parseRfc3339, toRfc3339, type UnixSeconds } from '#core/time.ts'
+import { type DescribedReport, describe } from './reportFields.ts'
 import { type Certificates, readCertificates, readInput, readPolicy, readRoots } from './reportFiles.ts'
 
 export type ReportOptions = {
@@ -42,34 +42,6 @@ export type ReportResult = {
   readonly unconstrained: readonly string[]
   /** Null where the file is no report; before it is authentic, only what the bytes claim. */
   readonly report: DescribedReport | null
-}
-
-/** Bytes as lower-case hex. */
-export type DescribedReport = {
-  readonly version: number
-  readonly product: Product | null
-  readonly cpuid: Cpuid | null
-  readonly guestSvn: number
-  readonly measurement: string
-  readonly reportData: string
-  readonly hostData: string
-  readonly chipId: string
-  readonly familyId: string
-  readonly imageId: string
-  readonly idKeyDigest: string
-  readonly authorKeyDigest: string
-  readonly reportId: string
-  readonly reportIdMa: string
-  readonly policy: Report['guestPolicy'] & { readonly value: string; readonly abi: Report['abi'] }
-  readonly platformInfo: Report['platformBits'] & { readonly value: string }
-  readonly vmpl: number
-  /** Null where the product, and with it the layout, is unknown. */
-  readonly tcb: Readonly<Record<TcbName, Tcb>> | null
-  readonly signingKey: Report['signingKey']
-  readonly authorKeyEnabled: boolean
-  readonly chipKeyMasked: boolean
-  readonly firmware: { readonly current: Firmware; readonly committed: Firmware }
-  readonly mitigations: { readonly launch: string; readonly current: string } | null
 }
 
 /**
@@ -181,52 +153,6 @@ function rootOf({ endorsement }: VerifiedReport): ReportResult['root'] {
   return { fingerprint: endorsement.root, simulated: endorsement.simulated }
 }
 
-function describe(report: Report, product: Product | undefined): DescribedReport {
-  const { mitigations } = report
-  return {
-    version: report.version,
-    product: product ?? null,
-    cpuid: report.cpuid ?? null,
-    guestSvn: report.guestSvn,
-    measurement: toHex(report.measurement),
-    reportData: toHex(report.reportData),
-    hostData: toHex(report.hostData),
-    chipId: toHex(report.chipId),
-    familyId: toHex(report.familyId),
-    imageId: toHex(report.imageId),
-    idKeyDigest: toHex(report.idKeyDigest),
-    authorKeyDigest: toHex(report.authorKeyDigest),
-    reportId: toHex(report.reportId),
-    reportIdMa: toHex(report.reportIdMa),
-    policy: { value: hex64(report.policy), abi: report.abi, ...report.guestPolicy },
-    platformInfo: { value: hex64(report.platformInfo), ...report.platformBits },
-    vmpl: report.vmpl,
-    tcb: product === undefined ? null : tcbOf(report, product),
-    signingKey: report.signingKey,
-    authorKeyEnabled: report.authorKeyEnabled,
-    chipKeyMasked: report.chipKeyMasked,
-    firmware: report.firmware,
-    mitigations:
-      mitigations === undefined
-        ? null
-        : { launch: hex64(mitigations.launch), current: hex64(mitigations.current) },
-  }
-}
-
-function tcbOf({ tcb }: Report, product: Product): DescribedReport['tcb'] {
-  try {
-    return {
-      reported: parseTcb(tcb.reported, product),
-      committed: parseTcb(tcb.committed, product),
-      current: parseTcb(tcb.current, product),
-      launch: parseTcb(tcb.launch, product),
-    }
-  } catch (error) {
-    if (error instanceof CodedError) return null
-    throw error
-  }
-}
-
 /** What to do about a report that is not authentic. */
 const REMEDIES: Partial<Record<ErrorCode, string>> = {
   'report.malformed': 'give the report alone, as the firmware made it: 1184 bytes, without the 32 before it',
@@ -247,8 +173,4 @@ function explain(error: CodedError): Refusal {
     actual: error.message,
     remedy: REMEDIES[error.code] ?? 'do not believe the report: ask for a fresh one over another way',
   }
-}
-
-function hex64(value: bigint): string {
-  return `0x${value.toString(16).padStart(16, '0')}`
 }

@@ -1,7 +1,8 @@
 /** The result of `report verify` for people: the verdict first, then why, then what the report says. */
 import { TCB_NAMES } from '#core/snp/report.ts'
 import { TCB_COMPONENTS } from '#core/snp/tcb.ts'
-import type { DescribedReport, ReportResult } from './report.ts'
+import type { ReportResult } from './report.ts'
+import type { DescribedReport } from './reportFields.ts'
 
 export function renderReport(result: ReportResult): string {
   const { reasons, report } = result

@@ -1,6 +1,6 @@
 /** What a report is held against: the reference values of a policy, or (for looking at reports by hand) a built-in set. */
 
-import type { Product } from '#core/snp/product.ts'
+import type { Refusal } from '#core/errors.ts'
 import type { VerifiedReport } from '#core/snp/verify.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { Policy, Release } from './policy.ts'
@@ -24,6 +24,9 @@ export type Subject = {
   readonly revoked: readonly string[]
 }
 
+/** What of a report is not as the release demands; nothing where it is. */
+export type Rule = (subject: Subject, reference: Reference) => readonly Refusal[]
+
 export type Assurance = Release['assurance']
 
 /** Higher is more: `platform` says what hardware and firmware run, `measured` also which code. */
@@ -33,56 +36,8 @@ export function meetsAssurance(given: Assurance, demanded: Assurance): boolean {
   return LEVELS[given] >= LEVELS[demanded]
 }
 
-/**
- * Least TCB of `STRICT`, by CPUID: what real hosts were seen to report after the fixes of EntrySign (CVE-2024-56161) and BadRAM
- * (CVE-2024-21944), as of November 2026. A stepping that is not here is refused, and so is all of Milan:
- * its root key can be read out by software (arXiv 2605.12990, AMD-SB-3045), so that a Milan report proves nothing.
- */
-const STRICT_PROCESSORS: Reference['processors'] = [
-  floorOf('Genoa', [0x19, 0x11, 1], { fmc: 0, bootloader: 0, tee: 0, snp: 0x17, microcode: 0x54 }),
-  floorOf('Genoa', [0x19, 0xa0, 2], { fmc: 0, bootloader: 0, tee: 0, snp: 0x17, microcode: 0x19 }),
-  floorOf('Turin', [0x1a, 0x02, 1], { fmc: 0, bootloader: 0, tee: 0, snp: 0x04, microcode: 0x51 }),
-]
-
-/** Without a policy: genuine, current hardware in a safe setting. Measurement, report data, host data and chip are free. */
-export const STRICT: Reference = {
-  id: 'built-in',
-  assurance: 'platform',
-  notBefore: 0,
-  notAfter: 253_402_300_799,
-  measurements: 'any',
-  processors: STRICT_PROCESSORS,
-  guestPolicy: {
-    abi: { major: 0, minor: 0 },
-    smt: 'any',
-    migrateMa: 'forbidden',
-    debug: 'forbidden',
-    singleSocket: 'any',
-    cxl: 'forbidden',
-    aes256Xts: 'any',
-    raplDisabled: 'any',
-    ciphertextHiding: 'any',
-    pageSwapDisabled: 'any',
-  },
-  platformInfo: {
-    smt: 'any',
-    tsme: 'any',
-    ecc: 'required',
-    raplDisabled: 'any',
-    ciphertextHiding: 'any',
-    aliasCheck: 'required',
-    iommuWriteSafe: 'any',
-    tio: 'forbidden',
-  },
-  vmpl: 0,
-  trust: 'any',
-  chips: 'any',
-}
-
-function floorOf(
-  product: Product,
-  [family, model, stepping]: readonly [number, number, number],
-  floor: Reference['processors'][number]['floor'],
-): Reference['processors'][number] {
-  return { product, family, model, stepping, floor }
+/** At most two values, so that a reason stays within the limits of an evidence entry. */
+export function oneOf(values: readonly string[]): string {
+  const shown = values.slice(0, 2).join(' or ')
+  return values.length > 2 ? `${shown} or ${values.length - 2} more` : shown
 }
