@@ -5,7 +5,7 @@
  */
 import { parseScope, type TokenValue } from './scope.ts'
 import { type SearchParameter, searchParameter } from './searchParameters.ts'
-import { ARRAY, OBJECT, type SliceScanner } from './slice.ts'
+import { ARRAY, type SliceScanner } from './slice.ts'
 import type { WordTable } from './words.ts'
 
 export type ScopeFilter = {
@@ -96,9 +96,4 @@ export function someElement(
   for (let at = value + 1; at < last; at = resource.next[at] ?? last)
     if (resource.kind[at] !== ARRAY && holds(at)) return true
   return false
-}
-
-/** The members of an object whose values are objects or arrays or scalars, in order. */
-export function isObject(resource: SliceScanner, value: number): boolean {
-  return value >= 0 && resource.kind[value] === OBJECT
 }

@@ -21,7 +21,7 @@ import { sameSlice, WordTable } from './words.ts'
  * with a type of R4. `type`: the view has no such type. `modifier`: it carries a modifier that the view would drop.
  * `criteria`: the type is granted, this resource is not. `sensitive`: it falls into a category that is not granted.
  */
-export type WithheldReason = 'scope' | 'malformed' | 'type' | 'modifier' | 'criteria' | 'sensitive'
+type WithheldReason = 'scope' | 'malformed' | 'type' | 'modifier' | 'criteria' | 'sensitive'
 
 export type Outcome =
   /** The projected resource; valid until the next call. */

@@ -5,7 +5,7 @@
 import { CodedError } from '#core/errors.ts'
 
 /** Of one line. A base64 attachment is the only thing that makes a FHIR resource longer than a few hundred KiB. */
-export const MAX_LINE_BYTES = 16 * 1024 * 1024
+const MAX_LINE_BYTES = 16 * 1024 * 1024
 
 const LF = 0x0a
 const CR = 0x0d

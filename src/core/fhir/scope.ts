@@ -14,7 +14,7 @@ import { isResourceType, RESOURCE_TYPES } from './types.ts'
 export type TokenValue = { readonly system?: string; readonly code?: string }
 
 /** One `param=value,value`: the values are alternatives, the criteria of a scope must all hold. */
-export type Criterion = { readonly parameter: string; readonly values: readonly TokenValue[] }
+type Criterion = { readonly parameter: string; readonly values: readonly TokenValue[] }
 
 export type Scope = {
   /** A resource type of R4, or `*`. */

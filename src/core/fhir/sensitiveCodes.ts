@@ -9,9 +9,8 @@
  *
  * Sources: ICD-10 (WHO 2019) and ICD-10-CM chapter and block titles; SNOMED CT, LOINC and RxNorm concepts as they
  * occur in Synthea's public modules, read by their fully specified names; the choice of areas follows 42 CFR Part 2 and
- * the areas of SAMHSA's Consent2Share.
+ * the areas of SAMHSA's Consent2Share. Version 2026-11-1.
  */
-export const SENSITIVITY_VERSION = '2026-11-1'
 
 /** Inclusive ranges of the first three characters of an ICD-10 or ICD-10-CM code. */
 export const ICD10_RANGES: readonly (readonly [from: string, to: string, category: string])[] = [
