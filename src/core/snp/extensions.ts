@@ -1,4 +1,4 @@
-/** AMD's certificate extensions, 1.3.6.1.4.1.3704.1 (VCEK certificate and KDS interface specification, table 9 and 10). */
+/** AMD's certificate extensions, 1.3.6.1.4.1.3704.1 (AMD publication 57230). */
 import { CodedError } from '#core/errors.ts'
 import type { CertificateBody } from './certificate.ts'
 import { ia5Of, integerOf, malformed, octetsOf, parseDer } from './der.ts'
@@ -54,7 +54,7 @@ export function readEndorsedKey(body: CertificateBody, product: Product, kind: S
   const { structVersion } = TCB_LAYOUTS[product]
   const productName = ia5Of(parseDer(extensionOf(body, AMD_OID.productName)))
   const layout = integerOf(parseDer(extensionOf(body, AMD_OID.structVersion)), 255)
-  // "Milan-B0", "Genoa-B2": the stepping is not the report's and is left alone (facts of AMD's own certificates).
+  // "Milan-B0", "Genoa-B2": the stepping is not the report's and is left alone: AMD's own certificates differ there.
   if (PRODUCTS.find((name) => productName === name || productName.startsWith(`${name}-`)) !== product)
     throw new CodedError(
       'chain.product-mismatch',
