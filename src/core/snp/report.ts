@@ -66,6 +66,20 @@ export type Report = {
   readonly signature: Buffer
 }
 
+/** What is zero in each version: the reserved ranges, and the fields of later versions. */
+const UNUSED: Readonly<Record<ReportVersion, readonly Field[]>> = {
+  2: unusedIn(2),
+  3: unusedIn(3),
+  4: unusedIn(4),
+  5: unusedIn(5),
+}
+const ZEROS = Buffer.alloc(REPORT_BYTES)
+
+function unusedIn(version: ReportVersion): readonly Field[] {
+  const fields: readonly Field[] = Object.values(FIELDS)
+  return [...RESERVED, ...fields.filter(({ since = 2 }) => version < since)]
+}
+
 export const TCB_NAMES = ['reported', 'committed', 'current', 'launch'] as const
 export type TcbName = (typeof TCB_NAMES)[number]
 
@@ -86,7 +100,7 @@ export function parseReport(received: Uint8Array): Report {
   const u64 = (name: FieldName) => bytes.readBigUInt64LE(FIELDS[name].at)
 
   const version = versionOf(u32('version'))
-  assertReserved(version, take)
+  assertReserved(version, bytes)
   const policy = u64('policy')
   assertPolicy(policy)
   const vmpl = u32('vmpl')
@@ -141,12 +155,10 @@ function versionOf(version: number): ReportVersion {
   return known
 }
 
-function assertReserved(version: ReportVersion, take: (field: Field) => Buffer): void {
-  const fields: readonly Field[] = Object.values(FIELDS)
-  const unused = fields.filter(({ since = 2 }) => version < since)
-  for (const range of [...RESERVED, ...unused])
-    if (!isZero(take(range)))
-      throw invalid(`reserved bytes at 0x${range.at.toString(16).padStart(3, '0')} are not zero`)
+function assertReserved(version: ReportVersion, bytes: Buffer): void {
+  for (const { at, size } of UNUSED[version])
+    if (bytes.compare(ZEROS, 0, size, at, at + size) !== 0)
+      throw invalid(`reserved bytes at 0x${at.toString(16).padStart(3, '0')} are not zero`)
 }
 
 function assertPolicy(policy: bigint): void {
@@ -169,16 +181,16 @@ function signerOf(info: number): Pick<Report, 'signingKey' | 'authorKeyEnabled' 
   }
 }
 
+/** All named bits are among the lower 32. */
 function bitsOf<Name extends string>(
   value: bigint,
   bits: Readonly<Record<Name, number>>,
 ): Readonly<Record<Name, boolean>> {
-  const entries = Object.entries<number>(bits).map(([name, bit]) => [
-    name,
-    ((value >> BigInt(bit)) & 1n) === 1n,
-  ])
-  // Object.fromEntries forgets that the keys are those of `bits`.
-  return Object.fromEntries(entries) as Record<Name, boolean>
+  const low = Number(BigInt.asUintN(32, value))
+  const set: Partial<Record<Name, boolean>> = {}
+  for (const name in bits) set[name] = ((low >>> bits[name]) & 1) === 1
+  // The loop has filled every key of `bits`.
+  return set as Record<Name, boolean>
 }
 
 function cpuidOf(bytes: Buffer): Cpuid {
@@ -189,11 +201,14 @@ function firmwareOf(bytes: Buffer): Firmware {
   return { build: bytes.readUInt8(0), minor: bytes.readUInt8(1), major: bytes.readUInt8(2) }
 }
 
+/** Big-endian, so that comparing bytes compares numbers. */
+const ORDER = Buffer.from(P384_ORDER.toString(16), 'hex')
+
 /** SEC 1 §4.1.4 step 1: r and s in [1, n − 1]. Bytes above the curve's width are no part of a number, yet signed by nobody. */
 function scalarOf(name: string, littleEndian: Buffer): Buffer {
   const scalar = Buffer.from(littleEndian.subarray(0, SCALAR_BYTES)).reverse()
-  const value = BigInt(`0x${scalar.toString('hex')}`)
-  if (!isZero(littleEndian.subarray(SCALAR_BYTES)) || value === 0n || value >= P384_ORDER)
+  const isInRange = !isZero(scalar) && scalar.compare(ORDER) < 0
+  if (!isInRange || !isZero(littleEndian.subarray(SCALAR_BYTES)))
     throw new CodedError('report.signature', `the signature's ${name} is not a scalar of P-384`)
   return scalar
 }
