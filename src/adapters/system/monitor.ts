@@ -9,6 +9,10 @@ import { CodedError } from '#core/errors.ts'
 
 export type Health = { readonly alive: () => boolean; readonly ready: () => boolean }
 
+type Answer = { readonly status: number; readonly body: string; readonly contentType?: string }
+
+const PROBES: Readonly<Record<string, keyof Health>> = { '/healthz': 'alive', '/readyz': 'ready' }
+
 export type Monitor = {
   /** Where it listens; the port that the system chose where the configuration said 0. */
   readonly url: string
@@ -29,18 +33,20 @@ export async function startMonitor(
   health: Health,
 ): Promise<Monitor> {
   const server = createServer((request, response) => {
-    const answer = (status: number, body: string, contentType = 'text/plain') =>
-      response.writeHead(status, { 'content-type': contentType }).end(body)
-    if (request.method !== 'GET') return answer(405, 'GET only\n')
-    if (request.url === '/healthz')
-      return health.alive() ? answer(200, 'alive\n') : answer(503, 'not alive\n')
-    if (request.url === '/readyz') return health.ready() ? answer(200, 'ready\n') : answer(503, 'not ready\n')
-    if (request.url !== '/metrics') return answer(404, 'not found\n')
-    registry.metrics().then(
-      (text) => answer(200, text, registry.contentType),
-      () => answer(500, 'metrics failed\n'),
+    answer(request.method ?? '', request.url ?? '').then(
+      ({ status, body, contentType = 'text/plain' }) =>
+        response.writeHead(status, { 'content-type': contentType }).end(body),
+      () => response.writeHead(500).end(),
     )
   })
+  const answer = async (method: string, url: string): Promise<Answer> => {
+    if (method !== 'GET') return { status: 405, body: 'GET only\n' }
+    if (url === '/metrics')
+      return { status: 200, body: await registry.metrics(), contentType: registry.contentType }
+    const probe = PROBES[url]
+    if (probe === undefined) return { status: 404, body: 'not found\n' }
+    return health[probe]() ? { status: 200, body: `${probe}\n` } : { status: 503, body: `not ${probe}\n` }
+  }
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
       reject(
