@@ -44,7 +44,9 @@ export const ERRORS = {
   'chain.untrusted': refused('the endorsement key does not chain to a trusted AMD root'),
   'chain.expired': refused('a certificate of the chain is outside its validity'),
   'chain.revoked': refused('a certificate of the chain is revoked, or no current CRL says that it is not'),
-  'chain.kind-mismatch': refused('the report was signed with a VCEK and certified with a VLEK, or the reverse'),
+  'chain.kind-mismatch': refused(
+    'the report was signed with a VCEK and certified with a VLEK, or the reverse',
+  ),
   'chain.tcb-mismatch': refused("the endorsement key's TCB is not the reported TCB"),
   'chain.chip-mismatch': refused("the endorsement key's hardware id is not the report's chip id"),
   'chain.product-mismatch': refused("the report's CPUID names another product than its certificate"),

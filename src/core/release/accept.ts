@@ -5,11 +5,12 @@
 import type { KeyObject } from 'node:crypto'
 import { fromBase64url, sameBytes, toBase64url } from '#core/bytes.ts'
 import { CodedError, under } from '#core/errors.ts'
+import { expandScopes } from '#core/fhir/scope.ts'
 import { importJwk, type P256Jwk, thumbprint } from '#core/jwk.ts'
 import { type Root, verifyCompact, verifyQuorum } from '#core/jws.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import type { UnixSeconds } from '#core/time.ts'
-import { type Asker, sortedScopes } from './assertion.ts'
+import type { Asker } from './assertion.ts'
 import { NONCE_LIFETIME_SECONDS } from './challenge.ts'
 import {
   type Grant,
@@ -154,7 +155,7 @@ function expectMine(grant: Grant, job: ReleaseJob | undefined, expected: Expecta
   demand('purpose', grant.purpose === expected.asker.purpose, 'the purpose of the request')
   demand(
     'scopes',
-    grant.scopes.join(' ') === sortedScopes(expected.asker.scopes).join(' '),
+    grant.scopes.join(' ') === expandScopes(expected.asker.scopes).join(' '),
     'the scopes asked for',
   )
   demand('simulation', !grant.simulation || expected.simulation, 'false outside simulation')

@@ -110,7 +110,6 @@ export function verifyAssertion(
   return { client: payload.iss, purpose: payload.purpose, scopes: sortedScopes(payload.scope.split(' ')) }
 }
 
-/** The one order in which scopes are signed, granted and named in results. */
-export function sortedScopes(scopes: readonly string[]): readonly string[] {
+function sortedScopes(scopes: readonly string[]): readonly string[] {
   return [...new Set(scopes)].sort()
 }

@@ -2,31 +2,23 @@
  * May this client have this object, for this purpose, on this machine? All rules are evaluated, and the reasons of a
  * refusal are made by the same evaluation that decides.
  */
+import type { AcceptedVerdict, Verdict } from '#core/appraisal/appraise.ts'
 import type { Dataset, Permission, Policy, Revocation } from '#core/appraisal/policy.ts'
+import { meetsAssurance } from '#core/appraisal/reference.ts'
 import { CodedError, codeOf, type ErrorCode, type Refusal } from '#core/errors.ts'
+import { covers, expandScopes } from '#core/fhir/scope.ts'
 import { peekCompact, verifyCompact } from '#core/jws.ts'
 import { headerDigest, type SealHeader, SealHeaderFormat } from '#core/sealed/header.ts'
 import { toRfc3339, type UnixSeconds } from '#core/time.ts'
 import type { Asker } from './assertion.ts'
 import type { ObjectReference, ReleaseJob } from './request.ts'
-import { uncoveredScopes } from './scopeCover.ts'
 
-/** What the appraisal of the evidence gave: which reference values matched, and at what level. */
-export type Platform = {
-  readonly release: string
-  readonly assurance: 'measured' | 'platform'
-  /** The chain ends at a simulated root. */
-  readonly simulation: boolean
-}
-
-/** The appraisal of the evidence, as far as a decision about an object needs it. */
-export type Appraised =
-  | { readonly kind: 'accepted'; readonly platform: Platform }
-  | { readonly kind: 'refused'; readonly reasons: readonly Refusal[] }
+/** Who asks, from where, on what machine: all of it verified. */
+export type Candidate = { readonly asker: Asker; readonly boot: string; readonly verdict: Verdict }
 
 export type Rules = {
   readonly policy: Policy
-  readonly revocation: Pick<Revocation, 'objects' | 'permissions'>
+  readonly revocation: Pick<Revocation, 'objects' | 'permissions' | 'boots'>
   readonly now: UnixSeconds
 }
 
@@ -38,7 +30,7 @@ export type GrantedObject = {
 
 export type Granted = {
   readonly kind: 'granted'
-  readonly platform: Platform
+  readonly verdict: AcceptedVerdict
   readonly dataset: Dataset
   readonly permission: Permission
   readonly objects: readonly GrantedObject[]
@@ -48,13 +40,12 @@ export type Granted = {
 }
 export type Refused = { readonly kind: 'refused'; readonly reasons: readonly Refusal[] }
 
-export function decideJob(
-  job: ReleaseJob,
-  asker: Asker,
-  appraised: Appraised,
-  rules: Rules,
-): Granted | Refused {
-  const inadmissible = appraised.kind === 'refused' ? appraised.reasons : []
+export function decideJob(job: ReleaseJob, candidate: Candidate, rules: Rules): Granted | Refused {
+  const { asker, verdict } = candidate
+  const inadmissible = [
+    ...(verdict.kind === 'refused' ? verdict.reasons : []),
+    ...bootReasons(candidate, rules),
+  ]
   const { objects, refused } = readHeaders(job)
   const [first] = objects
   if (first === undefined || refused.length > 0)
@@ -69,19 +60,18 @@ export function decideJob(
   const reasons = [
     ...inadmissible,
     ...objects.flatMap((object) => objectReasons(object, dataset, rules)),
-    ...(appraised.kind === 'accepted' ? platformReasons(appraised.platform, dataset) : []),
+    ...(verdict.kind === 'accepted' ? platformReasons(verdict, dataset) : []),
     ...entry.reasons,
   ]
-  if (appraised.kind === 'refused' || reasons.length > 0) return { kind: 'refused', reasons }
-  const { platform } = appraised
+  if (verdict.kind === 'refused' || reasons.length > 0) return { kind: 'refused', reasons }
   return {
     kind: 'granted',
-    platform,
+    verdict,
     dataset,
     permission,
     objects,
-    scopes: asker.scopes,
-    disclosure: isDisclosure(platform, dataset),
+    scopes: expandScopes(asker.scopes),
+    disclosure: isDisclosure(verdict, dataset),
   }
 }
 
@@ -147,6 +137,20 @@ function ungranted({ tenant, dataset }: SealHeader, { client, purpose }: Asker):
   )
 }
 
+function bootReasons({ boot }: Candidate, { revocation }: Rules): Refusal[] {
+  return revocation.boots.includes(boot)
+    ? [
+        refusal(
+          'boot.mismatch',
+          'boot',
+          'not revoked',
+          `${boot} is revoked`,
+          'restart the worker, if its machine is to be trusted again',
+        ),
+      ]
+    : []
+}
+
 function permissionReasons(permission: Permission, asker: Asker, now: UnixSeconds): Refusal[] {
   const field = `permission ${permission.id}`
   const reasons: Refusal[] = []
@@ -160,18 +164,28 @@ function permissionReasons(permission: Permission, asker: Asker, now: UnixSecond
         'renew the permission',
       ),
     )
-  const uncovered = uncoveredScopes(asker.scopes, permission.scopes)
-  if (uncovered.length > 0)
-    reasons.push(
-      refusal(
-        'scope.exceeded',
-        `${field}.scopes`,
-        permission.scopes.join(' '),
-        uncovered.join(' '),
-        'ask for less, or grant these scopes',
-      ),
-    )
+  return [...reasons, ...scopeReasons(field, permission.scopes, asker.scopes)]
+}
+
+function scopeReasons(field: string, granted: readonly string[], requested: readonly string[]): Refusal[] {
+  const reasons: Refusal[] = []
+  for (const scope of requested) {
+    const problem = scopeProblem(granted, scope)
+    if (problem !== undefined)
+      reasons.push(
+        refusal(problem, `${field}.scopes`, granted.join(' '), scope, 'ask for less, or grant this scope'),
+      )
+  }
   return reasons
+}
+
+function scopeProblem(granted: readonly string[], scope: string): ErrorCode | undefined {
+  try {
+    return covers(granted, [scope]) ? undefined : 'scope.exceeded'
+  } catch (error) {
+    if (codeOf(error) !== 'scope.invalid') throw error
+    return 'scope.invalid'
+  }
 }
 
 function objectReasons({ reference, header }: GrantedObject, dataset: Dataset, rules: Rules): Refusal[] {
@@ -240,19 +254,19 @@ function isSealedBy(dataset: Dataset, header: string): boolean {
   }
 }
 
-function platformReasons(platform: Platform, dataset: Dataset): Refusal[] {
+function platformReasons(verdict: AcceptedVerdict, dataset: Dataset): Refusal[] {
   const reasons: Refusal[] = []
-  if (dataset.assurance.level === 'measured' && platform.assurance !== 'measured')
+  if (!meetsAssurance(verdict.assurance, dataset.assurance.level))
     reasons.push(
       refusal(
         'assurance.insufficient',
         `dataset ${dataset.id}.assurance`,
-        'measured',
-        platform.assurance,
+        dataset.assurance.level,
+        verdict.assurance,
         'run the worker where the launch digest covers its whole image',
       ),
     )
-  if (platform.simulation && !dataset.synthetic)
+  if (verdict.simulated && !dataset.synthetic)
     reasons.push(
       refusal(
         'root.untrusted',
@@ -265,9 +279,9 @@ function platformReasons(platform: Platform, dataset: Dataset): Refusal[] {
   return reasons
 }
 
-function isDisclosure(platform: Platform, { assurance }: Dataset): boolean {
+function isDisclosure(verdict: AcceptedVerdict, { assurance }: Dataset): boolean {
   return (
-    platform.assurance === 'platform' &&
+    verdict.assurance === 'platform' &&
     assurance.level === 'platform' &&
     assurance.administeredBy === 'consumer'
   )

@@ -29,7 +29,7 @@ export function grantOf(
     readonly log: Grant['log']
   },
 ): Grant {
-  const { platform, dataset, permission, objects, scopes, disclosure } = decided
+  const { verdict, dataset, permission, objects, scopes, disclosure } = decided
   return {
     v: 1,
     releaseId: issuance.releaseId,
@@ -59,10 +59,10 @@ export function grantOf(
     output: permission.output,
     recipient: permission.recipient,
     auditKey: policy.auditKey,
-    release: platform.release,
-    assurance: platform.assurance,
+    release: verdict.release,
+    assurance: verdict.assurance,
     disclosure,
-    simulation: platform.simulation,
+    simulation: verdict.simulated,
     policySeq: policy.seq,
     revocationSeq: issuance.revocationSeq,
     log: issuance.log,

@@ -1,6 +1,7 @@
 /** What a policy's schema cannot say: rules across its fields, and between it and the Verifier that loads it. */
 import type { Policy } from '#core/appraisal/policy.ts'
 import { CodedError } from '#core/errors.ts'
+import { expandScopes } from '#core/fhir/scope.ts'
 import { importJwk } from '#core/jwk.ts'
 
 /** What of the Verifier's own configuration a policy must agree with. */
@@ -20,6 +21,7 @@ export function checkPolicy(policy: Policy, verifier: LoadingVerifier): void {
     ...uniquenessProblems(policy),
     ...windowProblems(policy),
     ...keyProblems(policy),
+    ...scopeProblems(policy),
   ]
   if (problems.length > 0)
     throw new CodedError('policy.invalid', `policy ${policy.seq} does not load: ${problems.join('; ')}`)
@@ -119,4 +121,17 @@ function keyProblems({ clients, datasets, auditKey }: Policy): string[] {
       return [`${what} has a key that is none`]
     }
   })
+}
+
+function scopeProblems({ datasets }: Policy): string[] {
+  return datasets.flatMap(({ permissions }) =>
+    permissions.flatMap(({ id, scopes }) => {
+      try {
+        expandScopes(scopes)
+        return []
+      } catch {
+        return [`permission ${id} has a scope that is none`]
+      }
+    }),
+  )
 }

@@ -22,7 +22,18 @@ import type { ReleaseResponse } from '#core/release/request.ts'
 import { wrapKeys } from '#core/release/wrap.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import { addSeconds } from '#core/time.ts'
-import { AUDIENCE, ed25519, jobOf, NOW, p384, policyOf, root, signers, workerKeys } from './world.ts'
+import {
+  AUDIENCE,
+  acceptedAt,
+  ed25519,
+  jobOf,
+  NOW,
+  p384,
+  policyOf,
+  root,
+  signers,
+  workerKeys,
+} from './world.ts'
 
 const worker = workerKeys()
 const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))
@@ -52,9 +63,8 @@ const jwe = wrapKeys(keys, worker.wrapKey, { nonce, headerDigest: digest })
 function grant(changes: Partial<Grant> = {}): Grant {
   const decision = decideJob(
     job,
-    asker,
-    { kind: 'accepted', platform: { release: 'worker-1', assurance: 'measured', simulation: true } },
-    { policy, revocation: { objects: [], permissions: [] }, now: NOW },
+    { asker, boot, verdict: acceptedAt('measured') },
+    { policy, revocation: { objects: [], permissions: [], boots: [] }, now: NOW },
   )
   assert.equal(decision.kind, 'granted')
   const granted = grantOf(

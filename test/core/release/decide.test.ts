@@ -1,25 +1,31 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Verdict } from '#core/appraisal/appraise.ts'
 import type { Policy, Revocation } from '#core/appraisal/policy.ts'
 import { keySigner } from '#core/jws.ts'
 import type { Asker } from '#core/release/assertion.ts'
-import { type Appraised, decideJob } from '#core/release/decide.ts'
+import { decideJob } from '#core/release/decide.ts'
 import { grantExpiry } from '#core/release/issue.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import { addSeconds } from '#core/time.ts'
-import { DAY, datasetOf, ed25519, jobOf, NOW, permissionOf, policyOf } from './world.ts'
+import {
+  acceptedAt,
+  DAY,
+  datasetOf,
+  ed25519,
+  jobOf,
+  NOW,
+  permissionOf,
+  policyOf,
+  refusedFor,
+} from './world.ts'
 
 const asker: Asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs'] }
-const measured: Appraised = {
-  kind: 'accepted',
-  platform: { release: 'worker-1', assurance: 'measured', simulation: true },
-}
+const boot = 'b'.repeat(26)
+const measured = acceptedAt('measured')
 const platform = (administeredBy: 'provider' | 'consumer') => ({
-  appraised: {
-    kind: 'accepted',
-    platform: { release: 'worker-1', assurance: 'platform', simulation: true },
-  } satisfies Appraised,
+  verdict: acceptedAt('platform'),
   policy: policyOf({ datasets: [datasetOf({ assurance: { level: 'platform', administeredBy } })] }),
 })
 const job = await jobOf()
@@ -27,16 +33,17 @@ const job = await jobOf()
 type Case = {
   readonly job?: ReleaseJob
   readonly asker?: Asker
-  readonly appraised?: Appraised
+  readonly verdict?: Verdict
   readonly policy?: Policy
   readonly revocation?: Partial<Revocation>
   readonly after?: number
 }
 
 function decide(given: Case) {
-  return decideJob(given.job ?? job, given.asker ?? asker, given.appraised ?? measured, {
+  const candidate = { asker: given.asker ?? asker, boot, verdict: given.verdict ?? measured }
+  return decideJob(given.job ?? job, candidate, {
     policy: given.policy ?? policyOf(),
-    revocation: { objects: [], permissions: [], ...given.revocation },
+    revocation: { objects: [], permissions: [], boots: [], ...given.revocation },
     now: addSeconds(NOW, given.after ?? 0),
   })
 }
@@ -87,9 +94,10 @@ for (const { name, given, codes } of [
   },
   {
     name: 'a scope that is none',
-    given: { asker: { ...asker, scopes: ['everything'] } },
-    codes: ['scope.exceeded'],
+    given: { asker: { ...asker, scopes: ['system/Observation.rs', 'everything'] } },
+    codes: ['scope.invalid'],
   },
+  { name: 'a revoked boot', given: { revocation: { boots: [boot] } }, codes: ['boot.mismatch'] },
   { name: 'a header by another key', given: { job: foreign }, codes: ['object.unsigned'] },
   {
     name: 'a DEK under a key of another dataset',
@@ -124,7 +132,7 @@ for (const { name, given, codes } of [
   },
   {
     name: 'a platform-level machine for a measured dataset',
-    given: { appraised: platform('consumer').appraised },
+    given: { verdict: platform('consumer').verdict },
     codes: ['assurance.insufficient'],
   },
   {
@@ -135,10 +143,9 @@ for (const { name, given, codes } of [
   {
     name: 'evidence that was not accepted',
     given: {
-      appraised: {
-        kind: 'refused',
-        reasons: [{ code: 'tcb.below-floor', field: 'snp', expected: '22', actual: '21', remedy: 'update' }],
-      },
+      verdict: refusedFor([
+        { code: 'tcb.below-floor', field: 'snp', expected: '22', actual: '21', remedy: 'update' },
+      ]),
     },
     codes: ['tcb.below-floor'],
   },
@@ -147,7 +154,7 @@ for (const { name, given, codes } of [
     given: {
       job: foreign,
       asker: { ...asker, scopes: ['system/Patient.rs'] },
-      appraised: platform('consumer').appraised,
+      verdict: platform('consumer').verdict,
       revocation: { objects: ['5e'.repeat(16)] },
       after: DAY,
     },
@@ -191,7 +198,7 @@ for (const { by, disclosure } of [
   })
 
 test('a measured machine is no disclosure, whoever administers it', () => {
-  const decision = decide({ ...platform('consumer'), appraised: measured })
+  const decision = decide({ ...platform('consumer'), verdict: measured })
   assert.equal(decision.kind, 'granted')
   assert.equal(decision.disclosure, false)
 })
@@ -212,4 +219,13 @@ test('of several permissions the one that fits is used, of none that fits the ne
 test('a grant ends after an hour, or with what it rests on', () => {
   assert.equal(grantExpiry(NOW, NOW + DAY), NOW + 3600)
   assert.equal(grantExpiry(NOW, NOW + DAY, NOW + 60, NOW + 600), NOW + 60)
+})
+
+test('asked for everything of a type that is granted by letters: a grant names each type once, in one spelling', () => {
+  const scopes = ['system/Observation.s', 'system/Observation.r', 'system/Condition.read']
+  const decision = decide({ asker: { ...asker, scopes } })
+  assert.deepEqual(decision.kind === 'granted' && decision.scopes, [
+    'system/Condition.rs',
+    'system/Observation.rs',
+  ])
 })

@@ -135,6 +135,11 @@ for (const { name, policy, loading, says } of [
     says: /names no client/,
   },
   {
+    name: 'a scope that is none',
+    policy: policyOf({ datasets: [datasetOf({ permissions: [permissionOf({ scopes: ['everything'] })] })] }),
+    says: /heart-2027 has a scope/,
+  },
+  {
     name: 'a window that ends before it begins',
     policy: policyOf({ datasets: [datasetOf({ permissions: [permissionOf({ notAfter: NOW - DAY })] })] }),
     says: /heart-2027 ends before/,

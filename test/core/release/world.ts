@@ -1,7 +1,9 @@
 /** A small provider, its consumer and one object: fresh keys, a policy that allows one thing. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import type { AcceptedVerdict, Verdict } from '#core/appraisal/appraise.ts'
 import type { Permission, Policy } from '#core/appraisal/policy.ts'
 import { toBase64url } from '#core/bytes.ts'
+import type { Refusal } from '#core/errors.ts'
 import { Ed25519Jwk, exportJwk, P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
 import { keySigner, type Signer, signCompact } from '#core/jws.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
@@ -164,4 +166,15 @@ export function workerKeys() {
     wrapKey: P256Jwk.parse(exportJwk(wrap)),
     evidenceKey: Ed25519Jwk.parse(exportJwk(evidence)),
   }
+}
+
+/** An accepted verdict without the report behind it, which only `appraise` can give: decisions do not look at it. */
+export function acceptedAt(assurance: 'measured' | 'platform'): AcceptedVerdict {
+  const verdict: unknown = { kind: 'accepted', release: 'worker-1', assurance, simulated: true }
+  return verdict as AcceptedVerdict
+}
+
+export function refusedFor(reasons: readonly Refusal[]): Verdict {
+  const verdict: unknown = { kind: 'refused', nearest: 'worker-1', reasons }
+  return verdict as Verdict
 }
