@@ -25,7 +25,7 @@ export type VerifierConnection = {
   readonly cert: string
   readonly key: string
   /** For one exchange, from the first byte sent to the last received. */
-  readonly timeoutMilliseconds: number
+  readonly timeoutMs: number
 }
 
 /** The agent keeps a few sockets open; `close` ends them. */
@@ -62,7 +62,7 @@ export function createReleaseService(connection: VerifierConnection): ReleaseSer
 }
 
 async function exchange(
-  { url, timeoutMilliseconds }: VerifierConnection,
+  { url, timeoutMs }: VerifierConnection,
   agent: Agent,
   call: {
     readonly path: string
@@ -71,7 +71,7 @@ async function exchange(
     readonly signal: AbortSignal | undefined
   },
 ): Promise<unknown> {
-  const timeout = AbortSignal.timeout(timeoutMilliseconds)
+  const timeout = AbortSignal.timeout(timeoutMs)
   const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout])
   let status: number
   let answer: Buffer
