@@ -34,6 +34,8 @@ export type PolicyStore = {
   readonly inForce: () => InForce
   /** One listing; throws what the store throws, after which the last confirmation stands. */
   readonly refresh: (signal?: AbortSignal) => Promise<void>
+  /** Since the listing that confirmed what is in force; infinite before the first. */
+  readonly ageSeconds: () => number
 }
 
 export type PolicyEvents = {
@@ -106,7 +108,9 @@ export function createPolicyStore(options: {
     const now = policies.newest
     if (now !== undefined && (now !== before || revocation.seq !== revoked)) events.loaded(now, revocation)
   }
-  return { inForce, refresh }
+  const ageSeconds = () =>
+    confirmedAt === undefined ? Number.POSITIVE_INFINITY : (clock.monotonic() - confirmedAt) / 1000
+  return { inForce, refresh, ageSeconds }
 }
 
 /** Create-once objects `<prefix><number>`, read in ascending order: the last valid one counts. */

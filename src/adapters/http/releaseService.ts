@@ -92,7 +92,9 @@ async function exchange(
 function refusalOf(status: number, answer: Buffer): CodedError {
   try {
     const refusal = parseRefusal(parseJson(answer), 'verifier.unavailable')
-    if (status >= 500) return new CodedError('verifier.unavailable', `the Verifier answers ${refusal.code}`)
+    // A fault that is the Verifier's own must not stop the worker that hears of it.
+    if (status >= 500 && !refusal.retryable)
+      return new CodedError('verifier.unavailable', `the Verifier answers ${refusal.code}`)
     return new RequestRefused(refusal)
   } catch (cause) {
     return new CodedError('verifier.unavailable', `the Verifier's address answers with status ${status}`, {

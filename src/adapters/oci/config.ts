@@ -74,6 +74,11 @@ export function endpointOf(config: OciConfig, name: EndpointName): string {
   return found
 }
 
+/** The URL's host is this machine, by name or address. */
+export function isLoopback(url: string): boolean {
+  return LOOPBACK.test(new URL(url).hostname)
+}
+
 /**
  * Throws `config.invalid` for a plain `http:` endpoint, unless plain http is allowed and the host is this machine.
  * OCI's own metadata service is plain http by nature; it is not named in the config.
@@ -91,7 +96,7 @@ export function assertTransport(config: OciConfig, allowPlainHttp: boolean): voi
     if (url === undefined || new URL(url).protocol === 'https:') continue
     if (!allowPlainHttp)
       throw new CodedError('config.invalid', `oci: ${field} is plain http, which only a simulation allows`)
-    if (!LOOPBACK.test(new URL(url).hostname))
+    if (!isLoopback(url))
       throw new CodedError('config.invalid', `oci: ${field} is plain http to a host other than this machine`)
   }
 }
