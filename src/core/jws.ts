@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { fromBase64url, toBase64url, utf8 } from './bytes.ts'
 import { canonicalBytes, checkShape, type Format, parseCanonical, parseJson } from './canonical.ts'
 import { CodedError, type ErrorCode, under } from './errors.ts'
+import { keyThumbprint } from './fields.ts'
 import { exportJwk, importJwk, type SigningJwk, thumbprint } from './jwk.ts'
 
 /** A document format and its `typ`. */
@@ -24,11 +25,11 @@ export type Verified<T> = { readonly payload: T; readonly kid: string }
 
 const Header = z.strictObject({
   alg: z.enum(['EdDSA', 'ES384']),
-  kid: z.string().length(43),
-  typ: z.string().max(40),
+  kid: keyThumbprint,
+  typ: z.string().regex(/^[A-Za-z0-9-]{1,40}$/, 'must be a type of letters, digits and "-"'),
 })
 
-const GeneralJws = z.strictObject({
+export const GeneralJws = z.strictObject({
   payload: z.string(),
   signatures: z
     .array(z.strictObject({ protected: z.string().max(400), signature: z.string().max(200) }))
@@ -36,7 +37,6 @@ const GeneralJws = z.strictObject({
     .max(16),
 })
 export type GeneralJws = z.output<typeof GeneralJws>
-export const GeneralJwsSchema = GeneralJws
 
 /** One of n keys, and whose it is: a quorum counts persons, not keys. */
 export type RootKey = { readonly person: string; readonly jwk: SigningJwk }

@@ -11,7 +11,7 @@ import {
   objectName,
   randomId,
 } from '#core/fields.ts'
-import { GeneralJwsSchema } from '#core/jws.ts'
+import { GeneralJws } from '#core/jws.ts'
 
 export const MAX_REQUEST_BYTES = 1.75 * 1024 * 1024
 export const MAX_OBJECTS_A_JOB = 64
@@ -74,7 +74,7 @@ export const RefusalBody = z.strictObject({
 export type RefusalBody = z.output<typeof RefusalBody>
 
 export const ReleaseResponse = z.strictObject({
-  verifierKeys: GeneralJwsSchema,
+  verifierKeys: GeneralJws,
   grantKey: compactJws,
   answers: z
     .array(
