@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { generatePopulation, POPULATION_CANARIES } from '../../src/cli/population.ts'
+import { generatePopulation, POPULATION_CANARIES } from '../../../src/cli/demo/population.ts'
 
 const digestOf = async (options: Parameters<typeof generatePopulation>[0]) => {
   const hash = createHash('sha256')
