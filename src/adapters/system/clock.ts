@@ -5,5 +5,13 @@ import type { Clock } from '#ports/clock.ts'
 export const systemClock: Clock = {
   now: () => toUnixSeconds(Math.floor(Date.now() / 1000)),
   monotonic: () => performance.now(),
-  sleep: (milliseconds, signal) => delay(milliseconds, undefined, signal === undefined ? {} : { signal }),
+  sleep: async (milliseconds, signal) => {
+    try {
+      await delay(milliseconds, undefined, signal === undefined ? {} : { signal })
+    } catch (error) {
+      // The timer's own AbortError has the reason as its cause only; callers go by the reason's code.
+      signal?.throwIfAborted()
+      throw error
+    }
+  },
 }
