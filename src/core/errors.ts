@@ -31,6 +31,7 @@ export const ERRORS = {
   'input.unreadable': malformed('a file named on the command line cannot be read'),
   'input.changed': malformed('the content is not as long as was announced'),
   'output.exists': malformed('the output exists already and is never overwritten'),
+  'output.unwritable': malformed('the output cannot be written where it was asked for'),
   'config.invalid': misconfigured('the configuration file is absent, unreadable or not of its schema'),
   'internal.fault': fatal('a fault without a code of its own; the cause is in the log'),
 

@@ -5,28 +5,32 @@ import type { Collection, Shelf } from '#core/evidence/audit/collection.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 
 /** Which bucket lies in which folder. */
-const FOLDERS = {
+export const FOLDERS = {
   governance: 'governance',
   verifierLogs: 'evidence-verifier',
   workerLogs: 'evidence-worker',
   results: 'results',
 } as const satisfies Record<keyof Collection, string>
 
-const NAMESPACE = 'collection'
+/** Of the folder store that a collection is. */
+export const NAMESPACE = 'collection'
 
 export function openCollection(dir: string): Collection {
   const store = createFolderStore({ root: dir, namespace: NAMESPACE })
+  const shelf = (bucket: string) => shelfOf(store, { namespace: NAMESPACE, bucket })
   return {
-    governance: shelfOf(store, FOLDERS.governance),
-    verifierLogs: shelfOf(store, FOLDERS.verifierLogs),
-    workerLogs: shelfOf(store, FOLDERS.workerLogs),
-    results: shelfOf(store, FOLDERS.results),
+    governance: shelf(FOLDERS.governance),
+    verifierLogs: shelf(FOLDERS.verifierLogs),
+    workerLogs: shelf(FOLDERS.workerLogs),
+    results: shelf(FOLDERS.results),
   }
 }
 
 /** A bucket of which there is no copy is an empty one: what is missing from it is found by what refers to it. */
-function shelfOf(store: ObjectStore, bucket: string): Shelf {
-  const place = { namespace: NAMESPACE, bucket }
+export function shelfOf(
+  store: Pick<ObjectStore, 'list' | 'head' | 'readAll'>,
+  place: { readonly namespace: string; readonly bucket: string },
+): Shelf {
   return {
     async *list(prefix) {
       try {

@@ -3,20 +3,12 @@
  * registered, the policies and revocation lists that its signers made.
  */
 import { type Policy, PolicyFormat, policyName, type Revocation } from '#core/appraisal/policy.ts'
-import { fromBase64url, fromUtf8, sha256, toBase64url } from '#core/bytes.ts'
+import { fromBase64url, sha256, toBase64url } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
-import { bootOf } from '#core/evidence/boot.ts'
-import { type P384Jwk, thumbprint } from '#core/jwk.ts'
-import { parseGeneral, type Root, type SignedFormat, verifyCompact, verifyQuorum } from '#core/jws.ts'
+import { type GrantCa, readGrantCa, readRegistration } from '#core/evidence/registration.ts'
+import { parseGeneral, type Root, type SignedFormat, verifyQuorum } from '#core/jws.ts'
 import { readRevocation } from '#core/release/governance.ts'
-import {
-  logOrigin,
-  type Registration,
-  RegistrationFormat,
-  registrationName,
-  VerifierKeysFormat,
-  verifierKeysName,
-} from '#core/release/grant.ts'
+import { type Registration, RegistrationFormat, VerifierKeysFormat } from '#core/release/grant.ts'
 import type { Collection, Shelf } from './collection.ts'
 import type { FindingCode, Findings } from './finding.ts'
 
@@ -26,8 +18,6 @@ export type Anchors = {
   readonly policies: ReadonlyMap<number, { readonly policy: Policy; readonly digest: string }>
   readonly revocations: ReadonlyMap<number, Revocation>
 }
-
-type GrantCa = { readonly jwk: P384Jwk; readonly exp: number }
 
 /** A signed document is larger than its payload: base64url and up to 16 signatures. */
 const signedBytes = (format: { readonly maxBytes: number }): number => format.maxBytes * 2 + 16_384
@@ -46,18 +36,10 @@ export async function readAnchors(collection: Collection, root: Root, findings: 
 
 async function readGrantCas(shelf: Shelf, root: Root, findings: Findings): Promise<readonly GrantCa[]> {
   const grantCas: GrantCa[] = []
-  await readEach(
-    shelf,
-    'verifier-keys/',
-    signedBytes(VerifierKeysFormat),
-    'keys.unverified',
-    findings,
-    (bytes, name) => {
-      const { payload } = openQuorum(VerifierKeysFormat, bytes, root)
-      expectName(name, verifierKeysName(payload.seq))
-      grantCas.push({ jwk: payload.grantCa.jwk, exp: payload.exp })
-    },
-  )
+  const limit = signedBytes(VerifierKeysFormat)
+  await readEach(shelf, 'verifier-keys/', limit, 'keys.unverified', findings, (bytes, name) => {
+    grantCas.push(readGrantCa(bytes, name, root))
+  })
   return grantCas
 }
 
@@ -65,21 +47,8 @@ async function readRegistrations(shelf: Shelf, grantCas: readonly GrantCa[], fin
   const registrations = new Map<string, Registration>()
   const limit = signedBytes(RegistrationFormat)
   await readEach(shelf, 'registration/', limit, 'registration.unverified', findings, (bytes, name) => {
-    const jws = fromUtf8(bytes, name)
-    const keys = grantCas.map(({ jwk }) => jwk)
-    const { payload, kid } = verifyCompact(RegistrationFormat, jws, keys, 'evidence.inconsistent')
-    if (!grantCas.some(({ jwk, exp }) => thumbprint(jwk) === kid && payload.time < exp))
-      throw new CodedError('evidence.inconsistent', 'its grant CA was no longer certified')
-    expectName(name, registrationName(payload.boot))
-    const { boot, key, origin, role } = payload
-    if (bootOf(key) !== boot || origin !== logOrigin(role, boot))
-      throw new CodedError('evidence.inconsistent', 'key, origin and boot do not belong together')
-    if ((role === 'worker') === (payload.attestation === null))
-      throw new CodedError(
-        'evidence.inconsistent',
-        'a worker is registered by its attestation, a Verifier without',
-      )
-    registrations.set(boot, payload)
+    const registration = readRegistration(bytes, name, grantCas)
+    registrations.set(registration.boot, registration)
   })
   return registrations
 }

@@ -1,0 +1,50 @@
+/** From a command's configuration to the services that it speaks to. */
+import { createPrivateKey } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { openCollection, shelfOf } from '#adapters/evidence/collection.ts'
+import { createOci, type Oci } from '#adapters/oci/clients.ts'
+import type { OciConfig } from '#adapters/oci/config.ts'
+import { systemClock } from '#adapters/system/clock.ts'
+import { CodedError } from '#core/errors.ts'
+import { keySigner, type Signer } from '#core/jws.ts'
+import type { KeyVault } from '#ports/keyVault.ts'
+import type { ObjectStore } from '#ports/objectStore.ts'
+import type { OpenConfig, SealConfig } from './config.ts'
+import type { ResultTrust } from './resultManifest.ts'
+
+/** Calls nothing yet; whoever opens it closes it. Throws `config.invalid`. */
+export function openServices(config: { readonly oci: OciConfig; readonly simulation: boolean }): Oci {
+  return createOci(config.oci, { allowPlainHttp: config.simulation, clock: systemClock })
+}
+
+/** The dataset's sealing key. Throws `config.invalid` for a file that holds no Ed25519 or P-384 private key. */
+export async function openSealingKey(
+  { sealingKey }: Pick<SealConfig, 'sealingKey'>,
+  vault: () => Pick<KeyVault, 'signer'>,
+): Promise<Signer> {
+  if (sealingKey.kind === 'vault') return await vault().signer(sealingKey.keyId)
+  try {
+    return keySigner(createPrivateKey(await readFile(sealingKey.path)))
+  } catch (cause) {
+    throw new CodedError('config.invalid', 'sealingKey.path holds no private key that can sign headers', {
+      cause,
+    })
+  }
+}
+
+/** Where keys and registrations are read: in the provider's buckets, or in a folder with copies of them. */
+export function resultTrust(
+  { trust, provider }: Pick<OpenConfig, 'trust' | 'provider'>,
+  from: Pick<ObjectStore, 'list' | 'head' | 'readAll'> | { readonly evidence: string },
+): ResultTrust {
+  if ('evidence' in from) {
+    const { governance, verifierLogs } = openCollection(from.evidence)
+    return { ...trust, governance, registrations: verifierLogs }
+  }
+  const { namespace, governance, evidence } = provider
+  return {
+    ...trust,
+    governance: shelfOf(from, { namespace, bucket: governance }),
+    registrations: shelfOf(from, { namespace, bucket: evidence }),
+  }
+}
