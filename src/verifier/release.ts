@@ -53,7 +53,7 @@ export async function answerRelease(body: Uint8Array, desk: ReleaseDesk): Promis
   const asked = authenticate(body, desk, now)
   const decisions = await decideAll(asked, desk, now)
   const recorded = asked.request.jobs.map((job, index) => record(asked, job, decisions[index], desk))
-  const sealed = await desk.evidence.flush()
+  const sealed = await sealDecisions(recorded, desk)
   const answers = await Promise.all(
     recorded.map((entry) =>
       'releaseId' in entry ? issue(asked, entry, sealed, grantKey, desk, now) : entry,
@@ -64,6 +64,21 @@ export async function answerRelease(body: Uint8Array, desk: ReleaseDesk): Promis
     verifierKeys: asked.inForce.keys.signed,
     grantKey: grantKey.certificate,
     answers,
+  }
+}
+
+/** Where the log cannot be written, nothing goes out, and what was decided ends here. */
+async function sealDecisions(recorded: readonly (Decided | Answer)[], desk: ReleaseDesk): Promise<SealedLog> {
+  try {
+    return await desk.evidence.flush()
+  } catch (error) {
+    const code = codeOf(error)
+    for (const entry of recorded) {
+      if (!('releaseId' in entry)) continue
+      desk.evidence.append({ event: 'release.failed', releaseId: entry.releaseId, code })
+      desk.answered('failed', code)
+    }
+    throw error
   }
 }
 
