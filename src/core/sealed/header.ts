@@ -1,4 +1,4 @@
-/** The signed header of a sealed object v1 (docs/formats.md, "Sealed object"): what the object is, and how its DEK is wrapped. */
+/** The signed header of a sealed object v1 (docs/formats/sealed.md §1.1): what the object is, and how its DEK is wrapped. */
 import { z } from 'zod'
 import { sha256, utf8 } from '#core/bytes.ts'
 import { defineFormat } from '#core/canonical.ts'
