@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyReply } from 'fastify'
-import { toHex } from '#core/bytes.ts'
+import { toHex, utf8 } from '#core/bytes.ts'
 import { CodedError, codeOf, type ErrorCode } from '#core/errors.ts'
 import type { Challenge } from '#core/release/challenge.ts'
 import { refusalBody } from '#core/release/refusal.ts'
@@ -79,7 +79,10 @@ export async function startServer(
     const id = toHex(randomBytes(16))
     const body = refusalBody(code, id)
     routes.refused({ code, id, address: reply.request.ip, error })
-    return reply.code(body.status).type('application/problem+json').send(JSON.stringify(body))
+    return reply
+      .code(body.status)
+      .type('application/problem+json')
+      .send(utf8(JSON.stringify(body)))
   }
   app.setErrorHandler((error, _request, reply) => refuse(reply, codeOfFailure(error), error))
   app.setNotFoundHandler((_request, reply) =>

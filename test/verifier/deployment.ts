@@ -1,0 +1,274 @@
+/** A provider and its consumer on the emulator: what stands in both tenancies before the Verifier starts. */
+import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { createOci, type Oci } from '#adapters/oci/clients.ts'
+import { OciConfig } from '#adapters/oci/config.ts'
+import { systemClock } from '#adapters/system/clock.ts'
+import {
+  type Policy,
+  PolicyFormat,
+  policyName,
+  type Revocation,
+  RevocationFormat,
+  revocationName,
+} from '#core/appraisal/policy.ts'
+import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
+import { exportJwk, P384Jwk } from '#core/jwk.ts'
+import { type Signer, signCompact, signGeneral } from '#core/jws.ts'
+import { VerifierKeysFormat, verifierKeysName } from '#core/release/grant.ts'
+import type { ReleaseJob } from '#core/release/request.ts'
+import { trustDigest } from '#core/release/trust.ts'
+import { idKeyAssociatedData } from '#core/release/wrap.ts'
+import { type SealHeader, SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
+import type { AmdAuthority } from '#emulator/amd/authority.ts'
+import type { Emulator } from '#emulator/emulator.ts'
+import { fingerprintOf } from '#emulator/principals.ts'
+import type { VerifierConfig } from '../../src/verifier/config.ts'
+import { AMD_STATE, MEASUREMENT, testAuthority } from '../amd.ts'
+import { datasetOf, permissionOf, policyOf, root, signers } from '../core/release/world.ts'
+import {
+  apiKey,
+  CONSUMER,
+  CONSUMER_NAMESPACE,
+  emulatorFor,
+  id,
+  PROVIDER,
+  PROVIDER_NAMESPACE,
+  REGION,
+  temporaryFolder,
+  worldOf,
+} from '../emulator/world.ts'
+import { type Ca, createCa } from './tls.ts'
+
+export const AUDIENCE = 'https://verifier.hospital.example'
+export const PLATFORM_MEASUREMENT = 'b6'.repeat(48)
+export const ANCHORS = {
+  providerRoot: root,
+  simulation: true,
+  workloads: [],
+  sandbox: 'none',
+  logLevel: 'info',
+} as const
+const DAY = 86_400
+const governance = { namespace: PROVIDER_NAMESPACE, bucket: 'governance' }
+
+/** What was sealed: the job that asks for it, and what a release of it must give. */
+export type Sealed = { readonly job: ReleaseJob; readonly dek: Buffer; readonly header: SealHeader }
+
+export type Deployment = {
+  readonly emulator: Emulator
+  readonly authority: AmdAuthority
+  readonly ca: Ca
+  /** A user of the provider's, or an instance, as the SDK knows them. */
+  readonly user: (tenancyId: string, name: string) => Promise<Oci>
+  readonly instance: (name: string) => Oci
+  /** The consumer's key in its Vault, and the hospital's. */
+  readonly client: Signer
+  readonly sealing: Signer
+  readonly idKey: Buffer
+  readonly policy: (seq: number, changes?: Partial<Policy>) => Policy
+  readonly putPolicy: (policy: Policy, by?: readonly Signer[]) => Promise<void>
+  readonly putVerifierKeys: () => Promise<void>
+  readonly putRevocation: (revocation: Revocation) => Promise<void>
+  readonly seal: (changes?: Partial<SealHeader>, signer?: Signer) => Promise<Sealed>
+  readonly config: (changes?: Partial<VerifierConfig>) => VerifierConfig
+  /** Writes a configuration and returns its path. */
+  readonly write: (config: unknown) => Promise<string>
+}
+
+export async function deploy(t: TestContext): Promise<Deployment> {
+  const folder = await temporaryFolder(t)
+  const authority = await testAuthority()
+  const emulator = await emulatorFor(t, worldOf())
+  const connections: Oci[] = []
+  t.after(() => {
+    for (const oci of connections) oci.close()
+  })
+  const { endpoint } = emulator
+  const ociConfig = (principal: OciConfig['principal']): OciConfig => ({
+    principal,
+    endpoints: {
+      objectStorage: endpoint,
+      streaming: endpoint,
+      vaultCrypto: endpoint,
+      vaultManagement: endpoint,
+      secrets: endpoint,
+    },
+  })
+  const connect = (principal: OciConfig['principal']): Oci => {
+    const oci = createOci(OciConfig.parse(ociConfig(principal)), { allowPlainHttp: true, clock: systemClock })
+    connections.push(oci)
+    return oci
+  }
+  const principalOf = (name: string): OciConfig['principal'] => ({
+    kind: 'instance',
+    metadataUrl: emulator.imds[id('instance', name)],
+    federationUrl: endpoint,
+  })
+  const instance = (name: string) => connect(principalOf(name))
+  const user = async (tenancyId: string, name: string): Promise<Oci> => {
+    const keyFile = join(folder, 'user.pem')
+    await writeFile(keyFile, apiKey.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString())
+    const path = join(folder, `${name}.config`)
+    const settings = {
+      user: id('user', name),
+      tenancy: tenancyId,
+      fingerprint: fingerprintOf(apiKey.publicKey),
+      key_file: keyFile,
+      region: REGION,
+    }
+    const text = Object.entries(settings).map(([field, value]) => `${field}=${value}`)
+    await writeFile(path, `[DEFAULT]\n${text.join('\n')}\n`)
+    return connect({ kind: 'config-file', path, profile: 'DEFAULT' })
+  }
+
+  const governor = await user(PROVIDER, 'governor')
+  const sealer = (await user(PROVIDER, 'sealer')).keyVault()
+  const sealing = await sealer.signer(id('key', 'sealing'))
+  const client = await instance('worker-1').keyVault().signer(id('key', 'client'))
+  const idKey = randomBytes(32)
+  const wrappedIdKey = await governor
+    .keyVault()
+    .encrypt(id('key', 'identity'), idKey, idKeyAssociatedData('hospital', 'cohort'))
+
+  const policy: Deployment['policy'] = (seq, changes) => {
+    const now = systemClock.now()
+    const window = { notBefore: now - DAY, notAfter: now + DAY }
+    const base = policyOf()
+    const releaseOf = (name: string, assurance: 'measured' | 'platform', measurement: string) =>
+      base.releases.map((release) => ({
+        ...release,
+        ...window,
+        id: name,
+        assurance,
+        measurements: [measurement],
+        guestPolicy: {
+          ...release.guestPolicy,
+          abi: { major: 0, minor: 0 },
+          debug: 'forbidden' as const,
+        },
+        trust: [toBase64url(trustDigest({ ...ANCHORS, workloads: [] }))],
+      }))
+    return {
+      ...base,
+      seq,
+      issuedAt: now - 60,
+      expiresAt: now + DAY,
+      audience: AUDIENCE,
+      roots: [{ product: 'Genoa', ark: toHex(sha256(authority.arkDer)), simulated: true }],
+      releases: [
+        ...releaseOf('worker-1', 'measured', MEASUREMENT),
+        ...releaseOf('vm-shape-1', 'platform', PLATFORM_MEASUREMENT),
+      ],
+      clients: [{ id: 'acme', keys: [P384Jwk.parse(client.jwk)] }],
+      datasets: [
+        datasetOf({
+          sealingKeys: [sealing.jwk],
+          keyIds: [id('key', 'dataset')],
+          notSealedBefore: now - DAY,
+          idKey: {
+            keyId: id('key', 'identity'),
+            keyVersionId: wrappedIdKey.keyVersionId,
+            wrapped: toBase64url(wrappedIdKey.wrapped),
+          },
+          permissions: [permissionOf(window)],
+        }),
+      ],
+      ...changes,
+    }
+  }
+
+  const put = async (name: string, signed: unknown) => {
+    await governor.objectStore().create({ ...governance, name }, utf8(JSON.stringify(signed)))
+  }
+  const [ada, grace] = signers
+
+  return {
+    emulator,
+    authority,
+    ca: createCa('provider CA'),
+    user,
+    instance,
+    client,
+    sealing,
+    idKey,
+    policy,
+    putPolicy: async (value, by = [ada, grace]) =>
+      put(policyName(value.seq), await signGeneral(PolicyFormat, value, by)),
+    putVerifierKeys: async () => {
+      const { key } = await governor.keyVault().publicKey(id('key', 'grant-ca'))
+      const grantCa = { jwk: P384Jwk.parse(exportJwk(key)), keyId: id('key', 'grant-ca') }
+      const keys = { v: 1 as const, seq: 1, exp: systemClock.now() + DAY, grantCa }
+      await put(verifierKeysName(1), await signGeneral(VerifierKeysFormat, keys, [ada, grace]))
+    },
+    putRevocation: async (value) =>
+      put(revocationName(value.seq), await signGeneral(RevocationFormat, value, [ada])),
+    seal: async (changes, signer = sealing) => {
+      const sealId = toHex(randomBytes(16))
+      const identity = { tenant: 'hospital', dataset: 'cohort', object: sealId, sealId, ...changes }
+      const { plaintext, wrapped, keyVersionId } = await sealer.generateDataKey(
+        id('key', 'dataset'),
+        sealAssociatedData(identity),
+      )
+      const header: SealHeader = {
+        v: 1,
+        ...identity,
+        size: 1234,
+        contentType: 'application/fhir-ndjson',
+        sealedAt: systemClock.now(),
+        custody: {
+          mode: 'rewrap',
+          keyId: id('key', 'dataset'),
+          keyVersionId,
+          wrappedDek: toBase64url(wrapped),
+        },
+        ...changes,
+      }
+      const jws = await signCompact(SealHeaderFormat, header, signer)
+      const objects = [{ header: jws, bucket: 'outbox', name: header.object, etag: 'e-1' }]
+      return { job: { objects }, dek: plaintext, header }
+    },
+    config: (changes) => ({
+      listen: { host: '127.0.0.1', port: 0 },
+      tls: {
+        cert: join(folder, 'server.pem'),
+        key: join(folder, 'server.key'),
+        clientCa: join(folder, 'ca.pem'),
+      },
+      audience: AUDIENCE,
+      tenant: 'hospital',
+      providerRoot: { keys: [...root.keys], threshold: root.threshold },
+      simulation: true,
+      logLevel: 'info',
+      oci: ociConfig(principalOf('verifier')),
+      namespace: PROVIDER_NAMESPACE,
+      buckets: { governance: 'governance', evidence: 'evidence-verifier', state: 'verifier-state' },
+      macSecretId: id('vaultsecret', 'nonce-mac'),
+      grantCaKeyId: id('key', 'grant-ca'),
+      endorsements: AMD_STATE,
+      monitor: { host: '127.0.0.1', port: 0 },
+      policyListingSeconds: 1,
+      drainSeconds: 10,
+      ...changes,
+    }),
+    write: async (config) => {
+      const path = join(folder, `${toHex(randomBytes(4))}.json`)
+      await writeFile(path, JSON.stringify(config))
+      return path
+    },
+  }
+}
+
+/** The files that `config` names, under the deployment's CA. */
+export async function writeTls({ tls }: VerifierConfig, ca: Ca): Promise<void> {
+  const server = ca.issue('verifier')
+  await writeFile(tls.cert, server.cert)
+  await writeFile(tls.key, server.key)
+  await writeFile(tls.clientCa, ca.pem)
+}
+
+export const workerLogs = { namespace: CONSUMER_NAMESPACE, bucket: 'evidence-worker' }
+export const verifierLogs = { namespace: PROVIDER_NAMESPACE, bucket: 'evidence-verifier' }
+export { CONSUMER, governance, PROVIDER }

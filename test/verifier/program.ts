@@ -1,0 +1,55 @@
+/** The Verifier as a process of its own, known by what it logs. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../../src/verifier/main.ts', import.meta.url))
+
+export type Line = Readonly<Record<string, unknown>>
+
+export type Program = {
+  readonly lines: readonly Line[]
+  /** The first line that fits, now or later. Throws where the program ends without it. */
+  readonly line: (fits: (line: Line) => boolean) => Promise<Line>
+  readonly kill: (signal: NodeJS.Signals) => void
+  readonly exit: Promise<number | null>
+}
+
+export function runVerifier(t: TestContext, parameters: readonly string[]): Program {
+  const child = spawn(process.execPath, [MAIN, ...parameters], { stdio: ['ignore', 'ignore', 'pipe'] })
+  t.after(() => child.kill('SIGKILL'))
+  const lines: Line[] = []
+  const told = new EventEmitter().setMaxListeners(0)
+  assert.ok(child.stderr)
+  const reader = createInterface(child.stderr)
+  reader.on('line', (text) => {
+    lines.push(JSON.parse(text))
+    told.emit('change')
+  })
+  const exit = once(child, 'close').then(() => {
+    told.emit('change')
+    return child.exitCode
+  })
+  return {
+    lines,
+    line: async (fits) => {
+      for (;;) {
+        const found = lines.find(fits)
+        if (found !== undefined) return found
+        if (child.exitCode !== null || child.signalCode !== null)
+          throw new Error(`the Verifier ended: ${JSON.stringify(lines.at(-1))}`)
+        await once(told, 'change')
+      }
+    },
+    kill: (signal) => child.kill(signal),
+    exit,
+  }
+}
+
+export function says(message: string, fields: Line = {}): (line: Line) => boolean {
+  return (line) =>
+    line['msg'] === message && Object.entries(fields).every(([name, value]) => line[name] === value)
+}

@@ -1,0 +1,392 @@
+/** The Verifier as a process, over TLS, against the emulator: what it gives out, what it refuses, what it leaves behind. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { request as httpsRequest } from 'node:https'
+import { test } from 'node:test'
+import { createEvidenceLog } from '#adapters/evidence/log.ts'
+import { systemClock } from '#adapters/system/clock.ts'
+import { fromBase64url, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
+import { auditCollection } from '#core/evidence/audit/audit.ts'
+import type { Shelf } from '#core/evidence/audit/collection.ts'
+import { keySigner } from '#core/jws.ts'
+import { RequestRefused } from '#core/release/refusal.ts'
+import type { ReleaseResponse } from '#core/release/request.ts'
+import { MAX_REQUEST_BYTES } from '#core/release/request.ts'
+import { headerDigest } from '#core/sealed/header.ts'
+import type { ObjectStore } from '#ports/objectStore.ts'
+import { p384, root } from '../core/release/world.ts'
+import { CONSUMER_NAMESPACE } from '../emulator/world.ts'
+import {
+  deploy,
+  governance,
+  PLATFORM_MEASUREMENT,
+  PROVIDER,
+  verifierLogs,
+  workerLogs,
+  writeTls,
+} from './deployment.ts'
+import { runVerifier, says } from './program.ts'
+import { createCa } from './tls.ts'
+import { ASKER, createWorker, type Otherwise } from './worker.ts'
+
+const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
+/** Of one job. */
+function codeOfAnswer({ answers: [answer] }: ReleaseResponse): string {
+  assert.ok(answer !== undefined && 'refusal' in answer, 'the job was not refused')
+  return answer.refusal.code
+}
+
+/** A request of a worker that is not as it should be, and the decision about its one job. */
+const refused: readonly { name: string; otherwise: Otherwise; code: string }[] = [
+  {
+    name: 'an unapproved measurement',
+    otherwise: { platform: { measurement: 'c7'.repeat(48) } },
+    code: 'measurement.unknown',
+  },
+  {
+    name: 'a guest that may be debugged',
+    otherwise: { platform: { guestPolicy: { debug: true } } },
+    code: 'guest-policy.debug',
+  },
+  {
+    name: 'a platform release, for a dataset that demands measured',
+    otherwise: { platform: { measurement: PLATFORM_MEASUREMENT } },
+    code: 'assurance.insufficient',
+  },
+  {
+    name: 'a trust digest that no release lists',
+    otherwise: { trust: randomBytes(32) },
+    code: 'trust.unknown',
+  },
+  {
+    name: 'a purpose without a permission',
+    otherwise: { asker: { ...ASKER, purpose: 'HMARKT' } },
+    code: 'grant.none',
+  },
+  {
+    name: 'more than was granted',
+    otherwise: { asker: { ...ASKER, scopes: ['system/Patient.rs'] } },
+    code: 'scope.exceeded',
+  },
+]
+
+/** A request that is not authentic: refused as a whole, and nothing of it is recorded but a count. */
+const turnedAway: readonly { name: string; otherwise: Otherwise; code: string }[] = [
+  {
+    name: 'a nonce that was not made here',
+    otherwise: {
+      challenge: (challenge) => {
+        const nonce = fromBase64url(challenge.nonce)
+        nonce.writeUInt8(nonce.readUInt8(60) ^ 1, 60)
+        return { ...challenge, nonce: toBase64url(nonce) }
+      },
+    },
+    code: 'nonce.invalid',
+  },
+  {
+    name: 'a report about something else',
+    otherwise: { reportData: () => Buffer.alloc(64, 9) },
+    code: 'report.data-mismatch',
+  },
+  {
+    name: 'other jobs than the report binds',
+    otherwise: { request: (request) => ({ ...request, jobs: request.jobs.slice(0, -4) }) },
+    code: 'request.malformed',
+  },
+  {
+    name: "an assertion by another key than the client's",
+    otherwise: { signer: keySigner(p384()) },
+    code: 'assertion.invalid',
+  },
+  {
+    name: 'a report whose signature is not by its chip',
+    otherwise: {
+      request: (request) => {
+        const report = fromBase64url(request.evidence.report)
+        report.writeUInt8(report.readUInt8(0x2a0) ^ 1, 0x2a0)
+        return { ...request, evidence: { ...request.evidence, report: toBase64url(report) } }
+      },
+    },
+    code: 'report.signature',
+  },
+]
+
+test('the Verifier', async (t) => {
+  const deployment = await deploy(t)
+  const { ca } = deployment
+  const config = deployment.config()
+  await writeTls(config, ca)
+  const path = await deployment.write(config)
+  const verifier = runVerifier(t, ['--config', path])
+  const ready = await verifier.line(says('ready'))
+  const url = String(ready['url'])
+  const worker = createWorker(deployment, url)
+  t.after(() => worker.service.close())
+  const sealed = await deployment.seal()
+  const metric = async (line: RegExp): Promise<boolean> =>
+    line.test(await (await fetch(`${ready['monitor']}/metrics`)).text())
+  const probe = async (): Promise<number> => (await fetch(`${ready['monitor']}/readyz`)).status
+
+  await t.test('without a policy it is not ready and gives nothing out', async () => {
+    assert.equal(await probe(), 503)
+    await assert.rejects(worker.ask([sealed.job]), { code: 'policy.none' })
+  })
+
+  await t.test('what is not signed by a quorum does not come into force', async () => {
+    await deployment.putVerifierKeys()
+    await deployment.putPolicy(deployment.policy(1), [keySigner(p384())])
+    await verifier.line(says('governance object refused', { name: 'policy/000000001' }))
+    await assert.rejects(worker.ask([sealed.job]), { code: 'policy.none' })
+  })
+
+  await deployment.putPolicy(deployment.policy(2))
+  await verifier.line(says('policy loaded', { policySeq: 2 }))
+
+  // The worker's own log, so that the audit at the end has both sides.
+  const store = deployment.instance('worker-1').objectStore()
+  const log = createEvidenceLog({
+    store,
+    bucket: workerLogs,
+    role: 'worker',
+    key: worker.evidence,
+    boot: worker.boot,
+    software: 'test/1',
+    simulation: true,
+    now: systemClock.now,
+  })
+
+  await t.test('an attested worker gets the keys of what it may have, and of nothing else', async () => {
+    assert.equal(await probe(), 200)
+    const other = await deployment.seal({ dataset: 'elsewhere' })
+    const [granted, denied] = await worker.obtain([sealed.job, other.job])
+    assert.ok(granted?.kind === 'granted' && denied?.kind === 'refused')
+    assert.equal(denied.refusal.code, 'grant.none')
+    const [keys] = granted.opened
+    assert.deepEqual(keys?.dek, sealed.dek)
+    assert.deepEqual(keys?.idKey, deployment.idKey)
+    const { grant, grantDigest } = granted
+    assert.equal(grant.release, 'worker-1')
+    assert.equal(grant.assurance, 'measured')
+    assert.equal(grant.simulation, true)
+    assert.equal(grant.policySeq, 2)
+    assert.equal(grant.log.boot, ready['boot'])
+    const header = sealed.job.objects[0]?.header ?? ''
+    assert.equal(grant.objects[0]?.headerDigest, toBase64url(headerDigest(header)))
+
+    const { releaseId } = grant
+    const jobId = toHex(randomBytes(16))
+    log.append({
+      event: 'key.received',
+      jobId,
+      traceparent: TRACEPARENT,
+      releaseId,
+      grantDigest,
+      headerDigests: grant.objects.map((object) => object.headerDigest),
+      verifier: {
+        boot: grant.log.boot,
+        index: grant.log.index,
+        checkpointDigest: toBase64url(sha256(utf8(grant.log.checkpoint))),
+      },
+    })
+    log.append({
+      event: 'job.failed',
+      jobId,
+      traceparent: TRACEPARENT,
+      releaseId,
+      code: 'workload.failed',
+    })
+    await log.close('drained')
+    assert.ok(await metric(/^cw_verifier_releases_total\{outcome="issued",code=""\} 1$/m))
+    assert.ok(await metric(/^cw_verifier_simulation 1$/m))
+  })
+
+  for (const { name, otherwise, code } of refused)
+    await t.test(`refused: ${name}`, async () => {
+      assert.equal(codeOfAnswer(await worker.ask([sealed.job], otherwise)), code)
+    })
+
+  for (const { name, otherwise, code } of turnedAway)
+    await t.test(`turned away: ${name}`, async () => {
+      await assert.rejects(worker.ask([sealed.job], otherwise), (error) => {
+        assert.ok(error instanceof RequestRefused)
+        assert.equal(error.code, code)
+        return true
+      })
+    })
+
+  await t.test('refused: an object that another key has signed', async () => {
+    const { job } = await deployment.seal({}, keySigner(p384()))
+    assert.equal(codeOfAnswer(await worker.ask([job])), 'object.unsigned')
+  })
+
+  await t.test('a key that is not of its object ends the release, and the log says so', async () => {
+    const { header } = await deployment.seal()
+    const { job } = await deployment.seal({ custody: header.custody })
+    assert.equal(codeOfAnswer(await worker.ask([job])), 'key.unopened')
+    assert.ok(await metric(/^cw_verifier_releases_total\{outcome="failed",code="key.unopened"\} 1$/m))
+  })
+
+  await t.test('a nonce is good once, at every replica', async () => {
+    const second = runVerifier(t, ['--config', path])
+    const there = createWorker(deployment, String((await second.line(says('ready')))['url']))
+    t.after(() => there.service.close())
+    const { request } = await worker.prepare([sealed.job], { platform: { measurement: 'c7'.repeat(48) } })
+    assert.equal(codeOfAnswer(await worker.service.release(request)), 'measurement.unknown')
+    assert.equal(codeOfAnswer(await worker.service.release(request)), 'nonce.spent')
+    assert.equal(codeOfAnswer(await there.service.release(request)), 'nonce.spent')
+    second.kill('SIGTERM')
+    assert.equal(await second.exit, 0)
+  })
+
+  await t.test('one signer revokes at once', async () => {
+    const revocation = {
+      v: 1 as const,
+      seq: 1,
+      issuedAt: systemClock.now(),
+      releases: [],
+      objects: [sealed.header.sealId],
+      boots: [],
+      permissions: [],
+    }
+    await deployment.putRevocation(revocation)
+    await verifier.line(says('policy loaded', { revocationSeq: 1 }))
+    assert.equal(codeOfAnswer(await worker.ask([sealed.job])), 'object.withdrawn')
+  })
+
+  await t.test('the gate: no certificate, a stranger, an old protocol', async () => {
+    const stranger = createWorker(deployment, url, createCa('stranger').issue('worker'))
+    await assert.rejects(stranger.service.challenge(), { code: 'verifier.unavailable' })
+    const known = ca.issue('worker')
+    const gates = [{}, { ...known, maxVersion: 'TLSv1.2' as const }]
+    for (const options of gates)
+      await assert.rejects(post(`${url}/v1/challenges`, '', { ca: ca.pem, ...options }), Error)
+    assert.equal((await post(`${url}/v1/challenges`, '', { ca: ca.pem, ...known })).status, 200)
+  })
+
+  await t.test('bodies and paths that are none', async () => {
+    const known = { ca: ca.pem, ...ca.issue('worker') }
+    const cases = [
+      ['/v1/releases', 'x'.repeat(MAX_REQUEST_BYTES + 1)],
+      ['/v1/releases', ''],
+      ['/v1/releases', '{"evidence":{}}'],
+      ['/v1/challenges', 'x'.repeat(2048)],
+      ['/v2/releases', '{}'],
+    ] as const
+    for (const [route, body] of cases) {
+      const { status, type, text } = await post(url + route, body, known)
+      assert.equal(status, 400, route)
+      assert.equal(type, 'application/problem+json')
+      const { denialId, ...problem } = JSON.parse(text)
+      assert.match(denialId, /^[0-9a-f]{32}$/)
+      assert.deepEqual(problem, {
+        type: 'urn:confidential-worker:error:request.malformed',
+        title: 'the release request is not of its schema or exceeds a limit',
+        status: 400,
+        code: 'request.malformed',
+        stage: 'request',
+        retryable: false,
+      })
+    }
+    assert.ok(await metric(/^cw_verifier_requests_refused_total\{code="request.malformed"\} 6$/m))
+  })
+
+  await t.test('after SIGTERM it ends by itself, and what it leaves behind verifies', async () => {
+    verifier.kill('SIGTERM')
+    assert.equal(await verifier.exit, 0)
+    const objects = (await deployment.user(PROVIDER, 'auditor')).objectStore()
+    const report = await auditCollection(
+      {
+        governance: shelfOf(objects, governance),
+        verifierLogs: shelfOf(objects, verifierLogs),
+        workerLogs: shelfOf(objects, workerLogs),
+        results: shelfOf(objects, { namespace: CONSUMER_NAMESPACE, bucket: 'results' }),
+      },
+      { providerRoot: root, simulation: true },
+    )
+    // The policy with a foreign signature is still there, and the audit finds it as the Verifier did.
+    assert.deepEqual(
+      report.findings.map(({ code }) => code),
+      ['policy.unverified'],
+    )
+    assert.deepEqual(
+      report.logs.map(({ status }) => status),
+      ['closed', 'closed', 'closed'],
+    )
+    const told = report.releases.map((release) =>
+      release.kind === 'allowed' ? release.status : release.reasons[0]?.code,
+    )
+    // Two replicas have their own indices within one second.
+    const expected = [
+      'failed',
+      'grant.none',
+      ...refused.map(({ code }) => code),
+      'object.unsigned',
+      'withheld',
+      'measurement.unknown',
+      'nonce.spent',
+      'nonce.spent',
+      'object.withdrawn',
+    ]
+    assert.deepEqual(told.sort(), expected.sort())
+    assert.deepEqual(
+      report.turnedAway.filter(({ code }) => code !== 'request.malformed' && code !== 'policy.none'),
+      turnedAway
+        .filter(({ code }) => code !== 'request.malformed')
+        .map(({ code }) => ({ code, count: 1 }))
+        .sort((a, b) => (a.code < b.code ? -1 : 1)),
+    )
+  })
+})
+
+test('a configuration is checked without being used', async (t) => {
+  const deployment = await deploy(t)
+  const config = deployment.config()
+  await writeTls(config, deployment.ca)
+  const exitOf = async (value: unknown) =>
+    runVerifier(t, ['--check-config', '--config', await deployment.write(value)]).exit
+  const exits = [
+    exitOf(config),
+    exitOf({ ...config, surplus: 1 }),
+    exitOf({ ...config, tls: { ...config.tls, key: '/nonexistent/key' } }),
+    // Outside simulation neither the emulator's root nor plain http may be named.
+    exitOf({ ...config, simulation: false }),
+    runVerifier(t, ['--surplus']).exit,
+  ]
+  assert.deepEqual(await Promise.all(exits), [0, 78, 78, 78, 2])
+})
+
+function shelfOf(store: ObjectStore, place: { namespace: string; bucket: string }): Shelf {
+  return {
+    list: async function* (prefix) {
+      for await (const { name } of store.list(place, prefix)) yield name
+    },
+    read: (name, maxBytes) => store.readAll({ ...place, name }, maxBytes),
+  }
+}
+
+async function post(
+  address: string,
+  body: string,
+  options: object,
+): Promise<{ readonly status: number | undefined; readonly type: unknown; readonly text: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{
+    status: number | undefined
+    type: unknown
+    text: string
+  }>()
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
+  const sent = httpsRequest(address, { method: 'POST', headers, ...options }, (response) => {
+    let text = ''
+    response.setEncoding('utf8')
+    response.on('data', (chunk) => {
+      text += chunk
+    })
+    response.on('end', () =>
+      resolve({ status: response.statusCode, type: response.headers['content-type'], text }),
+    )
+  })
+  sent.on('error', reject)
+  sent.end(body)
+  return await promise
+}

@@ -1,0 +1,91 @@
+/** A worker's side of a release, step by step, so that a test can get each of them wrong. */
+import { randomBytes } from 'node:crypto'
+import { createReleaseService } from '#adapters/http/releaseService.ts'
+import { systemClock } from '#adapters/system/clock.ts'
+import { fromBase64url, toHex } from '#core/bytes.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import type { Signer } from '#core/jws.ts'
+import { acceptAnswer, keysOf } from '#core/release/accept.ts'
+import type { Asker } from '#core/release/assertion.ts'
+import type { Challenge } from '#core/release/challenge.ts'
+import { prepareRequest } from '#core/release/prepare.ts'
+import type { ReleaseJob, ReleaseRequest, ReleaseResponse } from '#core/release/request.ts'
+import { trustDigest } from '#core/release/trust.ts'
+import type { PlatformInput } from '#emulator/amd/platform.ts'
+import { mint } from '../amd.ts'
+import { root, workerKeys } from '../core/release/world.ts'
+import { ANCHORS, AUDIENCE, type Deployment } from './deployment.ts'
+import type { Identity } from './tls.ts'
+
+export const ASKER: Asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Condition.rs'] }
+
+/** What is unlike a good worker. */
+export type Otherwise = {
+  readonly platform?: Partial<PlatformInput>
+  readonly asker?: Asker
+  readonly signer?: Signer
+  readonly trust?: Uint8Array
+  readonly challenge?: (challenge: Challenge) => Challenge
+  readonly reportData?: (reportData: Buffer) => Buffer
+  readonly request?: (request: ReleaseRequest) => ReleaseRequest
+}
+
+export function createWorker(deployment: Deployment, url: string, identity?: Identity) {
+  const { ca, authority } = deployment
+  const service = createReleaseService({
+    url,
+    ca: ca.pem,
+    ...(identity ?? ca.issue('worker')),
+    timeoutMs: 10_000,
+  })
+  const { wrap, wrapKey, evidence, evidenceKey } = workerKeys()
+  const boot = bootOf(evidenceKey)
+
+  const prepare = async (jobs: readonly ReleaseJob[], otherwise: Otherwise = {}) => {
+    const { challenge = (same) => same, reportData = (same) => same, request = (same) => same } = otherwise
+    const asked = challenge(await service.challenge())
+    const prepared = await prepareRequest({
+      challenge: asked,
+      audience: AUDIENCE,
+      jobs,
+      asker: otherwise.asker ?? ASKER,
+      signer: otherwise.signer ?? deployment.client,
+      jti: toHex(randomBytes(16)),
+      wrapKey,
+      evidenceKey,
+      trust: otherwise.trust ?? trustDigest({ ...ANCHORS, workloads: [] }),
+      software: 'test/1',
+    })
+    const { bytes, certs } = mint(authority, otherwise.platform, {
+      reportData: reportData(prepared.reportData),
+    })
+    return { request: request(prepared.withEvidence({ report: bytes, certs })), nonce: asked.nonce }
+  }
+
+  return {
+    service,
+    boot,
+    evidence,
+    prepare,
+    ask: async (jobs: readonly ReleaseJob[], otherwise?: Otherwise): Promise<ReleaseResponse> =>
+      service.release((await prepare(jobs, otherwise)).request),
+    /** Asks as a good worker does, and believes nothing that core does not. */
+    obtain: async (jobs: readonly ReleaseJob[]) => {
+      const { request, nonce } = await prepare(jobs)
+      const answers = acceptAnswer(await service.release(request), {
+        providerRoot: root,
+        audience: AUDIENCE,
+        asker: ASKER,
+        boot,
+        nonce: fromBase64url(nonce),
+        wrapKey,
+        jobs,
+        simulation: true,
+        now: systemClock.now(),
+      })
+      return answers.map((answer) =>
+        answer.kind === 'granted' ? { ...answer, opened: keysOf(answer, wrap) } : answer,
+      )
+    },
+  }
+}
