@@ -34,6 +34,7 @@ export const ERRORS = {
   'output.unwritable': malformed('the output cannot be written where it was asked for'),
   'config.invalid': misconfigured('the configuration file is absent, unreadable or not of its schema'),
   'internal.fault': fatal('a fault without a code of its own; the cause is in the log'),
+  'process.interrupted': later('a signal ended the command before it was done'),
 
   // SEV-SNP report and certificates (core/snp)
   'report.malformed': malformed('the file is not an attestation report of version 2 to 5'),

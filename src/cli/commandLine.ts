@@ -1,0 +1,89 @@
+/** The command line: its commands, what --help teaches, and how it fails. */
+import { readFile } from 'node:fs/promises'
+import { Command, CommanderError } from 'commander'
+import { z } from 'zod'
+import { parseJson } from '#core/canonical.ts'
+import { CodedError } from '#core/errors.ts'
+import { addEvidenceCommands } from './evidenceCommands.ts'
+import { addProgramCommands } from './programs.ts'
+import { addReportCommands } from './reportCommands.ts'
+import { addResultCommands } from './resultCommands.ts'
+import { addSealCommands } from './sealCommands.ts'
+import { openTerminal, reportFailure, type Terminal } from './terminal.ts'
+
+/** What every command's action is given: how to speak, and how to end with another code than 0. */
+export type CommandContext = { readonly terminal: Terminal; readonly exit: (code: number) => void }
+
+const ABOUT =
+  'Shares health data with a research organisation without giving anyone the data: sealed before it leaves, opened only inside attested confidential VMs, minimised there, and with evidence of every decision.'
+
+const AFTER = `
+Exit codes
+  0   yes, done
+  1   refused: something was checked and found wrong, or is not allowed
+  2   malformed input, or a command line that does not say what to do
+  75  not now: try again
+  78  a configuration file or a permission has to be mended first
+
+Errors stand on stderr as "error: <sentence> (<code>)"; results on stdout, as one line of JSON with --json.
+"confidential-worker <command> --help" has an example of each.`
+
+/** Returns the exit code; throws nothing. */
+export async function runCommandLine(parameters: readonly string[]): Promise<number> {
+  let exitCode = 0
+  const terminal = openTerminal()
+  const program = frame(await readVersion())
+  const context: CommandContext = {
+    terminal,
+    exit: (code) => {
+      exitCode = code
+    },
+  }
+  addSealCommands(program, context)
+  addResultCommands(program, context)
+  addEvidenceCommands(program, context)
+  addReportCommands(program, context)
+  addProgramCommands(program, context)
+  try {
+    await program.parseAsync(parameters, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0
+    const fault = terminal.interrupted()
+      ? new CodedError('process.interrupted', 'interrupted', { cause: error })
+      : usageOf(error)
+    return reportFailure(fault, (text) => process.stderr.write(text))
+  }
+}
+
+function frame(version: string): Command {
+  return (
+    new Command('confidential-worker')
+      .description(ABOUT)
+      .version(version)
+      .helpCommand(false)
+      .enablePositionalOptions()
+      .allowExcessArguments()
+      .addHelpText('after', AFTER)
+      .exitOverride()
+      // What it says about a wrong command line is said once, in our own form.
+      .configureOutput({ outputError: () => {} })
+      .action((_options, command: Command) => {
+        if (command.args.length > 0)
+          throw new CodedError('usage.invalid', `there is no command ${JSON.stringify(command.args[0])}`)
+        throw new CodedError('usage.invalid', 'no command is given')
+      })
+  )
+}
+
+function usageOf(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error
+  if (error.code === 'commander.help') return new CodedError('usage.invalid', 'the command is not complete')
+  const sentence = error.message.replace(/^error: /, '').replace(/\.$/, '')
+  return new CodedError('usage.invalid', sentence, { cause: error })
+}
+
+async function readVersion(): Promise<string> {
+  const manifest = await readFile(new URL('../../package.json', import.meta.url))
+  return z.object({ version: z.string() }).parse(parseJson(manifest, 'package.json')).version
+}

@@ -1,0 +1,17 @@
+/**
+ * `confidential-worker <command>`. The version of Node is looked at before anything else is loaded: what follows needs
+ * it to be understood at all.
+ */
+const NEEDED = [24, 12] as const
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {
+  process.stderr.write(
+    `error: this is Node ${process.versions.node}; confidential-worker needs ${NEEDED.join('.')} or newer (config.invalid)\n` +
+      '  remedy: start it as "npm run --silent cli -- …", which brings its own Node, or install Node 24\n',
+  )
+  process.exitCode = 78
+} else {
+  const { runCommandLine } = await import('./commandLine.ts')
+  process.exitCode = await runCommandLine(process.argv.slice(2))
+}

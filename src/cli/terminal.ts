@@ -1,0 +1,92 @@
+/** What a command says and how it ends: results on stdout, progress and errors on stderr, an exit code by class. */
+import { listenForShutdown } from '#adapters/system/shutdown.ts'
+import { CodedError, codeOf, type ErrorCode, type ExitCode, errorRow } from '#core/errors.ts'
+import type { Progress } from './progress.ts'
+
+const DRAIN_MS = 10_000
+const LINE_MS = 5000
+const REDRAW_MS = 200
+
+/** What to do about it, where there is one thing to do. */
+const REMEDIES: Partial<Record<ErrorCode, string>> = {
+  'usage.invalid': 'add --help to the command to see what it takes',
+  'config.invalid': 'add --help to the command to see an example of its configuration',
+  'output.exists': 'name another file with --out, or move that one away',
+  'input.changed': 'seal it again when nothing writes to it any more',
+  'object.unsigned': 'use the configuration of the tenant and dataset that sealed it',
+  'evidence.simulated':
+    'nothing on a simulated machine is confidential; a demonstration sets trust.simulation',
+  'service.unavailable': 'run the same command again; what was done is kept',
+  'service.denied': 'compare the tenancy’s policies with infra/policies',
+  'service.missing': 'check the name, and that a policy lets you see it',
+  'process.interrupted': 'run the same command again',
+}
+
+export type Terminal = {
+  readonly print: (text: string) => void
+  /** One JSON value, for programs. */
+  readonly printJson: (value: unknown) => void
+  /** Shows on stderr how far `what` has come: in place on a terminal, else a line every few seconds. */
+  readonly progress: (what: string) => Progress
+  /** Aborted by the first SIGINT or SIGTERM; the second ends the process at once. */
+  readonly interruption: () => AbortSignal
+  readonly interrupted: () => boolean
+}
+
+export function openTerminal(): Terminal {
+  let signal: AbortSignal | undefined
+  return {
+    print: (text) => process.stdout.write(text),
+    printJson: (value) => process.stdout.write(`${JSON.stringify(value)}\n`),
+    progress: (what) => showProgress(what, process.stderr),
+    interruption: () => {
+      signal ??= listenForShutdown(DRAIN_MS, () => {}).signal
+      return signal
+    },
+    interrupted: () => signal?.aborted === true,
+  }
+}
+
+/** Says what went wrong, in one sentence, and returns the exit code of its class. */
+export function reportFailure(error: unknown, say: (text: string) => void): ExitCode {
+  const coded =
+    error instanceof CodedError
+      ? error
+      : new CodedError('internal.fault', `something that should not happen: ${describe(error)}`)
+  const remedy = REMEDIES[coded.code]
+  say(`error: ${coded.message} (${coded.code})\n${remedy === undefined ? '' : `  remedy: ${remedy}\n`}`)
+  return errorRow(codeOf(coded)).exit
+}
+
+/** Where it happened, without what it was about: a foreign error's text may quote data. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return 'a value was thrown that is no error'
+  const place = /\bsrc\/[\w/.-]+:\d+/.exec(error.stack ?? '')?.[0]
+  return place === undefined ? error.name : `${error.name} in ${place}`
+}
+
+type Stream = { readonly isTTY?: boolean; readonly write: (text: string) => unknown }
+
+function showProgress(what: string, stream: Stream): Progress {
+  const start = performance.now()
+  let said = stream.isTTY ? Number.NEGATIVE_INFINITY : start
+  let open = false
+  return (done, total) => {
+    const now = performance.now()
+    const isLast = done >= total && open
+    if (!isLast && now - said < (stream.isTTY ? REDRAW_MS : LINE_MS)) return
+    said = now
+    const rate = done / 1_048_576 / Math.max(0.001, (now - start) / 1000)
+    const percent = total === 0 ? 100 : Math.floor((done / total) * 100)
+    const line = `${what}: ${percent} % of ${formatBytes(total)}, ${rate.toFixed(0)} MiB/s`
+    open = stream.isTTY === true && done < total
+    stream.write(stream.isTTY === true ? `\r${line}\u001b[K${done < total ? '' : '\n'}` : `${line}\n`)
+  }
+}
+
+export function formatBytes(bytes: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'] as const
+  const power = bytes === 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10))
+  const unit = units[power] ?? 'bytes'
+  return power === 0 ? `${bytes} ${unit}` : `${(bytes / 1024 ** power).toFixed(1)} ${unit}`
+}

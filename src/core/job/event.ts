@@ -1,0 +1,102 @@
+/**
+ * The event by which OCI Object Storage says that an object was created. It is not signed and may come more than once:
+ * a hint, from which a job is made only after the object itself has been looked at.
+ */
+import { z } from 'zod'
+import { checkShape, parseJson } from '#core/canonical.ts'
+import { CodedError, under } from '#core/errors.ts'
+import { etag, objectName } from '#core/fields.ts'
+import { sealedSize } from '#core/sealed/object.ts'
+import type { UnixSeconds } from '#core/time.ts'
+import { type Job, jobIdOf } from './job.ts'
+
+/** OCI's own are below 2 KiB. */
+export const MAX_EVENT_BYTES = 16 * 1024
+
+const printable = (max: number) =>
+  z.string().regex(new RegExp(`^[\\x21-\\x7e]{1,${max}}$`), 'must be printable')
+
+/**
+ * CloudEvents 0.1 as OCI Events sends it. Of what is not read here more may come, as it does with tags and versions;
+ * what is read has to be exactly this. An overwritten object (`updateobject`) is refused: outbox objects are written
+ * once, and what replaced one is nothing that was sealed there.
+ */
+const Schema = z.object({
+  cloudEventsVersion: z.literal('0.1'),
+  eventID: printable(128),
+  eventType: z.literal('com.oraclecloud.objectstorage.createobject'),
+  source: z.string().regex(/^objectstorage$/i, 'must be ObjectStorage'),
+  eventTypeVersion: z.literal('2.0'),
+  contentType: z.literal('application/json'),
+  data: z.object({
+    resourceName: z.string().min(1).max(1024),
+    additionalDetails: z.object({
+      eTag: etag,
+      namespace: z.string().min(1).max(256),
+      bucketName: z.string().min(1).max(256),
+    }),
+  }),
+})
+
+export type ObjectEvent = {
+  readonly eventId: string
+  readonly namespace: string
+  readonly bucket: string
+  /** As the event has it: any text. */
+  readonly object: string
+  readonly etag: string
+}
+
+/** An object of a bucket that is served, under a name of our grammar. */
+declare const authorised: unique symbol
+export type AuthorisedEvent = ObjectEvent & { readonly [authorised]: true }
+
+export type Place = { readonly namespace: string; readonly bucket: string }
+
+/** Throws `event.malformed`. */
+export function parseEvent(body: Uint8Array): ObjectEvent {
+  if (body.byteLength > MAX_EVENT_BYTES)
+    throw new CodedError(
+      'event.malformed',
+      `the event has ${body.byteLength} bytes, the limit is ${MAX_EVENT_BYTES}`,
+    )
+  const value = under('event.malformed', () => parseJson(body, 'event'))
+  const { eventID, data } = checkShape(Schema, value, 'event', 'event.malformed')
+  const { eTag, namespace, bucketName } = data.additionalDetails
+  return { eventId: eventID, namespace, bucket: bucketName, object: data.resourceName, etag: eTag }
+}
+
+/** Throws `event.unauthorised`; the message names neither bucket nor object, which may be anybody's words. */
+export function authoriseEvent(event: ObjectEvent, allowed: readonly Place[]): AuthorisedEvent {
+  if (!allowed.some(({ namespace, bucket }) => namespace === event.namespace && bucket === event.bucket))
+    throw new CodedError('event.unauthorised', 'the bucket of the event is not one that is served')
+  if (!objectName.safeParse(event.object).success)
+    throw new CodedError('event.unauthorised', 'the name of the object is not one that a sealed object has')
+  // The brand has no run-time form; this is the one place that gives it.
+  return event as AuthorisedEvent
+}
+
+/** Throws `object.malformed` for what is too small to be a sealed object. `size` is the one that storage tells. */
+export function toJob(
+  event: AuthorisedEvent,
+  head: { readonly size: number },
+  traceparent: string,
+  now: UnixSeconds,
+): Job {
+  const { eventId, namespace, bucket, object, etag: tag } = event
+  if (head.size <= sealedSize(0, 0))
+    throw new CodedError('object.malformed', `the object has ${head.size} bytes, too few for a sealed object`)
+  return {
+    v: 1,
+    jobId: jobIdOf({ namespace, bucket, object, etag: tag }),
+    eventId,
+    namespace,
+    bucket,
+    object,
+    etag: tag,
+    size: head.size,
+    traceparent,
+    enqueuedAt: now,
+    notBefore: 0,
+  }
+}

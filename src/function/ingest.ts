@@ -1,0 +1,122 @@
+/** From one event to one job and one record of the decision. */
+import { randomBytes } from 'node:crypto'
+import { toHex } from '#core/bytes.ts'
+import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
+import { decisionName, eventDigest, type IngestDecision, IngestDecisionFormat } from '#core/job/decision.ts'
+import { authoriseEvent, type ObjectEvent, type Place, parseEvent, toJob } from '#core/job/event.ts'
+import { type Job, JobFormat } from '#core/job/job.ts'
+import type { Clock } from '#ports/clock.ts'
+import type { StreamProducer } from '#ports/jobStream.ts'
+import type { ObjectStore } from '#ports/objectStore.ts'
+
+export type IngestDeps = {
+  readonly allowed: readonly Place[]
+  readonly records: Place
+  readonly store: Pick<ObjectStore, 'head' | 'create'>
+  readonly jobs: StreamProducer
+  readonly clock: Pick<Clock, 'now'>
+}
+
+/** `repeated`: this event has been decided before, and nothing was done again. */
+export type IngestAnswer =
+  | { readonly outcome: 'published'; readonly jobId: string }
+  | { readonly outcome: 'refused'; readonly code: ErrorCode }
+  | { readonly outcome: 'repeated' }
+
+/**
+ * Throws where a later call may succeed: Events then delivers again. The record is written after the job is on the
+ * stream. If we stop in between, the event comes again and the job is published twice, under the same jobId; were it
+ * the other way round, a decided event could have no job.
+ */
+export async function ingest(body: Uint8Array, deps: IngestDeps): Promise<IngestAnswer> {
+  const read = readEvent(body)
+  const digest = read instanceof CodedError ? eventDigest(body) : eventDigest(read.eventId)
+  const record = { ...deps.records, name: decisionName(digest) }
+  if (await isThere(deps, record)) return { outcome: 'repeated' }
+
+  const decided = read instanceof CodedError ? read : await publishJob(read, deps)
+  const outcome: IngestDecision['outcome'] =
+    decided instanceof CodedError
+      ? { kind: 'refused', code: decided.code }
+      : {
+          kind: 'published',
+          jobId: decided.jobId,
+          object: decided.object,
+          etag: decided.etag,
+          traceparent: decided.traceparent,
+        }
+  await writeOnce(deps, record, { v: 1, eventDigest: digest, outcome, decidedAt: deps.clock.now() })
+  return decided instanceof CodedError
+    ? { outcome: 'refused', code: decided.code }
+    : { outcome: 'published', jobId: decided.jobId }
+}
+
+function readEvent(body: Uint8Array): ObjectEvent | CodedError {
+  try {
+    return parseEvent(body)
+  } catch (error) {
+    return refusal(error)
+  }
+}
+
+async function publishJob(event: ObjectEvent, deps: IngestDeps): Promise<Job | CodedError> {
+  let job: Job
+  try {
+    const authorised = authoriseEvent(event, deps.allowed)
+    const head = await lookAt(authorised, deps)
+    job = toJob(authorised, head, newTraceparent(), deps.clock.now())
+  } catch (error) {
+    return refusal(error)
+  }
+  await deps.jobs.publish(job.jobId, JobFormat.encode(job))
+  return job
+}
+
+/** The object as storage has it, under the function's own identity, in the version that the event names. */
+async function lookAt(event: ObjectEvent, { store }: IngestDeps) {
+  const { namespace, bucket, object, etag } = event
+  try {
+    return await store.head({ namespace, bucket, name: object }, etag)
+  } catch (error) {
+    if (codeOf(error) !== 'service.missing') throw error
+    // Absent, or a policy that is not yet in place: OCI gives one answer for both, and only one of them is lost by
+    // waiting.
+    throw new CodedError('service.unavailable', 'the object is not there or may not be seen', {
+      cause: error,
+    })
+  }
+}
+
+/** What this input can never change becomes a value; everything else goes on as an exception. */
+function refusal(error: unknown): CodedError {
+  if (error instanceof CodedError && errorRow(error.code).disposition === 'reject') return error
+  throw error
+}
+
+async function isThere({ store }: IngestDeps, record: Parameters<ObjectStore['head']>[0]): Promise<boolean> {
+  try {
+    await store.head(record)
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'service.missing') return false
+    throw error
+  }
+}
+
+/** A record that is there already is of this event: two deliveries ran at once, and decided alike. */
+async function writeOnce(
+  { store }: IngestDeps,
+  record: Parameters<ObjectStore['create']>[0],
+  decision: IngestDecision,
+): Promise<void> {
+  try {
+    await store.create(record, IngestDecisionFormat.encode(decision))
+  } catch (error) {
+    if (codeOf(error) !== 'service.conflict') throw error
+  }
+}
+
+/** The root of a trace: what follows from this event, in the function, the worker and the evidence. */
+function newTraceparent(): string {
+  return `00-${toHex(randomBytes(16))}-${toHex(randomBytes(8))}-01`
+}

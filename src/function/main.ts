@@ -1,0 +1,58 @@
+/**
+ * The ingest function: Fn's development kit in front, `ingest` behind. The kit answers 502 with the text of whatever is
+ * thrown, so one constant sentence is; the reason is in the log.
+ */
+import { handle } from '@fnproject/fdk'
+import { createOci } from '#adapters/oci/clients.ts'
+import { systemClock } from '#adapters/system/clock.ts'
+import { readConfig } from '#adapters/system/configFile.ts'
+import { createLog, errorFields, type Log } from '#adapters/system/log.ts'
+import { listenForShutdown } from '#adapters/system/shutdown.ts'
+import { CodedError, codeOf, errorRow } from '#core/errors.ts'
+import { FunctionConfig } from './config.ts'
+import { type IngestAnswer, type IngestDeps, ingest } from './ingest.ts'
+
+const DRAIN_MS = 10_000
+
+async function main(): Promise<void> {
+  const path = process.env['CW_CONFIG']
+  if (path === undefined) throw new CodedError('config.invalid', 'CW_CONFIG names no configuration file')
+  const config = await readConfig(path, FunctionConfig, 'function')
+  if (process.argv.includes('--check-config')) return
+  const log = createLog('function', config.logLevel)
+  const oci = createOci(config.oci, { allowPlainHttp: config.simulation, clock: systemClock })
+  const deps: IngestDeps = {
+    allowed: config.allowed,
+    records: config.records,
+    store: oci.objectStore(),
+    jobs: oci.streamProducer({ streamId: config.jobsStreamId }),
+    clock: systemClock,
+  }
+  const stop = handle((body) => answer(body, deps, log), { inputMode: 'buffer' })
+  log.info('function.ready')
+  listenForShutdown(DRAIN_MS, (reason) => {
+    log.info('function.stopping', { reason })
+    stop()
+    oci.close()
+  })
+}
+
+async function answer(body: Buffer, deps: IngestDeps, log: Log): Promise<IngestAnswer> {
+  const start = systemClock.monotonic()
+  try {
+    const result = await ingest(body, deps)
+    log.info('event.decided', { ...result, elapsedMs: Math.round(systemClock.monotonic() - start) })
+    return result
+  } catch (error) {
+    log.warn('event.postponed', {
+      ...errorFields(error),
+      elapsedMs: Math.round(systemClock.monotonic() - start),
+    })
+    throw new Error('try again')
+  }
+}
+
+main().catch((error: unknown) => {
+  createLog('function', 'info').error('function.failed', errorFields(error))
+  process.exit(errorRow(codeOf(error)).exit)
+})
