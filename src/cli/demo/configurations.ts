@@ -1,0 +1,185 @@
+/** The configuration file of each program, as an operator would write it for these two tenancies. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { OciConfig } from '#adapters/oci/config.ts'
+import type { Root } from '#core/jws.ts'
+import type { TlsFiles } from './certificates.ts'
+import {
+  AUDIENCE,
+  CLIENT,
+  CONSUMER,
+  DATASET,
+  GROUP,
+  KEYS,
+  MAC_SECRET,
+  ocidOf,
+  PROVIDER,
+  PURPOSE,
+  REGION,
+  SCOPES,
+  STREAMS,
+  TENANT,
+  type UserName,
+} from './names.ts'
+
+/** What every configuration is made of. */
+export type Surroundings = {
+  /** Of the services, and of each instance's metadata service by its OCID. */
+  readonly endpoint: string
+  readonly imds: Readonly<Record<string, string>>
+  /** The folder with the simulated AMD roots. */
+  readonly amdFolder: string
+  readonly ociConfigFile: string
+  readonly providerRoot: Root
+  readonly tls: TlsFiles
+  readonly verifierPort: number
+  readonly reservationMs: number
+}
+
+const SERVER = { host: '127.0.0.1', port: 0 } as const
+const DRAIN_SECONDS = 10
+
+export function ociOf(
+  { endpoint }: Pick<Surroundings, 'endpoint'>,
+  principal: OciConfig['principal'],
+): OciConfig {
+  return {
+    region: REGION,
+    principal,
+    endpoints: {
+      objectStorage: endpoint,
+      streaming: endpoint,
+      vaultCrypto: endpoint,
+      vaultManagement: endpoint,
+      secrets: endpoint,
+    },
+  }
+}
+
+export function instancePrincipal(
+  { endpoint, imds }: Pick<Surroundings, 'endpoint' | 'imds'>,
+  name: string,
+): OciConfig['principal'] {
+  const metadataUrl = imds[ocidOf('instance', name)]
+  return { kind: 'instance', federationUrl: endpoint, ...(metadataUrl !== undefined && { metadataUrl }) }
+}
+
+export function userPrincipal(
+  { ociConfigFile }: Pick<Surroundings, 'ociConfigFile'>,
+  profile: UserName,
+): OciConfig['principal'] {
+  return { kind: 'config-file', path: ociConfigFile, profile }
+}
+
+function verifierConfig(around: Surroundings): object {
+  const { amdFolder, providerRoot, tls, verifierPort } = around
+  return {
+    listen: { ...SERVER, port: verifierPort },
+    tls: { ...tls.server, clientCa: tls.ca },
+    audience: AUDIENCE,
+    tenant: TENANT,
+    providerRoot,
+    simulation: true,
+    logLevel: 'info',
+    oci: ociOf(around, instancePrincipal(around, 'verifier')),
+    namespace: PROVIDER.namespace,
+    buckets: { governance: 'governance', evidence: 'evidence-verifier', state: 'verifier-state' },
+    macSecretId: MAC_SECRET,
+    grantCaKeyId: KEYS.grantCa,
+    endorsements: amdFolder,
+    monitor: SERVER,
+    policyListingSeconds: 2,
+    drainSeconds: DRAIN_SECONDS,
+  }
+}
+
+function workerConfig(around: Surroundings, name: string, guestSocket: string): object {
+  const { providerRoot, tls, verifierPort, reservationMs } = around
+  return {
+    trust: { providerRoot, simulation: true, sandbox: 'none', logLevel: 'info' },
+    verifier: {
+      audience: AUDIENCE,
+      url: `https://127.0.0.1:${verifierPort}`,
+      ca: tls.ca,
+      ...tls.clients.get(name),
+    },
+    attestation: { source: 'socket', path: guestSocket },
+    client: { id: CLIENT, purpose: PURPOSE, scopes: SCOPES, keyId: KEYS.client },
+    oci: ociOf(around, instancePrincipal(around, name)),
+    stream: { id: STREAMS.jobs, group: GROUP, deadLetterId: STREAMS.deadLetters, reservationMs },
+    registrations: { namespace: PROVIDER.namespace, bucket: 'evidence-verifier' },
+    namespace: CONSUMER.namespace,
+    buckets: { results: 'results', evidence: 'evidence-worker', state: 'worker-state' },
+    batch: { maxJobs: 8, concurrency: 2 },
+    monitor: SERVER,
+    drainSeconds: DRAIN_SECONDS,
+  }
+}
+
+function functionConfig(around: Surroundings): object {
+  return {
+    oci: ociOf(around, { kind: 'resource' }),
+    allowed: [{ namespace: PROVIDER.namespace, bucket: 'outbox' }],
+    jobsStreamId: STREAMS.jobs,
+    records: { namespace: CONSUMER.namespace, bucket: 'ingest' },
+    simulation: true,
+    logLevel: 'info',
+  }
+}
+
+function sealConfig(around: Surroundings): object {
+  return {
+    tenant: TENANT,
+    dataset: DATASET,
+    keyId: KEYS.dataset,
+    sealingKey: { kind: 'vault', keyId: KEYS.sealing },
+    oci: ociOf(around, userPrincipal(around, 'sealer')),
+    namespace: PROVIDER.namespace,
+    buckets: { outbox: 'outbox', governance: 'governance' },
+    simulation: true,
+  }
+}
+
+function openConfig(around: Surroundings): object {
+  return {
+    trust: { providerRoot: around.providerRoot, simulation: true },
+    oci: ociOf(around, userPrincipal(around, 'researcher')),
+    namespace: CONSUMER.namespace,
+    bucket: 'results',
+    provider: { namespace: PROVIDER.namespace, governance: 'governance', evidence: 'evidence-verifier' },
+  }
+}
+
+function exportConfig(around: Surroundings): object {
+  return {
+    oci: ociOf(around, userPrincipal(around, 'auditor')),
+    provider: { namespace: PROVIDER.namespace, governance: 'governance', evidence: 'evidence-verifier' },
+    consumer: { namespace: CONSUMER.namespace, evidence: 'evidence-worker', results: 'results' },
+    simulation: true,
+  }
+}
+
+/** Writes the configuration of every program and command. */
+export async function writeConfigs(
+  folder: string,
+  around: Surroundings,
+  guests: readonly { readonly name: string; readonly socketPath: string }[],
+): Promise<void> {
+  const configs: Record<string, object> = {
+    verifier: verifierConfig(around),
+    function: functionConfig(around),
+    seal: sealConfig(around),
+    open: openConfig(around),
+    export: exportConfig(around),
+  }
+  for (const { name, socketPath } of guests) configs[name] = workerConfig(around, name, socketPath)
+  for (const [name, config] of Object.entries(configs)) await writeConfig(folder, name, config)
+}
+
+export function configFile(folder: string, name: string): string {
+  return join(folder, `${name}.json`)
+}
+
+export async function writeConfig(folder: string, name: string, config: object): Promise<void> {
+  await writeFile(configFile(folder, name), `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 })
+}

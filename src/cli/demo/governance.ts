@@ -1,0 +1,190 @@
+/** What the hospital's two signers put in force: the Verifier's keys and the release policy, as create-once objects. */
+import { randomBytes } from 'node:crypto'
+import { type Policy, PolicyFormat, policyName, type Release } from '#core/appraisal/policy.ts'
+import { toBase64url, utf8 } from '#core/bytes.ts'
+import { COUNT_TABLE_CONTENT_TYPE } from '#core/egress/table.ts'
+import { CodedError } from '#core/errors.ts'
+import { exportJwk, type P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
+import { type Signer, signGeneral } from '#core/jws.ts'
+import { VerifierKeysFormat, verifierKeysName } from '#core/release/grant.ts'
+import { ID_KEY_BYTES, idKeyAssociatedData } from '#core/release/wrap.ts'
+import type { UnixSeconds } from '#core/time.ts'
+import type { KeyVault } from '#ports/keyVault.ts'
+import type { ObjectStore } from '#ports/objectStore.ts'
+import { AUDIENCE, CLIENT, DATASET, KEYS, PROVIDER, PURPOSE, SCOPES, TENANT } from './names.ts'
+
+const DAY = 86_400
+const MAX_RESULT_BYTES = 64 * 1024 * 1024
+/** CMS cell size suppression policy: no cell below eleven. */
+const MINIMUM_CELL = 11
+
+export type Enrolment = {
+  readonly signers: readonly Signer[]
+  readonly auditJwk: P256Jwk
+  /** SHA-256 of the root that the reports chain to, hex. */
+  readonly ark: string
+  readonly measurements: { readonly measured: string; readonly platform: string }
+  /** The worker's trust digest, base64url, and the one workload that it carries, as `name@<hex SHA-256>`. */
+  readonly trust: string
+  readonly workload: string
+  readonly now: UnixSeconds
+}
+
+/** The Vaults as the people see them who may read from them: governor, a worker, researcher. */
+export type EnrolmentVaults = {
+  readonly provider: KeyVault
+  readonly client: KeyVault
+  readonly result: KeyVault
+}
+
+/** Writes `verifier-keys/1` and `policy/1`; returns the policy. */
+export async function publishGovernance(
+  store: ObjectStore,
+  vaults: EnrolmentVaults,
+  enrolment: Enrolment,
+): Promise<Policy> {
+  const { signers, now } = enrolment
+  const [grantCa, policy] = await Promise.all([
+    vaults.provider.publicKey(KEYS.grantCa),
+    policyOf(vaults, enrolment),
+  ])
+  const verifierKeys = {
+    v: 1 as const,
+    seq: 1,
+    exp: now + 30 * DAY,
+    grantCa: { jwk: P384Jwk.parse(exportJwk(grantCa.key)), keyId: KEYS.grantCa },
+  }
+  const put = (name: string, signed: unknown) =>
+    store.create({ namespace: PROVIDER.namespace, bucket: 'governance', name }, utf8(JSON.stringify(signed)))
+  await put(verifierKeysName(1), await signGeneral(VerifierKeysFormat, verifierKeys, signers))
+  await put(policyName(1), await signGeneral(PolicyFormat, policy, signers))
+  return policy
+}
+
+async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<Policy> {
+  const { now, measurements } = enrolment
+  const [sealing, client, result, idKey] = await Promise.all([
+    vaults.provider.publicKey(KEYS.sealing),
+    vaults.client.publicKey(KEYS.client),
+    vaults.result.publicKey(KEYS.result),
+    wrapNewIdKey(vaults.provider),
+  ])
+  const release = (id: string, assurance: Release['assurance'], measurement: string): Release => ({
+    ...REFERENCE,
+    id,
+    assurance,
+    measurements: [measurement],
+    trust: [enrolment.trust],
+    notBefore: now - DAY,
+    notAfter: now + 30 * DAY,
+  })
+  return {
+    v: 1,
+    seq: 1,
+    issuedAt: now,
+    expiresAt: now + 30 * DAY,
+    simulation: true,
+    tenant: TENANT,
+    audience: AUDIENCE,
+    roots: [{ product: 'Genoa', ark: enrolment.ark, simulated: true }],
+    releases: [
+      release('worker-1', 'measured', measurements.measured),
+      release('vm-shape-1', 'platform', measurements.platform),
+    ],
+    clients: [{ id: CLIENT, keys: [P384Jwk.parse(exportJwk(client.key))] }],
+    auditKey: enrolment.auditJwk,
+    datasets: [
+      {
+        id: DATASET,
+        synthetic: true,
+        sealingKeys: [P384Jwk.parse(exportJwk(sealing.key))],
+        keyIds: [KEYS.dataset],
+        notSealedBefore: now - DAY,
+        idKey,
+        assurance: { level: 'measured' },
+        permissions: [
+          {
+            id: 'research-summary',
+            client: CLIENT,
+            purpose: PURPOSE,
+            scopes: SCOPES,
+            view: 'minimal',
+            sensitive: [],
+            workload: workloadOf(enrolment.workload),
+            output: {
+              contentType: COUNT_TABLE_CONTENT_TYPE,
+              maxBytes: MAX_RESULT_BYTES,
+              minimumCell: MINIMUM_CELL,
+            },
+            recipient: {
+              jwk: RsaJwk.parse(exportJwk(result.key)),
+              keyId: KEYS.result,
+              keyVersionId: result.keyVersionId,
+            },
+            notBefore: now - DAY,
+            notAfter: now + 30 * DAY,
+          },
+        ],
+      },
+    ],
+  }
+}
+
+/** What both releases demand of processor and guest: up-to-date Genoa, nothing that lets the host look in. */
+const REFERENCE = {
+  processors: [
+    {
+      product: 'Genoa',
+      family: 25,
+      model: 17,
+      stepping: 1,
+      floor: { fmc: 0, bootloader: 10, tee: 0, snp: 23, microcode: 84 },
+    },
+  ],
+  guestPolicy: {
+    abi: { major: 0, minor: 0 },
+    smt: 'any',
+    migrateMa: 'forbidden',
+    debug: 'forbidden',
+    singleSocket: 'any',
+    cxl: 'forbidden',
+    aes256Xts: 'any',
+    raplDisabled: 'any',
+    ciphertextHiding: 'any',
+    pageSwapDisabled: 'any',
+  },
+  platformInfo: {
+    smt: 'any',
+    tsme: 'any',
+    ecc: 'required',
+    raplDisabled: 'any',
+    ciphertextHiding: 'any',
+    aliasCheck: 'required',
+    iommuWriteSafe: 'any',
+    tio: 'any',
+  },
+  vmpl: 0,
+  chips: 'any',
+} as const satisfies Partial<Release>
+
+/** The dataset's identity key exists in the clear for this moment alone. */
+async function wrapNewIdKey(vault: KeyVault): Promise<Policy['datasets'][number]['idKey']> {
+  const idKey = randomBytes(ID_KEY_BYTES)
+  try {
+    const { wrapped, keyVersionId } = await vault.encrypt(
+      KEYS.identity,
+      idKey,
+      idKeyAssociatedData(TENANT, DATASET),
+    )
+    return { keyId: KEYS.identity, keyVersionId, wrapped: toBase64url(wrapped) }
+  } finally {
+    idKey.fill(0)
+  }
+}
+
+function workloadOf(anchor: string): { name: string; digest: string } {
+  const [name = '', digest = ''] = anchor.split('@')
+  if (!/^[0-9a-f]{64}$/.test(digest))
+    throw new CodedError('config.invalid', 'the worker names no workload with a digest')
+  return { name, digest: toBase64url(Buffer.from(digest, 'hex')) }
+}

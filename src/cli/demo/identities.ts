@@ -1,0 +1,84 @@
+/** The people of the demonstration: API keys and the OCI config file, the policy signers' keys, the audit key. */
+import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { exportJwk, P256Jwk } from '#core/jwk.ts'
+import { keySigner, type Root, type Signer } from '#core/jws.ts'
+import { ocidOf, REGION, SIGNERS, USERS, type UserName } from './names.ts'
+
+export type Identities = {
+  /** The OCI config file: one profile a user. */
+  readonly ociConfig: string
+  /** The public halves, as PEM. */
+  readonly apiKeys: Readonly<Record<UserName, string>>
+  readonly signers: readonly Signer[]
+  readonly providerRoot: Root
+  readonly auditJwk: P256Jwk
+  readonly auditKeyFile: string
+}
+
+export async function createIdentities(folder: string): Promise<Identities> {
+  const ociConfig = join(folder, 'oci.config')
+  const auditKeyFile = join(folder, 'audit.pem')
+  const users = await Promise.all(Object.keys(USERS).map((name) => createApiKey(folder, name)))
+  await writeFile(ociConfig, users.map(({ profile }) => profile).join('\n'), { mode: 0o600 })
+  const signers = await Promise.all(SIGNERS.map((person) => createSigner(folder, person)))
+  const audit = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' })
+  await writePem(auditKeyFile, audit.privateKey)
+  return {
+    ociConfig,
+    // One entry for each key of USERS, by construction.
+    apiKeys: Object.fromEntries(users.map(({ name, publicPem }) => [name, publicPem])) as Record<
+      UserName,
+      string
+    >,
+    signers,
+    providerRoot: {
+      keys: signers.map(({ jwk }, index) => ({ person: SIGNERS[index] ?? '', jwk })),
+      threshold: 2,
+    },
+    auditJwk: P256Jwk.parse(exportJwk(audit.publicKey)),
+    auditKeyFile,
+  }
+}
+
+export async function readPrivateKey(file: string): Promise<KeyObject> {
+  return createPrivateKey(await readFile(file))
+}
+
+async function createApiKey(folder: string, name: string) {
+  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
+  const file = join(folder, `${name}.pem`)
+  await writeFile(file, privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 })
+  const publicKey = createPublicKey(privateKey)
+  const { tenancy } = USERS[name as UserName].tenancy
+  const profile = [
+    `[${name}]`,
+    `tenancy=${tenancy}`,
+    `user=${ocidOf('user', name)}`,
+    `fingerprint=${fingerprintOf(publicKey)}`,
+    `key_file=${file}`,
+    `region=${REGION}`,
+    '',
+  ].join('\n')
+  return { name, profile, publicPem: publicKey.export({ type: 'spki', format: 'pem' }).toString() }
+}
+
+/** As OCI shows it: MD5 of the public key's DER. */
+function fingerprintOf(key: KeyObject): string {
+  const digest = createHash('md5')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex')
+  return (digest.match(/../g) ?? []).join(':')
+}
+
+async function createSigner(folder: string, person: string): Promise<Signer> {
+  const { privateKey } = await promisify(generateKeyPair)('ed25519')
+  await writePem(join(folder, `${person}.pem`), privateKey)
+  return keySigner(privateKey)
+}
+
+async function writePem(file: string, key: KeyObject): Promise<void> {
+  await writeFile(file, key.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
+}

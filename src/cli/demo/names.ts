@@ -1,0 +1,57 @@
+/** The names of everything in the demonstration's two tenancies: readable, and the same on every run. */
+
+export const REGION = 'eu-frankfurt-1'
+
+/** A hospital that provides data, and a research organisation that consumes it. */
+export const PROVIDER = { tenancy: 'ocid1.tenancy.oc1..hospital', namespace: 'hospital' } as const
+export const CONSUMER = { tenancy: 'ocid1.tenancy.oc1..research', namespace: 'research' } as const
+export type Tenancy = typeof PROVIDER | typeof CONSUMER
+
+/** `ocidOf('key', 'dataset')` is `ocid1.key.oc1.eu-frankfurt-1.dataset`. */
+export function ocidOf(kind: string, name: string): string {
+  return `ocid1.${kind}.oc1.${REGION}.${name}`
+}
+
+export function compartmentOf({ namespace }: Tenancy, name: string): string {
+  return ocidOf('compartment', `${namespace}-${name}`)
+}
+
+export const KEYS = {
+  dataset: ocidOf('key', 'dataset'),
+  identity: ocidOf('key', 'identity'),
+  sealing: ocidOf('key', 'sealing'),
+  grantCa: ocidOf('key', 'grant-ca'),
+  client: ocidOf('key', 'client'),
+  result: ocidOf('key', 'result'),
+} as const
+export const MAC_SECRET = ocidOf('vaultsecret', 'nonce-mac')
+export const STREAMS = {
+  jobs: ocidOf('stream', 'jobs'),
+  deadLetters: ocidOf('stream', 'dead-letters'),
+} as const
+export const FUNCTION = ocidOf('fnfunc', 'ingest')
+
+/** People with API keys, and the profile of the OCI config file by which each is known. */
+export const USERS = {
+  sealer: { tenancy: PROVIDER, group: 'sealing' },
+  governor: { tenancy: PROVIDER, group: 'governance' },
+  auditor: { tenancy: PROVIDER, group: 'auditors' },
+  researcher: { tenancy: CONSUMER, group: 'researchers' },
+} as const
+export type UserName = keyof typeof USERS
+
+/** The provider's policy signers: what both have signed is in force. */
+export const SIGNERS = ['privacy-officer', 'security-officer'] as const
+
+export const TENANT = 'hospital'
+export const DATASET = 'cohort'
+export const CLIENT = 'research'
+export const PURPOSE = 'HRESCH'
+export const GROUP = 'workers'
+export const AUDIENCE = 'https://verifier.hospital.example'
+export const SCOPES = [
+  'system/Condition.rs',
+  'system/Encounter.rs',
+  'system/Observation.rs',
+  'system/Patient.rs',
+]

@@ -1,0 +1,62 @@
+/** The programs that run: started one by one, watched, stopped in the reverse order. One that dies ends everything. */
+import { CodedError } from '#core/errors.ts'
+import { endedEarly, type LogLine, type Program, type ProgramOptions, startProgram } from './program.ts'
+
+const READY_MILLISECONDS = 60_000
+
+export type Supervisor = {
+  /** Resolves when the program serves. A program of the same name may be started again when it is gone. */
+  readonly start: (options: Omit<ProgramOptions, 'logFolder' | 'onLine'>) => Promise<LogLine>
+  readonly find: (name: string) => Program | undefined
+  /** Aborted as soon as a program ends that nobody stopped, or with `end`; its reason says why. */
+  readonly signal: AbortSignal
+  readonly end: (reason: Error) => void
+  /** The result of `work`, or the signal's reason as soon as there is one. */
+  readonly guard: <T>(work: Promise<T>) => Promise<T>
+  /** Safe to call twice. */
+  readonly stopAll: () => Promise<void>
+}
+
+export function createSupervisor(options: Pick<ProgramOptions, 'logFolder' | 'onLine'>): Supervisor {
+  const controller = new AbortController()
+  const { signal } = controller
+  const aborted = new Promise<never>((_resolve, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  )
+  aborted.catch(() => {})
+  const guard = <T>(work: Promise<T>): Promise<T> => Promise.race([work, aborted])
+  // In the order of their start.
+  const programs = new Map<string, Program>()
+
+  const watch = (program: Program): void => {
+    const gone = (error: CodedError): void => {
+      if (programs.get(program.name) === program) programs.delete(program.name)
+      if (!program.stopping()) controller.abort(error)
+    }
+    program.ended.then(
+      (ending) => gone(endedEarly(program.name, ending, program.tail())),
+      (cause: unknown) =>
+        gone(new CodedError('internal.fault', `${program.name} could not be started`, { cause })),
+    )
+  }
+
+  return {
+    signal,
+    guard,
+    end: (reason) => controller.abort(reason),
+    find: (name) => programs.get(name),
+    start: async (program) => {
+      signal.throwIfAborted()
+      if (programs.has(program.name))
+        throw new CodedError('internal.fault', `${program.name} is running already`)
+      const started = startProgram({ ...program, ...options })
+      programs.set(program.name, started)
+      watch(started)
+      return await guard(started.ready(READY_MILLISECONDS))
+    },
+    stopAll: async () => {
+      if (!signal.aborted) controller.abort(new CodedError('internal.fault', 'everything is being stopped'))
+      for (const program of [...programs.values()].reverse()) await program.stop()
+    },
+  }
+}
