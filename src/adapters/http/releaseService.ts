@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import { utf8 } from '#core/bytes.ts'
 import { checkShape, parseJson } from '#core/canonical.ts'
-import { CodedError, under } from '#core/errors.ts'
+import { CodedError, type ErrorCode, under } from '#core/errors.ts'
 import { Challenge } from '#core/release/challenge.ts'
 import { parseRefusal, RequestRefused } from '#core/release/refusal.ts'
 import { ReleaseResponse } from '#core/release/request.ts'
@@ -78,7 +78,9 @@ async function exchange(
   try {
     const response = await send(new URL(call.path, url), call.body, agent, signal)
     status = response.statusCode ?? 0
-    answer = await readBounded(response, status === 200 ? call.limit : MAX_PROBLEM_BYTES)
+    answer = await (status === 200
+      ? readBounded(response, call.limit, 'verifier.untrusted')
+      : readBounded(response, MAX_PROBLEM_BYTES, 'verifier.unavailable'))
   } catch (cause) {
     if (cause instanceof CodedError) throw cause
     call.signal?.throwIfAborted()
@@ -113,7 +115,8 @@ function send(url: URL, body: Uint8Array, agent: Agent, signal: AbortSignal): Pr
   return promise
 }
 
-async function readBounded(response: IncomingMessage, limit: number): Promise<Buffer> {
+/** Throws `code` for a longer one. */
+async function readBounded(response: IncomingMessage, limit: number, code: ErrorCode): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of response) {
@@ -122,7 +125,7 @@ async function readBounded(response: IncomingMessage, limit: number): Promise<Bu
     size += bytes.byteLength
     if (size > limit) {
       response.destroy()
-      throw new CodedError('verifier.untrusted', `the answer has more than ${limit} bytes`)
+      throw new CodedError(code, `the answer has more than ${limit} bytes`)
     }
     chunks.push(bytes)
   }

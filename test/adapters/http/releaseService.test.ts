@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { RequestListener } from 'node:http'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { after, type TestContext, test } from 'node:test'
+import { createReleaseService } from '#adapters/http/releaseService.ts'
+import { toBase64url } from '#core/bytes.ts'
+import type { ErrorCode } from '#core/errors.ts'
+import { refusalBody } from '#core/release/refusal.ts'
+import type { ReleaseRequest } from '#core/release/request.ts'
+import { createCa } from '../../verifier/tls.ts'
+
+const ca = createCa('provider CA')
+const server = ca.issue('verifier')
+const client = ca.issue('worker')
+const challenge = {
+  nonce: toBase64url(Buffer.alloc(61, 1)),
+  exp: 1_800_000_300,
+  aud: 'https://verifier.hospital.example',
+}
+const request: ReleaseRequest = {
+  evidence: { type: 'sev-snp', report: 'AA', certs: ['AA'] },
+  runtimeData: 'AA',
+  clientAssertion: 'a.b.c',
+  jobs: 'AA',
+}
+const response = {
+  verifierKeys: { payload: 'AA', signatures: [{ protected: 'AA', signature: 'AA' }] },
+  grantKey: 'a.b.c',
+  answers: [{ refusal: refusalBody('grant.none', 'ab'.repeat(16)) }],
+}
+
+async function listen(t: TestContext, listener: RequestListener, tls: object = {}): Promise<string> {
+  const listening = createServer({ ...server, ca: ca.pem, requestCert: true, ...tls }, listener)
+  listening.on('tlsClientError', () => {})
+  listening.listen(0, '127.0.0.1')
+  await once(listening, 'listening')
+  t.after(() => {
+    listening.close()
+    listening.closeAllConnections()
+  })
+  // A TCP listener's address is never a string.
+  return `https://127.0.0.1:${(listening.address() as AddressInfo).port}`
+}
+
+const opened: { close: () => void }[] = []
+after(() => {
+  for (const service of opened) service.close()
+})
+function connect(url: string, changes: Partial<Parameters<typeof createReleaseService>[0]> = {}) {
+  const service = createReleaseService({ url, ca: ca.pem, ...client, timeoutMs: 5000, ...changes })
+  opened.push(service)
+  return service
+}
+
+const says =
+  (status: number, body: string | Uint8Array): RequestListener =>
+  (_request, answer) => {
+    answer.writeHead(status).end(body)
+  }
+
+test('a challenge and a release, over one connection that both sides prove', async (t) => {
+  const sockets = new Set<unknown>()
+  const received: string[] = []
+  const url = await listen(
+    t,
+    (incoming, answer) => {
+      sockets.add(incoming.socket)
+      let text = ''
+      incoming.setEncoding('utf8')
+      incoming.on('data', (chunk) => {
+        text += chunk
+      })
+      incoming.on('end', () => {
+        received.push(`${incoming.method} ${incoming.url} ${text}`)
+        answer.end(JSON.stringify(incoming.url === '/v1/challenges' ? challenge : response))
+      })
+    },
+    { rejectUnauthorized: true, minVersion: 'TLSv1.3' },
+  )
+  const service = connect(url)
+  assert.deepEqual(await service.challenge(), challenge)
+  assert.deepEqual(await service.release(request), response)
+  assert.deepEqual(received, ['POST /v1/challenges ', `POST /v1/releases ${JSON.stringify(request)}`])
+  assert.equal(sockets.size, 1)
+})
+
+const problem = (code: ErrorCode): string => JSON.stringify(refusalBody(code, 'cd'.repeat(16)))
+const large = (bytes: number): Uint8Array => Buffer.alloc(bytes, ' ')
+
+for (const { name, listener, code } of [
+  { name: 'a refusal keeps its code', listener: says(403, problem('nonce.expired')), code: 'nonce.expired' },
+  {
+    name: 'what may pass keeps its code, whatever its status',
+    listener: says(503, problem('policy.stale')),
+    code: 'policy.stale',
+  },
+  {
+    name: "a fault of the Verifier's own is not the worker's",
+    listener: says(500, problem('internal.fault')),
+    code: 'verifier.unavailable',
+  },
+  {
+    name: 'a status without a refusal',
+    listener: says(502, '<html>bad gateway</html>'),
+    code: 'verifier.unavailable',
+  },
+  {
+    name: 'a refusal with a code that there is not',
+    listener: says(403, problem('grant.none').replaceAll('grant.none', 'grant.nought')),
+    code: 'verifier.unavailable',
+  },
+  { name: 'a redirection is not followed', listener: says(302, ''), code: 'verifier.unavailable' },
+  { name: 'an answer that is not JSON', listener: says(200, '{'), code: 'verifier.untrusted' },
+  {
+    name: 'an answer with a field that it does not have',
+    listener: says(200, JSON.stringify({ ...response, surplus: 1 })),
+    code: 'verifier.untrusted',
+  },
+  { name: 'an answer without end', listener: says(200, large(21_000_000)), code: 'verifier.untrusted' },
+  { name: 'a refusal without end', listener: says(403, large(9000)), code: 'verifier.unavailable' },
+] satisfies readonly { name: string; listener: RequestListener; code: ErrorCode }[])
+  test(name, async (t) => {
+    const service = connect(await listen(t, listener))
+    await assert.rejects(service.release(request), { code })
+  })
+
+test('a challenge has its own shape and its own limit', async (t) => {
+  await assert.rejects(connect(await listen(t, says(200, JSON.stringify(response)))).challenge(), {
+    code: 'verifier.untrusted',
+  })
+  await assert.rejects(connect(await listen(t, says(200, large(5000)))).challenge(), {
+    code: 'verifier.untrusted',
+  })
+})
+
+test('the Verifier proves itself under the one CA, with TLS 1.3', async (t) => {
+  const good = says(200, JSON.stringify(challenge))
+  const unavailable = { code: 'verifier.unavailable' }
+  const stranger = createCa('stranger').issue('verifier')
+  await assert.rejects(connect(await listen(t, good, stranger)).challenge(), unavailable)
+  await assert.rejects(connect(await listen(t, good, { maxVersion: 'TLSv1.2' })).challenge(), unavailable)
+  const url = await listen(t, good)
+  assert.deepEqual(await connect(url).challenge(), challenge)
+  // The certificate is for 127.0.0.1 alone.
+  await assert.rejects(connect(url.replace('127.0.0.1', 'localhost')).challenge(), unavailable)
+})
+
+test('nobody there, no answer in time, and a wait that the caller ends', async (t) => {
+  await assert.rejects(connect('https://127.0.0.1:1').challenge(), { code: 'verifier.unavailable' })
+  const arrived = Promise.withResolvers<void>()
+  const silent = await listen(t, () => arrived.resolve())
+  await assert.rejects(connect(silent, { timeoutMs: 50 }).challenge(), { code: 'verifier.unavailable' })
+  const reason = new Error('the worker stops')
+  const ending = new AbortController()
+  const waiting = connect(silent).release(request, ending.signal)
+  await arrived.promise
+  ending.abort(reason)
+  await assert.rejects(waiting, reason)
+})
