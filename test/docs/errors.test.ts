@@ -6,15 +6,15 @@ import { readDocument, tableRows } from './document.ts'
 test('docs/errors.md has a row for each code, in the same order, and says the same', async () => {
   const rows = tableRows(await readDocument('docs/errors.md')).filter(([code = '']) => code.startsWith('`'))
   assert.deepEqual(
-    rows.map((cells) => cells.slice(0, 5)),
-    Object.entries(ERRORS).map(([code, { meaning, disposition, http, exit }]) => [
-      `\`${code}\``,
-      meaning,
-      disposition,
-      String(http),
-      String(exit),
-    ]),
+    rows.map(([code]) => code),
+    Object.keys(ERRORS).map((code) => `\`${code}\``),
   )
+  for (const [index, [code, { meaning, disposition, http, exit }]] of Object.entries(ERRORS).entries())
+    assert.deepEqual(
+      rows[index]?.slice(1, 5),
+      [meaning, disposition, String(http), String(exit)],
+      `${code} says something else`,
+    )
   for (const [code, , , , , remedy = ''] of rows)
     assert.match(remedy, /^[A-Z].*\.$/, `${code} does not say what to do`)
 })

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Registry } from 'prom-client'
+import { z } from 'zod'
+import { OciConfig } from '#adapters/oci/config.ts'
+import { FunctionConfig } from '../../src/function/config.ts'
+import { VerifierConfig } from '../../src/verifier/config.ts'
+import { createMetrics } from '../../src/verifier/metrics.ts'
+import { WorkerConfig } from '../../src/worker/config.ts'
+import { createWorkerMetrics } from '../../src/worker/metrics.ts'
+import { readDocument, tableRows } from './document.ts'
+
+const page = await readDocument('docs/operations.md')
+
+/** Paths of all fields; a list, a choice and the section that all programs share are one field each. */
+function fieldsOf(schema: unknown, path = ''): readonly string[] {
+  const inner = schema instanceof z.ZodOptional ? schema.unwrap() : schema
+  if (!(inner instanceof z.ZodObject) || path === 'oci') return [path]
+  return Object.entries(inner.shape).flatMap(([key, child]) =>
+    fieldsOf(child, path === '' ? key : `${path}.${key}`),
+  )
+}
+
+/** What stands in code type in the first column below a heading. */
+function namesBelow(heading: string): readonly string[] {
+  const [, after = ''] = page.split(`\n${heading}\n`)
+  const [section = ''] = after.split(/\n##/)
+  return tableRows(section).flatMap(([cell = '']) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
+  )
+}
+
+for (const { heading, schema } of [
+  { heading: '### Worker', schema: WorkerConfig },
+  { heading: '### Verifier', schema: VerifierConfig },
+  { heading: '### Ingest function', schema: FunctionConfig },
+  { heading: '### OCI', schema: OciConfig },
+])
+  test(`docs/operations.md has every field of "${heading}"`, () => {
+    assert.deepEqual([...namesBelow(heading)].sort(), [...fieldsOf(schema)].sort())
+  })
+
+test('docs/operations.md has every metric, with its labels', async () => {
+  const registry = new Registry()
+  createWorkerMetrics(registry, true)
+  createMetrics(registry, { simulation: true, policyAge: () => 0 })
+  const rows = tableRows(page)
+    .filter(([name = '', , meaning]) => name.startsWith('`cw_') && meaning !== undefined)
+    .map(([name = '', labels = '']) => [
+      name.slice(1, -1),
+      [...labels.matchAll(/`(\w+)`/g)].map(([, label]) => label),
+    ])
+  const metrics = registry
+    .getMetricsAsArray()
+    // prom-client types a metric's description without its label names, which it has.
+    .map((metric) => [metric.name, (metric as unknown as { labelNames: string[] }).labelNames])
+  assert.deepEqual(rows, metrics)
+})
