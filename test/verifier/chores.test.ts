@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Log } from '#adapters/system/log.ts'
+import { type Chore, doChores } from '../../src/verifier/chores.ts'
+import { unavailable } from '../adapters/evidence/stores.ts'
+import { steerableClock } from './steerable.ts'
+
+test('a chore is done again and again; that it fails and works again is said once', async () => {
+  const lines: string[] = []
+  const line = (message: string, fields = {}) => {
+    lines.push([message, ...Object.values(fields)].join(' '))
+  }
+  const log: Log = { info: line, warn: line, error: line, child: () => log }
+  const ending = new AbortController()
+  const failures: unknown[] = []
+  const clock = steerableClock()
+  const times: number[] = []
+  const chore: Chore = {
+    name: 'policy',
+    seconds: 5,
+    run: async () => {
+      times.push(clock.monotonic())
+      if (times.length === 2 || times.length === 3) throw unavailable()
+      if (times.length === 5) ending.abort()
+    },
+  }
+  await doChores([chore], { clock, log, signal: ending.signal, failed: (error) => failures.push(error) })
+  assert.deepEqual(times, [5000, 10_000, 15_000, 20_000, 25_000])
+  assert.deepEqual(lines, [
+    'chore fails policy service.unavailable the store does not answer',
+    'chore works again policy',
+  ])
+  assert.equal(failures.length, 2)
+})
+
+test('what fails because of the end is no failure', async () => {
+  const ending = new AbortController()
+  const log: Log = { info: assert.fail, warn: assert.fail, error: assert.fail, child: () => log }
+  const run = async (signal: AbortSignal) => {
+    ending.abort()
+    signal.throwIfAborted()
+  }
+  await doChores([{ name: 'policy', seconds: 5, run }], {
+    clock: steerableClock(),
+    log,
+    signal: ending.signal,
+    failed: () => assert.fail(),
+  })
+})

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { toBase64url } from '#core/bytes.ts'
+import { CodedError, type ErrorCode } from '#core/errors.ts'
+import { keySigner, peekCompact, verifyCompact } from '#core/jws.ts'
+import type { GrantedObject } from '#core/release/decide.ts'
+import { GrantKeyFormat } from '#core/release/grant.ts'
+import { idKeyAssociatedData, unwrapKeys } from '#core/release/wrap.ts'
+import { headerDigest, SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
+import type { AssociatedData, KeyVault } from '#ports/keyVault.ts'
+import { createCustody } from '../../src/verifier/custody.ts'
+import { createGrantKeys } from '../../src/verifier/grantKey.ts'
+import { unavailable } from '../adapters/evidence/stores.ts'
+import { datasetOf, jobOf, NOW, p384, workerKeys } from '../core/release/world.ts'
+import { steerableClock } from './steerable.ts'
+
+const worker = workerKeys()
+const nonce = randomBytes(61)
+const to = { wrapKey: worker.wrapKey, nonce }
+const dataset = datasetOf()
+const dek = randomBytes(32)
+const idKey = randomBytes(32)
+const [reference] = (await jobOf()).objects
+assert.ok(reference !== undefined)
+const { payload: header } = peekCompact(SealHeaderFormat, reference.header, 'object.malformed')
+const object: GrantedObject = { reference, header, headerDigest: headerDigest(reference.header) }
+
+/** A Vault that holds two ciphertexts, each under its associated data. */
+function vaultOf(changes: { readonly dek?: Buffer; readonly fail?: () => CodedError | undefined } = {}) {
+  const asked: string[] = []
+  const known = new Map([
+    [header.custody.wrappedDek, { data: sealAssociatedData(header), key: changes.dek ?? dek }],
+    [dataset.idKey.wrapped, { data: idKeyAssociatedData('hospital', 'cohort'), key: idKey }],
+  ])
+  const decrypt = async (keyId: string, wrapped: Uint8Array, data: AssociatedData) => {
+    asked.push(keyId)
+    const failure = changes.fail?.()
+    if (failure !== undefined) throw failure
+    const entry = known.get(toBase64url(wrapped))
+    assert.deepEqual(data, entry?.data)
+    return Buffer.from(entry?.key ?? [])
+  }
+  const absent = async (): Promise<never> => {
+    throw new CodedError('service.missing', 'not asked for here')
+  }
+  const vault: KeyVault = {
+    decrypt,
+    generateDataKey: absent,
+    encrypt: absent,
+    decryptRsa: absent,
+    signer: absent,
+    publicKey: absent,
+  }
+  return { vault, asked }
+}
+
+test('the keys go from the Vault into a JWE for this TEE, nonce and header', async () => {
+  const { vault } = vaultOf()
+  const jwe = await createCustody(vault, 'hospital', steerableClock()).wrapFor(object, dataset, to)
+  const { headerDigest } = object
+  assert.deepEqual(unwrapKeys(jwe, worker.wrap, { nonce, headerDigest }), { dek, idKey })
+})
+
+test("a dataset's identity key is asked for once a minute, a DEK each time", async () => {
+  const { vault, asked } = vaultOf()
+  const clock = steerableClock()
+  const custody = createCustody(vault, 'hospital', clock)
+  const counts = async () => {
+    await custody.wrapFor(object, dataset, to)
+    return [header.custody.keyId, dataset.idKey.keyId].map((id) => asked.filter((one) => one === id).length)
+  }
+  assert.deepEqual(await counts(), [1, 1])
+  clock.pass(59)
+  assert.deepEqual(await counts(), [2, 1])
+  clock.pass(1)
+  assert.deepEqual(await counts(), [3, 2])
+  custody.close()
+  assert.deepEqual(await counts(), [4, 3])
+})
+
+test('a failure is not remembered', async () => {
+  let failing = true
+  const { vault } = vaultOf({ fail: () => (failing ? unavailable() : undefined) })
+  const custody = createCustody(vault, 'hospital', steerableClock())
+  await assert.rejects(custody.wrapFor(object, dataset, to), { code: 'service.unavailable' })
+  failing = false
+  assert.ok(await custody.wrapFor(object, dataset, to))
+})
+
+test('a wrapped key of another length is of nothing here', async () => {
+  const { vault } = vaultOf({ dek: randomBytes(16) })
+  const custody = createCustody(vault, 'hospital', steerableClock())
+  await assert.rejects(custody.wrapFor(object, dataset, to), { code: 'key.unopened' satisfies ErrorCode })
+})
+
+test('a grant key is certified for a day and replaced after half of it', async () => {
+  const clock = steerableClock()
+  const grantCa = keySigner(p384())
+  let failing = false
+  const keys = await createGrantKeys(
+    {
+      ...grantCa,
+      sign: async (message) => {
+        if (failing) throw unavailable()
+        return await grantCa.sign(message)
+      },
+    },
+    clock.now,
+  )
+  const first = keys.current()
+  const { payload } = verifyCompact(GrantKeyFormat, first.certificate, [grantCa.jwk], 'grant.invalid')
+  assert.deepEqual(payload, {
+    v: 1,
+    jwk: first.signer.jwk,
+    nbf: NOW - 60,
+    exp: NOW + 24 * 3600 - 60,
+  })
+  clock.pass(12 * 3600 - 61)
+  await keys.renewIfDue()
+  assert.equal(keys.current(), first)
+  clock.pass(1)
+  failing = true
+  await assert.rejects(keys.renewIfDue(), { code: 'service.unavailable' })
+  assert.equal(keys.current(), first)
+  failing = false
+  await keys.renewIfDue()
+  assert.notEqual(keys.current().signer.jwk, first.signer.jwk)
+})

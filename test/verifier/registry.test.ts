@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { toBase64url, utf8 } from '#core/bytes.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import { keySigner, signCompact, verifyCompact } from '#core/jws.ts'
+import { logOrigin, type Registration, RegistrationFormat, registrationName } from '#core/release/grant.ts'
+import { createRegistry } from '../../src/verifier/registry.ts'
+import { NOW, p384, workerKeys } from '../core/release/world.ts'
+import { bucket, emptyStore, repeatingCreates } from './steerable.ts'
+
+const grantCa = keySigner(p384())
+const { evidenceKey } = workerKeys()
+const boot = bootOf(evidenceKey)
+const attestation = {
+  runtimeDataDigest: toBase64url(Buffer.alloc(32, 1)),
+  reportDigest: toBase64url(Buffer.alloc(32, 2)),
+  measurement: 'a5'.repeat(48),
+  release: 'worker-1',
+  assurance: 'measured' as const,
+  client: 'acme',
+}
+const registration: Registration = {
+  v: 1,
+  role: 'worker',
+  boot,
+  origin: logOrigin('worker', boot),
+  key: evidenceKey,
+  attestation,
+  simulation: true,
+  time: NOW,
+}
+const later = {
+  ...registration,
+  attestation: { ...attestation, reportDigest: toBase64url(Buffer.alloc(32, 3)), release: 'worker-2' },
+  time: NOW + 60,
+}
+const mismatch = { code: 'boot.mismatch' }
+
+test('the first registration is written and signed; later reports of the same boot change nothing', async () => {
+  const store = await emptyStore()
+  const one = createRegistry(store, bucket, grantCa)
+  assert.equal(await one.register(registration), true)
+  assert.equal(await one.register(later), false)
+  assert.equal(await createRegistry(store, bucket, grantCa).register(later), false)
+  const written = await store.readAll({ ...bucket, name: registrationName(boot) }, 8192)
+  const { payload } = verifyCompact(
+    RegistrationFormat,
+    written.toString(),
+    [grantCa.jwk],
+    'evidence.malformed',
+  )
+  assert.deepEqual(payload, registration)
+})
+
+for (const { name, changes } of [
+  { name: 'another key', changes: { key: workerKeys().evidenceKey } },
+  { name: 'another client', changes: { attestation: { ...attestation, client: 'other' } } },
+  {
+    name: 'another measurement',
+    changes: { attestation: { ...attestation, measurement: 'b6'.repeat(48) } },
+  },
+  { name: 'another role', changes: { role: 'verifier' as const, attestation: null } },
+  { name: 'no simulation', changes: { simulation: false } },
+])
+  test(`a boot does not come back with ${name}, at this replica or the next`, async () => {
+    const store = await emptyStore()
+    const registry = createRegistry(store, bucket, grantCa)
+    await registry.register(registration)
+    await assert.rejects(registry.register({ ...registration, ...changes }), mismatch)
+    const next = createRegistry(store, bucket, grantCa)
+    await assert.rejects(next.register({ ...registration, ...changes }), mismatch)
+  })
+
+test('what somebody else has put under the name is no registration', async () => {
+  const store = await emptyStore()
+  const foreign = await signCompact(RegistrationFormat, registration, keySigner(p384()))
+  await store.create({ ...bucket, name: registrationName(boot) }, utf8(foreign))
+  await assert.rejects(createRegistry(store, bucket, grantCa).register(registration), mismatch)
+})
+
+test("one's own create, repeated because its answer was lost, is the first", async () => {
+  const store = repeatingCreates(await emptyStore())
+  assert.equal(await createRegistry(store, bucket, grantCa).register(registration), true)
+})

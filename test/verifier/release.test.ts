@@ -1,0 +1,202 @@
+/** What is durable before what is said: the evidence of a release, where the log or the Vault fails in between. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { createEvidenceLog } from '#adapters/evidence/log.ts'
+import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
+import { CodedError } from '#core/errors.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import { Ed25519Jwk, exportJwk, P384Jwk } from '#core/jwk.ts'
+import { keySigner, signGeneral } from '#core/jws.ts'
+import { VerifierKeysFormat } from '#core/release/grant.ts'
+import { mintNonce } from '#core/release/nonce.ts'
+import { prepareRequest } from '#core/release/prepare.ts'
+import type { ReleaseJob, ReleaseResponse } from '#core/release/request.ts'
+import { toUnixSeconds } from '#core/time.ts'
+import { createGrantKeys } from '../../src/verifier/grantKey.ts'
+import { createRegistry } from '../../src/verifier/registry.ts'
+import { answerRelease, type ReleaseDesk } from '../../src/verifier/release.ts'
+import { faultyStore, unavailable } from '../adapters/evidence/stores.ts'
+import { MEASUREMENT, mint, storeOf, testAuthority } from '../amd.ts'
+import {
+  AUDIENCE,
+  client,
+  ed25519,
+  jobOf,
+  NOW,
+  p384,
+  policyOf,
+  signers,
+  workerKeys,
+} from '../core/release/world.ts'
+
+const authority = await testAuthority()
+const now = toUnixSeconds(NOW)
+const nonceKey = { epoch: 1, key: randomBytes(32) }
+const trust = Buffer.alloc(32, 3)
+const grantCa = keySigner(p384())
+const verifierKeys = {
+  v: 1 as const,
+  seq: 1,
+  exp: NOW + 1000,
+  grantCa: { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' },
+}
+const [release] = policyOf().releases
+assert.ok(release !== undefined)
+const policy = policyOf({
+  roots: [{ product: 'Genoa', ark: toHex(sha256(authority.arkDer)), simulated: true }],
+  releases: [
+    {
+      ...release,
+      measurements: [MEASUREMENT],
+      guestPolicy: { ...release.guestPolicy, abi: { major: 0, minor: 0 } },
+    },
+  ],
+})
+const signedKeys = await signGeneral(VerifierKeysFormat, verifierKeys, signers.slice(0, 2))
+const job = await jobOf()
+
+async function desk(
+  changes: {
+    readonly fault?: string
+    readonly wrapFor?: () => Promise<string>
+    readonly spendNonce?: () => Promise<void>
+  } = {},
+) {
+  const store = await faultyStore()
+  const bucket = { namespace: 'test', bucket: 'evidence' }
+  const key = ed25519()
+  const log = createEvidenceLog({
+    store,
+    bucket,
+    role: 'verifier',
+    key,
+    boot: bootOf(Ed25519Jwk.parse(exportJwk(key))),
+    software: 'test/1',
+    simulation: true,
+    now: () => now,
+  })
+  await log.flush()
+  const said: string[] = []
+  const answered: string[] = []
+  let failing = false
+  store.fault = () => {
+    if (failing) throw unavailable()
+    return undefined
+  }
+  const value: ReleaseDesk = {
+    audience: AUDIENCE,
+    roots: storeOf(authority),
+    nonceKeys: () => [nonceKey],
+    inForce: () => ({
+      loaded: { policy, digest: '' },
+      revocation: { v: 1, seq: 1, issuedAt: NOW, releases: [], objects: [], boots: [], permissions: [] },
+      keys: { verifierKeys, signed: signedKeys },
+    }),
+    spendNonce: changes.spendNonce ?? (async () => {}),
+    registry: createRegistry(await faultyStore(), bucket, grantCa),
+    custody: {
+      wrapFor: async () => {
+        said.push('vault')
+        return await (changes.wrapFor ?? (async () => 'a.b.c.d.e'))()
+      },
+      close: () => {},
+    },
+    grantKeys: await createGrantKeys(grantCa, () => now),
+    evidence: {
+      ...log,
+      append: (body) => {
+        said.push(body.event)
+        failing = body.event === changes.fault
+        return log.append(body)
+      },
+      flush: async () => {
+        const sealed = await log.flush()
+        said.push('flush')
+        return sealed
+      },
+    },
+    now: () => now,
+    failed: () => {},
+    answered: (outcome, code) => answered.push(`${outcome} ${code}`.trim()),
+  }
+  return { value, said, answered }
+}
+
+async function ask(value: ReleaseDesk, jobs: readonly ReleaseJob[] = [job]): Promise<ReleaseResponse> {
+  const { wrapKey, evidenceKey } = workerKeys()
+  const nonce = mintNonce(nonceKey, AUDIENCE, now, randomBytes(16))
+  const prepared = await prepareRequest({
+    challenge: { nonce: toBase64url(nonce), exp: NOW + 300, aud: AUDIENCE },
+    audience: AUDIENCE,
+    jobs,
+    asker: { client: 'acme', purpose: 'HRESCH', scopes: ['system/Condition.rs'] },
+    signer: client,
+    jti: 'ab'.repeat(16),
+    wrapKey,
+    evidenceKey,
+    trust,
+    software: 'test/1',
+  })
+  const { bytes, certs } = mint(authority, {}, { reportData: prepared.reportData })
+  const request = prepared.withEvidence({ report: bytes, certs })
+  return await answerRelease(utf8(JSON.stringify(request)), value)
+}
+
+test('the Vault is asked after the decision is durable, and the answer goes out after its end is', async () => {
+  const { value, said, answered } = await desk()
+  const { answers } = await ask(value)
+  assert.ok(answers[0] !== undefined && 'grant' in answers[0])
+  assert.deepEqual(said, ['boot.registered', 'release.decided', 'flush', 'vault', 'release.issued', 'flush'])
+  assert.deepEqual(answered, ['issued'])
+})
+
+test('a decision that cannot be stored asks no Vault, gives nothing out and ends as failed', async () => {
+  const { value, said, answered } = await desk({ fault: 'release.decided' })
+  await assert.rejects(ask(value), { code: 'evidence.unavailable' })
+  assert.deepEqual(said, ['boot.registered', 'release.decided', 'release.failed'])
+  assert.deepEqual(answered, ['failed evidence.unavailable'])
+})
+
+test('an end that cannot be stored gives nothing out', async () => {
+  const { value, said } = await desk({ fault: 'release.issued' })
+  await assert.rejects(ask(value), { code: 'evidence.unavailable' })
+  assert.deepEqual(said, ['boot.registered', 'release.decided', 'flush', 'vault', 'release.issued'])
+})
+
+test('what the Vault refuses is the end of that job alone', async () => {
+  const [first, second] = await Promise.all([jobOf({ sealId: '11'.repeat(16) }), job])
+  assert.ok(first !== undefined && second !== undefined)
+  let calls = 0
+  const { value, answered } = await desk({
+    wrapFor: async () => {
+      calls += 1
+      if (calls === 1) throw unavailable()
+      return 'a.b.c.d.e'
+    },
+  })
+  const { answers } = await ask(value, [first, second])
+  const [failed, issued] = answers
+  assert.ok(failed !== undefined && 'refusal' in failed && issued !== undefined && 'grant' in issued)
+  assert.equal(failed.refusal.code, 'service.unavailable')
+  assert.equal(failed.refusal.retryable, true)
+  assert.deepEqual(answered.sort(), ['failed service.unavailable', 'issued'])
+})
+
+test('a nonce that cannot be spent refuses every job; a fault without a code is none', async () => {
+  const { value, said, answered } = await desk({
+    spendNonce: async () => {
+      throw new CodedError('nonce.spent', 'another request has used this nonce')
+    },
+  })
+  await ask(value, [job, await jobOf({ sealId: '11'.repeat(16) })])
+  assert.deepEqual(answered, ['refused nonce.spent', 'refused nonce.spent'])
+  assert.ok(!said.includes('vault') && !said.includes('boot.registered'))
+
+  const broken = await desk({
+    spendNonce: async () => {
+      throw new RangeError('not ours')
+    },
+  })
+  await assert.rejects(ask(broken.value), RangeError)
+})
