@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { systemClock } from '#adapters/system/clock.ts'
-import { CodedError } from '#core/errors.ts'
+import type { ResultManifest } from '#core/sealed/manifest.ts'
 import { issueTlsFiles } from './certificates.ts'
 import { type CommandResult, runCommand, runToSuccess } from './command.ts'
 import {
@@ -25,18 +25,13 @@ import { guestsOf, workerName } from './guests.ts'
 import { createIdentities } from './identities.ts'
 import { createFaultControl, createLaunch } from './launch.ts'
 import type { UserName } from './names.ts'
+import { type Narrator, silently } from './narrator.ts'
 import type { LogLine, Program } from './program.ts'
+import { waitForResult } from './results.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
 import { worldOf } from './world.ts'
 
-/** Tells who does what while it is done. */
-export type Narrator = <T>(
-  who: string,
-  what: string,
-  work: () => Promise<T>,
-  detail?: (done: T) => string,
-) => Promise<T>
-const silently: Narrator = (_who, _what, work) => work()
+const RESULT_MILLISECONDS = 60_000
 
 export type DeploymentOptions = {
   /** Must not exist. Everything is below it, the sockets apart, whose paths must be short. */
@@ -76,6 +71,8 @@ export type Deployment = {
   readonly tryCommand: (parameters: readonly string[]) => Promise<CommandResult>
   /** The services as one person sees them; closed with the deployment. */
   readonly ociAs: (user: UserName) => Oci
+  /** The manifest over the object with this header digest (base64url), within a minute unless said otherwise. */
+  readonly waitForResult: (headerDigest: string, milliseconds?: number) => Promise<ResultManifest>
   /** Arms a fault of the emulator. */
   readonly arm: (fault: object) => Promise<void>
   readonly clearFaults: () => Promise<void>
@@ -102,7 +99,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   const onLine = options.onLine ?? (() => {})
   const supervisor = createSupervisor({ logFolder: folders.logs, onLine })
   const { signal } = options
-  const end = () => supervisor.end(new CodedError('internal.fault', 'interrupted'))
+  const end = () => supervisor.end(signal?.reason)
   signal?.addEventListener('abort', end, { once: true })
   const clients = new Map<UserName, Oci>()
   const close = async (): Promise<void> => {
@@ -182,6 +179,11 @@ async function build(site: Site): Promise<Omit<Deployment, 'close'>> {
     start: launch.start,
     metricsOf: launch.metricsOf,
     ociAs,
+    waitForResult: (headerDigest, milliseconds = RESULT_MILLISECONDS) => {
+      const { sleep } = systemClock
+      const store = ociAs('researcher').objectStore()
+      return supervisor.guard(waitForResult(store, headerDigest, milliseconds, sleep))
+    },
     ...commandsOf(site, configOf),
     ...createFaultControl(emulator.endpoint),
     guard: supervisor.guard,

@@ -64,7 +64,7 @@ export function startProgram(options: ProgramOptions): Program {
       if (tail.length > TAIL_LINES) tail.shift()
       const line = parseLine(text)
       if (line === undefined) return
-      if (isReadyLine(line)) isReady.resolve(line)
+      if (messageOf(line) === 'ready') isReady.resolve(line)
       onLine(name, line)
     })
   }
@@ -107,11 +107,6 @@ export function startProgram(options: ProgramOptions): Program {
   }
 }
 
-/** The emulator says so on stdout, the others in their logs. */
-function isReadyLine(line: LogLine): boolean {
-  return ['ready', 'function.ready'].some((word) => messageOf(line) === word)
-}
-
 /** The words of a log line; programs that print their readiness on stdout call them `event`. */
 export function messageOf(line: LogLine): unknown {
   return line['event'] ?? line['msg']
@@ -129,7 +124,7 @@ export function endedEarly(name: string, { code, signal }: Ending, tail: string)
 export async function within<T>(work: Promise<T>, milliseconds: number, what: string): Promise<T> {
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(
-    () => late.reject(new CodedError('internal.fault', `${what} after ${milliseconds / 1000} s`)),
+    () => late.reject(new CodedError('internal.fault', `${what} after ${Math.round(milliseconds / 1000)} s`)),
     milliseconds,
   )
   try {
@@ -145,7 +140,8 @@ async function endOf(child: ChildProcess): Promise<Ending> {
   return { code: child.exitCode, signal: child.signalCode }
 }
 
-function parseLine(text: string): LogLine | undefined {
+/** A line of a program that is one JSON object. */
+export function parseLine(text: string): LogLine | undefined {
   if (!text.startsWith('{')) return undefined
   try {
     const value: unknown = JSON.parse(text)

@@ -10,7 +10,7 @@ export type Supervisor = {
   readonly find: (name: string) => Program | undefined
   /** Aborted as soon as a program ends that nobody stopped, or with `end`; its reason says why. */
   readonly signal: AbortSignal
-  readonly end: (reason: Error) => void
+  readonly end: (reason: unknown) => void
   /** The result of `work`, or the signal's reason as soon as there is one. */
   readonly guard: <T>(work: Promise<T>) => Promise<T>
   /** Safe to call twice. */

@@ -1,0 +1,34 @@
+/** As the hospital: the counts of a release, which the worker sealed to the hospital's audit key in its log. */
+import { openCollection } from '#adapters/evidence/collection.ts'
+import { parseJson } from '#core/canonical.ts'
+import { CodedError } from '#core/errors.ts'
+import { Counts, type Entry, EntryFormat } from '#core/evidence/entry.ts'
+import { MAX_TILE_BYTES, parseBundle, parseTileName } from '#core/evidence/tile.ts'
+import { openSealed } from '#core/release/jwe.ts'
+import { readPrivateKey } from './identities.ts'
+
+/** From an exported and verified collection. Throws `input.unreadable` where no log speaks of the result. */
+export async function openCounts(
+  evidenceFolder: string,
+  resultId: string,
+  auditKeyFile: string,
+): Promise<Counts> {
+  const key = await readPrivateKey(auditKeyFile)
+  for await (const entry of workerEntries(evidenceFolder))
+    if (entry.event === 'result.intent' && entry.resultId === resultId) {
+      const plaintext = openSealed(entry.counts, key)
+      return Counts.parse(parseJson(plaintext, 'counts'))
+    }
+  throw new CodedError('input.unreadable', `no log in ${evidenceFolder} speaks of result ${resultId}`)
+}
+
+async function* workerEntries(evidenceFolder: string): AsyncGenerator<Entry> {
+  const { workerLogs } = openCollection(evidenceFolder)
+  for await (const name of workerLogs.list('')) {
+    const tile = parseTileName(name.slice(name.indexOf('/') + 1))
+    if (tile?.level !== 'entries') continue
+    const bytes = await workerLogs.read(name, MAX_TILE_BYTES)
+    if (bytes === undefined) continue
+    for (const entry of parseBundle(bytes, tile.width)) yield EntryFormat.decode(entry)
+  }
+}
