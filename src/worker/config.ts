@@ -42,6 +42,8 @@ export const WorkerConfig = z.strictObject({
     /** How long a silent worker keeps its partitions. 30,000 on OCI; less only shortens a take-over. */
     reservationMs: z.int().min(2000).max(60_000),
   }),
+  /** The provider's log bucket, where boots are registered: how another worker's result is told from a stranger's. */
+  registrations: z.strictObject({ namespace: namespaceName, bucket: bucketName }),
   /** The consumer's namespace and buckets: results (create, read), evidence and attempts (create, read). */
   namespace: namespaceName,
   buckets: z.strictObject({ results: bucketName, evidence: bucketName, state: bucketName }),

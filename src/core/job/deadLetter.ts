@@ -1,0 +1,48 @@
+/** Dead letter v1: what is set aside, and why. Enough to put it back by hand; the message itself only up to a job's size. */
+import { z } from 'zod'
+import { sha256, toBase64url } from '#core/bytes.ts'
+import { defineFormat } from '#core/canonical.ts'
+import { type ErrorCode, isErrorCode } from '#core/errors.ts'
+import { base64urlBytes, boot, count, randomId, sha256Digest, time, version1 } from '#core/fields.ts'
+import type { UnixSeconds } from '#core/time.ts'
+import { JobFormat } from './job.ts'
+
+const Schema = z.strictObject({
+  v: version1,
+  /** Null where the message was not a job. */
+  jobId: randomId.nullable(),
+  code: z.string().refine(isErrorCode, 'must be a code of docs/errors.md'),
+  attempts: count,
+  boot,
+  deadAt: time,
+  /** SHA-256 and size of the message; the message where it is no longer than a job may be. */
+  digest: sha256Digest,
+  size: count,
+  message: base64urlBytes(0, JobFormat.maxBytes).nullable(),
+})
+
+export const DeadLetterFormat = defineFormat({
+  name: 'dead letter',
+  maxBytes: 8192,
+  code: 'job.malformed',
+  schema: Schema,
+})
+
+export function deadLetterOf(
+  message: Uint8Array,
+  about: {
+    readonly jobId: string | null
+    readonly code: ErrorCode
+    readonly attempts: number
+    readonly boot: string
+    readonly deadAt: UnixSeconds
+  },
+): Buffer {
+  return DeadLetterFormat.encode({
+    v: 1,
+    ...about,
+    digest: toBase64url(sha256(message)),
+    size: message.byteLength,
+    message: message.byteLength <= JobFormat.maxBytes ? toBase64url(message) : null,
+  })
+}

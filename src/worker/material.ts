@@ -1,0 +1,70 @@
+/** What the configuration names on this machine, read and checked before anything is called. */
+import { readFile } from 'node:fs/promises'
+import { loadSegmentCipher } from '#adapters/aead/native.ts'
+import { createReleaseService } from '#adapters/http/releaseService.ts'
+import { createOci, type Oci } from '#adapters/oci/clients.ts'
+import { createReportSource } from '#adapters/sev/source.ts'
+import { CodedError } from '#core/errors.ts'
+import { type TrustAnchors, trustDigest } from '#core/release/trust.ts'
+import type { SegmentCipher } from '#core/sealed/cipher.ts'
+import type { Clock } from '#ports/clock.ts'
+import type { ReleaseService } from '#ports/releaseService.ts'
+import type { ReportSource } from '#ports/reportSource.ts'
+import type { WorkerConfig } from './config.ts'
+import { loadWorkloads, workloadAnchor } from './workloads/registry.ts'
+import type { Workload } from './workloads/workload.ts'
+
+/** A release of many objects waits for a Vault that throttles. */
+const VERIFIER_TIMEOUT_MS = 60_000
+
+export type Trust = {
+  readonly workloads: readonly Workload[]
+  readonly anchors: TrustAnchors
+  /** The trust digest. */
+  readonly digest: Buffer
+}
+
+export type Material = {
+  readonly trust: Trust
+  readonly reports: ReportSource
+  readonly service: ReleaseService & { readonly close: () => void }
+  /** Has made no call yet. */
+  readonly oci: Oci
+  readonly cipher: SegmentCipher
+  readonly cipherProvider: 'native' | 'node'
+}
+
+/** What this worker is by its configuration and its code. */
+export async function readTrust(config: WorkerConfig): Promise<Trust> {
+  const workloads = await loadWorkloads()
+  const anchors = { ...config.trust, workloads: workloads.map(workloadAnchor).sort() }
+  return { workloads, anchors, digest: trustDigest(anchors) }
+}
+
+/** Throws `config.invalid`, or `sev.unavailable` where no report can be had here. */
+export async function readMaterial(config: WorkerConfig, clock: Clock): Promise<Material> {
+  const { verifier, trust } = config
+  const { cipher, provider } = loadSegmentCipher()
+  return {
+    trust: await readTrust(config),
+    reports: createReportSource(config.attestation, trust.simulation),
+    service: createReleaseService({
+      url: verifier.url,
+      ca: await readPem('verifier.ca', verifier.ca),
+      cert: await readPem('verifier.cert', verifier.cert),
+      key: await readPem('verifier.key', verifier.key),
+      timeoutMs: VERIFIER_TIMEOUT_MS,
+    }),
+    oci: createOci(config.oci, { allowPlainHttp: trust.simulation, clock }),
+    cipher,
+    cipherProvider: provider,
+  }
+}
+
+async function readPem(field: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new CodedError('config.invalid', `${field}: ${path} cannot be read`, { cause })
+  }
+}

@@ -1,0 +1,69 @@
+/** The worker's metrics (docs/operations.md): fixed names, closed labels, nothing of a patient, a dataset or an object. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+
+export const OUTCOMES = ['visible', 'superseded', 'refused', 'failed', 'returned'] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+export type WorkerMetrics = {
+  readonly jobEnded: (outcome: Outcome, code: string, seconds: number) => void
+  readonly opened: (bytes: number) => void
+  readonly deadLettered: (code: string) => void
+  readonly leaseLost: () => void
+  readonly batchJobs: (jobs: number) => void
+  readonly released: (seconds: number) => void
+}
+
+export function createWorkerMetrics(registry: Registry, simulation: boolean): WorkerMetrics {
+  const registers = [registry]
+  const jobs = new Counter({
+    name: 'cw_worker_jobs_total',
+    help: 'Jobs that ended, by outcome and, where they did not succeed, by code',
+    labelNames: ['outcome', 'code'],
+    registers,
+  })
+  for (const outcome of OUTCOMES) jobs.inc({ outcome, code: '' }, 0)
+  const jobSeconds = new Histogram({
+    name: 'cw_worker_job_seconds',
+    help: 'Time from the lease of a job to its end',
+    labelNames: ['outcome'],
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800],
+    registers,
+  })
+  const openedBytes = new Counter({
+    name: 'cw_worker_opened_bytes_total',
+    help: 'Plaintext bytes opened inside this worker',
+    registers,
+  })
+  const deadLetters = new Counter({
+    name: 'cw_worker_dead_letters_total',
+    help: 'Messages set aside, by code',
+    labelNames: ['code'],
+    registers,
+  })
+  const lost = new Counter({
+    name: 'cw_worker_leases_lost_total',
+    help: 'Batches abandoned because another worker holds the partition now',
+    registers,
+  })
+  const batch = new Gauge({ name: 'cw_worker_batch_jobs', help: 'Jobs of the batch in hand', registers })
+  const release = new Histogram({
+    name: 'cw_worker_release_seconds',
+    help: 'Time of one exchange with the Verifier: challenge, report, release',
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  })
+  new Gauge({ name: 'cw_worker_simulation', help: '1 where the platform is simulated', registers }).set(
+    simulation ? 1 : 0,
+  )
+  return {
+    jobEnded: (outcome, code, seconds) => {
+      jobs.inc({ outcome, code })
+      jobSeconds.observe({ outcome }, seconds)
+    },
+    opened: (bytes) => openedBytes.inc(bytes),
+    deadLettered: (code) => deadLetters.inc({ code }),
+    leaseLost: () => lost.inc(),
+    batchJobs: (count) => batch.set(count),
+    released: (seconds) => release.observe(seconds),
+  }
+}

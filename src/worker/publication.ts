@@ -1,0 +1,230 @@
+/**
+ * How a result becomes visible: parts → `result.intent` → flush → manifest → `result.visible`. The manifest is the commit
+ * point; its name follows from the grant, so whoever does the same work writes the same name, and one of them succeeds.
+ *
+ * Crash argument. Before the manifest there is no result: parts under an attempt that nothing names. After it the result
+ * is complete, and whoever runs the job again finds it. The intent is durable before the manifest, so no result exists that
+ * the evidence did not announce; `result.visible` may be lost with the process, and the manifest itself says the rest.
+ */
+import { randomBytes } from 'node:crypto'
+import type { EvidenceLog } from '#adapters/evidence/log.ts'
+import { fromUtf8, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
+import { canonicalBytes } from '#core/canonical.ts'
+import { CodedError, codeOf } from '#core/errors.ts'
+import type { Counts } from '#core/evidence/entry.ts'
+import { thumbprint } from '#core/jwk.ts'
+import { peekCompact, type Signer, signCompact, verifyCompact } from '#core/jws.ts'
+import type { AcceptedGrant } from '#core/release/accept.ts'
+import { RegistrationFormat, registrationName } from '#core/release/grant.ts'
+import { sealTo } from '#core/release/jwe.ts'
+import type { SegmentCipher } from '#core/sealed/cipher.ts'
+import {
+  manifestDigest,
+  manifestName,
+  partName,
+  type ResultManifest,
+  ResultManifestFormat,
+  resultIdOf,
+} from '#core/sealed/manifest.ts'
+import { sealResult } from '#core/sealed/result.ts'
+import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+import type { VerifierTime } from './verifierTime.ts'
+
+export type Press = {
+  readonly store: ObjectStore
+  readonly results: Omit<ObjectRef, 'name'>
+  readonly registrations: Omit<ObjectRef, 'name'>
+  readonly cipher: SegmentCipher
+  readonly evidence: EvidenceLog
+  /** Over the evidence key of this boot. */
+  readonly signer: Signer
+  readonly time: VerifierTime
+  readonly simulation: boolean
+}
+
+export type Published = { readonly kind: 'visible' | 'superseded'; readonly resultId: string }
+
+/** Throws `result.foreign` where the name holds what no registered boot has signed. */
+export async function publish(
+  accepted: AcceptedGrant,
+  computed: { readonly output: Uint8Array; readonly contentType: string; readonly counts: Counts },
+  press: Press,
+  signal: AbortSignal,
+): Promise<Published> {
+  const { grant } = accepted
+  const { evidence } = press
+  const resultId = resultIdOf(grant)
+  const attempt = toHex(randomBytes(16))
+  const sealed = await putParts(resultId, attempt, accepted, computed.output, press, signal)
+  const { releaseId } = grant
+  const intentIndex = evidence.append({
+    event: 'result.intent',
+    releaseId,
+    resultId,
+    attempt,
+    contentDigest: sealed.contentDigest,
+    recipient: thumbprint(grant.recipient.jwk),
+    counts: sealTo(grant.auditKey, canonicalBytes(computed.counts)),
+  })
+  const { checkpoint } = await evidence.flush(signal)
+  const manifest = await signCompact(
+    ResultManifestFormat,
+    {
+      v: 1,
+      resultId,
+      attempt,
+      boot: evidence.boot,
+      ...sealed,
+      contentType: computed.contentType,
+      recipient: {
+        keyId: grant.recipient.keyId,
+        keyVersionId: grant.recipient.keyVersionId,
+        thumbprint: thumbprint(grant.recipient.jwk),
+      },
+      releaseId,
+      grantDigest: accepted.grantDigest,
+      headerDigests: grant.objects.map(({ headerDigest }) => headerDigest),
+      workload: grant.workload,
+      simulation: press.simulation,
+      committedAt: press.time.now(),
+      verifierCheckpoint: grant.log.checkpoint,
+      workerCheckpoint: checkpoint,
+      intentIndex,
+      cosignatures: [],
+    },
+    press.signer,
+  )
+  try {
+    await press.store.create({ ...press.results, name: manifestName(resultId) }, utf8(manifest), signal)
+  } catch (error) {
+    if (codeOf(error) !== 'service.conflict') throw error
+    const standing = await findResult(accepted, press, signal)
+    // A create whose answer was lost has succeeded: then what stands there is ours.
+    if (standing?.digest !== manifestDigest(manifest)) return supersede(accepted, standing, press)
+  }
+  evidence.append({
+    event: 'result.visible',
+    releaseId,
+    resultId,
+    attempt,
+    manifestDigest: manifestDigest(manifest),
+  })
+  return { kind: 'visible', resultId }
+}
+
+export type StandingResult = { readonly digest: string }
+
+/** The result of this very work, if a registered boot has made it; undefined where there is none. */
+export async function findResult(
+  { grant, grantCa }: AcceptedGrant,
+  { store, results, registrations, evidence }: Press,
+  signal: AbortSignal,
+): Promise<StandingResult | undefined> {
+  const resultId = resultIdOf(grant)
+  const text = await readText(
+    store,
+    { ...results, name: manifestName(resultId) },
+    ResultManifestFormat.maxBytes * 2,
+    signal,
+  )
+  if (text === undefined) return undefined
+  const digest = manifestDigest(text)
+  try {
+    const { boot } = peekCompact(ResultManifestFormat, text, 'result.foreign').payload
+    const registration = await readText(
+      store,
+      { ...registrations, name: registrationName(boot) },
+      16_384,
+      signal,
+    )
+    if (registration === undefined)
+      throw new CodedError('result.foreign', 'the boot of the manifest is not registered')
+    const { key, role } = verifyCompact(RegistrationFormat, registration, [grantCa], 'result.foreign').payload
+    const manifest = verifyCompact(ResultManifestFormat, text, [key], 'result.foreign').payload
+    if (role !== 'worker' || !isThisWork(manifest, resultId, boot))
+      throw new CodedError('result.foreign', 'the manifest is not about this result')
+    return { digest }
+  } catch (error) {
+    if (
+      error instanceof CodedError &&
+      ['result.foreign', 'record.malformed', 'evidence.malformed'].includes(error.code)
+    ) {
+      evidence.append({
+        event: 'result.foreign',
+        releaseId: grant.releaseId,
+        resultId,
+        manifestDigest: digest,
+      })
+      throw new CodedError('result.foreign', `the manifest of ${resultId} is not by a registered worker`, {
+        cause: error,
+      })
+    }
+    throw error
+  }
+}
+
+/** Someone else's result stands: this release ends with it. */
+export function supersede(
+  { grant }: AcceptedGrant,
+  standing: StandingResult | undefined,
+  { evidence }: Pick<Press, 'evidence'>,
+): Published {
+  // Results are never deleted: what was in the way of a create is there to be read.
+  if (standing === undefined)
+    throw new CodedError('service.unavailable', 'a manifest exists and cannot be read')
+  const resultId = resultIdOf(grant)
+  evidence.append({
+    event: 'result.superseded',
+    releaseId: grant.releaseId,
+    resultId,
+    manifestDigest: standing.digest,
+  })
+  return { kind: 'superseded', resultId }
+}
+
+async function putParts(
+  resultId: string,
+  attempt: string,
+  { grant }: AcceptedGrant,
+  output: Uint8Array,
+  { store, results, cipher }: Press,
+  signal: AbortSignal,
+): Promise<Pick<ResultManifest, 'parts' | 'contentDigest' | 'wrappedDek'>> {
+  const sealed = sealResult({
+    resultId,
+    recipient: grant.recipient.jwk,
+    chunks: once(output),
+    size: output.byteLength,
+    cipher,
+  })
+  const parts: { size: number; digest: string }[] = []
+  let contentDigest = sha256()
+  for await (const part of sealed.parts) {
+    await store.create({ ...results, name: partName(resultId, attempt, part.part) }, part.bytes, signal)
+    parts.push({ size: part.bytes.byteLength, digest: toBase64url(part.digest) })
+    contentDigest = part.contentDigest
+  }
+  return { parts, contentDigest: toBase64url(contentDigest), wrappedDek: toBase64url(sealed.wrappedDek) }
+}
+
+function isThisWork(manifest: ResultManifest, resultId: string, boot: string): boolean {
+  return manifest.resultId === resultId && manifest.boot === boot
+}
+
+async function readText(
+  store: ObjectStore,
+  object: ObjectRef,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    return fromUtf8(await store.readAll(object, maxBytes, signal), object.name)
+  } catch (error) {
+    if (codeOf(error) === 'service.missing') return undefined
+    throw error
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  if (bytes.byteLength > 0) yield bytes
+}

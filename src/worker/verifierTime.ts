@@ -1,0 +1,26 @@
+/**
+ * Time as the Verifier gives it, for evidence: the latest time that it has put into a nonce or a grant, and what has passed
+ * since by a clock that the host cannot set back. The guest's own wall clock is the host's to choose and stands nowhere.
+ */
+import { toUnixSeconds, type UnixSeconds } from '#core/time.ts'
+
+export class VerifierTime {
+  readonly #monotonic: () => number
+  // Invariant: #base is the latest time observed, and was observed at #at of the monotonic clock.
+  #base: UnixSeconds = toUnixSeconds(0)
+  #at = 0
+
+  constructor(monotonic: () => number) {
+    this.#monotonic = monotonic
+  }
+
+  observe(time: UnixSeconds): void {
+    if (time < this.now()) return
+    this.#base = time
+    this.#at = this.#monotonic()
+  }
+
+  now(): UnixSeconds {
+    return toUnixSeconds(this.#base + Math.floor((this.#monotonic() - this.#at) / 1000))
+  }
+}
