@@ -35,6 +35,8 @@ export type Terminal = {
 
 export function openTerminal(): Terminal {
   let signal: AbortSignal | undefined
+  // Whoever read our output has gone: nothing is left to be said to them.
+  process.stdout.on('error', () => process.exit(75))
   return {
     print: (text) => process.stdout.write(text),
     printJson: (value) => process.stdout.write(`${JSON.stringify(value)}\n`),

@@ -2,6 +2,7 @@
  * The ingest function: Fn's development kit in front, `ingest` behind. The kit answers 502 with the text of whatever is
  * thrown, so one constant sentence is; the reason is in the log.
  */
+import { rm } from 'node:fs/promises'
 import { handle } from '@fnproject/fdk'
 import { createOci } from '#adapters/oci/clients.ts'
 import { systemClock } from '#adapters/system/clock.ts'
@@ -28,13 +29,21 @@ async function main(): Promise<void> {
     jobs: oci.streamProducer({ streamId: config.jobsStreamId }),
     clock: systemClock,
   }
+  await removeStaleSocket(process.env['FN_LISTENER'] ?? '')
   const stop = handle((body) => answer(body, deps, log), { inputMode: 'buffer' })
-  log.info('function.ready')
   listenForShutdown(DRAIN_MS, (reason) => {
-    log.info('function.stopping', { reason })
+    log.info('stopping', { reason })
     stop()
     oci.close()
   })
+  log.info('ready')
+}
+
+/** A process that was killed leaves its socket and the link to it, over which the kit would stumble. */
+async function removeStaleSocket(listener: string): Promise<void> {
+  const socket = listener.replace(/^unix:/, '')
+  if (socket === '') return
+  await Promise.all([rm(socket, { force: true }), rm(`${socket}.tmp`, { force: true })])
 }
 
 async function answer(body: Buffer, deps: IngestDeps, log: Log): Promise<IngestAnswer> {
@@ -53,6 +62,6 @@ async function answer(body: Buffer, deps: IngestDeps, log: Log): Promise<IngestA
 }
 
 main().catch((error: unknown) => {
-  createLog('function', 'info').error('function.failed', errorFields(error))
+  createLog('function', 'info').error('failed', errorFields(error))
   process.exit(errorRow(codeOf(error)).exit)
 })
