@@ -1,0 +1,25 @@
+/** The command line as a user starts it, in a process of its own. */
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+export type Run = { readonly exit: number | null; readonly stdout: string; readonly stderr: string }
+
+export function startCommand(
+  ...parameters: readonly string[]
+): ChildProcessByStdio<null, Readable, Readable> {
+  return spawn(process.execPath, [MAIN, ...parameters], { stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+export async function runCommand(...parameters: readonly string[]): Promise<Run> {
+  return await resultOf(startCommand(...parameters))
+}
+
+export async function resultOf(child: ChildProcessByStdio<null, Readable, Readable>): Promise<Run> {
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { exit: child.exitCode, stdout, stderr }
+}

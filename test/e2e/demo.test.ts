@@ -1,0 +1,185 @@
+/** `demo` as a new user runs it: what it shows, what it leaves behind, and what is nowhere in it. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { createOci } from '#adapters/oci/clients.ts'
+import { OciConfig } from '#adapters/oci/config.ts'
+import { systemClock } from '#adapters/system/clock.ts'
+import { PolicyFormat, policyName } from '#core/appraisal/policy.ts'
+import { fromBase64url } from '#core/bytes.ts'
+import { parseGeneral, peekCompact } from '#core/jws.ts'
+import { idKeyAssociatedData } from '#core/release/wrap.ts'
+import { SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
+import { manifestName, ResultManifestFormat } from '#core/sealed/manifest.ts'
+import { readSealHeader, SEAL_PREFIX_BYTES } from '#core/sealed/object.ts'
+import { startEmulator } from '#emulator/emulator.ts'
+import { parseWorld } from '#emulator/world.ts'
+import { POPULATION_CANARIES } from '../../src/cli/demo/population.ts'
+import { findCanaries, findIn, keyCanaries, wordCanaries } from './canaries.ts'
+import { type Run, resultOf, runCommand, startCommand } from './commandLine.ts'
+
+const REFUSALS = ['measurement.unknown', 'guest-policy.debug', 'assurance.insufficient']
+const MAX_RESIDENT_BYTES = 256 * 1024 * 1024
+
+const folder = await mkdtemp(join(tmpdir(), 'cw-demo-'))
+after(() => rm(folder, { recursive: true, force: true }))
+const out = join(folder, 'demo')
+const inOut = (...names: readonly string[]) => join(out, ...names)
+const readJson = async (...names: readonly string[]) => JSON.parse(await readFile(inOut(...names), 'utf8'))
+
+let run: Run
+before(async () => {
+  run = await runCommand('demo', '--out', out, '--patients', '60', '--seed', 'e2e', '--json')
+})
+
+test('it ends with a result for the researcher and three refusals, and says so', async () => {
+  assert.equal(run.exit, 0, run.stderr)
+  const summary = JSON.parse(run.stdout)
+  assert.deepEqual(
+    summary.refused.map(({ code }: { code: string }) => code),
+    REFUSALS,
+  )
+  assert.deepEqual(summary.evidence, { verdict: 'intact', allowed: 1, refused: 3 })
+  assert.equal(summary.simulation, true)
+  assert.match(run.stderr, /^SIMULATION/)
+  for (const code of REFUSALS) assert.match(run.stderr, new RegExp(`\\b${code}: is `))
+
+  const { read, kept, withheld } = summary.counts
+  const total = [kept, withheld].flatMap(Object.values).reduce((sum, count) => sum + count, 0)
+  assert.equal(total, read)
+  assert.ok(withheld.scope > 0 && withheld.sensitive > 0, JSON.stringify(withheld))
+  const lines = (await readFile(inOut('input.ndjson'), 'utf8')).split('\n').length - 1
+  assert.equal(read, lines)
+  const { table } = await readJson('result.json')
+  assert.ok(table.length > 0)
+  for (const bytes of Object.values<number>(summary.peakResidentBytes))
+    assert.ok(bytes > 0 && bytes < MAX_RESIDENT_BYTES, `${bytes} bytes resident`)
+})
+
+test('what it leaves can be checked again by anyone, who has to accept the simulation', async () => {
+  const verify = ['evidence', 'verify', inOut('evidence'), '--trust', inOut('config', 'trust.json')]
+  assert.equal((await runCommand(...verify, '--simulation')).exit, 0)
+  assert.equal((await runCommand(...verify)).exit, 1)
+  for (const name of ['verifier', 'worker-1', 'worker-2'])
+    assert.match(
+      await readFile(inOut('metrics', `${name}.prom`), 'utf8'),
+      /^process_resident_memory_bytes \d/m,
+    )
+})
+
+test('no word of a patient is in anything but the input', async () => {
+  const words = wordCanaries(Object.values(POPULATION_CANARIES).flat())
+  const { found: planted } = await findCanaries(out, words, [])
+  assert.ok(planted.some((find) => find.startsWith('input.ndjson')))
+  const { found, files } = await findCanaries(out, words, ['input.ndjson'])
+  assert.deepEqual(found, [])
+  assert.ok(files > 50, `${files} files were looked at`)
+  assert.deepEqual(findIn('what it printed', Buffer.from(run.stdout + run.stderr), words), [])
+})
+
+test('no key that was released is in anything that it wrote', async () => {
+  const keys = await releasedKeys()
+  const canaries = Object.entries(keys).flatMap(([name, key]) => keyCanaries(name, key))
+  // The emulator's Vault has to keep its secrets somewhere; data keys it does not keep.
+  const { found } = await findCanaries(out, canaries, ['emulator/secrets'])
+  assert.deepEqual(found, [])
+  assert.deepEqual(findIn('what it printed', Buffer.from(run.stdout + run.stderr), canaries), [])
+  const { found: known } = await findCanaries(out, keyCanaries('nonce secret', keys['nonce secret']), [])
+  assert.notDeepEqual(known, [], 'the search finds the one key that is there')
+})
+
+test('an output folder that is there is left alone', async () => {
+  const before = (await stat(out)).mtimeMs
+  const { exit, stderr } = await runCommand('demo', '--out', out)
+  assert.equal(exit, 2)
+  assert.match(stderr, /\(output\.exists\)/)
+  assert.equal((await stat(out)).mtimeMs, before)
+})
+
+for (const { name, parameters, code } of [
+  { name: 'no people', parameters: ['--patients', '0'], code: 'usage.invalid' },
+  { name: 'an unknown option', parameters: ['--fast'], code: 'usage.invalid' },
+  { name: 'both input and seed', parameters: ['--input', 'x', '--seed', 'y'], code: 'usage.invalid' },
+  {
+    name: 'an input that is not there',
+    parameters: ['--input', join(folder, 'absent')],
+    code: 'input.unreadable',
+  },
+])
+  test(`${name}: refused before anything is started`, async () => {
+    const unused = join(folder, 'unused')
+    const { exit, stderr } = await runCommand('demo', '--out', unused, ...parameters)
+    assert.equal(exit, 2)
+    assert.ok(stderr.includes(`(${code})`), stderr)
+    await assert.rejects(stat(unused), { code: 'ENOENT' })
+  })
+
+test('Ctrl-C in the middle ends every process that it started', async () => {
+  const interrupted = join(folder, 'interrupted')
+  const child = startCommand('demo', '--out', interrupted, '--patients', '20')
+  const ended = resultOf(child)
+  while (!String(await once(child.stdout, 'data')).includes('verifier')) {}
+  child.kill('SIGINT')
+  const { exit, stderr } = await ended
+  assert.equal(exit, 75, stderr)
+  assert.match(stderr, /\(process\.interrupted\)/)
+  const [ready = ''] = (await readFile(join(interrupted, 'logs', 'emulator.log'), 'utf8')).split('\n')
+  const { pid } = JSON.parse(ready)
+  assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
+})
+
+/** As those who may have them: the Verifier, and the researcher, over the state that the demonstration left. */
+async function releasedKeys(): Promise<
+  Readonly<Record<'dek' | 'idKey' | 'result dek' | 'nonce secret', Buffer>>
+> {
+  const world = parseWorld({ ...(await readJson('config', 'emulator.json')), guests: [] })
+  const emulator = await startEmulator({ world, folder: inOut('emulator'), now: Date.now, onFault: () => {} })
+  const ociOf = async (config: string) => {
+    const { oci } = await readJson('config', `${config}.json`)
+    const { endpoint } = emulator
+    for (const service of Object.keys(oci.endpoints)) oci.endpoints[service] = endpoint
+    if (oci.principal.kind === 'instance')
+      Object.assign(oci.principal, {
+        federationUrl: endpoint,
+        metadataUrl: emulator.imds[world.instances[0]?.id ?? ''],
+      })
+    return createOci(OciConfig.parse(oci), { allowPlainHttp: true, clock: systemClock })
+  }
+  const [verifier, researcher] = [await ociOf('verifier'), await ociOf('open')]
+  try {
+    const vault = verifier.keyVault()
+    const sealed = await readFile(inOut('object.sealed'))
+    const { headerJws } = readSealHeader(sealed.subarray(0, SEAL_PREFIX_BYTES))
+    const { payload: header } = peekCompact(SealHeaderFormat, headerJws, 'object.malformed')
+    const { keyId, wrappedDek } = header.custody
+    const signed = parseGeneral(
+      await readFile(inOut('evidence', 'governance', policyName(1))),
+      'policy.invalid',
+    )
+    const [dataset] = PolicyFormat.decode(fromBase64url(signed.payload)).datasets
+    assert.ok(dataset)
+    const { resultId } = JSON.parse(run.stdout)
+    const manifestText = await readFile(inOut('evidence', 'results', manifestName(resultId)), 'utf8')
+    const { payload: manifest } = peekCompact(ResultManifestFormat, manifestText, 'record.malformed')
+    const { recipient, wrappedDek: wrapped } = manifest
+    return {
+      dek: await vault.decrypt(keyId, fromBase64url(wrappedDek), sealAssociatedData(header)),
+      idKey: await vault.decrypt(
+        dataset.idKey.keyId,
+        fromBase64url(dataset.idKey.wrapped),
+        idKeyAssociatedData(header.tenant, header.dataset),
+      ),
+      'result dek': await researcher
+        .keyVault()
+        .decryptRsa(recipient.keyId, recipient.keyVersionId, fromBase64url(wrapped)),
+      'nonce secret': (await verifier.secretStore().read(world.secrets[0]?.id ?? '')).content,
+    }
+  } finally {
+    verifier.close()
+    researcher.close()
+    await emulator.close()
+  }
+}
