@@ -1,0 +1,306 @@
+/** The good cases that the vectors start from, made from seeds alone. */
+import type { Policy, Revocation } from '#core/appraisal/policy.ts'
+import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import { P384Jwk, thumbprint } from '#core/jwk.ts'
+import { type Signer, signCompact, signGeneral } from '#core/jws.ts'
+import {
+  type Grant,
+  GrantFormat,
+  GrantKeyFormat,
+  logOrigin,
+  type Registration,
+  type VerifierKeys,
+  VerifierKeysFormat,
+} from '#core/release/grant.ts'
+import { keyDigest } from '#core/release/issue.ts'
+import { mintNonce } from '#core/release/nonce.ts'
+import { prepareRequest } from '#core/release/prepare.ts'
+import type { ReleaseJob, ReleaseRequest } from '#core/release/request.ts'
+import { type TrustAnchors, trustDigest } from '#core/release/trust.ts'
+import { headerDigest } from '#core/sealed/header.ts'
+import { addSeconds, toUnixSeconds } from '#core/time.ts'
+import { HEADER_JWS, SEAL_ID } from '../sealed/seal.ts'
+import { seeded } from '../sealed/seeded.ts'
+import { ed25519, p256, p384, rsaJwk, wrapSeeded } from './keys.ts'
+import type { Expected } from './vector.ts'
+
+export const NOW = toUnixSeconds(1_790_000_100)
+export const AUDIENCE = 'https://verifier.hospital.example'
+export const NONCE_KEY = { epoch: 7, key: seeded('nonce key')(32) }
+export const NONCE = mintNonce(NONCE_KEY, AUDIENCE, NOW, seeded('nonce')(16))
+
+export const ada = ed25519('ada')
+export const grace = p384('grace')
+export const ROOT: TrustAnchors['providerRoot'] = {
+  keys: [
+    { person: 'ada', jwk: ada.jwk },
+    { person: 'grace', jwk: grace.jwk },
+  ],
+  threshold: 2,
+}
+export const grantCa = p384('grant ca')
+export const grantKey = ed25519('grant key')
+export const client = p384('client')
+export const wrap = p256('wrap key')
+export const evidence = ed25519('evidence key')
+export const BOOT = bootOf(evidence.jwk)
+const VERIFIER_BOOT = bootOf(ed25519('evidence key of the verifier').jwk)
+
+export const ANCHORS: TrustAnchors = {
+  providerRoot: ROOT,
+  simulation: true,
+  workloads: [`fhir-summary@${toHex(seeded('workload')(32))}`],
+  sandbox: 'none',
+  logLevel: 'info',
+}
+export const TRUST = trustDigest(ANCHORS)
+export const ASKER = {
+  client: 'acme',
+  purpose: 'HRESCH',
+  scopes: ['system/Condition.rs', 'system/Observation.rs'],
+}
+export const JOB: ReleaseJob = {
+  objects: [{ header: HEADER_JWS, bucket: 'outbox', name: SEAL_ID, etag: 'etag-1' }],
+}
+
+const prepared = await prepareRequest({
+  challenge: { nonce: toBase64url(NONCE), exp: addSeconds(NOW, 300), aud: AUDIENCE },
+  audience: AUDIENCE,
+  jobs: [JOB],
+  asker: ASKER,
+  signer: client.signer,
+  jti: seeded('jti')(16).toString('hex'),
+  wrapKey: wrap.jwk,
+  evidenceKey: evidence.jwk,
+  trust: TRUST,
+  software: 'confidential-worker/1',
+})
+export const REPORT_DATA = prepared.reportData
+/** The report and its certificate are not looked at by what is tested here. */
+export const REQUEST: ReleaseRequest = prepared.withEvidence({
+  report: Buffer.alloc(1184),
+  certs: [Buffer.alloc(256)],
+})
+
+export const KEYS = { dek: seeded('dek')(32), idKey: seeded('id key')(32) }
+export const CONTEXT = { apu: sha256(NONCE), apv: headerDigest(HEADER_JWS) }
+export const JWE = wrapSeeded('jwe', Buffer.concat([KEYS.dek, KEYS.idKey]), wrap.jwk, CONTEXT)
+
+export const VERIFIER_KEYS: VerifierKeys = {
+  v: 1,
+  seq: 3,
+  exp: NOW + 86_400,
+  grantCa: { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1.eu-frankfurt-1.grant-ca' },
+}
+const RECIPIENT: Grant['recipient'] = {
+  jwk: rsaJwk('recipient'),
+  keyId: 'ocid1.key.oc1.eu-frankfurt-1.result',
+  keyVersionId: 'ocid1.keyversion.oc1.eu-frankfurt-1.result',
+}
+const OF_PERMISSION = {
+  view: 'minimal' as const,
+  sensitive: [],
+  workload: { name: 'fhir-summary', digest: toBase64url(seeded('workload')(32)) },
+  output: { contentType: 'application/json', maxBytes: 1_000_000, minimumCell: 11 },
+  recipient: RECIPIENT,
+}
+const AUDIT_KEY = p256('audit key').jwk
+
+export const GRANT: Grant = {
+  v: 1,
+  releaseId: seeded('release id')(16).toString('hex'),
+  nonce: toBase64url(NONCE),
+  aud: AUDIENCE,
+  iat: NOW + 2,
+  exp: NOW + 3602,
+  client: ASKER.client,
+  purpose: ASKER.purpose,
+  scopes: [...ASKER.scopes],
+  permission: 'heart-2027',
+  tenant: 'hospital-a',
+  dataset: 'cohort-1',
+  boot: BOOT,
+  wrapKey: thumbprint(wrap.jwk),
+  objects: [
+    {
+      sealId: SEAL_ID,
+      headerDigest: toBase64url(headerDigest(HEADER_JWS)),
+      bucket: 'outbox',
+      name: SEAL_ID,
+      etag: 'etag-1',
+      keyDigest: keyDigest(JWE),
+    },
+  ],
+  ...OF_PERMISSION,
+  auditKey: AUDIT_KEY,
+  release: 'worker-1',
+  assurance: 'measured',
+  disclosure: false,
+  simulation: true,
+  policySeq: 12,
+  revocationSeq: 0,
+  log: {
+    boot: VERIFIER_BOOT,
+    checkpoint: 'a signed note, which the worker keeps and does not read\n',
+    index: 41,
+  },
+}
+
+export type AnswerChanges = {
+  readonly grant?: Partial<Grant>
+  readonly keys?: readonly string[]
+  readonly verifierKeys?: Partial<VerifierKeys>
+  readonly signers?: readonly Signer[]
+  readonly grantCa?: Signer
+  readonly grantKeyWindow?: { readonly nbf: number; readonly exp: number }
+  readonly grantSigner?: Signer
+}
+
+/** An answer, each layer of which can be made otherwise. */
+export async function answerOf(changes: AnswerChanges = {}) {
+  const certified = {
+    v: 1 as const,
+    jwk: grantKey.jwk,
+    ...(changes.grantKeyWindow ?? { nbf: NOW - 60, exp: NOW + 40_000 }),
+  }
+  return {
+    verifierKeys: await signGeneral(
+      VerifierKeysFormat,
+      { ...VERIFIER_KEYS, ...changes.verifierKeys },
+      changes.signers ?? [ada.signer, grace.signer],
+    ),
+    grantKey: await signCompact(GrantKeyFormat, certified, changes.grantCa ?? grantCa.signer),
+    answers: [
+      {
+        grant: await signCompact(
+          GrantFormat,
+          { ...GRANT, ...changes.grant },
+          changes.grantSigner ?? grantKey.signer,
+        ),
+        keys: changes.keys ?? [JWE],
+      },
+    ],
+  }
+}
+
+export const EXPECTED: Expected = {
+  providerRoot: ROOT,
+  audience: AUDIENCE,
+  asker: ASKER,
+  boot: BOOT,
+  nonce: toBase64url(NONCE),
+  wrapKey: wrap.jwk,
+  jobs: [JOB],
+  simulation: true,
+  now: NOW,
+}
+
+const byte = { fmc: 0, bootloader: 10, tee: 0, snp: 23, microcode: 84 }
+export const POLICY: Policy = {
+  v: 1,
+  seq: 12,
+  issuedAt: NOW - 1000,
+  expiresAt: NOW + 86_400,
+  simulation: true,
+  tenant: 'hospital-a',
+  audience: AUDIENCE,
+  roots: [{ product: 'Genoa', ark: seeded('ark')(32).toString('hex'), simulated: true }],
+  releases: [
+    {
+      id: 'worker-1',
+      assurance: 'measured',
+      notBefore: NOW - 1000,
+      notAfter: NOW + 86_400,
+      measurements: [seeded('measurement')(48).toString('hex')],
+      processors: [{ product: 'Genoa', family: 25, model: 17, stepping: 1, floor: byte }],
+      guestPolicy: {
+        abi: { major: 1, minor: 51 },
+        smt: 'any',
+        migrateMa: 'forbidden',
+        debug: 'forbidden',
+        singleSocket: 'any',
+        cxl: 'forbidden',
+        aes256Xts: 'any',
+        raplDisabled: 'any',
+        ciphertextHiding: 'any',
+        pageSwapDisabled: 'any',
+      },
+      platformInfo: {
+        smt: 'any',
+        tsme: 'any',
+        ecc: 'required',
+        raplDisabled: 'any',
+        ciphertextHiding: 'any',
+        aliasCheck: 'required',
+        iommuWriteSafe: 'any',
+        tio: 'any',
+      },
+      vmpl: 0,
+      trust: [toBase64url(TRUST)],
+      chips: 'any',
+    },
+  ],
+  clients: [{ id: 'acme', keys: [client.jwk] }],
+  auditKey: AUDIT_KEY,
+  datasets: [
+    {
+      id: 'cohort-1',
+      synthetic: true,
+      sealingKeys: [ed25519('sealing key').jwk],
+      keyIds: ['ocid1.key.oc1.eu-frankfurt-1.example'],
+      notSealedBefore: NOW - 1000,
+      idKey: {
+        keyId: 'ocid1.key.oc1.eu-frankfurt-1.identity',
+        keyVersionId: 'ocid1.keyversion.oc1.eu-frankfurt-1.identity',
+        wrapped: toBase64url(seeded('wrapped id key')(96)),
+      },
+      assurance: { level: 'measured' },
+      permissions: [
+        {
+          id: 'heart-2027',
+          client: 'acme',
+          purpose: 'HRESCH',
+          scopes: ['system/Condition.rs', 'system/Observation.rs'],
+          ...OF_PERMISSION,
+          notBefore: NOW - 1000,
+          notAfter: NOW + 86_400,
+        },
+      ],
+    },
+  ],
+}
+export const VERIFIER = {
+  audience: AUDIENCE,
+  tenant: 'hospital-a',
+  simulation: true,
+  vaultOnLoopback: true,
+}
+
+export const REVOCATION: Revocation = {
+  v: 1,
+  seq: 4,
+  issuedAt: NOW,
+  releases: ['worker-0'],
+  objects: [SEAL_ID],
+  boots: [],
+  permissions: [],
+}
+
+export const REGISTRATION: Registration = {
+  v: 1,
+  role: 'worker',
+  boot: BOOT,
+  origin: logOrigin('worker', BOOT),
+  key: evidence.jwk,
+  attestation: {
+    runtimeDataDigest: toBase64url(sha256(utf8(REQUEST.runtimeData))),
+    reportDigest: toBase64url(seeded('report')(32)),
+    measurement: seeded('measurement')(48).toString('hex'),
+    release: 'worker-1',
+    assurance: 'measured',
+    client: 'acme',
+  },
+  simulation: true,
+  time: NOW,
+}

@@ -1,0 +1,615 @@
+/** Makes the vectors of this folder: `node test/vectors/release/generate.ts`. The same seeds give the same files. */
+import { createHash } from 'node:crypto'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  type Policy,
+  PolicyFormat,
+  policyName,
+  RevocationFormat,
+  revocationName,
+} from '#core/appraisal/policy.ts'
+import { fromBase64url, sha256, toBase64url, utf8 } from '#core/bytes.ts'
+import { canonicalBytes } from '#core/canonical.ts'
+import type { ErrorCode } from '#core/errors.ts'
+import { thumbprint } from '#core/jwk.ts'
+import { type Signer, signCompact, signGeneral } from '#core/jws.ts'
+import { signAssertion } from '#core/release/assertion.ts'
+import { RegistrationFormat, VerifierKeysFormat, verifierKeysName } from '#core/release/grant.ts'
+import { grantDigest } from '#core/release/issue.ts'
+import { refusalBody } from '#core/release/refusal.ts'
+import type { ReleaseRequest } from '#core/release/request.ts'
+import { type RuntimeData, RuntimeDataFormat } from '#core/release/runtimeData.ts'
+import { addSeconds } from '#core/time.ts'
+import { seeded } from '../sealed/seeded.ts'
+import {
+  ANCHORS,
+  type AnswerChanges,
+  ASKER,
+  AUDIENCE,
+  ada,
+  answerOf,
+  BOOT,
+  CONTEXT,
+  client,
+  EXPECTED,
+  grace,
+  grantCa,
+  JWE,
+  KEYS,
+  NONCE,
+  NONCE_KEY,
+  NOW,
+  POLICY,
+  REGISTRATION,
+  REPORT_DATA,
+  REQUEST,
+  REVOCATION,
+  ROOT,
+  TRUST,
+  VERIFIER,
+  VERIFIER_KEYS,
+  wrap,
+} from './cases.ts'
+import { ed25519, p256, p384, wrapSeeded } from './keys.ts'
+import type { Expected, Vector } from './vector.ts'
+
+const FOLDER = new URL('./', import.meta.url)
+const PAGE = 'docs/formats/release.md'
+const HOSTILE = ed25519('somebody else')
+
+export async function makeVectors(): Promise<readonly Vector[]> {
+  return [
+    ...nonceVectors(),
+    ...requestVectors(),
+    ...bindingVectors(),
+    ...(await assertionVectors()),
+    ...trustVectors(),
+    ...(await answerVectors()),
+    ...keyVectors(),
+    ...(await governanceVectors()),
+    ...(await registrationVectors()),
+  ]
+}
+
+/** File name and exact content. */
+export function fileOf(vector: Vector, index: number): { readonly file: string; readonly content: string } {
+  const name = vector.name.replace(/[^a-z0-9]+/gi, '-').toLowerCase()
+  return {
+    file: `${String(index + 1).padStart(3, '0')}-${name}.json`,
+    content: `${JSON.stringify(vector, undefined, 2)}\n`,
+  }
+}
+
+type Expectation = Pick<Vector, 'expect' | 'output'>
+const accepted = (output?: unknown): Expectation => ({ expect: 'accepted', output })
+const error = (code: ErrorCode): Expectation => ({ expect: { error: code } })
+
+function nonceVectors(): Vector[] {
+  const keys = [{ epoch: NONCE_KEY.epoch, key: toBase64url(NONCE_KEY.key) }]
+  const make = (
+    name: string,
+    expectation: Expectation,
+    note: string,
+    changes: { nonce?: Buffer; audience?: string; now?: number; epoch?: number } = {},
+  ): Vector => ({
+    name: `nonce ${name}`,
+    spec: `${PAGE} §1`,
+    operation: 'check-nonce',
+    input: {
+      nonce: toBase64url(changes.nonce ?? NONCE),
+      keys: keys.map(({ epoch, key }) => ({ epoch: changes.epoch ?? epoch, key })),
+      audience: changes.audience ?? AUDIENCE,
+      now: changes.now ?? NOW,
+    },
+    ...expectation,
+    note,
+  })
+  const invalid = error('nonce.invalid')
+  return [
+    make('good', accepted(NOW), 'made here, now'),
+    make('good for 299 seconds', accepted(NOW), 'the last second', { now: NOW + 299 }),
+    make('expired', error('nonce.expired'), 'five minutes', { now: NOW + 300 }),
+    make('from the future', invalid, 'replicas may differ by 30 seconds, not by 31', { now: NOW - 31 }),
+    make('changed', invalid, 'one bit of the random part', { nonce: flip(NONCE, 20) }),
+    make('of another time', invalid, 'the MAC covers iat', { nonce: flip(NONCE, 12) }),
+    make('with another MAC', invalid, 'one bit of the MAC', { nonce: flip(NONCE, 60) }),
+    make('of another version', invalid, 'version 3', { nonce: flip(NONCE, 0, 2) }),
+    make('cut', invalid, '60 bytes', { nonce: NONCE.subarray(0, 60) }),
+    make('of another epoch', invalid, 'the epoch is not in force', { epoch: 8 }),
+    make('for another audience', invalid, 'the MAC covers the audience', { audience: `${AUDIENCE}:444` }),
+  ]
+}
+
+function requestVectors(): Vector[] {
+  const make = (name: string, body: unknown, note: string): Vector => ({
+    name: `request ${name}`,
+    spec: `${PAGE} §4`,
+    operation: 'read-request',
+    input: { body: typeof body === 'string' ? body : JSON.stringify(body) },
+    ...error('request.malformed'),
+    note,
+  })
+  const evidence = (changes: Partial<ReleaseRequest['evidence']>) => ({
+    ...REQUEST,
+    evidence: { ...REQUEST.evidence, ...changes },
+  })
+  const { jobs: _jobs, ...withoutJobs } = REQUEST
+  const certificate = toBase64url(Buffer.alloc(256))
+  const spaced = utf8(` ${fromBase64url(REQUEST.jobs).toString()}`)
+  const manyObjects = `[{"objects":[${Array.from({ length: 65 }, () => '{"bucket":"b","etag":"e","header":"a.b.c","name":"n"}').join(',')}]}]`
+  return [
+    {
+      ...make('good', REQUEST, 'as a worker makes it'),
+      ...accepted({ wrapKey: thumbprint(wrap.jwk), boot: BOOT }),
+    },
+    make('that is not JSON', '{', 'cut after one byte'),
+    make('with a field too many', { ...REQUEST, surplus: 1 }, 'schemas are closed'),
+    make('with a field too few', withoutJobs, 'no jobs'),
+    make('with a short report', evidence({ report: toBase64url(Buffer.alloc(1183)) }), '1183 bytes'),
+    make('without certificates', evidence({ certs: [] }), 'the leaf must be there'),
+    make('with four certificates', evidence({ certs: Array(4).fill(certificate) }), 'at most three'),
+    make('with padded base64', { ...REQUEST, jobs: `${REQUEST.jobs}=` }, 'base64url has one spelling'),
+    make('with jobs not canonical', { ...REQUEST, jobs: toBase64url(spaced) }, 'a space in front'),
+    make('with 65 objects in a job', { ...REQUEST, jobs: toBase64url(utf8(manyObjects)) }, 'at most 64'),
+    make(
+      'with runtime data of version 2',
+      { ...REQUEST, runtimeData: toBase64url(utf8(runtimeText().replace('"v":1', '"v":2'))) },
+      'another version is another format',
+    ),
+    make(
+      'with runtime data not canonical',
+      { ...REQUEST, runtimeData: toBase64url(utf8(`${runtimeText()}\n`)) },
+      'a line feed at the end',
+    ),
+  ]
+}
+
+function bindingVectors(): Vector[] {
+  const make = (
+    name: string,
+    note: string,
+    changes: { request?: Partial<ReleaseRequest>; reportData?: Buffer; audience?: string },
+    expectation = error('report.data-mismatch'),
+  ): Vector => ({
+    name: `binding ${name}`,
+    spec: `${PAGE} §2`,
+    operation: 'bind-request',
+    input: {
+      body: JSON.stringify({ ...REQUEST, ...changes.request }),
+      reportData: toBase64url(changes.reportData ?? REPORT_DATA),
+      audience: changes.audience ?? AUDIENCE,
+    },
+    ...expectation,
+    note,
+  })
+  const runtime = (changes: Partial<RuntimeData>) => {
+    const bytes = RuntimeDataFormat.encode({ ...runtimeData(), ...changes })
+    return { request: { runtimeData: toBase64url(bytes) }, reportData: reportDataBeside(bytes) }
+  }
+  const otherJobs = fromBase64url(REQUEST.jobs).toString().replace('etag-1', 'etag-2')
+  const offCurve = { ...wrap.jwk, y: toBase64url(flip(fromBase64url(wrap.jwk.y), 31)) }
+  return [
+    make('good', 'the report binds all of it', {}, accepted()),
+    make('of another report', 'one bit of REPORT_DATA', { reportData: flip(REPORT_DATA, 63) }),
+    make('without the domain', 'SHA-512 over the runtime data alone', {
+      reportData: reportDataBeside(fromBase64url(REQUEST.runtimeData), ''),
+    }),
+    make('of other jobs', 'another eTag', { request: { jobs: toBase64url(utf8(otherJobs)) } }),
+    make('of another assertion', 'one letter', {
+      request: { clientAssertion: REQUEST.clientAssertion.replace(/.$/, (end) => (end === 'A' ? 'B' : 'A')) },
+    }),
+    make('for another audience', 'made for another Verifier', { audience: `${AUDIENCE}:444` }),
+    make('of another boot', 'a boot is named by its key', runtime({ boot: 'a'.repeat(26) })),
+    make(
+      'with a wrap key off its curve',
+      'not a point of P-256',
+      runtime({ wrapKey: offCurve }),
+      error('request.malformed'),
+    ),
+  ]
+}
+
+async function assertionVectors(): Promise<Vector[]> {
+  const bindingOf = (changes: { iat?: number; audience?: string; nonce?: Buffer; wrapKey?: string }) => ({
+    audience: changes.audience ?? AUDIENCE,
+    nonce: changes.nonce ?? NONCE,
+    wrapKey: changes.wrapKey ?? thumbprint(wrap.jwk),
+    iat: addSeconds(NOW, changes.iat ?? 0),
+    jti: seeded('jti')(16).toString('hex'),
+  })
+  const make = (name: string, assertion: string, note: string, now: number = NOW): Vector => ({
+    name: `assertion ${name}`,
+    spec: `${PAGE} §3`,
+    operation: 'verify-assertion',
+    input: {
+      assertion,
+      clients: [{ id: 'acme', keys: [client.jwk] }],
+      audience: AUDIENCE,
+      nonce: toBase64url(NONCE),
+      wrapKey: thumbprint(wrap.jwk),
+      now,
+    },
+    ...error('assertion.invalid'),
+    note,
+  })
+  const signed = (changes: Parameters<typeof bindingOf>[0] = {}, signer: Signer = client.signer) =>
+    signAssertion(ASKER, bindingOf(changes), signer)
+  const good = await signed()
+  const unknown = await signAssertion({ ...ASKER, client: 'other' }, bindingOf({}), client.signer)
+  return [
+    { ...make('good', good, 'ES384'), ...accepted(ASKER) },
+    { ...make('at its last second', good, '299 seconds old', NOW + 299), ...accepted(ASKER) },
+    make('expired', good, '300 seconds old', NOW + 300),
+    make('from the future', await signed({ iat: 61 }), 'iat may be 60 seconds ahead'),
+    make('by another key', await signed({}, p384('somebody else').signer), 'no key of the client'),
+    make('of an unknown client', unknown, 'the policy has no such client'),
+    make('for another audience', await signed({ audience: `${AUDIENCE}:444` }), 'aud'),
+    make('with another nonce', await signed({ nonce: flip(NONCE, 20) }), 'nonce'),
+    make('for another wrap key', await signed({ wrapKey: thumbprint(p256('other').jwk) }), 'cnf.jkt'),
+  ]
+}
+
+function trustVectors(): Vector[] {
+  const make = (name: string, anchors: typeof ANCHORS, digest: Buffer, note: string): Vector => ({
+    name: `trust digest ${name}`,
+    spec: 'docs/formats.md, Trust digest',
+    operation: 'trust-digest',
+    input: { anchors },
+    ...accepted(toBase64url(digest)),
+    note,
+  })
+  const second = 'a-workload@00'.padEnd(11 + 64, '0')
+  const sorted = { ...ANCHORS, workloads: [second, ...ANCHORS.workloads] }
+  return [
+    make('good', ANCHORS, TRUST, 'SHA-256 of the canonical form'),
+    make(
+      'of workloads in any order',
+      { ...ANCHORS, workloads: [...ANCHORS.workloads, second] },
+      sha256(canonicalBytes(sorted)),
+      'the list is sorted before it is hashed',
+    ),
+  ]
+}
+
+async function answerVectors(): Promise<Vector[]> {
+  const make = async (
+    name: string,
+    note: string,
+    code: ErrorCode,
+    changes: AnswerChanges = {},
+    expected: Partial<Expected> = {},
+  ): Promise<Vector> => ({
+    name: `answer ${name}`,
+    spec: `${PAGE} §8`,
+    operation: 'accept-answer',
+    input: { response: await answerOf(changes), expected: { ...EXPECTED, ...expected } },
+    ...error(code),
+    note,
+  })
+  const good = await answerOf()
+  const [granted] = good.answers
+  const refusal = refusalBody('grant.none', seeded('denial')(16).toString('hex'))
+  const base = await make('good', 'one job, granted', 'internal.fault')
+  const jwe2 = wrapSeeded('another', Buffer.alloc(64), wrap.jwk, CONTEXT)
+  const object = (changes: object) => ({
+    jobs: EXPECTED.jobs.map(({ objects }) => ({ objects: objects.map((one) => ({ ...one, ...changes })) })),
+  })
+  const late = { iat: NOW + 300, exp: NOW + 3900 }
+  return [
+    { ...base, ...accepted([grantDigest(granted?.grant ?? '')]) },
+    {
+      ...base,
+      name: 'answer refused',
+      operation: 'accept-answer',
+      input: { response: { ...good, answers: [{ refusal }] }, expected: EXPECTED },
+      ...accepted(['grant.none']),
+      note: 'a refusal is an answer',
+    },
+    {
+      ...base,
+      name: 'answer missing',
+      operation: 'accept-answer',
+      input: {
+        response: good,
+        expected: { ...EXPECTED, jobs: [...EXPECTED.jobs, ...EXPECTED.jobs] },
+      },
+      ...error('verifier.untrusted'),
+      note: 'one answer for two jobs',
+    },
+    await make('of one signer', 'verifier keys need a quorum', 'verifier.untrusted', {
+      signers: [ada.signer],
+    }),
+    await make(
+      'of another root',
+      'the pin names other persons',
+      'verifier.untrusted',
+      {},
+      {
+        providerRoot: { keys: ROOT.keys.map((key) => ({ ...key, jwk: HOSTILE.jwk })), threshold: 2 },
+      },
+    ),
+    await make('of another grant CA', 'not the one in verifier keys', 'verifier.untrusted', {
+      grantCa: p384('somebody else').signer,
+    }),
+    await make('of another grant key', 'not the one that is certified', 'grant.invalid', {
+      grantSigner: HOSTILE.signer,
+    }),
+    await make('of a grant key not yet in force', 'nbf is after iat', 'grant.invalid', {
+      grantKeyWindow: { nbf: NOW + 3, exp: NOW + 40_000 },
+    }),
+    await make('of a grant key that has ended', 'exp is iat', 'grant.invalid', {
+      grantKeyWindow: { nbf: NOW - 60, exp: NOW + 2 },
+    }),
+    await make('of verifier keys that have ended', 'exp is iat', 'grant.invalid', {
+      verifierKeys: { exp: NOW + 2 },
+    }),
+    await make(
+      'after its end',
+      'the worker has heard a later time',
+      'grant.invalid',
+      {},
+      { now: NOW + 3602 },
+    ),
+    await make('before the nonce', 'iat is before the nonce was made', 'grant.invalid', {
+      grant: { iat: NOW - 1 },
+    }),
+    await make('after the nonce', 'iat is when the nonce had expired', 'grant.invalid', { grant: late }),
+    await make('with a key too many', 'one key for each object', 'grant.invalid', { keys: [JWE, JWE] }),
+    await make('with another key', 'not of the digest in the grant', 'grant.invalid', { keys: [jwe2] }),
+    await make(
+      'to another nonce',
+      'a replayed grant',
+      'grant.invalid',
+      {},
+      {
+        nonce: toBase64url(flip(NONCE, 20)),
+      },
+    ),
+    await make('from another audience', 'aud', 'grant.invalid', { grant: { aud: `${AUDIENCE}:444` } }),
+    await make('to another wrap key', 'wrapKey', 'grant.invalid', {}, { wrapKey: p256('other').jwk }),
+    await make('to another boot', 'boot', 'grant.invalid', {}, { boot: 'a'.repeat(26) }),
+    await make('to another client', 'client', 'grant.invalid', { grant: { client: 'other' } }),
+    await make('for another purpose', 'purpose', 'grant.invalid', { grant: { purpose: 'HMARKT' } }),
+    await make('for more than was asked', 'scopes', 'grant.invalid', {
+      grant: { scopes: [...ASKER.scopes, 'system/Patient.rs'] },
+    }),
+    await make(
+      'about another version',
+      'the eTag of the job',
+      'grant.invalid',
+      {},
+      object({ etag: 'etag-2' }),
+    ),
+    await make(
+      'about another bucket',
+      'the bucket of the job',
+      'grant.invalid',
+      {},
+      object({ bucket: 'inbox' }),
+    ),
+    await make(
+      'about another name',
+      'the name of the job',
+      'grant.invalid',
+      {},
+      object({ name: 'elsewhere' }),
+    ),
+    await make(
+      'about another header',
+      'the header of the job',
+      'grant.invalid',
+      {},
+      object({ header: 'a.b.c' }),
+    ),
+    await make('simulated', 'a worker outside simulation', 'grant.invalid', {}, { simulation: false }),
+  ]
+}
+
+function keyVectors(): Vector[] {
+  const { privateKey } = wrap
+  const { d } = privateKey.export({ format: 'jwk' })
+  const make = (
+    name: string,
+    note: string,
+    changes: { jwe?: string; nonce?: Buffer; headerDigest?: Buffer; seed?: string } = {},
+  ): Vector => {
+    const other = changes.seed === undefined ? undefined : p256(changes.seed)
+    const secret = other?.privateKey.export({ format: 'jwk' }).d ?? d ?? ''
+    return {
+      name: `key ${name}`,
+      spec: `${PAGE} §7`,
+      operation: 'unwrap-key',
+      input: {
+        jwe: changes.jwe ?? JWE,
+        wrapKey: { ...(other?.jwk ?? wrap.jwk), d: secret },
+        nonce: toBase64url(changes.nonce ?? NONCE),
+        headerDigest: toBase64url(changes.headerDigest ?? Buffer.from(CONTEXT.apv)),
+      },
+      ...error('key.unopened'),
+      note,
+    }
+  }
+  const parts = JWE.split('.')
+  const changed = (part: number, at: number) =>
+    parts.map((text, index) => (index === part ? toBase64url(flip(fromBase64url(text), at)) : text)).join('.')
+  const short = wrapSeeded('short', Buffer.alloc(63), wrap.jwk, CONTEXT)
+  return [
+    {
+      ...make('good', 'DEK and identity key'),
+      ...accepted({ dek: toBase64url(KEYS.dek), idKey: toBase64url(KEYS.idKey) }),
+    },
+    make('for another TEE', 'another private key', { seed: 'other' }),
+    make('for another nonce', 'apu', { nonce: flip(NONCE, 20) }),
+    make('for another header', 'apv', { headerDigest: flip(Buffer.from(CONTEXT.apv), 0) }),
+    make('with a changed wrapped key', 'AES key wrap', { jwe: changed(1, 0) }),
+    make('with a changed IV', 'part 3', { jwe: changed(2, 0) }),
+    make('with a changed ciphertext', 'part 4', { jwe: changed(3, 0) }),
+    make('with a changed tag', 'part 5', { jwe: changed(4, 15) }),
+    make('in four parts', 'no tag', { jwe: parts.slice(0, 4).join('.') }),
+    make('of 63 bytes', 'two keys have 64', { jwe: short }),
+  ]
+}
+
+async function governanceVectors(): Promise<Vector[]> {
+  const both = [ada.signer, grace.signer]
+  const invalid = error('policy.invalid')
+  const policy = async (
+    name: string,
+    note: string,
+    changes: { policy?: Partial<Policy>; by?: readonly Signer[]; at?: string; verifier?: object } = {},
+    expectation = invalid,
+  ): Promise<Vector> => ({
+    name: `policy ${name}`,
+    spec: `${PAGE} §9.1`,
+    operation: 'read-policy',
+    input: {
+      document: await signGeneral(PolicyFormat, { ...POLICY, ...changes.policy }, changes.by ?? both),
+      name: changes.at ?? policyName(POLICY.seq),
+      root: ROOT,
+      verifier: { ...VERIFIER, ...changes.verifier },
+    },
+    ...expectation,
+    note,
+  })
+  const dataset = (changes: object) => ({ datasets: POLICY.datasets.map((one) => ({ ...one, ...changes })) })
+  const permission = (changes: object) =>
+    dataset({ permissions: POLICY.datasets[0]?.permissions.map((one) => ({ ...one, ...changes })) })
+  const keys = async (
+    name: string,
+    note: string,
+    changes: { by?: readonly Signer[]; at?: string; keyId?: string; signer?: Signer } = {},
+    expectation = invalid,
+  ): Promise<Vector> => ({
+    name: `verifier keys ${name}`,
+    spec: `${PAGE} §9.2`,
+    operation: 'read-verifier-keys',
+    input: {
+      document: await signGeneral(VerifierKeysFormat, VERIFIER_KEYS, changes.by ?? both),
+      name: changes.at ?? verifierKeysName(VERIFIER_KEYS.seq),
+      root: ROOT,
+      own: {
+        keyId: changes.keyId ?? VERIFIER_KEYS.grantCa.keyId,
+        jwk: (changes.signer ?? grantCa.signer).jwk,
+      },
+    },
+    ...expectation,
+    note,
+  })
+  const revocation = async (
+    name: string,
+    note: string,
+    changes: { by?: readonly Signer[]; at?: string; releases?: string[] } = {},
+    expectation = invalid,
+  ): Promise<Vector> => ({
+    name: `revocation ${name}`,
+    spec: `${PAGE} §9.3`,
+    operation: 'read-revocation',
+    input: {
+      document: await signGeneral(
+        RevocationFormat,
+        { ...REVOCATION, releases: changes.releases ?? REVOCATION.releases },
+        changes.by ?? [ada.signer],
+      ),
+      name: changes.at ?? revocationName(REVOCATION.seq),
+      root: ROOT,
+      current: { ...REVOCATION, seq: REVOCATION.seq - 1 },
+    },
+    ...expectation,
+    note,
+  })
+  const [acme] = POLICY.clients
+  return [
+    await policy('good', 'two persons', {}, accepted(POLICY.seq)),
+    await policy('of one signer', 'a quorum is two', { by: [ada.signer] }),
+    await policy('of one signer twice', 'a quorum counts persons', { by: [ada.signer, ada.signer] }),
+    await policy('of a stranger', 'ada and somebody else', { by: [ada.signer, HOSTILE.signer] }),
+    await policy('under another number', 'the name is its number', { at: policyName(13) }),
+    await policy('of another tenant', 'tenant', { verifier: { tenant: 'hospital-b' } }),
+    await policy('for another Verifier', 'audience', { verifier: { audience: `${AUDIENCE}:444` } }),
+    await policy('of a simulation, elsewhere', 'the Verifier is in none', {
+      verifier: { simulation: false },
+    }),
+    await policy('of a simulation beside a real Vault', 'not on loopback', {
+      verifier: { vaultOnLoopback: false },
+    }),
+    await policy('with real data in a simulation', 'synthetic is false', {
+      policy: dataset({ synthetic: false }),
+    }),
+    await policy('with a simulated root outside simulation', 'a root that can sign anything', {
+      policy: { simulation: false },
+      verifier: { simulation: false },
+    }),
+    await policy('with a permission for nobody', 'no such client', {
+      policy: permission({ client: 'other' }),
+    }),
+    await policy('with a scope that is none', 'scopes', { policy: permission({ scopes: ['patient/*.rs'] }) }),
+    await policy('with a window that ends first', 'notAfter', {
+      policy: permission({ notAfter: NOW - 2000 }),
+    }),
+    await policy('with a client twice', 'ids are unique', {
+      policy: { clients: acme === undefined ? [] : [acme, { ...acme, keys: [p384('second').jwk] }] },
+    }),
+    await keys('good', 'two persons, about this grant CA', {}, accepted(VERIFIER_KEYS.seq)),
+    await keys('of one signer', 'a quorum is two', { by: [grace.signer] }),
+    await keys('under another number', 'the name is its number', { at: verifierKeysName(4) }),
+    await keys('about another key', 'not the one that this Verifier signs with', {
+      signer: p384('somebody else').signer,
+    }),
+    await keys('about another key id', 'the same key under another name', { keyId: 'ocid1.key.oc1..other' }),
+    await revocation('good', 'one signer', {}, accepted(REVOCATION.seq)),
+    await revocation(
+      'that restores, by two',
+      'a quorum may',
+      { by: both, releases: [] },
+      accepted(REVOCATION.seq),
+    ),
+    await revocation('that restores, by one', 'one may only add', { releases: [] }),
+    await revocation('of a stranger', 'no signer of the root', { by: [HOSTILE.signer] }),
+    await revocation('under another number', 'the name is its number', { at: revocationName(5) }),
+  ]
+}
+
+async function registrationVectors(): Promise<Vector[]> {
+  const make = (name: string, jws: string, expectation: Expectation, note: string): Vector => ({
+    name: `registration ${name}`,
+    spec: `${PAGE} §6.3`,
+    operation: 'verify-registration',
+    input: { jws, keys: [grantCa.jwk] },
+    ...expectation,
+    note,
+  })
+  const good = await signCompact(RegistrationFormat, REGISTRATION, grantCa.signer)
+  const foreign = await signCompact(RegistrationFormat, REGISTRATION, p384('somebody else').signer)
+  const [header = '', payload = '', signature = ''] = good.split('.')
+  const changed = `${header}.${payload}.${toBase64url(flip(fromBase64url(signature), 95))}`
+  return [
+    make('good', good, accepted(), 'by the grant CA'),
+    make('by another key', foreign, error('boot.mismatch'), 'not by the grant CA'),
+    make('changed', changed, error('boot.mismatch'), 'one bit of the signature'),
+  ]
+}
+
+function runtimeText(): string {
+  return fromBase64url(REQUEST.runtimeData).toString()
+}
+
+function runtimeData(): RuntimeData {
+  return RuntimeDataFormat.decode(fromBase64url(REQUEST.runtimeData))
+}
+
+/** §2, beside the implementation. */
+function reportDataBeside(bytes: Uint8Array, domain = 'confidential-worker/release/v1\0'): Buffer {
+  return createHash('sha512').update(domain).update(bytes).digest()
+}
+
+function flip(bytes: Uint8Array, at: number, mask = 1): Buffer {
+  const copy = Buffer.from(bytes)
+  copy.writeUInt8(copy.readUInt8(at) ^ mask, at)
+  return copy
+}
+
+if (import.meta.main) {
+  const files = (await makeVectors()).map(fileOf)
+  for (const old of readdirSync(FOLDER)) if (old.endsWith('.json')) rmSync(new URL(old, FOLDER))
+  for (const { file, content } of files) writeFileSync(new URL(file, FOLDER), content)
+}

@@ -1,0 +1,88 @@
+/** A vector: one input, what must come of it, and why. docs/formats/release.md §10 says how another program can run them. */
+import type { Revocation } from '#core/appraisal/policy.ts'
+import type { ErrorCode } from '#core/errors.ts'
+import type { P256Jwk, SigningJwk } from '#core/jwk.ts'
+import type { GeneralJws, Root } from '#core/jws.ts'
+import type { Asker } from '#core/release/assertion.ts'
+import type { LoadingVerifier } from '#core/release/policyCheck.ts'
+import type { ReleaseJob } from '#core/release/request.ts'
+import type { TrustAnchors } from '#core/release/trust.ts'
+
+type Bytes = string // unpadded base64url
+
+export type Expected = {
+  readonly providerRoot: Root
+  readonly audience: string
+  readonly asker: Asker
+  readonly boot: string
+  readonly nonce: Bytes
+  readonly wrapKey: P256Jwk
+  readonly jobs: readonly ReleaseJob[]
+  readonly simulation: boolean
+  readonly now: number
+}
+
+type Document = { readonly document: GeneralJws; readonly name: string; readonly root: Root }
+
+type Operation =
+  | {
+      readonly operation: 'check-nonce'
+      readonly input: {
+        readonly nonce: Bytes
+        readonly keys: readonly { readonly epoch: number; readonly key: Bytes }[]
+        readonly audience: string
+        readonly now: number
+      }
+    }
+  | { readonly operation: 'read-request'; readonly input: { readonly body: string } }
+  | {
+      readonly operation: 'bind-request'
+      readonly input: { readonly body: string; readonly reportData: Bytes; readonly audience: string }
+    }
+  | {
+      readonly operation: 'verify-assertion'
+      readonly input: {
+        readonly assertion: string
+        readonly clients: readonly { readonly id: string; readonly keys: readonly SigningJwk[] }[]
+        readonly audience: string
+        readonly nonce: Bytes
+        readonly wrapKey: string
+        readonly now: number
+      }
+    }
+  | { readonly operation: 'trust-digest'; readonly input: { readonly anchors: TrustAnchors } }
+  | {
+      readonly operation: 'accept-answer'
+      readonly input: { readonly response: unknown; readonly expected: Expected }
+    }
+  | {
+      readonly operation: 'unwrap-key'
+      readonly input: {
+        readonly jwe: string
+        readonly wrapKey: P256Jwk & { readonly d: Bytes }
+        readonly nonce: Bytes
+        readonly headerDigest: Bytes
+      }
+    }
+  | { readonly operation: 'read-policy'; readonly input: Document & { readonly verifier: LoadingVerifier } }
+  | {
+      readonly operation: 'read-verifier-keys'
+      readonly input: Document & { readonly own: { readonly keyId: string; readonly jwk: SigningJwk } }
+    }
+  | {
+      readonly operation: 'read-revocation'
+      readonly input: Document & { readonly current: Revocation | null }
+    }
+  | {
+      readonly operation: 'verify-registration'
+      readonly input: { readonly jws: string; readonly keys: readonly SigningJwk[] }
+    }
+
+export type Vector = Operation & {
+  readonly name: string
+  readonly spec: string
+  readonly expect: 'accepted' | { readonly error: ErrorCode }
+  /** Of an accepted operation that gives something. */
+  readonly output?: unknown
+  readonly note: string
+}
