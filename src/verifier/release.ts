@@ -219,6 +219,10 @@ async function issue(
           now,
           decision.permission.notAfter,
           policy.expiresAt,
+          // The last second of a release is inside its window, of a grant outside.
+          ...policy.releases
+            .filter(({ id }) => id === decision.verdict.release)
+            .map(({ notAfter }) => notAfter + 1),
           grantKey.payload.exp,
           inForce.keys.verifierKeys.exp,
         ),

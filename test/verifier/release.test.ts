@@ -3,12 +3,13 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { createEvidenceLog } from '#adapters/evidence/log.ts'
+import type { Policy } from '#core/appraisal/policy.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { bootOf } from '#core/evidence/boot.ts'
 import { Ed25519Jwk, exportJwk, P384Jwk } from '#core/jwk.ts'
-import { keySigner, signGeneral } from '#core/jws.ts'
-import { VerifierKeysFormat } from '#core/release/grant.ts'
+import { keySigner, peekCompact, signGeneral } from '#core/jws.ts'
+import { GrantFormat, VerifierKeysFormat } from '#core/release/grant.ts'
 import { mintNonce } from '#core/release/nonce.ts'
 import { prepareRequest } from '#core/release/prepare.ts'
 import type { ReleaseJob, ReleaseResponse } from '#core/release/request.ts'
@@ -21,10 +22,12 @@ import { MEASUREMENT, mint, storeOf, testAuthority } from '../amd.ts'
 import {
   AUDIENCE,
   client,
+  datasetOf,
   ed25519,
   jobOf,
   NOW,
   p384,
+  permissionOf,
   policyOf,
   signers,
   workerKeys,
@@ -59,6 +62,7 @@ const job = await jobOf()
 async function desk(
   changes: {
     readonly fault?: string
+    readonly policy?: Policy
     readonly wrapFor?: () => Promise<string>
     readonly spendNonce?: () => Promise<void>
   } = {},
@@ -89,7 +93,7 @@ async function desk(
     roots: storeOf(authority),
     nonceKeys: () => [nonceKey],
     inForce: () => ({
-      loaded: { policy, digest: '' },
+      loaded: { policy: changes.policy ?? policy, digest: '' },
       revocation: { v: 1, seq: 1, issuedAt: NOW, releases: [], objects: [], boots: [], permissions: [] },
       keys: { verifierKeys, signed: signedKeys },
     }),
@@ -163,6 +167,27 @@ test('an end that cannot be stored gives nothing out', async () => {
   await assert.rejects(ask(value), { code: 'evidence.unavailable' })
   assert.deepEqual(said, ['boot.registered', 'release.decided', 'flush', 'vault', 'release.issued'])
 })
+
+for (const { name, changed, until } of [
+  { name: 'the verifier keys', changed: policy, until: verifierKeys.exp },
+  { name: 'the policy', changed: { ...policy, expiresAt: NOW + 60 }, until: NOW + 60 },
+  {
+    name: 'the permission',
+    changed: { ...policy, datasets: [datasetOf({ permissions: [permissionOf({ notAfter: NOW + 60 })] })] },
+    until: NOW + 60,
+  },
+  {
+    name: 'the reference values, whose last second counts',
+    changed: { ...policy, releases: policy.releases.map((one) => ({ ...one, notAfter: NOW + 59 })) },
+    until: NOW + 60,
+  },
+])
+  test(`a grant ends with ${name}`, async () => {
+    const { value } = await desk({ policy: changed })
+    const [answer] = (await ask(value)).answers
+    assert.ok(answer !== undefined && 'grant' in answer)
+    assert.equal(peekCompact(GrantFormat, answer.grant, 'grant.invalid').payload.exp, until)
+  })
 
 test('what the Vault refuses is the end of that job alone', async () => {
   const [first, second] = await Promise.all([jobOf({ sealId: '11'.repeat(16) }), job])
