@@ -6,7 +6,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { CodedError } from './errors.ts'
 
-const BASE64URL = /^[A-Za-z0-9_-]*$/
 const HEX = /^(?:[0-9a-f]{2})*$/
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
 
@@ -17,7 +16,8 @@ export function toBase64url(bytes: Uint8Array): string {
 /** Throws `encoding.invalid` on padding, foreign characters or non-zero trailing bits. */
 export function fromBase64url(text: string, field = 'value'): Buffer {
   const bytes = Buffer.from(text, 'base64url')
-  if (!BASE64URL.test(text) || bytes.toString('base64url') !== text)
+  // The decoder drops what it does not know: only a text that comes back is the one text of its bytes.
+  if (bytes.toString('base64url') !== text)
     throw new CodedError('encoding.invalid', `${field} is not unpadded base64url`)
   return bytes
 }
@@ -38,13 +38,13 @@ export function toBase32(bytes: Uint8Array): string {
   let buffer = 0
   let bits = 0
   for (const byte of bytes) {
+    // Bits that were given out leave at the upper end of 32.
     buffer = (buffer << 8) | byte
     bits += 8
     while (bits >= 5) {
       bits -= 5
       text += BASE32[(buffer >>> bits) & 31]
     }
-    buffer &= (1 << bits) - 1
   }
   return bits === 0 ? text : text + BASE32[(buffer << (5 - bits)) & 31]
 }

@@ -60,6 +60,7 @@ export function importJwk(jwk: PublicJwk): KeyObject {
 
 /** The public half of any key object, in one of the shapes above; throws `encoding.invalid` for another kind. */
 export function exportJwk(key: KeyObject): PublicJwk {
+  // A private half never becomes a text.
   const { kty, crv, x, y, n, e } = (key.type === 'private' ? createPublicKey(key) : key).export({
     format: 'jwk',
   })

@@ -96,6 +96,10 @@ for (const [what, value] of [
     })
   })
 
+test('an object without a prototype is as plain as any', () => {
+  assert.equal(canonicalText(Object.assign(Object.create(null), { b: 1, a: 2 })), '{"a":2,"b":1}')
+})
+
 test('an absent member is no member', () => {
   assert.equal(canonicalText({ a: undefined, b: 1 }), '{"b":1}')
 })

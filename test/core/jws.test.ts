@@ -130,6 +130,22 @@ for (const { name, jws, code = 'grant.invalid', of = keys } of [
     assert.throws(() => verifyCompact(Format, jws, of, 'grant.invalid'), { code })
   })
 
+for (const { name, jws, message } of [
+  {
+    name: 'a length beyond its format',
+    jws: `${head}.${'A'.repeat(1200)}.${signature}`,
+    message: 'sample is not a compact JWS',
+  },
+  {
+    name: 'a kid that could break a log line',
+    jws: await forge(ed, canonicalBytes({ ...headerOf(ed), kid: `${'a'.repeat(42)}\n` }), payload),
+    message: 'protected header is malformed: kid: must be 32 bytes in unpadded base64url',
+  },
+])
+  test(`${name} is refused before a key is looked up`, () => {
+    assert.throws(() => verifyCompact(Format, jws, keys, 'grant.invalid'), { code: 'grant.invalid', message })
+  })
+
 test('a signature of P-384 in DER is not one of JWS', async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
   const signer = keySigner(privateKey)

@@ -38,7 +38,7 @@ for (const [what, text] of [
   ['a fraction', '2025-01-01T00:00:00.5Z'],
   ['an offset', '2025-01-01T00:00:00+00:00'],
   ['lower case', '2025-01-01t00:00:00z'],
-  ['a time before 1970', '1969-12-31T23:59:59Z'],
+  ['a time before 1970', '1969-12-31T00:00:00Z'],
   ['a date alone', '2025-01-01'],
   ['something behind it', '2025-01-01T00:00:00Z '],
   ['nothing', ''],

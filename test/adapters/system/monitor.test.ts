@@ -36,6 +36,7 @@ for (const [alive, ready, healthz, readyz] of [
     Object.assign(state, { alive, ready })
     assert.equal((await ask('/healthz')).status, healthz)
     assert.equal((await ask('/readyz')).status, readyz)
+    assert.equal((await ask('/healthz')).body, alive ? 'alive\n' : 'not alive\n')
   })
 
 for (const [path, method, status] of [

@@ -26,8 +26,8 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
     assert.deepEqual({ code, stdout }, { code: 0, stdout: `ready\nasked ${signal}\naborted ${signal}\n` })
   })
 
-test('the second signal leaves at once, to be started again', async () => {
-  const { child, ended } = startProgram(listening(60_000, NEVER))
+test('the second signal leaves at once, to be started again', { timeout: 20_000 }, async () => {
+  const { child, ended } = startProgram(listening(3_600_000, NEVER))
   await once(child.stdout, 'data')
   child.kill('SIGTERM')
   await once(child.stdout, 'data')
