@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
+import { nodeOptionsFor } from '#adapters/system/nodeOptions.ts'
 import { CodedError } from '#core/errors.ts'
 import type { CommandContext } from './commandLine.ts'
 
@@ -13,11 +14,6 @@ type Program = {
   readonly summary: string
   readonly about: string
   readonly examples: string
-}
-
-/** Node's own arguments for a program. */
-const NODE_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  worker: ['--disallow-code-generation-from-strings'],
 }
 
 const PROGRAMS: readonly Program[] = [
@@ -84,7 +80,7 @@ export function addProgramCommands(program: Command, { exit }: CommandContext): 
         `\nExample\n${examples}\n\nExit codes\n  0 ended in order   1 refused   2 arguments   75 ended, another start may help   78 configuration`,
       )
       .action(async (parameters: readonly string[]) =>
-        exit(await runProgram(fileURLToPath(file), NODE_OPTIONS[name] ?? [], parameters)),
+        exit(await runProgram(fileURLToPath(file), nodeOptionsFor(`${name}/main.ts`), parameters)),
       )
   }
 }

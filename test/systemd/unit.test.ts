@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { nodeOptionsFor } from '#adapters/system/nodeOptions.ts'
 
 const UNIT = 'confidential-worker.service'
 const text = readFileSync(new URL(`../../systemd/${UNIT}`, import.meta.url), 'utf8')
@@ -15,6 +16,11 @@ const version = status === 0 ? Number(/^systemd (\d+)/.exec(stdout)?.[1]) : 0
 const skip = version >= 252 ? false : 'systemd-analyze 252 or later is not installed'
 
 describe('the unit', () => {
+  test('starts the worker as the command line does', () => {
+    const start = `/usr/bin/node ${nodeOptionsFor('worker/main.ts').join(' ')} /opt/confidential-worker/src/worker/main.ts`
+    assert.ok(text.includes(`ExecStart=${start} `))
+  })
+
   /** What the design promises, and no score would miss. */
   for (const line of [
     'Type=notify',

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buffer } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { nodeOptionsFor } from '#adapters/system/nodeOptions.ts'
 import { CodedError } from '#core/errors.ts'
 
 const SOURCE = new URL('../../', import.meta.url)
@@ -28,12 +29,16 @@ export type CommandResult = { readonly exit: number | null; readonly stdout: str
 
 export async function runCommand(options: CommandOptions): Promise<CommandResult> {
   const { file, parameters, logFolder, log, signal, onLine } = options
-  const child = spawn(process.execPath, [fileURLToPath(new URL(file, SOURCE)), ...parameters], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-    signal,
-    killSignal: 'SIGTERM',
-  })
+  const child = spawn(
+    process.execPath,
+    [...nodeOptionsFor(file), fileURLToPath(new URL(file, SOURCE)), ...parameters],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      signal,
+      killSignal: 'SIGTERM',
+    },
+  )
   const said: string[] = []
   createInterface(child.stderr).on('line', (line) => {
     said.push(line)

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { nodeOptionsFor } from '#adapters/system/nodeOptions.ts'
 import { CodedError } from '#core/errors.ts'
 
 const STOP_MILLISECONDS = 15_000
@@ -46,12 +47,16 @@ const SOURCE = new URL('../../', import.meta.url)
 
 export function startProgram(options: ProgramOptions): Program {
   const { name, file, parameters, environment, logFolder, onLine } = options
-  const child = spawn(process.execPath, [fileURLToPath(new URL(file, SOURCE)), ...parameters], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // A group of its own: Ctrl-C reaches us alone, and we stop the programs in their order.
-    detached: true,
-    ...(environment !== undefined && { env: { ...environment } }),
-  })
+  const child = spawn(
+    process.execPath,
+    [...nodeOptionsFor(file), fileURLToPath(new URL(file, SOURCE)), ...parameters],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own: Ctrl-C reaches us alone, and we stop the programs in their order.
+      detached: true,
+      ...(environment !== undefined && { env: { ...environment } }),
+    },
+  )
   const log = createWriteStream(join(logFolder, `${name}.log`), { flags: 'a' })
   const tail: string[] = []
   const isReady = Promise.withResolvers<LogLine>()
