@@ -67,6 +67,7 @@ export function createPolicyStore(options: {
   const { root, verifier, grantCa, clock, events } = options
   let confirmedAt: number | undefined
   let revocation: Revocation = NOTHING_REVOKED
+  let told: { readonly newest: LoadedPolicy; readonly revocation: Revocation } | undefined
 
   const policies = new Series(options, 'policy/', MAX_POLICY_BYTES, (bytes, name) => {
     const loaded = readPolicy(bytes, name, root, verifier)
@@ -98,15 +99,19 @@ export function createPolicyStore(options: {
 
   const refresh = async (signal?: AbortSignal): Promise<void> => {
     const startedAt = clock.monotonic()
-    const before = policies.newest
-    const revoked = revocation.seq
     await keys.refresh(signal)
     await revocations.refresh(signal)
     await policies.refresh(signal)
     // What was listed was true when the listing began.
     confirmedAt = startedAt
-    const now = policies.newest
-    if (now !== undefined && (now !== before || revocation.seq !== revoked)) events.loaded(now, revocation)
+    announce()
+  }
+  /** Told until it has been heard: an event whose log is full throws, and comes again with the next listing. */
+  const announce = (): void => {
+    const { newest } = policies
+    if (newest === undefined || (newest === told?.newest && revocation === told.revocation)) return
+    events.loaded(newest, revocation)
+    told = { newest, revocation }
   }
   const ageSeconds = () =>
     confirmedAt === undefined ? Number.POSITIVE_INFINITY : (clock.monotonic() - confirmedAt) / 1000

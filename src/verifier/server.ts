@@ -1,15 +1,15 @@
 /** The two routes, over TLS 1.3 with client certificates. What fails as a whole is answered by RFC 9457, without its reason. */
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
-import fastify, { type FastifyReply } from 'fastify'
+import fastify, { type FastifyReply, type onRequestHookHandler } from 'fastify'
 import { toHex, utf8 } from '#core/bytes.ts'
 import { CodedError, codeOf, type ErrorCode } from '#core/errors.ts'
 import type { Challenge } from '#core/release/challenge.ts'
 import { refusalBody } from '#core/release/refusal.ts'
 import { MAX_REQUEST_BYTES, type ReleaseResponse } from '#core/release/request.ts'
 
-/** Requests that are worked on at one time; a body of each may be in memory. */
-const MAX_RELEASES = 128
+/** Release requests from their first byte to the end of their answer. */
+export const MAX_RELEASES = 128
 const MAX_CONNECTIONS = 2048
 /** A challenge is asked for with nothing; a client may send `{}`. */
 const MAX_CHALLENGE_BODY = 1024
@@ -34,8 +34,8 @@ export type VerifierRoutes = {
 export type VerifierServer = {
   /** `https://host:port`; the port that the system chose where the configuration said 0. */
   readonly url: string
-  /** Takes no new connections and resolves when the requests in hand are answered. */
-  readonly close: () => Promise<void>
+  /** Takes no new connections and resolves when the requests in hand are answered; cuts off those that take longer. */
+  readonly close: (milliseconds: number) => Promise<void>
 }
 
 /** Throws `config.invalid` for a certificate or key that is none, or an address that cannot be listened on. */
@@ -93,17 +93,22 @@ export async function startServer(
   )
 
   app.post('/v1/challenges', { bodyLimit: MAX_CHALLENGE_BODY }, async () => routes.challenge())
+  // Before the body is read: what counts is how many bodies may be in memory.
   let inHand = 0
-  app.post('/v1/releases', async ({ body }) => {
-    if (!Buffer.isBuffer(body)) throw new CodedError('request.malformed', 'the request has no body')
-    if (inHand >= MAX_RELEASES)
-      throw new CodedError('verifier.unavailable', `${inHand} requests are in hand, which is the limit`)
-    inHand += 1
-    try {
-      return await routes.release(body)
-    } finally {
-      inHand -= 1
+  const admit: onRequestHookHandler = (_request, reply, done) => {
+    if (inHand >= MAX_RELEASES) {
+      done(new CodedError('verifier.unavailable', `${inHand} requests are in hand, which is the limit`))
+      return
     }
+    inHand += 1
+    reply.raw.once('close', () => {
+      inHand -= 1
+    })
+    done()
+  }
+  app.post('/v1/releases', { onRequest: admit }, async ({ body }) => {
+    if (!Buffer.isBuffer(body)) throw new CodedError('request.malformed', 'the request has no body')
+    return await routes.release(body)
   })
 
   try {
@@ -114,7 +119,14 @@ export async function startServer(
   // A TCP listener's address is never a string.
   const { port } = app.server.address() as AddressInfo
   const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host
-  return { url: `https://${host}:${port}`, close: () => app.close() }
+  return {
+    url: `https://${host}:${port}`,
+    close: async (milliseconds) => {
+      const cut = setTimeout(() => app.server.closeAllConnections(), milliseconds)
+      await app.close()
+      clearTimeout(cut)
+    },
+  }
 }
 
 /** What fastify itself refuses (a body too large, of no length, of another type) is a malformed request. */

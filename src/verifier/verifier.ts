@@ -174,7 +174,8 @@ export async function startVerifier(
     boot: evidence.boot,
     stop: async () => {
       ending.abort()
-      await server.close()
+      // The other half of the drain is for the evidence.
+      await server.close(config.drainSeconds * 500)
       await chored
       recordCounts(true)
       await closeLog(() => evidence.close('drained'), clock, log)

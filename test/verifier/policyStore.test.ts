@@ -36,6 +36,7 @@ async function governance(options: { readonly keys?: boolean } = {}) {
   const folder = await emptyStore()
   const clock = steerableClock()
   let down = false
+  let deaf = false
   const store: ObjectStore = {
     ...folder,
     list: (...parameters) => {
@@ -53,7 +54,10 @@ async function governance(options: { readonly keys?: boolean } = {}) {
     grantCa: { keyId, jwk: grantCa.jwk },
     clock,
     events: {
-      loaded: ({ policy }, revocation) => loaded.push(`${policy.seq}/${revocation.seq}`),
+      loaded: ({ policy }, revocation) => {
+        if (deaf) throw unavailable()
+        loaded.push(`${policy.seq}/${revocation.seq}`)
+      },
       rejected: (name) => rejected.push(name),
     },
   })
@@ -76,6 +80,9 @@ async function governance(options: { readonly keys?: boolean } = {}) {
     loaded,
     rejected,
     putKeys,
+    deafen: (value: boolean) => {
+      deaf = value
+    },
     fail: (value: boolean) => {
       down = value
     },
@@ -132,6 +139,18 @@ test('30 seconds without a listing, and nothing is released', async () => {
   fail(false)
   await policies.refresh()
   assert.equal(seq(), 7)
+})
+
+test('what came into force is told until it has been heard', async () => {
+  const { policies, putPolicy, loaded, deafen } = await governance()
+  await putPolicy({})
+  deafen(true)
+  await assert.rejects(policies.refresh(), { code: 'service.unavailable' })
+  assert.equal(policies.inForce().loaded.policy.seq, 7)
+  deafen(false)
+  await policies.refresh()
+  await policies.refresh()
+  assert.deepEqual(loaded, ['7/0'])
 })
 
 test('a policy counts from its issue to its end, and no older one comes back', async () => {

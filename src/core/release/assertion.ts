@@ -13,7 +13,7 @@ import { defineSigned, peekCompact, type Signer, signCompact, verifyCompact } fr
 import { addSeconds, type UnixSeconds } from '#core/time.ts'
 import { NONCE_BYTES } from './challenge.ts'
 
-export const ASSERTION_LIFETIME_SECONDS = 300
+const ASSERTION_LIFETIME_SECONDS = 300
 /** The signature is made by a Vault, the time may be of a guest whose clock runs ahead by this much. */
 const SKEW_SECONDS = 60
 

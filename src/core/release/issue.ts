@@ -6,7 +6,7 @@ import type { Granted, Rules } from './decide.ts'
 import type { Grant } from './grant.ts'
 
 /** A grant is for work that begins now: the TEE starts no object after it, the Verifier cosigns no result. */
-export const GRANT_LIFETIME_SECONDS = 3600
+const GRANT_LIFETIME_SECONDS = 3600
 
 /** The end of a grant: its lifetime, cut by whatever it rests on. */
 export function grantExpiry(now: UnixSeconds, ...limits: readonly number[]): UnixSeconds {

@@ -14,8 +14,8 @@ import {
 import { GeneralJws } from '#core/jws.ts'
 
 export const MAX_REQUEST_BYTES = 1.75 * 1024 * 1024
-export const MAX_OBJECTS_A_JOB = 64
-export const MAX_OBJECTS_A_REQUEST = 256
+const MAX_OBJECTS_A_JOB = 64
+const MAX_OBJECTS_A_REQUEST = 256
 
 const ObjectReference = z.strictObject({
   /** The compact JWS as read from the object. */
