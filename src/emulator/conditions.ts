@@ -1,12 +1,13 @@
 /**
- * Conditions of policy statements (`where …`) and matching rules of dynamic groups: `variable = 'value'` and
- * `all {…}`, `any {…}` over conditions. Other operators and unknown variables refuse to load, so that a misspelt
- * restriction cannot be one that is silently never met, or always.
+ * Conditions of policy statements (`where …`) and matching rules of dynamic groups: `variable = 'value'` or a pattern of
+ * how the value begins, and `all {…}`, `any {…}` over conditions. Other operators and unknown variables refuse to load,
+ * so that a misspelt restriction cannot be one that is silently never met, or always.
  */
 import { type Tokens, tokensOf } from './statementTokens.ts'
 
 export type Condition =
   | { readonly kind: 'equals'; readonly variable: string; readonly value: string }
+  | { readonly kind: 'begins'; readonly variable: string; readonly value: string }
   | { readonly kind: 'all' | 'any'; readonly of: readonly Condition[] }
 
 const STATEMENT_VARIABLES: ReadonlySet<string> = new Set([
@@ -43,6 +44,8 @@ export function parseMatchingRule(text: string): Condition {
 /** A variable that the request does not have meets no condition. */
 export function isMet(condition: Condition, variables: Readonly<Record<string, string>>): boolean {
   // OCI compares the values of conditions without regard to case.
+  if (condition.kind === 'begins')
+    return variables[condition.variable]?.toLowerCase().startsWith(condition.value.toLowerCase()) === true
   if (condition.kind === 'equals')
     return variables[condition.variable]?.toLowerCase() === condition.value.toLowerCase()
   const met = (part: Condition): boolean => isMet(part, variables)
@@ -61,5 +64,7 @@ function parseCondition(tokens: Tokens, variables: ReadonlySet<string>): Conditi
   }
   if (!variables.has(kind)) tokens.fail(`a known variable instead of "${word}"`)
   tokens.expect('=')
+  const beginning = tokens.pattern()
+  if (beginning !== undefined) return { kind: 'begins', variable: kind, value: beginning }
   return { kind: 'equals', variable: kind, value: tokens.quoted() }
 }

@@ -9,11 +9,13 @@ export type Tokens = {
   readonly expect: (...words: readonly string[]) => string
   readonly name: () => string
   readonly quoted: () => string
+  // `/text*/` stands for what begins with the text; undefined where no pattern comes next.
+  readonly pattern: () => string | undefined
   readonly end: () => void
   readonly fail: (expected: string) => never
 }
 
-const TOKEN = /\s*(?:('[^'\n]*')|([{}=,])|([A-Za-z0-9][A-Za-z0-9_.:-]*))/y
+const TOKEN = /\s*(?:('[^'\n]*'|\/[^'/\n]+\/)|([{}=,])|([A-Za-z0-9][A-Za-z0-9_.:-]*))/y
 const NAME = /^[A-Za-z0-9]/
 
 export function tokensOf(text: string): Tokens {
@@ -55,6 +57,11 @@ export function tokensOf(text: string): Tokens {
     expect: (...words) => words.find(take) ?? fail(words.join(' or ')),
     name: () => (NAME.test(tokens[at] ?? '') ? next() : fail('a name')),
     quoted: () => (tokens[at]?.startsWith("'") === true ? next().slice(1, -1) : fail('a quoted value')),
+    pattern: () => {
+      if (tokens[at]?.startsWith('/') !== true) return undefined
+      const [, prefix] = /^\/([^*]+)\*\/$/.exec(next()) ?? fail('a pattern such as /text*/')
+      return prefix
+    },
     end: () => {
       if (at < tokens.length) fail('its end')
     },

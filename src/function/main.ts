@@ -2,6 +2,7 @@
  * The ingest function: Fn's development kit in front, `ingest` behind. The kit answers 502 with the text of whatever is
  * thrown, so one constant sentence is; the reason is in the log.
  */
+import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { handle } from '@fnproject/fdk'
 import { createOci } from '#adapters/oci/clients.ts'
@@ -14,6 +15,7 @@ import { FunctionConfig } from './config.ts'
 import { type IngestAnswer, type IngestDeps, ingest } from './ingest.ts'
 
 const DRAIN_MS = 10_000
+const POLL_MS = 5
 
 async function main(): Promise<void> {
   const path = process.env['CW_CONFIG']
@@ -29,19 +31,25 @@ async function main(): Promise<void> {
     jobs: oci.streamProducer({ streamId: config.jobsStreamId }),
     clock: systemClock,
   }
-  await removeStaleSocket(process.env['FN_LISTENER'] ?? '')
+  const socket = (process.env['FN_LISTENER'] ?? '').replace(/^unix:/, '')
+  await removeStaleSocket(socket)
   const stop = handle((body) => answer(body, deps, log), { inputMode: 'buffer' })
   listenForShutdown(DRAIN_MS, (reason) => {
     log.info('stopping', { reason })
     stop()
     oci.close()
   })
+  await waitForSocket(socket)
   log.info('ready')
 }
 
+/** The kit does not say when it listens; the link is the last that it makes. */
+async function waitForSocket(socket: string): Promise<void> {
+  while (!existsSync(socket)) await systemClock.sleep(POLL_MS)
+}
+
 /** A process that was killed leaves its socket and the link to it, over which the kit would stumble. */
-async function removeStaleSocket(listener: string): Promise<void> {
-  const socket = listener.replace(/^unix:/, '')
+async function removeStaleSocket(socket: string): Promise<void> {
   if (socket === '') return
   await Promise.all([rm(socket, { force: true }), rm(`${socket}.tmp`, { force: true })])
 }

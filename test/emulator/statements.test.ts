@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CodedError } from '#core/errors.ts'
 import { createPolicy } from '#emulator/policy.ts'
-import { createPrincipals } from '#emulator/principals.ts'
+import { createPrincipals, fingerprintOf } from '#emulator/principals.ts'
 import type { Access, Permission, Principal } from '#emulator/service.ts'
-import { CONSUMER, compartment, id, PROVIDER, worldOf } from './world.ts'
+import { apiKey, CONSUMER, compartment, id, PROVIDER, worldOf } from './world.ts'
 
 const world = worldOf()
 const principals = createPrincipals(world)
@@ -136,6 +136,22 @@ test('conditions nest, and a variable that the request lacks meets none', () => 
   )
 })
 
+test('a pattern stands for how a name begins', () => {
+  const { permits } = createPolicy(world)
+  const researcher = found(
+    principals.apiKey(`${CONSUMER}/${id('user', 'researcher')}/${fingerprintOf(apiKey.publicKey)}`)
+      ?.principal,
+  )
+  const reads = (bucket: string, object: string) => {
+    const { variables, ...access } = bucketAccess(PROVIDER, 'trust', bucket, 'OBJECT_READ')
+    return permits(researcher, { ...access, variables: { ...variables, 'target.object.name': object } })
+  }
+  assert.equal(reads('evidence-verifier', 'registration/abc'), true)
+  assert.equal(reads('evidence-verifier', 'abc/registration'), false)
+  assert.equal(reads('governance', 'verifier-keys/000000001'), true)
+  assert.equal(reads('governance', 'policy/000000001'), false)
+})
+
 test('what is not understood refuses to load', () => {
   const statements: readonly string[] = [
     'Permit group researchers to {OBJECT_READ} in tenancy',
@@ -147,7 +163,7 @@ test('what is not understood refuses to load', () => {
     'Allow group researchers to {OBJECT_READ} in compartment elsewhere',
     "Allow group researchers to {OBJECT_READ} in tenancy where target.buket.name = 'x'",
     "Allow group researchers to {OBJECT_READ} in tenancy where target.bucket.name != 'x'",
-    'Allow group researchers to {OBJECT_READ} in tenancy where target.bucket.name = /x*/',
+    'Allow group researchers to {OBJECT_READ} in tenancy where target.bucket.name = /*x/',
     "Allow group researchers to {OBJECT_READ} in tenancy where any {target.bucket.name = 'x'",
     'Allow group researchers to {OBJECT_READ} in tenancy and more',
     'Endorse group researchers to {OBJECT_READ} in tenancy Nowhere',

@@ -190,6 +190,7 @@ export function worldOf(
           consumer_tenancy: CONSUMER,
           workers_group: id('dynamicgroup', 'workers'),
           ingest_group: id('dynamicgroup', 'ingest'),
+          researchers_group: id('group', 'researchers'),
           dataset_key: id('key', 'dataset'),
           id_key: id('key', 'identity'),
           sealing_key: id('key', 'sealing'),

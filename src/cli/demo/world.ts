@@ -137,6 +137,7 @@ export async function worldOf(options: WorldOptions): Promise<Readonly<Record<st
           consumer_tenancy: CONSUMER.tenancy,
           workers_group: ocidOf('dynamicgroup', 'workers'),
           ingest_group: ocidOf('dynamicgroup', 'ingest'),
+          researchers_group: ocidOf('group', 'researchers'),
           dataset_key: KEYS.dataset,
           id_key: KEYS.identity,
           sealing_key: KEYS.sealing,

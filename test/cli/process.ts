@@ -1,0 +1,93 @@
+/** The command line as a person has it: arguments in; stdout, stderr and an exit code out. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import type { Emulator } from '#emulator/emulator.ts'
+import { fingerprintOf } from '#emulator/principals.ts'
+import {
+  apiKey,
+  CONSUMER,
+  CONSUMER_NAMESPACE,
+  id,
+  PROVIDER,
+  PROVIDER_NAMESPACE,
+  REGION,
+} from '../emulator/world.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+export type Outcome = { readonly code: number | null; readonly stdout: string; readonly stderr: string }
+
+export async function cli(...parameters: readonly string[]): Promise<Outcome> {
+  const child = spawn(process.execPath, [MAIN, ...parameters], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ])
+  return { code, stdout, stderr }
+}
+
+const USERS = { sealer: PROVIDER, auditor: PROVIDER, researcher: CONSUMER } as const
+
+/** Configuration files for the three people that the command line is for; returns their paths. */
+export async function writeConfigs(
+  folder: string,
+  emulator: Emulator,
+  providerRoot: unknown,
+): Promise<{ readonly seal: string; readonly open: string; readonly audit: string }> {
+  const keyFile = join(folder, 'api.pem')
+  await writeFile(keyFile, apiKey.privateKey.export({ type: 'pkcs1', format: 'pem' }))
+  const profiles = Object.entries(USERS).map(
+    ([name, tenancy]) =>
+      `[${name}]\nuser=${id('user', name)}\nfingerprint=${fingerprintOf(apiKey.publicKey)}\ntenancy=${tenancy}\nregion=${REGION}\nkey_file=${keyFile}\n`,
+  )
+  const path = join(folder, 'oci.ini')
+  await writeFile(path, profiles.join('\n'))
+  const oci = (profile: keyof typeof USERS) => ({
+    principal: { kind: 'config-file', path, profile },
+    endpoints: {
+      objectStorage: emulator.endpoint,
+      vaultCrypto: emulator.endpoint,
+      vaultManagement: emulator.endpoint,
+    },
+  })
+  const provider = { namespace: PROVIDER_NAMESPACE, governance: 'governance', evidence: 'evidence-verifier' }
+  const configs = {
+    seal: {
+      tenant: 'hospital',
+      dataset: 'cohort-a',
+      keyId: id('key', 'dataset'),
+      sealingKey: { kind: 'vault', keyId: id('key', 'sealing') },
+      oci: oci('sealer'),
+      namespace: PROVIDER_NAMESPACE,
+      buckets: { outbox: 'outbox', governance: 'governance' },
+      simulation: true,
+    },
+    open: {
+      trust: { providerRoot, simulation: true },
+      oci: oci('researcher'),
+      namespace: CONSUMER_NAMESPACE,
+      bucket: 'results',
+      provider,
+    },
+    audit: {
+      oci: oci('auditor'),
+      provider,
+      consumer: { namespace: CONSUMER_NAMESPACE, evidence: 'evidence-worker', results: 'results' },
+      simulation: true,
+    },
+  }
+  const written = await Promise.all(
+    Object.entries(configs).map(async ([name, config]) => {
+      const file = join(folder, `${name}.json`)
+      await writeFile(file, JSON.stringify(config))
+      return [name, file] as const
+    }),
+  )
+  // Its keys are those of `configs`.
+  return Object.fromEntries(written) as { seal: string; open: string; audit: string }
+}

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { utf8 } from '#core/bytes.ts'
+import { canonicalBytes } from '#core/canonical.ts'
+import { decisionName, eventDigest, IngestDecisionFormat } from '#core/job/decision.ts'
+import { authoriseEvent, parseEvent, toJob } from '#core/job/event.ts'
+import { JobFormat, jobIdOf } from '#core/job/job.ts'
+import { toUnixSeconds } from '#core/time.ts'
+
+/** The example of Oracle's console. */
+const EVENT = {
+  cloudEventsVersion: '0.1',
+  eventID: 'unique_ID',
+  eventType: 'com.oraclecloud.objectstorage.createobject',
+  source: 'objectstorage',
+  eventTypeVersion: '2.0',
+  eventTime: '2019-01-10T21:19:24.000Z',
+  contentType: 'application/json',
+  extensions: { compartmentId: 'ocid1.compartment.oc1..unique_ID' },
+  data: {
+    compartmentId: 'ocid1.compartment.oc1..unique_ID',
+    compartmentName: 'example_name',
+    resourceName: 'my_object',
+    resourceId: '/n/example_namespace/b/my_bucket/o/my_object',
+    availabilityDomain: 'all',
+    additionalDetails: {
+      eTag: 'f8ffb6e9-f602-460f-a6c0-00b5abfa24c7',
+      namespace: 'example_namespace',
+      bucketName: 'my_bucket',
+      bucketId: 'ocid1.bucket.oc1.phx.unique_id',
+      archivalState: 'Available',
+    },
+  },
+}
+const details = EVENT.data.additionalDetails
+const ALLOWED = [{ namespace: details.namespace, bucket: details.bucketName }]
+const bytes = (value: unknown) => utf8(JSON.stringify(value))
+const withDetails = (change: object) => ({
+  ...EVENT,
+  data: { ...EVENT.data, additionalDetails: { ...details, ...change } },
+})
+const withData = (change: object) => ({ ...EVENT, data: { ...EVENT.data, ...change } })
+
+test('an event is read, in either spelling of its source', () => {
+  for (const source of ['objectstorage', 'ObjectStorage'])
+    assert.deepEqual(parseEvent(bytes({ ...EVENT, source })), {
+      eventId: 'unique_ID',
+      namespace: 'example_namespace',
+      bucket: 'my_bucket',
+      object: 'my_object',
+      etag: details.eTag,
+    })
+})
+
+test('fields that OCI may add do not matter', () => {
+  assert.equal(parseEvent(bytes(withDetails({ versionId: 'v1' }))).eventId, 'unique_ID')
+})
+
+const MALFORMED: readonly (readonly [string, Uint8Array])[] = [
+  ['nothing', Buffer.alloc(0)],
+  ['no UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+  ['an array', bytes([EVENT])],
+  ['one byte over the limit', utf8(JSON.stringify(EVENT).padEnd(16 * 1024 + 1))],
+  ['another CloudEvents version', bytes({ ...EVENT, cloudEventsVersion: '1.0' })],
+  ['another event version', bytes({ ...EVENT, eventTypeVersion: '3.0' })],
+  ['an overwritten object', bytes({ ...EVENT, eventType: 'com.oraclecloud.objectstorage.updateobject' })],
+  ['a deleted object', bytes({ ...EVENT, eventType: 'com.oraclecloud.objectstorage.deleteobject' })],
+  ['another source', bytes({ ...EVENT, source: 'objectstorage2' })],
+  ['another content type', bytes({ ...EVENT, contentType: 'text/plain' })],
+  ['no id', bytes({ ...EVENT, eventID: '' })],
+  ['an id of 129 characters', bytes({ ...EVENT, eventID: 'x'.repeat(129) })],
+  ['an id with a line break', bytes({ ...EVENT, eventID: 'a\nb' })],
+  ['no object', bytes(withData({ resourceName: undefined }))],
+  ['a name of 1025 characters', bytes(withData({ resourceName: 'x'.repeat(1025) }))],
+  ['an entity tag with a quote', bytes(withDetails({ eTag: '"x"' }))],
+  ['no bucket', bytes(withDetails({ bucketName: undefined }))],
+]
+for (const [name, body] of MALFORMED)
+  test(`malformed: ${name}`, () => {
+    assert.throws(() => parseEvent(body), { code: 'event.malformed' })
+  })
+
+test('the largest event that is read', () => {
+  assert.equal(parseEvent(utf8(JSON.stringify(EVENT).padEnd(16 * 1024))).eventId, 'unique_ID')
+})
+
+const UNAUTHORISED: readonly (readonly [string, unknown])[] = [
+  ['another bucket', withDetails({ bucketName: 'my_bucket2' })],
+  ['another namespace', withDetails({ namespace: 'example' })],
+  ['a name in capitals', withData({ resourceName: 'My_object' })],
+  ['a name of 201 characters', withData({ resourceName: 'x'.repeat(201) })],
+]
+for (const [name, event] of UNAUTHORISED)
+  test(`unauthorised: ${name}`, () => {
+    const parsed = parseEvent(bytes(event))
+    assert.throws(() => authoriseEvent(parsed, ALLOWED), {
+      code: 'event.unauthorised',
+      message: /^[a-z ]+$/,
+    })
+  })
+
+test('a job says what storage says, under an id that duplicates share', () => {
+  const event = authoriseEvent(parseEvent(bytes(EVENT)), ALLOWED)
+  const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
+  const job = toJob(event, { size: 119 }, traceparent, toUnixSeconds(1_800_000_000))
+  assert.deepEqual(JobFormat.decode(JobFormat.encode(job)), {
+    v: 1,
+    jobId: jobIdOf({ ...ALLOWED[0], object: 'my_object', etag: details.eTag } as Parameters<
+      typeof jobIdOf
+    >[0]),
+    eventId: 'unique_ID',
+    namespace: 'example_namespace',
+    bucket: 'my_bucket',
+    object: 'my_object',
+    etag: details.eTag,
+    size: 119,
+    traceparent,
+    enqueuedAt: 1_800_000_000,
+    notBefore: 0,
+  })
+  // Magic, length, an empty header and one empty segment: what has no more is no sealed object.
+  assert.throws(() => toJob(event, { size: 118 }, traceparent, toUnixSeconds(0)), {
+    code: 'object.malformed',
+  })
+})
+
+test('a decision has one name an event, whether its id can be read or not', () => {
+  const digest = eventDigest('unique_ID')
+  assert.equal(decisionName(digest), decisionName(eventDigest('unique_ID')))
+  assert.match(decisionName(digest), /^decision\/[0-9a-f]{64}$/)
+  assert.notEqual(digest, eventDigest(utf8('unique_ID')))
+  assert.throws(
+    () =>
+      IngestDecisionFormat.decode(
+        canonicalBytes({
+          v: 1,
+          eventDigest: digest,
+          outcome: { kind: 'refused', code: 'no.such-code' },
+          decidedAt: 0,
+        }),
+      ),
+    { code: 'record.malformed' },
+  )
+})
