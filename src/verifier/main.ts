@@ -3,15 +3,13 @@
  * `ready` with the addresses. Ends with 0 after a drain, 2 on usage, 75 where another try may help, 78 where the
  * configuration or a permission has to be mended first.
  */
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { z } from 'zod'
 import { systemClock } from '#adapters/system/clock.ts'
 import { readConfig } from '#adapters/system/configFile.ts'
 import { createLog, errorFields } from '#adapters/system/log.ts'
 import { createNotifier } from '#adapters/system/notify.ts'
 import { listenForShutdown } from '#adapters/system/shutdown.ts'
-import { parseJson } from '#core/canonical.ts'
+import { softwareName } from '#adapters/system/software.ts'
 import { CodedError, codeOf, errorRow } from '#core/errors.ts'
 import { VerifierConfig } from './config.ts'
 import { readMaterial } from './material.ts'
@@ -27,14 +25,6 @@ function readArguments(): { readonly config: string; readonly checkOnly: boolean
   } catch (cause) {
     throw new CodedError('usage.invalid', 'usage: verifier --config FILE [--check-config]', { cause })
   }
-}
-
-function softwareName(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url))
-  const { name, version } = z
-    .object({ name: z.string(), version: z.string() })
-    .parse(parseJson(manifest, 'package.json'))
-  return `${name}/${version}`
 }
 
 async function main(): Promise<void> {

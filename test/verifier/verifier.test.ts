@@ -8,6 +8,7 @@ import { systemClock } from '#adapters/system/clock.ts'
 import { fromBase64url, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { auditCollection } from '#core/evidence/audit/audit.ts'
 import type { Shelf } from '#core/evidence/audit/collection.ts'
+import { checkpointName } from '#core/evidence/checkpoint.ts'
 import { keySigner } from '#core/jws.ts'
 import { RequestRefused } from '#core/release/refusal.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
@@ -336,6 +337,24 @@ test('the Verifier', async (t) => {
         .map(({ code }) => ({ code, count: 1 }))
         .sort((a, b) => (a.code < b.code ? -1 : 1)),
     )
+  })
+
+  await t.test('a log that somebody else writes to ends the Verifier', async () => {
+    const doomed = runVerifier(t, ['--config', path])
+    const { boot, url: address } = await doomed.line(says('ready'))
+    const own = deployment.instance('verifier').objectStore()
+    const sizes: number[] = []
+    for await (const { name } of own.list(verifierLogs, `${boot}/checkpoint/`))
+      sizes.push(Number(name.split('/').at(-1)))
+    const next = checkpointName(Math.max(...sizes) + 1)
+    await own.create({ ...verifierLogs, name: `${boot}/${next}` }, utf8('not of this log\n'))
+    const there = createWorker(deployment, String(address))
+    t.after(() => there.service.close())
+    await assert.rejects(there.ask([sealed.job], { asker: { ...ASKER, purpose: 'HMARKT' } }), {
+      code: 'verifier.unavailable',
+    })
+    assert.equal(await doomed.exit, 75)
+    assert.ok(doomed.lines.some(says('stopping', { reason: 'evidence.conflict' })))
   })
 })
 
