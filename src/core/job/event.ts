@@ -11,7 +11,7 @@ import type { UnixSeconds } from '#core/time.ts'
 import { type Job, jobIdOf } from './job.ts'
 
 /** OCI's own are below 2 KiB. */
-export const MAX_EVENT_BYTES = 16 * 1024
+const MAX_EVENT_BYTES = 16 * 1024
 
 const printable = (max: number) =>
   z.string().regex(new RegExp(`^[\\x21-\\x7e]{1,${max}}$`), 'must be printable')
