@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, truncate, watch, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createOci } from '#adapters/oci/clients.ts'
@@ -37,7 +37,7 @@ import {
   temporaryFolder,
   worldOf,
 } from '../emulator/world.ts'
-import { cli, type Outcome, writeConfigs } from './process.ts'
+import { cli, type Outcome, startCli, writeConfigs } from './process.ts'
 
 /** Whoever may do everything in both tenancies: the rest of the pipeline, for these tests. */
 const ALMIGHTY = 'manager'
@@ -187,6 +187,20 @@ test('where sealing fails, no file is left', async (t) => {
   await fetch(`${emulator.endpoint}/emulator/faults`, { method: 'POST', body: JSON.stringify(fault) })
   expectFailure(await seal(), 'service.unavailable', 75)
   assert.deepEqual(await readdir(folder), before)
+})
+
+test('a command that is interrupted says so, and leaves no file', async (t) => {
+  const { folder, configs } = await setUp(t)
+  const [from, to] = [join(folder, 'in'), join(folder, 'out')]
+  await mkdir(to)
+  await writeFile(from, '')
+  await truncate(from, 4 * 2 ** 30)
+  const running = startCli('seal', from, '--config', configs.seal, '--out', join(to, 'sealed'))
+  // The first that is written is the partial file.
+  for await (const _ of watch(to)) break
+  running.child.kill('SIGINT')
+  expectFailure(await running.ended, 'process.interrupted', 75)
+  assert.deepEqual(await readdir(to), [])
 })
 
 /** What a worker leaves: parts and a manifest by a boot that the provider has registered. */
@@ -382,7 +396,7 @@ const TYPED: readonly (readonly [readonly string[], RegExp])[] = [
   [[], /^error: no command is given \(usage\.invalid\)\n {2}remedy: /],
   [['bogus'], /^error: there is no command "bogus" \(usage\.invalid\)/],
   [['seal'], /^error: .*--config.* \(usage\.invalid\)/],
-  [['evidence'], /^error: the command is not complete \(usage\.invalid\)/],
+  [['evidence'], /^error: the command is not complete \(usage\.invalid\)/m],
   [['open', '--config', '/dev/null', '--what'], /^error: unknown option '--what' \(usage\.invalid\)/],
 ]
 for (const [parameters, expected] of TYPED)

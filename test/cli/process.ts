@@ -21,14 +21,18 @@ const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 export type Outcome = { readonly code: number | null; readonly stdout: string; readonly stderr: string }
 
-export async function cli(...parameters: readonly string[]): Promise<Outcome> {
+export function cli(...parameters: readonly string[]): Promise<Outcome> {
+  return startCli(...parameters).ended
+}
+
+export function startCli(...parameters: readonly string[]) {
   const child = spawn(process.execPath, [MAIN, ...parameters], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const [stdout, stderr, [code]] = await Promise.all([
+  const ended: Promise<Outcome> = Promise.all([
     text(child.stdout),
     text(child.stderr),
     once(child, 'close'),
-  ])
-  return { code, stdout, stderr }
+  ]).then(([stdout, stderr, [code]]) => ({ code, stdout, stderr }))
+  return { child, ended }
 }
 
 const USERS = { sealer: PROVIDER, auditor: PROVIDER, researcher: CONSUMER } as const
