@@ -43,7 +43,7 @@ export async function runDemo(
     if (options.keep) await keep(deployment, terminal)
     return summary
   } finally {
-    await narrate('everyone', 'is stopped', deployment.close)
+    await narrate('everyone', 'is shut down', deployment.close)
   }
 }
 
@@ -72,11 +72,16 @@ async function tell(
 
     say('')
     const audited = await audit(deployment, narrate)
-    say('', 'Why, as the hospital reads in its log:', ...explainRefusals(refused, audited), '')
+    say(
+      '',
+      'Why they were refused, as the hospital reads in the evidence and whoever asked does not:',
+      ...explainRefusals(refused, audited),
+      '',
+    )
     const resultFile = join(deployment.folders.root, 'result.json')
     const table = await narrate(
       'researcher',
-      'opens the result with the key of its own Vault',
+      'verifies and opens the result with the key of its own Vault',
       () => openResult(deployment, processed.resultId, resultFile),
       (opened) => `${opened.table.length} cells`,
     )
@@ -103,12 +108,12 @@ async function tell(
 
 /** Over closed logs: the workers and the Verifier end in order first, and say so in their last entries. */
 async function audit(deployment: Deployment, narrate: Narrator) {
-  await narrate('workers', 'and Verifier finish what they have in hand, and close their logs', async () => {
+  await narrate('everyone', 'finishes what is in hand and closes its evidence log', async () => {
     for (const name of [...WORKERS, 'verifier']) await deployment.program(name)?.stop()
   })
   return await narrate(
     'auditor',
-    "copies both sides' evidence and verifies it from the signers' public keys alone",
+    "copies both sides' evidence, verifies it from the signers' public keys",
     async () => {
       await exportEvidence(deployment)
       return await verifyEvidence(deployment)
@@ -117,9 +122,8 @@ async function audit(deployment: Deployment, narrate: Narrator) {
   )
 }
 
-async function openResult({ command, configOf, folders }: Deployment, resultId: string, out: string) {
-  const parameters = ['--config', configOf('open'), '--evidence', folders.evidence, '--out', out, '--json']
-  await command(['open', resultId, ...parameters])
+async function openResult({ command, configOf }: Deployment, resultId: string, out: string) {
+  await command(['open', resultId, '--config', configOf('open'), '--out', out, '--json'])
   return CountTableFormat.decode(await readFile(out))
 }
 

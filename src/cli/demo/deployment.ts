@@ -140,7 +140,7 @@ async function build(site: Site): Promise<Omit<Deployment, 'close'>> {
   )
   const emulator = await narrate(
     'emulator',
-    'starts OCI for two tenancies, and an AMD host (first its RSA-4096 roots: some seconds)',
+    'starts two OCI tenancies and an AMD host, whose RSA-4096 roots take seconds',
     launch.emulator,
     ({ endpoint }) => endpoint,
   )
@@ -155,7 +155,7 @@ async function build(site: Site): Promise<Omit<Deployment, 'close'>> {
   const ociAs = (user: UserName) => ociOfUser(site, around, user)
   await narrate(
     'hospital',
-    'two persons sign what is allowed: one dataset, purpose, workload and image',
+    'has two persons sign the policy: one dataset, purpose, workload, image',
     () => enrol({ around, identities, trust, worker, ociAs }),
     ({ seq }) => `policy ${seq}`,
   )

@@ -24,14 +24,14 @@ export const PROBES = [
   },
   {
     name: 'probe-debug',
-    who: 'the approved image, launched with debugging on',
+    who: 'a VM of the approved image with debugging on',
     measurement: MEASUREMENTS.approved,
     debug: true,
     code: 'guest-policy.debug',
   },
   {
     name: 'probe-platform',
-    who: 'a VM shape whose disk nobody measures',
+    who: 'a VM of the cloud, whose disk nobody measures',
     measurement: MEASUREMENTS.platform,
     debug: false,
     code: 'assurance.insufficient',

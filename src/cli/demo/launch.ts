@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { checkShape } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { FUNCTION, REGION } from './names.ts'
-import type { LogLine } from './program.ts'
+import type { LogLine, ProgramOptions } from './program.ts'
 import type { Supervisor } from './supervisor.ts'
 
 export const EmulatorReady = z.looseObject({
@@ -37,14 +37,12 @@ export function createLaunch(
   let emulatorReady: EmulatorReady | undefined
 
   const start = async (name: string): Promise<LogLine> => {
-    const { file, parameters, environment } = programOf(name)
-    const options = { name, file, parameters, ...(environment && { environment }) }
-    const line = await supervisor.start(options)
+    const line = await supervisor.start({ name, ...programOf(name) })
     readyLines.set(name, line)
     return line
   }
 
-  const programOf = (name: string) => {
+  const programOf = (name: string): Omit<ProgramOptions, 'name' | 'logFolder' | 'onLine'> => {
     const parameters = ['--config', site.configOf(name)]
     if (name === 'emulator')
       return { file: 'emulator/main.ts', parameters: [...parameters, '--data', site.emulatorFolder] }

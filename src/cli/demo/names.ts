@@ -49,9 +49,19 @@ export const CLIENT = 'research'
 export const PURPOSE = 'HRESCH'
 export const GROUP = 'workers'
 export const AUDIENCE = 'https://verifier.hospital.example'
+/** Every clinical type that has a minimal view; documents and their texts stay behind. */
 export const SCOPES = [
-  'system/Condition.rs',
-  'system/Encounter.rs',
-  'system/Observation.rs',
-  'system/Patient.rs',
-]
+  'AllergyIntolerance',
+  'Condition',
+  'DiagnosticReport',
+  'Encounter',
+  'ImagingStudy',
+  'Immunization',
+  'MedicationAdministration',
+  'MedicationRequest',
+  'Observation',
+  'Patient',
+  'Procedure',
+  'ServiceRequest',
+  'Specimen',
+].map((type) => `system/${type}.rs`)

@@ -29,7 +29,7 @@ export async function probe(
     refusals.push(
       await narrate(
         'somebody',
-        `${who} asks for the same object`,
+        `${who} asks for it`,
         async () => {
           const result = await deployment.guard(deployment.runJob(name, file))
           return { probe: name, who, code, denialId: denialOf(result, name, code) }

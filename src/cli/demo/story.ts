@@ -76,17 +76,17 @@ export async function sealAndUpload(file: string, stage: Stage): Promise<{ seale
   const { configOf, command, folders } = deployment
   const sealed = await narrate(
     'hospital',
-    'seals it on its own machine, under a data key of its Vault',
+    'seals it under a data key of its own Vault',
     async (progress) => {
       const out = join(folders.root, 'object.sealed')
       const parameters = ['seal', file, '--config', configOf('seal'), '--out', out, '--json']
       return readAnswer(Sealed, await command(parameters, progress))
     },
-    ({ sealId: id, sealedSize }) => `seal id ${id}, ${formatBytes(sealedSize)}`,
+    ({ sealedSize }) => `${formatBytes(sealedSize)}, still on its own machine`,
   )
   const uploaded = await narrate(
     'hospital',
-    'uploads it, and records that in the governance bucket',
+    'uploads it and signs a record of that',
     async (progress) => {
       const parameters = ['upload', sealed.file, '--config', configOf('seal'), '--json']
       return readAnswer(Uploaded, await command(parameters, progress))
@@ -122,19 +122,19 @@ export async function follow({ jobId, size }: Job, stage: Stage): Promise<Proces
 
   await narrate(
     'function',
-    'gets the event, looks at the object, publishes a job',
+    'hears of it by an event and puts a job on the stream',
     () => wait(watch.saying('event.decided', { jobId }), 'no event has become a job'),
     () => `job ${jobId}`,
   )
   const released = await narrate(
     'workers',
-    'one leases the job, shows an attestation report, is granted the key',
+    'one leases the job, attests, and is granted the key',
     () => wait(watch.saying('released', { jobId }), 'no worker was granted the key'),
-    ({ program, line }) => `${program}, release ${String(line['releaseId'])}, ${String(line['assurance'])}`,
+    ({ program, line }) => `${program}, ${String(line['assurance'])}, release ${String(line['releaseId'])}`,
   )
   const ended = await narrate(
     released.program,
-    'opens, keeps the minimum, computes, seals the result for the researcher',
+    'opens it, keeps the minimum, computes, seals the result',
     async (progress) => {
       const started = Date.now()
       const ticking = setInterval(() => {
@@ -147,7 +147,7 @@ export async function follow({ jobId, size }: Job, stage: Stage): Promise<Proces
         clearInterval(ticking)
       }
     },
-    ({ line }) => `result ${String(line['detail']).slice(0, 16)}…`,
+    ({ line }) => `result ${String(line['detail']).slice(0, 32)}…`,
   )
   const { outcome, code, detail } = ended.line
   if (outcome !== 'visible')

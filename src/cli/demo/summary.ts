@@ -9,8 +9,12 @@ import { formatBytes } from './narrator.ts'
 import type { Refused } from './probes.ts'
 import type { Processed, Sealed } from './story.ts'
 
-const TOP_ROWS = 8
+const ROWS_A_TYPE = 3
+const MAX_ROWS = 12
+const HEAD = ['resource', 'code', 'year', 'count']
 const LABEL_WIDTH = 11
+
+type Reason = RefusedRelease['reasons'][number]
 
 export type Summary = {
   readonly folders: Folders
@@ -26,19 +30,22 @@ export type Summary = {
   readonly elapsedMs: number
 }
 
-/** Each refusal with the Verifier's own reasons, which the hospital sees and whoever asked does not. */
+/** Each refusal with the Verifier's own reasons. */
 export function explainRefusals(
   refused: readonly Refused[],
   { refused: decided }: Audited,
 ): readonly string[] {
   return refused.flatMap(({ who, denialId }) => {
     const reasons = decided.find((entry) => entry.denialId === denialId)?.reasons ?? []
-    return [`  ${who}`, ...reasons.map(reasonText)]
+    return [`  ${who}`, ...reasons.flatMap(reasonTexts)]
   })
 }
 
-function reasonText({ code, expected, actual, remedy }: RefusedRelease['reasons'][number]): string {
-  return `    ${code}: is ${shorten(actual)}, not ${shorten(expected)}; ${shorten(remedy)}`
+function reasonTexts({ code, field, expected, actual, remedy }: Reason): readonly string[] {
+  return [
+    `    ${code}: ${field} is ${shorten(actual)}, must be ${shorten(expected)}`,
+    `      remedy: ${shorten(remedy)}`,
+  ]
 }
 
 /** Digests say enough by their beginning. */
@@ -46,20 +53,34 @@ function shorten(text: string): string {
   return text.replace(/[0-9a-f]{24,}/g, (digest) => `${digest.slice(0, 12)}…`)
 }
 
-/** The largest cells. */
+/** The largest cells of each resource type. */
 export function tableText({ table, minimumCell, cellsWithheld }: CountTable): readonly string[] {
-  const top = [...table].sort((a, b) => b.count - a.count).slice(0, TOP_ROWS)
-  const rows = [['resource', 'code', 'year', 'count'], ...top.map(cellTexts)]
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const top = largestOfEachType(table)
+  const rows = [HEAD, ...top.sort((a, b) => a.resourceType.localeCompare(b.resourceType)).map(cellTexts)]
+  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const line = (row: readonly string[]) =>
+    row.map((text, column) =>
+      column === HEAD.length - 1 ? text.padStart(widths[column] ?? 0) : text.padEnd(widths[column] ?? 0),
+    )
   const more = table.length - top.length
   return [
-    ...rows.map(
-      (row) =>
-        `  ${row.map((text, column) => (column === 3 ? text.padStart(widths[3] ?? 0) : text.padEnd(widths[column] ?? 0))).join('  ')}`,
-    ),
+    ...rows.map((row) => `  ${line(row).join('  ')}`),
     ...(more > 0 ? [`  and ${more} more cells`] : []),
-    ...(cellsWithheld ? [`  cells of fewer than ${minimumCell} persons are not shown`] : []),
+    ...(cellsWithheld ? [`  cells of fewer than ${minimumCell} persons are not shown to anyone`] : []),
   ]
+}
+
+/** Each type has its turn, or the table would be about its most frequent type alone. */
+function largestOfEachType(table: readonly Cell[]): Cell[] {
+  const taken = new Map<string, number>()
+  return [...table]
+    .sort((a, b) => b.count - a.count)
+    .filter(({ resourceType }) => {
+      const count = taken.get(resourceType) ?? 0
+      taken.set(resourceType, count + 1)
+      return count < ROWS_A_TYPE
+    })
+    .slice(0, MAX_ROWS)
 }
 
 function cellTexts({ resourceType, system, code, year, count }: Cell): string[] {
@@ -69,27 +90,34 @@ function cellTexts({ resourceType, system, code, year, count }: Cell): string[] 
 
 export function summaryText(summary: Summary): readonly string[] {
   const { processed, refused, audited, counts, folders, peaks, elapsedMs } = summary
-  const kept = sum(counts.kept)
-  const withheld = sum(counts.withheld)
-  const place = (path: string) => relative(process.cwd(), path) || path
   const row = (label: string, text: string) => `  ${label.padEnd(LABEL_WIDTH)}${text}`
-  const memory = [...peaks].map(([name, bytes]) => `${name} ${formatBytes(bytes)}`).join(', ')
+  const memory = [...peaks].sort().map(([name, bytes]) => `${name} ${formatBytes(bytes)}`)
+  const evidence = shown(folders.evidence)
   return [
     `Done in ${(elapsedMs / 1000).toFixed(0)} s.`,
-    row('released', `1 object to ${processed.worker}; of ${counts.read} resources ${kept} passed the filter`),
-    row('withheld', `${withheld} resources in the enclave${byReason(counts.withheld)}`),
+    row('released', `the key of 1 object, to ${processed.worker}`),
+    row('', `of its ${counts.read} resources ${sum(counts.kept)} passed the filter inside the worker`),
+    row('withheld', `${sum(counts.withheld)} resources${byReason(counts.withheld)}`),
+    row('', 'these counts are sealed to the hospital'),
     row('refused', `${refused.length} requests: ${refused.map(({ code }) => code).join(', ')}`),
     row(
       'evidence',
-      `${audited.verdict}: ${audited.allowed} allowed, ${audited.refused.length} refused, in ${audited.logs} logs`,
+      `${audited.verdict}; ${audited.allowed} allowed, ${audited.refused.length} refused, ${audited.logs} logs`,
     ),
-    row('memory', `at most ${memory}`),
+    row('memory', `at most ${memory.join(', ')}`),
     '',
-    row('result', place(summary.resultFile)),
-    row('audit', `${place(join(folders.root, 'audit.txt'))}, over ${place(folders.evidence)}/`),
-    row('metrics', `${place(folders.metrics)}/`),
-    row('logs', `${place(folders.logs)}/`),
+    row('result', shown(summary.resultFile)),
+    row('evidence', `${evidence}, audited in ${shown(join(folders.root, 'audit.txt'))}; again with`),
+    row('', `npm run --silent cli -- evidence verify ${evidence} --simulation`),
+    row('metrics', shown(folders.metrics)),
+    row('logs', shown(folders.logs)),
   ]
+}
+
+/** As short as it can be said from here. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short.startsWith('..') ? path : short
 }
 
 export function summaryJson(summary: Summary): object {
