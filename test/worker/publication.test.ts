@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CodedError } from '#core/errors.ts'
+import { signCompact, verifyCompact } from '#core/jws.ts'
+import { manifestDigest, manifestName, ResultManifestFormat, resultIdOf } from '#core/sealed/manifest.ts'
+import type { ObjectStore } from '#ports/objectStore.ts'
+import { findResult, publish } from '../../src/worker/publication.ts'
+import { temporaryFolder } from '../adapters/evidence/stores.ts'
+import { acceptedGrant, bucket, folderStore, pressOf } from './world.ts'
+
+const { signal } = new AbortController()
+const computed = {
+  output: Buffer.from('{"table":[]}'),
+  contentType: 'application/json',
+  counts: { read: 3, kept: { Observation: 2 }, withheld: { scope: 1 } },
+}
+
+async function stage() {
+  const store = folderStore(await temporaryFolder())
+  const accepted = await acceptedGrant()
+  const name = manifestName(resultIdOf(accepted.grant))
+  const manifest = { ...bucket('results'), name }
+  return { store, accepted, manifest }
+}
+
+const textOf = async (store: ObjectStore, object: Parameters<ObjectStore['readAll']>[0]) =>
+  (await store.readAll(object, 1_000_000)).toString()
+
+test('a result is visible once its manifest stands, signed by this boot and announced before', async () => {
+  const { store, accepted, manifest } = await stage()
+  const press = await pressOf(store)
+  const published = await publish(accepted, computed, press, signal)
+  assert.deepEqual(published, { kind: 'visible', resultId: resultIdOf(accepted.grant) })
+  const jws = await textOf(store, manifest)
+  const { payload } = verifyCompact(ResultManifestFormat, jws, [press.signer.jwk], 'result.foreign')
+  assert.equal(payload.intentIndex, 1)
+  assert.match(payload.workerCheckpoint, /\n2\n/)
+  assert.deepEqual(await findResult(accepted, press, signal), { digest: manifestDigest(jws) })
+})
+
+test('a second worker with the same work finds the first result and ends with it', async () => {
+  const { store, accepted, manifest } = await stage()
+  await publish(accepted, computed, await pressOf(store), signal)
+  const first = await textOf(store, manifest)
+  const published = await publish(accepted, computed, await pressOf(store), signal)
+  assert.equal(published.kind, 'superseded')
+  assert.equal(await textOf(store, manifest), first)
+})
+
+test('a manifest whose answer was lost is this worker’s own', async () => {
+  const { store, accepted, manifest } = await stage()
+  const press = await pressOf({
+    ...store,
+    create: async (object, bytes, aborted) => {
+      const created = await store.create(object, bytes, aborted)
+      if (object.name === manifest.name) throw new CodedError('service.conflict', 'sent twice')
+      return created
+    },
+  })
+  assert.equal((await publish(accepted, computed, press, signal)).kind, 'visible')
+})
+
+for (const { name, put } of [
+  {
+    name: 'a boot that is not registered',
+    put: async ({ store, accepted }: Awaited<ReturnType<typeof stage>>) => {
+      await publish(accepted, computed, await pressOf(store, false), signal)
+    },
+  },
+  {
+    name: 'nobody: no manifest at all',
+    put: async ({ store, manifest }: Awaited<ReturnType<typeof stage>>) => {
+      await store.create(manifest, Buffer.from('x.y.z'))
+    },
+  },
+  {
+    name: 'a registered boot, about another result',
+    put: async ({ store, manifest }: Awaited<ReturnType<typeof stage>>) => {
+      const press = await pressOf(store)
+      const other = await acceptedGrant()
+      await publish(other, computed, press, signal)
+      const moved = await textOf(store, { ...manifest, name: manifestName(resultIdOf(other.grant)) })
+      await store.create(manifest, Buffer.from(moved))
+    },
+  },
+  {
+    name: 'a registered boot’s name, with another key',
+    put: async ({ store, accepted, manifest }: Awaited<ReturnType<typeof stage>>) => {
+      const aside = folderStore(await temporaryFolder())
+      const honest = await pressOf(aside)
+      await publish(accepted, computed, honest, signal)
+      const { payload } = verifyCompact(
+        ResultManifestFormat,
+        await textOf(aside, manifest),
+        [honest.signer.jwk],
+        'result.foreign',
+      )
+      const { boot } = (await pressOf(store)).evidence
+      const forged = await signCompact(ResultManifestFormat, { ...payload, boot }, honest.signer)
+      await store.create(manifest, Buffer.from(forged))
+    },
+  },
+])
+  test(`a manifest by ${name} is foreign`, async () => {
+    const scene = await stage()
+    await put(scene)
+    const press = await pressOf(scene.store)
+    const foreign = { name: 'CodedError', code: 'result.foreign' }
+    await assert.rejects(findResult(scene.accepted, press, signal), foreign)
+    await assert.rejects(publish(scene.accepted, computed, press, signal), foreign)
+  })

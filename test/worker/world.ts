@@ -1,0 +1,161 @@
+/** A worker's own world without a network: a grant accepted for real, buckets in folders, a log that is written. */
+import assert from 'node:assert/strict'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createEvidenceLog } from '#adapters/evidence/log.ts'
+import { createFolderStore } from '#adapters/system/folderStore.ts'
+import { toBase64url } from '#core/bytes.ts'
+import { bootOf } from '#core/evidence/boot.ts'
+import { Ed25519Jwk, exportJwk, P384Jwk, thumbprint } from '#core/jwk.ts'
+import { keySigner, signCompact, signGeneral } from '#core/jws.ts'
+import { type AcceptedGrant, acceptAnswer } from '#core/release/accept.ts'
+import { decideJob } from '#core/release/decide.ts'
+import {
+  GrantFormat,
+  GrantKeyFormat,
+  logOrigin,
+  RegistrationFormat,
+  registrationName,
+  VerifierKeysFormat,
+} from '#core/release/grant.ts'
+import { grantExpiry, grantOf } from '#core/release/issue.ts'
+import { mintNonce } from '#core/release/nonce.ts'
+import { wrapKeys } from '#core/release/wrap.ts'
+import { nodeCipher } from '#core/sealed/cipher.ts'
+import { headerDigest } from '#core/sealed/header.ts'
+import type { ObjectStore } from '#ports/objectStore.ts'
+import type { Press } from '../../src/worker/publication.ts'
+import { VerifierTime } from '../../src/worker/verifierTime.ts'
+import {
+  AUDIENCE,
+  acceptedAt,
+  ed25519,
+  jobOf,
+  NOW,
+  p384,
+  policyOf,
+  root,
+  signers,
+  workerKeys,
+} from '../core/release/world.ts'
+
+const NAMESPACE = 'research'
+const grantCa = keySigner(p384())
+
+export function folderStore(folder: string): ObjectStore {
+  return createFolderStore({ root: folder, namespace: NAMESPACE })
+}
+
+export const bucket = (name: string) => ({ namespace: NAMESPACE, bucket: name })
+
+/** As an answer of a Verifier gives it, through the worker's own checks. */
+export async function acceptedGrant(): Promise<AcceptedGrant> {
+  const worker = workerKeys()
+  const boot = bootOf(worker.evidenceKey)
+  const asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs'] }
+  const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))
+  const job = await jobOf()
+  const policy = policyOf()
+  const decision = decideJob(
+    job,
+    { asker, boot, verdict: acceptedAt('measured') },
+    { policy, revocation: { objects: [], permissions: [], boots: [] }, now: NOW },
+  )
+  assert.equal(decision.kind, 'granted')
+  const jwe = wrapKeys({ dek: randomBytes(32), idKey: randomBytes(32) }, worker.wrapKey, {
+    nonce,
+    headerDigest: headerDigest(job.objects[0]?.header ?? ''),
+  })
+  const grant = grantOf(
+    decision,
+    asker,
+    { policy, now: NOW },
+    {
+      releaseId: randomBytes(16).toString('hex'),
+      nonce: toBase64url(nonce),
+      boot,
+      wrapKey: thumbprint(worker.wrapKey),
+      expiry: grantExpiry(NOW),
+      revocationSeq: 0,
+      keys: [jwe],
+      log: { boot, checkpoint: 'a note', index: 3 },
+    },
+  )
+  const grantKey = keySigner(ed25519())
+  const caKey = { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' }
+  const [answer] = acceptAnswer(
+    {
+      verifierKeys: await signGeneral(
+        VerifierKeysFormat,
+        { v: 1 as const, seq: 1, exp: NOW + 86_400, grantCa: caKey },
+        [signers[0], signers[2]],
+      ),
+      grantKey: await signCompact(
+        GrantKeyFormat,
+        { v: 1 as const, jwk: Ed25519Jwk.parse(grantKey.jwk), nbf: NOW - 60, exp: NOW + 86_400 },
+        grantCa,
+      ),
+      answers: [{ grant: await signCompact(GrantFormat, grant, grantKey), keys: [jwe] }],
+    },
+    {
+      providerRoot: root,
+      audience: AUDIENCE,
+      asker,
+      boot,
+      nonce,
+      wrapKey: worker.wrapKey,
+      jobs: [job],
+      simulation: true,
+      now: NOW,
+    },
+  )
+  assert.equal(answer?.kind, 'granted')
+  return answer
+}
+
+/** A boot with a log of its own; registered by the provider's grant CA unless told otherwise. */
+export async function pressOf(store: ObjectStore, registered = true): Promise<Press> {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const key = Ed25519Jwk.parse(exportJwk(privateKey))
+  const boot = bootOf(key)
+  const time = new VerifierTime(() => 0)
+  time.observe(NOW)
+  if (registered) {
+    const registration = await signCompact(
+      RegistrationFormat,
+      {
+        v: 1,
+        role: 'worker',
+        boot,
+        origin: logOrigin('worker', boot),
+        key,
+        attestation: null,
+        simulation: true,
+        time: NOW,
+      },
+      grantCa,
+    )
+    await store.create(
+      { ...bucket('registrations'), name: registrationName(boot) },
+      Buffer.from(registration),
+    )
+  }
+  return {
+    store,
+    results: bucket('results'),
+    registrations: bucket('registrations'),
+    cipher: nodeCipher,
+    evidence: createEvidenceLog({
+      store,
+      bucket: bucket('evidence'),
+      role: 'worker',
+      key: privateKey,
+      boot,
+      software: 'confidential-worker/test',
+      simulation: true,
+      now: () => time.now(),
+    }),
+    signer: keySigner(privateKey),
+    time,
+    simulation: true,
+  }
+}
