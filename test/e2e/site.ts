@@ -1,18 +1,31 @@
 /** A deployment under test, and those who act in it: the hospital that seals, whoever breaks something, the auditor. */
 import assert from 'node:assert/strict'
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { loadSegmentCipher } from '#adapters/aead/native.ts'
+import { createOci, type Oci } from '#adapters/oci/clients.ts'
+import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
-import { peekCompact } from '#core/jws.ts'
+import { peekCompact, type Signer } from '#core/jws.ts'
 import { manifestName, type ResultManifest, ResultManifestFormat } from '#core/sealed/manifest.ts'
 import { type Deployment, type DeploymentOptions, startDeployment } from '../../src/cli/demo/deployment.ts'
+import { EmulatorReady } from '../../src/cli/demo/launch.ts'
 import { createLogWatch, type LogWatch } from '../../src/cli/demo/logWatch.ts'
-import { CONSUMER, DATASET, KEYS, ocidOf, PROVIDER, STREAMS, TENANT } from '../../src/cli/demo/names.ts'
+import {
+  CONSUMER,
+  DATASET,
+  FUNCTION,
+  KEYS,
+  ocidOf,
+  PROVIDER,
+  REGION,
+  STREAMS,
+  TENANT,
+} from '../../src/cli/demo/names.ts'
 import { generatePopulation } from '../../src/cli/demo/population.ts'
 import { type LogLine, messageOf, within } from '../../src/cli/demo/program.ts'
 import { type VerifiedEvidence, verifyEvidence } from '../../src/cli/evidence.ts'
@@ -39,7 +52,10 @@ export type Site = {
   readonly said: (program: string) => readonly LogLine[]
   /** Of a program that runs. */
   readonly pid: (program: string) => number | undefined
-  readonly seal: (name: string, patients?: number) => Promise<SealedFile>
+  readonly sealer: Oci
+  readonly signer: Signer
+  /** Made-up patients, sealed in a file; by another key than the dataset's where one is given. */
+  readonly seal: (name: string, patients?: number, by?: Signer) => Promise<SealedFile>
   readonly upload: (file: string) => Promise<UploadedObject>
   readonly close: () => Promise<void>
 }
@@ -63,7 +79,9 @@ export async function openSite(options: Omit<DeploymentOptions, 'folder' | 'onLi
     watch,
     said: (program) => lines.filter((each) => each.program === program).map(({ line }) => line),
     pid: (program) => deployment.program(program)?.pid,
-    seal: async (name, patients = 15) => {
+    sealer: oci,
+    signer,
+    seal: async (name, patients = 15, by = signer) => {
       const file = join(parent, `${name}.ndjson`)
       await pipeline(Readable.from(generatePopulation({ seed: name, patients })), createWriteStream(file))
       const vault = oci.keyVault()
@@ -71,7 +89,7 @@ export async function openSite(options: Omit<DeploymentOptions, 'folder' | 'onLi
       return await sealFile(
         SEALING,
         { file, out: `${file}.sealed` },
-        { vault, signer, cipher, clock: systemClock },
+        { vault, signer: by, cipher, clock: systemClock },
       )
     },
     upload: (file) => uploadSealed(SEALING, file, { store: oci.objectStore(), signer, clock: systemClock }),
@@ -80,6 +98,21 @@ export async function openSite(options: Omit<DeploymentOptions, 'folder' | 'onLi
       await rm(parent, { recursive: true, force: true })
     },
   }
+}
+
+/** The services with the rights of a program; whoever asks closes it. */
+export async function ociOfProgram({ deployment, said }: Site, name: string): Promise<Oci> {
+  const { oci } = JSON.parse(await readFile(deployment.configOf(name), 'utf8'))
+  const ready = said('emulator').find((line) => messageOf(line) === 'ready')
+  const principal = EmulatorReady.parse(ready).functions[FUNCTION]
+  // As the platform gives them to a function, and to nobody else.
+  Object.assign(process.env, {
+    OCI_RESOURCE_PRINCIPAL_VERSION: '2.2',
+    OCI_RESOURCE_PRINCIPAL_RPST: principal?.rpst,
+    OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM: principal?.privatePem,
+    OCI_RESOURCE_PRINCIPAL_REGION: REGION,
+  })
+  return createOci(OciConfig.parse(oci), { allowPlainHttp: true, clock: systemClock })
 }
 
 export function principalOf(worker: string): string {
