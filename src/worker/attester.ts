@@ -11,11 +11,11 @@ import type { Signer } from '#core/jws.ts'
 import { type AcceptedGrant, acceptAnswer, keysOf } from '#core/release/accept.ts'
 import type { Asker } from '#core/release/assertion.ts'
 import type { Challenge } from '#core/release/challenge.ts'
-import { nonceTime } from '#core/release/nonce.ts'
 import { prepareRequest } from '#core/release/prepare.ts'
 import type { RefusalBody, ReleaseJob } from '#core/release/request.ts'
 import type { TrustAnchors } from '#core/release/trust.ts'
 import type { ObjectKeys } from '#core/release/wrap.ts'
+import { toUnixSeconds } from '#core/time.ts'
 import type { ReleaseService } from '#ports/releaseService.ts'
 import type { ReportSource } from '#ports/reportSource.ts'
 import type { VerifierTime } from './verifierTime.ts'
@@ -57,11 +57,7 @@ export function createAttester(options: {
 }): Attester {
   const { service, reports, time } = options
   return {
-    challenge: async (signal) => {
-      const challenge = await service.challenge(signal)
-      time.observe(nonceTime(fromBase64url(challenge.nonce)))
-      return challenge
-    },
+    challenge: (signal) => service.challenge(signal),
     ask: async (challenge, jobs, signal) => {
       const { privateKey, jwk } = await freshWrapKey()
       const request = await prepareRequest({
@@ -84,6 +80,7 @@ export function createAttester(options: {
       })
       return answers.map((answer): Answer => {
         if (answer.kind === 'refused') return answer
+        time.observe(toUnixSeconds(answer.grant.iat))
         return { kind: 'granted', accepted: answer, openKeys: () => keysOf(answer, privateKey) }
       })
     },

@@ -11,7 +11,7 @@ import type { RefusalBody } from '#core/release/request.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Answer, Attester } from './attester.ts'
 import { compute, type ObjectHeader, readHeader, recordGrant, type Workshop } from './computation.ts'
-import { claimAttempt, type Desk, type LeasedJob, putBack, setAside } from './lease.ts'
+import { claimAttempt, type Desk, type LeasedJob, MAX_ATTEMPTS, putBack, setAside } from './lease.ts'
 import type { Outcome } from './metrics.ts'
 
 const FIRST_WAIT_MS = 500
@@ -55,6 +55,9 @@ export class WorkerRefused extends CodedError {
 }
 
 type Round = { readonly endings: readonly Ending[]; readonly waiting: readonly LeasedJob[] }
+/** How far a job came in this round: what its end must name. */
+type Course = { readonly releaseId: string | null; attempts: number }
+type Work = (course: Course) => Promise<Ending>
 type Asked = { readonly leased: LeasedJob; readonly header: ObjectHeader }
 
 /**
@@ -72,7 +75,8 @@ export async function runJobs(
   let pending = jobs
   for (let waitMs = FIRST_WAIT_MS; pending.length > 0; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
     const due = pending.filter(({ job }) => job.notBefore <= crew.clock.now())
-    const round = due.length === 0 ? { endings: [], waiting: due } : await runRound(due, crew, signal)
+    const round =
+      due.length === 0 ? { endings: [], waiting: due } : await runRound(due, crew, signal, stopping)
     endings.push(...round.endings)
     pending = [...round.waiting, ...pending.filter((leased) => !due.includes(leased))]
     if (pending.length > 0) await crew.clock.sleep(waitMs, AbortSignal.any([signal, stopping]))
@@ -98,17 +102,26 @@ export async function untilAvailable<T>(
   }
 }
 
-async function runRound(jobs: readonly LeasedJob[], crew: Crew, signal: AbortSignal): Promise<Round> {
+async function runRound(
+  jobs: readonly LeasedJob[],
+  crew: Crew,
+  signal: AbortSignal,
+  stopping: AbortSignal,
+): Promise<Round> {
   const endings: Ending[] = []
   const waiting: LeasedJob[] = []
-  const settle = async (leased: LeasedJob, releaseId: string | null, work: () => Promise<Ending>) => {
-    const ending = await endOf(leased, releaseId, work, crew, signal)
+  const settle = async (leased: LeasedJob, releaseId: string | null, work: Work) => {
+    const ending = await endOf(leased, { releaseId, attempts: 0 }, work, crew, signal)
     if (ending === 'waiting') waiting.push(leased)
     else endings.push(ending)
   }
 
   // The challenge comes first: while the Verifier is away nothing else is worth doing.
-  const challenge = await untilAvailable(() => crew.attester.challenge(signal), crew, signal)
+  const challenge = await untilAvailable(
+    () => crew.attester.challenge(signal),
+    crew,
+    AbortSignal.any([signal, stopping]),
+  )
   await untilAvailable(() => crew.desk.evidence.flush(signal), crew, signal)
   const asked: Asked[] = []
   for (const leased of jobs) {
@@ -145,7 +158,9 @@ async function runRound(jobs: readonly LeasedJob[], crew: Crew, signal: AbortSig
       return settle(leased, null, () => refuse(leased, answer.refusal, crew, signal))
     recordGrant(leased.job, answer.accepted, crew.desk.evidence)
     return queue.add(() =>
-      settle(leased, answer.accepted.grant.releaseId, () => runGranted(leased, header, answer, crew, signal)),
+      settle(leased, answer.accepted.grant.releaseId, (course) =>
+        runGranted({ leased, header }, answer, course, crew, signal),
+      ),
     )
   })
   const failed = (await Promise.allSettled(ends)).find((end) => end.status === 'rejected')
@@ -170,15 +185,18 @@ async function refuseWorker(
 }
 
 async function runGranted(
-  leased: LeasedJob,
-  header: ObjectHeader,
+  { leased, header }: Asked,
   answer: Extract<Answer, { kind: 'granted' }>,
+  course: Course,
   { workshop, desk, log }: Crew,
   signal: AbortSignal,
 ): Promise<Ending> {
   const { job } = leased
   const { grant } = answer.accepted
   const attempt = await claimAttempt(job, desk, signal)
+  course.attempts = Math.min(attempt, MAX_ATTEMPTS)
+  if (attempt > MAX_ATTEMPTS)
+    throw new CodedError('job.exhausted', `the job was tried ${MAX_ATTEMPTS} times before`)
   log.info('released', { jobId: job.jobId, releaseId: grant.releaseId, attempt, assurance: grant.assurance })
   const { kind, resultId } = await compute(job, header, answer, workshop, signal)
   return { leased, outcome: kind, code: null, detail: resultId }
@@ -211,8 +229,8 @@ function recordDenial({ job }: LeasedJob, { code, denialId }: RefusalBody, { evi
 /** The one place that decides what a failure means for its job. */
 async function endOf(
   leased: LeasedJob,
-  releaseId: string | null,
-  work: () => Promise<Ending>,
+  course: Course,
+  work: Work,
   { desk, clock, log }: Crew,
   signal: AbortSignal,
 ): Promise<Ending | 'waiting'> {
@@ -226,10 +244,11 @@ async function endOf(
     return ending
   }
   try {
-    return ended(await work())
+    return ended(await work(course))
   } catch (error) {
     const code = codeOf(error)
     const { disposition } = errorRow(code)
+    const { releaseId, attempts } = course
     if (releaseId !== null || disposition === 'reject')
       desk.evidence.append({ event: 'job.failed', jobId, traceparent, releaseId, code })
     signal.throwIfAborted()
@@ -242,7 +261,7 @@ async function endOf(
     const end = (outcome: Outcome): Ending => ended({ leased, outcome, code, detail: null })
     if (disposition === 'reject') {
       await untilAvailable(
-        () => setAside({ ...leased, code, attempts: 1 }, desk, signal),
+        () => setAside({ ...leased, code, attempts }, desk, signal),
         { clock, log },
         signal,
       )

@@ -10,7 +10,6 @@ import type { ReleaseJob } from '#core/release/request.ts'
 import type { ObjectKeys } from '#core/release/wrap.ts'
 import { SealHeaderFormat } from '#core/sealed/header.ts'
 import { openObject, readSealHeader, SEAL_PREFIX_BYTES } from '#core/sealed/object.ts'
-import { toUnixSeconds } from '#core/time.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 import type { WorkerMetrics } from './metrics.ts'
 import { findResult, type Press, type Published, publish, supersede } from './publication.ts'
@@ -67,7 +66,6 @@ export async function compute(
   signal: AbortSignal,
 ): Promise<Published> {
   const { accepted } = answer
-  workshop.time.observe(toUnixSeconds(accepted.grant.iat))
   const standing = await findResult(accepted, workshop, signal)
   if (standing !== undefined) return supersede(accepted, standing, workshop)
   const workload = findWorkload(workshop.workloads, accepted.grant.workload)

@@ -3,7 +3,7 @@
  */
 
 import type { EvidenceLog } from '#adapters/evidence/log.ts'
-import { CodedError, codeOf, type ErrorCode } from '#core/errors.ts'
+import { codeOf, type ErrorCode } from '#core/errors.ts'
 import { deadLetterOf } from '#core/job/deadLetter.ts'
 import { type Job, JobFormat } from '#core/job/job.ts'
 import { addSeconds } from '#core/time.ts'
@@ -12,7 +12,7 @@ import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 import type { WorkerMetrics } from './metrics.ts'
 import type { VerifierTime } from './verifierTime.ts'
 
-const MAX_ATTEMPTS = 3
+export const MAX_ATTEMPTS = 3
 const RETURN_SECONDS = 10
 
 export type LeasedJob = { readonly job: Job; readonly message: Buffer }
@@ -42,8 +42,9 @@ export async function acceptMessage(
 }
 
 /**
- * Create-once `attempt/<jobId>/<n>`: the first free n is this attempt, whichever worker made the ones before. Counted before
- * the object is opened, so that a job that kills its worker is tried three times in all; then throws `job.exhausted`.
+ * Create-once `attempt/<jobId>/<n>`: the first free n is this attempt, whichever worker made the ones before; beyond
+ * `MAX_ATTEMPTS` there is none. Counted before the object is opened, so that a job that kills its worker is tried three times
+ * in all.
  */
 export async function claimAttempt(
   { jobId }: Job,
@@ -59,7 +60,7 @@ export async function claimAttempt(
       if (codeOf(error) !== 'service.conflict') throw error
     }
   }
-  throw new CodedError('job.exhausted', `the job was tried ${MAX_ATTEMPTS} times before`)
+  return MAX_ATTEMPTS + 1
 }
 
 /** Puts the job on the dead-letter stream and says so in the evidence. */

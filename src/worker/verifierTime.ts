@@ -1,5 +1,5 @@
 /**
- * Time as the Verifier gives it, for evidence: the latest time that it has put into a nonce or a grant, and what has passed
+ * Time as the Verifier gives it, for evidence: that of the first nonce, then of the latest verified grant, and what has passed
  * since by a clock that the host cannot set back. The guest's own wall clock is the host's to choose and stands nowhere.
  */
 import { toUnixSeconds, type UnixSeconds } from '#core/time.ts'

@@ -40,6 +40,7 @@ export async function openWorker(
   const evidenceKey = Ed25519Jwk.parse(exportJwk(privateKey))
   const boot = bootOf(evidenceKey)
   const time = new VerifierTime(clock.monotonic)
+  // Nothing vouches for this time yet but the Verifier's certificate: it dates `log.opened`, and verified grants the rest.
   const first = await wait(() => service.challenge(signal))
   time.observe(nonceTime(fromBase64url(first.nonce)))
 
