@@ -56,9 +56,17 @@ const PROGRAMS: readonly Program[] = [
     file: new URL('./demo/main.ts', import.meta.url),
     summary: 'the whole pipeline on this machine, without a cloud account',
     about:
-      'Starts the emulator, the Verifier, the ingest function and two workers, and follows a file from the hospital that seals it to the researcher who opens the result and the auditor who checks the evidence.',
+      'Starts the emulator, the Verifier, the ingest function and two workers, and follows a file from the hospital that seals it to the researcher who opens the result and the auditor who checks the evidence. Three machines that must not get the data ask for it and are refused. Everything is kept in one folder.',
     examples: `  confidential-worker demo
-  confidential-worker demo --input export.ndjson`,
+  confidential-worker demo --input export.ndjson
+
+Arguments
+  --input FILE   your own FHIR R4 export, NDJSON of any size; without it, a population is made up
+  --patients N   how many people to make up (default 1500)
+  --seed TEXT    which population to make up (default demo)
+  --out DIR      where everything goes; must not exist (default out/demo-<time>)
+  --json         print the summary as one line of JSON on stdout, and the story on stderr
+  --keep         leave everything running at the end, until Ctrl-C`,
   },
 ]
 

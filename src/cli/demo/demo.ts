@@ -42,6 +42,9 @@ export async function runDemo(
     const summary = await tell(deployment, { options, terminal, watch, started })
     if (options.keep) await keep(deployment, terminal)
     return summary
+  } catch (error) {
+    // What followed from a program's end is not what was wrong.
+    throw deployment.signal.aborted ? deployment.signal.reason : error
   } finally {
     await narrate('everyone', 'is shut down', deployment.close)
   }

@@ -112,8 +112,10 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     const built = build({ options, folders, socketFolder, supervisor, clients })
     return { ...(await supervisor.guard(built)), close }
   } catch (error) {
+    // What followed from a program's end is not what was wrong.
+    const cause = supervisor.signal.aborted ? supervisor.signal.reason : error
     await close()
-    throw error
+    throw cause
   }
 }
 

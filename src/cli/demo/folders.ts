@@ -1,8 +1,10 @@
 /** Where everything of one deployment lies. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { CodedError } from '#core/errors.ts'
 
+const MEBIBYTE = 1024 * 1024
+const SPARE_BYTES = 64 * MEBIBYTE
 const NAMES = ['keys', 'config', 'logs', 'metrics'] as const
 
 export type Folders = Readonly<Record<(typeof NAMES)[number] | 'root' | 'emulator' | 'evidence', string>>
@@ -28,4 +30,15 @@ export async function makeFolders(folder: string): Promise<Folders> {
     emulator: below('emulator'),
     evidence: below('evidence'),
   }
+}
+
+/** For the file sealed, the copy in the emulator's bucket, logs and state. Throws `output.unwritable`. */
+export async function expectRoom({ root }: Folders, inputBytes: number): Promise<void> {
+  const needed = 2 * inputBytes + SPARE_BYTES
+  const { bavail, bsize } = await statfs(root)
+  if (bavail * bsize < needed)
+    throw new CodedError(
+      'output.unwritable',
+      `${root} has room for ${Math.floor((bavail * bsize) / MEBIBYTE)} MiB, and ${Math.ceil(needed / MEBIBYTE)} are needed`,
+    )
 }

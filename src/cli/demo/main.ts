@@ -1,23 +1,21 @@
-/** `confidential-worker demo`: see USAGE. Ends with everything shut down, whatever happens. */
+/** `confidential-worker demo`. Ends with everything shut down, whatever happens. */
 import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
 import { runDemo } from './demo.ts'
 import { createTerminal } from './narrator.ts'
-import { readOptions, USAGE } from './options.ts'
+import { readOptions } from './options.ts'
 import { summaryJson } from './summary.ts'
 
 const REMEDIES: Partial<Record<ErrorCode, string>> = {
   'usage.invalid': 'add --help to see what it takes',
   'output.exists': 'name another folder with --out, or move that one away',
   'input.unreadable': 'name a file that is there and that you may read',
+  'output.unwritable': 'name a folder with more room with --out, or take a smaller file',
+  'resource.malformed': 'give FHIR R4 resources in NDJSON, one a line',
   'process.interrupted': 'run it again, with another --out',
 }
 
 async function main(): Promise<number> {
   const options = await readOptions(process.argv.slice(2), new Date())
-  if (options === undefined) {
-    process.stdout.write(USAGE)
-    return 0
-  }
   const terminal = createTerminal(options.json ? process.stderr : process.stdout)
   const interruption = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

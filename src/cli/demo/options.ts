@@ -1,26 +1,9 @@
-/** The command line of the demonstration. */
+/** The arguments of the demonstration; what they mean to a user stands in the help of the command. */
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { CodedError } from '#core/errors.ts'
-
-export const USAGE = `demo [--input FILE] [--out DIR] [--patients N] [--seed TEXT] [--json] [--keep]
-
-Runs the whole pipeline on this machine, without a cloud account: a hospital seals a file, an attested worker computes
-what it is allowed to, a researcher opens the result, an auditor checks the evidence. Three machines that must not get
-the data ask for it and are refused.
-
-  --input FILE    your own FHIR export, NDJSON of any size (default: a made-up population)
-  --patients N    how many people to make up (default ${1500})
-  --seed TEXT     which population to make up (default "demo")
-  --out DIR       where everything goes; must not exist (default out/demo-<time>)
-  --json          print the summary as one line of JSON on stdout, and the story on stderr
-  --keep          leave the services running at the end, until Ctrl-C
-
-Exit codes
-  0 done   1 something was refused that should not be, or the reverse   2 arguments   75 interrupted, or a fault
-`
 
 export type DemoOptions = {
   /** Absolute; undefined where a population is to be made up. */
@@ -35,13 +18,9 @@ export type DemoOptions = {
 const DEFAULT_PATIENTS = 1500
 const MAX_PATIENTS = 1_000_000
 
-/** Undefined where help is asked for. Throws `usage.invalid`, `input.unreadable`. */
-export async function readOptions(
-  parameters: readonly string[],
-  startedAt: Date,
-): Promise<DemoOptions | undefined> {
+/** Throws `usage.invalid`, `input.unreadable`. */
+export async function readOptions(parameters: readonly string[], startedAt: Date): Promise<DemoOptions> {
   const values = parse(parameters)
-  if (values.help === true) return undefined
   const { input, patients, seed = 'demo', out, json = false, keep = false } = values
   if (input !== undefined && (patients !== undefined || values.seed !== undefined))
     throw new CodedError('usage.invalid', '--input brings its own people: leave --patients and --seed out')
@@ -68,7 +47,6 @@ function parse(parameters: readonly string[]) {
         out: { type: 'string' },
         json: { type: 'boolean' },
         keep: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
       },
     }).values
   } catch (cause) {

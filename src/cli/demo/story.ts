@@ -11,7 +11,8 @@ import { CodedError, isErrorCode } from '#core/errors.ts'
 import { etag, objectName, resultId, sealId } from '#core/fields.ts'
 import { type Job, jobIdOf } from '#core/job/job.ts'
 import type { Deployment } from './deployment.ts'
-import type { LogWatch } from './logWatch.ts'
+import { expectRoom } from './folders.ts'
+import type { LogWatch, Said } from './logWatch.ts'
 import type { MemoryWatch } from './metrics.ts'
 import { PROVIDER } from './names.ts'
 import { formatBytes, type Narrator } from './narrator.ts'
@@ -47,6 +48,7 @@ export async function prepareInput(
   { deployment, narrate }: Stage,
 ): Promise<string> {
   if (input !== undefined) {
+    await expectRoom(deployment.folders, (await stat(input)).size)
     await narrate(
       'hospital',
       `takes ${basename(input)}`,
@@ -132,7 +134,7 @@ export async function follow({ jobId, size }: Job, stage: Stage): Promise<Proces
     () => wait(watch.saying('released', { jobId }), 'no worker was granted the key'),
     ({ program, line }) => `${program}, ${String(line['assurance'])}, release ${String(line['releaseId'])}`,
   )
-  const ended = await narrate(
+  const id = await narrate(
     released.program,
     'opens it, keeps the minimum, computes, seals the result',
     async (progress) => {
@@ -142,24 +144,24 @@ export async function follow({ jobId, size }: Job, stage: Stage): Promise<Proces
         progress(`working for ${Math.round((Date.now() - started) / 1000)} s, ${formatBytes(bytes)} resident`)
       }, PROGRESS_MILLISECONDS)
       try {
-        return await wait(watch.saying('ended', { jobId }), 'no result has come')
+        return resultOf(await wait(watch.saying('ended', { jobId }), 'no result has come'))
       } finally {
         clearInterval(ticking)
       }
     },
-    ({ line }) => `result ${String(line['detail']).slice(0, 32)}…`,
+    (id) => `result ${id.slice(0, 32)}…`,
   )
-  const { outcome, code, detail } = ended.line
-  if (outcome !== 'visible')
-    throw new CodedError(
-      typeof code === 'string' && isErrorCode(code) ? code : 'internal.fault',
-      `the job ended as ${String(outcome)}; see ${ended.program}.log`,
-    )
-  return {
-    resultId: checkShape(resultId, detail, 'result id', 'internal.fault'),
-    worker: ended.program,
-    releaseId: String(released.line['releaseId']),
-  }
+  return { resultId: id, worker: released.program, releaseId: String(released.line['releaseId']) }
+}
+
+/** Throws the code of a job that ended without a result. */
+function resultOf({ program, line }: Said): string {
+  const { outcome, code, detail } = line
+  if (outcome === 'visible') return checkShape(resultId, detail, 'result id', 'internal.fault')
+  throw new CodedError(
+    typeof code === 'string' && isErrorCode(code) ? code : 'internal.fault',
+    `the job ended without a result, as ${String(outcome)}; ${program}.log says more`,
+  )
 }
 
 function readAnswer<Schema extends z.ZodType>(schema: Schema, stdout: string): z.output<Schema> {
