@@ -26,11 +26,6 @@ const OUTAGES: readonly Outage[] = [
     during: { method: 'GET', path: '/b/outbox/' },
   },
   {
-    name: 'OCI is killed before a job has its key',
-    program: 'emulator',
-    during: { method: 'GET', path: '/b/outbox/' },
-  },
-  {
     name: 'OCI is killed while a result is written',
     program: 'emulator',
     during: { method: 'PUT', path: '/b/results/' },

@@ -11,7 +11,10 @@ import { toBase64url, toHex } from '#core/bytes.ts'
 import type { ErrorCode } from '#core/errors.ts'
 import { type Job, JobFormat, jobIdOf } from '#core/job/job.ts'
 import { keySigner } from '#core/jws.ts'
+import { copyMetrics } from '../../src/cli/demo/metrics.ts'
 import { PROVIDER, STREAMS } from '../../src/cli/demo/names.ts'
+import { POPULATION_CANARIES } from '../../src/cli/demo/population.ts'
+import { findCanaries, wordCanaries } from './canaries.ts'
 import { deadLetters, timesPublished, workerEntries } from './records.ts'
 import {
   armed,
@@ -27,6 +30,8 @@ import {
 } from './site.ts'
 
 const OUTBOX = { namespace: PROVIDER.namespace, bucket: 'outbox' }
+/** Words of nobody's, where a patient's would stand. */
+const CANARY = 'Quillfeather-Ombrose'
 const WORKERS = ['worker-1', 'worker-2'] as const
 
 let site: Site
@@ -58,6 +63,8 @@ async function expectGoodJob(name: string): Promise<void> {
 test('messages that are no jobs are set aside with their digest and code, and the stream moves on', async () => {
   const good = jobOf('absent', 'e1')
   const messages = [
+    { what: 'a text', bytes: Buffer.from(CANARY), kept: true },
+    { what: 'a name', bytes: Buffer.from(JSON.stringify({ ...good, [CANARY]: 1 })), kept: true },
     { what: 'random bytes', bytes: randomBytes(100), kept: true },
     { what: 'nothing', bytes: Buffer.from('{}'), kept: true },
     { what: 'an unknown field', bytes: Buffer.from(JSON.stringify({ ...good, more: 1 })), kept: true },
@@ -219,6 +226,18 @@ for (const { name, code, job } of [
     assert.equal(letter?.code, code)
   })
 
+for (const { name, lines } of [
+  { name: 'a resource that breaks off', lines: `{"resourceType":"Patient","name":[{"family":"${CANARY}"` },
+  { name: 'a line that is text', lines: `${CANARY}\n` },
+  { name: 'a name that no resource has', lines: `{"resourceType":"${CANARY}","id":"1"}\n{"${CANARY}":1}\n` },
+])
+  test(`${name}: the job ends as resource.malformed`, async () => {
+    const sealed = await site.seal(name.replaceAll(' ', '-'), { lines })
+    const jobId = jobIdOf(await site.upload(sealed.file))
+    await hear(site, 'ended', { jobId, outcome: 'failed', code: 'resource.malformed' })
+    assert.deepEqual(await resultsOf(site, sealed.headerDigest), [])
+  })
+
 test('a job that was tried three times is not run again', async () => {
   const sealed = await site.seal('exhausted')
   const ingesting = site.deployment.program('function')
@@ -262,6 +281,16 @@ test('a job that is published twice has one result; its second run is superseded
   assert.equal((await resultsOf(site, sealed.headerDigest)).length, 1)
 })
 
+test('what was refused is quoted nowhere: not in a log, an error, a metric, or the evidence', async () => {
+  const { deployment } = site
+  await audit(site)
+  await copyMetrics(deployment, [...WORKERS, 'verifier'])
+  const words = wordCanaries([CANARY, ...Object.values(POPULATION_CANARIES).flat()])
+  const { found, files } = await findCanaries(deployment.folders.root, words, [])
+  assert.deepEqual(found, [])
+  assert.ok(files > 50, `${files} files were looked at`)
+})
+
 test('SIGTERM: the job in hand is finished, the log closed, the exit code 0', async () => {
   const sealed = await site.seal('drained')
   const match = { method: 'PUT', path: '/b/results/' }
@@ -279,8 +308,8 @@ test('SIGTERM: the job in hand is finished, the log closed, the exit code 0', as
   await auditByCommand(site)
 })
 
-async function goodObject(signer = site.signer) {
-  const sealed = await site.seal(toHex(randomBytes(8)), 15, signer)
+async function goodObject(by = site.signer) {
+  const sealed = await site.seal(toHex(randomBytes(8)), { by })
   return { object: sealed.object, bytes: await readFile(sealed.file) }
 }
 

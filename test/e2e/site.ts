@@ -36,6 +36,7 @@ import { type UploadedObject, uploadSealed } from '../../src/cli/upload.ts'
 /** For anything that is waited for: a failure takes this long, a success never. */
 const PATIENCE_MS = 30_000
 const POLL_MS = 25
+const PATIENTS = 15
 const RESULTS = { namespace: CONSUMER.namespace, bucket: 'results' }
 const SEALING = {
   tenant: TENANT,
@@ -54,8 +55,11 @@ export type Site = {
   readonly pid: (program: string) => number | undefined
   readonly sealer: Oci
   readonly signer: Signer
-  /** Made-up patients, sealed in a file; by another key than the dataset's where one is given. */
-  readonly seal: (name: string, patients?: number, by?: Signer) => Promise<SealedFile>
+  /** Made-up patients, or the lines that are given, sealed by the dataset's key or another, outside the deployment. */
+  readonly seal: (
+    name: string,
+    options?: { readonly lines?: string; readonly by?: Signer },
+  ) => Promise<SealedFile>
   readonly upload: (file: string) => Promise<UploadedObject>
   readonly close: () => Promise<void>
 }
@@ -81,9 +85,10 @@ export async function openSite(options: Omit<DeploymentOptions, 'folder' | 'onLi
     pid: (program) => deployment.program(program)?.pid,
     sealer: oci,
     signer,
-    seal: async (name, patients = 15, by = signer) => {
+    seal: async (name, { lines, by = signer } = {}) => {
       const file = join(parent, `${name}.ndjson`)
-      await pipeline(Readable.from(generatePopulation({ seed: name, patients })), createWriteStream(file))
+      const content = lines === undefined ? generatePopulation({ seed: name, patients: PATIENTS }) : [lines]
+      await pipeline(Readable.from(content), createWriteStream(file))
       const vault = oci.keyVault()
       const { cipher } = loadSegmentCipher()
       return await sealFile(
