@@ -9,10 +9,7 @@ import { addProgramCommands } from './programs.ts'
 import { addReportCommands } from './reportCommands.ts'
 import { addResultCommands } from './resultCommands.ts'
 import { addSealCommands } from './sealCommands.ts'
-import { openTerminal, reportFailure, type Terminal } from './terminal.ts'
-
-/** What every command's action is given: how to speak, and how to end with another code than 0. */
-export type CommandContext = { readonly terminal: Terminal; readonly exit: (code: number) => void }
+import { type CommandContext, openTerminal, reportFailure } from './terminal.ts'
 
 const ABOUT =
   'Shares health data with a research organisation without giving anyone the data: sealed before it leaves, opened only inside attested confidential VMs, minimised there, and with evidence of every decision.'

@@ -1,8 +1,8 @@
 /** `evidence verify` and `evidence export`, as they are typed. */
 import type { Command } from 'commander'
-import type { CommandContext } from './commandLine.ts'
 import { ExportConfig } from './config.ts'
 import type { ExportedEvidence } from './exportEvidence.ts'
+import type { CommandContext } from './terminal.ts'
 
 type VerifyArguments = { readonly trust?: string; readonly simulation: boolean; readonly json?: boolean }
 type ExportArguments = {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { nodeOptionsFor } from '#adapters/system/nodeOptions.ts'
 import { CodedError } from '#core/errors.ts'
-import type { CommandContext } from './commandLine.ts'
+import type { CommandContext } from './terminal.ts'
 
 type Program = {
   readonly name: string

@@ -1,7 +1,7 @@
 /** `report verify`, as it is typed. */
 import type { Command } from 'commander'
-import type { CommandContext } from './commandLine.ts'
 import type { ReportOptions } from './report.ts'
+import type { CommandContext } from './terminal.ts'
 
 type ReportArguments = Omit<ReportOptions, 'report'> & { readonly json?: boolean }
 

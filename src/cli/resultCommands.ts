@@ -2,10 +2,9 @@
 import type { Command } from 'commander'
 import { CodedError } from '#core/errors.ts'
 import { toRfc3339, toUnixSeconds } from '#core/time.ts'
-import type { CommandContext } from './commandLine.ts'
 import { OpenConfig } from './config.ts'
 import type { OpenedResult } from './open.ts'
-import { formatBytes } from './terminal.ts'
+import { type CommandContext, formatBytes } from './terminal.ts'
 
 type OpenArguments = {
   readonly config: string

@@ -1,9 +1,8 @@
 /** `seal` and `upload`, as they are typed. */
 import type { Command } from 'commander'
-import type { CommandContext } from './commandLine.ts'
 import { SealConfig as Schema, type SealConfig } from './config.ts'
 import type { SealedFile } from './seal.ts'
-import { formatBytes } from './terminal.ts'
+import { type CommandContext, formatBytes } from './terminal.ts'
 import type { UploadedObject } from './upload.ts'
 
 const CONFIG_HELP = `

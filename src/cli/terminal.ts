@@ -33,6 +33,9 @@ export type Terminal = {
   readonly interrupted: () => boolean
 }
 
+/** What every command's action is given: how to speak, and how to end with another code than 0. */
+export type CommandContext = { readonly terminal: Terminal; readonly exit: (code: number) => void }
+
 export function openTerminal(): Terminal {
   let signal: AbortSignal | undefined
   // Whoever read our output has gone: nothing is left to be said to them.

@@ -9,9 +9,8 @@ import { CircuitBreaker, type HttpClient, type HttpRequest, NoRetryConfiguration
 import { CodedError } from '#core/errors.ts'
 import { type Answer, type Meaning, toFault } from './answers.ts'
 import { createSockets, exchange, type Limits, type Outgoing, readWhole } from './exchange.ts'
-import type { Principal } from './principal.ts'
 import { quietly } from './quiet.ts'
-import { signRequest } from './signature.ts'
+import { type Principal, signRequest } from './signature.ts'
 
 /** For one call of an SDK client. */
 export type CallOptions = {

@@ -13,9 +13,8 @@ import { z } from 'zod'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import type { PrincipalConfig } from './config.ts'
-import type { Principal } from './principal.ts'
 import { quietly } from './quiet.ts'
-import type { Identity } from './signature.ts'
+import type { Identity, Principal } from './signature.ts'
 
 type Session = { readonly identity: Identity; readonly refreshAt: number; readonly expiresAt: number }
 

@@ -8,15 +8,7 @@ import { CodedError } from '#core/errors.ts'
 import type { PrincipalConfig } from './config.ts'
 import { createInstancePrincipal } from './instancePrincipal.ts'
 import { quietly } from './quiet.ts'
-import type { Identity } from './signature.ts'
-
-export type Principal = {
-  /** Token and key that belong together. Throws `service.unavailable` where none can be had. */
-  readonly identity: () => Promise<Identity>
-  /** After a 401 for `rejected`: resolves when another identity is there, or when there can be no other. */
-  readonly renew: (rejected: Identity) => Promise<void>
-  readonly close: () => void
-}
+import type { Principal } from './signature.ts'
 
 export function createPrincipal(config: PrincipalConfig): Principal {
   switch (config.kind) {

@@ -20,6 +20,15 @@ export type Unsigned = {
   readonly date: Date
 }
 
+/** Whoever signs, safe to use from many requests at once. */
+export type Principal = {
+  /** Token and key that belong together. Throws `service.unavailable` where none can be had. */
+  readonly identity: () => Promise<Identity>
+  /** After a 401 for `rejected`: resolves when another identity is there, or when there can be no other. */
+  readonly renew: (rejected: Identity) => Promise<void>
+  readonly close: () => void
+}
+
 const signAsync = promisify(sign)
 const WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
 
