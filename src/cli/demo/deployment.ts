@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { systemClock } from '#adapters/system/clock.ts'
-import type { ResultManifest } from '#core/sealed/manifest.ts'
 import { issueTlsFiles } from './certificates.ts'
 import { type CommandResult, runCommand, runToSuccess } from './command.ts'
 import {
@@ -27,11 +26,8 @@ import { createFaultControl, createLaunch } from './launch.ts'
 import type { UserName } from './names.ts'
 import { type Narrator, silently } from './narrator.ts'
 import type { LogLine, Program } from './program.ts'
-import { waitForResult } from './results.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
 import { worldOf } from './world.ts'
-
-const RESULT_MILLISECONDS = 60_000
 
 export type DeploymentOptions = {
   /** Must not exist. Everything is below it, the sockets apart, whose paths must be short. */
@@ -71,8 +67,6 @@ export type Deployment = {
   readonly tryCommand: (parameters: readonly string[]) => Promise<CommandResult>
   /** The services as one person sees them; closed with the deployment. */
   readonly ociAs: (user: UserName) => Oci
-  /** The manifest over the object with this header digest (base64url), within a minute unless said otherwise. */
-  readonly waitForResult: (headerDigest: string, milliseconds?: number) => Promise<ResultManifest>
   /** Arms a fault of the emulator. */
   readonly arm: (fault: object) => Promise<void>
   readonly clearFaults: () => Promise<void>
@@ -181,11 +175,6 @@ async function build(site: Site): Promise<Omit<Deployment, 'close'>> {
     start: launch.start,
     metricsOf: launch.metricsOf,
     ociAs,
-    waitForResult: (headerDigest, milliseconds = RESULT_MILLISECONDS) => {
-      const { sleep } = systemClock
-      const store = ociAs('researcher').objectStore()
-      return supervisor.guard(waitForResult(store, headerDigest, milliseconds, sleep))
-    },
     ...commandsOf(site, configOf),
     ...createFaultControl(emulator.endpoint),
     guard: supervisor.guard,

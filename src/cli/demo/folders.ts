@@ -14,7 +14,8 @@ export async function makeFolders(folder: string): Promise<Folders> {
   const root = resolve(folder)
   await mkdir(dirname(root), { recursive: true })
   try {
-    await mkdir(root)
+    // Keys are in it.
+    await mkdir(root, { mode: 0o700 })
   } catch (cause) {
     throw new CodedError('output.exists', `${root} exists already or cannot be made`, { cause })
   }
