@@ -31,7 +31,7 @@ export const PROBES = [
   },
   {
     name: 'probe-platform',
-    who: 'a VM of the cloud, whose disk nobody measures',
+    who: 'a VM of the cloud whose disk nobody measures',
     measurement: MEASUREMENTS.platform,
     debug: false,
     code: 'assurance.insufficient',

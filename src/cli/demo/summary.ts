@@ -55,6 +55,8 @@ function shorten(text: string): string {
 
 /** The largest cells of each resource type. */
 export function tableText({ table, minimumCell, cellsWithheld }: CountTable): readonly string[] {
+  const note = cellsWithheld ? [`  cells of fewer than ${minimumCell} persons are not shown to anyone`] : []
+  if (table.length === 0) return ['  the table is empty', ...note]
   const top = largestOfEachType(table)
   const rows = [HEAD, ...top.sort((a, b) => a.resourceType.localeCompare(b.resourceType)).map(cellTexts)]
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
@@ -66,7 +68,7 @@ export function tableText({ table, minimumCell, cellsWithheld }: CountTable): re
   return [
     ...rows.map((row) => `  ${line(row).join('  ')}`),
     ...(more > 0 ? [`  and ${more} more cells`] : []),
-    ...(cellsWithheld ? [`  cells of fewer than ${minimumCell} persons are not shown to anyone`] : []),
+    ...note,
   ]
 }
 
