@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { ReportOptions } from './report.ts'
 import type { CommandContext } from './terminal.ts'
 
-type ReportArguments = Omit<ReportOptions, 'report'> & { readonly json?: boolean }
+type ReportArguments = ReportOptions & { readonly json?: boolean }
 
 export function addReportCommands(program: Command, context: CommandContext): void {
   program
@@ -15,7 +15,7 @@ export function addReportCommands(program: Command, context: CommandContext): vo
     .description(
       'Reads an SEV-SNP attestation report, checks signature and certificates up to a pinned AMD root, and judges it by a policy or, without one, by strict built-in rules. Needs no network; revocation is not checked.',
     )
-    .argument('<file>', 'the report, 1184 bytes')
+    .requiredOption('--report <file>', 'the report, 1184 bytes')
     .option('--cert <file>', 'VCEK or VLEK, DER or PEM; a PEM file may hold ASK and ARK too')
     .option('--certs <dir>', 'a folder with them')
     .option('--roots <dir>', 'other roots than AMD’s: <Product>/{ark,ask,asvk}.der')
@@ -27,18 +27,18 @@ export function addReportCommands(program: Command, context: CommandContext): vo
       'after',
       `
 Example
-  confidential-worker report verify report.bin --cert vcek.der
+  confidential-worker report verify --report report.bin --cert vcek.der
 
 Exit codes
   0 accepted (or authentic, with --authentic-only)   1 refused   2 a file is not what it should be`,
     )
-    .action(async (file: string, options: ReportArguments) => {
+    .action(async (options: ReportArguments) => {
       const [{ verifyReportFile }, { renderReport }, { systemClock }] = await Promise.all([
         import('./report.ts'),
         import('./reportText.ts'),
         import('#adapters/system/clock.ts'),
       ])
-      const { exit, result } = await verifyReportFile({ ...options, report: file }, systemClock.now())
+      const { exit, result } = await verifyReportFile(options, systemClock.now())
       if (options.json === true) context.terminal.printJson(result)
       else context.terminal.print(renderReport(result))
       context.exit(exit)

@@ -431,6 +431,17 @@ test('--help teaches each command: what it does, an example, its exit codes', as
   }
 })
 
+test('report verify: what is not a report is malformed, in the same JSON as any verdict', async () => {
+  const { code, stdout } = await cli('report', 'verify', '--report', import.meta.filename, '--json')
+  assert.equal(code, 2)
+  const { verdict, reasons } = JSON.parse(stdout)
+  assert.equal(verdict, 'refused')
+  assert.deepEqual(
+    reasons.map((reason: { code: string }) => reason.code),
+    ['report.malformed'],
+  )
+})
+
 test('a program gets its arguments, and its exit code is ours', async () => {
   const { code, stderr } = await cli('verifier', '--config', '/nonexistent.json')
   assert.equal(code, 78)
