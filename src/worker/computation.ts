@@ -100,13 +100,19 @@ async function open(
       cipher,
       ownership: 'lent',
     })
-    const computed = await runWorkload(plaintext, accepted.grant, pseudonyms, workload)
-    metrics.opened(size)
-    return computed
+    return await runWorkload(counted(plaintext, metrics.opened), accepted.grant, pseudonyms, workload)
   } finally {
     keys.dek.fill(0)
     keys.idKey.fill(0)
     pseudonyms.fill(0)
+  }
+}
+
+/** Says how far it came, as it comes. */
+async function* counted(chunks: AsyncIterable<Uint8Array>, count: (bytes: number) => void) {
+  for await (const chunk of chunks) {
+    count(chunk.byteLength)
+    yield chunk
   }
 }
 
