@@ -9,7 +9,7 @@ import { jobIdOf } from '#core/job/job.ts'
 import { armed, audit, auditByCommand, hear, openSite, resultsOf, type Site, until } from './site.ts'
 
 const WORKERS = ['worker-1', 'worker-2'] as const
-/** Longer than a first wait, than a reservation, and than what a call is tried again for by itself. */
+/** Longer than a first wait, than a reservation, and than what a call is tried again for by itself. 30 s were run by hand. */
 const OUTAGE_MS = 5000
 
 type Outage = {
