@@ -10,6 +10,11 @@ import type { StreamConsumer, StreamLease, StreamMessage } from '#ports/jobStrea
 import { type Crew, runJobs, untilAvailable } from './batch.ts'
 import { acceptMessage, type LeasedJob } from './lease.ts'
 
+// OCI allows five gets a second for a partition and its whole group: who finds nothing asks less often, so that a pool larger
+// than the number of partitions leaves room for those that have work.
+const FIRST_IDLE_MS = 100
+const LONGEST_IDLE_MS = 1000
+
 export type LoopOptions = {
   readonly consumer: StreamConsumer
   readonly maxJobs: number
@@ -26,9 +31,16 @@ export async function consume(crew: Crew, options: LoopOptions): Promise<void> {
     try {
       const lease = await consumer.join(stopping)
       joined(true)
+      let idleMs = FIRST_IDLE_MS
       while (!stopping.aborted) {
         const messages = await lease.get(options.maxJobs, stopping)
-        if (messages.length > 0) await holdBatch(messages, lease, crew, options)
+        if (messages.length > 0) {
+          await holdBatch(messages, lease, crew, options)
+          idleMs = FIRST_IDLE_MS
+        } else {
+          await crew.clock.sleep(idleMs, stopping)
+          idleMs = Math.min(idleMs * 2, LONGEST_IDLE_MS)
+        }
       }
     } catch (error) {
       if (stopping.aborted) return

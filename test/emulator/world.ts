@@ -99,12 +99,14 @@ export function worldOf(
     groups: [
       ...['sealing', 'governance', 'auditors'].map((name) => group(PROVIDER, name)),
       group(CONSUMER, 'researchers'),
+      group(CONSUMER, 'operators'),
     ],
     users: [
       user(PROVIDER, 'sealer', 'sealing'),
       user(PROVIDER, 'governor', 'governance'),
       user(PROVIDER, 'auditor', 'auditors'),
       user(CONSUMER, 'researcher', 'researchers'),
+      user(CONSUMER, 'operator', 'operators'),
     ],
     dynamicGroups: [
       {

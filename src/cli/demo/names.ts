@@ -37,6 +37,7 @@ export const USERS = {
   governor: { tenancy: PROVIDER, group: 'governance' },
   auditor: { tenancy: PROVIDER, group: 'auditors' },
   researcher: { tenancy: CONSUMER, group: 'researchers' },
+  operator: { tenancy: CONSUMER, group: 'operators' },
 } as const
 export type UserName = keyof typeof USERS
 
