@@ -113,6 +113,7 @@ async function serve(
     const crew = await open()
     const { boot } = crew.desk.evidence
     log.info('opened', { boot })
+    notifier.status(`boot ${boot}`)
     await consume(crew, {
       consumer: streamConsumer({
         streamId: config.stream.id,
