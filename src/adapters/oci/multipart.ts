@@ -38,8 +38,6 @@ export async function createInParts(
     { signal, meanings: TAKEN },
   )
   const upload = { ...path, uploadId: encodeURIComponent(multipartUpload.uploadId) }
-  const failed = new AbortController()
-  const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal])
   try {
     const partsToCommit = await uploadParts(cut(chunks, size), async (partNum, bytes) => {
       const answer = await http.call(
@@ -52,7 +50,7 @@ export async function createInParts(
             contentMD5: createHash('md5').update(bytes).digest('base64'),
             uploadPartBody: bytes,
           }),
-        { signal: stop, answerMs: PART_ANSWER_MS },
+        { signal, answerMs: PART_ANSWER_MS },
       )
       return { partNum, ...toEtag(answer.eTag, 'uploadPart') }
     })
@@ -69,7 +67,6 @@ export async function createInParts(
     )
     return toEtag(answer.eTag, 'commitMultipartUpload')
   } catch (error) {
-    failed.abort(error)
     // Parts of an abandoned upload cost money until the bucket's lifecycle rule removes them; this is the tidy way.
     await http
       .call('abortMultipartUpload', () => client.abortMultipartUpload(upload), { attempts: 1 })
@@ -78,24 +75,30 @@ export async function createInParts(
   }
 }
 
+/** Settles when no part is under way any more, failed or not: what is abandoned then stays abandoned. */
 async function uploadParts(
   parts: AsyncIterable<Buffer>,
   put: (partNum: number, bytes: Buffer) => Promise<CommittedPart>,
 ): Promise<CommittedPart[]> {
   const all: Promise<CommittedPart>[] = []
   const inFlight = new Set<Promise<CommittedPart>>()
-  for await (const bytes of parts) {
-    const part = put(all.length + 1, bytes)
-    all.push(part)
-    // A failed part stays, so that the race below throws its error.
-    inFlight.add(part)
-    part.then(
-      () => inFlight.delete(part),
-      () => {},
-    )
-    if (inFlight.size >= IN_FLIGHT) await Promise.race(inFlight)
+  try {
+    for await (const bytes of parts) {
+      const part = put(all.length + 1, bytes)
+      all.push(part)
+      // A failed part stays, so that the race below throws its error.
+      inFlight.add(part)
+      part.then(
+        () => inFlight.delete(part),
+        () => {},
+      )
+      if (inFlight.size >= IN_FLIGHT) await Promise.race(inFlight)
+    }
+    return await Promise.all(all)
+  } catch (error) {
+    await Promise.allSettled(all)
+    throw error
   }
-  return Promise.all(all)
 }
 
 /** Parts of one size, the last one smaller; throws unless the chunks have `size` bytes in all. */
