@@ -12,10 +12,11 @@ import { fromUtf8, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { Counts } from '#core/evidence/entry.ts'
+import { readRegistration } from '#core/evidence/registration.ts'
 import { thumbprint } from '#core/jwk.ts'
 import { peekCompact, type Signer, signCompact, verifyCompact } from '#core/jws.ts'
 import type { AcceptedGrant } from '#core/release/accept.ts'
-import { RegistrationFormat, registrationName } from '#core/release/grant.ts'
+import { registrationName } from '#core/release/grant.ts'
 import { sealTo } from '#core/release/jwe.ts'
 import type { SegmentCipher } from '#core/sealed/cipher.ts'
 import {
@@ -131,15 +132,11 @@ export async function findResult(
   const digest = manifestDigest(text)
   try {
     const { boot } = peekCompact(ResultManifestFormat, text, 'result.foreign').payload
-    const registration = await readText(
-      store,
-      { ...registrations, name: registrationName(boot) },
-      16_384,
-      signal,
-    )
+    const name = registrationName(boot)
+    const registration = await readText(store, { ...registrations, name }, 16_384, signal)
     if (registration === undefined)
       throw new CodedError('result.foreign', 'the boot of the manifest is not registered')
-    const { key, role } = verifyCompact(RegistrationFormat, registration, [grantCa], 'result.foreign').payload
+    const { key, role } = readRegistration(utf8(registration), name, [grantCa])
     const manifest = verifyCompact(ResultManifestFormat, text, [key], 'result.foreign').payload
     if (role !== 'worker' || !isThisWork(manifest, resultId, boot))
       throw new CodedError('result.foreign', 'the manifest is not about this result')
@@ -147,7 +144,9 @@ export async function findResult(
   } catch (error) {
     if (
       error instanceof CodedError &&
-      ['result.foreign', 'record.malformed', 'evidence.malformed'].includes(error.code)
+      ['result.foreign', 'record.malformed', 'evidence.malformed', 'evidence.inconsistent'].includes(
+        error.code,
+      )
     ) {
       evidence.append({
         event: 'result.foreign',

@@ -84,6 +84,17 @@ for (const { name, put } of [
     },
   },
   {
+    name: 'a boot under whose name another one’s registration stands',
+    put: async ({ store, accepted }: Awaited<ReturnType<typeof stage>>) => {
+      const press = await pressOf(store, false)
+      const honest = await pressOf(store)
+      const nameOf = (boot: string) => ({ ...bucket('registrations'), name: `registration/${boot}` })
+      const borrowed = await textOf(store, nameOf(honest.evidence.boot))
+      await store.create(nameOf(press.evidence.boot), Buffer.from(borrowed))
+      await publish(accepted, computed, { ...press, signer: honest.signer }, signal)
+    },
+  },
+  {
     name: 'a registered boot’s name, with another key',
     put: async ({ store, accepted, manifest }: Awaited<ReturnType<typeof stage>>) => {
       const aside = folderStore(await temporaryFolder())

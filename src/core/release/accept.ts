@@ -5,8 +5,9 @@
 import type { KeyObject } from 'node:crypto'
 import { fromBase64url, sameBytes, toBase64url } from '#core/bytes.ts'
 import { CodedError, under } from '#core/errors.ts'
+import type { GrantCa } from '#core/evidence/registration.ts'
 import { expandScopes } from '#core/fhir/scope.ts'
-import { importJwk, type P256Jwk, type P384Jwk, thumbprint } from '#core/jwk.ts'
+import { importJwk, type P256Jwk, thumbprint } from '#core/jwk.ts'
 import { type Root, verifyCompact, verifyQuorum } from '#core/jws.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import type { UnixSeconds } from '#core/time.ts'
@@ -33,7 +34,7 @@ export type AcceptedGrant = {
   readonly grant: Grant
   readonly grantDigest: string
   /** The provider's grant CA, under its root: it also signs the registrations of boots. */
-  readonly grantCa: P384Jwk
+  readonly grantCa: GrantCa
   /** One compact JWE for each object of the grant. */
   readonly keys: readonly string[]
 }
@@ -77,7 +78,7 @@ export function acceptAnswer(response: ReleaseResponse, expected: Expectation): 
       kind: 'granted',
       grant,
       grantDigest: grantDigest(answer.grant),
-      grantCa: verifierKeys.grantCa.jwk,
+      grantCa: { jwk: verifierKeys.grantCa.jwk, exp: verifierKeys.exp },
       keys: answer.keys,
     } as unknown as AcceptedGrant
   })
