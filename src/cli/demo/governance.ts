@@ -132,6 +132,8 @@ async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<
 
 /** What both releases demand of processor and guest: up-to-date Genoa, nothing that lets the host look in. */
 const REFERENCE = {
+  crl: 'not-required',
+  cspIds: [],
   processors: [
     {
       product: 'Genoa',
@@ -141,6 +143,9 @@ const REFERENCE = {
       floor: { fmc: 0, bootloader: 10, tee: 0, snp: 23, microcode: 84 },
     },
   ],
+  firmware: { major: 1, minor: 55, build: 38 },
+  firmwareProfile: 'committed',
+  mitigations: { launch: '0000000000000000', current: '0000000000000000' },
   guestPolicy: {
     abi: { major: 0, minor: 0 },
     smt: 'any',
@@ -164,6 +169,12 @@ const REFERENCE = {
     tio: 'any',
   },
   vmpl: 0,
+  guestSvn: 0,
+  familyIds: 'any',
+  imageIds: 'any',
+  idKeyDigests: 'any',
+  authorKeyDigests: 'any',
+  hostData: 'any',
   chips: 'any',
 } as const satisfies Partial<Release>
 

@@ -23,62 +23,7 @@ import {
 import { P256Jwk, P384Jwk, RsaJwk, SigningJwk } from '#core/jwk.ts'
 import { defineSigned } from '#core/jws.ts'
 import { PRODUCTS } from '#core/snp/product.ts'
-
-const product = z.enum(PRODUCTS)
-
-/** What a bit of the report must be; there is no "not checked". */
-const bit = z.enum(['required', 'forbidden', 'any'])
-const byte = z.int().min(0).max(255)
-
-/** Least value of each TCB component; `fmc` exists on Turin alone and is 0 elsewhere. */
-const TcbFloor = z.strictObject({ fmc: byte, bootloader: byte, tee: byte, snp: byte, microcode: byte })
-
-const Processor = z.strictObject({
-  product,
-  /** CPUID family, model and stepping, combined values as in the report. */
-  family: byte,
-  model: byte,
-  stepping: byte,
-  /** Held against each of reported, committed, current and launch TCB. */
-  floor: TcbFloor,
-})
-
-/** Reference values of one approved software release on approved hardware. */
-const Release = z.strictObject({
-  id: name,
-  assurance: z.enum(['measured', 'platform']),
-  notBefore: time,
-  notAfter: time,
-  measurements: z.array(hexBytes(48)).min(1).max(64),
-  processors: z.array(Processor).min(1).max(64),
-  guestPolicy: z.strictObject({
-    /** Least firmware ABI that the guest demanded at launch. */
-    abi: z.strictObject({ major: byte, minor: byte }),
-    smt: bit,
-    migrateMa: bit,
-    debug: bit,
-    singleSocket: bit,
-    cxl: bit,
-    aes256Xts: bit,
-    raplDisabled: bit,
-    ciphertextHiding: bit,
-    pageSwapDisabled: bit,
-  }),
-  platformInfo: z.strictObject({
-    smt: bit,
-    tsme: bit,
-    ecc: bit,
-    raplDisabled: bit,
-    ciphertextHiding: bit,
-    aliasCheck: bit,
-    iommuWriteSafe: bit,
-    tio: bit,
-  }),
-  vmpl: z.int().min(0).max(3),
-  /** Trust digests of worker configurations (docs/formats.md, "Trust digest"). */
-  trust: z.array(sha256Digest).min(1).max(64),
-  chips: z.union([z.literal('any'), z.array(hexBytes(64)).min(1).max(4096)]),
-})
+import { ReleaseSchema } from './release.ts'
 
 /** What one client may do with a dataset, for one purpose. */
 const Permission = z.strictObject({
@@ -127,10 +72,10 @@ const Schema = z.strictObject({
   audience,
   /** ARKs by SHA-256 of their DER. The pinned AMD roots need no entry to be known, but do to be trusted. */
   roots: z
-    .array(z.strictObject({ product, ark: hexBytes(32), simulated: z.boolean() }))
+    .array(z.strictObject({ product: z.enum(PRODUCTS), ark: hexBytes(32), simulated: z.boolean() }))
     .min(1)
     .max(16),
-  releases: z.array(Release).min(1).max(64),
+  releases: z.array(ReleaseSchema).min(1).max(64),
   /** Consumers by name, with the keys of their client assertions (ES384, in their own Vault). */
   clients: z
     .array(z.strictObject({ id: name, keys: z.array(P384Jwk).min(1).max(8) }))
@@ -141,10 +86,9 @@ const Schema = z.strictObject({
   datasets: z.array(Dataset).max(256),
 })
 export type Policy = z.output<typeof Schema>
-export type Release = z.output<typeof Release>
+export type Release = z.output<typeof ReleaseSchema>
 export type Dataset = z.output<typeof Dataset>
 export type Permission = z.output<typeof Permission>
-export type BitRule = z.output<typeof bit>
 
 export const PolicyFormat = defineSigned(
   'cw-policy',

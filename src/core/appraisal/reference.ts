@@ -1,15 +1,13 @@
 /** What a report is held against: the reference values of a policy, or (for looking at reports by hand) a built-in set. */
-
+import type { z } from 'zod'
 import type { Refusal } from '#core/errors.ts'
 import type { VerifiedReport } from '#core/snp/verify.ts'
 import type { UnixSeconds } from '#core/time.ts'
-import type { Policy, Release } from './policy.ts'
+import type { Policy } from './policy.ts'
+import type { ReferenceSchema } from './release.ts'
 
 /** One approved release. A policy's has lists in every place; `any` is for `report verify`, which says so. */
-export type Reference = Omit<Release, 'measurements' | 'trust'> & {
-  readonly measurements: readonly string[] | 'any'
-  readonly trust: readonly string[] | 'any'
-}
+export type Reference = z.output<typeof ReferenceSchema>
 
 export type ReferenceValues = Pick<Policy, 'roots' | 'simulation'> & {
   readonly releases: readonly Reference[]
@@ -27,7 +25,7 @@ export type Subject = {
 /** What of a report is not as the release demands; nothing where it is. */
 export type Rule = (subject: Subject, reference: Reference) => readonly Refusal[]
 
-export type Assurance = Release['assurance']
+export type Assurance = Reference['assurance']
 
 /** Higher is more: `platform` says what hardware and firmware run, `measured` also which code. */
 const LEVELS: Readonly<Record<Assurance, number>> = { platform: 0, measured: 1 }

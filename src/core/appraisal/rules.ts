@@ -3,9 +3,9 @@ import { toHex } from '#core/bytes.ts'
 import type { ErrorCode, Refusal } from '#core/errors.ts'
 import { GUEST_POLICY_BITS, PLATFORM_INFO_BITS } from '#core/snp/layout.ts'
 import { toRfc3339, toUnixSeconds } from '#core/time.ts'
-import type { BitRule } from './policy.ts'
 import { processor, tcbOrder } from './processorRules.ts'
 import { oneOf, type Reference, type Rule } from './reference.ts'
+import type { BitRule } from './release.ts'
 
 const measurement: Rule = ({ verified }, { id, measurements }) => {
   const actual = toHex(verified.report.measurement)

@@ -72,6 +72,8 @@ const release: Policy['releases'][number] = {
   notBefore: START - 1000,
   notAfter: START + 100_000,
   measurements: [MEASUREMENT],
+  crl: 'not-required',
+  cspIds: [],
   processors: [
     {
       product: 'Genoa',
@@ -81,6 +83,9 @@ const release: Policy['releases'][number] = {
       floor: { fmc: 0, bootloader: 1, tee: 0, snp: 1, microcode: 1 },
     },
   ],
+  firmware: { major: 1, minor: 55, build: 38 },
+  firmwareProfile: 'committed',
+  mitigations: { launch: '0000000000000000', current: '0000000000000000' },
   guestPolicy: {
     abi: { major: 1, minor: 55 },
     smt: any,
@@ -104,6 +109,12 @@ const release: Policy['releases'][number] = {
     tio: any,
   },
   vmpl: 0,
+  guestSvn: 0,
+  familyIds: 'any',
+  imageIds: 'any',
+  idKeyDigests: 'any',
+  authorKeyDigests: 'any',
+  hostData: 'any',
   trust: [digestOf('trust')],
   chips: 'any',
 }

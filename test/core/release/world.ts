@@ -88,6 +88,8 @@ export function policyOf(changes: Partial<Policy> = {}): Policy {
         notBefore: NOW - DAY,
         notAfter: NOW + DAY,
         measurements: ['22'.repeat(48)],
+        crl: 'not-required',
+        cspIds: [],
         processors: [
           {
             product: 'Genoa',
@@ -97,6 +99,9 @@ export function policyOf(changes: Partial<Policy> = {}): Policy {
             floor: { fmc: 0, bootloader: 0, tee: 0, snp: 0, microcode: 0 },
           },
         ],
+        firmware: { major: 0, minor: 0, build: 0 },
+        firmwareProfile: 'committed',
+        mitigations: { launch: '0000000000000000', current: '0000000000000000' },
         guestPolicy: {
           abi: { major: 1, minor: 51 },
           ...bits('smt', 'migrateMa', 'debug', 'singleSocket', 'cxl'),
@@ -107,6 +112,12 @@ export function policyOf(changes: Partial<Policy> = {}): Policy {
           ...bits('iommuWriteSafe', 'tio'),
         },
         vmpl: 0,
+        guestSvn: 0,
+        familyIds: 'any',
+        imageIds: 'any',
+        idKeyDigests: 'any',
+        authorKeyDigests: 'any',
+        hostData: 'any',
         trust: [toBase64url(Buffer.alloc(32, 3))],
         chips: 'any',
       },
