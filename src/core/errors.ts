@@ -41,6 +41,7 @@ export const ERRORS = {
   'report.invalid': refused('a field of the report has a value that the SEV-SNP ABI does not allow'),
   'report.signature': refused('the report is not signed by the endorsed key'),
   'report.data-mismatch': refused('REPORT_DATA does not bind this request'),
+  'certificate-table.malformed': malformed("the host's certificate table is not of the GHCB's form"),
   'chain.missing': refused('the evidence holds no certificate of the key that signed the report'),
   'chain.malformed': malformed('an endorsement certificate is not the DER that AMD issues'),
   'chain.untrusted': refused('the endorsement key does not chain to a trusted AMD root'),
