@@ -1,7 +1,25 @@
-/** Certificates that the operator put beside the worker: fetched from AMD's KDS once a TCB, not by the worker. */
+/** Certificates for the key that signed a report: from the host, or from where the operator put them. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CodedError } from '#core/errors.ts'
+
+/**
+ * Answers the DER of the VCEK or VLEK first, then the ASK or ASVK where it is at hand. `brought` is what the host's
+ * certificate table held: untrusted, and possibly garbage, which must never be worse than nothing. The answer is evidence
+ * and is verified by whoever reads it; a wrong one can only cause refusal. Throws `sev.unavailable` where none is to be had.
+ */
+export type Endorsements = {
+  readonly certsFor: (
+    report: Buffer,
+    brought: readonly Buffer[],
+    signal?: AbortSignal,
+  ) => Promise<readonly Buffer[]>
+}
+
+/** The certificates of one folder, whatever the report. */
+export function createEndorsements({ folder }: { readonly folder: string }): Endorsements {
+  return { certsFor: () => readEndorsements(folder) }
+}
 
 /** In the order of a release request: whose key signed the report, then who certified that key. */
 const LEAVES = ['vcek.der', 'vlek.der'] as const
