@@ -51,8 +51,8 @@ function compare(amd: AmdAuthority): readonly Row[] {
   const [ask, vcek] = [rsaCheck(askDer, arkKey), rsaCheck(vcekDer, askKey)]
 
   const [cached, full, p384, checks] = speedsOf([
-    () => verifyReport(parseReport(bytes), certs, { roots: remembering, at }),
-    () => verifyReport(parseReport(bytes), certs, { roots: forgetting, at }),
+    () => verifyReport(parseReport(bytes), certs, { roots: remembering, crls: [], at }),
+    () => verifyReport(parseReport(bytes), certs, { roots: forgetting, crls: [], at }),
     () => ecdsa(),
     () => ecdsa() && ask() && vcek(),
   ])

@@ -107,7 +107,7 @@ function verifyAny(
   const [first, ...others] = leaves
   const chain = first === undefined ? [] : [first, ...authorities.slice(0, 2)]
   try {
-    return verifyReport(report, chain, { roots, at })
+    return verifyReport(report, chain, { roots, crls: [], at })
   } catch (error) {
     if (others.length === 0) throw error
     return verifyAny(report, { leaves: others, authorities, pinned: [] }, roots, at)

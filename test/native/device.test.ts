@@ -153,7 +153,7 @@ describe('reports from the device', { skip, concurrency: 2 }, () => {
     const verified = verifyReport(
       parseReport(Buffer.from(report, 'hex')),
       certs.map((cert) => Buffer.from(cert, 'hex')),
-      { roots: new TrustStore(roots), at: toUnixSeconds(Math.floor(Date.now() / 1000)) },
+      { roots: new TrustStore(roots), crls: [], at: toUnixSeconds(Math.floor(Date.now() / 1000)) },
     )
     assert.equal(verified.report.measurement.toString('hex'), platform.measurement)
     assert.equal(verified.report.reportData.toString('hex'), reported(0))

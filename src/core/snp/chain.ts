@@ -1,20 +1,19 @@
 /** ARK → ASK → VCEK, or ARK → ASVK → VLEK: is this the key of a genuine processor, and of which? */
-import { hash, type KeyObject, type X509Certificate } from 'node:crypto'
+import { hash, type KeyObject } from 'node:crypto'
 import { CodedError } from '#core/errors.ts'
 import { toRfc3339, toUnixSeconds, type UnixSeconds } from '#core/time.ts'
 import {
-  amdName,
   assertLeaf,
-  type CertificateBody,
-  isSignedBy,
-  openCertificate,
-  readBody,
+  type Certificate,
+  endorsementKeyOf,
+  isIssuedBy,
+  parseCertificate,
 } from './certificate.ts'
-import { malformed } from './der.ts'
+import { Malformed, reading } from './der.ts'
 import { type EndorsedKey, readEndorsedKey } from './extensions.ts'
 import { SIGNING_KEYS, type SigningKey } from './layout.ts'
 import type { Product } from './product.ts'
-import { type Authority, openAuthority, openRoot, type Root, type RootEntry } from './roots.ts'
+import { type Authority, openRoot, type Root, type RootEntry, verifyAuthority } from './roots.ts'
 
 /** A leaf, and at most an ASK or ASVK and an ARK; the ARK is ignored, since trust in it cannot come with the evidence. */
 const MAX_CERTIFICATES = 3
@@ -26,6 +25,8 @@ export type Endorsement = EndorsedKey & {
   /** SHA-256 of the ARK's DER, lower-case hex. */
   readonly root: string
   readonly simulated: boolean
+  /** Serial number of the ASK or ASVK, as revocation lists name it; lower-case hex. */
+  readonly authority: string
   readonly publicKey: KeyObject
   /** When every certificate of the chain is valid. */
   readonly notBefore: UnixSeconds
@@ -56,7 +57,9 @@ export class TrustStore {
    */
   endorse(certs: readonly Uint8Array[], kind: SigningKey, at: UnixSeconds): Endorsement {
     const key = keyOf(certs, kind)
-    const endorsement = this.#known.get(key) ?? verifyPath(certs, kind, this.roots)
+    const endorsement =
+      this.#known.get(key) ??
+      reading('a certificate', 'chain.malformed', () => verifyPath(certs, kind, this.roots))
     this.#known.delete(key)
     this.#known.set(key, endorsement)
     for (const oldest of this.#known.keys()) {
@@ -70,31 +73,29 @@ export class TrustStore {
 
 function verifyPath(certs: readonly Uint8Array[], kind: SigningKey, roots: readonly Root[]): Endorsement {
   if (certs.length > MAX_CERTIFICATES)
-    throw malformed(`list has ${certs.length} certificates, the limit is ${MAX_CERTIFICATES}`)
-  const [leaf, ...brought] = certs.map(openCertificate)
+    throw new Malformed(`list has ${certs.length} certificates, the limit is ${MAX_CERTIFICATES}`)
+  const [leaf, ...brought] = certs.map(parseCertificate)
   if (leaf === undefined)
     throw new CodedError('chain.missing', `the evidence holds no ${kind.toUpperCase()} certificate`)
   assertKind(leaf, kind)
-  const path = findPath(leaf, brought, roots)
-  const body = readBody(leaf.raw)
-  assertLeaf(body)
-  if (leaf.publicKey.asymmetricKeyDetails?.namedCurve !== 'secp384r1')
-    throw malformed('of an endorsement key has a key that is not on P-384')
+  const { root, authority } = findPath(leaf, brought, roots)
+  assertLeaf(leaf)
   return {
-    ...readEndorsedKey(body, path.root.product, kind),
-    ...validityOf([body, path.authority.body, path.root.body]),
+    ...readEndorsedKey(leaf.extensions, root.product, kind),
+    ...validityOf([leaf, authority, root]),
     kind,
-    product: path.root.product,
-    root: path.root.fingerprint,
-    simulated: path.root.simulated,
-    publicKey: leaf.publicKey,
+    product: root.product,
+    root: root.fingerprint,
+    simulated: root.simulated,
+    authority: authority.serial,
+    publicKey: endorsementKeyOf(leaf),
   }
 }
 
 /** The report says which kind of key signed it; the certificate's own name must agree. */
-function assertKind(leaf: X509Certificate, kind: SigningKey): void {
-  const named = SIGNING_KEYS.find((name) => leaf.subject === amdName(`SEV-${name.toUpperCase()}`))
-  if (named === undefined) throw malformed('in the first place is not that of a VCEK or VLEK')
+function assertKind(leaf: Certificate, kind: SigningKey): void {
+  const named = SIGNING_KEYS.find((name) => leaf.subject === `SEV-${name.toUpperCase()}`)
+  if (named === undefined) throw new Malformed('in the first place is not that of a VCEK or VLEK')
   if (named !== kind)
     throw new CodedError(
       'chain.kind-mismatch',
@@ -102,31 +103,36 @@ function assertKind(leaf: X509Certificate, kind: SigningKey): void {
     )
 }
 
-/** By signatures alone: the first ASK (for a VLEK: ASVK) that signed the leaf and is signed by a trusted ARK. */
+/** The first ASK (for a VLEK: ASVK) that is signed by a trusted ARK and signed the leaf. */
 function findPath(
-  leaf: X509Certificate,
-  brought: readonly X509Certificate[],
+  leaf: Certificate,
+  brought: readonly Certificate[],
   roots: readonly Root[],
 ): { readonly root: Root; readonly authority: Authority } {
-  const isIssuer = (candidate: X509Certificate) => isSignedBy(leaf, candidate)
   for (const root of roots.filter(({ product }) => leaf.issuer === issuerOf(leaf, product))) {
-    const held = root.authorities.find(({ certificate }) => isIssuer(certificate))
-    if (held !== undefined) return { root, authority: held }
-    const found = brought.find((candidate) => isIssuer(candidate) && isSignedBy(candidate, root.certificate))
-    if (found !== undefined) return { root, authority: openAuthority(found, root) }
+    const authority =
+      root.authorities.find((held) => isIssuedBy(leaf, held)) ??
+      brought
+        .filter(({ subject }) => subject === leaf.issuer)
+        .filter((candidate) => isIssuedBy(candidate, root))
+        .map((candidate) => verifyAuthority(candidate, root))
+        .find((found) => isIssuedBy(leaf, found))
+    if (authority !== undefined) return { root, authority }
   }
   throw new CodedError('chain.untrusted', 'the endorsement key does not chain to a trusted root')
 }
 
 /** A VCEK is signed by the ASK, a VLEK by the ASVK, never across. */
-function issuerOf(leaf: X509Certificate, product: Product): string {
-  return amdName(leaf.subject === amdName('SEV-VLEK') ? `SEV-VLEK-${product}` : `SEV-${product}`)
+function issuerOf({ subject }: Certificate, product: Product): string {
+  return subject === 'SEV-VLEK' ? `SEV-VLEK-${product}` : `SEV-${product}`
 }
 
-function validityOf(bodies: readonly CertificateBody[]): Pick<Endorsement, 'notBefore' | 'notAfter'> {
+function validityOf(
+  certificates: readonly Pick<Certificate, 'notBefore' | 'notAfter'>[],
+): Pick<Endorsement, 'notBefore' | 'notAfter'> {
   return {
-    notBefore: toUnixSeconds(Math.max(...bodies.map(({ notBefore }) => notBefore))),
-    notAfter: toUnixSeconds(Math.min(...bodies.map(({ notAfter }) => notAfter))),
+    notBefore: toUnixSeconds(Math.max(...certificates.map(({ notBefore }) => notBefore))),
+    notAfter: toUnixSeconds(Math.min(...certificates.map(({ notAfter }) => notAfter))),
   }
 }
 

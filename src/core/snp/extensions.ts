@@ -1,10 +1,10 @@
 /** AMD's certificate extensions, 1.3.6.1.4.1.3704.1 (AMD publication 57230). */
 import { CodedError } from '#core/errors.ts'
-import type { CertificateBody } from './certificate.ts'
-import { ia5Of, integerOf, malformed, octetsOf, parseDer } from './der.ts'
+import { ia5Of, integerOf, Malformed, octetsOf, parseDer } from './der.ts'
 import type { SigningKey } from './layout.ts'
 import { PRODUCTS, type Product } from './product.ts'
 import { TCB_LAYOUTS, type Tcb } from './tcb.ts'
+import type { Extensions } from './x509.ts'
 
 const AMD = '1.3.6.1.4.1.3704.1'
 
@@ -48,12 +48,12 @@ export type EndorsedKey = {
 /**
  * Reads a leaf that has been verified up to an ARK of `product`.
  *
- * Throws `chain.malformed`, or `chain.product-mismatch` where it speaks of another product or in another layout.
+ * Throws `Malformed`, or `chain.product-mismatch` where it speaks of another product or in another layout.
  */
-export function readEndorsedKey(body: CertificateBody, product: Product, kind: SigningKey): EndorsedKey {
+export function readEndorsedKey(extensions: Extensions, product: Product, kind: SigningKey): EndorsedKey {
   const { structVersion } = TCB_LAYOUTS[product]
-  const productName = ia5Of(parseDer(extensionOf(body, AMD_OID.productName)))
-  const layout = integerOf(parseDer(extensionOf(body, AMD_OID.structVersion)), 255)
+  const productName = ia5Of(parseDer(extensionOf(extensions, AMD_OID.productName)))
+  const layout = integerOf(parseDer(extensionOf(extensions, AMD_OID.structVersion)), 255)
   // "Milan-B0", "Genoa-B2": the stepping is not the report's and is left alone: AMD's own certificates differ there.
   if (PRODUCTS.find((name) => productName === name || productName.startsWith(`${name}-`)) !== product)
     throw new CodedError(
@@ -65,21 +65,21 @@ export function readEndorsedKey(body: CertificateBody, product: Product, kind: S
       'chain.product-mismatch',
       `the endorsement key has structure version ${layout}, ${product} has ${structVersion}`,
     )
-  return { tcb: tcbOf(body, product), ...ownerOf(body, product, kind) }
+  return { tcb: tcbOf(extensions, product), ...ownerOf(extensions, product, kind) }
 }
 
 /** Exactly the patch levels of the product, each a DER INTEGER (two bytes from 128 on). */
-function tcbOf(body: CertificateBody, product: Product): Tcb {
+function tcbOf(extensions: Extensions, product: Product): Tcb {
   const rows = SPL_ROWS[product]
   for (const [name, oid] of Object.entries(SPL_OID))
-    if (body.extensions.has(oid) !== rows.some((row) => row === name))
-      throw malformed(
-        `of ${product} has ${body.extensions.has(oid) ? 'an unexpected' : 'no'} extension ${oid}`,
+    if (extensions.has(oid) !== rows.some((row) => row === name))
+      throw new Malformed(
+        `of ${product} has ${extensions.has(oid) ? 'an unexpected' : 'no'} extension ${oid}`,
       )
   const level = (row: keyof typeof SPL_OID): number =>
-    rows.includes(row) ? integerOf(parseDer(extensionOf(body, SPL_OID[row])), 255) : 0
+    rows.includes(row) ? integerOf(parseDer(extensionOf(extensions, SPL_OID[row])), 255) : 0
   for (const reserved of ['spl4', 'spl5', 'spl6', 'spl7'] as const)
-    if (level(reserved) !== 0) throw malformed(`has ${reserved} that is not zero`)
+    if (level(reserved) !== 0) throw new Malformed(`has ${reserved} that is not zero`)
   return {
     fmc: level('fmc'),
     bootloader: level('bootloader'),
@@ -91,14 +91,14 @@ function tcbOf(body: CertificateBody, product: Product): Tcb {
 
 /** A VCEK has a hardware id and no CSP_ID, a VLEK the reverse. */
 function ownerOf(
-  body: CertificateBody,
+  extensions: Extensions,
   product: Product,
   kind: SigningKey,
 ): Pick<EndorsedKey, 'hardwareId' | 'cspId'> {
-  const hardwareId = body.extensions.get(AMD_OID.hardwareId)?.value
-  const cspId = body.extensions.get(AMD_OID.cspId)?.value
+  const hardwareId = extensions.get(AMD_OID.hardwareId)?.value
+  const cspId = extensions.get(AMD_OID.cspId)?.value
   if ((hardwareId === undefined) !== (kind === 'vlek') || (cspId === undefined) !== (kind === 'vcek'))
-    throw malformed(`of a ${kind.toUpperCase()} names the wrong owner`)
+    throw new Malformed(`of a ${kind.toUpperCase()} names the wrong owner`)
   return {
     hardwareId:
       hardwareId === undefined ? undefined : unwrapHardwareId(hardwareId, HARDWARE_ID_BYTES[product]),
@@ -109,12 +109,12 @@ function ownerOf(
 /** AMD puts the bytes straight into the extension; an OCTET STRING around them is in use too. The length tells. */
 function unwrapHardwareId(value: Buffer, size: number): Buffer {
   const hardwareId = value.byteLength === size ? value : octetsOf(parseDer(value))
-  if (hardwareId.byteLength !== size) throw malformed(`has a hardware id that is not ${size} bytes`)
+  if (hardwareId.byteLength !== size) throw new Malformed(`has a hardware id that is not ${size} bytes`)
   return hardwareId
 }
 
-function extensionOf({ extensions }: CertificateBody, oid: string): Buffer {
+function extensionOf(extensions: Extensions, oid: string): Buffer {
   const extension = extensions.get(oid)
-  if (extension === undefined) throw malformed(`has no extension ${oid}`)
+  if (extension === undefined) throw new Malformed(`has no extension ${oid}`)
   return extension.value
 }

@@ -102,3 +102,5 @@ export const SCALAR_BYTES = 48
 
 /** Of an endorsement certificate in DER; AMD's have 1.3 to 1.7 KiB. */
 export const MAX_CERTIFICATE_BYTES = 4096
+/** Of a certificate revocation list in DER; AMD's have less than 1 KiB. */
+export const MAX_CRL_BYTES = 1024 * 1024

@@ -1,16 +1,16 @@
 /** Where trust begins: AMD's root keys, pinned per product, and (in simulation) roots that a policy names as such. */
-import type { X509Certificate } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { sha256, toHex } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import {
-  amdName,
-  assertAuthority,
-  type CertificateBody,
-  isSignedBy,
-  openCertificate,
-  readBody,
+  assertIntermediate,
+  assertRoot,
+  authorityKeyOf,
+  type Certificate,
+  isIssuedBy,
+  parseCertificate,
 } from './certificate.ts'
-import { malformed } from './der.ts'
+import { reading } from './der.ts'
 import type { Product } from './product.ts'
 
 /** SHA-256 of the ARK's DER, as AMD's key distribution service publishes it (`/vcek/v1/<product>/cert_chain`). */
@@ -30,8 +30,10 @@ export type RootEntry = {
   readonly simulated: boolean
 }
 
-/** A certificate that has been verified and read. */
-export type Authority = { readonly certificate: X509Certificate; readonly body: CertificateBody }
+/** A certificate that has been verified, and its key. */
+export type Authority = Pick<Certificate, 'subject' | 'serial' | 'notBefore' | 'notAfter'> & {
+  readonly publicKey: KeyObject
+}
 
 export type Root = Authority & {
   readonly product: Product
@@ -50,37 +52,45 @@ export function arkFingerprint(der: Uint8Array): string {
  * Throws `chain.malformed` for what is not such a certificate, `chain.untrusted` where an ARK that is not marked simulated is
  * not the pinned one of its product, a pinned one is marked simulated, or an ASK or ASVK is not signed by its ARK.
  */
-export function openRoot({ product, ark, ask, asvk, simulated }: RootEntry): Root {
-  const certificate = openCertificate(ark)
+export function openRoot(entry: RootEntry): Root {
+  return reading('a certificate', 'chain.malformed', () => verifyRoot(entry))
+}
+
+function verifyRoot({ product, ark, ask, asvk, simulated }: RootEntry): Root {
   const fingerprint = arkFingerprint(ark)
   const pinned = Object.values(PINNED_ARKS).includes(fingerprint)
   if (simulated ? pinned : PINNED_ARKS[product] !== fingerprint)
-    throw new CodedError(
-      'chain.untrusted',
+    throw untrusted(
       simulated ? `AMD's own ARK is not a simulated root` : `the ARK is not AMD's for ${product}`,
     )
-  if (certificate.subject !== amdName(`ARK-${product}`) || !isSignedBy(certificate, certificate))
-    throw new CodedError('chain.untrusted', `the ARK is not a root that signed itself as ARK-${product}`)
-  const body = readBody(certificate.raw)
-  assertRsa4096(certificate)
-  assertAuthority(body, undefined)
-  const root = { certificate, body, product, fingerprint, simulated, authorities: [] }
-  const authorities = [ask, asvk].filter((der) => der !== undefined)
-  return { ...root, authorities: authorities.map((der) => openAuthority(openCertificate(der), root)) }
+  const certificate = parseCertificate(ark)
+  if (certificate.subject !== `ARK-${product}`)
+    throw untrusted(`the ARK is named ${certificate.subject}, not ARK-${product}`)
+  const authority = authorityOf(certificate)
+  if (!isIssuedBy(certificate, authority)) throw untrusted(`the ARK of ${product} has not signed itself`)
+  assertRoot(certificate)
+  const root = { ...authority, product, fingerprint, simulated }
+  const authorities = [ask, asvk]
+    .filter((der) => der !== undefined)
+    .map((der) => verifyAuthority(parseCertificate(der), root))
+  return { ...root, authorities }
 }
 
-/** An ASK or ASVK under `root`. Throws `chain.untrusted` or `chain.malformed`. */
-export function openAuthority(certificate: X509Certificate, root: Root): Authority {
-  const names = [amdName(`SEV-${root.product}`), amdName(`SEV-VLEK-${root.product}`)]
-  if (!names.includes(certificate.subject) || !isSignedBy(certificate, root.certificate))
-    throw new CodedError('chain.untrusted', `the ASK or ASVK is not signed by the ARK of ${root.product}`)
-  const body = readBody(certificate.raw)
-  assertRsa4096(certificate)
-  assertAuthority(body, 0)
-  return { certificate, body }
+/** An ASK or ASVK under `root`. Throws `chain.untrusted`, or `Malformed`. */
+export function verifyAuthority(certificate: Certificate, root: Omit<Root, 'authorities'>): Authority {
+  const { product } = root
+  const isNamed = [`SEV-${product}`, `SEV-VLEK-${product}`].includes(certificate.subject)
+  if (!isNamed || !isIssuedBy(certificate, root))
+    throw untrusted(`the ASK or ASVK is not signed by the ARK of ${product}`)
+  assertIntermediate(certificate)
+  return authorityOf(certificate)
 }
 
-function assertRsa4096({ publicKey }: X509Certificate): void {
-  if (publicKey.asymmetricKeyType !== 'rsa' || publicKey.asymmetricKeyDetails?.modulusLength !== 4096)
-    throw malformed('of an authority has a key that is not RSA of 4096 bits')
+function authorityOf(certificate: Certificate): Authority {
+  const { subject, serial, notBefore, notAfter } = certificate
+  return { subject, serial, notBefore, notAfter, publicKey: authorityKeyOf(certificate) }
+}
+
+function untrusted(message: string): CodedError {
+  return new CodedError('chain.untrusted', message)
 }

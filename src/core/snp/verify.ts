@@ -2,8 +2,9 @@
 import { verify } from 'node:crypto'
 import { isZero, sameBytes } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
-import type { UnixSeconds } from '#core/time.ts'
+import { toRfc3339, type UnixSeconds } from '#core/time.ts'
 import type { Endorsement, TrustStore } from './chain.ts'
+import type { Crl } from './crl.ts'
 import { type Product, productOfCpuid } from './product.ts'
 import type { Report, TcbName } from './report.ts'
 import { parseTcb, TCB_COMPONENTS, type Tcb } from './tcb.ts'
@@ -16,28 +17,48 @@ export type VerifiedReport = {
   readonly endorsement: Endorsement
   readonly product: Product
   readonly tcb: Readonly<Record<TcbName, Tcb>>
+  /** The latest revocation list of the root, which does not name the chain; whether it is new enough is not decided here. */
+  readonly crl: Crl | undefined
   readonly [verified]: true
 }
 
 /**
- * `certs` is DER: the VCEK or VLEK first, then (where `roots` does not hold it) the ASK or ASVK.
+ * `certs` is DER: the VCEK or VLEK first, then (where `roots` does not hold it) the ASK or ASVK. `crls` come from our own fetch,
+ * never from the evidence.
  *
- * Throws the `chain.*` codes of `TrustStore.endorse`, then `chain.product-mismatch`, `report.invalid` (a TCB that is not in
+ * Throws the `chain.*` codes of `TrustStore.endorse`, then `chain.revoked`, `chain.product-mismatch`, `report.invalid` (a TCB that is not in
  * the product's layout), `chain.tcb-mismatch`, `chain.chip-mismatch`, `report.signature`.
  */
 export function verifyReport(
   report: Report,
   certs: readonly Uint8Array[],
-  { roots, at }: { readonly roots: TrustStore; readonly at: UnixSeconds },
+  {
+    roots,
+    crls,
+    at,
+  }: { readonly roots: TrustStore; readonly crls: readonly Crl[]; readonly at: UnixSeconds },
 ): VerifiedReport {
   const endorsement = roots.endorse(certs, report.signingKey, at)
+  const crl = matchRevocation(crls, endorsement)
   const product = matchProduct(report, endorsement)
   const tcb = parseTcbs(report, product)
   matchTcb(tcb.reported, endorsement)
   matchChip(report, endorsement)
   verifySignature(report, endorsement)
   // The one place where the brand is given.
-  return { report, endorsement, product, tcb } as VerifiedReport
+  return { report, endorsement, product, tcb, crl } as VerifiedReport
+}
+
+/** Once revoked is revoked for good: any list of the root counts, however old. The latest is returned. */
+function matchRevocation(crls: readonly Crl[], { root, authority, kind }: Endorsement): Crl | undefined {
+  const ofRoot = crls.filter((crl) => crl.root === root)
+  for (const { revoked, thisUpdate } of ofRoot)
+    if (revoked.has(authority))
+      throw new CodedError(
+        'chain.revoked',
+        `the ${kind === 'vlek' ? 'ASVK' : 'ASK'} with serial number ${authority} is on the revocation list of ${toRfc3339(thisUpdate)}`,
+      )
+  return ofRoot.toSorted((a, b) => b.thisUpdate - a.thisUpdate)[0]
 }
 
 /** Version 2 names no processor: there the chain speaks alone. */

@@ -92,7 +92,7 @@ function verdict(given: Omit<Case, 'name'>) {
   given.change?.(bytes)
   const { hardwareId, tcb } = platformOf(amd, given.platform)
   signReport(bytes, amd.endorse(hardwareId, tcb.reported).key)
-  const verified = verifyReport(parseReport(bytes), certs, { roots, at })
+  const verified = verifyReport(parseReport(bytes), certs, { roots, crls: [], at })
   const releases = [{ ...RELEASE, ...given.release }]
   return appraise(
     verified,
@@ -389,7 +389,7 @@ test('refuses a report that is signed with a VLEK', () => {
     },
     amdScheme(amd.arkKey),
   )
-  const verified = verifyReport(parseReport(bytes), [vlek, asvk], { roots, at })
+  const verified = verifyReport(parseReport(bytes), [vlek, asvk], { roots, crls: [], at })
   const given = appraise(verified, POLICY, { trust: TRUST, at, revocation: { releases: [] } })
   assert.equal(given.kind, 'refused')
   assert.deepEqual(

@@ -1,9 +1,9 @@
-/** DER that OpenSSL would mostly not even open: what is read afterwards does not rely on that. */
+/** Certificates that are malformed in one way each. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
-import { assertAuthority, readBody } from '#core/snp/certificate.ts'
-import { ia5Of, parseDer } from '#core/snp/der.ts'
+import { assertIntermediate, assertRoot, parseCertificate } from '#core/snp/certificate.ts'
+import { ia5Of, Malformed, parseDer } from '#core/snp/der.ts'
 import { authorityExtensions, extension } from '#emulator/amd/certificate.ts'
 import {
   bits,
@@ -14,6 +14,7 @@ import {
   nothing,
   octets,
   oid,
+  printable,
   sequence,
   set,
   time,
@@ -24,7 +25,16 @@ const KEY = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export(
   format: 'der',
   type: 'spki',
 })
-const NAME = sequence(set(sequence(oid('2.5.4.3'), utf8Text('SEV-VCEK'))))
+const attribute = (name: string, text: Buffer) => set(sequence(oid(name), text))
+const COMMON_NAME = attribute('2.5.4.3', utf8Text('SEV-VCEK'))
+const AMD = [
+  attribute('2.5.4.11', utf8Text('Engineering')),
+  attribute('2.5.4.6', printable('US')),
+  attribute('2.5.4.7', utf8Text('Santa Clara')),
+  attribute('2.5.4.8', utf8Text('CA')),
+  attribute('2.5.4.10', utf8Text('Advanced Micro Devices')),
+]
+const NAME = sequence(...AMD, COMMON_NAME)
 const PSS = '1.2.840.113549.1.1.10'
 const MGF1 = '1.2.840.113549.1.1.8'
 const SHA384 = '2.16.840.1.101.3.4.2.2'
@@ -49,6 +59,9 @@ type Parts = {
   readonly version?: Buffer
   readonly algorithm?: Buffer
   readonly outer?: Buffer
+  readonly serial?: Buffer
+  readonly issuer?: Buffer
+  readonly subject?: Buffer
   readonly validity?: Buffer
   readonly afterKey?: readonly Buffer[]
   readonly extensions?: Buffer
@@ -60,17 +73,20 @@ function certificate(parts: Parts = {}): Buffer {
     version = explicit(0, integer(2)),
     algorithm = pss(),
     outer = algorithm,
+    serial = integer(0),
+    issuer = NAME,
+    subject = NAME,
     validity = sequence(time(1_700_000_000), time(2_700_000_000)),
     extensions = explicit(3, sequence(extension('1.2.3', nothing()))),
     afterKey = [extensions],
     afterTbs = [bits(Buffer.alloc(512))],
   } = parts
-  const tbs = sequence(version, integer(0), algorithm, NAME, validity, NAME, KEY, ...afterKey)
+  const tbs = sequence(version, serial, algorithm, issuer, validity, subject, KEY, ...afterKey)
   return sequence(tbs, outer, ...afterTbs)
 }
 
 test('reads validity in both forms, and extensions', () => {
-  const { notBefore, notAfter, extensions } = readBody(certificate())
+  const { notBefore, notAfter, extensions } = parseCertificate(certificate())
   assert.deepEqual([notBefore, notAfter], [1_700_000_000, 2_700_000_000])
   assert.deepEqual([...extensions], [['1.2.3', { critical: false, value: nothing() }]])
 })
@@ -82,13 +98,13 @@ for (const [text, expected] of [
 ] as const)
   test(`UTCTime ${text}`, () => {
     const validity = sequence(Buffer.concat([Buffer.of(0x17, 13), Buffer.from(text)]), time(2_700_000_000))
-    if (expected < 0) assert.throws(() => readBody(certificate({ validity })), { code: 'chain.malformed' })
-    else assert.equal(readBody(certificate({ validity })).notBefore, expected)
+    if (expected < 0) assert.throws(() => parseCertificate(certificate({ validity })), Malformed)
+    else assert.equal(parseCertificate(certificate({ validity })).notBefore, expected)
   })
 
 test('hash algorithms may leave out their parameters', () => {
   const hash = sequence(oid(SHA384))
-  assert.ok(readBody(certificate({ algorithm: pss({ hash, mask: sequence(oid(MGF1), hash) }) })))
+  assert.ok(parseCertificate(certificate({ algorithm: pss({ hash, mask: sequence(oid(MGF1), hash) }) })))
 })
 
 const refused: Readonly<Record<string, Buffer>> = {
@@ -134,6 +150,37 @@ const refused: Readonly<Record<string, Buffer>> = {
   'more than a trailer': certificate({
     algorithm: pss({ more: [explicit(3, integer(1)), explicit(4, integer(1))] }),
   }),
+  'a negative serial number': certificate({ serial: Buffer.from('0201ff', 'hex') }),
+  'a serial number of 21 bytes': certificate({
+    serial: Buffer.concat([Buffer.from('02151f', 'hex'), Buffer.alloc(20)]),
+  }),
+  'an issuer without its last part': certificate({ issuer: sequence(...AMD) }),
+  'an issuer of somebody else': certificate({
+    issuer: sequence(attribute('2.5.4.11', utf8Text('Engineerinh')), ...AMD.slice(1), COMMON_NAME),
+  }),
+  'a subject in another order': certificate({ subject: sequence(COMMON_NAME, ...AMD) }),
+  'a subject with two common names': certificate({ subject: sequence(...AMD, COMMON_NAME, COMMON_NAME) }),
+  'a subject with two common names in one set': certificate({
+    subject: sequence(
+      ...AMD,
+      set(sequence(oid('2.5.4.3'), utf8Text('SEV-VCEK')), sequence(oid('2.5.4.3'), utf8Text('A'))),
+    ),
+  }),
+  'a subject whose common name has three parts': certificate({
+    subject: sequence(...AMD, set(sequence(oid('2.5.4.3'), utf8Text('SEV-VCEK'), nothing()))),
+  }),
+  'a subject whose common name is an organisation': certificate({
+    subject: sequence(...AMD, attribute('2.5.4.10', utf8Text('SEV-VCEK'))),
+  }),
+  'a subject whose common name is printable': certificate({
+    subject: sequence(...AMD, attribute('2.5.4.3', printable('SEV-VCEK'))),
+  }),
+  'a subject with a NUL in its common name': certificate({
+    subject: sequence(...AMD, attribute('2.5.4.3', utf8Text('SEV-VCEK\0'))),
+  }),
+  'a subject that is a set': certificate({ subject: set(...AMD, COMMON_NAME) }),
+  'a signature with unused bits': certificate({ afterTbs: [bits(Buffer.alloc(512), 1)] }),
+  'no signature': certificate({ afterTbs: [nothing()] }),
   'three times': certificate({ validity: sequence(time(1), time(2), time(3)) }),
   'one time': certificate({ validity: sequence(time(1)) }),
   'a time that is none': certificate({
@@ -171,24 +218,36 @@ const refused: Readonly<Record<string, Buffer>> = {
 }
 for (const [name, der] of Object.entries(refused))
   test(`refuses ${name}`, () => {
-    assert.throws(() => readBody(der), { name: 'CodedError', code: 'chain.malformed' })
+    assert.throws(() => parseCertificate(der), Malformed)
   })
 
 const USAGE = '2.5.29.15'
 const [GOOD_USAGE = Buffer.alloc(0), CONSTRAINTS = Buffer.alloc(0)] = authorityExtensions(0)
 const authority = (...rows: readonly Buffer[]) =>
-  readBody(certificate({ extensions: explicit(3, sequence(...rows)) }))
+  parseCertificate(certificate({ extensions: explicit(3, sequence(...rows)) }))
+
+test('a root may sign certificates and revocation lists, and authorities below it', () => {
+  const [rootUsage = Buffer.alloc(0), unlimited = Buffer.alloc(0)] = authorityExtensions()
+  assertRoot(authority(rootUsage, unlimited))
+  for (const usage of ['03020204', '03020102', '03020100'])
+    assert.throws(
+      () => assertRoot(authority(extension(USAGE, Buffer.from(usage, 'hex'), true), unlimited)),
+      Malformed,
+    )
+  assert.throws(() => assertRoot(authority(rootUsage, CONSTRAINTS)), Malformed)
+  assert.throws(() => assertIntermediate(authority(rootUsage, unlimited)), Malformed)
+})
 
 test('an authority may sign certificates', () => {
-  assertAuthority(authority(GOOD_USAGE, CONSTRAINTS), 0)
+  assertIntermediate(authority(GOOD_USAGE, CONSTRAINTS))
   // As AMD writes it: one unused bit, where DER counts two.
-  assertAuthority(authority(extension(USAGE, Buffer.from('03020104', 'hex'), true), CONSTRAINTS), 0)
+  assertIntermediate(authority(extension(USAGE, Buffer.from('03020104', 'hex'), true), CONSTRAINTS))
 })
 
 for (const usage of ['030202', '0302020400', '04020204', '03030204', '03020280', '0500'])
   test(`no authority with the key usage ${usage}`, () => {
     const body = authority(extension(USAGE, Buffer.from(usage, 'hex'), true), CONSTRAINTS)
-    assert.throws(() => assertAuthority(body, 0), { code: 'chain.malformed' })
+    assert.throws(() => assertIntermediate(body), Malformed)
   })
 
 for (const [name, value] of [
@@ -200,7 +259,7 @@ for (const [name, value] of [
 ] as const)
   test(`no authority with basic constraints of ${name}`, () => {
     const body = authority(GOOD_USAGE, extension('2.5.29.19', value, true))
-    assert.throws(() => assertAuthority(body, 0), { code: 'chain.malformed' })
+    assert.throws(() => assertIntermediate(body), Malformed)
   })
 
 for (const [name, text] of [
@@ -209,5 +268,5 @@ for (const [name, text] of [
   ['129 characters', 'x'.repeat(129)],
 ] as const)
   test(`an IA5String of ${name} is no name`, () => {
-    assert.throws(() => ia5Of(parseDer(ia5(text))), { code: 'chain.malformed' })
+    assert.throws(() => ia5Of(parseDer(ia5(text))), Malformed)
   })

@@ -1,0 +1,76 @@
+/** SIGNED (RFC 5280 §4.1.1, §5.1.1): the form that certificates and revocation lists share, and AMD's one way to sign it. */
+import { constants, type KeyObject, verify } from 'node:crypto'
+import { sameBytes } from '#core/bytes.ts'
+import {
+  type Der,
+  explicitOf,
+  integerOf,
+  isNull,
+  Malformed,
+  oidOf,
+  parseDer,
+  sequenceOf,
+  wholeBitsOf,
+} from './der.ts'
+
+export type Signed = {
+  /** The bytes under the signature, as received, and their top-level parts. */
+  readonly tbs: Buffer
+  readonly parts: readonly Der[]
+  readonly signature: Buffer
+}
+
+/**
+ * SEQUENCE { tbs, signatureAlgorithm, signature }. `algorithmAt`: which part of the tbs repeats the algorithm. Throws
+ * `Malformed`, also where it is signed otherwise than AMD signs: RSASSA-PSS, SHA-384.
+ */
+export function parseSigned(der: Buffer, algorithmAt: number): Signed {
+  const [tbs, outer, signature, ...more] = sequenceOf(parseDer(der))
+  if (tbs === undefined || outer === undefined || signature === undefined || more.length > 0)
+    throw new Malformed('has more or less than three parts')
+  const parts = sequenceOf(tbs)
+  const inner = parts[algorithmAt]
+  if (inner === undefined || !sameBytes(inner.bytes, outer.bytes))
+    throw new Malformed('names two signature algorithms')
+  assertPss(inner)
+  return { tbs: tbs.bytes, parts, signature: wholeBitsOf(signature) }
+}
+
+/** RSASSA-PSS with SHA-384, MGF1 over SHA-384 and a salt of 48 bytes, whatever the certificate says. */
+export function isSignedBy({ tbs, signature }: Signed, key: KeyObject): boolean {
+  return verify(
+    'sha384',
+    tbs,
+    { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: SALT_BYTES },
+    signature,
+  )
+}
+
+const OID = {
+  pss: '1.2.840.113549.1.1.10',
+  mgf1: '1.2.840.113549.1.1.8',
+  sha384: '2.16.840.1.101.3.4.2.2',
+} as const
+const SALT_BYTES = 48
+
+/** RSASSA-PSS-params (RFC 4055 §3.1). The trailer field has one value, which newer certificates leave out as DER demands. */
+function assertPss(algorithm: Der): void {
+  const [name, parameters, ...more] = sequenceOf(algorithm)
+  if (oidOf(name) !== OID.pss || more.length > 0) throw new Malformed('is not signed with RSASSA-PSS')
+  const [hash, mask, salt, trailer, ...left] = sequenceOf(parameters)
+  const [mgf, mgfHash, ...extra] = sequenceOf(explicitOf(mask, 1))
+  const isPss =
+    isSha384(explicitOf(hash, 0)) &&
+    oidOf(mgf) === OID.mgf1 &&
+    isSha384(mgfHash) &&
+    extra.length === 0 &&
+    integerOf(explicitOf(salt, 2), 512) === SALT_BYTES &&
+    (trailer === undefined || integerOf(explicitOf(trailer, 3), 1) === 1) &&
+    left.length === 0
+  if (!isPss) throw new Malformed('is not signed with SHA-384, MGF1 over SHA-384 and a salt of 48 bytes')
+}
+
+function isSha384(algorithm: Der | undefined): boolean {
+  const [name, parameters, ...more] = sequenceOf(algorithm)
+  return oidOf(name) === OID.sha384 && (parameters === undefined || isNull(parameters)) && more.length === 0
+}
