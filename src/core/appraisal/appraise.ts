@@ -1,8 +1,10 @@
 /** Is an authentic report acceptable? The decision and its explanation are one evaluation. */
 import type { Refusal } from '#core/errors.ts'
+import type { Tcb } from '#core/snp/tcb.ts'
 import type { VerifiedReport } from '#core/snp/verify.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { Policy, Revocation } from './policy.ts'
+import { processorOf } from './processorRules.ts'
 import {
   type Assurance,
   meetsAssurance,
@@ -27,6 +29,8 @@ export type Evaluation =
       readonly release: string
       readonly assurance: Assurance
       readonly simulated: boolean
+      /** What the TCB was held against. */
+      readonly floor: Tcb | undefined
       readonly verified: VerifiedReport
     }
   | {
@@ -35,6 +39,8 @@ export type Evaluation =
       readonly nearest: string
       /** Every violation, at least one. */
       readonly reasons: readonly Refusal[]
+      /** What the TCB was held against; undefined where that release has no row for the processor. */
+      readonly floor: Tcb | undefined
       readonly verified: VerifiedReport
     }
 
@@ -67,12 +73,14 @@ export function evaluate(subject: Subject, values: ReferenceValues): Evaluation 
   if (best === undefined) throw new RangeError('there are no releases to appraise against')
   const nearest = others.reduce((a, b) => (compare(a, b) <= 0 ? a : b), best)
   const reasons = [...rootViolations(verified, values), ...nearest.violations]
-  if (reasons.length > 0) return { kind: 'refused', nearest: nearest.release.id, reasons, verified }
+  const floor = processorOf(verified, nearest.release)?.floor
+  if (reasons.length > 0) return { kind: 'refused', nearest: nearest.release.id, reasons, floor, verified }
   return {
     kind: 'accepted',
     release: nearest.release.id,
     assurance: nearest.release.assurance,
     simulated: verified.endorsement.simulated,
+    floor,
     verified,
   }
 }

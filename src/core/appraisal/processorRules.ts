@@ -1,37 +1,64 @@
-/** The rules about the processor: its product and stepping, and the TCB that it states. */
-import type { Refusal } from '#core/errors.ts'
+/** The rules about the processor: its product and stepping, and the least TCB that goes with them. */
 import type { Cpuid, Product } from '#core/snp/product.ts'
 import { TCB_NAMES, type TcbName } from '#core/snp/report.ts'
 import { below, type TcbComponent } from '#core/snp/tcb.ts'
 import type { VerifiedReport } from '#core/snp/verify.ts'
 import { oneOf, type Reference, type Rule } from './reference.ts'
 
-/** Floors belong to a stepping. Without a floor for this one there is nothing to hold the TCB against. */
-export const processor: Rule = ({ verified }, { processors }) => {
-  const row = processorOf(verified, processors)
-  if (row !== undefined) return floors(verified, row)
-  return [
-    {
-      code: 'product.excluded',
-      field: 'processor',
-      expected: oneOf(processors.map((row) => processorText(row.product, row))),
-      actual: processorText(verified.product, verified.report.cpuid),
-      remedy: 'use an approved processor, whose firmware states its stepping (report version 3 or later)',
-    },
-  ]
-}
+/** Product and stepping of one row. Version 2 has no CPUID, so no stepping, so no row. */
+export const processor: Rule = ({ verified }, reference) =>
+  processorOf(verified, reference) !== undefined
+    ? []
+    : [
+        {
+          code: 'product.excluded',
+          field: 'processor',
+          expected: oneOf(reference.processors.map((row) => processorText(row.product, row))),
+          actual: processorText(verified.product, verified.report.cpuid),
+          remedy: remedyFor(verified, reference),
+        },
+      ]
 
-function floors({ tcb }: VerifiedReport, { floor }: Reference['processors'][number]): readonly Refusal[] {
+/**
+ * Each of the four against the floor: the reported TCB is what the key stands for, the committed one what the host can go back to,
+ * the current one what runs, and the one at launch what ran when the guest's secrets began. Without a row there is no floor.
+ */
+export const tcbFloors: Rule = ({ verified }, reference) => {
+  const floor = processorOf(verified, reference)?.floor
+  if (floor === undefined) return []
   return TCB_NAMES.flatMap((name) =>
-    below(tcb[name], floor).map((component) => ({
+    below(verified.tcb[name], floor).map((component) => ({
       code: 'tcb.below-floor' as const,
       field: `tcb.${name}.${component}`,
       expected: `at least ${floor[component]}`,
-      actual: String(tcb[name][component]),
+      actual: String(verified.tcb[name][component]),
       remedy: tcbRemedy(name, component),
     })),
   )
 }
+
+export function processorOf(
+  { product, report: { cpuid } }: VerifiedReport,
+  { processors }: Reference,
+): Reference['processors'][number] | undefined {
+  return processors.find(
+    (row) =>
+      row.product === product &&
+      row.family === cpuid?.family &&
+      row.model === cpuid.model &&
+      row.stepping === cpuid.stepping,
+  )
+}
+
+function remedyFor({ product }: VerifiedReport, { processors }: Reference): string {
+  if (product === 'Milan' && processors.every((row) => row.product !== 'Milan')) return MILAN
+  return 'use an approved processor, whose firmware states its stepping (report version 3 or later)'
+}
+
+/** arXiv 2605.12990, AMD-SB-3045: the seed of a chip's VCEK can be read by software, and with it any report of that chip made. */
+const MILAN =
+  'use Genoa or Turin: the root key of a Milan chip can be read out by software (AMD-SB-3045, arXiv 2605.12990), so that its ' +
+  'report, of whatever TCB, proves nothing unless a policy approves Milan and lists the chips whose history is trusted'
 
 function tcbRemedy(name: TcbName, component: TcbComponent): string {
   const part = component === 'microcode' ? 'microcode' : 'SEV firmware'
@@ -42,32 +69,6 @@ function tcbRemedy(name: TcbName, component: TcbComponent): string {
     launch: `launch the guest again on a host with updated ${part}`,
   }
   return remedies[name]
-}
-
-/** reported ≤ committed ≤ current: firmware that states otherwise is not to be believed in the rest either. */
-export const tcbOrder: Rule = ({ verified: { tcb } }) =>
-  [['reported', 'committed'] as const, ['committed', 'current'] as const].flatMap(([low, high]) =>
-    below(tcb[high], tcb[low]).map((component) => ({
-      code: 'tcb.inconsistent' as const,
-      field: `tcb.${low}.${component}`,
-      expected: `at most ${tcb[high][component]}, as ${high}`,
-      actual: String(tcb[low][component]),
-      remedy: 'look into the host: genuine firmware does not report this',
-    })),
-  )
-
-/** Version 2 has no CPUID, so no stepping, so no row. */
-function processorOf(
-  { product, report: { cpuid } }: VerifiedReport,
-  processors: Reference['processors'],
-): Reference['processors'][number] | undefined {
-  return processors.find(
-    (row) =>
-      row.product === product &&
-      row.family === cpuid?.family &&
-      row.model === cpuid.model &&
-      row.stepping === cpuid.stepping,
-  )
 }
 
 function processorText(product: Product, cpuid: Cpuid | undefined): string {

@@ -119,7 +119,18 @@ const accepted: readonly Case[] = [
   },
   { name: 'a demanded VMPL', vmpl: 2, release: { vmpl: 2 } },
   { name: 'a revoked release that is another one', revoked: ['worker-0'] },
-  { name: 'a host ahead of what it reports', platform: { currentTcb: { ...tcb.reported, snp: 30 } } },
+  {
+    name: 'a host ahead of what it reports',
+    platform: {
+      currentTcb: { ...tcb.reported, snp: 30 },
+      committedTcb: { ...tcb.reported, snp: 30 },
+    },
+  },
+  {
+    name: 'a host ahead of what it has committed',
+    platform: { currentTcb: { ...tcb.reported, snp: 30 } },
+    release: { firmwareProfile: 'provisional' },
+  },
   {
     name: 'a bit that is demanded and set',
     platform: { platformInfo: { ciphertextHiding: true } },
@@ -134,7 +145,13 @@ for (const { name, ...given } of accepted)
 
 test('an accepted verdict says which release, how much it is worth, and that it is simulated', () => {
   const { verified: _, ...rest } = verdict({})
-  assert.deepEqual(rest, { kind: 'accepted', release: 'worker-1', assurance: 'measured', simulated: true })
+  assert.deepEqual(rest, {
+    kind: 'accepted',
+    release: 'worker-1',
+    assurance: 'measured',
+    simulated: true,
+    floor: tcb.reported,
+  })
 })
 
 const low = { ...tcb.reported, snp: tcb.reported.snp - 1 }
@@ -220,7 +237,11 @@ const refused: readonly (Case & {
   },
   {
     name: 'more reported than committed',
-    platform: { tcb: { ...tcb.reported, microcode: 90 }, committedTcb: tcb.reported },
+    platform: {
+      tcb: { ...tcb.reported, microcode: 90 },
+      committedTcb: tcb.reported,
+      currentTcb: tcb.reported,
+    },
     code: 'tcb.inconsistent',
     field: 'tcb.reported.microcode',
   },

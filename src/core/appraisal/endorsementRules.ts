@@ -1,0 +1,59 @@
+/** The rules about who vouches for the signing key, and whether anybody looked for a revocation. */
+import type { Endorsement } from '#core/snp/chain.ts'
+import { toRfc3339, toUnixSeconds, type UnixSeconds } from '#core/time.ts'
+import { oneOf, type Rule } from './reference.ts'
+
+/** A VLEK is held by the cloud provider and names no chip: it counts only where that provider is approved. */
+export const signingKey: Rule = ({ verified: { endorsement } }, { cspIds }) =>
+  isApproved(endorsement, cspIds)
+    ? []
+    : [
+        {
+          code: 'signing-key.excluded',
+          field: 'signingKey',
+          expected: cspIds.length === 0 ? 'vcek' : `vcek, or vlek of ${oneOf(cspIds)}`,
+          actual: `vlek of ${printable(endorsement.cspId ?? 'nobody')}`,
+          remedy:
+            'use a host that signs with the key of its chip (VCEK), or approve this provider in a new policy',
+        },
+      ]
+
+function isApproved({ kind, cspId }: Endorsement, cspIds: readonly string[]): boolean {
+  return kind === 'vcek' || (cspId !== undefined && cspIds.includes(cspId))
+}
+
+/** AMD wrote it, but nothing else has read it yet. */
+function printable(cspId: string): string {
+  return cspId.replace(/[^\x20-\x7e]/g, '?').slice(0, 128)
+}
+
+/** AMD's list revokes ASKs and ASVKs; one that is listed has been refused by `verifyReport` already. Here: was there a list, and is it recent? */
+export const revocationList: Rule = ({ verified: { crl, product }, at }, { crl: demanded }) => {
+  if (demanded === 'not-required') return []
+  if (crl === undefined)
+    return [
+      {
+        code: 'crl.missing',
+        field: 'crl',
+        expected: `a revocation list of ${product}`,
+        actual: 'none',
+        remedy: "give the verifier AMD's revocation list of this product, from its key distribution service",
+      },
+    ]
+  const until = addUpTo(crl.nextUpdate, demanded.graceSeconds)
+  if (crl.thisUpdate <= at && at <= until) return []
+  return [
+    {
+      code: 'crl.stale',
+      field: 'crl',
+      expected: `a list in force: this one from ${toRfc3339(crl.thisUpdate)} to ${toRfc3339(until)}, grace included`,
+      actual: toRfc3339(at),
+      remedy: at < crl.thisUpdate ? 'check the clock of the verifier' : 'fetch the list again from AMD',
+    },
+  ]
+}
+
+/** Not beyond the last second that can be written. */
+function addUpTo(time: UnixSeconds, seconds: number): UnixSeconds {
+  return toUnixSeconds(Math.min(time + seconds, 253_402_300_799))
+}
