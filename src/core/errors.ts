@@ -56,6 +56,11 @@ export const ERRORS = {
   'crl.malformed': malformed('a certificate revocation list is not the DER that AMD issues'),
   'crl.untrusted': refused('a certificate revocation list is not signed by a trusted AMD root'),
 
+  // Launch digest (core/snp/launch)
+  'firmware.malformed': malformed('the firmware is not an OVMF whose launch can be measured'),
+  'launch.impossible': malformed('no SEV-SNP guest can be launched from these inputs'),
+  'launch.unsettled': malformed('how this hypervisor launches a guest is not settled, and is not guessed'),
+
   // Appraisal (core/appraisal)
   'measurement.unknown': refused('no approved release has this launch measurement'),
   'release.expired': refused('the matching release has expired or is not yet valid'),

@@ -1,0 +1,82 @@
+/**
+ * A virtual processor's first state: the save area that QEMU and KVM hand to the secure processor, one page for each
+ * (AMD APM volume 2, table B-4, "VMSA layout, state save area for SEV-ES").
+ */
+import { CodedError } from '#core/errors.ts'
+import { PAGE_BYTES } from './digest.ts'
+import { SNP_ACTIVE } from './sevFeatures.ts'
+
+/** What differs between guests; it is the same for all processors of one. */
+export type VcpuState = {
+  /** CPUID Fn0000_0001_EAX, which a processor finds in EDX at reset. */
+  readonly signature: number
+  /** SEV_FEATURES. */
+  readonly features: bigint
+  readonly fpu: FpuState
+}
+
+/** Linux hosts give the x87 and SSE registers their reset values since 6.10; before that they were zeros. */
+export const FPU_STATES = {
+  reset: { mxcsr: 0x1f80, fcw: 0x37f },
+  zero: { mxcsr: 0, fcw: 0 },
+} as const
+export type FpuState = keyof typeof FPU_STATES
+
+/** Where the first processor starts; the others start where the firmware says. */
+export const RESET_VECTOR = 0xffff_fff0
+const MAX_SIGNATURE = 0xffff_ffff
+const MAX_FEATURES = 0xffff_ffff_ffff_ffffn
+
+/** Selector, attributes, limit; base zero but for the code segment. */
+const SEGMENTS = [
+  { at: 0x00, name: 'es', selector: 0, attributes: 0x93 },
+  { at: 0x10, name: 'cs', selector: 0xf000, attributes: 0x9b },
+  { at: 0x20, name: 'ss', selector: 0, attributes: 0x93 },
+  { at: 0x30, name: 'ds', selector: 0, attributes: 0x93 },
+  { at: 0x40, name: 'fs', selector: 0, attributes: 0x93 },
+  { at: 0x50, name: 'gs', selector: 0, attributes: 0x93 },
+  { at: 0x60, name: 'gdtr', selector: 0, attributes: 0 },
+  { at: 0x70, name: 'ldtr', selector: 0, attributes: 0x82 },
+  { at: 0x80, name: 'idtr', selector: 0, attributes: 0 },
+  { at: 0x90, name: 'tr', selector: 0, attributes: 0x8b },
+] as const
+const SEGMENT_LIMIT = 0xffff
+
+const REGISTERS = [
+  { at: 0x0d0, name: 'efer', value: 0x1000n }, // SVME, which KVM sets
+  { at: 0x148, name: 'cr4', value: 0x40n }, // MCE, which KVM sets
+  { at: 0x158, name: 'cr0', value: 0x10n },
+  { at: 0x160, name: 'dr7', value: 0x400n },
+  { at: 0x168, name: 'dr6', value: 0xffff_0ff0n },
+  { at: 0x170, name: 'rflags', value: 0x2n },
+  { at: 0x268, name: 'g_pat', value: 0x0007_0406_0007_0406n },
+  { at: 0x3e8, name: 'xcr0', value: 0x1n },
+] as const
+const AT = { csBase: 0x18, rip: 0x178, rdx: 0x310, features: 0x3b0, mxcsr: 0x408, fcw: 0x410 } as const
+
+/** `entry` is the address of the first instruction. Throws `launch.impossible` for what no SEV-SNP guest can have. */
+export function vmsaPage(entry: number, { signature, features, fpu }: VcpuState): Buffer {
+  if (!Number.isInteger(signature) || signature < 0 || signature > MAX_SIGNATURE)
+    throw new CodedError('launch.impossible', 'the vCPU signature is not a number of 32 bits')
+  if (features < 0n || features > MAX_FEATURES)
+    throw new CodedError('launch.impossible', 'the guest features are not a number of 64 bits')
+  if ((features & SNP_ACTIVE) === 0n)
+    throw new CodedError(
+      'launch.impossible',
+      `guest features 0x${features.toString(16)} are those of no SEV-SNP guest: bit 0 is clear`,
+    )
+  const page = Buffer.alloc(PAGE_BYTES)
+  for (const { at, selector, attributes } of SEGMENTS) {
+    page.writeUInt16LE(selector, at)
+    page.writeUInt16LE(attributes, at + 2)
+    page.writeUInt32LE(SEGMENT_LIMIT, at + 4)
+  }
+  for (const { at, value } of REGISTERS) page.writeBigUInt64LE(value, at)
+  page.writeUInt16LE(entry >>> 16, AT.csBase + 2)
+  page.writeUInt16LE(entry & 0xffff, AT.rip)
+  page.writeUInt32LE(signature, AT.rdx)
+  page.writeBigUInt64LE(features, AT.features)
+  page.writeUInt32LE(FPU_STATES[fpu].mxcsr, AT.mxcsr)
+  page.writeUInt16LE(FPU_STATES[fpu].fcw, AT.fcw)
+  return page
+}
