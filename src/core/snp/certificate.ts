@@ -2,7 +2,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { sameBytes } from '#core/bytes.ts'
 import type { UnixSeconds } from '#core/time.ts'
-import { explicitOf, integerOf, isTrue, Malformed, parseDer, sequenceOf } from './der.ts'
+import { bytesOf, explicitOf, integerOf, isTrue, Malformed, parseDer, sequenceOf } from './der.ts'
 import { MAX_CERTIFICATE_BYTES } from './layout.ts'
 import { isSignedBy, parseSigned, type Signed } from './signed.ts'
 import {
@@ -49,7 +49,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
     subject: commonNameOf(subject),
     notBefore: unixTimeOf(notBefore),
     notAfter: unixTimeOf(notAfter),
-    spki: spki.bytes,
+    spki: bytesOf(spki),
     extensions: extensionsOf(explicitOf(extensions, 3)),
   }
 }

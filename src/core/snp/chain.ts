@@ -13,7 +13,7 @@ import { Malformed, reading } from './der.ts'
 import { type EndorsedKey, readEndorsedKey } from './extensions.ts'
 import { SIGNING_KEYS, type SigningKey } from './layout.ts'
 import type { Product } from './product.ts'
-import { type Authority, openRoot, type Root, type RootEntry, verifyAuthority } from './roots.ts'
+import { type Authority, authorityUnder, openRoot, type Root, type RootEntry } from './roots.ts'
 
 /** A leaf, and at most an ASK or ASVK and an ARK; the ARK is ignored, since trust in it cannot come with the evidence. */
 const MAX_CERTIFICATES = 3
@@ -114,9 +114,8 @@ function findPath(
       root.authorities.find((held) => isIssuedBy(leaf, held)) ??
       brought
         .filter(({ subject }) => subject === leaf.issuer)
-        .filter((candidate) => isIssuedBy(candidate, root))
-        .map((candidate) => verifyAuthority(candidate, root))
-        .find((found) => isIssuedBy(leaf, found))
+        .map((candidate) => authorityUnder(candidate, root))
+        .find((found) => found !== undefined && isIssuedBy(leaf, found))
     if (authority !== undefined) return { root, authority }
   }
   throw new CodedError('chain.untrusted', 'the endorsement key does not chain to a trusted root')

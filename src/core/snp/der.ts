@@ -4,8 +4,14 @@
  */
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 
-/** One value: its identifier octet, what is inside, and all its bytes as received. Views into the input. */
-export type Der = { readonly tag: number; readonly content: Buffer; readonly bytes: Buffer }
+/** One value: its identifier octet, and where in the input it begins, its content begins, and both end. */
+export type Der = {
+  readonly source: Buffer
+  readonly tag: number
+  readonly at: number
+  readonly from: number
+  readonly end: number
+}
 
 /** Identifier octets. Tags of more than one octet do not occur in X.509. */
 export const TAG = {
@@ -13,6 +19,7 @@ export const TAG = {
   integer: 0x02,
   bits: 0x03,
   octets: 0x04,
+  nothing: 0x05,
   oid: 0x06,
   utf8: 0x0c,
   ia5: 0x16,
@@ -42,23 +49,27 @@ export function reading<T>(what: string, code: ErrorCode, read: () => T): T {
 
 /** Exactly one value, and nothing after it. */
 export function parseDer(bytes: Buffer): Der {
-  const der = valueAt(bytes, 0)
-  if (der.bytes.byteLength !== bytes.byteLength) throw new Malformed('has bytes after its DER')
-  return der
+  return onlyValue(bytes, 0, bytes.byteLength)
+}
+
+/** All its bytes as received: a view, as everything that is read here. */
+export function bytesOf({ source, at, end }: Der): Buffer {
+  return source.subarray(at, end)
 }
 
 /** The values inside a constructed one. */
 export function sequenceOf(der: Der | undefined): readonly Der[] {
-  return valuesOf(contentOf(der, TAG.sequence))
+  return valuesIn(ofTag(der, TAG.sequence))
 }
 
 export function setOf(der: Der | undefined): readonly Der[] {
-  return valuesOf(contentOf(der, TAG.set))
+  return valuesIn(ofTag(der, TAG.set))
 }
 
 /** The one value inside an explicit tag [n]. */
 export function explicitOf(der: Der | undefined, tag: number): Der {
-  return parseDer(contentOf(der, CONTEXT_CONSTRUCTED + tag))
+  const { source, from, end } = ofTag(der, CONTEXT_CONSTRUCTED + tag)
+  return onlyValue(source, from, end)
 }
 
 export function isExplicit(der: Der | undefined, tag: number): boolean {
@@ -67,24 +78,29 @@ export function isExplicit(der: Der | undefined, tag: number): boolean {
 
 /** Dotted. Arcs beyond 28 bits do not occur in X.509. */
 export function oidOf(der: Der | undefined): string {
-  const arcs: number[] = []
+  const { source, from, end } = ofTag(der, TAG.oid)
+  let dotted = ''
   let arc = 0
   let octets = 0
-  for (const octet of contentOf(der, TAG.oid)) {
+  for (let at = from; at < end; at += 1) {
+    const octet = source[at] ?? 0
     if (octets === 0 && octet === 0x80) throw new Malformed('has an OBJECT IDENTIFIER with an octet to spare')
     arc = arc * 128 + (octet & 0x7f)
     octets += 1
     if (octets > MAX_ARC_OCTETS) throw new Malformed('has an OBJECT IDENTIFIER that is too large')
     if (octet >= 0x80) continue
-    arcs.push(arc)
+    dotted += dotted === '' ? firstArcs(arc) : `.${arc}`
     arc = 0
     octets = 0
   }
-  const [first, ...rest] = arcs
-  if (first === undefined || octets > 0) throw new Malformed('has an OBJECT IDENTIFIER that is cut short')
-  // X.690 §8.19.4: the first two arcs share one subidentifier.
-  const root = Math.min(Math.floor(first / 40), 2)
-  return [root, first - root * 40, ...rest].join('.')
+  if (dotted === '' || octets > 0) throw new Malformed('has an OBJECT IDENTIFIER that is cut short')
+  return dotted
+}
+
+/** X.690 §8.19.4: the first two arcs share one subidentifier. */
+function firstArcs(joined: number): string {
+  const first = Math.min(Math.floor(joined / 40), 2)
+  return `${first}.${joined - first * 40}`
 }
 
 /** A non-negative INTEGER of at most `maxBytes` bytes, big-endian, without a sign byte. */
@@ -113,12 +129,12 @@ export function isBoolean(der: Der | undefined): boolean {
 
 /** DER has one encoding of TRUE, and leaves out FALSE where it is the default. */
 export function isTrue(der: Der | undefined): boolean {
-  const [value, ...more] = contentOf(der, TAG.boolean)
-  return value === 0xff && more.length === 0
+  const { source, from, end } = ofTag(der, TAG.boolean)
+  return end - from === 1 && source[from] === 0xff
 }
 
 export function isNull(der: Der | undefined): boolean {
-  return der?.bytes.toString('hex') === '0500'
+  return der?.tag === TAG.nothing && der.from === der.end
 }
 
 export function octetsOf(der: Der | undefined): Buffer {
@@ -145,43 +161,54 @@ export function ia5Of(der: Der | undefined): string {
 
 /** UTCTime or GeneralizedTime (RFC 5280 §4.1.2.5), as `YYYYMMDDhhmmssZ`. */
 export function timeOf(der: Der | undefined): string {
-  if (der?.tag === TAG.generalizedTime) return der.content.toString('latin1')
+  if (der?.tag === TAG.generalizedTime) return contentOf(der, TAG.generalizedTime).toString('latin1')
   const text = contentOf(der, TAG.utcTime).toString('latin1')
   return `${text.slice(0, 2) < '50' ? '20' : '19'}${text}`
 }
 
-function valuesOf(content: Buffer): readonly Der[] {
+function valuesIn({ source, from, end }: Der): readonly Der[] {
   const values: Der[] = []
-  for (let at = 0; at < content.byteLength; ) {
-    const value = valueAt(content, at)
+  for (let at = from; at < end; ) {
+    const value = valueAt(source, at, end)
     values.push(value)
-    at += value.bytes.byteLength
+    at = value.end
   }
   return values
 }
 
-function contentOf(der: Der | undefined, tag: number): Buffer {
-  if (der?.tag !== tag) throw new Malformed('does not have the structure of X.509')
-  return der.content
+function onlyValue(source: Buffer, at: number, end: number): Der {
+  const value = valueAt(source, at, end)
+  if (value.end !== end) throw new Malformed('has bytes after its DER')
+  return value
 }
 
-/** X.690 §8.1: identifier, length, content. Definite lengths in the fewest octets (§10.1). */
-function valueAt(bytes: Buffer, at: number): Der {
-  const [tag, first] = [bytes[at], bytes[at + 1]]
-  if (tag === undefined || first === undefined) throw new Malformed('is cut short')
+function contentOf(der: Der | undefined, tag: number): Buffer {
+  const { source, from, end } = ofTag(der, tag)
+  return source.subarray(from, end)
+}
+
+function ofTag(der: Der | undefined, tag: number): Der {
+  if (der?.tag !== tag) throw new Malformed('does not have the structure of X.509')
+  return der
+}
+
+/** X.690 §8.1: identifier, length, content, before `limit`. Definite lengths in the fewest octets (§10.1). */
+function valueAt(source: Buffer, at: number, limit: number): Der {
+  if (at + 2 > limit) throw new Malformed('is cut short')
+  const [tag = 0, first = 0] = [source[at], source[at + 1]]
   if ((tag & MULTIPLE_OCTETS) === MULTIPLE_OCTETS) throw new Malformed('has a tag of more than one octet')
   let from = at + 2
   let length = first
   if (first >= 0x80) {
     const octets = first & 0x7f
-    if (octets === 0 || octets > MAX_LENGTH_OCTETS || from + octets > bytes.byteLength)
+    if (octets === 0 || octets > MAX_LENGTH_OCTETS || from + octets > limit)
       throw new Malformed('has a length that is indefinite, too long or cut short')
-    length = bytes.readUIntBE(from, octets)
+    length = source.readUIntBE(from, octets)
     if (length < 0x80 || length < 2 ** (8 * (octets - 1)))
       throw new Malformed('has a length in more octets than it needs')
     from += octets
   }
   const end = from + length
-  if (end > bytes.byteLength) throw new Malformed('is cut short')
-  return { tag, content: bytes.subarray(from, end), bytes: bytes.subarray(at, end) }
+  if (end > limit) throw new Malformed('is cut short')
+  return { source, tag, at, from, end }
 }

@@ -72,16 +72,19 @@ function verifyRoot({ product, ark, ask, asvk, simulated }: RootEntry): Root {
   const root = { ...authority, product, fingerprint, simulated }
   const authorities = [ask, asvk]
     .filter((der) => der !== undefined)
-    .map((der) => verifyAuthority(parseCertificate(der), root))
-  return { ...root, authorities }
+    .map((der) => authorityUnder(parseCertificate(der), root))
+  if (authorities.includes(undefined))
+    throw untrusted(`the ASK or ASVK is not signed by the ARK of ${product}`)
+  return { ...root, authorities: authorities.filter((authority) => authority !== undefined) }
 }
 
-/** An ASK or ASVK under `root`. Throws `chain.untrusted`, or `Malformed`. */
-export function verifyAuthority(certificate: Certificate, root: Omit<Root, 'authorities'>): Authority {
-  const { product } = root
-  const isNamed = [`SEV-${product}`, `SEV-VLEK-${product}`].includes(certificate.subject)
-  if (!isNamed || !isIssuedBy(certificate, root))
-    throw untrusted(`the ASK or ASVK is not signed by the ARK of ${product}`)
+/** An ASK or ASVK, where `root` has signed it. Throws `Malformed` where it has signed something else. */
+export function authorityUnder(
+  certificate: Certificate,
+  root: Omit<Root, 'authorities'>,
+): Authority | undefined {
+  const isNamed = [`SEV-${root.product}`, `SEV-VLEK-${root.product}`].includes(certificate.subject)
+  if (!isNamed || !isIssuedBy(certificate, root)) return undefined
   assertIntermediate(certificate)
   return authorityOf(certificate)
 }

@@ -2,6 +2,7 @@
 import { constants, type KeyObject, verify } from 'node:crypto'
 import { sameBytes } from '#core/bytes.ts'
 import {
+  bytesOf,
   type Der,
   explicitOf,
   integerOf,
@@ -30,10 +31,10 @@ export function parseSigned(der: Buffer, algorithmAt: number): Signed {
     throw new Malformed('has more or less than three parts')
   const parts = sequenceOf(tbs)
   const inner = parts[algorithmAt]
-  if (inner === undefined || !sameBytes(inner.bytes, outer.bytes))
+  if (inner === undefined || !sameBytes(bytesOf(inner), bytesOf(outer)))
     throw new Malformed('names two signature algorithms')
   assertPss(inner)
-  return { tbs: tbs.bytes, parts, signature: wholeBitsOf(signature) }
+  return { tbs: bytesOf(tbs), parts, signature: wholeBitsOf(signature) }
 }
 
 /** RSASSA-PSS with SHA-384, MGF1 over SHA-384 and a salt of 48 bytes, whatever the certificate says. */

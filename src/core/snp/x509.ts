@@ -9,10 +9,8 @@ import {
   Malformed,
   octetsOf,
   oidOf,
-  parseDer,
   sequenceOf,
   setOf,
-  TAG,
   timeOf,
   unsignedOf,
   utf8Of,
@@ -33,9 +31,10 @@ const COMMON_NAME = '2.5.4.3'
 
 /** The last part of a name, whose other parts are the same in all that AMD issues. */
 export function commonNameOf(name: Der | undefined): string {
-  if (name?.tag !== TAG.sequence || !sameBytes(name.content.subarray(0, AMD.byteLength), AMD))
+  const last = sequenceOf(name).at(-1)
+  if (name === undefined || last === undefined || !sameBytes(name.source.subarray(name.from, last.at), AMD))
     throw new Malformed("has a name that is not of AMD's form")
-  const [attribute, ...others] = setOf(parseDer(name.content.subarray(AMD.byteLength)))
+  const [attribute, ...others] = setOf(last)
   const [type, value, ...more] = sequenceOf(attribute)
   const text = utf8Of(value)
   if (oidOf(type) !== COMMON_NAME || others.length + more.length > 0 || !/^[A-Za-z0-9-]{1,32}$/.test(text))

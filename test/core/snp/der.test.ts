@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { integerOf, isTrue, Malformed, oidOf, parseDer, sequenceOf, unsignedOf } from '#core/snp/der.ts'
+import {
+  integerOf,
+  isTrue,
+  Malformed,
+  octetsOf,
+  oidOf,
+  parseDer,
+  sequenceOf,
+  unsignedOf,
+} from '#core/snp/der.ts'
 import { integer, oid, sequence } from '#emulator/amd/der.ts'
 
 const hex = (text: string) => Buffer.from(text, 'hex')
@@ -27,8 +36,8 @@ for (const [name, text] of [
   })
 
 test('a length of 128 takes two octets, of 256 three', () => {
-  assert.equal(parseDer(hex(`048180${'00'.repeat(128)}`)).content.byteLength, 128)
-  assert.equal(parseDer(hex(`04820100${'00'.repeat(256)}`)).content.byteLength, 256)
+  assert.equal(octetsOf(parseDer(hex(`048180${'00'.repeat(128)}`))).byteLength, 128)
+  assert.equal(octetsOf(parseDer(hex(`04820100${'00'.repeat(256)}`))).byteLength, 256)
 })
 
 test('a value inside may not reach out of its sequence', () => {
