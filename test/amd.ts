@@ -2,6 +2,7 @@
  * The signer that tests share: its RSA keys take seconds to make, so they are kept in the temporary folder, made by whichever
  * test process comes first.
  */
+import { createPublicKey } from 'node:crypto'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { checkShape } from '#core/canonical.ts'
@@ -9,6 +10,9 @@ import { TrustStore } from '#core/snp/chain.ts'
 import type { Product } from '#core/snp/product.ts'
 import { toUnixSeconds, type UnixSeconds } from '#core/time.ts'
 import { type AmdAuthority, openAuthority } from '#emulator/amd/authority.ts'
+import { amdScheme } from '#emulator/amd/certificate.ts'
+import { crlExtensions, issueCrl } from '#emulator/amd/crl.ts'
+import { endorsementOf } from '#emulator/amd/guest.ts'
 import { type Platform, type PlatformInput, PlatformSchema } from '#emulator/amd/platform.ts'
 import { mintReport } from '#emulator/amd/report.ts'
 
@@ -26,8 +30,8 @@ export function noon({ notBefore }: AmdAuthority): UnixSeconds {
 }
 
 export function storeOf(authority: AmdAuthority, options?: { readonly remember: number }): TrustStore {
-  const { product, arkDer, askDer } = authority
-  return new TrustStore([{ product, ark: arkDer, ask: askDer, simulated: true }], options)
+  const { product, arkDer, askDer, asvkDer } = authority
+  return new TrustStore([{ product, ark: arkDer, ask: askDer, asvk: asvkDer, simulated: true }], options)
 }
 
 export function platformOf(authority: AmdAuthority, input: Partial<PlatformInput> = {}): Platform {
@@ -48,6 +52,34 @@ export function mint(
   }: { readonly reportData?: Buffer; readonly vmpl?: number } = {},
 ): Minted {
   const platform = platformOf(authority, input)
-  const { key, vcekDer } = authority.endorse(platform.hardwareId, platform.tcb.reported)
-  return { bytes: mintReport(platform, { reportData, vmpl }, Buffer.alloc(32, 1), key), certs: [vcekDer] }
+  const { key, certs } = endorsementOf(authority, platform)
+  return { bytes: mintReport(platform, { reportData, vmpl }, Buffer.alloc(32, 1), key), certs: [certs[0]] }
+}
+
+/** A revocation list signed by the authority's ARK, in DER: by default good from an hour before `noon` for 45 days. */
+export function crlOf(
+  authority: AmdAuthority,
+  options: {
+    readonly thisUpdate?: number
+    readonly nextUpdate?: number
+    readonly number?: number
+    /** Serial numbers. */
+    readonly revoked?: readonly number[]
+    /** In place of key identifier and number. */
+    readonly extensions?: readonly Buffer[]
+  } = {},
+): Buffer {
+  const thisUpdate = options.thisUpdate ?? noon(authority) - 3600
+  const { nextUpdate = thisUpdate + 45 * 86_400, number = 1, revoked = [] } = options
+  const extensions = options.extensions ?? crlExtensions(createPublicKey(authority.arkKey), number)
+  return issueCrl(
+    {
+      issuer: `ARK-${authority.product}`,
+      thisUpdate,
+      nextUpdate,
+      revoked: revoked.map((serial) => ({ serial, at: thisUpdate })),
+      extensions,
+    },
+    amdScheme(authority.arkKey),
+  )
 }

@@ -1,12 +1,23 @@
-/** An imitation of AMD: a root key (ARK), an intermediate (ASK) and the secret of a host's chip, kept in a folder. */
-import { createPrivateKey, generateKeyPair, type KeyObject, randomBytes, X509Certificate } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+/**
+ * An imitation of AMD: a root key (ARK), the intermediates under it (ASK for chips, ASVK for providers) and the secret of a
+ * host's chips, kept in a folder.
+ */
+import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Product } from '#core/snp/product.ts'
 import type { Tcb } from '#core/snp/tcb.ts'
-import { amdScheme, authorityExtensions, issueCertificate } from './certificate.ts'
+import { keepFile, keepFolder, newRsaKey, replaceFile } from './authorityFiles.ts'
+import {
+  amdScheme,
+  authorityExtensions,
+  authorityKeyIdentifier,
+  crlDistributionPoint,
+  issueCertificate,
+  subjectKeyIdentifier,
+} from './certificate.ts'
 import { deriveVcek, hardwareIdOf, vcekRequest } from './chip.ts'
+import { currentCrl } from './crl.ts'
+import { deriveVlek, vlekRequest } from './provider.ts'
 
 export type AmdAuthority = {
   readonly product: Product
@@ -14,132 +25,169 @@ export type AmdAuthority = {
   readonly arkDer: Buffer
   readonly askKey: KeyObject
   readonly askDer: Buffer
+  readonly asvkKey: KeyObject
+  readonly asvkDer: Buffer
   /** When the life of its certificates begins, in seconds since the epoch. */
   readonly notBefore: number
   /** The chip that this host has, unless a guest is said to run on another one; hex. */
   readonly hardwareId: string
   /** The key of a chip at a TCB, and its VCEK certificate. */
-  readonly endorse: (hardwareId: string, tcb: Tcb) => Endorsed
+  readonly endorse: (hardwareId: string, tcb: Tcb) => { readonly key: KeyObject; readonly vcekDer: Buffer }
+  /** The key of a provider at a TCB, and its VLEK certificate: a year from `notBefore`. */
+  readonly endorseProvider: (cspId: string, tcb: Tcb) => { readonly key: KeyObject; readonly vlekDer: Buffer }
+  /** The revocation list that is out at a time, in DER: nothing is revoked. */
+  readonly crl: (at: number) => Buffer
 }
-type Endorsed = { readonly key: KeyObject; readonly vcekDer: Buffer }
 
-type FileName = 'ark.key' | 'ark.der' | 'ask.key' | 'ask.der' | 'chip.secret'
-type Files = Readonly<Record<FileName, Buffer>>
+/** Of the certificates below an ARK; AMD's current ones have the same. */
+export const SERIALS = { ark: 0x20000, ask: 0x20001, asvk: 0x20101 } as const
+
+const FILES = ['ark.key', 'ark.der', 'ask.key', 'ask.der', 'chip.secret'] as const
+type Files = Readonly<Record<(typeof FILES)[number], Buffer>>
+type Asvk = { readonly key: KeyObject; readonly der: Buffer }
 
 const SECRET_BYTES = 48
 const LIFE_SECONDS = 25 * 31_557_600
 
 /**
- * Opens the authority kept under `<stateDir>/<product>`, or makes it there: two RSA keys of 4096 bits, which takes
- * seconds of other threads. Of several processes that make it at once one wins, and all return that one.
+ * Opens the authority kept under `<stateDir>/<product>`, or makes it there: RSA keys of 4096 bits, which takes seconds of
+ * other threads. A folder that has no ASVK gets one.
  */
 export async function openAuthority(stateDir: string, product: Product): Promise<AmdAuthority> {
   const folder = join(stateDir, product)
-  const kept = await readFiles(folder)
-  if (kept !== undefined) return load(kept, product)
-  await mkdir(stateDir, { recursive: true, mode: 0o700 })
-  const draft = await mkdtemp(join(stateDir, `.${product}-`))
-  try {
-    for (const [name, content] of Object.entries(await make(product)))
-      await writeFile(join(draft, name), content, { mode: 0o600 })
-    // Renaming onto a folder that has files fails: then another process has made it meanwhile.
-    await rename(draft, folder)
-  } catch (error) {
-    if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') throw error
-  } finally {
-    await rm(draft, { recursive: true, force: true })
-  }
-  const made = await readFiles(folder)
-  if (made === undefined) throw new Error(`the authority of ${product} vanished from ${folder}`)
-  return load(made, product)
+  const files = await keepFolder(folder, FILES, () => make(product))
+  return load(files, await keepAsvk(folder, files, product), product)
+}
+
+/** Puts the revocation list that is out at `at` beside the certificates, as `crl.der`. */
+export async function publishCrl(
+  stateDir: string,
+  { product, crl }: AmdAuthority,
+  at: number,
+): Promise<void> {
+  await replaceFile(join(stateDir, product, 'crl.der'), crl(at))
 }
 
 async function make(product: Product): Promise<Files> {
-  const generateRsa = () => promisify(generateKeyPair)('rsa', { modulusLength: 4096 })
-  const [ark, ask] = await Promise.all([generateRsa(), generateRsa()])
+  const [arkKey, askKey] = await Promise.all([newRsaKey(), newRsaKey()])
   const notBefore = Math.floor(Date.now() / 1000) - 3600
-  const life = { issuer: `ARK-${product}`, notBefore, notAfter: notBefore + LIFE_SECONDS }
+  const arkPublic = createPublicKey(arkKey)
   const arkDer = issueCertificate(
     {
-      ...life,
-      serial: 0x20000,
+      serial: SERIALS.ark,
+      issuer: `ARK-${product}`,
       subject: `ARK-${product}`,
-      publicKey: ark.publicKey,
-      extensions: authorityExtensions(),
+      notBefore,
+      notAfter: notBefore + LIFE_SECONDS,
+      publicKey: arkPublic,
+      extensions: [
+        ...authorityExtensions(),
+        subjectKeyIdentifier(arkPublic),
+        crlDistributionPoint(crlUrl('vcek', product)),
+      ],
     },
-    amdScheme(ark.privateKey),
-  )
-  const askDer = issueCertificate(
-    {
-      ...life,
-      serial: 0x20001,
-      subject: `SEV-${product}`,
-      publicKey: ask.publicKey,
-      extensions: authorityExtensions(0),
-    },
-    amdScheme(ark.privateKey),
+    amdScheme(arkKey),
   )
   return {
-    'ark.key': ark.privateKey.export({ format: 'der', type: 'pkcs8' }),
+    'ark.key': pkcs8Of(arkKey),
     'ark.der': arkDer,
-    'ask.key': ask.privateKey.export({ format: 'der', type: 'pkcs8' }),
-    'ask.der': askDer,
+    'ask.key': pkcs8Of(askKey),
+    'ask.der': certifyIntermediate('vcek', product, askKey, arkKey, notBefore),
     'chip.secret': randomBytes(SECRET_BYTES),
   }
 }
 
-async function readFiles(folder: string): Promise<Files | undefined> {
-  const read = (name: FileName) => readFile(join(folder, name))
-  try {
-    return {
-      'ark.key': await read('ark.key'),
-      'ark.der': await read('ark.der'),
-      'ask.key': await read('ask.key'),
-      'ask.der': await read('ask.der'),
-      'chip.secret': await read('chip.secret'),
-    }
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
+/** The key first: whichever process makes the certificate, it is of the one key that is there. */
+async function keepAsvk(folder: string, files: Files, product: Product): Promise<Asvk> {
+  const key = privateKeyOf(await keepFile(join(folder, 'asvk.key'), async () => pkcs8Of(await newRsaKey())))
+  const arkKey = privateKeyOf(files['ark.key'])
+  const der = await keepFile(join(folder, 'asvk.der'), async () =>
+    certifyIntermediate('vlek', product, key, arkKey, notBeforeOf(files['ark.der'])),
+  )
+  return { key, der }
 }
 
-function load(files: Files, product: Product): AmdAuthority {
+/** An ASK (for VCEKs) or ASVK (for VLEKs). */
+function certifyIntermediate(
+  kind: 'vcek' | 'vlek',
+  product: Product,
+  key: KeyObject,
+  arkKey: KeyObject,
+  notBefore: number,
+): Buffer {
+  const publicKey = createPublicKey(key)
+  return issueCertificate(
+    {
+      serial: kind === 'vcek' ? SERIALS.ask : SERIALS.asvk,
+      issuer: `ARK-${product}`,
+      subject: kind === 'vcek' ? `SEV-${product}` : `SEV-VLEK-${product}`,
+      notBefore,
+      notAfter: notBefore + LIFE_SECONDS,
+      publicKey,
+      extensions: [
+        subjectKeyIdentifier(publicKey),
+        authorityKeyIdentifier(createPublicKey(arkKey)),
+        ...authorityExtensions(0),
+        crlDistributionPoint(crlUrl(kind, product)),
+      ],
+    },
+    amdScheme(arkKey),
+  )
+}
+
+function load(files: Files, asvk: Asvk, product: Product): AmdAuthority {
   const { 'ark.der': arkDer, 'ask.der': askDer, 'chip.secret': secret } = files
-  const askKey = privateKeyOf(files['ask.key'])
-  const notBefore = Date.parse(new X509Certificate(arkDer).validFrom) / 1000
-  const endorse = (hardwareId: string, tcb: Tcb): Endorsed => {
-    const key = deriveVcek(secret, product, hardwareId, tcb)
-    const request = vcekRequest(key, { product, hardwareId, tcb, notBefore })
-    return { key, vcekDer: issueCertificate(request, amdScheme(askKey)) }
-  }
+  const [arkKey, askKey] = [privateKeyOf(files['ark.key']), privateKeyOf(files['ask.key'])]
+  const notBefore = notBeforeOf(arkDer)
   return {
     product,
-    arkKey: privateKeyOf(files['ark.key']),
+    arkKey,
     arkDer,
     askKey,
     askDer,
+    asvkKey: asvk.key,
+    asvkDer: asvk.der,
     notBefore,
     hardwareId: hardwareIdOf(secret, product),
-    endorse: onceEach(endorse),
+    endorse: onceEach((hardwareId, tcb) => {
+      const key = deriveVcek(secret, product, hardwareId, tcb)
+      const request = vcekRequest(key, { product, hardwareId, tcb, notBefore })
+      return { key, vcekDer: issueCertificate(request, amdScheme(askKey)) }
+    }),
+    endorseProvider: onceEach((cspId, tcb) => {
+      const key = deriveVlek(secret, product, cspId, tcb)
+      const request = vlekRequest(key, { product, cspId, tcb, notBefore })
+      return { key, vlekDer: issueCertificate(request, amdScheme(asvk.key)) }
+    }),
+    crl: (at) => currentCrl({ issuer: `ARK-${product}`, key: arkKey, notBefore }, at, []),
   }
 }
 
-/** PSS is randomised, and slow: a chip's certificate is issued once a process. */
-function onceEach(endorse: AmdAuthority['endorse']): AmdAuthority['endorse'] {
+/** PSS is randomised, and slow: a key's certificate is issued once a process. */
+function onceEach<Endorsed>(
+  endorse: (owner: string, tcb: Tcb) => Endorsed,
+): (owner: string, tcb: Tcb) => Endorsed {
   const issued = new Map<string, Endorsed>()
-  return (hardwareId, tcb) => {
-    const key = JSON.stringify([hardwareId, tcb])
-    const endorsed = issued.get(key) ?? endorse(hardwareId, tcb)
+  return (owner, tcb) => {
+    const key = JSON.stringify([owner, tcb])
+    const endorsed = issued.get(key) ?? endorse(owner, tcb)
     issued.set(key, endorsed)
     return endorsed
   }
 }
 
-function privateKeyOf(pkcs8: Buffer): KeyObject {
-  return createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
+function crlUrl(kind: 'vcek' | 'vlek', product: Product): string {
+  return `https://kdsintf.amd.com/${kind}/v1/${product}/crl`
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
+function notBeforeOf(arkDer: Buffer): number {
+  return Date.parse(new X509Certificate(arkDer).validFrom) / 1000
+}
+
+function pkcs8Of(key: KeyObject): Buffer {
+  return key.export({ format: 'der', type: 'pkcs8' })
+}
+
+function privateKeyOf(pkcs8: Buffer): KeyObject {
+  return createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
 }

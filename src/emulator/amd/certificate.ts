@@ -1,9 +1,10 @@
 /** Issues certificates in the form of AMD's: the same names, extensions and signature parameters. */
-import { constants, type KeyObject, sign } from 'node:crypto'
+import { constants, createHash, type KeyObject, sign } from 'node:crypto'
 import {
   bits,
   boolean,
   explicit,
+  implicit,
   integer,
   nothing,
   octets,
@@ -70,6 +71,27 @@ export function authorityExtensions(pathLength?: 0): readonly Buffer[] {
   return [extension('2.5.29.15', usage, true), extension('2.5.29.19', constraints, true)]
 }
 
+/** How certificates and lists of one issuer are found (RFC 5280 §4.2.1.1): SHA-1 over the public key's bits. */
+export function keyIdentifier(publicKey: KeyObject): Buffer {
+  // The modulus and exponent of an RSA key in PKCS#1 are the bits of its BIT STRING.
+  return createHash('sha1')
+    .update(publicKey.export({ format: 'der', type: 'pkcs1' }))
+    .digest()
+}
+
+export function authorityKeyIdentifier(issuerKey: KeyObject): Buffer {
+  return extension('2.5.29.35', sequence(implicit(0, keyIdentifier(issuerKey))))
+}
+
+export function subjectKeyIdentifier(publicKey: KeyObject): Buffer {
+  return extension('2.5.29.14', octets(keyIdentifier(publicKey)))
+}
+
+export function crlDistributionPoint(url: string): Buffer {
+  const fullName = explicit(0, explicit(0, implicit(6, Buffer.from(url, 'latin1'))))
+  return extension('2.5.29.31', sequence(sequence(fullName)))
+}
+
 const SHA384 = sequence(oid('2.16.840.1.101.3.4.2.2'), nothing())
 const PSS_SHA384 = sequence(
   oid('1.2.840.113549.1.1.10'),
@@ -80,7 +102,8 @@ const PSS_SHA384 = sequence(
   ),
 )
 
-function nameOf(commonName: string): Buffer {
+/** AMD's name with this common name. */
+export function nameOf(commonName: string): Buffer {
   const attribute = (name: string, text: Buffer) => set(sequence(oid(name), text))
   return sequence(
     attribute('2.5.4.11', utf8Text('Engineering')),

@@ -8,7 +8,7 @@ import { encodeTcb, TCB_LAYOUTS, type Tcb } from '#core/snp/tcb.ts'
 import { type CertificateRequest, extension } from './certificate.ts'
 import { ia5, integer } from './der.ts'
 
-const YEAR = 31_557_600
+export const YEAR = 31_557_600
 const VCEK_YEARS = 7
 
 /** Hex, of the product's length. */
@@ -18,7 +18,11 @@ export function hardwareIdOf(secret: Uint8Array, product: Product): string {
 
 /** The VCEK of a chip at a TCB: a private key on P-384. */
 export function deriveVcek(secret: Uint8Array, product: Product, hardwareId: string, tcb: Tcb): KeyObject {
-  const label = `VCEK ${hardwareId} ${toHex(encodeTcb(tcb, product))}`
+  return derivedKey(secret, `VCEK ${hardwareId} ${toHex(encodeTcb(tcb, product))}`)
+}
+
+/** A private key on P-384, the same one for the same secret and label. */
+export function derivedKey(secret: Uint8Array, label: string): KeyObject {
   // 16 bytes more than the order has, so that the remainder is as good as uniform.
   const wide = BigInt(`0x${toHex(expand(secret, label, SCALAR_BYTES + 16))}`)
   const scalar = (wide % (P384_ORDER - 1n)) + 1n
@@ -55,17 +59,20 @@ export function vcekRequest(
     notAfter: notBefore + VCEK_YEARS * YEAR,
     publicKey: createPublicKey(key),
     extensions: [
-      extension(AMD_OID.structVersion, integer(TCB_LAYOUTS[product].structVersion)),
-      extension(AMD_OID.productName, ia5(product === 'Milan' ? 'Milan-B0' : product)),
-      ...tcbExtensions(product, tcb),
+      ...endorsementExtensions(product, product === 'Milan' ? 'Milan-B0' : product, tcb),
       extension(AMD_OID.hardwareId, fromHex(hardwareId)),
     ],
   }
 }
 
-function tcbExtensions(product: Product, tcb: Tcb): readonly Buffer[] {
+/** What VCEK and VLEK have in common: structure version, product name, patch levels. */
+export function endorsementExtensions(product: Product, productName: string, tcb: Tcb): readonly Buffer[] {
   const levels: Partial<Record<keyof typeof SPL_OID, number>> = tcb
-  return SPL_ROWS[product].map((row) => extension(SPL_OID[row], integer(levels[row] ?? 0)))
+  return [
+    extension(AMD_OID.structVersion, integer(TCB_LAYOUTS[product].structVersion)),
+    extension(AMD_OID.productName, ia5(productName)),
+    ...SPL_ROWS[product].map((row) => extension(SPL_OID[row], integer(levels[row] ?? 0))),
+  ]
 }
 
 function expand(secret: Uint8Array, label: string, size: number): Buffer {

@@ -14,6 +14,11 @@ export function explicit(tag: number, content: Uint8Array): Buffer {
   return tagged(0xa0 + tag, content)
 }
 
+/** Implicit tag [n] around a primitive value. */
+export function implicit(tag: number, content: Uint8Array): Buffer {
+  return tagged(0x80 + tag, content)
+}
+
 export function oid(dotted: string): Buffer {
   return tagged(0x06, Buffer.from(forge.asn1.oidToDer(dotted).getBytes(), 'binary'))
 }
@@ -68,5 +73,6 @@ function tagged(tag: number, ...parts: readonly Uint8Array[]): Buffer {
 function lengthOf(length: number): Buffer {
   if (length < 0x80) return Buffer.from([length])
   if (length < 0x100) return Buffer.from([0x81, length])
-  return Buffer.from([0x82, length >> 8, length & 0xff])
+  if (length < 0x10000) return Buffer.from([0x82, length >> 8, length & 0xff])
+  return Buffer.from([0x83, length >> 16, (length >> 8) & 0xff, length & 0xff])
 }

@@ -1,4 +1,5 @@
 /** A guest on the fake host, and its description on disk, which the hook of a fake device reads. */
+import type { KeyObject } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -13,7 +14,7 @@ export const GuestName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 
 export type Guest = {
   /** The report for a request of 96 bytes, or undefined where the firmware answers INVALID_PARAM. */
   readonly report: (request: Uint8Array) => Buffer | undefined
-  /** DER: VCEK, ASK. */
+  /** DER: VCEK and ASK, or VLEK and ASVK. */
   readonly certs: readonly Buffer[]
 }
 
@@ -49,14 +50,27 @@ function createGuest(
   reportId: Uint8Array,
 ): Guest {
   const platform: Platform = { ...described, hardwareId: described.hardwareId ?? authority.hardwareId }
-  const { key, vcekDer } = authority.endorse(platform.hardwareId, platform.tcb.reported)
+  const { key, certs } = endorsementOf(authority, platform)
   return {
     report: (bytes) => {
       const request = parseRequest(bytes, platform)
       return request === undefined ? undefined : mintReport(platform, request, reportId, key)
     },
-    certs: [vcekDer, authority.askDer],
+    certs,
   }
+}
+
+/** The key that signs a platform's reports, and what AMD certifies of it: the leaf, then its issuer. */
+export function endorsementOf(
+  authority: AmdAuthority,
+  { signingKey, hardwareId, cspId, tcb }: Platform,
+): { readonly key: KeyObject; readonly certs: readonly [Buffer, Buffer] } {
+  if (signingKey === 'vlek') {
+    const { key, vlekDer } = authority.endorseProvider(cspId, tcb.reported)
+    return { key, certs: [vlekDer, authority.asvkDer] }
+  }
+  const { key, vcekDer } = authority.endorse(hardwareId, tcb.reported)
+  return { key, certs: [vcekDer, authority.askDer] }
 }
 
 function descriptionFile(stateDir: string, name: string): string {

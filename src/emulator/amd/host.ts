@@ -7,7 +7,7 @@ import { toHex } from '#core/bytes.ts'
 import { checkShape } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import type { RootEntry } from '#core/snp/roots.ts'
-import { openAuthority } from './authority.ts'
+import { openAuthority, publishCrl } from './authority.ts'
 import { GuestName, openGuest, writeDescription } from './guest.ts'
 import { type PlatformInput, PlatformSchema } from './platform.ts'
 import { createGuestServer } from './socket.ts'
@@ -21,16 +21,21 @@ export type GuestConfig = {
 }
 
 export type AmdHost = {
-  /** The roots that the guests' reports chain to, ASK included, marked as simulated. */
-  readonly roots: readonly (RootEntry & { readonly ark: Buffer; readonly ask: Buffer })[]
+  /** The roots that the guests' reports chain to, ASK and ASVK included, marked as simulated. */
+  readonly roots: readonly (RootEntry & {
+    readonly ark: Buffer
+    readonly ask: Buffer
+    readonly asvk: Buffer
+  })[]
   /** Listens on every socket; a file left over from a dead host is replaced. */
   readonly start: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
 /**
- * Keys live in `stateDir/<Product>` (which is also a `--roots` folder) and are made on first use; that takes seconds. Each
- * call is a new boot of every guest: they get new report ids. Throws `config.invalid`.
+ * Keys live in `stateDir/<Product>` (which is also a `--roots` folder, with the revocation list of the day) and are made on
+ * first use; that takes seconds. Each call is a new boot of every guest: they get new report ids. Throws
+ * `config.invalid`.
  */
 export async function createAmdHost(options: {
   readonly stateDir: string
@@ -41,6 +46,8 @@ export async function createAmdHost(options: {
   await mkdir(stateDir, { recursive: true, mode: 0o700 })
   const products = new Set(guests.map(({ platform }) => platform.product ?? 'Genoa'))
   const authorities = await Promise.all([...products].map((product) => openAuthority(stateDir, product)))
+  const at = Math.floor(Date.now() / 1000)
+  await Promise.all(authorities.map((authority) => publishCrl(stateDir, authority, at)))
   const listeners = await Promise.all(
     guests.map(async ({ name, socketPath, platform }) => {
       await writeDescription(stateDir, name, { reportId: toHex(randomBytes(32)), platform })
@@ -48,10 +55,11 @@ export async function createAmdHost(options: {
     }),
   )
   return {
-    roots: authorities.map(({ product, arkDer, askDer }) => ({
+    roots: authorities.map(({ product, arkDer, askDer, asvkDer }) => ({
       product,
       ark: arkDer,
       ask: askDer,
+      asvk: asvkDer,
       simulated: true,
     })),
     start: async () => {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { hexBytes } from '#core/fields.ts'
 import { HARDWARE_ID_BYTES } from '#core/snp/extensions.ts'
+import { SIGNING_KEYS } from '#core/snp/layout.ts'
 import { type Cpuid, PRODUCTS, type Product } from '#core/snp/product.ts'
 import type { Tcb } from '#core/snp/tcb.ts'
 
@@ -25,6 +26,11 @@ const USUAL: Readonly<Record<Product, { readonly cpuid: Cpuid; readonly tcb: Tcb
 }
 
 const bit = (usual: boolean) => z.boolean().default(usual)
+const zeros = (bytes: number) => hexBytes(bytes).default('00'.repeat(bytes))
+const FirmwareSchema = z.strictObject({ major: byte, minor: byte, build: byte })
+const FIRMWARE = { major: 1, minor: 55, build: 49 } as const
+/** A provider's name, as AMD writes it into a VLEK certificate. */
+const CspId = z.string().regex(/^[\x20-\x7e]{1,128}$/, 'must be 1 to 128 printable characters')
 
 /** The guest policy and host settings default to those of an ordinary, well-kept host. */
 export const PlatformSchema = z
@@ -40,10 +46,32 @@ export const PlatformSchema = z
     currentTcb: TcbSchema.optional(),
     launchTcb: TcbSchema.optional(),
     measurement: hexBytes(48),
-    hostData: hexBytes(32).default('00'.repeat(32)),
+    hostData: zeros(32),
+    familyId: zeros(16),
+    imageId: zeros(16),
+    /** Digests of the keys that signed the guest's ID block; zeros where it was launched without one. */
+    idKeyDigest: zeros(48),
+    authorKeyDigest: zeros(48),
+    authorKeyEnabled: bit(false),
+    /** All ones where there is no migration agent. */
+    reportIdMa: hexBytes(32).default('ff'.repeat(32)),
     guestSvn: z.int().min(0).max(0xffff_ffff).default(0),
     /** The guest's own privilege level; it can ask for reports at this level and less privileged ones. */
     vmpl: z.int().min(0).max(3).default(0),
+    /** The key that signs: the chip's, or one that AMD gave to a provider. */
+    signingKey: z.enum(SIGNING_KEYS).default('vcek'),
+    cspId: CspId.default('CN=cc-region-1.cloud.example'),
+    /** MASK_CHIP_ID: the report names no chip. A VLEK never names one. */
+    chipIdMasked: bit(false),
+    /** MASK_CHIP_KEY: the firmware signs with a VLEK or not at all. */
+    chipKeyMasked: bit(false),
+    firmware: FirmwareSchema.default(FIRMWARE),
+    /** Equals `firmware` unless given. */
+    committedFirmware: FirmwareSchema.optional(),
+    /** Bit sets, most significant byte first; in reports of version 5. */
+    mitigations: z
+      .strictObject({ launch: hexBytes(8), current: hexBytes(8) })
+      .default({ launch: '0000000000000007', current: '0000000000000007' }),
     guestPolicy: z
       .strictObject({
         abi: z.strictObject({ major: byte, minor: byte }).default({ major: 0, minor: 0 }),
@@ -71,13 +99,14 @@ export const PlatformSchema = z
       })
       .prefault({}),
   })
-  .transform(({ tcb, cpuid, committedTcb, currentTcb, launchTcb, ...rest }) => {
+  .transform(({ tcb, cpuid, committedTcb, currentTcb, launchTcb, firmware, committedFirmware, ...rest }) => {
     const usual = USUAL[rest.product]
     const reported = tcb ?? usual.tcb
     const current = currentTcb ?? reported
     return {
       ...rest,
       cpuid: cpuid ?? usual.cpuid,
+      firmware: { current: firmware, committed: committedFirmware ?? firmware },
       tcb: { reported, committed: committedTcb ?? reported, current, launch: launchTcb ?? current },
     }
   })

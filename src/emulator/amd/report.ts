@@ -11,6 +11,8 @@ import {
   REPORT_BYTES,
   SCALAR_BYTES,
   SIGNED_BYTES,
+  SIGNER_INFO,
+  SIGNING_KEYS,
 } from '#core/snp/layout.ts'
 import { encodeTcb } from '#core/snp/tcb.ts'
 import type { Platform } from './platform.ts'
@@ -39,7 +41,7 @@ export function mintReport(
   const u32 = (name: FieldName, value: number) => report.writeUInt32LE(value, FIELDS[name].at)
   const u64 = (name: FieldName, value: bigint) => report.writeBigUInt64LE(value, FIELDS[name].at)
   const bytes = (name: FieldName, value: Uint8Array) => report.set(value, FIELDS[name].at)
-  const { product, version, cpuid, tcb, guestPolicy } = platform
+  const { product, version, cpuid, tcb, firmware, mitigations, guestPolicy } = platform
   const { abi, ...allowed } = guestPolicy
 
   u32('version', version)
@@ -51,22 +53,31 @@ export function mintReport(
       (1n << BigInt(POLICY_BIT_ONE)) |
       bitsOf(allowed, GUEST_POLICY_BITS),
   )
+  bytes('familyId', fromHex(platform.familyId))
+  bytes('imageId', fromHex(platform.imageId))
   u32('vmpl', vmpl)
   u32('signatureAlgorithm', ECDSA_P384_SHA384)
   u64('platformInfo', bitsOf(platform.platformInfo, PLATFORM_INFO_BITS))
+  u32('signerInfo', signerInfoOf(platform))
   bytes('reportData', reportData)
   bytes('measurement', fromHex(platform.measurement))
   bytes('hostData', fromHex(platform.hostData))
+  bytes('idKeyDigest', fromHex(platform.idKeyDigest))
+  bytes('authorKeyDigest', fromHex(platform.authorKeyDigest))
   bytes('reportId', reportId)
-  bytes('reportIdMa', Buffer.alloc(FIELDS.reportIdMa.size, 0xff))
+  bytes('reportIdMa', fromHex(platform.reportIdMa))
   bytes('reportedTcb', encodeTcb(tcb.reported, product))
   bytes('committedTcb', encodeTcb(tcb.committed, product))
   bytes('currentTcb', encodeTcb(tcb.current, product))
   bytes('launchTcb', encodeTcb(tcb.launch, product))
   if (version >= FIELDS.cpuid.since) bytes('cpuid', Buffer.of(cpuid.family, cpuid.model, cpuid.stepping))
-  bytes('chipId', fromHex(platform.hardwareId))
-  bytes('currentFirmware', FIRMWARE)
-  bytes('committedFirmware', FIRMWARE)
+  if (platform.signingKey === 'vcek' && !platform.chipIdMasked) bytes('chipId', fromHex(platform.hardwareId))
+  bytes('currentFirmware', firmwareBytes(firmware.current))
+  bytes('committedFirmware', firmwareBytes(firmware.committed))
+  if (version >= FIELDS.launchMitigations.since) {
+    bytes('launchMitigations', fromHex(mitigations.launch).reverse())
+    bytes('currentMitigations', fromHex(mitigations.current).reverse())
+  }
   return signReport(report, key)
 }
 
@@ -78,8 +89,17 @@ export function signReport(report: Buffer, key: KeyObject): Buffer {
   return report
 }
 
-/** Build, minor, major: 1.55.49. */
-const FIRMWARE = Buffer.of(49, 55, 1)
+function signerInfoOf({ signingKey, authorKeyEnabled, chipKeyMasked }: Platform): number {
+  return (
+    (SIGNING_KEYS.indexOf(signingKey) << SIGNER_INFO.signingKey) |
+    (Number(chipKeyMasked) << SIGNER_INFO.chipKeyMasked) |
+    (Number(authorKeyEnabled) << SIGNER_INFO.authorKeyEnabled)
+  )
+}
+
+function firmwareBytes({ build, minor, major }: Platform['firmware']['current']): Buffer {
+  return Buffer.of(build, minor, major)
+}
 
 function bitsOf<Name extends string>(
   values: Readonly<Record<Name, boolean>>,
