@@ -50,7 +50,7 @@ export const ReleaseSchema = z.strictObject({
    * by the provider and names no chip.
    */
   cspIds: z
-    .array(z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable characters of ASCII'))
+    .array(z.string().regex(/^[\x20-\x7e]{1,128}$/, 'must be 1 to 128 printable characters of ASCII'))
     .max(16),
   processors: z.array(Processor).min(1).max(64),
   /** Least firmware (API major, minor and build), current and committed. Compared in this order. */

@@ -1,0 +1,86 @@
+import { toRfc3339, toUnixSeconds } from '#core/time.ts'
+import { accepts, at, CRL, CSP, refuses } from './subject.ts'
+
+const window = { notBefore: 0, notAfter: 253_402_300_799 }
+const { thisUpdate, nextUpdate } = CRL
+
+accepts([
+  { name: 'a VLEK of an approved provider', csp: CSP, release: { cspIds: ['CN=other.example', CSP] } },
+  { name: 'a VCEK beside an approved provider', release: { cspIds: [CSP] } },
+  { name: 'a list in force', crl: CRL, release: { crl: { graceSeconds: 0 } } },
+  {
+    name: 'a list in its first second',
+    crl: CRL,
+    at: thisUpdate,
+    release: { ...window, crl: { graceSeconds: 0 } },
+  },
+  {
+    name: 'a list in its last second',
+    crl: CRL,
+    at: nextUpdate,
+    release: { ...window, crl: { graceSeconds: 0 } },
+  },
+  {
+    name: 'a list in the last second of its grace',
+    crl: CRL,
+    at: nextUpdate + 3600,
+    release: { ...window, crl: { graceSeconds: 3600 } },
+  },
+  {
+    name: 'an old list where none is demanded',
+    crl: { ...CRL, nextUpdate: toUnixSeconds(at - 1) },
+  },
+  {
+    name: 'a list whose grace would go beyond all time',
+    crl: { ...CRL, nextUpdate: toUnixSeconds(253_402_300_000) },
+    release: { crl: { graceSeconds: 7_776_000 } },
+  },
+])
+
+refuses([
+  {
+    name: 'a VLEK',
+    csp: CSP,
+    code: 'signing-key.excluded',
+    field: 'signingKey',
+    expected: 'vcek',
+    actual: `vlek of ${CSP}`,
+  },
+  {
+    name: 'a VLEK of another provider',
+    csp: `${CSP}.org`,
+    release: { cspIds: [CSP] },
+    code: 'signing-key.excluded',
+    field: 'signingKey',
+    expected: `vcek, or vlek of ${CSP}`,
+    actual: `vlek of ${CSP}.org`,
+  },
+  {
+    name: 'no list where one is demanded',
+    release: { crl: { graceSeconds: 7_776_000 } },
+    code: 'crl.missing',
+    field: 'crl',
+    expected: 'a revocation list of Genoa',
+    actual: 'none',
+  },
+  {
+    name: 'a list of the future',
+    crl: CRL,
+    at: thisUpdate - 1,
+    release: { ...window, crl: { graceSeconds: 3600 } },
+    code: 'crl.stale',
+    field: 'crl',
+    remedy: /clock/,
+  },
+  {
+    name: 'a list past its grace',
+    crl: CRL,
+    at: nextUpdate + 3601,
+    release: { ...window, crl: { graceSeconds: 3600 } },
+    code: 'crl.stale',
+    field: 'crl',
+    expected: `a list in force: this one from ${toRfc3339(thisUpdate)} to ${toRfc3339(toUnixSeconds(nextUpdate + 3600))}, grace included`,
+    actual: toRfc3339(toUnixSeconds(nextUpdate + 3601)),
+    remedy: /fetch/,
+  },
+])

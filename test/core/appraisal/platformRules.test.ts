@@ -1,0 +1,53 @@
+import { FIELDS } from '#core/snp/layout.ts'
+import { accepts, RELEASE, refuses } from './subject.ts'
+
+const { platformInfo } = RELEASE
+const setBit = (bit: number) => (bytes: Buffer) => {
+  const { at } = FIELDS.platformInfo
+  bytes.writeBigUInt64LE(bytes.readBigUInt64LE(at) | (1n << BigInt(bit)), at)
+}
+
+accepts([
+  {
+    name: 'a bit that is demanded and set',
+    platform: { platformInfo: { ciphertextHiding: true } },
+    release: { platformInfo: { ...platformInfo, ciphertextHiding: 'required' } },
+  },
+  {
+    name: 'the highest bit that has a name',
+    change: setBit(7),
+    release: { platformInfo: { ...platformInfo, tio: 'any' } },
+  },
+])
+
+refuses([
+  ...(
+    ['smt', 'tsme', 'ecc', 'raplDisabled', 'ciphertextHiding', 'aliasCheck', 'iommuWriteSafe', 'tio'] as const
+  ).flatMap((bit) => [
+    {
+      name: `${bit} on the platform`,
+      platform: { platformInfo: { [bit]: true } },
+      release: { platformInfo: { ...platformInfo, [bit]: 'forbidden' as const } },
+      code: 'platform-info.violated',
+      field: `platformInfo.${bit}`,
+      expected: 'clear',
+      actual: 'set',
+    },
+    {
+      name: `no ${bit} on the platform`,
+      platform: { platformInfo: { [bit]: false } },
+      release: { platformInfo: { ...platformInfo, [bit]: 'required' as const } },
+      code: 'platform-info.violated',
+      field: `platformInfo.${bit}`,
+      expected: 'set',
+      actual: 'clear',
+    },
+  ]),
+  ...[8, 63].map((bit) => ({
+    name: `unknown platform bit ${bit}`,
+    change: setBit(bit),
+    code: 'platform-info.violated',
+    field: 'platformInfo.reserved',
+    expected: 'clear',
+  })),
+])

@@ -1,0 +1,173 @@
+/** An approved worker on an approved machine, and whatever a test wants otherwise about it. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { appraise, type Verdict } from '#core/appraisal/appraise.ts'
+import type { Policy, Release } from '#core/appraisal/policy.ts'
+import type { Crl } from '#core/snp/crl.ts'
+import { FIELDS, type FieldName } from '#core/snp/layout.ts'
+import { parseReport } from '#core/snp/report.ts'
+import { type VerifiedReport, verifyReport } from '#core/snp/verify.ts'
+import { toUnixSeconds } from '#core/time.ts'
+import { endorsementOf } from '#emulator/amd/guest.ts'
+import type { PlatformInput } from '#emulator/amd/platform.ts'
+import { signReport } from '#emulator/amd/report.ts'
+import { MEASUREMENT, mint, noon, platformOf, storeOf, testAuthority } from '../../amd.ts'
+
+export const amd = await testAuthority()
+export const at = noon(amd)
+const roots = storeOf(amd)
+const [root] = roots.roots
+assert.ok(root)
+export const { tcb: TCB } = platformOf(amd)
+export const TRUST = 'T'.repeat(43)
+export const OTHER_MEASUREMENT = '5a'.repeat(48)
+export const CSP = 'CN=cc.csp.example'
+const NO_MITIGATIONS = '0'.repeat(16)
+
+export const RELEASE: Release = {
+  id: 'worker-1',
+  assurance: 'measured',
+  notBefore: at - 100,
+  notAfter: at + 100,
+  measurements: [MEASUREMENT],
+  crl: 'not-required',
+  cspIds: [],
+  processors: [{ product: 'Genoa', family: 0x19, model: 0x11, stepping: 1, floor: TCB.reported }],
+  firmware: { major: 1, minor: 55, build: 49 },
+  firmwareProfile: 'committed',
+  mitigations: { launch: NO_MITIGATIONS, current: NO_MITIGATIONS },
+  guestPolicy: {
+    abi: { major: 0, minor: 0 },
+    smt: 'any',
+    migrateMa: 'forbidden',
+    debug: 'forbidden',
+    singleSocket: 'any',
+    cxl: 'forbidden',
+    aes256Xts: 'any',
+    raplDisabled: 'any',
+    ciphertextHiding: 'any',
+    pageSwapDisabled: 'any',
+  },
+  platformInfo: {
+    smt: 'any',
+    tsme: 'any',
+    ecc: 'required',
+    raplDisabled: 'any',
+    ciphertextHiding: 'any',
+    aliasCheck: 'required',
+    iommuWriteSafe: 'any',
+    tio: 'forbidden',
+  },
+  vmpl: 0,
+  guestSvn: 0,
+  familyIds: 'any',
+  imageIds: 'any',
+  idKeyDigests: 'any',
+  authorKeyDigests: 'any',
+  hostData: 'any',
+  trust: [TRUST],
+  chips: 'any',
+}
+
+export const ROOT: Policy['roots'][number] = {
+  product: 'Genoa',
+  ark: root.fingerprint,
+  simulated: true,
+}
+export type Values = Pick<Policy, 'roots' | 'simulation' | 'releases'>
+export const POLICY: Values = { roots: [ROOT], simulation: true, releases: [RELEASE] }
+
+/** Of the authority's root; serials that are revoked were refused before any rule. */
+export const CRL: Crl = {
+  product: 'Genoa',
+  root: root.fingerprint,
+  thisUpdate: toUnixSeconds(at - 1000),
+  nextUpdate: toUnixSeconds(at + 1000),
+  number: '01',
+  revoked: new Set(),
+  digest: '00'.repeat(32),
+}
+
+type Change = (bytes: Buffer) => void
+
+export type Case = {
+  readonly name: string
+  readonly platform?: Partial<PlatformInput>
+  readonly vmpl?: number
+  /** Written into the report before it is signed again. */
+  readonly change?: Change
+  /** Signed by a VLEK of this provider instead of the chip's key. */
+  readonly csp?: string
+  readonly crl?: Crl
+  readonly release?: Partial<Release>
+  readonly policy?: Partial<Values>
+  readonly trust?: string
+  readonly at?: number
+  readonly revoked?: readonly string[]
+}
+type Given = Omit<Case, 'name'>
+
+export function verdict(given: Given): Verdict {
+  const { trust = TRUST, revoked = [] } = given
+  const releases = [{ ...RELEASE, ...given.release }]
+  return appraise(
+    verifiedReport(given),
+    { ...POLICY, releases, ...given.policy },
+    { trust, at: toUnixSeconds(given.at ?? at), revocation: { releases: [...revoked] } },
+  )
+}
+
+export function verifiedReport({ platform, vmpl = 0, change, csp, crl }: Given): VerifiedReport {
+  const input = csp === undefined ? platform : { ...platform, signingKey: 'vlek' as const, cspId: csp }
+  const { bytes, certs } = mint(amd, input, { vmpl })
+  if (change !== undefined) {
+    change(bytes)
+    signReport(bytes, endorsementOf(amd, platformOf(amd, input)).key)
+  }
+  return verifyReport(parseReport(bytes), certs, { roots, crls: crl === undefined ? [] : [crl], at })
+}
+
+/** Writes a field of the report, one byte over and over or all of them. */
+export function put(field: FieldName, ...values: readonly number[]): Change {
+  const { at, size } = FIELDS[field]
+  return (bytes) => void bytes.fill(Buffer.from(values), at, at + size)
+}
+
+export function together(...changes: readonly Change[]): Change {
+  return (bytes) => {
+    for (const change of changes) change(bytes)
+  }
+}
+
+export function accepts(cases: readonly Case[]): void {
+  for (const { name, ...given } of cases)
+    test(`accepts ${name}`, () => {
+      const result = verdict(given)
+      assert.deepEqual(result.kind === 'refused' ? result.reasons : [], [])
+    })
+}
+
+export type Refused = Case & {
+  readonly code: string
+  readonly field: string
+  readonly expected?: string
+  readonly actual?: string
+  readonly remedy?: RegExp
+}
+
+/** Each against a release that it violates in nothing else. */
+export function refuses(cases: readonly Refused[]): void {
+  for (const { name, code, field, expected, actual, remedy = /./, ...given } of cases)
+    test(`refuses ${name}`, () => {
+      const result = verdict(given)
+      assert.equal(result.kind, 'refused')
+      assert.deepEqual(
+        result.reasons.map((reason) => [reason.code, reason.field]),
+        [[code, field]],
+      )
+      const [reason] = result.reasons
+      if (expected !== undefined) assert.equal(reason?.expected, expected)
+      if (actual !== undefined) assert.equal(reason?.actual, actual)
+      assert.match(reason?.remedy ?? '', remedy)
+    })
+}
