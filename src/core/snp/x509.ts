@@ -47,10 +47,14 @@ export function serialOf(der: Der | undefined): string {
   return toHex(unsignedOf(der, 20))
 }
 
+const TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\dZ)$/
+
 export function unixTimeOf(der: Der | undefined): UnixSeconds {
-  const rfc3339 = timeOf(der).replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\dZ)$/, '$1-$2-$3T$4:$5:$6')
+  const text = timeOf(der)
+  // What is replaced nowhere could be in the other form already.
+  if (!TIME.test(text)) throw new Malformed('has a time that is none')
   try {
-    return parseRfc3339(rfc3339, 'time')
+    return parseRfc3339(text.replace(TIME, '$1-$2-$3T$4:$5:$6'), 'time')
   } catch (cause) {
     if (cause instanceof CodedError) throw new Malformed('has a time that is none')
     throw cause

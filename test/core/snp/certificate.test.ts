@@ -189,6 +189,12 @@ const refused: Readonly<Record<string, Buffer>> = {
   'a time with an offset': certificate({
     validity: sequence(Buffer.concat([Buffer.of(0x17, 17), Buffer.from('700101000000+0100')]), time(2)),
   }),
+  'a UTCTime in the form of RFC 3339': certificate({
+    validity: sequence(Buffer.concat([Buffer.of(0x17, 18), Buffer.from('70-01-01T00:00:00Z')]), time(2)),
+  }),
+  'a GeneralizedTime in the form of RFC 3339': certificate({
+    validity: sequence(Buffer.concat([Buffer.of(0x18, 20), Buffer.from('1970-01-01T00:00:00Z')]), time(2)),
+  }),
   'no extensions': certificate({ afterKey: [] }),
   'a unique id before the extensions': certificate({
     afterKey: [explicit(1, bits(Buffer.alloc(1))), explicit(3, sequence(extension('1.2.3', nothing())))],
