@@ -31,6 +31,8 @@ export type Emulator = {
   readonly imds: Readonly<Record<string, string>>
   /** Where each function finds its resource principal, by its OCID. */
   readonly functions: Readonly<Record<string, ResourcePrincipal>>
+  /** Base URL of AMD's key distribution service for the guests' chips. */
+  readonly kds: string
   /** A folder for each product of the guests, with its simulated roots. */
   readonly amdFolder: string
   readonly close: () => Promise<void>
@@ -45,6 +47,8 @@ export type EmulatorOptions = {
   readonly onFault: (error: unknown) => void
 }
 
+/** As often as AMD's own gives a certificate. */
+const VCEK_SECONDS = 10
 const Ports = z.record(z.string(), z.int())
 
 /** Throws `config.invalid` on a policy or matching rule that is not understood. */
@@ -114,12 +118,15 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     const server = createMetadataService({ instance, name, region: world.region, authority, now })
     listeners.push({ name: id, server, port: imdsPort })
   }
+  const kds = amdHost.kds({ vcekSeconds: VCEK_SECONDS, now, faults })
+  listeners.push({ name: 'kds', server: kds, port: 0 })
   await amdHost.start()
   const origins = await listenAll(join(folder, 'ports.json'), listeners)
   return {
     endpoint: origins['services'] ?? '',
     imds: Object.fromEntries(world.instances.map(({ id }) => [id, `${origins[id]}/opc/v2`])),
     functions: resourcePrincipals.paths,
+    kds: origins['kds'] ?? '',
     amdFolder,
     close: async () => {
       resourcePrincipals.close()

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 
 const FaultSchema = z.strictObject({
-  /** A service's name, or `events` for deliveries to functions. */
+  /** A service's name, `kds` for AMD's, or `events` for deliveries to functions. */
   service: z.string(),
   /** All given parts must fit: the method; a part of the path (of the object's name for events); the principal's OCID. */
   match: z
@@ -19,6 +19,8 @@ const FaultSchema = z.strictObject({
   latencyMs: z.int().min(1).max(600_000).optional(),
   /** Cuts the connection: before the call is served, or after, so that only the answer is lost. */
   reset: z.literal(['before', 'after']).optional(),
+  /** Of `kds`: answers other bytes, too many, not all of them, or with another address. */
+  body: z.literal(['garbage', 'oversized', 'stalled', 'redirect']).optional(),
   /** Delivers the event this many times more. */
   duplicateEvent: z.int().min(1).max(100).optional(),
   times: z.int().min(1).max(1_000_000),

@@ -45,8 +45,8 @@ async function main(): Promise<void> {
     now: () => Date.now(),
     onFault: (error) => logFault('call.failed', error),
   })
-  const { endpoint, imds, functions, amdFolder } = emulator
-  const ready = { event: 'ready', pid: process.pid, endpoint, imds, functions, amdFolder }
+  const { endpoint, imds, functions, kds, amdFolder } = emulator
+  const ready = { event: 'ready', pid: process.pid, endpoint, imds, functions, kds, amdFolder }
   process.stdout.write(`${JSON.stringify(ready)}\n`)
 
   let ending = false

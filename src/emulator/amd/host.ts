@@ -1,6 +1,7 @@
 /** A host with AMD processors of our own making: guests with unix sockets, reports signed for real. */
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, rm } from 'node:fs/promises'
+import type { Server as HttpServer } from 'node:http'
 import type { Server } from 'node:net'
 import { dirname } from 'node:path'
 import { toHex } from '#core/bytes.ts'
@@ -9,6 +10,7 @@ import { CodedError } from '#core/errors.ts'
 import type { RootEntry } from '#core/snp/roots.ts'
 import { openAuthority, publishCrl } from './authority.ts'
 import { GuestName, openGuest, writeDescription } from './guest.ts'
+import { createKds, type KdsParts } from './kds.ts'
 import { type PlatformInput, PlatformSchema } from './platform.ts'
 import { createGuestServer } from './socket.ts'
 
@@ -27,6 +29,8 @@ export type AmdHost = {
     readonly ask: Buffer
     readonly asvk: Buffer
   })[]
+  /** AMD's key distribution service for the guests' chips; not yet listening. */
+  readonly kds: (options: Pick<KdsParts, 'vcekSeconds' | 'now' | 'faults'>) => HttpServer
   /** Listens on every socket; a file left over from a dead host is replaced. */
   readonly start: () => Promise<void>
   readonly stop: () => Promise<void>
@@ -62,6 +66,10 @@ export async function createAmdHost(options: {
       asvk: asvkDer,
       simulated: true,
     })),
+    kds: (options) => {
+      const chips = guests.map(({ platform }) => platform.hardwareId).filter((chip) => chip !== undefined)
+      return createKds({ ...options, authorities, chips })
+    },
     start: async () => {
       for (const { server, socketPath } of listeners)
         if (socketPath !== undefined) await listen(server, socketPath)
