@@ -174,11 +174,10 @@ function signerOf(info: number): Pick<Report, 'signingKey' | 'authorKeyEnabled' 
   const signingKey = SIGNING_KEYS[key]
   if (signingKey === undefined) throw invalid(`SIGNING_KEY is ${key}, which is reserved`)
   const bit = (index: number) => ((info >>> index) & 1) === 1
-  return {
-    signingKey,
-    authorKeyEnabled: bit(SIGNER_INFO.authorKeyEnabled),
-    chipKeyMasked: bit(SIGNER_INFO.chipKeyMasked),
-  }
+  const chipKeyMasked = bit(SIGNER_INFO.chipKeyMasked)
+  // The firmware does not use the chip's key then: a VLEK signs, or nothing does.
+  if (chipKeyMasked && signingKey === 'vcek') throw invalid('MASK_CHIP_KEY is set, and SIGNING_KEY is VCEK')
+  return { signingKey, authorKeyEnabled: bit(SIGNER_INFO.authorKeyEnabled), chipKeyMasked }
 }
 
 /** All named bits are among the lower 32. */

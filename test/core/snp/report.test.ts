@@ -95,7 +95,7 @@ const bits: readonly {
     read: (r) => r.authorKeyEnabled,
     is: true,
   },
-  { name: 'MASK_CHIP_KEY', change: (b) => b.writeUInt32LE(2, 0x48), read: (r) => r.chipKeyMasked, is: true },
+  { name: 'MASK_CHIP_KEY', change: (b) => b.writeUInt32LE(6, 0x48), read: (r) => r.chipKeyMasked, is: true },
   {
     name: 'CPUID',
     change: (b) => b.set([0x19, 0x11, 1], 0x188),
@@ -199,6 +199,16 @@ const refused: readonly { readonly name: string; readonly bytes: Buffer; readonl
   {
     name: 'SIGNING_KEY 7, unsigned',
     bytes: plain((b) => b.writeUInt32LE(7 << 2, 0x48)),
+    code: 'report.signature',
+  },
+  {
+    name: 'MASK_CHIP_KEY beside a VCEK',
+    bytes: plain((b) => b.writeUInt32LE(2, 0x48)),
+    code: 'report.invalid',
+  },
+  {
+    name: 'MASK_CHIP_KEY beside no key',
+    bytes: plain((b) => b.writeUInt32LE(2 | (7 << 2), 0x48)),
     code: 'report.signature',
   },
   { name: 'SIGNER_INFO bit 5', bytes: plain((b) => b.writeUInt32LE(1 << 5, 0x48)), code: 'report.invalid' },
