@@ -56,6 +56,7 @@ test('every field of the platform stands in the report', async () => {
     authorKeyEnabled: true,
     reportIdMa: '55'.repeat(32),
     guestSvn: 9,
+    signingKey: 'vlek',
     chipKeyMasked: true,
     chipIdMasked: true,
     firmware: { major: 1, minor: 58, build: 3 },
