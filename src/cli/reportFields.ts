@@ -1,14 +1,17 @@
 /** A report's fields in the words of the output. */
 import { toHex } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
-import type { Cpuid, Product } from '#core/snp/product.ts'
+import { type Cpuid, dieOfCpuid, type Product } from '#core/snp/product.ts'
 import type { Firmware, Report, TcbName } from '#core/snp/report.ts'
 import { parseTcb, type Tcb } from '#core/snp/tcb.ts'
+import { hex64 } from './reportShow.ts'
 
 /** Bytes as lower-case hex. */
 export type DescribedReport = {
   readonly version: number
   readonly product: Product | null
+  /** As AMD sells it, by CPUID. */
+  readonly die: string | null
   readonly cpuid: Cpuid | null
   readonly guestSvn: number
   readonly measurement: string
@@ -39,6 +42,7 @@ export function describe(report: Report, product: Product | undefined): Describe
   return {
     version: report.version,
     product: product ?? null,
+    die: (report.cpuid && dieOfCpuid(report.cpuid)) ?? null,
     cpuid: report.cpuid ?? null,
     guestSvn: report.guestSvn,
     measurement: toHex(report.measurement),
@@ -78,8 +82,4 @@ function tcbOf({ tcb }: Report, product: Product): DescribedReport['tcb'] {
     if (error instanceof CodedError) return null
     throw error
   }
-}
-
-function hex64(value: bigint): string {
-  return `0x${value.toString(16).padStart(16, '0')}`
 }

@@ -1,4 +1,4 @@
-/** What `report verify` reads: a report, certificates in DER or PEM, a folder of roots, a policy. */
+/** What `report` commands read: a report, certificates and revocation lists in DER or PEM, a folder of roots, a policy. */
 import { X509Certificate } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,22 +7,14 @@ import { fromBase64url } from '#core/bytes.ts'
 import { canonicalBytes, parseJson } from '#core/canonical.ts'
 import { CodedError, under } from '#core/errors.ts'
 import { parseGeneral } from '#core/jws.ts'
-import { TrustStore } from '#core/snp/chain.ts'
 import { PRODUCTS, type Product } from '#core/snp/product.ts'
 import { arkFingerprint, PINNED_ARKS, type RootEntry } from '#core/snp/roots.ts'
 
 /** Above every file that is read here. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024
 const CERTIFICATE_FILE = /\.(der|pem|crt|cer)$/
-const PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g
-
-/** In the order of the files' names. Bytes that no certificate can be read from stay in: the verifier says what is wrong. */
-export type Certificates = {
-  readonly leaves: readonly Buffer[]
-  readonly authorities: readonly Buffer[]
-  /** ARKs that are AMD's by their fingerprint; any others are nothing. */
-  readonly pinned: readonly RootEntry[]
-}
+const CERTIFICATE_PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g
+const CRL_PEM = /-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]+)-----END X509 CRL-----/g
 
 export async function readInput(path: string): Promise<Buffer> {
   try {
@@ -36,10 +28,14 @@ export async function readInput(path: string): Promise<Buffer> {
   }
 }
 
+/**
+ * A chain for each leaf, in the order of the files' names, with the ASK and ASVK that lie beside it. An ARK is left out: trust in
+ * it cannot come this way. What is no certificate stays in as a leaf: the verifier says what is wrong with it.
+ */
 export async function readCertificates(options: {
   readonly cert?: string | undefined
   readonly certs?: string | undefined
-}): Promise<Certificates> {
+}): Promise<readonly (readonly Buffer[])[]> {
   const { cert, certs } = options
   const paths = cert === undefined ? [] : [cert]
   if (certs !== undefined)
@@ -49,14 +45,19 @@ export async function readCertificates(options: {
         .map((name) => join(certs, name)),
     )
   const files = await Promise.all(paths.map(readInput))
-  return sortCertificates(files.flatMap(toDer))
+  return chainsOf(files.flatMap((file) => toDer(file, CERTIFICATE_PEM)))
+}
+
+export async function readCrls(paths: readonly string[]): Promise<readonly Buffer[]> {
+  const files = await Promise.all(paths.map(readInput))
+  return files.flatMap((file) => toDer(file, CRL_PEM))
 }
 
 /**
  * `<Product>/ark.der` with `ask.der` and `asvk.der` beside it, as far as they are there. What is not AMD's own by its
  * fingerprint is a simulated root.
  */
-export async function readRoots(folder: string): Promise<TrustStore> {
+export async function readRoots(folder: string): Promise<readonly RootEntry[]> {
   const names = await listFolder(folder)
   const products = PRODUCTS.filter((product) => names.includes(product))
   const entries = await Promise.all(products.map((product) => readRoot(folder, product)))
@@ -65,7 +66,7 @@ export async function readRoots(folder: string): Promise<TrustStore> {
       'input.unreadable',
       `${folder} has none of ${PRODUCTS.join(', ')}, with ark.der inside`,
     )
-  return new TrustStore(entries)
+  return entries
 }
 
 async function readRoot(folder: string, product: Product): Promise<RootEntry> {
@@ -98,27 +99,20 @@ async function listFolder(folder: string): Promise<readonly string[]> {
   }
 }
 
-function toDer(file: Buffer): readonly Buffer[] {
-  const blocks = [...file.toString('latin1').matchAll(PEM)]
+function toDer(file: Buffer, pem: RegExp): readonly Buffer[] {
+  const blocks = [...file.toString('latin1').matchAll(pem)]
   return blocks.length === 0 ? [file] : blocks.map(([, base64]) => Buffer.from(base64 ?? '', 'base64'))
 }
 
 /** By name alone, to know where to put each; the verifier believes none of it. */
-function sortCertificates(ders: readonly Buffer[]): Certificates {
+function chainsOf(ders: readonly Buffer[]): readonly (readonly Buffer[])[] {
   const named = ders.map((der) => ({ der, name: commonNameOf(der) }))
-  const isRoot = ({ name }: { readonly name: string }) => name.startsWith('ARK-')
   const isAuthority = ({ name }: { readonly name: string }) =>
     PRODUCTS.some((product) => name === `SEV-${product}` || name === `SEV-VLEK-${product}`)
-  return {
-    leaves: named.filter((it) => !isRoot(it) && !isAuthority(it)).map(({ der }) => der),
-    authorities: named.filter(isAuthority).map(({ der }) => der),
-    pinned: PRODUCTS.flatMap((product) =>
-      ders
-        .filter((der) => arkFingerprint(der) === PINNED_ARKS[product])
-        .slice(0, 1)
-        .map((ark) => ({ product, ark, simulated: false })),
-    ),
-  }
+  const authorities = named.filter(isAuthority)
+  return named
+    .filter((it) => !it.name.startsWith('ARK-') && !isAuthority(it))
+    .map(({ der }) => [der, ...authorities.slice(0, 2).map(({ der }) => der)])
 }
 
 function commonNameOf(der: Buffer): string {

@@ -1,68 +1,106 @@
 /** The result of `report verify` for people: the verdict first, then why, then what the report says. */
-import { TCB_NAMES } from '#core/snp/report.ts'
-import { TCB_COMPONENTS } from '#core/snp/tcb.ts'
-import type { ReportResult } from './report.ts'
 import type { DescribedReport } from './reportFields.ts'
+import type { ReportResult } from './reportJudgement.ts'
+import { cpuidText, setBitsText } from './reportShow.ts'
+import { plainTcb, renderTcb } from './tcbText.ts'
+import { labelled, wrap } from './textBlock.ts'
 
 export function renderReport(result: ReportResult): string {
   const { reasons, report } = result
-  const sections = [verdict(result), reasons.map(reason).join('\n'), report === null ? '' : described(report)]
+  // What a report only claims stands below the line that says so.
+  const plain = report === null ? undefined : plainTcb(report)
+  const sections = [
+    verdict(result),
+    ...reasons.map(reason),
+    result.tcb === null ? '' : renderTcb(result.tcb),
+    report === null ? '' : described(report, result.root !== null),
+    result.tcb !== null || plain === undefined ? '' : renderTcb(plain),
+  ]
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`
 }
 
 const VERDICTS: Readonly<Record<ReportResult['verdict'], string>> = {
-  accepted: 'ACCEPTED    genuine, and as the policy demands',
-  authentic: 'AUTHENTIC   genuine; nothing was said about whether it is acceptable',
-  refused: 'REFUSED     not to be trusted',
+  accepted: 'genuine, and as the reference values demand',
+  authentic: 'genuine; nothing was said about whether it is acceptable',
+  refused: 'not to be trusted',
 }
 
-function verdict({
-  verdict: kind,
-  assurance,
-  release,
-  policy,
-  root,
-  at,
-  unconstrained,
-}: ReportResult): string {
-  const source = typeof policy === 'string' ? policy : `number ${policy.seq}, its signatures not checked`
-  return [
-    VERDICTS[kind],
-    ...(root?.simulated === true
-      ? ['SIMULATED   the root is not AMD: this proves nothing about a machine']
-      : []),
-    `at          ${at}`,
-    `policy      ${source}${release === null ? '' : `, release ${release}`}`,
-    ...(assurance === null ? [] : [`assurance   ${assurance}`]),
-    ...(root === null ? [] : [`root        ${root.fingerprint}`]),
-    'revocation  not checked',
-    ...(unconstrained.length === 0 ? [] : [`not held against anything: ${unconstrained.join(', ')}`]),
-  ].join('\n')
+const REPLACED = "by --roots: AMD's pinned roots were not asked; whoever made these can make any report"
+const SIMULATED = 'the root is not AMD: this proves nothing about a machine'
+
+const WIDTH = 16
+
+function verdict(result: ReportResult): string {
+  const { verdict: kind, assurance, root, at, reasons, unconstrained } = result
+  const rows: readonly (readonly [string, string | null])[] = [
+    [kind.toUpperCase(), VERDICTS[kind] + (reasons.length > 0 ? `: ${countOf(reasons.length)}` : '')],
+    ['SIMULATED', root?.simulated === true ? SIMULATED : null],
+    ['ROOTS REPLACED', result.roots === 'replaced' ? REPLACED : null],
+    ['at', at],
+    ['held against', policyText(result)],
+    ['assurance', assurance],
+    ['root', root?.fingerprint ?? null],
+    ['revocation', revocationText(result.revocation)],
+    ['left open', unconstrained.length === 0 ? null : `${unconstrained.join(', ')}: held against nothing`],
+  ]
+  return rows
+    .flatMap(([name, value]) => (value === null ? [] : [labelled(name, wrap(value), WIDTH)]))
+    .join('\n')
+}
+
+function countOf(reasons: number): string {
+  return reasons === 1 ? 'one reason' : `${reasons} reasons`
+}
+
+function policyText({ policy, release, verdict: kind }: ReportResult): string | null {
+  if (policy === 'none') return null
+  const named =
+    policy === 'built-in'
+      ? 'the built-in reference values'
+      : policy === 'given'
+        ? 'the given reference values'
+        : `policy number ${policy.seq}, whose signatures are not checked here`
+  if (release === null) return kind === 'refused' ? `nothing: it did not come as far as ${named}` : named
+  if (policy === 'built-in') return named
+  return `${named}; ${kind === 'accepted' ? 'release' : 'nearest release'} ${release}`
+}
+
+function revocationText(revocation: ReportResult['revocation']): string {
+  if (revocation === 'not-checked') return 'not-checked: no list of this root was given with --crl'
+  if (revocation === 'revoked') return 'revoked'
+  const { thisUpdate, nextUpdate, number, current } = revocation
+  const age = current ? 'in force' : 'NOT in force at this time'
+  return `list ${number} of ${thisUpdate}, next ${nextUpdate}, ${age}; it does not name this chain`
 }
 
 function reason({ code, field, expected, actual, remedy }: ReportResult['reasons'][number]): string {
+  const rows = [
+    ['expected', expected],
+    ['actual', actual],
+    ['to do', remedy],
+  ] as const
   return [
     `${code}  ${field}`,
-    `  expected  ${expected}`,
-    `  actual    ${actual}`,
-    `  remedy    ${remedy}`,
+    ...rows.map(([name, value]) => labelled(`  ${name}`, wrap(value), WIDTH)),
   ].join('\n')
 }
 
-function described(report: DescribedReport): string {
+function described(report: DescribedReport, authentic: boolean): string {
   const { cpuid, firmware, mitigations, policy, platformInfo } = report
+  const named = report.die === null || report.die === report.product ? '' : ` (${report.die})`
   const rows: readonly (readonly [string, string])[] = [
+    ['product', `${report.product ?? 'unknown'}${named}`],
+    ['cpuid', cpuid === null ? 'not in this version' : cpuidText(cpuid)],
     ['version', String(report.version)],
-    ['product', report.product ?? 'unknown'],
-    [
-      'cpuid',
-      cpuid === null ? 'not in this version' : [cpuid.family, cpuid.model, cpuid.stepping].map(hex).join('/'),
-    ],
     ['measurement', report.measurement],
     ['report data', report.reportData],
     ['host data', report.hostData],
     ['chip id', report.chipId],
     ['report id', report.reportId],
+    ['family id', report.familyId],
+    ['image id', report.imageId],
+    ['id key', report.idKeyDigest],
+    ['author key', report.authorKeyEnabled ? report.authorKeyDigest : 'none'],
     ['guest svn', String(report.guestSvn)],
     ['vmpl', String(report.vmpl)],
     ['signing key', report.signingKey],
@@ -71,26 +109,21 @@ function described(report: DescribedReport): string {
     ['firmware', `${version(firmware.current)}, committed ${version(firmware.committed)}`],
     ...(mitigations === null
       ? []
-      : [['mitigations', `${mitigations.current}, at launch ${mitigations.launch}`] as const]),
+      : [
+          ['mitigations', mitigationText(mitigations.current)] as const,
+          ['at launch', mitigationText(mitigations.launch)] as const,
+        ]),
   ]
-  const fields = rows.map(([name, value]) => `${name.padEnd(14)}${value}`).join('\n')
-  return report.tcb === null ? fields : `${fields}\n\n${tcbTable(report.tcb)}`
+  return [
+    authentic ? 'The report says' : 'The report claims; none of it is verified',
+    ...rows.map(([name, value]) =>
+      labelled(name, /^0+$/.test(value) && value.length > 1 ? 'all zero' : wrap(value), WIDTH),
+    ),
+  ].join('\n')
 }
 
-function tcbTable(tcb: NonNullable<DescribedReport['tcb']>): string {
-  const header = ['tcb', ...TCB_COMPONENTS]
-  const rows = TCB_NAMES.map((name) => [
-    name,
-    ...TCB_COMPONENTS.map((component) => String(tcb[name][component])),
-  ])
-  return [header, ...rows]
-    .map((row) =>
-      row
-        .map((cell) => cell.padEnd(12))
-        .join('')
-        .trimEnd(),
-    )
-    .join('\n')
+function mitigationText(vector: string): string {
+  return `${vector}: ${setBitsText(BigInt(vector))}`
 }
 
 function setBits(bits: Readonly<Record<string, unknown>>): string {
@@ -102,8 +135,4 @@ function setBits(bits: Readonly<Record<string, unknown>>): string {
 
 function version({ major, minor, build }: DescribedReport['firmware']['current']): string {
   return `${major}.${minor}.${build}`
-}
-
-function hex(value: number): string {
-  return value.toString(16).padStart(2, '0')
 }

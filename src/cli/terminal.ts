@@ -22,12 +22,17 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
   'process.interrupted': 'run the same command again',
 }
 
+/** What is counted. */
+export type ProgressUnit = 'bytes' | 'launches'
+
 export type Terminal = {
   readonly print: (text: string) => void
   /** One JSON value, for programs. */
   readonly printJson: (value: unknown) => void
+  /** On stderr, so that results stay alone. */
+  readonly warn: (text: string) => void
   /** Shows on stderr how far `what` has come: in place on a terminal, else a line every few seconds. */
-  readonly progress: (what: string) => Progress
+  readonly progress: (what: string, unit?: ProgressUnit) => Progress
   /** Aborted by the first SIGINT or SIGTERM; the second ends the process at once. */
   readonly interruption: () => AbortSignal
   readonly interrupted: () => boolean
@@ -43,7 +48,8 @@ export function openTerminal(): Terminal {
   return {
     print: (text) => process.stdout.write(text),
     printJson: (value) => process.stdout.write(`${JSON.stringify(value)}\n`),
-    progress: (what) => showProgress(what, process.stderr),
+    warn: (text) => process.stderr.write(`warning: ${text}\n`),
+    progress: (what, unit = 'bytes') => showProgress(what, unit, process.stderr),
     interruption: () => {
       signal ??= listenForShutdown(DRAIN_MS, () => {}).signal
       return signal
@@ -70,9 +76,14 @@ function describe(error: unknown): string {
   return place === undefined ? error.name : `${error.name} in ${place}`
 }
 
+const UNITS: Readonly<Record<ProgressUnit, (total: number, rate: number) => string>> = {
+  bytes: (total, rate) => `${formatBytes(total)}, ${(rate / 1_048_576).toFixed(0)} MiB/s`,
+  launches: (total, rate) => `${total} launches, ${rate.toFixed(0)}/s`,
+}
+
 type Stream = { readonly isTTY?: boolean; readonly write: (text: string) => unknown }
 
-function showProgress(what: string, stream: Stream): Progress {
+function showProgress(what: string, unit: ProgressUnit, stream: Stream): Progress {
   const start = performance.now()
   let said = stream.isTTY ? Number.NEGATIVE_INFINITY : start
   let open = false
@@ -81,9 +92,9 @@ function showProgress(what: string, stream: Stream): Progress {
     const isLast = done >= total && open
     if (!isLast && now - said < (stream.isTTY ? REDRAW_MS : LINE_MS)) return
     said = now
-    const rate = done / 1_048_576 / Math.max(0.001, (now - start) / 1000)
+    const rate = done / Math.max(0.001, (now - start) / 1000)
     const percent = total === 0 ? 100 : Math.floor((done / total) * 100)
-    const line = `${what}: ${percent} % of ${formatBytes(total)}, ${rate.toFixed(0)} MiB/s`
+    const line = `${what}: ${percent} % of ${UNITS[unit](total, rate)}`
     open = stream.isTTY === true && done < total
     stream.write(stream.isTTY === true ? `\r${line}\u001b[K${done < total ? '' : '\n'}` : `${line}\n`)
   }

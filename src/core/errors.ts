@@ -28,6 +28,7 @@ export const ERRORS = {
   // General
   'encoding.invalid': malformed('a text or byte string is not in the one form its format allows'),
   'usage.invalid': malformed('the command line does not say what to do'),
+  'case.malformed': malformed('a conformance case is not of its form'),
   'input.unreadable': malformed('a file named on the command line cannot be read'),
   'input.changed': malformed('the content is not as long as was announced'),
   'output.exists': malformed('the output exists already and is never overwritten'),
@@ -150,7 +151,8 @@ export const ERRORS = {
   // Platform (adapters)
   'sev.unavailable': misconfigured('no source of attestation reports is present or permitted'),
   'sev.busy': later('the attestation device did not take the request'),
-  'sev.failed': fatal('the attestation device failed for good; the guest must be relaunched'),
+  'sev.failed': fatal('the attestation device gave no answer that can be used'),
+  'sev.lost': misconfigured("the guest's key to its firmware is gone; the guest must be relaunched"),
   'service.unavailable': later('an OCI service does not answer or throttles'),
   'service.denied': {
     disposition: 'stop',

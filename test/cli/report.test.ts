@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { PolicyFormat } from '#core/appraisal/policy.ts'
 import { signGeneral } from '#core/jws.ts'
-import { toRfc3339 } from '#core/time.ts'
+import { addSeconds, toRfc3339 } from '#core/time.ts'
+import { SERIALS } from '#emulator/amd/authority.ts'
 import { type ReportOptions, verifyReportFile } from '../../src/cli/report.ts'
 import { renderReport } from '../../src/cli/reportText.ts'
-import { MEASUREMENT, mint, noon, storeOf, testAuthority } from '../amd.ts'
+import { crlOf, MEASUREMENT, mint, noon, storeOf, testAuthority } from '../amd.ts'
 import { policyOf, signers } from '../core/release/world.ts'
 
 const amd = await testAuthority()
@@ -40,8 +41,9 @@ const policy = policyOf({
   ],
 })
 
-const pem = (der: Buffer) =>
-  `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`
+const pem = (der: Buffer, label = 'CERTIFICATE') =>
+  `-----BEGIN ${label}-----\n${der.toString('base64')}\n-----END ${label}-----\n`
+const milan = await testAuthority('Milan')
 const files = {
   'good.bin': bytes,
   'debug.bin': debug.bytes,
@@ -59,6 +61,18 @@ const files = {
   'chain/other.der': mint(amd, { hardwareId: '11'.repeat(64) }).certs[0] ?? '',
   'chain/readme.txt': 'not a certificate',
   'empty/readme.txt': '',
+  'genoa.crl': crlOf(amd),
+  'genoa-crl.pem': pem(crlOf(amd), 'X509 CRL'),
+  'milan.crl': crlOf(milan),
+  'old.crl': crlOf(amd, { thisUpdate: at - 200, nextUpdate: at - 100 }),
+  'revoking.crl': crlOf(amd, { revoked: [SERIALS.ask] }),
+  'chain-roots/Genoa/ark.der': amd.arkDer,
+  'chain-roots/Genoa/ask.der': amd.askDer,
+  'roots/Milan/ark.der': milan.arkDer,
+  'crossed/Genoa/ark.der': amd.arkDer,
+  'crossed/Genoa/ask.der': milan.askDer,
+  'broken/Genoa/ark.der': amd.arkDer.subarray(1),
+  'header.bin': Buffer.concat([Buffer.alloc(32), bytes, Buffer.alloc(2784)]),
   'policy.json': JSON.stringify(policy, undefined, 2),
   'signed.json': JSON.stringify(await signGeneral(PolicyFormat, policy, signers)),
   'foreign.json': JSON.stringify({ ...policy, roots: policyOf().roots }),
@@ -72,7 +86,7 @@ for (const [name, content] of Object.entries(files)) {
 const path = (name: string) => join(folder, name)
 
 function run(options: Partial<ReportOptions>) {
-  const given = { report: path('good.bin'), roots: path('roots'), authenticOnly: false, ...options }
+  const given = { report: path('good.bin'), roots: path('roots'), crl: [], authenticOnly: false, ...options }
   return verifyReportFile(given, at)
 }
 
@@ -162,6 +176,48 @@ const cases: readonly {
     codes: ['chain.untrusted'],
   },
   {
+    name: 'an ASK of another root beside the ARK',
+    options: { cert: path('vcek.der'), roots: path('crossed') },
+    exit: 1,
+    verdict: 'refused',
+    codes: ['chain.untrusted'],
+  },
+  {
+    name: 'an ARK that is none',
+    options: { cert: path('vcek.der'), roots: path('broken') },
+    exit: 2,
+    verdict: 'refused',
+    codes: ['chain.malformed'],
+  },
+  {
+    name: 'a revoked ASK',
+    options: { cert: path('vcek.der'), crl: [path('milan.crl'), path('revoking.crl')] },
+    exit: 1,
+    verdict: 'refused',
+    codes: ['chain.revoked'],
+  },
+  {
+    name: 'a revocation list that is none',
+    options: { cert: path('vcek.der'), crl: [path('vcek.der')] },
+    exit: 2,
+    verdict: 'refused',
+    codes: ['crl.malformed'],
+  },
+  {
+    name: 'a revocation list of a root that is not trusted',
+    options: { cert: path('vcek.der'), roots: path('chain-roots'), crl: [path('milan.crl')] },
+    exit: 1,
+    verdict: 'refused',
+    codes: ['crl.untrusted'],
+  },
+  {
+    name: 'the report behind the header of the kernel',
+    options: { report: path('header.bin'), cert: path('vcek.der') },
+    exit: 2,
+    verdict: 'refused',
+    codes: ['report.malformed'],
+  },
+  {
     name: 'a time before the certificates',
     options: { cert: path('vcek.der'), at: '2020-01-01T00:00:00Z' },
     exit: 1,
@@ -186,24 +242,98 @@ for (const { name, options, exit, verdict, codes = [] } of cases)
 
 test('the result says what was judged, by what, and what was not', async () => {
   const { result } = await run({ cert: path('vcek.der') })
-  const { report, root, ...rest } = result
+  const { report, root, tcb, ...rest } = result
   assert.deepEqual(rest, {
     verdict: 'accepted',
     assurance: 'platform',
-    at: toRfc3339(at),
-    policy: 'built-in',
-    release: 'built-in',
     reasons: [],
+    release: 'built-in',
+    policy: 'built-in',
+    unconstrained: [
+      'measurement',
+      'familyId',
+      'imageId',
+      'idKeyDigest',
+      'authorKeyDigest',
+      'hostData',
+      'chipId',
+      'reportData',
+    ],
+    roots: 'replaced',
     revocation: 'not-checked',
-    unconstrained: ['measurement', 'reportData', 'hostData', 'chipId'],
+    at: toRfc3339(at),
   })
   assert.equal(root?.simulated, true)
   assert.equal(report?.measurement, MEASUREMENT)
   assert.equal(report?.product, 'Genoa')
   assert.deepEqual(report?.tcb?.reported, { fmc: 0, bootloader: 10, tee: 0, snp: 27, microcode: 86 })
+  assert.deepEqual(tcb?.rows[0], {
+    name: 'reported',
+    values: { bootloader: 10, tee: 0, snp: 27, microcode: 86 },
+    belowFloor: [],
+    inconsistent: [],
+    provisional: [],
+  })
+})
+
+test('the members of the result stand in the order that is documented', async () => {
+  const { result } = await run({ cert: path('vcek.der') })
+  assert.deepEqual(Object.keys(result), [
+    ...['verdict', 'assurance', 'reasons', 'report', 'release', 'policy', 'tcb', 'unconstrained'],
+    ...['roots', 'root', 'revocation', 'at'],
+  ])
+})
+
+for (const [name, crl, current] of [
+  ['in force', 'genoa.crl', true],
+  ['in PEM', 'genoa-crl.pem', true],
+  ['past its time', 'old.crl', false],
+] as const)
+  test(`a revocation list ${name} is looked at, and the result says which`, async () => {
+    const { exit, result } = await run({ cert: path('vcek.der'), crl: [path('milan.crl'), path(crl)] })
+    assert.equal(exit, 0)
+    assert.ok(typeof result.revocation === 'object')
+    const { digest, ...revocation } = result.revocation
+    assert.match(digest, /^[0-9a-f]{64}$/)
+    assert.deepEqual(revocation, {
+      thisUpdate: toRfc3339(addSeconds(at, current ? -3600 : -200)),
+      nextUpdate: toRfc3339(addSeconds(at, current ? 45 * 86_400 - 3600 : -100)),
+      number: '01',
+      current,
+    })
+    assert.match(renderReport(result), current ? /\nrevocation.* in force;/ : /\nrevocation.*NOT in force/)
+  })
+
+test('a list of another root says nothing about this chain', async () => {
+  const { exit, result } = await run({ cert: path('vcek.der'), crl: [path('milan.crl')] })
+  assert.deepEqual([exit, result.revocation], [0, 'not-checked'])
+})
+
+test('what is replaced, simulated, free or refused stands in capitals at the top', async () => {
+  const accepted = renderReport((await run({ cert: path('vcek.der') })).result)
+  assert.match(accepted, /^ACCEPTED .*\nSIMULATED .*\nROOTS REPLACED +by --roots: /)
+  assert.match(accepted, /\nrevocation +not-checked/)
+  assert.match(accepted, /\nleft open +measurement, /)
+  const refused = renderReport((await run({ report: path('forged.bin'), cert: path('vcek.der') })).result)
+  assert.match(refused, /^REFUSED +not to be trusted: one reason\n/)
+  assert.match(refused, /\nreport\.signature {2}signature\n {2}expected .*\n {2}actual .*\n {2}to do /)
+  assert.ok(refused.indexOf('none of it is verified') < refused.indexOf('\nmeasurement'))
+  for (const line of `${accepted}${refused}`.split('\n')) assert.ok(line.length <= 110, line)
+})
+
+test('components below the floor are marked under the table', async () => {
+  const old = { fmc: 0, bootloader: 10, tee: 0, snp: 8, microcode: 115 }
+  const minted = mint(amd, { tcb: old })
+  await writeFile(path('old.bin'), minted.bytes)
+  await writeFile(path('old.der'), minted.certs[0] ?? '')
+  const { result } = await run({ report: path('old.bin'), cert: path('old.der') })
+  assert.deepEqual(
+    result.reasons.map(({ code, field }) => `${code} ${field}`),
+    ['reported', 'committed', 'current', 'launch'].map((name) => `tcb.below-floor tcb.${name}.snp`),
+  )
   const text = renderReport(result)
-  assert.match(text, /^ACCEPTED/)
-  assert.match(text, /\nSIMULATED/)
+  assert.match(text, /\nfloor +0 +0 +23 +84\nreported +10 +0 +8 +115\n {28}\^\n/)
+  assert.match(text, /\n\^ {2}below the floor\n/)
 })
 
 test('a policy of the provider is held against, written or signed; who signed it stays open', async () => {
@@ -214,7 +344,10 @@ test('a policy of the provider is held against, written or signed; who signed it
       [0, 'accepted', 'measured', 'worker-1'],
     )
     assert.deepEqual(result.policy, { seq: 7, signatures: 'not-checked' })
-    assert.deepEqual(result.unconstrained, ['trust', 'reportData', 'hostData'])
+    assert.deepEqual(
+      result.unconstrained.filter((field) => ['measurement', 'trust', 'reportData'].includes(field)),
+      ['trust', 'reportData'],
+    )
     const refused = await run({ report: path('debug.bin'), cert: path('vcek.der'), policy: path(name) })
     assert.deepEqual(
       refused.result.reasons.map(({ code }) => code),
@@ -243,6 +376,8 @@ for (const [name, options, code] of [
   ['a certificate that is not there', { cert: path('none.der') }, 'input.unreadable'],
   ['a folder that is not there', { certs: path('none') }, 'input.unreadable'],
   ['roots that are not there', { roots: path('empty') }, 'input.unreadable'],
+  ['a revocation list that is not there', { crl: [path('none.crl')] }, 'input.unreadable'],
+  ['a policy, and authenticity alone', { policy: path('policy.json'), authenticOnly: true }, 'usage.invalid'],
   ['--cert and --certs', { cert: path('vcek.der'), certs: path('chain') }, 'usage.invalid'],
   ['a time with an offset', { at: '2026-01-01T00:00:00+01:00' }, 'usage.invalid'],
   ['a policy without fields', { policy: path('empty.json') }, 'policy.invalid'],
