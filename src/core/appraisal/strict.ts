@@ -3,30 +3,50 @@ import type { Product } from '#core/snp/product.ts'
 import type { Reference } from './reference.ts'
 
 /**
- * Least TCB of `STRICT`, by CPUID: what real hosts were seen to report after the fixes of EntrySign (CVE-2024-56161) and BadRAM
- * (CVE-2024-21944), as of November 2026. A stepping that is not here is refused, and so is all of Milan:
- * its root key can be read out by software (arXiv 2605.12990, AMD-SB-3045), so that a Milan report proves nothing.
+ * Least TCB by CPUID, as of November 2026. A number stands here only where a genuine report of an updated host was seen with it
+ * or more; `0` where no advisory is known to give one (FMC, boot loader, TEE). A stepping that is not here is refused.
+ *
+ * Known, and not applied, since each is one third party's reading of a bulletin, which genuine hosts in service do not meet:
+ * AMD-SB-3020 (RMPocalypse, CVE-2025-0033) SNP 0x1b on Genoa; AMD-SB-3027 (StackWarp, CVE-2025-29943) microcode 0x56 on
+ * 19/11/01 and 0x51 on 19/11/02, to which switching SMT off is the full answer; firmware 1.55.49 and mitigation bits 0 to 2 on Genoa.
+ * A policy that demands them is the better choice where its hosts have them.
+ *
+ * Milan is not here, whatever its TCB: the seed of a chip's key can be read out by software (arXiv 2605.12990,
+ * AMD-SB-3045, May 2026), so that any report of that chip can be made without it. A Milan report proves nothing unless
+ * its chip is on a list of machines whose history is trusted, and this set has no such list.
  */
-const STRICT_PROCESSORS: Reference['processors'] = [
-  floorOf('Genoa', [0x19, 0x11, 1], { fmc: 0, bootloader: 0, tee: 0, snp: 0x17, microcode: 0x54 }),
-  floorOf('Genoa', [0x19, 0xa0, 2], { fmc: 0, bootloader: 0, tee: 0, snp: 0x17, microcode: 0x19 }),
-  floorOf('Turin', [0x1a, 0x02, 1], { fmc: 0, bootloader: 0, tee: 0, snp: 0x04, microcode: 0x51 }),
+const PROCESSORS: Reference['processors'] = [
+  // Genoa B1. AMD-SB-3019 (EntrySign, 2024-12-17) by a third party, seen on three hosts of 2025 and 2026; AMD-SB-3015 (BadRAM) is
+  // below it, SNP 0x16.
+  floorOf('Genoa', [0x19, 0x11, 1], { snp: 0x17, microcode: 0x54 }),
+  // Bergamo and Siena A2. The same SNP firmware; microcode of updated hosts of 2025 and 2026.
+  floorOf('Genoa', [0x19, 0xa0, 2], { snp: 0x17, microcode: 0x19 }),
+  // Turin C1. AMD-SB-3020 (SNP) and AMD-SB-3027 (microcode), 2025, by a third party; seen on a host of 2026, exceeded on another.
+  floorOf('Turin', [0x1a, 0x02, 1], { snp: 0x04, microcode: 0x51 }),
 ]
 
-/** Without a policy: genuine, current hardware in a safe setting. Measurement, report data, host data and chip are free. */
+/**
+ * Genuine, current hardware in a safe setting. What only the owner of a guest knows is free: measurement, configuration, ID block
+ * (family, image, keys, SVN), host data, chip.
+ */
 export const STRICT: Reference = {
   id: 'built-in',
   assurance: 'platform',
   notBefore: 0,
   notAfter: 253_402_300_799,
   measurements: 'any',
+  // A list is looked at where one is given; without one the output says that nobody looked.
   crl: 'not-required',
   cspIds: [],
-  processors: STRICT_PROCESSORS,
-  firmware: { major: 1, minor: 55, build: 38 },
+  processors: PROCESSORS,
+  // Builds are counted product by product, so for several products only the ABI can be demanded: 1.55 is the least that an
+  // updated host was seen with.
+  firmware: { major: 1, minor: 55, build: 0 },
   firmwareProfile: 'committed',
+  // Reports before version 5 state none, and no bulletin is known to name its bit.
   mitigations: { launch: '0000000000000000', current: '0000000000000000' },
   guestPolicy: {
+    // Guests in service demand 0.0 or 0.31: the TCB floors say what runs, this only what the guest would have refused.
     abi: { major: 0, minor: 0 },
     smt: 'any',
     migrateMa: 'forbidden',
@@ -44,7 +64,9 @@ export const STRICT: Reference = {
     ecc: 'required',
     raplDisabled: 'any',
     ciphertextHiding: 'any',
+    // BadRAM, CVE-2024-21944.
     aliasCheck: 'required',
+    // Turin alone has it (CVE-2023-20585), and no floor says from where on.
     iommuWriteSafe: 'any',
     tio: 'forbidden',
   },
@@ -62,7 +84,7 @@ export const STRICT: Reference = {
 function floorOf(
   product: Product,
   [family, model, stepping]: readonly [number, number, number],
-  floor: Reference['processors'][number]['floor'],
+  { snp, microcode }: { readonly snp: number; readonly microcode: number },
 ): Reference['processors'][number] {
-  return { product, family, model, stepping, floor }
+  return { product, family, model, stepping, floor: { fmc: 0, bootloader: 0, tee: 0, snp, microcode } }
 }
