@@ -1,0 +1,150 @@
+/** Runs a target in a thread of its own, watches that it goes on and stays small, and keeps what it finds. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { type Finding, type Order, PROGRESS, STAGE, type Tally } from './loop.ts'
+import { SLATE_BYTES, Slate } from './slate.ts'
+import type { Input, Target } from './target.ts'
+
+export type Plan = Omit<Order, 'progress' | 'slate' | 'target'> & {
+  /** Where inputs with a finding are written. */
+  readonly folder: string
+  /** No input may keep the thread for longer; a loaded machine stays far below. */
+  readonly hangSeconds: number
+  /** Inputs are small and none is kept: what the process grows by beyond this would grow with the number of inputs. */
+  readonly maxGrowthMib: number
+  readonly onProgress?: (index: number) => void
+}
+
+export type Report = Omit<Tally, 'findings'> & {
+  readonly target: string
+  readonly seed: number
+  /** Codes that are documented and were never met. */
+  readonly unmet: readonly string[]
+  /** Of the whole process, MiB: when the target was ready, and the most since. */
+  readonly rss: { readonly start: number; readonly peak: number }
+  readonly findings: readonly (Omit<Finding, 'input'> & { readonly file: string })[]
+}
+
+const WATCH_MILLISECONDS = 100
+
+/** For a loaded machine, and lists of a MiB. */
+export const USUAL_LIMITS = { hangSeconds: 30, maxGrowthMib: 400 } as const
+
+export async function fuzz(target: Target, plan: Plan): Promise<Report> {
+  const { folder, hangSeconds, maxGrowthMib, onProgress, ...order } = plan
+  const progress = new Int32Array(new SharedArrayBuffer(8))
+  const slate = new SharedArrayBuffer(SLATE_BYTES)
+  const worker = new Worker(new URL('./loop.ts', import.meta.url), {
+    workerData: { ...order, target: target.name, progress, slate } satisfies Order,
+  })
+  const rss = { start: 0, peak: 0 }
+  const watch = new Watch(progress, hangSeconds)
+  const ended = new Promise<Tally>((resolve, reject) => {
+    worker.on('message', (message: 'opened' | Tally) => {
+      if (message === 'opened') rss.start = rss.peak = rssMib()
+      else resolve(message)
+    })
+    worker.on('error', reject)
+  })
+  const timer = setInterval(() => {
+    rss.peak = Math.max(rss.peak, rssMib())
+    onProgress?.(Atomics.load(progress, PROGRESS.index))
+    if (watch.hangs()) worker.emit('error', new Stop('hang', `no answer after ${hangSeconds} s`))
+    if (rss.start > 0 && rss.peak - rss.start > maxGrowthMib)
+      worker.emit('error', new Stop('memory', `grown from ${rss.start} to ${rss.peak} MiB`))
+  }, WATCH_MILLISECONDS)
+  const tally = await ended
+    .catch((error: unknown) => afterStop(error, order.from, progress, slate))
+    .finally(() => {
+      clearInterval(timer)
+      return worker.terminate()
+    })
+  return {
+    ...tally,
+    target: target.name,
+    seed: plan.seed,
+    unmet: target.codes.filter((code) => tally.refused[code] === undefined),
+    rss,
+    findings: await Promise.all(tally.findings.map((finding) => keep(finding, target, plan))),
+  }
+}
+
+/** Why the thread was ended. */
+class Stop extends Error {
+  constructor(name: 'hang' | 'memory', message: string) {
+    super(message)
+    this.name = name
+  }
+}
+
+/** Whether one and the same input has been under test for too long. */
+class Watch {
+  readonly #progress: Int32Array
+  readonly #limit: number
+  #index = -1
+  #since = 0
+
+  constructor(progress: Int32Array, hangSeconds: number) {
+    this.#progress = progress
+    this.#limit = hangSeconds * 1000
+  }
+
+  hangs(): boolean {
+    const index = Atomics.load(this.#progress, PROGRESS.index)
+    const stage = Atomics.load(this.#progress, PROGRESS.stage)
+    const now = performance.now()
+    if (index !== this.#index || stage === STAGE.opening || stage === STAGE.done) {
+      this.#index = index
+      this.#since = now
+    }
+    return now - this.#since > this.#limit
+  }
+}
+
+/** The thread died or was ended: the input under test then is the finding. */
+function afterStop(error: unknown, from: number, progress: Int32Array, slate: SharedArrayBuffer): Tally {
+  const index = Atomics.load(progress, PROGRESS.index)
+  const isChecking = Atomics.load(progress, PROGRESS.stage) === STAGE.checking
+  // Between inputs a fault is the generator's own; what has grown until then was not.
+  if (!isChecking && !(error instanceof Stop && error.name === 'memory')) throw error
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const kind = error instanceof Error ? error.name : 'stop'
+  return {
+    inputs: index - from + 1,
+    seconds: 0,
+    accepted: 0,
+    refused: {},
+    reasons: 0,
+    slowestMilliseconds: 0,
+    findings: [{ index, kind, detail, input: new Slate(slate).read() }],
+  }
+}
+
+async function keep(
+  { input, ...finding }: Finding,
+  target: Target,
+  { folder, seed }: Plan,
+): Promise<Report['findings'][number]> {
+  await mkdir(folder, { recursive: true })
+  const file = join(folder, `${target.name}-${seed}-${finding.index}.json`)
+  await writeFile(file, JSON.stringify(encodeInput(target.name, input), undefined, 2))
+  return { ...finding, file }
+}
+
+type Kept = { readonly target: string; readonly input: readonly string[] }
+
+function encodeInput(target: string, input: Input): Kept {
+  // What came from the thread is a plain array, whose text is another.
+  return { target, input: input.map((bytes) => Buffer.from(bytes).toString('hex')) }
+}
+
+/** What `keep` wrote. */
+export function decodeInput(text: string): { readonly target: string; readonly input: Input } {
+  const { target, input } = JSON.parse(text) as Kept
+  return { target, input: input.map((hex) => Buffer.from(hex, 'hex')) }
+}
+
+function rssMib(): number {
+  return Math.round(process.memoryUsage.rss() / 2 ** 20)
+}

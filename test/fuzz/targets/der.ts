@@ -1,0 +1,97 @@
+/** DER by itself: what is accepted has no second encoding, so that writing what was read gives the same bytes. */
+import { sameBytes } from '#core/bytes.ts'
+import {
+  bytesOf,
+  type Der,
+  explicitOf,
+  isTrue,
+  oidOf,
+  parseDer,
+  reading,
+  sequenceOf,
+  setOf,
+  TAG,
+  unsignedOf,
+} from '#core/snp/der.ts'
+import { mutate } from '../mutation.ts'
+import type { Random } from '../random.ts'
+import { certificateSeeds, crlBodies } from '../seeds.ts'
+import { type Target, Violation } from '../target.ts'
+import { mutateTree, nested, type Tree, tlv, treeOf } from '../tlv.ts'
+
+export const der: Target = {
+  name: 'der',
+  what: 'DER: certificates and revocation lists as trees of values',
+  weight: 18,
+  quick: 60_000,
+  codes: ['chain.malformed'],
+  open: async () => {
+    const seeds = [...certificateSeeds().map(({ der }) => der), ...crlBodies().map(({ tbs }) => tbs)]
+    const trees = seeds.map(treeOf)
+    return {
+      generate: (random) => [makeDer(trees, random)],
+      check: ([bytes = Buffer.alloc(0)]) => {
+        const again = reading('a value', 'chain.malformed', () => written(parseDer(bytes)))
+        if (!sameBytes(again, bytes)) throw new Violation('what was read is not what was given')
+      },
+    }
+  },
+}
+
+function makeDer(trees: readonly Tree[], random: Random): Buffer {
+  // A part of a certificate is small, and so are the distances between what is mutated.
+  const part = treeOf(random.pick(random.pick(trees).paths).at(-1)?.raw ?? Buffer.alloc(0))
+  switch (random.below(20)) {
+    case 0:
+      return random.bytes(random.few(64))
+    case 1:
+      return nested(random.oneIn(2) ? part.root.raw : Buffer.alloc(0), random.few(1500))
+    case 2:
+    case 3:
+      return mutate(part.root.raw, random)
+    case 4:
+      return part.root.raw
+    default:
+      return mutateTree(part, random, trees)
+  }
+}
+
+/** Constructed values by their parts, numbers and names by their meaning, all others as they are. */
+function written(der: Der): Buffer {
+  const { tag } = der
+  switch (tag) {
+    case TAG.sequence:
+      return tlv(tag, ...sequenceOf(der).map(written))
+    case TAG.set:
+      return tlv(tag, ...setOf(der).map(written))
+    case 0xa0:
+    case 0xa1:
+    case 0xa2:
+    case 0xa3:
+      return tlv(tag, written(explicitOf(der, tag - 0xa0)))
+    case TAG.integer:
+      return tlv(tag, signedNumber(unsignedOf(der, 20)))
+    case TAG.oid:
+      return tlv(tag, encodeOid(oidOf(der)))
+    case TAG.boolean:
+      return isTrue(der) ? tlv(tag, Buffer.of(0xff)) : bytesOf(der)
+    default:
+      return tlv(tag, der.source.subarray(der.from, der.end))
+  }
+}
+
+function signedNumber(bytes: Buffer): Buffer {
+  return (bytes[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.of(0), bytes]) : bytes
+}
+
+function encodeOid(dotted: string): Buffer {
+  const [first = 0n, second = 0n, ...rest] = dotted.split('.').map(BigInt)
+  return Buffer.from([first * 40n + second, ...rest].flatMap(base128))
+}
+
+/** The most significant first, all but the last with the top bit set. */
+function base128(arc: bigint): readonly number[] {
+  const digits = [Number(arc & 0x7fn)]
+  for (let left = arc >> 7n; left > 0n; left >>= 7n) digits.unshift(Number(left & 0x7fn) | 0x80)
+  return digits
+}
