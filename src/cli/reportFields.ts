@@ -4,7 +4,7 @@ import { CodedError } from '#core/errors.ts'
 import { type Cpuid, dieOfCpuid, type Product } from '#core/snp/product.ts'
 import type { Firmware, Report, TcbName } from '#core/snp/report.ts'
 import { parseTcb, type Tcb } from '#core/snp/tcb.ts'
-import { hex64 } from './reportShow.ts'
+import { hex64 } from './reportValues.ts'
 
 /** Bytes as lower-case hex. */
 export type DescribedReport = {

@@ -4,7 +4,7 @@ import { explain, type TcbTable, unconstrained } from '#core/appraisal/explain.t
 import type { Policy } from '#core/appraisal/policy.ts'
 import type { Assurance, Reference, ReferenceValues } from '#core/appraisal/reference.ts'
 import { STRICT } from '#core/appraisal/strict.ts'
-import { CodedError, errorRow, type Refusal } from '#core/errors.ts'
+import { CodedError, type ErrorCode, errorRow, type Refusal } from '#core/errors.ts'
 import { TrustStore } from '#core/snp/chain.ts'
 import { type Crl, openCrl } from '#core/snp/crl.ts'
 import { productOfCpuid } from '#core/snp/product.ts'
@@ -142,18 +142,39 @@ function refuse(
   }
 }
 
-/** Throws the last refusal where none verifies. */
+/** Where none verifies, it throws what was said of the chain that came furthest. */
 function verifyAny(
   report: Report,
-  [first = [], ...others]: Evidence['chains'],
+  chains: Evidence['chains'],
   trust: Parameters<typeof verifyReport>[2],
 ): VerifiedReport {
-  try {
-    return verifyReport(report, first, trust)
-  } catch (error) {
-    if (others.length === 0) throw error
-    return verifyAny(report, others, trust)
-  }
+  let furthest: CodedError | undefined
+  for (const chain of chains.length === 0 ? [[]] : chains)
+    try {
+      return verifyReport(report, chain, trust)
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      if (furthest === undefined || stepOf(error) > stepOf(furthest)) furthest = error
+    }
+  throw furthest
+}
+
+/** From far to near: the certificate of the chip for another TCB is nearer than one of another chip. */
+const STEPS: readonly ErrorCode[] = [
+  'chain.malformed',
+  'chain.kind-mismatch',
+  'chain.untrusted',
+  'chain.product-mismatch',
+  'chain.chip-mismatch',
+  'chain.tcb-mismatch',
+  'chain.expired',
+  'chain.revoked',
+  'report.invalid',
+  'report.signature',
+]
+
+function stepOf({ code }: CodedError): number {
+  return STEPS.indexOf(code)
 }
 
 function appraiseBy(

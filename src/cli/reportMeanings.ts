@@ -1,5 +1,5 @@
 /** What the fields and bits of a report mean, for people. docs/formats/report.md says the same; a test compares them. */
-import type { FieldName, GUEST_POLICY_BITS, PLATFORM_INFO_BITS } from '#core/snp/layout.ts'
+import type { FieldName, GUEST_POLICY_BITS, PLATFORM_INFO_BITS, SIGNER_INFO } from '#core/snp/layout.ts'
 
 /** AMD's name, and a meaning of a few words. */
 export type Meaning = { readonly name: string; readonly meaning: string }
@@ -84,4 +84,10 @@ export const PLATFORM_MEANINGS: Readonly<Record<keyof typeof PLATFORM_INFO_BITS,
     meaning: 'writes of the IOMMU do not go astray (CVE-2023-20585)',
   },
   tio: { name: 'TIO_EN', meaning: 'trusted I/O devices may be attached' },
+}
+
+/** What it means that the bit is set; SIGNING_KEY is a number. */
+export const SIGNER_MEANINGS: Readonly<Record<Exclude<keyof typeof SIGNER_INFO, 'signingKey'>, Meaning>> = {
+  authorKeyEnabled: { name: 'AUTHOR_KEY_EN', meaning: 'AUTHOR_KEY_DIGEST is of a key' },
+  chipKeyMasked: { name: 'MASK_CHIP_KEY', meaning: "the firmware does not sign with the chip's own key" },
 }

@@ -1,20 +1,28 @@
 /** `report show` for people: where each field stands, what it says, and what that means. */
 import { TCB_NAMES } from '#core/snp/report.ts'
 import { TCB_COMPONENTS, TCB_LAYOUTS } from '#core/snp/tcb.ts'
-import type { ShownBit, ShownField, ShownReport } from './reportShow.ts'
+import type { ShownField, ShownReport } from './reportShow.ts'
+import type { ShownBit } from './reportValues.ts'
 import { columns, labelled, wrap } from './textBlock.ts'
 
 export function renderShown(shown: ShownReport): string {
   return `${[heading(shown), tcbTable(shown), ...shown.fields.map(field)].filter((text) => text !== '').join('\n\n')}\n`
 }
 
-function heading({ problem, product, die }: ShownReport): string {
-  const processor = product === null ? 'not known' : die === product ? product : `${product} (${die})`
+const WIDTH = 14
+
+function heading(shown: ShownReport): string {
+  const { problem } = shown
   return [
-    'CLAIMED     what the bytes say; nothing is verified: see "report verify"',
-    ...(problem === null ? [] : [`NOT ALLOWED  ${problem.message} (${problem.code})`]),
-    `processor   ${processor}`,
+    labelled('CLAIMED', 'what the bytes say; nothing is verified, for that see "report verify"', WIDTH),
+    ...(problem === null ? [] : [labelled('NOT ALLOWED', `${problem.message} (${problem.code})`, WIDTH)]),
+    labelled('processor', processorText(shown), WIDTH),
   ].join('\n')
+}
+
+function processorText({ product, die, tcbLayout }: ShownReport): string {
+  if (product === null) return tcbLayout === null ? 'not known here' : 'not stated: version 2 has no CPUID'
+  return die === product ? product : `${product} (${die})`
 }
 
 function tcbTable({ tcb, tcbLayout, product }: ShownReport): string {
