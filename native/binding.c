@@ -131,7 +131,8 @@ bool define_notify(napi_env env, napi_value exports)
 
 NAPI_MODULE_INIT()
 {
-	if (!define_report(env, exports) || !define_notify(env, exports) || !define_aead(env, exports))
+	if (!define_report(env, exports) || !define_key(env, exports) || !define_secret(env, exports) ||
+	    !define_notify(env, exports) || !define_aead(env, exports))
 		return NULL;
 	return exports;
 }

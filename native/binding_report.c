@@ -1,7 +1,6 @@
 #include "binding.h"
-#include "sev_guest.h"
+#include "binding_outcome.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,37 +9,35 @@ struct report_job {
 	char path[PATH_MAX];
 	uint8_t report_data[SEV_REPORT_DATA_BYTES];
 	uint32_t vmpl;
-	struct sev_guest_answer answer;
+	bool with_table;
+	struct sev_guest_report report;
 };
 
 static void run(struct job *job)
 {
-	struct report_job *report = (struct report_job *)job;
-	sev_guest_get_report(report->path, report->report_data, report->vmpl, &report->answer);
+	struct report_job *asked = (struct report_job *)job;
+	sev_guest_get_report(asked->path, asked->report_data, asked->vmpl, asked->with_table, &asked->report);
 }
 
-static bool set_number(napi_env env, napi_value object, const char *name, uint32_t number)
+static bool set_bytes(napi_env env, napi_value object, const char *name, const uint8_t *bytes, size_t length)
 {
-	napi_value value;
-	return ok(env, napi_create_uint32(env, number, &value)) &&
-	       ok(env, napi_set_named_property(env, object, name, value));
+	napi_value buffer;
+	return ok(env, napi_create_buffer_copy(env, length, bytes, NULL, &buffer)) &&
+	       ok(env, napi_set_named_property(env, object, name, buffer));
 }
 
 static napi_value settle(napi_env env, struct job *job)
 {
-	const struct sev_guest_answer *answer = &((struct report_job *)job)->answer;
+	const struct sev_guest_report *report = &((struct report_job *)job)->report;
+	/* With an error the length may be what the host would have liked, and nothing was written. */
+	const size_t table_length = report->outcome.error == 0 ? report->table_length : 0;
 	napi_value object;
-	napi_value opened;
-	napi_value report;
 
-	if (!ok(env, napi_create_object(env, &object)) || !ok(env, napi_get_boolean(env, answer->opened, &opened)) ||
-	    !ok(env, napi_set_named_property(env, object, "opened", opened)) ||
-	    !set_number(env, object, "error", (uint32_t)answer->error) ||
-	    !set_number(env, object, "fwError", answer->fw_error) ||
-	    !set_number(env, object, "vmmError", answer->vmm_error) ||
-	    !set_number(env, object, "status", answer->status) || !set_number(env, object, "size", answer->size) ||
-	    !ok(env, napi_create_buffer_copy(env, SEV_REPORT_BYTES, answer->report, NULL, &report)) ||
-	    !ok(env, napi_set_named_property(env, object, "report", report)))
+	if (!ok(env, napi_create_object(env, &object)) || !set_outcome(env, object, &report->outcome) ||
+	    !set_number(env, object, "size", report->size) ||
+	    !set_number(env, object, "tableLength", report->table_length) ||
+	    !set_bytes(env, object, "report", report->report, SEV_REPORT_BYTES) ||
+	    !set_bytes(env, object, "table", report->table, table_length < SEV_TABLE_BYTES ? table_length : SEV_TABLE_BYTES))
 		return NULL;
 	return object;
 }
@@ -51,35 +48,33 @@ static void release(napi_env env, struct job *job)
 	free(job);
 }
 
-/* getReport(path: string, reportData: Uint8Array, vmpl: number): Promise<ReportAnswer> */
+/* getReport(path: string, reportData: Uint8Array, vmpl: number, withTable: boolean): Promise<ReportAnswer> */
 static napi_value get_report(napi_env env, napi_callback_info info)
 {
-	size_t count = 3;
-	napi_value arguments[3];
+	size_t count = 4;
+	napi_value arguments[4];
 	uint8_t *report_data;
 	size_t report_data_length;
-	size_t path_length;
 
-	struct report_job *report = calloc(1, sizeof *report);
-	if (report == NULL)
+	struct report_job *asked = calloc(1, sizeof *asked);
+	if (asked == NULL)
 		return refuse(env, "out of memory");
-	report->job = (struct job){ .run = run, .settle = settle, .release = release };
+	asked->job = (struct job){ .run = run, .settle = settle, .release = release };
 
 	if (!ok(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL)) ||
-	    !ok(env,
-		napi_get_value_string_utf8(env, arguments[0], report->path, sizeof report->path, &path_length)) ||
+	    !read_path(env, arguments[0], asked->path) ||
 	    !read_bytes(env, arguments[1], &report_data, &report_data_length) ||
-	    !ok(env, napi_get_value_uint32(env, arguments[2], &report->vmpl))) {
-		free(report);
+	    !ok(env, napi_get_value_uint32(env, arguments[2], &asked->vmpl)) ||
+	    !ok(env, napi_get_value_bool(env, arguments[3], &asked->with_table))) {
+		free(asked);
 		return NULL;
 	}
-	if (report_data_length != SEV_REPORT_DATA_BYTES || path_length == sizeof report->path - 1 ||
-	    path_length != strlen(report->path)) {
-		free(report);
-		return refuse(env, "expected a path and 64 bytes of REPORT_DATA");
+	if (report_data_length != SEV_REPORT_DATA_BYTES) {
+		free(asked);
+		return refuse(env, "REPORT_DATA has not 64 bytes");
 	}
-	memcpy(report->report_data, report_data, SEV_REPORT_DATA_BYTES);
-	return start_job(env, "sev_guest.report", &report->job);
+	memcpy(asked->report_data, report_data, SEV_REPORT_DATA_BYTES);
+	return start_job(env, "sev_guest.report", &asked->job);
 }
 
 bool define_report(napi_env env, napi_value exports)

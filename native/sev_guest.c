@@ -11,12 +11,17 @@
 
 _Static_assert(sizeof(struct snp_guest_request_ioctl) == 32, "the kernel's snp_guest_request_ioctl has 32 bytes");
 _Static_assert(sizeof(struct snp_report_req) == 96, "the kernel's snp_report_req has 96 bytes");
+_Static_assert(sizeof(struct snp_ext_report_req) == 112, "the kernel's snp_ext_report_req has 112 bytes");
 _Static_assert(sizeof(struct snp_report_resp) == 4000, "the kernel's snp_report_resp has 4000 bytes");
+_Static_assert(sizeof(struct snp_derived_key_req) == 32, "the kernel's snp_derived_key_req has 32 bytes");
+_Static_assert(sizeof(struct snp_derived_key_resp) == 64, "the kernel's snp_derived_key_resp has 64 bytes");
 _Static_assert(SNP_GET_REPORT == 0xC0205300, "SNP_GET_REPORT is _IOWR('S', 0, 32 bytes)");
+_Static_assert(SNP_GET_DERIVED_KEY == 0xC0205301, "SNP_GET_DERIVED_KEY is _IOWR('S', 1, 32 bytes)");
+_Static_assert(SNP_GET_EXT_REPORT == 0xC0205302, "SNP_GET_EXT_REPORT is _IOWR('S', 2, 32 bytes)");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "SEV-SNP is little-endian, and so are its guests");
 
-/* MSG_REPORT_RSP, SEV-SNP ABI table "MSG_REPORT_RSP Message Structure". */
-enum { STATUS_AT = 0, SIZE_AT = 4, REPORT_AT = 32 };
+/* MSG_REPORT_RSP and MSG_KEY_RSP, SEV-SNP ABI "Message Structure": the status first, and behind 32 bytes what was asked. */
+enum { STATUS_AT = 0, SIZE_AT = 4, CONTENT_AT = 32 };
 
 /* The last 8 bytes of snp_guest_request_ioctl: headers before Linux 6.1.33 call them fw_err, later ones exitinfo2. */
 enum { FW_ERROR_AT = 24, VMM_ERROR_AT = 28 };
@@ -37,52 +42,86 @@ static void pause_before(int attempt)
 	nanosleep(&pause, NULL);
 }
 
-int sev_guest_open(const char *path)
+/* `response` is zeros when called, and holds an answer where the outcome is zeros but for its status. */
+static void ask(int descriptor, unsigned long number, const void *request, uint8_t *response,
+		struct sev_guest_outcome *outcome)
 {
-	int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-	return descriptor < 0 ? -errno : descriptor;
-}
-
-void sev_guest_request(int descriptor, const uint8_t report_data[SEV_REPORT_DATA_BYTES], uint32_t vmpl,
-		       struct sev_guest_answer *answer)
-{
-	struct snp_report_req request = { .vmpl = vmpl };
-	struct snp_report_resp response;
 	struct snp_guest_request_ioctl io;
 
-	memcpy(request.user_data, report_data, SEV_REPORT_DATA_BYTES);
-	*answer = (struct sev_guest_answer){ .opened = true };
+	*outcome = (struct sev_guest_outcome){ .opened = true };
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		memset(&response, 0, sizeof response);
 		/* The driver writes the errors back only where there are any: whatever stood there would pass for one. */
 		memset(&io, 0, sizeof io);
 		io.msg_version = 1;
-		io.req_data = (uintptr_t)&request;
-		io.resp_data = (uintptr_t)&response;
-		answer->error = ioctl(descriptor, SNP_GET_REPORT, &io) == 0 ? 0 : errno;
-		if (answer->error != EINTR && answer->error != EAGAIN)
+		io.req_data = (uintptr_t)request;
+		io.resp_data = (uintptr_t)response;
+		outcome->error = ioctl(descriptor, number, &io) == 0 ? 0 : errno;
+		if (outcome->error != EINTR && outcome->error != EAGAIN)
 			break;
 		pause_before(attempt);
 	}
-	if (answer->error != 0) {
-		answer->fw_error = u32_at(&io, FW_ERROR_AT);
-		answer->vmm_error = u32_at(&io, VMM_ERROR_AT);
+	if (outcome->error != 0) {
+		outcome->fw_error = u32_at(&io, FW_ERROR_AT);
+		outcome->vmm_error = u32_at(&io, VMM_ERROR_AT);
+	} else {
+		outcome->status = u32_at(response, STATUS_AT);
+	}
+}
+
+static void open_and_ask(const char *path, unsigned long number, const void *request, uint8_t *response,
+			 struct sev_guest_outcome *outcome)
+{
+	int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+	if (descriptor < 0) {
+		*outcome = (struct sev_guest_outcome){ .error = errno };
 		return;
 	}
-	answer->status = u32_at(response.data, STATUS_AT);
-	answer->size = u32_at(response.data, SIZE_AT);
-	if (answer->status == 0 && answer->size == SEV_REPORT_BYTES)
-		memcpy(answer->report, response.data + REPORT_AT, SEV_REPORT_BYTES);
+	ask(descriptor, number, request, response, outcome);
+	close(descriptor);
+}
+
+static bool answered(const struct sev_guest_outcome *outcome)
+{
+	return outcome->opened && outcome->error == 0 && outcome->status == 0;
 }
 
 void sev_guest_get_report(const char *path, const uint8_t report_data[SEV_REPORT_DATA_BYTES], uint32_t vmpl,
-			  struct sev_guest_answer *answer)
+			  bool with_table, struct sev_guest_report *report)
 {
-	int descriptor = sev_guest_open(path);
-	if (descriptor < 0) {
-		*answer = (struct sev_guest_answer){ .error = -descriptor };
-		return;
+	struct snp_ext_report_req request = { .data.vmpl = vmpl };
+	struct snp_report_resp response = { 0 };
+
+	memset(report, 0, sizeof *report);
+	memcpy(request.data.user_data, report_data, SEV_REPORT_DATA_BYTES);
+	if (with_table) {
+		request.certs_address = (uintptr_t)report->table;
+		request.certs_len = SEV_TABLE_BYTES;
+		open_and_ask(path, SNP_GET_EXT_REPORT, &request, response.data, &report->outcome);
+		report->table_length = request.certs_len;
+	} else {
+		open_and_ask(path, SNP_GET_REPORT, &request.data, response.data, &report->outcome);
 	}
-	sev_guest_request(descriptor, report_data, vmpl, answer);
-	close(descriptor);
+	if (!answered(&report->outcome))
+		return;
+	report->size = u32_at(response.data, SIZE_AT);
+	if (report->size == SEV_REPORT_BYTES)
+		memcpy(report->report, response.data + CONTENT_AT, SEV_REPORT_BYTES);
+}
+
+void sev_guest_get_key(const char *path, const struct sev_guest_key_request *wanted, uint8_t key[SEV_KEY_BYTES],
+		       struct sev_guest_outcome *outcome)
+{
+	struct snp_derived_key_req request = {
+		.root_key_select = wanted->root_key_select,
+		.guest_field_select = wanted->guest_field_select,
+		.vmpl = wanted->vmpl,
+		.guest_svn = wanted->guest_svn,
+		.tcb_version = wanted->tcb_version,
+	};
+	struct snp_derived_key_resp response = { 0 };
+
+	open_and_ask(path, SNP_GET_DERIVED_KEY, &request, response.data, outcome);
+	if (answered(outcome))
+		memcpy(key, response.data + CONTENT_AT, SEV_KEY_BYTES);
+	explicit_bzero(&response, sizeof response);
 }

@@ -1,35 +1,55 @@
-/* The guest's side of SEV-SNP attestation: one MSG_REPORT_REQ through linux/sev-guest.h. */
+/* The guest's side of SEV-SNP attestation: MSG_REPORT_REQ and MSG_KEY_REQ through linux/sev-guest.h. */
 #ifndef SEV_GUEST_H
 #define SEV_GUEST_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SEV_REPORT_DATA_BYTES = 64, SEV_REPORT_BYTES = 1184 };
+enum {
+	SEV_REPORT_DATA_BYTES = 64,
+	SEV_REPORT_BYTES = 1184,
+	SEV_TABLE_BYTES = 0x4000, /* the driver's SEV_FW_BLOB_MAX_SIZE: it takes no more from a host */
+	SEV_KEY_BYTES = 32,
+};
 
 /* Who failed are four different parties, and each has its own numbers: the system call (`error`, an errno), the
- * hypervisor or the driver on its behalf (`fw_error`, `vmm_error`), and the firmware inside an answer that the driver
- * delivered (`status`, SEV-SNP ABI "Status codes"). `report` holds an answer only when all four are 0 and `size` is
- * SEV_REPORT_BYTES. */
-struct sev_guest_answer {
+ * firmware and the hypervisor as the driver tells them (`fw_error`, `vmm_error`), and the firmware inside an answer that
+ * the driver delivered (`status`, SEV-SNP ABI "Status codes"). There is an answer only where all four are 0. */
+struct sev_guest_outcome {
 	bool opened; /* false: `error` is of open(2) */
 	int error;
 	uint32_t fw_error;
 	uint32_t vmm_error;
 	uint32_t status;
-	uint32_t size;
-	uint8_t report[SEV_REPORT_BYTES];
 };
 
-/* A descriptor, or -errno. Reading is all that the driver asks for. */
-int sev_guest_open(const char *path);
+/* `report` holds one only where the outcome is all zeros and `size` is SEV_REPORT_BYTES. `table` is what the host gave
+ * beside it, its `table_length` bytes untrusted and zeros behind what it wrote; 0 bytes where no table was asked for. With
+ * EIO and vmm_error 1 the host has more than was asked for, namely `table_length` bytes, and there is no report. */
+struct sev_guest_report {
+	struct sev_guest_outcome outcome;
+	uint32_t size;
+	uint8_t report[SEV_REPORT_BYTES];
+	uint32_t table_length;
+	uint8_t table[SEV_TABLE_BYTES];
+};
 
-/* Asks for one report. May take over a minute where the host throttles: the driver itself retries for 60 s. */
-void sev_guest_request(int descriptor, const uint8_t report_data[SEV_REPORT_DATA_BYTES], uint32_t vmpl,
-		       struct sev_guest_answer *answer);
+/* MSG_KEY_REQ: what a key is derived from. */
+struct sev_guest_key_request {
+	uint32_t root_key_select; /* bit 0: 0 the chip's (VCEK or VLEK), 1 the migration agent's (VMRK) */
+	uint64_t guest_field_select;
+	uint32_t vmpl;
+	uint32_t guest_svn;
+	uint64_t tcb_version;
+};
 
-/* Open, request, close. */
+/* Opens the device, asks once, closes it. Reading is all that the driver asks for. Each may take over a minute where the
+ * host throttles: the driver itself retries for 60 s. */
 void sev_guest_get_report(const char *path, const uint8_t report_data[SEV_REPORT_DATA_BYTES], uint32_t vmpl,
-			  struct sev_guest_answer *answer);
+			  bool with_table, struct sev_guest_report *report);
+
+/* `key` holds one only where the outcome is all zeros, and no other copy is left. */
+void sev_guest_get_key(const char *path, const struct sev_guest_key_request *request, uint8_t key[SEV_KEY_BYTES],
+		       struct sev_guest_outcome *outcome);
 
 #endif

@@ -21,7 +21,7 @@ import { JobFormat } from '#core/job/job.ts'
 import { type Crew, untilAvailable, WorkerRefused } from './batch.ts'
 import { WorkerConfig } from './config.ts'
 import { consume } from './loop.ts'
-import { readMaterial, readTrust } from './material.ts'
+import { type Material, readMaterial, readTrust } from './material.ts'
 import { runOne } from './single.ts'
 import { openWorker } from './worker.ts'
 
@@ -59,10 +59,10 @@ async function main(): Promise<number> {
     process.stdout.write(`${JSON.stringify({ anchors, digest: toBase64url(digest) })}\n`)
     return 0
   }
-  const material = await readMaterial(config, systemClock)
+  const log = createLog('worker', config.trust.logLevel)
+  const material = await readMaterial(config, systemClock, log)
   if (checkOnly) return 0
 
-  const log = createLog('worker', config.trust.logLevel)
   if (config.trust.simulation)
     log.warn('simulation: reports come from a simulated platform; synthetic data only')
   const shutdown = listenForShutdown(config.drainSeconds * 1000, (reason) => log.info('stopping', { reason }))
@@ -76,8 +76,7 @@ async function main(): Promise<number> {
       signal: shutdown.signal,
     })
   try {
-    if (job === undefined)
-      return await serve(config, open, material.oci.streamConsumer, { log, registry, shutdown })
+    if (job === undefined) return await serve(config, open, material, { log, registry, shutdown })
     const crew = await open()
     const exit = await runOne(JobFormat.decode(await readJob(job)), crew, shutdown.signal)
     await crew.desk.evidence.close('drained')
@@ -91,7 +90,7 @@ async function main(): Promise<number> {
 async function serve(
   config: WorkerConfig,
   open: () => Promise<Crew>,
-  streamConsumer: Awaited<ReturnType<typeof readMaterial>>['oci']['streamConsumer'],
+  { oci, reports }: Pick<Material, 'oci' | 'reports'>,
   around: {
     readonly log: Log
     readonly registry: ReturnType<typeof createRegistry>
@@ -101,7 +100,11 @@ async function serve(
   const { log, registry, shutdown } = around
   const { signal } = shutdown
   let joined = false
-  const monitor = await startMonitor(config.monitor, registry, { alive: () => true, ready: () => joined })
+  const attests = () => reports.lost() === undefined
+  const monitor = await startMonitor(config.monitor, registry, {
+    alive: attests,
+    ready: () => joined && attests(),
+  })
   const notifier = createNotifier({
     NOTIFY_SOCKET: process.env['NOTIFY_SOCKET'],
     WATCHDOG_USEC: process.env['WATCHDOG_USEC'],
@@ -115,7 +118,7 @@ async function serve(
     log.info('opened', { boot })
     notifier.status(`boot ${boot}`)
     await consume(crew, {
-      consumer: streamConsumer({
+      consumer: oci.streamConsumer({
         streamId: config.stream.id,
         group: config.stream.group,
         instance: boot,

@@ -4,6 +4,7 @@ import { loadSegmentCipher } from '#adapters/aead/native.ts'
 import { createReleaseService } from '#adapters/http/releaseService.ts'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { createReportSource } from '#adapters/sev/source.ts'
+import type { Log } from '#adapters/system/log.ts'
 import { CodedError } from '#core/errors.ts'
 import { type TrustAnchors, trustDigest } from '#core/release/trust.ts'
 import type { SegmentCipher } from '#core/sealed/cipher.ts'
@@ -42,12 +43,12 @@ export async function readTrust(config: WorkerConfig): Promise<Trust> {
 }
 
 /** Throws `config.invalid`, or `sev.unavailable` where no report can be had here. */
-export async function readMaterial(config: WorkerConfig, clock: Clock): Promise<Material> {
+export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log): Promise<Material> {
   const { verifier, trust } = config
   const { cipher, provider } = loadSegmentCipher()
   return {
     trust: await readTrust(config),
-    reports: createReportSource(config.attestation, trust.simulation),
+    reports: await createReportSource(config.attestation, { simulation: trust.simulation, clock, log }),
     service: createReleaseService({
       url: verifier.url,
       ca: await readPem('verifier.ca', verifier.ca),

@@ -11,6 +11,8 @@ export type WorkerMetrics = {
   readonly leaseLost: () => void
   readonly batchJobs: (jobs: number) => void
   readonly released: (seconds: number) => void
+  /** A report was asked for; `code` is empty where there is one. */
+  readonly reported: (source: string, code: string, lost: boolean) => void
 }
 
 export function createWorkerMetrics(registry: Registry, simulation: boolean): WorkerMetrics {
@@ -52,6 +54,17 @@ export function createWorkerMetrics(registry: Registry, simulation: boolean): Wo
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   })
+  const reports = new Counter({
+    name: 'cw_worker_reports_total',
+    help: 'Attestation reports asked for, by source and, where there was none, by code',
+    labelNames: ['source', 'code'],
+    registers,
+  })
+  const attestationLost = new Gauge({
+    name: 'cw_worker_attestation_lost',
+    help: "1 where the guest's key to its firmware is gone: the guest must be relaunched",
+    registers,
+  })
   new Gauge({ name: 'cw_worker_simulation', help: '1 where the platform is simulated', registers }).set(
     simulation ? 1 : 0,
   )
@@ -65,5 +78,9 @@ export function createWorkerMetrics(registry: Registry, simulation: boolean): Wo
     leaseLost: () => lost.inc(),
     batchJobs: (count) => batch.set(count),
     released: (seconds) => release.observe(seconds),
+    reported: (source, code, lost) => {
+      reports.inc({ source, code })
+      attestationLost.set(lost ? 1 : 0)
+    },
   }
 }

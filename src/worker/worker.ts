@@ -14,6 +14,7 @@ import { type Crew, untilAvailable } from './batch.ts'
 import type { WorkerConfig } from './config.ts'
 import type { Material } from './material.ts'
 import { createWorkerMetrics } from './metrics.ts'
+import { watchReports } from './reports.ts'
 import { VerifierTime } from './verifierTime.ts'
 
 /**
@@ -63,7 +64,7 @@ export async function openWorker(
   return {
     attester: createAttester({
       service,
-      reports: material.reports,
+      reports: watchReports(material.reports, metrics, log),
       signer: clientSigner,
       asker: { client: config.client.id, purpose: config.client.purpose, scopes: config.client.scopes },
       audience: config.verifier.audience,

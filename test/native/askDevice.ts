@@ -1,25 +1,55 @@
 /**
- * A program for the tests: asks the device source as often as its argument says, one request after the other, or all
- * at once with `together`, and prints one line of JSON for each. `askDevice.ts FOLDER COUNT [together]`
+ * A program for the tests: asks the device as often as its argument says, one request after the other, or all at once with
+ * `together`, or for a derived key with `key`, and prints one line of JSON for each. `askDevice.ts COUNT [together | key]`
  */
-import { createDeviceSource } from '#adapters/sev/device.ts'
-import { codeOf } from '#core/errors.ts'
+import { openDevice } from '#adapters/sev/device.ts'
+import { SevFault } from '#adapters/sev/fault.ts'
+import { createFirmwareSource } from '#adapters/sev/firmware.ts'
+import { loadAddon } from '#adapters/system/addon.ts'
+import { toHex } from '#core/bytes.ts'
+import { virtualClock } from '../clock.ts'
+import { linesOf } from '../log.ts'
 
-const [endorsements = '', count = '1', mode] = process.argv.slice(2)
-const source = createDeviceSource({ path: '/dev/null', endorsements })
+const [count = '1', mode] = process.argv.slice(2)
+const { log, lines } = linesOf()
+const device = openDevice({ path: '/dev/null', clock: virtualClock(), log })
+/** As certificates what the host brought. */
+const endorsements = { certsFor: async (_report: Buffer, brought: readonly Buffer[]) => brought }
+const source = createFirmwareSource(device, { log, endorsements })
+
+async function askForReport(index: number): Promise<object> {
+  const { report, certs } = await source.getReport(Buffer.alloc(64, index + 1))
+  return { report: toHex(report), certs: certs.map(toHex) }
+}
+
+/** Every field of the request with a value of its own. */
+async function askForKey(): Promise<object> {
+  const key = await device.deriveKey({
+    root: 'migration-agent',
+    fields: ['measurement', 'policy', 'tcb'],
+    vmpl: 2,
+    guestSvn: 0x03040506,
+    tcb: 0x0708090a0b0c0d0en,
+  })
+  const text = toHex(key)
+  const addon = loadAddon()
+  if (addon instanceof Error) throw addon
+  addon.releaseSecret(key)
+  return { key: text, left: key.byteLength }
+}
 
 async function ask(index: number): Promise<object> {
-  const reportData = Buffer.alloc(64, index + 1)
   try {
-    const { report, certs } = await source.getReport(reportData)
-    return { index, report: report.toString('hex'), certs: certs.map((cert) => cert.toString('hex')) }
+    return await (mode === 'key' ? askForKey() : askForReport(index))
   } catch (error) {
-    return { index, code: codeOf(error), message: error instanceof Error ? error.message : '' }
+    if (!(error instanceof SevFault)) throw error
+    const { code, message, errno, fwError, vmmError } = error
+    return { code, message, numbers: [errno, fwError, vmmError] }
   }
 }
 
 /** How long the loop was held at a stretch, in parts of the whole time. */
-async function askAndWatchLoop(index: number): Promise<object> {
+async function watchLoop(work: () => Promise<object>): Promise<object> {
   const start = performance.now()
   let last = start
   let held = 0
@@ -29,15 +59,17 @@ async function askAndWatchLoop(index: number): Promise<object> {
     last = now
   }
   const timer = setInterval(tick, 5)
-  const answer = await ask(index)
+  const answer = await work()
   tick()
   clearInterval(timer)
   return { ...answer, heldRatio: held / (last - start) }
 }
 
+const print = (index: number, answer: object) =>
+  console.log(JSON.stringify({ index, ...answer, lost: source.lost()?.message, log: lines.splice(0) }))
 const indices = Array.from({ length: Number(count) }, (_, index) => index)
 if (mode === 'together') {
-  await Promise.all(indices.map(async (index) => console.log(JSON.stringify(await ask(index)))))
+  await Promise.all(indices.map(async (index) => print(index, await ask(index))))
 } else {
-  for (const index of indices) console.log(JSON.stringify(await askAndWatchLoop(index)))
+  for (const index of indices) print(index, await watchLoop(() => ask(index)))
 }

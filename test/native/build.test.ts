@@ -16,7 +16,14 @@ test('where it can be built, the addon is there with everything it does', {
 }, () => {
   const addon = loadAddon()
   assert.ok(!(addon instanceof Error), String(addon))
-  assert.deepEqual(Object.keys(addon).sort(), ['aead', 'getReport', 'notify'])
+  assert.deepEqual(Object.keys(addon).sort(), [
+    'aead',
+    'allocateSecret',
+    'getKey',
+    'getReport',
+    'notify',
+    'releaseSecret',
+  ])
 })
 
 describe('an install where it cannot be built succeeds and says what is missing', {

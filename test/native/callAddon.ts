@@ -1,22 +1,26 @@
 /**
- * A program for the tests: calls each function of the addon very often, and prints by how many bytes the process grew
- * the second time, when JavaScript's own heap has found its size.
+ * A program for the tests: calls each function of the addon as often as its argument says, and prints by how many bytes the
+ * process grew meanwhile, after as many calls as JavaScript's own heap needs to find its size. Run under the fake device
+ * /dev/null answers; by itself it refuses every request.
  */
 import assert from 'node:assert/strict'
+import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { loadAddon } from '#adapters/system/addon.ts'
 
-const CALLS = 10_000
+const CALLS = Number(process.argv[2] ?? 10_000)
+const WARM_UP = Math.min(CALLS, 10_000)
 const AT_ONCE = 50
 const SEGMENT_BYTES = 64
 
 const addon = loadAddon()
 assert.ok(!(addon instanceof Error))
-const { aead, getReport, notify } = addon
+const { aead, allocateSecret, getKey, getReport, notify, releaseSecret } = addon
 setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
+const reportData = Buffer.alloc(64, 7)
 const key = Buffer.alloc(32)
 // As many segments as make a job of the addon a few KB large, so that a lost one shows.
 const segments = Array.from({ length: 32 }, () => [12, 9, 16, SEGMENT_BYTES, SEGMENT_BYTES])
@@ -27,12 +31,26 @@ const wrongParts = [...parts.slice(0, -1), Buffer.alloc(SEGMENT_BYTES + 1)]
 
 /** What each call does; those that throw or reject must free what they had begun. */
 const calls: Readonly<Record<string, () => unknown>> = {
-  'a request that fails': () => getReport('/dev/null', Buffer.alloc(64), 0),
-  'a device that is not there': () => getReport('/dev/absent', Buffer.alloc(64), 0),
+  'a report': () => getReport('/dev/null', reportData, 0, false),
+  'a report with its table': () => getReport('/dev/null', reportData, 0, true),
+  'a report that the firmware refuses': () => getReport('/dev/null', reportData, 4, true),
+  'a device that is not there': () => getReport('/dev/absent', reportData, 0, true),
   'REPORT_DATA of the wrong length': () =>
-    assert.throws(() => getReport('/dev/null', Buffer.alloc(63), 0), RangeError),
+    assert.throws(() => getReport('/dev/null', reportData.subarray(1), 0, true), RangeError),
   'a path of the wrong type': () =>
-    assert.throws(() => Reflect.apply(getReport, undefined, [1, Buffer.alloc(64), 0])),
+    assert.throws(() => Reflect.apply(getReport, undefined, [1, reportData, 0, true])),
+  'a path with a NUL': () => assert.throws(() => getReport('/dev/null\0', reportData, 0, true), RangeError),
+  'a key, released': async () => releaseSecret((await getKey('/dev/null', 0, 9n, 0, 1, 2n)).key),
+  'a key, left to the collector': () => getKey('/dev/null', 0, 9n, 0, 1, 2n),
+  'a number of 65 bits': () => assert.throws(() => getKey('/dev/null', 0, 1n << 64n, 0, 1, 2n), RangeError),
+  'a secret, released twice': () => {
+    const secret = allocateSecret(64)
+    releaseSecret(secret)
+    releaseSecret(secret)
+  },
+  'a secret, left to the collector': () => allocateSecret(5000),
+  'a secret of no bytes': () => assert.throws(() => allocateSecret(0), RangeError),
+  'the release of what is no secret': () => assert.throws(() => releaseSecret(reportData), RangeError),
   'a notification': () => notify('/absent', 'READY=1'),
   'a notification to no socket': () => notify('absent', 'READY=1'),
   'a segment sealed': () => aead?.(true, key, parts, counts),
@@ -44,15 +62,19 @@ const calls: Readonly<Record<string, () => unknown>> = {
 }
 
 async function callOften(call: () => unknown, times: number): Promise<number> {
-  for (let done = 0; done < times; done += AT_ONCE)
+  for (let done = 0; done < times; done += AT_ONCE) {
     await Promise.all(Array.from({ length: AT_ONCE }, async () => call()))
+    // What the collector found is given back from the loop.
+    await setImmediate()
+  }
   collectGarbage()
+  await setImmediate()
   return process.memoryUsage.rss()
 }
 
 const growth: Record<string, number> = {}
 for (const [name, call] of Object.entries(calls)) {
-  const before = await callOften(call, CALLS)
+  const before = await callOften(call, WARM_UP)
   growth[name] = (await callOften(call, CALLS)) - before
 }
 console.log(JSON.stringify(growth))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -11,9 +11,11 @@ import { verifyReport } from '#core/snp/verify.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { openGuest } from '#emulator/amd/guest.ts'
 import { createAmdHost } from '#emulator/amd/host.ts'
+import { encodeTable, GUIDS, tableEntry } from '../certificateTable.ts'
 import { buildFakeDevice } from './fakeDevice.ts'
 
 const PROGRAM = fileURLToPath(new URL('./askDevice.ts', import.meta.url))
+const CONTRACT = fileURLToPath(new URL('./deviceContract.ts', import.meta.url))
 const HOOK = fileURLToPath(new URL('../../src/emulator/amd/hook.ts', import.meta.url))
 const device = buildFakeDevice()
 const skip = typeof device === 'string' ? device : false
@@ -22,23 +24,26 @@ const Answer = z.object({
   index: z.number(),
   report: z.string().optional(),
   certs: z.array(z.string()).optional(),
+  key: z.string().optional(),
+  left: z.number().optional(),
   code: z.string().optional(),
   message: z.string().optional(),
+  /** errno, fwError, vmmError. */
+  numbers: z.array(z.number().nullable()).optional(),
+  lost: z.string().optional(),
+  log: z.array(z.object({ level: z.string(), msg: z.string(), code: z.string().optional() })),
   heldRatio: z.number().optional(),
 })
 
-describe('reports from the device', { skip, concurrency: 2 }, () => {
-  const endorsements = mkdtempSync(join(tmpdir(), 'endorsements-'))
-  writeFileSync(join(endorsements, 'vcek.der'), Buffer.alloc(300))
+describe('requests to the device', { skip, concurrency: 2 }, () => {
   after(() => {
-    rmSync(endorsements, { recursive: true, force: true })
     if (typeof device !== 'string') device.remove()
   })
 
-  const ask = async (answers: string, count: number, ...rest: string[]) => {
+  const ask = async (answers: string, count: number, mode: readonly string[] = [], host = {}) => {
     assert.ok(typeof device !== 'string')
-    const command = [process.execPath, PROGRAM, endorsements, String(count), ...rest]
-    const { exitCode, stdout, stderr } = await device.run(answers, command)
+    const command = [process.execPath, PROGRAM, String(count), ...mode]
+    const { exitCode, stdout, stderr } = await device.run(answers, command, host)
     assert.equal(exitCode, 0, stderr)
     return stdout
       .trimEnd()
@@ -49,77 +54,175 @@ describe('reports from the device', { skip, concurrency: 2 }, () => {
   const reportData = (answer: z.output<typeof Answer> | undefined) => answer?.report?.slice(0xa0, 0x120)
   const reported = (index: number) => Buffer.alloc(64, index + 1).toString('hex')
 
-  const gone = /ENOTTY, firmware error 255, hypervisor error 0$/
+  type Fault = { readonly code: string; readonly message: RegExp; readonly numbers: readonly number[] }
+  const lost = (name: string, ...numbers: [errno: number, fwError: number, vmmError: number]): Fault => ({
+    code: 'sev.lost',
+    message: new RegExp(`gave ${name}, firmware error ${numbers[1]}, hypervisor error ${numbers[2]}$`),
+    numbers,
+  })
+  const failed = (message: RegExp): Fault => ({ code: 'sev.failed', message, numbers: [0, 0, 0] })
+  const busy = (name: string, errno: number): Fault => ({
+    code: 'sev.busy',
+    message: new RegExp(name),
+    numbers: [errno, 255, 0],
+  })
+
   const cases: readonly {
     readonly name: string
     readonly answers: string
-    readonly expect: readonly ('report' | { readonly code: string; readonly message: RegExp })[]
+    readonly expect: readonly ('answer' | Fault)[]
+    readonly ofKeys?: boolean
   }[] = [
-    { name: 'a report about what was asked', answers: 'ok', expect: ['report', 'report'] },
-    { name: 'an interrupted call is made again', answers: 'errno:4,errno:4,ok', expect: ['report'] },
+    { name: 'what was asked for', answers: 'ok', expect: ['answer', 'answer'] },
+    { name: 'an interrupted call is made again', answers: 'errno:4,errno:4,ok', expect: ['answer'] },
     {
       name: 'a call that could not be taken is made again',
       answers: 'errno:11,errno:11,ok',
-      expect: ['report'],
+      expect: ['answer'],
     },
     {
       name: 'but not for ever, and later calls may succeed',
       answers: `${Array(8).fill('errno:11').join(',')},ok`,
-      expect: [{ code: 'sev.busy', message: /EAGAIN/ }, 'report'],
+      expect: [busy('EAGAIN', 11), 'answer'],
     },
     {
       name: "a firmware error ends the guest's key: the first answer stands, and nothing is asked again",
-      answers: 'firmware:5',
-      expect: Array(3).fill({ code: 'sev.failed', message: /EIO, firmware error 5, hypervisor error 0$/ }),
+      answers: 'firmware:5,ok',
+      expect: Array(3).fill(lost('EIO', 5, 5, 0)),
+      ofKeys: true,
     },
     {
       name: 'so does an error of the hypervisor',
-      answers: 'hypervisor:1,ok',
-      expect: Array(2).fill({ code: 'sev.failed', message: /EIO, firmware error 0, hypervisor error 1$/ }),
+      answers: 'hypervisor:2,ok',
+      expect: Array(2).fill(lost('EIO', 5, 0, 2)),
+    },
+    {
+      name: 'so does an answer that does not decrypt',
+      answers: 'forged,ok',
+      expect: Array(2).fill(lost('EBADMSG', 74, 255, 0)),
     },
     {
       name: "so does throttling past the driver's patience",
       answers: 'busy,ok',
-      expect: Array(2).fill({
-        code: 'sev.failed',
-        message: /ETIMEDOUT, firmware error 0, hypervisor error 2$/,
-      }),
+      expect: Array(2).fill(lost('ETIMEDOUT', 110, 0, 2)),
     },
     {
-      name: 'a key that was gone before is for good as well',
+      name: 'a key that was gone before is gone for good as well',
       answers: 'errno:25,ok',
-      expect: Array(2).fill({ code: 'sev.failed', message: gone }),
+      expect: Array(2).fill(lost('ENOTTY', 25, 255, 0)),
+    },
+    {
+      name: 'another error is of the moment',
+      answers: 'errno:12,ok',
+      expect: [{ code: 'sev.failed', message: /ENOMEM/, numbers: [12, 255, 0] }, 'answer'],
     },
     {
       name: "the firmware's own status is not an errno",
-      answers: 'status:22,ok',
-      expect: [{ code: 'sev.failed', message: /firmware answered with status 22$/ }, 'report'],
-    },
-    {
-      name: 'a report of another size',
-      answers: 'short,ok',
-      expect: [{ code: 'sev.failed', message: /a report of 100 bytes, not 1184$/ }, 'report'],
-    },
-    {
-      name: 'a report about other data never reaches the caller',
-      answers: 'other,ok',
-      expect: [{ code: 'sev.failed', message: /other data than was asked for$/ }, 'report'],
+      answers: 'status:22,status:39,ok',
+      expect: [failed(/answered with status 22$/), failed(/answered with status 39$/), 'answer'],
+      ofKeys: true,
     },
   ]
-  for (const { name, answers, expect } of cases)
-    test(name, async () => {
-      const got = await ask(answers, expect.length)
-      assert.equal(got.length, expect.length)
-      for (const [index, expected] of expect.entries()) {
-        const answer = got[index]
-        if (expected === 'report') {
-          assert.equal(reportData(answer), reported(index))
-          assert.equal(answer?.certs?.length, 1)
-        } else {
-          assert.equal(answer?.code, expected.code)
-          assert.match(answer?.message ?? '', expected.message)
+  for (const { name, answers, expect, ofKeys } of cases)
+    for (const mode of ofKeys === true ? (['report', 'key'] as const) : (['report'] as const))
+      test(`${mode}: ${name}`, async () => {
+        const got = await ask(answers, expect.length, [mode])
+        assert.equal(got.length, expect.length)
+        for (const [index, expected] of expect.entries()) {
+          const answer = got[index]
+          if (expected === 'answer') {
+            assert.equal(answer?.code, undefined, answer?.message)
+            if (mode === 'report') assert.equal(reportData(answer), reported(index))
+            else assert.equal(answer?.key?.length, 64)
+          } else {
+            assert.equal(answer?.code, expected.code)
+            assert.match(answer?.message ?? '', expected.message)
+            assert.deepEqual(answer?.numbers, expected.numbers)
+          }
+          assert.equal(answer?.lost, answer?.code === 'sev.lost' ? answer?.message : undefined)
         }
+      })
+
+  for (const [name, answers, message] of [
+    ['a report of another size', 'short,ok', /a report of 100 bytes, not 1184$/],
+    ['a report about other data never reaches the caller', 'other,ok', /other data than was asked for$/],
+  ] as const)
+    test(name, async () => {
+      const [first, second] = await ask(answers, 2)
+      assert.equal(first?.code, 'sev.failed')
+      assert.match(first?.message ?? '', message)
+      assert.equal(reportData(second), reported(1))
+    })
+
+  test('a derived key is of every field that was asked with, and gone when released', async () => {
+    const [answer] = await ask('ok', 1, ['key'])
+    // struct snp_derived_key_req, little-endian: root_key_select, reserved, guest_field_select, vmpl, guest_svn, tcb_version.
+    const request = ['01000000', '00000000', '2900000000000000', '02000000', '06050403', '0e0d0c0b0a090807']
+    assert.equal(answer?.key, request.join(''))
+    assert.equal(answer?.left, 0)
+  })
+
+  const vcek = Buffer.alloc(1300, 1)
+  const ask1 = Buffer.alloc(1600, 2)
+  const good = encodeTable([
+    [GUIDS.vcek, vcek],
+    [GUIDS.ask, ask1],
+  ])
+  const hex = (...certs: readonly Buffer[]) => certs.map((der) => der.toString('hex'))
+  for (const { name, table, certs, warning } of [
+    { name: 'no table', table: undefined, certs: [], warning: undefined },
+    { name: 'an empty table', table: Buffer.alloc(24), certs: [], warning: undefined },
+    { name: 'a table', table: good, certs: hex(vcek, ask1), warning: undefined },
+    {
+      name: 'a table that fills the buffer',
+      table: encodeTable([
+        [GUIDS.vlek, vcek],
+        [GUIDS.crl, Buffer.alloc(0x4000 - 72 - 1300)],
+      ]),
+      certs: hex(vcek),
+      warning: undefined,
+    },
+    { name: 'garbage', table: Buffer.alloc(0x4000, 0xa5), certs: [], warning: 'certificate-table.malformed' },
+    {
+      name: 'an offset that wraps',
+      table: Buffer.concat([tableEntry(GUIDS.vcek, 0xffff_fff0, 0x40), Buffer.alloc(64)]),
+      certs: [],
+      warning: 'certificate-table.malformed',
+    },
+    {
+      name: 'an entry beyond the buffer',
+      table: Buffer.concat([tableEntry(GUIDS.vcek, 0x3fff, 2), Buffer.alloc(64)]),
+      certs: [],
+      warning: 'certificate-table.malformed',
+    },
+  ])
+    test(`beside reports the host gives ${name}; the reports stand, and a warning is given once`, async () => {
+      const got = await ask('ok', 2, [], table === undefined ? {} : { table })
+      for (const [index, answer] of got.entries()) {
+        assert.equal(reportData(answer), reported(index))
+        assert.deepEqual(answer.certs, certs)
       }
+      assert.deepEqual(
+        got.map(({ log }) => log.map(({ code }) => code)),
+        [warning === undefined ? [] : [warning], []],
+      )
+    })
+
+  for (const [name, answers, host] of [
+    ['a host says so', 'length:20000,ok', {}],
+    ['it is', 'ok', { table: Buffer.alloc(0x4001, 1) }],
+  ] as const)
+    test(`a table longer than the driver takes, because ${name}: a report without it, and it is not asked for again`, async () => {
+      const got = await ask(answers, 2, [], host)
+      for (const [index, answer] of got.entries()) {
+        assert.equal(reportData(answer), reported(index))
+        assert.deepEqual(answer.certs, [])
+        assert.equal(answer.lost, undefined)
+      }
+      assert.deepEqual(
+        got.map(({ log }) => log.map(({ msg }) => msg)),
+        [["the host's certificate table is longer than the driver takes"], []],
+      )
     })
 
   test('a slow device does not hold the event loop', async () => {
@@ -128,35 +231,54 @@ describe('reports from the device', { skip, concurrency: 2 }, () => {
     assert.ok((answer?.heldRatio ?? 1) < 0.5, `the loop was held for ${answer?.heldRatio} of the time`)
   })
 
-  test('requests take turns, and a terminal answer is the answer to those who wait', async () => {
-    const got = (await ask('ok,firmware:5', 4, 'together')).sort((a, b) => a.index - b.index)
+  test('requests take turns, and a fault for good is the answer to those who wait', async () => {
+    const got = (await ask('ok,firmware:5', 4, ['together'])).sort((a, b) => a.index - b.index)
     assert.deepEqual(
       got.map(({ code }) => code),
-      [undefined, 'sev.failed', 'sev.failed', 'sev.failed'],
+      [undefined, 'sev.lost', 'sev.lost', 'sev.lost'],
     )
     for (const { message } of got.slice(1)) assert.match(message ?? '', /EIO, firmware error 5/)
   })
 
-  test('a report signed by a processor of our own verifies as one', async () => {
-    assert.ok(typeof device !== 'string')
+  describe('of a processor of our own', () => {
     const stateDir = mkdtempSync(join(tmpdir(), 'amd-'))
     after(() => rmSync(stateDir, { recursive: true, force: true }))
     const platform = { measurement: '5a'.repeat(48) }
-    const { roots } = await createAmdHost({ stateDir, guests: [{ name: 'guest', platform }] })
-    const [vcek, ask] = (await openGuest(stateDir, 'guest')).certs
-    writeFileSync(join(stateDir, 'vcek.der'), vcek ?? '')
-    writeFileSync(join(stateDir, 'ask.der'), ask ?? '')
     const hook = `"${process.execPath}" "${HOOK}" "${stateDir}" guest`
-    const { stdout, stderr } = await device.run('ok', [process.execPath, PROGRAM, stateDir, '1'], hook)
-    assert.equal(stderr, '')
-    const { report = '', certs = [] } = Answer.parse(JSON.parse(stdout))
-    const verified = verifyReport(
-      parseReport(Buffer.from(report, 'hex')),
-      certs.map((cert) => Buffer.from(cert, 'hex')),
-      { roots: new TrustStore(roots), crls: [], at: toUnixSeconds(Math.floor(Date.now() / 1000)) },
-    )
-    assert.equal(verified.report.measurement.toString('hex'), platform.measurement)
-    assert.equal(verified.report.reportData.toString('hex'), reported(0))
-    assert.equal(verified.endorsement.simulated, true)
+    const host = async () => {
+      const { roots } = await createAmdHost({ stateDir, guests: [{ name: 'guest', platform }] })
+      const [vcek = Buffer.alloc(0), ask = Buffer.alloc(0)] = (await openGuest(stateDir, 'guest')).certs
+      const table = encodeTable([
+        [GUIDS.vcek, vcek],
+        [GUIDS.ask, ask],
+      ])
+      return { roots, table }
+    }
+
+    test('a signed report verifies with the certificates that the host gave', async () => {
+      const { roots, table } = await host()
+      const [answer] = await ask('ok', 1, [], { hook, table })
+      const { report = '', certs = [] } = answer ?? {}
+      const verified = verifyReport(
+        parseReport(Buffer.from(report, 'hex')),
+        certs.map((cert) => Buffer.from(cert, 'hex')),
+        { roots: new TrustStore(roots), crls: [], at: toUnixSeconds(Math.floor(Date.now() / 1000)) },
+      )
+      assert.equal(verified.report.measurement.toString('hex'), platform.measurement)
+      assert.equal(verified.report.reportData.toString('hex'), reported(0))
+      assert.equal(verified.endorsement.simulated, true)
+    })
+
+    test('the device keeps the contract of a source', async () => {
+      assert.ok(typeof device !== 'string')
+      const { table } = await host()
+      const { exitCode, stdout } = await device.run(
+        'ok',
+        [process.execPath, '--test-reporter=tap', CONTRACT],
+        { table },
+      )
+      assert.equal(exitCode, 0, stdout)
+      assert.match(stdout, /# pass [1-9]/)
+    })
   })
 })

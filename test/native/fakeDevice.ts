@@ -1,6 +1,6 @@
 /** The fake device of fake_device.c, built for a test, and programs run under it. */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,17 +10,24 @@ const FLAGS = ['-std=c17', '-O2', '-Wall', '-Wextra', '-Werror', '-D_GNU_SOURCE'
 export type Run = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }
 
 export type FakeDevice = {
-  /** Runs `command` where the device gives `answers`, as fake_device.c lists them. */
-  readonly run: (answers: string, command: readonly string[], hook?: string) => Promise<Run>
+  /**
+   * Runs `command` where the device gives `answers`, as fake_driver.h lists them: reports signed by `hook`, a command for the
+   * shell, and beside them `table`, well-formed or not.
+   */
+  readonly run: (
+    answers: string,
+    command: readonly string[],
+    host?: { readonly hook?: string; readonly table?: Uint8Array },
+  ) => Promise<Run>
   readonly remove: () => void
 }
 
-/** Compiles a program of this folder into `folder`; throws where it does not compile. */
-export function compileProgram(name: string, folder: string): string {
+/** Compiles sources of this folder into the program `name` in `folder`; throws where they do not compile. */
+export function compileProgram(name: string, folder: string, sources = [`${name}.c`]): string {
   const program = join(folder, name)
-  const source = fileURLToPath(new URL(`./${name}.c`, import.meta.url))
-  const { status, stderr } = spawnSync('cc', [...FLAGS, source, '-o', program], { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`${name}.c does not compile:\n${stderr}`)
+  const paths = sources.map((source) => fileURLToPath(new URL(`./${source}`, import.meta.url)))
+  const { status, stderr } = spawnSync('cc', [...FLAGS, ...paths, '-o', program], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${name} does not compile:\n${stderr}`)
   return program
 }
 
@@ -38,27 +45,30 @@ export function buildFakeDevice(): FakeDevice | string {
   if (lack !== undefined) return lack
   const folder = mkdtempSync(join(tmpdir(), 'fake-device-'))
   const remove = () => rmSync(folder, { recursive: true, force: true })
-  const program = compileProgram('fake_device', folder)
+  const program = compileProgram('fake_device', folder, ['fake_device.c', 'fake_driver.c'])
   if (spawnSync(program, ['--answers', 'ok', '--', 'true']).status === 126) {
     remove()
     return 'the kernel does not allow seccomp notifications here'
   }
   return {
-    run: (answers, command, hook) =>
-      collect(program, [
-        '--answers',
-        answers,
-        ...(hook === undefined ? [] : ['--hook', hook]),
-        '--',
-        ...command,
-      ]),
+    run: async (answers, command, { hook, table } = {}) => {
+      const host = hook === undefined ? [] : ['--hook', hook]
+      if (table !== undefined) {
+        const path = join(mkdtempSync(join(folder, 'table-')), 'table')
+        writeFileSync(path, table)
+        host.push('--table', path)
+      }
+      return await collect(program, ['--answers', answers, ...host, '--', ...command])
+    },
     remove,
   }
 }
 
 function collect(program: string, commandLine: readonly string[]): Promise<Run> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, commandLine, { stdio: ['ignore', 'pipe', 'pipe'] })
+    // A command that is itself a test reports to whoever reads its output, not to the runner of this one.
+    const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
+    const child = spawn(program, commandLine, { stdio: ['ignore', 'pipe', 'pipe'], env })
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (text) => {

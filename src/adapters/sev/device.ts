@@ -1,93 +1,92 @@
-/** Reports from /dev/sev-guest (linux/sev-guest.h), through the native addon, off the event loop. */
+/** /dev/sev-guest (linux/sev-guest.h), through the native addon, off the event loop. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { constants as os } from 'node:os'
-import { getSystemErrorName } from 'node:util'
-import PQueue from 'p-queue'
-import { type Addon, loadAddon, type ReportAnswer } from '#adapters/system/addon.ts'
-import { sameBytes } from '#core/bytes.ts'
-import { CodedError, type ErrorCode } from '#core/errors.ts'
-import { FIELDS, REPORT_BYTES } from '#core/snp/layout.ts'
-import type { ReportSource } from '#ports/reportSource.ts'
-import { readEndorsements } from './endorsements.ts'
+import { type Addon, type DeviceOutcome, loadAddon } from '#adapters/system/addon.ts'
+import type { Log } from '#adapters/system/log.ts'
+import { CodedError } from '#core/errors.ts'
+import { REPORT_BYTES } from '#core/snp/layout.ts'
+import type { Clock } from '#ports/clock.ts'
+import { codeOfErrno, nameOfErrno, SevFault } from './fault.ts'
+import type { Firmware, FirmwareReport } from './firmware.ts'
+import { createTurns } from './turns.ts'
 
-const { at: REPORT_DATA_AT, size: REPORT_DATA_BYTES } = FIELDS.reportData
 /** The worker attests the most privileged level; a guest below one has no device for it. */
 const VMPL = 0
+/** SNP_GUEST_VMM_ERR_INVALID_LEN: the host's table is longer than what was asked for. The one error that wipes nothing. */
+const INVALID_LENGTH = 1
+
+/** GUEST_FIELD_SELECT of MSG_KEY_REQ. Bit 6, the launch mitigation vector, has no place in Linux's request. */
+const KEY_FIELDS = { policy: 0, imageId: 1, familyId: 2, measurement: 3, guestSvn: 4, tcb: 5 } as const
+export type KeyField = keyof typeof KEY_FIELDS
+
+export type KeyRequest = {
+  /** The chip's own key (of a VCEK, or of the VLEK loaded), or that of the migration agent. */
+  readonly root: 'chip' | 'migration-agent'
+  /** What of this guest goes into the key: a guest that differs there gets another. Nothing: every guest of the chip gets it. */
+  readonly fields: readonly KeyField[]
+  /** No lower than the caller's own. */
+  readonly vmpl: number
+  /** No higher than those of the launch and of the committed firmware. TCB as the report has it, eight bytes little-endian. */
+  readonly guestSvn: number
+  readonly tcb: bigint
+}
+
+export type Device = Firmware & {
+  /**
+   * A key of 32 bytes that this chip derives for this guest, in memory that is locked; the caller releases it. It goes with
+   * the chip, and with the VLEK where one is loaded: nothing that must outlive them may hang on it alone.
+   */
+  readonly deriveKey: (request: KeyRequest, signal?: AbortSignal) => Promise<Buffer>
+}
 
 /**
- * After these the driver has wiped the guest's key to the firmware (VMPCK), or never had one: every later request
- * would give ENOTTY. Nothing but a new launch of the guest helps.
+ * The device at `path`. Throws `sev.unavailable` at once where the addon or the device is missing, so that a worker without
+ * them does not start.
  */
-const TERMINAL: ReadonlySet<number> = new Set([
-  os.errno.ENOTTY,
-  os.errno.ETIMEDOUT,
-  os.errno.EIO,
-  os.errno.EBADMSG,
-])
-const TRANSIENT: ReadonlySet<number> = new Set([os.errno.EINTR, os.errno.EAGAIN])
-
-/**
- * A source over the device at `path`, with the certificates in the folder `endorsements`. Throws `sev.unavailable`
- * at once where the addon or the device is missing, so that a worker without them does not start.
- */
-export function createDeviceSource(options: {
-  readonly path?: string | undefined
-  readonly endorsements: string
-}): ReportSource {
-  const { path = '/dev/sev-guest', endorsements } = options
+export function openDevice({
+  path,
+  clock,
+  log,
+}: {
+  readonly path: string
+  readonly clock: Clock
+  readonly log: Log
+}): Device {
   const addon = loadAddon()
   if (addon instanceof CodedError) throw addon
-  assertDevice(path)
-  // Owned by `request`: set once, by the answer that says so.
-  let terminal: CodedError | undefined
-  const queue = new PQueue({ concurrency: 1 })
-
-  const request = async (reportData: Buffer, signal: AbortSignal | undefined) => {
-    signal?.throwIfAborted()
-    if (terminal !== undefined) throw terminal
-    try {
-      return await requestReport(addon, path, reportData)
-    } catch (error) {
-      if (error instanceof DeviceFailure && error.terminal) terminal = error
-      throw error
-    }
-  }
+  const lack = lackOfDevice(path)
+  if (lack !== undefined) throw lack
+  const turns = createTurns(clock)
+  // Hosts change their table rarely: one that was too long once is not asked for again.
+  let asksForTable = true
 
   return {
     kind: 'device',
+    lost: turns.lost,
     getReport: async (reportData, signal) => {
-      if (reportData.byteLength !== REPORT_DATA_BYTES)
-        throw new RangeError(`REPORT_DATA has ${reportData.byteLength} bytes, not ${REPORT_DATA_BYTES}`)
-      signal?.throwIfAborted()
-      const asked = Buffer.from(reportData)
-      // An abort gives the caller its answer; the request itself cannot be called back, and keeps its turn: the queue
-      // knows nothing of the signal.
-      const report = await abandonable(
-        queue.add(() => request(asked, signal)),
-        signal,
-      )
-      return { report, certs: await readEndorsements(endorsements) }
+      const request = (withTable: boolean) =>
+        turns.take(() => requestReport(addon, path, reportData, withTable), signal)
+      const answer = await request(asksForTable)
+      if (answer !== 'table-too-long') return answer
+      asksForTable = false
+      log.warn("the host's certificate table is longer than the driver takes")
+      const plain = await request(false)
+      if (plain !== 'table-too-long') return plain
+      throw new SevFault('sev.failed', `${path} speaks of a table that was not asked for`)
     },
+    deriveKey: (request, signal) => turns.take(() => requestKey(addon, path, request), signal),
   }
 }
 
-class DeviceFailure extends CodedError {
-  readonly terminal: boolean
-
-  constructor(code: ErrorCode, message: string, terminal: boolean) {
-    super(code, message)
-    this.terminal = terminal
-  }
-}
-
-function assertDevice(path: string): void {
+/** Why nothing can be asked at `path`; undefined where something can. */
+export function lackOfDevice(path: string): CodedError | undefined {
   try {
     if (!statSync(path).isCharacterDevice())
-      throw new CodedError('sev.unavailable', `${path} is not a character device`)
+      return new CodedError('sev.unavailable', `${path} is not a character device`)
     accessSync(path, constants.R_OK)
+    return undefined
   } catch (cause) {
-    if (cause instanceof CodedError) throw cause
-    throw new CodedError(
+    return new CodedError(
       'sev.unavailable',
       `${path} cannot be opened; run as an SEV-SNP guest with the sev-guest driver, as a user who may read the device`,
       { cause },
@@ -95,41 +94,43 @@ function assertDevice(path: string): void {
   }
 }
 
-async function requestReport(addon: Addon, path: string, reportData: Buffer): Promise<Buffer> {
-  const answer = await addon.getReport(path, reportData, VMPL)
+async function requestReport(
+  addon: Addon,
+  path: string,
+  reportData: Buffer,
+  withTable: boolean,
+): Promise<FirmwareReport | 'table-too-long'> {
+  const answer = await addon.getReport(path, reportData, VMPL, withTable)
+  if (withTable && answer.error === os.errno.EIO && answer.vmmError === INVALID_LENGTH)
+    return 'table-too-long'
   assertAnswered(path, answer)
-  const { report } = answer
-  if (!sameBytes(report.subarray(REPORT_DATA_AT, REPORT_DATA_AT + REPORT_DATA_BYTES), reportData))
-    throw new DeviceFailure('sev.failed', `${path} gave a report about other data than was asked for`, false)
-  return report
+  if (answer.size !== REPORT_BYTES)
+    throw new SevFault('sev.failed', `${path} gave a report of ${answer.size} bytes, not ${REPORT_BYTES}`)
+  return { report: answer.report, table: answer.table }
 }
 
-function assertAnswered(
-  path: string,
-  { opened, error, fwError, vmmError, status, size }: ReportAnswer,
-): void {
+async function requestKey(addon: Addon, path: string, request: KeyRequest): Promise<Buffer> {
+  const { root, fields, vmpl, guestSvn, tcb } = request
+  const select = fields.reduce((bits, field) => bits | (1n << BigInt(KEY_FIELDS[field])), 0n)
+  const answer = await addon.getKey(path, root === 'chip' ? 0 : 1, select, vmpl, guestSvn, tcb)
+  try {
+    assertAnswered(path, answer)
+    return answer.key
+  } catch (error) {
+    addon.releaseSecret(answer.key)
+    throw error
+  }
+}
+
+function assertAnswered(path: string, outcome: DeviceOutcome): void {
+  const { opened, error, fwError, vmmError, status } = outcome
+  const numbers = { errno: error, fwError, vmmError }
   if (error !== 0) {
-    const name = getSystemErrorName(-error)
-    if (!opened) throw new DeviceFailure('sev.unavailable', `${path} cannot be opened: ${name}`, false)
+    const name = nameOfErrno(error)
+    if (!opened) throw new SevFault('sev.unavailable', `${path} cannot be opened: ${name}`, numbers)
     const detail = `${path} gave ${name}, firmware error ${fwError}, hypervisor error ${vmmError}`
-    if (TRANSIENT.has(error)) throw new DeviceFailure('sev.busy', detail, false)
-    throw new DeviceFailure('sev.failed', detail, TERMINAL.has(error))
+    throw new SevFault(codeOfErrno(error), detail, numbers)
   }
   if (status !== 0)
-    throw new DeviceFailure('sev.failed', `${path}: the firmware answered with status ${status}`, false)
-  if (size !== REPORT_BYTES)
-    throw new DeviceFailure(
-      'sev.failed',
-      `${path} gave a report of ${size} bytes, not ${REPORT_BYTES}`,
-      false,
-    )
-}
-
-function abandonable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
+    throw new SevFault('sev.failed', `${path}: the firmware answered with status ${status}`, numbers)
 }

@@ -25,6 +25,8 @@ export function createSocketSource(path: string): ReportSource {
   const queue = new PQueue({ concurrency: 1 })
   return {
     kind: 'socket',
+    // A simulated host that goes away may come back.
+    lost: () => undefined,
     getReport: async (reportData, signal) => {
       const request = encodeRequest(reportData)
       const ask = async () => parseAnswer(await exchange(path, request, signal))

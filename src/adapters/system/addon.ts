@@ -3,8 +3,8 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { CodedError } from '#core/errors.ts'
 
-/** native/sev_guest.h: four parties' error numbers, all 0 only where `report` is one. */
-export type ReportAnswer = {
+/** native/sev_guest.h: four parties' error numbers; there is an answer only where all of them are 0. */
+export type DeviceOutcome = {
   readonly opened: boolean
   /** An errno: of opening the device where `opened` is false, of the request otherwise. */
   readonly error: number
@@ -12,12 +12,43 @@ export type ReportAnswer = {
   readonly vmmError: number
   /** The firmware's status in an answer that arrived (SEV-SNP ABI). */
   readonly status: number
-  readonly size: number
-  readonly report: Buffer
 }
 
+export type ReportAnswer = DeviceOutcome & {
+  readonly size: number
+  readonly report: Buffer
+  /** The bytes that the host gave beside the report; empty where none were asked for, or there was an error. */
+  readonly table: Buffer
+  /** How long a table the host has, where that is why it refused. */
+  readonly tableLength: number
+}
+
+/** `key` is a secret as of `allocateSecret`: zeros unless the outcome is. */
+export type KeyAnswer = DeviceOutcome & { readonly key: Buffer }
+
 export type Addon = {
-  readonly getReport: (path: string, reportData: Uint8Array, vmpl: number) => Promise<ReportAnswer>
+  readonly getReport: (
+    path: string,
+    reportData: Uint8Array,
+    vmpl: number,
+    withTable: boolean,
+  ) => Promise<ReportAnswer>
+  /** struct snp_derived_key_req: root_key_select, guest_field_select, vmpl, guest_svn, tcb_version. */
+  readonly getKey: (
+    path: string,
+    rootKey: number,
+    fields: bigint,
+    vmpl: number,
+    guestSvn: number,
+    tcb: bigint,
+  ) => Promise<KeyAnswer>
+  /**
+   * 1 to 65,536 zeros on pages of their own: locked, in no dump, zeros in a child. Wiped and unmapped when no view is left.
+   * Throws an error whose `code` is ERR_SECRET_MEMORY where the system refuses.
+   */
+  readonly allocateSecret: (bytes: number) => Buffer
+  /** Wipes it at once; it and every view of it have no bytes from then on. Throws for what is not such a buffer. */
+  readonly releaseSecret: (secret: Buffer) => void
   /** 0 or an errno. */
   readonly notify: (socket: string, state: string) => number
   /**

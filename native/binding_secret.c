@@ -1,0 +1,102 @@
+#include "binding_secret.h"
+
+#include "binding.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Tells our Buffers from others: only these are wiped and taken away by releaseSecret. */
+static const napi_type_tag SECRET_TAG = { 0x8a1f4c52b3d94e07, 0x96e0c7d1525f3ba8 };
+
+struct secret *make_secret(napi_env env, size_t length)
+{
+	char message[160];
+	const char *refused = "malloc";
+	struct secret *secret = malloc(sizeof *secret);
+	int error = secret == NULL ? ENOMEM : secret_allocate(secret, length, &refused);
+
+	if (error == 0)
+		return secret;
+	free(secret);
+	(void)snprintf(message, sizeof message, "%s: %s", refused, strerror(error));
+	(void)napi_throw_error(env, "ERR_SECRET_MEMORY", message);
+	return NULL;
+}
+
+void drop_secret(struct secret *secret)
+{
+	if (secret == NULL)
+		return;
+	secret_release(secret);
+	free(secret);
+}
+
+/* When the last view is gone, or soon after releaseSecret. */
+static void finalize(napi_env env, void *data, void *hint)
+{
+	(void)env;
+	(void)data;
+	drop_secret(hint);
+}
+
+napi_value buffer_of_secret(napi_env env, struct secret *secret)
+{
+	napi_value buffer;
+
+	if (!ok(env, napi_create_external_buffer(env, secret->length, secret->bytes, finalize, secret, &buffer))) {
+		drop_secret(secret);
+		return NULL;
+	}
+	return ok(env, napi_type_tag_object(env, buffer, &SECRET_TAG)) ? buffer : NULL;
+}
+
+/* allocateSecret(length: number): Buffer */
+static napi_value allocate_secret(napi_env env, napi_callback_info info)
+{
+	size_t count = 1;
+	napi_value argument;
+	uint32_t length;
+
+	if (!ok(env, napi_get_cb_info(env, info, &count, &argument, NULL, NULL)) ||
+	    !ok(env, napi_get_value_uint32(env, argument, &length)))
+		return NULL;
+	if (length == 0 || length > SECRET_MAX_BYTES)
+		return refuse(env, "a secret has 1 to 65536 bytes");
+	struct secret *secret = make_secret(env, length);
+	return secret == NULL ? NULL : buffer_of_secret(env, secret);
+}
+
+/* releaseSecret(secret: Buffer): void — wiped at once; every view of it is empty from here on. */
+static napi_value release_secret(napi_env env, napi_callback_info info)
+{
+	size_t count = 1;
+	napi_value argument;
+	napi_value memory;
+	napi_valuetype type;
+	bool is_secret = false;
+	void *bytes;
+	size_t length;
+
+	if (!ok(env, napi_get_cb_info(env, info, &count, &argument, NULL, NULL)) ||
+	    !ok(env, napi_typeof(env, argument, &type)))
+		return NULL;
+	if (type == napi_object && !ok(env, napi_check_object_type_tag(env, argument, &SECRET_TAG, &is_secret)))
+		return NULL;
+	if (!is_secret)
+		return refuse(env, "not a secret of allocateSecret");
+	if (!ok(env, napi_get_typedarray_info(env, argument, NULL, &length, &bytes, &memory, NULL)))
+		return NULL;
+	if (length != 0) {
+		secret_wipe(bytes, length);
+		(void)ok(env, napi_detach_arraybuffer(env, memory));
+	}
+	return NULL;
+}
+
+bool define_secret(napi_env env, napi_value exports)
+{
+	return define_function(env, exports, "allocateSecret", allocate_secret) &&
+	       define_function(env, exports, "releaseSecret", release_secret);
+}

@@ -1,0 +1,69 @@
+/** One request to the firmware at a time, at a pace that no host throttles, until the way to it is lost. */
+import PQueue from 'p-queue'
+import type { Clock } from '#ports/clock.ts'
+import { SevFault } from './fault.ts'
+
+/**
+ * A host was seen to allow 10 requests in 10.2 s. The driver retries a throttled one for a minute and then wipes the guest's
+ * key: so 2 at once, then one in 1.3 s, which makes at most 9 in any 10.2 s.
+ */
+const PACE = { burst: 2, everyMs: 1300 } as const
+
+export type Turns = {
+  /**
+   * Runs `work` when it is its turn. An abort gives the caller the signal's reason at once; a request that was sent cannot
+   * be called back and keeps its turn. After a `sev.lost` nothing is sent any more: everyone gets that fault.
+   */
+  readonly take: <T>(work: () => Promise<T>, signal: AbortSignal | undefined) => Promise<T>
+  readonly lost: () => SevFault | undefined
+}
+
+export function createTurns(clock: Clock): Turns {
+  const queue = new PQueue({ concurrency: 1 })
+  const pace = createPace(clock)
+  // Written by `run` alone: set once, by the answer that says so.
+  let lost: SevFault | undefined
+
+  const run = async <T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
+    if (lost === undefined) await pace(signal)
+    signal?.throwIfAborted()
+    if (lost !== undefined) throw lost
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof SevFault && error.code === 'sev.lost') lost = error
+      throw error
+    }
+  }
+  return {
+    take: (work, signal) =>
+      abandonable(
+        queue.add(() => run(work, signal)),
+        signal,
+      ),
+    lost: () => lost,
+  }
+}
+
+/** A token bucket, kept as the time at which it will be full again. */
+function createPace({ monotonic, sleep }: Clock): (signal: AbortSignal | undefined) => Promise<void> {
+  const { burst, everyMs } = PACE
+  let fullAt = 0
+  return async (signal) => {
+    signal?.throwIfAborted()
+    const now = monotonic()
+    fullAt = Math.max(fullAt, now) + everyMs
+    const waitMs = fullAt - burst * everyMs - now
+    if (waitMs > 0) await sleep(waitMs, signal)
+  }
+}
+
+function abandonable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
