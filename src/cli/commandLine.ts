@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { addEvidenceCommands } from './evidenceCommands.ts'
+import { addMeasureCommand } from './measureCommand.ts'
 import { addProgramCommands } from './programs.ts'
 import { addReportCommands } from './reportCommands.ts'
 import { addResultCommands } from './resultCommands.ts'
@@ -40,6 +41,7 @@ export async function runCommandLine(parameters: readonly string[]): Promise<num
   addResultCommands(program, context)
   addEvidenceCommands(program, context)
   addReportCommands(program, context)
+  addMeasureCommand(program, context)
   addProgramCommands(program, context)
   try {
     await program.parseAsync(parameters, { from: 'user' })

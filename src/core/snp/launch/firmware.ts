@@ -7,6 +7,9 @@ const FOUR_GIB = 0x1_0000_0000
 /** OVMF has 2 or 4 MiB; QEMU takes 8 unless told otherwise. */
 export const MAX_FIRMWARE_BYTES = 16 * 1024 * 1024
 
+/** Three hashes with their GUIDs and sizes, padded to a multiple of 16, as QEMU demands room for them. */
+const HASH_TABLE_BYTES = 176
+
 const ENTRIES = {
   resetBlock: '00f771de-1a7e-4fcb-890e-68c77e2fb44e',
   metadata: 'dc886566-984a-4798-a75e-5585a7bf67cc',
@@ -20,7 +23,7 @@ export type Firmware = {
   /** Where all processors but the first start. */
   readonly apEntry: number
   /** Where it looks for the hashes of kernel, initrd and command line; undefined where it looks for none. */
-  readonly hashTable: { readonly gpa: number; readonly size: number } | undefined
+  readonly hashTable: { readonly gpa: number } | undefined
   /** In the order of the launch. */
   readonly sections: readonly Section[]
 }
@@ -57,7 +60,9 @@ function hashTableOf(entry: Buffer | undefined, sections: readonly Section[]): F
   // What stands elsewhere is not what was measured.
   if (gpa < section.gpa || gpa + size > section.gpa + PAGE_BYTES)
     throw malformed('its hash table does not lie in its section KERNEL_HASHES')
-  return { gpa, size }
+  if (size < HASH_TABLE_BYTES)
+    throw malformed(`its hash table has ${size} bytes, not ${HASH_TABLE_BYTES} or more`)
+  return { gpa }
 }
 
 /** The digest after the firmware's own pages, which is what `--ovmf-hash` stands for. */

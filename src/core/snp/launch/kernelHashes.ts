@@ -18,9 +18,6 @@ const ENTRIES = [
 ] as const
 const ENTRY_BYTES = GUID_BYTES + 2 + HASH_BYTES
 const TABLE_BYTES = GUID_BYTES + 2 + ENTRIES.length * ENTRY_BYTES
-/** With its padding to a multiple of 16, which QEMU demands room for too. */
-const PADDED_BYTES = Math.ceil(TABLE_BYTES / 16) * 16
-
 const NOTHING = Buffer.alloc(0)
 
 /** SHA-256 each. */
@@ -41,11 +38,6 @@ export function kernelHashesPage({ hashTable }: Firmware, hashes: KernelHashes):
     throw new CodedError(
       'launch.impossible',
       'a kernel is given, but this OVMF has no place for its hash: it would boot any kernel',
-    )
-  if (hashTable.size < PADDED_BYTES)
-    throw new CodedError(
-      'launch.impossible',
-      `this OVMF has ${hashTable.size} bytes for the kernel hashes, not ${PADDED_BYTES}`,
     )
   const page = Buffer.alloc(PAGE_BYTES)
   let at = hashTable.gpa % PAGE_BYTES

@@ -1,0 +1,80 @@
+/** `measure --solve`: which of the candidates a MEASUREMENT comes from, in a sentence. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { toHex } from '#core/bytes.ts'
+import { countLaunches, solveLaunch } from '#core/snp/launch/solve.ts'
+import { assertSettled } from '#core/snp/launch/vmm.ts'
+import { parseReport } from '#core/snp/report.ts'
+import { describeLaunch, type LaunchResult } from './measure.ts'
+import { assertTogether, type MeasureOptions, parseDigest, parseVmm, usage } from './measureArguments.ts'
+import { readCandidates, type Tried } from './measureCandidates.ts'
+import type { Deps } from './measureFiles.ts'
+import { readInput } from './reportFiles.ts'
+
+const TURN_MS = 50
+
+export type SolveOptions = MeasureOptions & {
+  /** MEASUREMENT in hex. */
+  readonly solve?: string | undefined
+  /** Or a report that carries it. */
+  readonly report?: string | undefined
+}
+
+export type SolveResult = {
+  readonly verdict: 'explained' | 'unexplained'
+  readonly measurement: string
+  /** Where the measurement was read from; nothing of it is verified here. */
+  readonly report: string | null
+  readonly launch: LaunchResult | null
+  /** How many launches there were to try, and what they were made of. */
+  readonly launches: number
+  readonly tried: Tried
+}
+
+/** Exit 0 explained, 1 not. Throws as `measureFiles` does, and `report.*` for a file that is no report. */
+export async function solveFiles(
+  options: SolveOptions,
+  deps: Deps,
+): Promise<{ readonly exit: number; readonly result: SolveResult }> {
+  assertTogether(options)
+  const vmm = parseVmm(options.vmm)
+  assertSettled(vmm)
+  const measurement = await readMeasurement(options)
+  const { candidates, tried } = await readCandidates(options, deps)
+  const launches = countLaunches(candidates)
+  const steps = solveLaunch(measurement, candidates)
+  const found = await drive(steps, launches, deps)
+  const base = { measurement: toHex(measurement), report: options.report ?? null, launches, tried }
+  if (found === undefined) return { exit: 1, result: { verdict: 'unexplained', ...base, launch: null } }
+  const { firmware: ovmf, kernel, vcpus, state } = found
+  const launch = describeLaunch({
+    vmm,
+    ovmf,
+    digest: ovmf.digest,
+    kernel,
+    vcpus,
+    vcpuType: state.vcpuType,
+    vcpu: state.state,
+  })
+  return { exit: 0, result: { verdict: 'explained', ...base, launch } }
+}
+
+async function readMeasurement({ solve, report }: SolveOptions): Promise<Buffer> {
+  if (solve !== undefined && report !== undefined) throw usage('give --solve or --report, not both')
+  if (solve !== undefined) return parseDigest(solve, '--solve')
+  if (report === undefined) throw usage('--solve or --report is missing')
+  return parseReport(await readInput(report)).measurement
+}
+
+/** Runs what yields how much it has done, in turns, so that progress is seen and a signal heard. */
+async function drive<T>(steps: Generator<number, T>, total: number, { progress, signal }: Deps): Promise<T> {
+  const show = progress('solving', 'launches')
+  let turn = performance.now()
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done === true) return step.value
+    if (performance.now() - turn < TURN_MS) continue
+    show(step.value, total)
+    await nextTurn()
+    signal.throwIfAborted()
+    turn = performance.now()
+  }
+}
