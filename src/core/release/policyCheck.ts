@@ -19,6 +19,7 @@ export function checkPolicy(policy: Policy, verifier: LoadingVerifier): void {
     ...identityProblems(policy, verifier),
     ...simulationProblems(policy, verifier),
     ...uniquenessProblems(policy),
+    ...chipProblems(policy),
     ...windowProblems(policy),
     ...keyProblems(policy),
     ...scopeProblems(policy),
@@ -57,6 +58,15 @@ function uniquenessProblems({ roots, releases, clients, datasets }: Policy): str
     ...repeated(
       'release',
       releases.map(({ id }) => id),
+    ),
+    // Of two floors for one stepping the lower would be as good as none.
+    ...releases.flatMap(({ id, processors }) =>
+      repeated(
+        `in release ${id} processor`,
+        processors.map(({ product, family, model, stepping }) =>
+          [product, family, model, stepping].join('/'),
+        ),
+      ),
     ),
     ...repeated(
       'client',
@@ -98,6 +108,15 @@ function windowProblems({ issuedAt, expiresAt, releases, clients, datasets }: Po
         problems.push(`permission ${permission.id} names no client of the policy`)
     }
   return problems
+}
+
+/** The seed of a Milan chip's key can be read out by software (AMD-SB-3045): its reports count for chips whose history is known. */
+function chipProblems({ releases }: Policy): string[] {
+  return releases
+    .filter(
+      ({ processors, chips }) => chips === 'any' && processors.some(({ product }) => product === 'Milan'),
+    )
+    .map(({ id }) => `release ${id} approves Milan without a list of chips`)
 }
 
 /** A key off its curve would otherwise be found at the first request that needs it. */

@@ -185,3 +185,15 @@ test('a current version below the floor has the committed one with it, which may
     ],
   )
 })
+
+test('TCB and version that are not committed are told both', () => {
+  const result = verdict({ platform: { currentTcb: ahead }, change: firmware([50, 55, 1], CURRENT) })
+  assert.equal(result.kind, 'refused')
+  assert.deepEqual(
+    result.reasons.map(({ code, field }) => [code, field]),
+    [
+      ['tcb.provisional', 'tcb.committed.snp'],
+      ['tcb.provisional', 'firmware.committed'],
+    ],
+  )
+})

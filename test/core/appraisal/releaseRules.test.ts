@@ -1,5 +1,8 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { evaluate } from '#core/appraisal/appraise.ts'
 import { MEASUREMENT } from '../../amd.ts'
-import { accepts, OTHER_MEASUREMENT, RELEASE, refuses, TRUST } from './subject.ts'
+import { accepts, at, OTHER_MEASUREMENT, POLICY, RELEASE, refuses, TRUST, verifiedReport } from './subject.ts'
 
 accepts([
   { name: 'an approved worker' },
@@ -43,3 +46,14 @@ refuses([
     actual: 'x'.repeat(43),
   },
 ])
+
+test('where no worker stands behind a report, no configuration is approved', () => {
+  const subject = { verified: verifiedReport({}), trust: undefined, at, revoked: [] }
+  const codes = (trust: readonly string[] | 'any') => {
+    const releases = [{ ...RELEASE, trust: trust === 'any' ? trust : [...trust] }]
+    const result = evaluate(subject, { ...POLICY, releases })
+    return result.kind === 'refused' ? result.reasons.map(({ code, actual }) => [code, actual]) : []
+  }
+  assert.deepEqual(codes([TRUST]), [['trust.unknown', 'none']])
+  assert.deepEqual(codes('any'), [])
+})

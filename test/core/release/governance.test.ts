@@ -65,6 +65,12 @@ test('a policy is in force from its issue until before its end', () => {
 
 const offCurve = { ...P384Jwk.parse(signers[2].jwk), y: P384Jwk.parse(signers[2].jwk).x }
 const [release] = policyOf().releases
+assert.ok(release)
+const [genoa] = release.processors
+assert.ok(genoa)
+const withProcessors = (chips: typeof release.chips, ...processors: typeof release.processors) =>
+  policyOf({ releases: [{ ...release, chips, processors }] })
+const milan = { ...genoa, product: 'Milan' as const, model: 1 }
 
 for (const { name, policy, loading, says } of [
   { name: 'another audience', policy: policyOf({ audience: 'https://elsewhere.example' }), says: /audience/ },
@@ -125,6 +131,16 @@ for (const { name, policy, loading, says } of [
     says: /release worker-1/,
   },
   {
+    name: 'two floors for one stepping',
+    policy: withProcessors('any', genoa, { ...genoa, floor: { ...genoa.floor, snp: 27 } }),
+    says: /in release worker-1 processor Genoa\/25\/17\/1 stands twice/,
+  },
+  {
+    name: 'Milan of any chip',
+    policy: withProcessors('any', genoa, milan),
+    says: /release worker-1 approves Milan without a list of chips/,
+  },
+  {
     name: 'a root twice',
     policy: policyOf({ roots: policyOf().roots.flatMap((one) => [one, one]) }),
     says: /root 11/,
@@ -147,7 +163,7 @@ for (const { name, policy, loading, says } of [
   {
     name: 'a release that ends before it begins',
     policy: policyOf({
-      releases: release === undefined ? [] : [{ ...release, notAfter: release.notBefore }],
+      releases: [{ ...release, notAfter: release.notBefore }],
     }),
     says: /release worker-1 ends before/,
   },
@@ -185,6 +201,7 @@ for (const { name, policy, loading, says } of [
 
 test('a policy that loads is one that says nothing wrong at all', () => {
   checkPolicy(policyOf(), verifier)
+  checkPolicy(withProcessors(['11'.repeat(64)], genoa, milan, { ...genoa, stepping: 2 }), verifier)
   assert.equal(RsaJwk.safeParse(permissionOf().recipient.jwk).success, true)
 })
 
