@@ -20,15 +20,17 @@ export type SolveOptions = MeasureOptions & {
 }
 
 export type SolveResult = {
-  readonly verdict: 'explained' | 'unexplained'
+  readonly sentence: string
   readonly measurement: string
   /** Where the measurement was read from; nothing of it is verified here. */
   readonly report: string | null
-  readonly launch: LaunchResult | null
   /** How many launches there were to try, and what they were made of. */
   readonly launches: number
   readonly tried: Tried
-}
+} & (
+  | { readonly verdict: 'explained'; readonly launch: LaunchResult }
+  | { readonly verdict: 'unexplained'; readonly launch: null }
+)
 
 /** Exit 0 explained, 1 not. Throws as `measureFiles` does, and `report.*` for a file that is no report. */
 export async function solveFiles(
@@ -44,18 +46,14 @@ export async function solveFiles(
   const steps = solveLaunch(measurement, candidates)
   const found = await drive(steps, launches, deps)
   const base = { measurement: toHex(measurement), report: options.report ?? null, launches, tried }
-  if (found === undefined) return { exit: 1, result: { verdict: 'unexplained', ...base, launch: null } }
+  if (found === undefined) {
+    const sentence = `none of the ${launches} launches that were tried has this measurement`
+    return { exit: 1, result: { verdict: 'unexplained', sentence, ...base, launch: null } }
+  }
   const { firmware: ovmf, kernel, vcpus, state } = found
-  const launch = describeLaunch({
-    vmm,
-    ovmf,
-    digest: ovmf.digest,
-    kernel,
-    vcpus,
-    vcpuType: state.vcpuType,
-    vcpu: state.state,
-  })
-  return { exit: 0, result: { verdict: 'explained', ...base, launch } }
+  const { vcpuType, state: vcpu } = state
+  const launch = describeLaunch({ vmm, ovmf, digest: ovmf.digest, kernel, vcpus, vcpuType, vcpu })
+  return { exit: 0, result: { verdict: 'explained', sentence: sentenceOf(launch), ...base, launch } }
 }
 
 async function readMeasurement({ solve, report }: SolveOptions): Promise<Buffer> {
@@ -77,4 +75,32 @@ async function drive<T>(steps: Generator<number, T>, total: number, { progress, 
     signal.throwIfAborted()
     turn = performance.now()
   }
+}
+
+/** "this is OVMF a.fd with kernel b, 4 vCPUs of EPYC-v4, guest features 0x1 (SNPActive)". */
+function sentenceOf({
+  ovmf,
+  kernel,
+  vcpus,
+  vcpuType,
+  vcpuSig,
+  guestFeatures,
+  guestFeatureNames,
+  fpuState,
+}: LaunchResult): string {
+  const type = vcpuType ?? `signature ${vcpuSig}`
+  return [
+    `this is OVMF ${ovmf.file} ${kernel === null ? 'without a measured kernel' : `with kernel ${kernel.kernel.file}`}`,
+    ...(kernel === null
+      ? []
+      : [
+          kernel.initrd === null ? 'no initrd' : `initrd ${kernel.initrd.file}`,
+          kernel.append.text === ''
+            ? 'an empty command line'
+            : `command line ${JSON.stringify(kernel.append.text)}`,
+        ]),
+    `${vcpus} ${vcpus === 1 ? 'vCPU' : 'vCPUs'} of ${type}`,
+    `guest features ${guestFeatures} (${guestFeatureNames.join(', ')})`,
+    ...(fpuState === 'zero' ? ['on a host whose Linux is older than 6.10'] : []),
+  ].join(', ')
 }

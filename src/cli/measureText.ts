@@ -9,21 +9,21 @@ export function renderLaunch(launch: LaunchResult): string {
 
 export function renderSolution({
   verdict,
+  sentence,
   measurement,
   report,
   launch,
-  launches,
   tried,
 }: SolveResult): string {
   const source = report === null ? [] : [`from          ${report}, which was read and not verified`]
   const head = [`measurement   ${measurement}`, ...source].join('\n')
-  if (verdict === 'explained' && launch !== null)
-    return `EXPLAINED     ${sentence(launch)}\n${head}\n\n${inputs(launch)}\n\n${coverage(launch)}\n`
+  if (verdict === 'explained')
+    return `EXPLAINED     ${sentence}\n${head}\n\n${inputs(launch)}\n\n${coverage(launch)}\n`
   const noKernel = tried.ovmfWithoutKernel.map(
     (file) => `              ${file} checks no kernel: none was tried with it`,
   )
   return `${[
-    `UNEXPLAINED   none of the ${launches} launches that were tried has this measurement`,
+    `UNEXPLAINED   ${sentence}`,
     head,
     '',
     'tried',
@@ -42,32 +42,6 @@ export function renderSolution({
     '',
     'What is most often different: another build of OVMF, a command line that the launcher added to, -cpu host (give --vcpu-sig).',
   ].join('\n')}\n`
-}
-
-/** "this is OVMF a.fd with kernel b, 4 vCPUs of EPYC-v4, guest features 0x1 (SNPActive)". */
-function sentence({
-  ovmf,
-  kernel,
-  vcpus,
-  vcpuType,
-  vcpuSig,
-  guestFeatures,
-  guestFeatureNames,
-  fpuState,
-}: LaunchResult): string {
-  const type = vcpuType ?? `signature ${vcpuSig}`
-  return [
-    `this is OVMF ${ovmf.file} ${kernel === null ? 'without a measured kernel' : `with kernel ${kernel.kernel.file}`}`,
-    ...(kernel === null
-      ? []
-      : [
-          kernel.initrd === null ? 'no initrd' : `initrd ${kernel.initrd.file}`,
-          kernel.append.text === '' ? 'an empty command line' : `command line ${quote(kernel.append.text)}`,
-        ]),
-    `${vcpus} ${vcpus === 1 ? 'vCPU' : 'vCPUs'} of ${type}`,
-    `guest features ${guestFeatures} (${guestFeatureNames.join(', ')})`,
-    ...(fpuState === 'zero' ? ['on a host whose Linux is older than 6.10'] : []),
-  ].join(', ')
 }
 
 const FPU: Readonly<Record<string, string>> = {
