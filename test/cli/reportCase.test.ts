@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { STRICT } from '#core/appraisal/strict.ts'
+import { toBase64url, utf8 } from '#core/bytes.ts'
+import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
+import { TrustStore } from '#core/snp/chain.ts'
+import { toRfc3339 } from '#core/time.ts'
+import { SERIALS } from '#emulator/amd/authority.ts'
+import { judgeCase, MAX_CASE_BYTES } from '../../src/cli/reportCase.ts'
+import { crlOf, mint, noon, testAuthority } from '../amd.ts'
+import { readDocument } from '../docs/document.ts'
+
+const amd = new TrustStore(AMD_ROOTS)
+const genoa = await testAuthority()
+const at = toRfc3339(noon(genoa))
+const { bytes, certs } = mint(genoa)
+const debug = mint(genoa, { guestPolicy: { debug: true } })
+const forged = Buffer.from(bytes)
+forged[0x90] = 0
+
+const good = {
+  v: 1,
+  name: 'a good report',
+  report: toBase64url(bytes),
+  certs: certs.map(toBase64url),
+  roots: [{ product: 'Genoa', ark: toBase64url(genoa.arkDer), ask: toBase64url(genoa.askDer) }],
+  crls: [toBase64url(crlOf(genoa))],
+  reference: 'strict',
+  at,
+}
+const withoutRoots = { ...good, roots: undefined, crls: [] }
+
+const judged = (value: unknown) => judgeCase(utf8(JSON.stringify(value)), amd)
+
+const cases: readonly (readonly [
+  name: string,
+  value: unknown,
+  exit: number,
+  verdict: string,
+  ...codes: string[],
+])[] = [
+  ['a good report', good, 0, 'accepted'],
+  ['authenticity alone', { ...good, reference: 'none' }, 0, 'authentic'],
+  ['a release of its own', { ...good, reference: { ...STRICT, id: 'mine' } }, 0, 'accepted'],
+  [
+    'a release that demands another measurement and a fresh list',
+    {
+      ...good,
+      crls: [],
+      reference: { ...STRICT, measurements: ['00'.repeat(48)], crl: { graceSeconds: 0 } },
+    },
+    1,
+    'refused',
+    'measurement.unknown',
+    'crl.missing',
+  ],
+  [
+    'a release that lists configurations of workers',
+    { ...good, reference: { ...STRICT, trust: [toBase64url(Buffer.alloc(32))] } },
+    1,
+    'refused',
+    'trust.unknown',
+  ],
+  [
+    'the ASK beside the leaf',
+    {
+      ...good,
+      certs: [...good.certs, toBase64url(genoa.askDer)],
+      roots: [{ ...good.roots[0], ask: undefined }],
+    },
+    0,
+    'accepted',
+  ],
+  ['what a suite expects', { ...good, expect: { verdict: 'refused', codes: [] } }, 0, 'accepted'],
+  ["AMD's roots, which have not signed this", withoutRoots, 1, 'refused', 'chain.untrusted'],
+  ['no root at all', { ...good, crls: [], roots: [] }, 1, 'refused', 'chain.untrusted'],
+  ['a debugged guest', { ...good, report: toBase64url(debug.bytes) }, 1, 'refused', 'guest-policy.debug'],
+  ['a forged report', { ...good, report: toBase64url(forged) }, 1, 'refused', 'report.signature'],
+  ['no report', { ...good, report: '' }, 2, 'refused', 'report.malformed'],
+  ['no certificate', { ...good, certs: [] }, 1, 'refused', 'chain.missing'],
+  [
+    'more certificates than a chain has',
+    { ...good, certs: Array(4).fill(good.certs[0]) },
+    2,
+    'refused',
+    'chain.malformed',
+  ],
+  [
+    'a root that is none',
+    { ...good, roots: [{ product: 'Genoa', ark: '' }] },
+    2,
+    'refused',
+    'chain.malformed',
+  ],
+  [
+    'a revoked ASK',
+    { ...good, crls: [toBase64url(crlOf(genoa, { revoked: [SERIALS.ask] }))] },
+    1,
+    'refused',
+    'chain.revoked',
+  ],
+  ['a list that is none', { ...good, crls: [''] }, 2, 'refused', 'crl.malformed'],
+  ['a list of a root that is not there', { ...withoutRoots, crls: good.crls }, 1, 'refused', 'crl.untrusted'],
+]
+for (const [name, value, exit, verdict, ...codes] of cases)
+  test(`${name}: ${verdict}, exit ${exit}`, () => {
+    const given = judged(value)
+    assert.deepEqual([given.exit, given.result.verdict], [exit, verdict])
+    assert.deepEqual(
+      given.result.reasons.map(({ code }) => code),
+      codes,
+    )
+  })
+
+test('the result names the release that was looked at, and what was used', () => {
+  const { result } = judged({ ...good, reference: { ...STRICT, id: 'mine', hostData: ['00'.repeat(32)] } })
+  assert.deepEqual(
+    [result.policy, result.release, result.roots, result.at],
+    ['given', 'mine', 'replaced', at],
+  )
+  assert.ok(!result.unconstrained.includes('hostData'))
+  assert.ok(!result.unconstrained.includes('trust'))
+  assert.ok(typeof result.revocation === 'object' && result.revocation.current)
+  assert.equal(judged({ ...good, reference: 'none' }).result.policy, 'none')
+  assert.equal(judged(withoutRoots).result.roots, 'amd')
+  const revoked = judged({ ...good, crls: [toBase64url(crlOf(genoa, { revoked: [SERIALS.ask] }))] })
+  assert.equal(revoked.result.revocation, 'revoked')
+})
+
+const { crls: _, ...incomplete } = good
+const malformed: readonly (readonly [string, Uint8Array | unknown])[] = [
+  ['nothing', Buffer.alloc(0)],
+  ['no JSON', utf8('{')],
+  ['bytes that are not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+  ['two cases', utf8(`${JSON.stringify(good)} ${JSON.stringify(good)}`)],
+  ['a list of cases', [good]],
+  ['a field that is unknown', { ...good, more: 1 }],
+  ['a field that is missing', incomplete],
+  ['another version', { ...good, v: 2 }],
+  ['bytes with padding', { ...good, report: 'AA==' }],
+  ['bytes in base64', { ...good, report: '+/+/' }],
+  ['bytes with stray bits', { ...good, report: 'AB' }],
+  ['a time with an offset', { ...good, at: '2026-01-01T00:00:00+01:00' }],
+  ['a day that is none', { ...good, at: '2026-02-30T00:00:00Z' }],
+  ['reference values that are unknown', { ...good, reference: 'lax' }],
+  ['a release with an unknown field', { ...good, reference: { ...STRICT, more: 1 } }],
+  ['a release without a field', { ...good, reference: { ...STRICT, vmpl: undefined } }],
+  ['a product that is unknown', { ...good, roots: [{ ...good.roots[0], product: 'Venice' }] }],
+  ['a root without an ARK', { ...good, roots: [{ product: 'Genoa' }] }],
+  ['more than 4 MiB', Buffer.alloc(MAX_CASE_BYTES + 1, ' ')],
+]
+for (const [name, value] of malformed)
+  test(`${name} is no case`, () => {
+    const { exit, result } = value instanceof Uint8Array ? judgeCase(value, amd) : judged(value)
+    assert.equal(exit, 2)
+    const { reasons, ...rest } = result
+    assert.deepEqual(
+      reasons.map(({ code, field }) => [code, field]),
+      [['case.malformed', 'case']],
+    )
+    assert.deepEqual(rest, {
+      verdict: 'refused',
+      assurance: null,
+      report: null,
+      release: null,
+      policy: 'none',
+      tcb: null,
+      unconstrained: [],
+      roots: 'amd',
+      root: null,
+      revocation: 'not-checked',
+      at: null,
+    })
+  })
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+async function conformance(input: string, ...more: readonly string[]) {
+  const child = spawn(process.execPath, [MAIN, 'report', 'conformance', ...more])
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(input)
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ])
+  assert.equal(stderr, '')
+  assert.ok(stdout === '' || stdout.endsWith('\n'))
+  return { code, lines: stdout.split('\n').slice(0, -1) }
+}
+
+test('one case in, one line out, and its exit code', async () => {
+  const inputs = [good, { ...good, report: toBase64url(forged) }, { ...good, report: '' }, { ...good, v: 2 }]
+  const given = await Promise.all(inputs.map((value) => conformance(JSON.stringify(value, undefined, 2))))
+  for (const [index, value] of inputs.entries()) {
+    const { exit, result } = judged(value)
+    assert.deepEqual(given[index], { code: exit, lines: [JSON.stringify(result)] })
+  }
+})
+
+test('with --lines, each line has its verdict, whatever stands before it', async () => {
+  const lines = [good, { ...good, report: toBase64url(forged) }].map((value) => JSON.stringify(value))
+  const given = await conformance(lines.join('\n'), '--lines')
+  assert.deepEqual(given, {
+    code: 0,
+    lines: [good, { ...good, report: toBase64url(forged) }].map((value) =>
+      JSON.stringify(judged(value).result),
+    ),
+  })
+  const tooLong = ' '.repeat(MAX_CASE_BYTES + 100_000)
+  const mixed = await conformance(`{\n\n${tooLong}\n${lines[0]}\n`, '--lines')
+  assert.equal(mixed.code, 2)
+  assert.deepEqual(
+    mixed.lines.map((line) => JSON.parse(line).reasons[0]?.code),
+    ['case.malformed', 'case.malformed', 'case.malformed', undefined],
+  )
+  assert.deepEqual(await conformance('', '--lines'), { code: 0, lines: [] })
+})
+
+test('a case that does not end is not read to its end', async () => {
+  const { code, lines } = await conformance(' '.repeat(3 * MAX_CASE_BYTES))
+  assert.equal(code, 2)
+  assert.match(JSON.parse(lines[0] ?? '').reasons[0].actual, /more than 4194304 bytes/)
+})
+
+test('the example of docs/conformance.md prints what the page says', async () => {
+  const page = await readDocument('docs/conformance.md')
+  const input = /<<'EOF'\n(.*?)\nEOF\n/s.exec(page)?.[1]
+  const printed = /```json\n(.*)\n```/.exec(page)?.[1]
+  assert.ok(input !== undefined && printed !== undefined)
+  assert.deepEqual(await conformance(input), { code: 2, lines: [printed] })
+})
