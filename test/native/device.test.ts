@@ -31,7 +31,14 @@ const Answer = z.object({
   /** errno, fwError, vmmError. */
   numbers: z.array(z.number().nullable()).optional(),
   lost: z.string().optional(),
-  log: z.array(z.object({ level: z.string(), msg: z.string(), code: z.string().optional() })),
+  log: z.array(
+    z.object({
+      level: z.string(),
+      msg: z.string(),
+      code: z.string().optional(),
+      because: z.string().optional(),
+    }),
+  ),
   heldRatio: z.number().optional(),
 })
 
@@ -108,7 +115,7 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
     },
     {
       name: 'a key that was gone before is gone for good as well',
-      answers: 'errno:25,ok',
+      answers: 'errno:25',
       expect: Array(2).fill(lost('ENOTTY', 25, 255, 0)),
     },
     {
@@ -208,11 +215,22 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
       )
     })
 
-  for (const [name, answers, host] of [
-    ['a host says so', 'length:20000,ok', {}],
-    ['it is', 'ok', { table: Buffer.alloc(0x4001, 1) }],
+  for (const [name, answers, host, because] of [
+    [
+      'it is said to be too long',
+      'length:20000,ok',
+      {},
+      "the host's has 20480 bytes, the driver takes 16384",
+    ],
+    [
+      'it is too long',
+      'ok',
+      { table: Buffer.alloc(0x4001, 1) },
+      "the host's has 20480 bytes, the driver takes 16384",
+    ],
+    ['no driver asks for it', 'plain', {}, 'its driver knows no such request'],
   ] as const)
-    test(`a table longer than the driver takes, because ${name}: a report without it, and it is not asked for again`, async () => {
+    test(`no table, since ${name}: a report without it, and it is not asked for again`, async () => {
       const got = await ask(answers, 2, [], host)
       for (const [index, answer] of got.entries()) {
         assert.equal(reportData(answer), reported(index))
@@ -220,8 +238,8 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
         assert.equal(answer.lost, undefined)
       }
       assert.deepEqual(
-        got.map(({ log }) => log.map(({ msg }) => msg)),
-        [["the host's certificate table is longer than the driver takes"], []],
+        got.map(({ log }) => log.map(({ msg, because }) => [msg, because])),
+        [[['the device gives no certificate table', because]], []],
       )
     })
 

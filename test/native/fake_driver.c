@@ -172,7 +172,8 @@ static int get_extended_report(struct call *call)
 	struct snp_ext_report_req *request = &call->report;
 	uint8_t table[MAX_TABLE_BYTES] = { 0 };
 
-	call->exitinfo2 = NO_FIRMWARE_CALL;
+	if (strncmp(call->driver->answers, "plain", 5) == 0)
+		return -ENOTTY;
 	if (!copy(call->process, call->io.req_data, request, sizeof *request, false))
 		return -EFAULT;
 	const bool wants_table = request->certs_len != 0 && request->certs_address != 0;

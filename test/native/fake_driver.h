@@ -10,6 +10,7 @@
  *   busy          ETIMEDOUT, throttled past the driver's own minute of retries; wiped too
  *   length:N      to an extended request EIO and the hypervisor's error 1: the host's table has N bytes. Nothing is wiped.
  *                 So does ok where the table is longer than what was asked for
+ *   plain         as ok, by a driver that knows no extended request: ENOTTY to that
  *   status:N      delivered, but the firmware's status is N
  *   short         delivered, but of 100 bytes
  *   slow:N        as ok, after N milliseconds

@@ -1,9 +1,10 @@
 /** /dev/sev-guest (linux/sev-guest.h), through the native addon, off the event loop. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { constants as os } from 'node:os'
-import { type Addon, type DeviceOutcome, loadAddon } from '#adapters/system/addon.ts'
+import { type Addon, type DeviceOutcome, loadAddon, type ReportAnswer } from '#adapters/system/addon.ts'
 import type { Log } from '#adapters/system/log.ts'
 import { CodedError } from '#core/errors.ts'
+import { MAX_TABLE_BYTES } from '#core/snp/certificateTable.ts'
 import { REPORT_BYTES } from '#core/snp/layout.ts'
 import type { Clock } from '#ports/clock.ts'
 import { codeOfErrno, nameOfErrno, SevFault } from './fault.ts'
@@ -57,22 +58,21 @@ export function openDevice({
   const lack = lackOfDevice(path)
   if (lack !== undefined) throw lack
   const turns = createTurns(clock)
-  // Hosts change their table rarely: one that was too long once is not asked for again.
+  // Hosts change their table rarely, and drivers never: what was not to be had once is not asked for again.
   let asksForTable = true
 
   return {
     kind: 'device',
     lost: turns.lost,
     getReport: async (reportData, signal) => {
-      const request = (withTable: boolean) =>
-        turns.take(() => requestReport(addon, path, reportData, withTable), signal)
-      const answer = await request(asksForTable)
-      if (answer !== 'table-too-long') return answer
+      const requestPlain = () => turns.take(() => requestReport(addon, path, reportData), signal)
+      if (!asksForTable) return await requestPlain()
+      const extended = await turns.take(() => requestExtendedReport(addon, path, reportData), signal)
+      if (typeof extended !== 'string') return extended
+      const plain = await requestPlain()
       asksForTable = false
-      log.warn("the host's certificate table is longer than the driver takes")
-      const plain = await request(false)
-      if (plain !== 'table-too-long') return plain
-      throw new SevFault('sev.failed', `${path} speaks of a table that was not asked for`)
+      log.warn('the device gives no certificate table', { because: extended })
+      return plain
     },
     deriveKey: (request, signal) => turns.take(() => requestKey(addon, path, request), signal),
   }
@@ -94,15 +94,26 @@ export function lackOfDevice(path: string): CodedError | undefined {
   }
 }
 
-async function requestReport(
+async function requestReport(addon: Addon, path: string, reportData: Buffer): Promise<FirmwareReport> {
+  return reportOf(path, await addon.getReport(path, reportData, VMPL, false))
+}
+
+/** Or why there is no table, and for that alone no report: a request without it may succeed. */
+async function requestExtendedReport(
   addon: Addon,
   path: string,
   reportData: Buffer,
-  withTable: boolean,
-): Promise<FirmwareReport | 'table-too-long'> {
-  const answer = await addon.getReport(path, reportData, VMPL, withTable)
-  if (withTable && answer.error === os.errno.EIO && answer.vmmError === INVALID_LENGTH)
-    return 'table-too-long'
+): Promise<FirmwareReport | string> {
+  const answer = await addon.getReport(path, reportData, VMPL, true)
+  const { error, vmmError, tableLength } = answer
+  // Either the key is gone, or the driver knows no extended request: only a plain one can tell.
+  if (error === os.errno.ENOTTY) return 'its driver knows no such request'
+  if (error === os.errno.EIO && vmmError === INVALID_LENGTH)
+    return `the host's has ${tableLength} bytes, the driver takes ${MAX_TABLE_BYTES}`
+  return reportOf(path, answer)
+}
+
+function reportOf(path: string, answer: ReportAnswer): FirmwareReport {
   assertAnswered(path, answer)
   if (answer.size !== REPORT_BYTES)
     throw new SevFault('sev.failed', `${path} gave a report of ${answer.size} bytes, not ${REPORT_BYTES}`)
