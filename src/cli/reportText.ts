@@ -33,9 +33,10 @@ const WIDTH = 16
 function verdict(result: ReportResult): string {
   const { verdict: kind, assurance, root, at, reasons, unconstrained } = result
   const rows: readonly (readonly [string, string | null])[] = [
-    [kind.toUpperCase(), VERDICTS[kind] + (reasons.length > 0 ? `: ${countOf(reasons.length)}` : '')],
+    [kind.toUpperCase(), VERDICTS[kind]],
     ['SIMULATED', root?.simulated === true ? SIMULATED : null],
     ['ROOTS REPLACED', result.roots === 'replaced' ? REPLACED : null],
+    ['because of', reasons.length === 0 ? null : codesText(reasons)],
     ['at', at],
     ['held against', policyText(result)],
     ['assurance', assurance],
@@ -48,8 +49,11 @@ function verdict(result: ReportResult): string {
     .join('\n')
 }
 
-function countOf(reasons: number): string {
-  return reasons === 1 ? 'one reason' : `${reasons} reasons`
+/** Each code once, in the order of the reasons below. */
+function codesText(reasons: ReportResult['reasons']): string {
+  const counts = new Map<string, number>()
+  for (const { code } of reasons) counts.set(code, (counts.get(code) ?? 0) + 1)
+  return [...counts].map(([code, count]) => (count === 1 ? code : `${code} (${count} times)`)).join(', ')
 }
 
 function policyText({ policy, release, verdict: kind }: ReportResult): string | null {

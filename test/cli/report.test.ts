@@ -315,7 +315,7 @@ test('what is replaced, simulated, free or refused stands in capitals at the top
   assert.match(accepted, /\nrevocation +not-checked/)
   assert.match(accepted, /\nleft open +measurement, /)
   const refused = renderReport((await run({ report: path('forged.bin'), cert: path('vcek.der') })).result)
-  assert.match(refused, /^REFUSED +not to be trusted: one reason\n/)
+  assert.match(refused, /^REFUSED +not to be trusted\nROOTS REPLACED .*\nbecause of +report\.signature\n/)
   assert.match(refused, /\nreport\.signature {2}signature\n {2}expected .*\n {2}actual .*\n {2}to do /)
   assert.ok(refused.indexOf('none of it is verified') < refused.indexOf('\nmeasurement'))
   for (const line of `${accepted}${refused}`.split('\n')) assert.ok(line.length <= 110, line)
@@ -332,6 +332,7 @@ test('components below the floor are marked under the table', async () => {
     ['reported', 'committed', 'current', 'launch'].map((name) => `tcb.below-floor tcb.${name}.snp`),
   )
   const text = renderReport(result)
+  assert.match(text, /\nbecause of +tcb\.below-floor \(4 times\)\n/)
   assert.match(text, /\nfloor +0 +0 +23 +84\nreported +10 +0 +8 +115\n {28}\^\n/)
   assert.match(text, /\n\^ {2}below the floor\n/)
 })

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
 import { STRICT } from '#core/appraisal/strict.ts'
 import { toBase64url, utf8 } from '#core/bytes.ts'
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
@@ -11,6 +12,7 @@ import { TrustStore } from '#core/snp/chain.ts'
 import { toRfc3339 } from '#core/time.ts'
 import { SERIALS } from '#emulator/amd/authority.ts'
 import { judgeCase, MAX_CASE_BYTES } from '../../src/cli/reportCase.ts'
+import { renderReport } from '../../src/cli/reportText.ts'
 import { crlOf, mint, noon, testAuthority } from '../amd.ts'
 import { readDocument } from '../docs/document.ts'
 
@@ -176,6 +178,35 @@ for (const [name, value] of malformed)
       at: null,
     })
   })
+
+test('whatever bytes a case holds, there is a verdict, and no changed report is accepted', () => {
+  const any = fc.uint8Array({ maxLength: 1300 }).map(toBase64url)
+  const nearly = (from: Buffer) =>
+    fc.tuple(fc.nat(from.byteLength - 1), fc.integer({ min: 1, max: 255 })).map(([index, mask]) => {
+      const changed = Buffer.from(from)
+      changed.writeUInt8(changed.readUInt8(index) ^ mask, index)
+      return toBase64url(changed)
+    })
+  const [leaf = Buffer.alloc(0)] = certs
+  const report = fc.oneof(any, nearly(bytes))
+  const cert = fc.oneof(any, nearly(leaf), fc.constant(toBase64url(leaf)))
+  const crl = fc.oneof(any, nearly(crlOf(genoa)))
+  fc.assert(
+    fc.property(
+      report,
+      fc.array(cert, { maxLength: 3 }),
+      fc.array(crl, { maxLength: 1 }),
+      (report, certs, crls) => {
+        const { exit, result } = judged({ ...good, report, certs, crls })
+        assert.notEqual(exit, 0)
+        assert.equal(result.verdict, 'refused')
+        assert.ok(result.reasons.length > 0)
+        assert.ok(renderReport(result).startsWith('REFUSED'))
+      },
+    ),
+    { numRuns: 150 },
+  )
+})
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
