@@ -153,6 +153,13 @@ export const ERRORS = {
   'sev.busy': later('the attestation device did not take the request'),
   'sev.failed': fatal('the attestation device gave no answer that can be used'),
   'sev.lost': misconfigured("the guest's key to its firmware is gone; the guest must be relaunched"),
+  'kds.unavailable': later("AMD's key distribution service does not answer, throttles, or answers nonsense"),
+  'kds.unknown': {
+    disposition: 'retry',
+    http: 404,
+    exit: 1,
+    meaning: "AMD's key distribution service has no certificate for this chip and TCB",
+  },
   'service.unavailable': later('an OCI service does not answer or throttles'),
   'service.denied': {
     disposition: 'stop',

@@ -6,7 +6,7 @@ import { CodedError } from '#core/errors.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { ReportSource } from '#ports/reportSource.ts'
 import { lackOfDevice, openDevice } from './device.ts'
-import { createEndorsements } from './endorsements.ts'
+import { createEndorsements, EndorsementsConfig } from './endorsements.ts'
 import { createFirmwareSource, type Firmware } from './firmware.ts'
 import { createSocketSource } from './socket.ts'
 import { openTsm } from './tsm.ts'
@@ -16,29 +16,23 @@ const absolutePath = z
   .max(4000)
   .regex(/^\/[^\0]*$/, 'must be an absolute path')
 
-/**
- * The folder with AMD's certificates for this chip and TCB: `vcek.der` or `vlek.der`, and if wanted `ask.der` or
- * `asvk.der`. Whoever changes them can only make the Verifier refuse.
- */
-const endorsements = absolutePath
-
 export const ReportSourceConfig = z.discriminatedUnion('source', [
   z.strictObject({
     /** The device where the addon is built and the device can be read, else configfs-tsm. */
     source: z.literal('auto'),
-    endorsements,
+    endorsements: EndorsementsConfig,
   }),
   z.strictObject({
     source: z.literal('device'),
     /** The character device of the sev-guest driver; /dev/sev-guest unless given. */
     path: absolutePath.optional(),
-    endorsements,
+    endorsements: EndorsementsConfig,
   }),
   z.strictObject({
     source: z.literal('configfs-tsm'),
     /** Where the kernel takes requests; /sys/kernel/config/tsm/report unless given. */
     path: absolutePath.optional(),
-    endorsements,
+    endorsements: EndorsementsConfig,
   }),
   z.strictObject({
     source: z.literal('socket'),
@@ -74,7 +68,7 @@ export async function createReportSource(config: ReportSourceConfig, around: Aro
   }
   const { firmware, because } = await openFirmware(config, around)
   log.info('attestation source', { source: firmware.kind, because })
-  const endorsements = createEndorsements({ folder: config.endorsements })
+  const endorsements = createEndorsements(config.endorsements, around)
   return createFirmwareSource(firmware, { endorsements, log })
 }
 

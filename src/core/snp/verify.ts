@@ -1,5 +1,5 @@
 /** Is a report authentic: made and signed by a genuine processor at the TCB it states? */
-import { verify } from 'node:crypto'
+import { type KeyObject, verify } from 'node:crypto'
 import { isZero, sameBytes } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { toRfc3339, type UnixSeconds } from '#core/time.ts'
@@ -99,8 +99,12 @@ function matchChip({ chipId }: Report, { hardwareId }: Endorsement): void {
     throw new CodedError('chain.chip-mismatch', "the report's chip id is not the certificate's hardware id")
 }
 
-/** ECDSA on P-384 with SHA-384 over the received bytes 0 to 0x29F. */
-function verifySignature({ signed, signature }: Report, { publicKey }: Endorsement): void {
-  if (!verify('sha384', signed, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature))
+function verifySignature(report: Report, { publicKey }: Endorsement): void {
+  if (!isSignedWith(report, publicKey))
     throw new CodedError('report.signature', 'the report is not signed by the endorsed key')
+}
+
+/** ECDSA on P-384 with SHA-384 over the received bytes 0 to 0x29F. */
+export function isSignedWith({ signed, signature }: Report, publicKey: KeyObject): boolean {
+  return verify('sha384', signed, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature)
 }

@@ -72,7 +72,7 @@ export function authorityExtensions(pathLength?: 0): readonly Buffer[] {
 }
 
 /** How certificates and lists of one issuer are found (RFC 5280 §4.2.1.1): SHA-1 over the public key's bits. */
-export function keyIdentifier(publicKey: KeyObject): Buffer {
+function keyIdentifier(publicKey: KeyObject): Buffer {
   // The modulus and exponent of an RSA key in PKCS#1 are the bits of its BIT STRING.
   return createHash('sha1')
     .update(publicKey.export({ format: 'der', type: 'pkcs1' }))

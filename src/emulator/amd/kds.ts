@@ -112,7 +112,8 @@ function tcbOf(query: URLSearchParams, product: Product): Tcb | undefined {
 }
 
 async function send(response: ServerResponse, answer: Answer, fault: Fault | undefined): Promise<void> {
-  if (fault?.latencyMs !== undefined) await sleep(fault.latencyMs)
+  if (fault?.latencyMs !== undefined)
+    await sleep(fault.latencyMs, undefined, { signal: goneSignal(response) })
   if (fault?.reset !== undefined) {
     response.destroy()
     return
@@ -129,6 +130,13 @@ async function send(response: ServerResponse, answer: Answer, fault: Fault | und
     return
   }
   response.end(body)
+}
+
+/** Nobody is kept waiting for a client that has left. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  return gone.signal
 }
 
 function faulty(answer: Answer, fault: Fault | undefined): Answer {

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { openDevice } from '#adapters/sev/device.ts'
-import { readEndorsements } from '#adapters/sev/endorsements.ts'
 import { createFirmwareSource } from '#adapters/sev/firmware.ts'
 import { createReportSource, ReportSourceConfig } from '#adapters/sev/source.ts'
 import { loadAddon } from '#adapters/system/addon.ts'
@@ -32,7 +31,7 @@ describe('the configured source', () => {
   })
 
   test('is the device in any worker, and the log says so', { skip }, async () => {
-    const config = ReportSourceConfig.parse({ source: 'device', path: '/dev/null', endorsements: folder })
+    const config = ReportSourceConfig.parse({ source: 'device', path: '/dev/null', endorsements: { folder } })
     for (const simulation of [true, false]) {
       const { lines, options } = around(simulation)
       assert.equal((await createReportSource(config, options)).kind, 'device')
@@ -48,7 +47,7 @@ describe('the configured source', () => {
   })
 
   test('is what the machine has, the device first', { skip }, async () => {
-    const config = ReportSourceConfig.parse({ source: 'auto', endorsements: folder })
+    const config = ReportSourceConfig.parse({ source: 'auto', endorsements: { folder } })
     const { lines, options } = around()
     const places = { ...options.places, device: '/dev/null' }
     assert.equal((await createReportSource(config, { ...options, places })).kind, 'device')
@@ -63,7 +62,7 @@ describe('the configured source', () => {
   })
 
   test('is refused where the machine has none, with all that is missing', { skip }, async () => {
-    const config = ReportSourceConfig.parse({ source: 'auto', endorsements: folder })
+    const config = ReportSourceConfig.parse({ source: 'auto', endorsements: { folder } })
     const { lines, options } = around()
     await assert.rejects(createReportSource(config, options), {
       code: 'sev.unavailable',
@@ -73,8 +72,19 @@ describe('the configured source', () => {
     assert.deepEqual(lines, [])
   })
 
+  test('asks no key distribution service over plain http', { skip }, async () => {
+    const kds = { url: 'http://127.0.0.1:1' }
+    const config = ReportSourceConfig.parse({
+      source: 'device',
+      path: '/dev/null',
+      endorsements: { folder, kds },
+    })
+    await assert.rejects(createReportSource(config, around().options), { code: 'config.invalid' })
+    assert.equal((await createReportSource(config, around(true).options)).kind, 'device')
+  })
+
   test('configfs-tsm is refused where there is none', async () => {
-    const config = ReportSourceConfig.parse({ source: 'configfs-tsm', endorsements: folder })
+    const config = ReportSourceConfig.parse({ source: 'configfs-tsm', endorsements: { folder } })
     await assert.rejects(createReportSource(config, around().options), {
       code: 'sev.unavailable',
       message: /takes no request \(ENOENT\)/,
@@ -85,10 +95,18 @@ describe('the configured source', () => {
     ['a device without endorsements', { source: 'device' }],
     ['any source without endorsements', { source: 'auto' }],
     ['a relative path', { source: 'socket', path: 'socket' }],
-    ['a path with a NUL', { source: 'device', path: '/dev/sev\0', endorsements: '/etc' }],
+    ['endorsements in a relative folder', { source: 'auto', endorsements: { folder: 'x' } }],
+    [
+      'a key distribution service with a path',
+      { source: 'auto', endorsements: { folder: '/etc', kds: { url: 'https://kds.example/x' } } },
+    ],
+    ['a path with a NUL', { source: 'device', path: '/dev/sev\0', endorsements: { folder: '/etc' } }],
     ['an unknown source', { source: 'file', path: '/x' }],
     ['an unknown field', { source: 'socket', path: '/x', vmpl: 1 }],
-    ['a device of the automatic choice', { source: 'auto', path: '/dev/null', endorsements: '/etc' }],
+    [
+      'a device of the automatic choice',
+      { source: 'auto', path: '/dev/null', endorsements: { folder: '/etc' } },
+    ],
   ] as const)
     test(`refuses ${what}`, () => assert.equal(ReportSourceConfig.safeParse(config).success, false))
 })
@@ -142,43 +160,5 @@ describe('a device', { skip }, () => {
     const waiting = source.getReport(Buffer.alloc(64), controller.signal)
     controller.abort(reason)
     await assert.rejects(waiting, reason)
-  })
-})
-
-describe('endorsements', () => {
-  const put = (files: Readonly<Record<string, number>>): string => {
-    const path = mkdtempSync(join(folder, 'endorsements-'))
-    for (const [name, bytes] of Object.entries(files))
-      writeFileSync(join(path, name), Buffer.alloc(bytes, bytes))
-    return path
-  }
-
-  for (const [files, sizes] of [
-    [{ 'vcek.der': 1300 }, [1300]],
-    [{ 'ask.der': 1600, 'vcek.der': 1300 }, [1300, 1600]],
-    [{ 'asvk.der': 1700, 'vlek.der': 1400, README: 5 }, [1400, 1700]],
-  ] as const)
-    test(`${Object.keys(files).join(', ')}: the leaf first`, async () => {
-      const certs = await readEndorsements(put(files))
-      assert.deepEqual(
-        certs.map(({ byteLength }) => byteLength),
-        sizes,
-      )
-    })
-
-  for (const [what, files] of [
-    ['no leaf', { 'ask.der': 1600 }],
-    ['two leaves', { 'vcek.der': 1300, 'vlek.der': 1300 }],
-    ['a leaf that is too large', { 'vcek.der': 4097 }],
-  ] as const)
-    test(`${what} is sev.unavailable`, async () => {
-      await assert.rejects(readEndorsements(put(files)), { code: 'sev.unavailable' })
-    })
-
-  test('a folder that is not there has no leaf', async () => {
-    await assert.rejects(readEndorsements(join(folder, 'nowhere')), {
-      code: 'sev.unavailable',
-      message: /KDS/,
-    })
   })
 })

@@ -1,0 +1,118 @@
+/**
+ * VCEK certificates by product, chip and TCB: in memory, in the folder, and from AMD's key distribution service where one is
+ * given. A cached certificate is evidence like any other: whoever poisons the cache can cause another fetch, or a refusal, and
+ * no more.
+ */
+import { errorFields, type Log } from '#adapters/system/log.ts'
+import { CodedError, codeOf } from '#core/errors.ts'
+import { MAX_CERTIFICATE_BYTES } from '#core/snp/layout.ts'
+import type { WantedLeaf } from '#core/snp/leaf.ts'
+import type { Clock } from '#ports/clock.ts'
+import { createCoalescer } from './coalesce.ts'
+import { leafPath, readIfPresent, replaceFile } from './endorsementFolder.ts'
+import type { Kds } from './kds.ts'
+
+export type WantedVcek = WantedLeaf & { readonly hardwareId: Buffer }
+
+export type VcekCache = {
+  /**
+   * Undefined where there is none and nobody to ask. `fits` tells whether a certificate is the one that is wanted. Throws
+   * `kds.unknown` and `kds.unavailable`.
+   */
+  readonly get: (
+    wanted: WantedVcek,
+    fits: (der: Buffer) => boolean,
+    signal?: AbortSignal,
+  ) => Promise<Buffer | undefined>
+}
+
+/** A worker stays on its chip; its TCB changes with the host's firmware. */
+const REMEMBERED = 16
+/** For how long an answer that did not help is not asked for again. */
+const UNKNOWN_MS = 600_000
+const NONSENSE_MS = 60_000
+
+export function createVcekCache({
+  folder,
+  kds,
+  clock,
+  log,
+}: {
+  readonly folder: string
+  readonly kds: Kds | undefined
+  readonly clock: Pick<Clock, 'monotonic'>
+  readonly log: Log
+}): VcekCache {
+  const held = new Map<string, Buffer>()
+  const refused = new Map<string, { readonly until: number; readonly error: CodedError }>()
+  const coalesce = createCoalescer<Buffer>()
+
+  const fetch = async (
+    service: Kds,
+    path: string,
+    { product, hardwareId, tcb }: WantedVcek,
+    fits: (der: Buffer) => boolean,
+    signal: AbortSignal,
+  ): Promise<Buffer> => {
+    const refusal = refused.get(path)
+    if (refusal !== undefined && clock.monotonic() < refusal.until) throw refusal.error
+    const refuse = (error: CodedError, milliseconds: number): CodedError => {
+      bounded(refused, path, { until: clock.monotonic() + milliseconds, error })
+      return error
+    }
+    const der = await service.vcek(product, hardwareId, tcb, signal).catch((error: unknown) => {
+      throw error instanceof CodedError && codeOf(error) === 'kds.unknown' ? refuse(error, UNKNOWN_MS) : error
+    })
+    if (!fits(der))
+      throw refuse(
+        new CodedError('kds.unavailable', 'what came is no certificate of this chip and TCB'),
+        NONSENSE_MS,
+      )
+    log.info('endorsement fetched', { product })
+    bounded(held, path, der)
+    await keep(path, der)
+    return der
+  }
+
+  let told = false
+  /** What cannot be kept is fetched again by the next process. */
+  const keep = async (path: string, der: Buffer): Promise<void> => {
+    try {
+      await replaceFile(path, der)
+    } catch (error) {
+      if (!told) log.warn('endorsement cannot be kept', errorFields(error))
+      told = true
+    }
+  }
+
+  return {
+    get: async (wanted, fits, signal) => {
+      const path = leafPath(folder, wanted.product, wanted.hardwareId, wanted.tcb)
+      const remembered = held.get(path)
+      if (remembered !== undefined && fits(remembered)) return remembered
+      const kept = await readKept(path)
+      if (kept !== undefined && fits(kept)) return kept
+      if (kds === undefined) return undefined
+      return await coalesce(path, (gone) => fetch(kds, path, wanted, fits, gone), signal)
+    },
+  }
+}
+
+/** What cannot be read is as good as absent. */
+async function readKept(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readIfPresent(path, MAX_CERTIFICATE_BYTES, 'sev.unavailable')
+  } catch {
+    return undefined
+  }
+}
+
+/** Sets an entry as the youngest, and forgets the oldest beyond the limit. */
+function bounded<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  map.delete(key)
+  map.set(key, value)
+  for (const oldest of map.keys()) {
+    if (map.size <= REMEMBERED) break
+    map.delete(oldest)
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Which certificate belongs to a report, told without a root: for whoever gathers evidence. Nothing here says that a
+ * certificate is genuine; `verifyReport` does.
+ */
+import { isZero, sameBytes } from '#core/bytes.ts'
+import { CodedError } from '#core/errors.ts'
+import { authorityKeyOf, endorsementKeyOf, isIssuedBy, parseCertificate } from './certificate.ts'
+import { reading } from './der.ts'
+import { HARDWARE_ID_BYTES, readEndorsedKey } from './extensions.ts'
+import type { SigningKey } from './layout.ts'
+import { PRODUCTS, type Product, productOfCpuid } from './product.ts'
+import type { Report } from './report.ts'
+import { parseTcb, TCB_COMPONENTS, type Tcb } from './tcb.ts'
+import { isSignedWith } from './verify.ts'
+
+/** What the certificate must say of the key that signed a report. */
+export type WantedLeaf = {
+  readonly kind: SigningKey
+  readonly product: Product
+  readonly tcb: Tcb
+  /** Of the product's length; undefined for a VLEK, and where the host masks its chip. */
+  readonly hardwareId: Buffer | undefined
+}
+
+/** One where the report names its processor; version 2 does not, and may leave several. */
+export function wantedLeavesOf({ cpuid, chipId, tcb, signingKey }: Report): readonly WantedLeaf[] {
+  const products = cpuid === undefined ? PRODUCTS : [productOfCpuid(cpuid)]
+  return products.flatMap((product) => {
+    if (product === undefined || !hasLayout(tcb.reported, product)) return []
+    const size = HARDWARE_ID_BYTES[product]
+    const [hardwareId, rest] = [chipId.subarray(0, size), chipId.subarray(size)]
+    const isNamed = signingKey === 'vcek' && !isZero(hardwareId)
+    if (isNamed && !isZero(rest)) return []
+    const wanted = { kind: signingKey, product, tcb: parseTcb(tcb.reported, product) }
+    return [{ ...wanted, hardwareId: isNamed ? hardwareId : undefined }]
+  })
+}
+
+/** The certificate says what is wanted, and its key did sign the report. False for bytes that are no certificate. */
+export function isLeafOf(der: Uint8Array, wanted: WantedLeaf, report: Report): boolean {
+  return holds(() => {
+    const certificate = parseCertificate(der)
+    const { kind, product, tcb, hardwareId } = wanted
+    const key = readEndorsedKey(certificate.extensions, product, kind)
+    return (
+      certificate.subject === `SEV-${kind.toUpperCase()}` &&
+      TCB_COMPONENTS.every((component) => key.tcb[component] === tcb[component]) &&
+      (hardwareId === undefined || sameBytes(key.hardwareId ?? Buffer.alloc(0), hardwareId)) &&
+      isSignedWith(report, endorsementKeyOf(certificate))
+    )
+  })
+}
+
+/** `authority` is the ASK or ASVK that signed `leaf`. False for bytes that are no certificates. */
+export function isAuthorityOf(authority: Uint8Array, leaf: Uint8Array): boolean {
+  return holds(() => {
+    const issuer = parseCertificate(authority)
+    return isIssuedBy(parseCertificate(leaf), { ...issuer, publicKey: authorityKeyOf(issuer) })
+  })
+}
+
+function hasLayout(reported: Uint8Array, product: Product): boolean {
+  return holds(() => {
+    parseTcb(reported, product)
+    return true
+  })
+}
+
+/** Whatever is wrong with the bytes, they are not what was looked for. */
+function holds(test: () => boolean): boolean {
+  try {
+    return reading('a certificate', 'chain.malformed', test)
+  } catch (error) {
+    if (error instanceof CodedError) return false
+    throw error
+  }
+}
