@@ -14,6 +14,8 @@ export type Target = {
   readonly quick: number
   /** What the code documents that it throws; everything else is a finding. */
   readonly codes: readonly ErrorCode[]
+  /** Those that the generator reaches by itself; absent: all of them. */
+  readonly reached?: readonly ErrorCode[]
   /** Makes the valid inputs that the generator starts from. */
   readonly open: () => Promise<Subject>
 }

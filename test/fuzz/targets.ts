@@ -2,8 +2,20 @@
 import type { Target } from './target.ts'
 import { certificate } from './targets/certificate.ts'
 import { certificateTable } from './targets/certificateTable.ts'
+import { chain } from './targets/chain.ts'
+import { conformanceCase } from './targets/conformanceCase.ts'
 import { crl } from './targets/crl.ts'
 import { der } from './targets/der.ts'
 import { report } from './targets/report.ts'
+import { verdict } from './targets/verdict.ts'
 
-export const TARGETS: readonly Target[] = [report, certificateTable, der, certificate, crl]
+export const TARGETS: readonly Target[] = [
+  report,
+  certificateTable,
+  der,
+  certificate,
+  crl,
+  chain,
+  verdict,
+  conformanceCase,
+]

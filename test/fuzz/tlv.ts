@@ -59,15 +59,22 @@ function allOf(content: Buffer): readonly Tlv[] | undefined {
 
 type Rewrite = (node: Tlv, random: Random, trees: readonly Tree[]) => Buffer
 
-/** One to three nodes rewritten. `trees`: where spliced nodes come from. */
-export function mutateTree(tree: Tree, random: Random, trees: readonly Tree[]): Buffer {
+/** One to three nodes rewritten. `trees`: where spliced nodes come from. `tags`: only nodes of these, by their values. */
+export function mutateTree(
+  tree: Tree,
+  random: Random,
+  trees: readonly Tree[],
+  tags?: readonly number[],
+): Buffer {
+  const paths =
+    tags === undefined ? tree.paths : tree.paths.filter((path) => tags.includes(path.at(-1)?.tag ?? 0))
   const rewrites = new Map<Tlv, Rewrite>()
   const touched = new Set<Tlv>()
   for (let left = random.few(3); left > 0; left -= 1) {
-    const path = random.pick(tree.paths)
+    const path = random.pick(paths)
     const node = path.at(-1)
     if (node === undefined) continue
-    rewrites.set(node, random.pick(random.oneIn(2) ? VALUES : random.oneIn(2) ? STRUCTURES : ENCODINGS))
+    rewrites.set(node, random.pick(rewritesFor(random, tags)))
     for (const each of path) touched.add(each)
   }
   const write = (node: Tlv): Buffer => {
@@ -77,6 +84,11 @@ export function mutateTree(tree: Tree, random: Random, trees: readonly Tree[]): 
     return tlv(node.tag, node.content.subarray(0, node.before), ...node.children.map(write))
   }
   return write(tree.root)
+}
+
+function rewritesFor(random: Random, tags: readonly number[] | undefined): readonly Rewrite[] {
+  if (tags !== undefined || random.oneIn(2)) return VALUES
+  return random.oneIn(2) ? STRUCTURES : ENCODINGS
 }
 
 /** Identifier, shortest length, content. */

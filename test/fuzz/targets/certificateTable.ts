@@ -9,7 +9,7 @@ export const certificateTable: Target = {
   name: 'table',
   what: "a host's certificate table",
   weight: 22,
-  quick: 120_000,
+  quick: 80_000,
   codes: ['certificate-table.malformed'],
   open: async () => ({
     generate: (random) => [makeTable(random)],

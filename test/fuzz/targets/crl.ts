@@ -17,7 +17,7 @@ export const crl: Target = {
   name: 'crl',
   what: 'revocation lists, signed after the change or before it',
   weight: 4,
-  quick: 12_000,
+  quick: 8000,
   codes: ['crl.malformed', 'crl.untrusted'],
   open: async () => {
     const { publicKey, privateKey: key } = generateKeyPairSync('rsa', { modulusLength: 1024 })

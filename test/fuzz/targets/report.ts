@@ -10,6 +10,7 @@ import {
   GUEST_POLICY_BITS,
   P384_ORDER,
   PLATFORM_INFO_BITS,
+  POLICY_BITS,
   REPORT_BYTES,
   REPORT_VERSIONS,
   RESERVED,
@@ -31,7 +32,7 @@ export const report: Target = {
   name: 'report',
   what: 'attestation reports, 1184 bytes or not',
   weight: 40,
-  quick: 150_000,
+  quick: 100_000,
   codes: ['report.malformed', 'report.invalid', 'report.signature'],
   open: async () => {
     const seeds = mintedReports()
@@ -77,7 +78,11 @@ export function mutateReport(seed: Buffer, random: Random): Buffer {
   }
 }
 
-const FIELD_NAMES = Object.keys(FIELDS) as FieldName[]
+/** Those whose bits decide are more often met. */
+const FIELD_NAMES = [
+  ...(Object.keys(FIELDS) as FieldName[]),
+  ...(['policy', 'policy', 'policy', 'platformInfo', 'platformInfo', 'signerInfo'] as const),
+]
 
 /** The length stays. */
 export function mutateFields(seed: Buffer, random: Random): Buffer {
@@ -117,7 +122,8 @@ const VALUES: Partial<Record<FieldName, (value: Buffer, random: Random) => Buffe
   vmpl: (_, random) => littleEndian(4, random.pick([0, 1, 2, 3, 4, 0x100, 0xffff_ffff])),
   signatureAlgorithm: (_, random) => littleEndian(4, random.pick([0, 1, 2, 0x101, 0x0100_0000])),
   signerInfo: (_, random) => littleEndian(4, random.oneIn(4) ? 2 ** random.below(32) : random.below(40)),
-  policy: flippedBits,
+  // Bits that have a meaning, mostly.
+  policy: (value, random) => (random.oneIn(4) ? flippedBits(value, random) : flippedPolicy(value, random)),
   platformInfo: flippedBits,
   currentTcb: (value, random) => (random.oneIn(2) ? flippedBits(value, random) : random.bytes(8)),
   signatureR: scalar,
@@ -130,6 +136,15 @@ function scalar(value: Buffer, random: Random): Buffer {
   bytes.set(Buffer.from(number.toString(16).padStart(ORDER.length, '0'), 'hex').reverse())
   if (random.oneIn(3)) bytes[SCALAR_BYTES + random.below(value.byteLength - SCALAR_BYTES)] = 1
   return random.oneIn(8) ? Buffer.from(value).reverse() : bytes
+}
+
+function flippedPolicy(value: Buffer, random: Random): Buffer {
+  const policy =
+    value.readBigUInt64LE() ^
+    (1n << BigInt(random.oneIn(8) ? random.below(16) : 16 + random.below(POLICY_BITS - 16)))
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(policy)
+  return bytes
 }
 
 function flippedBits(value: Buffer, random: Random): Buffer {

@@ -1,0 +1,55 @@
+/** Genuine reports of every product under the tests' own roots, with what endorses them. */
+import type { KeyObject } from 'node:crypto'
+import { TrustStore } from '#core/snp/chain.ts'
+import { SIGNING_KEYS, type SigningKey } from '#core/snp/layout.ts'
+import { PRODUCTS } from '#core/snp/product.ts'
+import type { UnixSeconds } from '#core/time.ts'
+import type { AmdAuthority } from '#emulator/amd/authority.ts'
+import { endorsementOf } from '#emulator/amd/guest.ts'
+import { crlOf, mint, noon, platformOf, testAuthority } from '../amd.ts'
+
+export type Host = {
+  readonly amd: AmdAuthority
+  readonly kind: SigningKey
+  /** Reports that it signed. */
+  readonly reports: readonly Buffer[]
+  readonly key: KeyObject
+  /** VCEK and ASK, or VLEK and ASVK. */
+  readonly certs: readonly Buffer[]
+  /** In DER: nothing revoked, the authorities revoked, and one that has run out. */
+  readonly crls: readonly Buffer[]
+  readonly at: UnixSeconds
+}
+
+export async function openHosts(): Promise<readonly Host[]> {
+  const authorities = await Promise.all(PRODUCTS.map(testAuthority))
+  return authorities.flatMap((amd) => {
+    const at = noon(amd)
+    const crls = [
+      crlOf(amd),
+      crlOf(amd, { revoked: [0x20001, 0x20101] }),
+      crlOf(amd, { thisUpdate: at - 1000, nextUpdate: at - 10 }),
+    ]
+    return SIGNING_KEYS.map((kind) => ({
+      amd,
+      kind,
+      reports: ([2, 3, 5] as const).map((version) => mint(amd, { version, signingKey: kind }).bytes),
+      ...endorsementOf(amd, platformOf(amd, { signingKey: kind })),
+      crls,
+      at,
+    }))
+  })
+}
+
+/** All of their roots. An authority that is not held must come with the evidence. */
+export function storeOf(hosts: readonly Host[], options: { readonly holdsAuthorities: boolean }): TrustStore {
+  const authorities = new Set(hosts.map(({ amd }) => amd))
+  return new TrustStore(
+    [...authorities].map(({ product, arkDer: ark, askDer: ask, asvkDer: asvk }) => ({
+      product,
+      ark,
+      ...(options.holdsAuthorities ? { ask, asvk } : {}),
+      simulated: true,
+    })),
+  )
+}
