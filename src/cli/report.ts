@@ -3,7 +3,7 @@ import { CodedError, under } from '#core/errors.ts'
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
 import { TrustStore } from '#core/snp/chain.ts'
 import { parseRfc3339, type UnixSeconds } from '#core/time.ts'
-import { readCertificates, readCrls, readInput, readPolicy, readRoots } from './reportFiles.ts'
+import { readCertificates, readCrls, readInput, readPolicy, readRootFolder } from './reportFiles.ts'
 import { type Judgement, judge, type ReferenceChoice } from './reportJudgement.ts'
 
 export type ReportOptions = {
@@ -35,7 +35,7 @@ export async function verifyReportFile(options: ReportOptions, now: UnixSeconds)
     at: at === undefined ? now : under('usage.invalid', () => parseRfc3339(at, '--at')),
     report: await readInput(options.report),
     chains: await readCertificates({ cert, certs }),
-    roots: options.roots === undefined ? undefined : await readRoots(options.roots),
+    roots: options.roots === undefined ? undefined : await readRootFolder(options.roots),
     crls: await readCrls(options.crl),
     reference: await readReference(options),
   }

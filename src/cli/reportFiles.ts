@@ -2,19 +2,19 @@
 import { X509Certificate } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readRoots } from '#adapters/sev/endorsementFolder.ts'
+import { type PemLabel, parsePem } from '#adapters/sev/pem.ts'
 import { type Policy, PolicyFormat } from '#core/appraisal/policy.ts'
 import { fromBase64url } from '#core/bytes.ts'
 import { canonicalBytes, parseJson } from '#core/canonical.ts'
 import { CodedError, under } from '#core/errors.ts'
 import { parseGeneral } from '#core/jws.ts'
-import { PRODUCTS, type Product } from '#core/snp/product.ts'
-import { arkFingerprint, PINNED_ARKS, type RootEntry } from '#core/snp/roots.ts'
+import { PRODUCTS } from '#core/snp/product.ts'
+import type { RootEntry } from '#core/snp/roots.ts'
 
 /** Above every file that is read here. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024
 const CERTIFICATE_FILE = /\.(der|pem|crt|cer)$/
-const CERTIFICATE_PEM = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g
-const CRL_PEM = /-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]+)-----END X509 CRL-----/g
 
 export async function readInput(path: string): Promise<Buffer> {
   try {
@@ -45,37 +45,23 @@ export async function readCertificates(options: {
         .map((name) => join(certs, name)),
     )
   const files = await Promise.all(paths.map(readInput))
-  return chainsOf(files.flatMap((file) => toDer(file, CERTIFICATE_PEM)))
+  return chainsOf(files.flatMap((file) => toDer(file, 'CERTIFICATE')))
 }
 
 export async function readCrls(paths: readonly string[]): Promise<readonly Buffer[]> {
   const files = await Promise.all(paths.map(readInput))
-  return files.flatMap((file) => toDer(file, CRL_PEM))
+  return files.flatMap((file) => toDer(file, 'X509 CRL'))
 }
 
-/**
- * `<Product>/ark.der` with `ask.der` and `asvk.der` beside it, as far as they are there. What is not AMD's own by its
- * fingerprint is a simulated root.
- */
-export async function readRoots(folder: string): Promise<readonly RootEntry[]> {
-  const names = await listFolder(folder)
-  const products = PRODUCTS.filter((product) => names.includes(product))
-  const entries = await Promise.all(products.map((product) => readRoot(folder, product)))
+/** `<Product>/ark.der` with `ask.der` and `asvk.der` beside it, as far as they are there. */
+export async function readRootFolder(folder: string): Promise<readonly RootEntry[]> {
+  const entries = await readRoots(folder, 'input.unreadable')
   if (entries.length === 0)
     throw new CodedError(
       'input.unreadable',
       `${folder} has none of ${PRODUCTS.join(', ')}, with ark.der inside`,
     )
   return entries
-}
-
-async function readRoot(folder: string, product: Product): Promise<RootEntry> {
-  const files = await listFolder(join(folder, product))
-  const read = (name: string) => readInput(join(folder, product, name))
-  const optional = async (name: string) => (files.includes(name) ? await read(name) : undefined)
-  const ark = await read('ark.der')
-  const simulated = arkFingerprint(ark) !== PINNED_ARKS[product]
-  return { product, ark, ask: await optional('ask.der'), asvk: await optional('asvk.der'), simulated }
 }
 
 /**
@@ -99,9 +85,9 @@ async function listFolder(folder: string): Promise<readonly string[]> {
   }
 }
 
-function toDer(file: Buffer, pem: RegExp): readonly Buffer[] {
-  const blocks = [...file.toString('latin1').matchAll(pem)]
-  return blocks.length === 0 ? [file] : blocks.map(([, base64]) => Buffer.from(base64 ?? '', 'base64'))
+function toDer(file: Buffer, label: PemLabel): readonly Buffer[] {
+  const blocks = parsePem(file, label)
+  return blocks.length === 0 ? [file] : blocks
 }
 
 /** By name alone, to know where to put each; the verifier believes none of it. */

@@ -59,12 +59,16 @@ const files = {
   'chain/vcek.crt': pem(vcek),
   'chain/cert_chain.pem': pem(amd.askDer) + pem(amd.arkDer),
   'chain/other.der': mint(amd, { hardwareId: '11'.repeat(64) }).certs[0] ?? '',
+  'chips/a.der': vcek,
+  'chips/b.der': mint(amd, { hardwareId: '11'.repeat(64) }).certs[0] ?? '',
+  'chips/c.der': 'not a certificate',
   'chain/readme.txt': 'not a certificate',
   'empty/readme.txt': '',
   'genoa.crl': crlOf(amd),
   'genoa-crl.pem': pem(crlOf(amd), 'X509 CRL'),
   'milan.crl': crlOf(milan),
   'old.crl': crlOf(amd, { thisUpdate: at - 200, nextUpdate: at - 100 }),
+  'future.crl': crlOf(amd, { thisUpdate: at + 100 }),
   'revoking.crl': crlOf(amd, { revoked: [SERIALS.ask] }),
   'chain-roots/Genoa/ark.der': amd.arkDer,
   'chain-roots/Genoa/ask.der': amd.askDer,
@@ -284,10 +288,11 @@ test('the members of the result stand in the order that is documented', async ()
   ])
 })
 
-for (const [name, crl, current] of [
-  ['in force', 'genoa.crl', true],
-  ['in PEM', 'genoa-crl.pem', true],
-  ['past its time', 'old.crl', false],
+for (const [name, crl, since, until, current] of [
+  ['in force', 'genoa.crl', -3600, 45 * 86_400 - 3600, true],
+  ['in PEM', 'genoa-crl.pem', -3600, 45 * 86_400 - 3600, true],
+  ['past its time', 'old.crl', -200, -100, false],
+  ['of the future', 'future.crl', 100, 45 * 86_400 + 100, false],
 ] as const)
   test(`a revocation list ${name} is looked at, and the result says which`, async () => {
     const { exit, result } = await run({ cert: path('vcek.der'), crl: [path('milan.crl'), path(crl)] })
@@ -296,13 +301,30 @@ for (const [name, crl, current] of [
     const { digest, ...revocation } = result.revocation
     assert.match(digest, /^[0-9a-f]{64}$/)
     assert.deepEqual(revocation, {
-      thisUpdate: toRfc3339(addSeconds(at, current ? -3600 : -200)),
-      nextUpdate: toRfc3339(addSeconds(at, current ? 45 * 86_400 - 3600 : -100)),
+      thisUpdate: toRfc3339(addSeconds(at, since)),
+      nextUpdate: toRfc3339(addSeconds(at, until)),
       number: '01',
       current,
     })
     assert.match(renderReport(result), current ? /\nrevocation.* in force;/ : /\nrevocation.*NOT in force/)
   })
+
+test('of several certificates the nearest one is spoken of', async () => {
+  const accepted = await run({ certs: path('chips') })
+  assert.equal(accepted.exit, 0)
+  const refused = await run({ certs: path('chips'), report: path('forged.bin') })
+  assert.deepEqual([refused.exit, refused.result.reasons.map(({ code }) => code)], [1, ['report.signature']])
+})
+
+test('a refusal says which of the inputs it is about', async () => {
+  const fields = async (options: Partial<ReportOptions>) =>
+    (await run({ cert: path('vcek.der'), ...options })).result.reasons.map(({ field }) => field)
+  assert.deepEqual(await fields({ roots: path('broken') }), ['roots'])
+  assert.deepEqual(await fields({ cert: path('text.der') }), ['certs'])
+  assert.deepEqual(await fields({ crl: [path('vcek.der')] }), ['crl'])
+  assert.deepEqual(await fields({ report: path('short.bin') }), ['report'])
+  assert.deepEqual(await fields({ report: path('forged.bin') }), ['signature'])
+})
 
 test('a list of another root says nothing about this chain', async () => {
   const { exit, result } = await run({ cert: path('vcek.der'), crl: [path('milan.crl')] })
