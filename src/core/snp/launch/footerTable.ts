@@ -19,10 +19,10 @@ export type FooterTable = {
   readonly entry: (guid: string, name: string, bytes: number) => Buffer | undefined
 }
 
-/** Throws `firmware.malformed`. */
+/** Of a page or more. Throws `firmware.malformed`. */
 export function parseFooterTable(firmware: Buffer): FooterTable {
   const end = firmware.byteLength - AFTER_TABLE_BYTES
-  if (end < ENTRY_HEADER_BYTES || !firmware.subarray(end - GUID_BYTES, end).equals(FOOTER))
+  if (!firmware.subarray(end - GUID_BYTES, end).equals(FOOTER))
     throw malformed('there is no table of GUIDs 32 bytes before its end')
   const size = firmware.readUInt16LE(end - ENTRY_HEADER_BYTES)
   if (size < ENTRY_HEADER_BYTES || size > end)

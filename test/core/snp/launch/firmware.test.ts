@@ -57,6 +57,16 @@ test('what checks no kernel has no hash table', () => {
 })
 
 test('limits are inside', () => {
+  // A table from the first byte on: 32 bytes of reset vector, 18 of the footer, four entries of 96 bytes in all, and this one.
+  const filler: TableEntry = ['00000000-0000-0000-0000-000000000001', Buffer.alloc(4096 - 32 - 18 - 96 - 18)]
+  assert.equal(
+    parseFirmware(buildFirmware({ ...AMD_SEV, pages: 1 }, (rows) => [filler, ...rows])).apEntry,
+    0x80b004,
+  )
+  // Metadata from the first byte on.
+  const atStart = withEntry(GUIDS.metadata, u32(good.byteLength))
+  good.copy(atStart, 0, good.byteLength - METADATA)
+  assert.equal(parseFirmware(atStart).sections.length, 7)
   // Exactly to where the firmware begins; exactly the most pages; the table at both ends of its page.
   parseFirmware(sections((rows) => rows.push([1, 0xffffc000, 0x1000])))
   parseFirmware(sections((rows) => rows.push([1, 0x1000000, (16_384 - 31) * 0x1000])))
@@ -111,6 +121,7 @@ const malformed: readonly (readonly [string, Buffer, string])[] = [
     buildFirmware(AMD_SEV, (rows) => [[GUIDS.resetBlock, u32(1)], ...rows]),
     'its table of GUIDs has two entries of one GUID',
   ],
+  ['a table without entries', poke(FOOTER_SIZE, u16(18)), 'its table of GUIDs has no SEV_ES_RESET_BLOCK'],
   ['no reset block', without(GUIDS.resetBlock), 'its table of GUIDs has no SEV_ES_RESET_BLOCK'],
   [
     'no metadata',

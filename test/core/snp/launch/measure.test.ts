@@ -118,6 +118,10 @@ const refusals: readonly (readonly [string, Launch, string])[] = [
 for (const [name, input, message] of refusals)
   test(`no guest has ${name}`, () => assertRefused(() => measureLaunch(input), message))
 
+test('a guest has as many vCPUs as KVM takes', () => {
+  measureLaunch({ ...launch, vcpus: 4096 })
+})
+
 test('a command line has no zero byte', () =>
   assertRefused(() => hashAppend('quiet\0init=/bin/sh'), 'the command line has a zero byte in it'))
 
