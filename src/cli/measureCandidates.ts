@@ -1,8 +1,9 @@
 /** What `measure --solve` tries: what was named, and where nothing was named what hosts are known to do. */
 import { USUAL_FEATURES } from '#core/snp/launch/sevFeatures.ts'
 import type { Candidates } from '#core/snp/launch/solve.ts'
-import { VCPU_TYPES } from '#core/snp/launch/vcpuTypes.ts'
+import { VCPU_TYPES, vcpuSignature } from '#core/snp/launch/vcpuTypes.ts'
 import type { VcpuState } from '#core/snp/launch/vmsa.ts'
+import type { Cpuid } from '#core/snp/product.ts'
 import { hashesOf, hex, type KernelFiles, namedSignatures, withDefault } from './measure.ts'
 import {
   type MeasureOptions,
@@ -33,14 +34,15 @@ export type Tried = {
   readonly fpuState: readonly string[]
 }
 
-/** Files of one content are one candidate, under all their names. Throws as `measureFiles` does. */
+/** Files of one content are one candidate, under all their names. `host` is the processor, where a report says it. Throws as `measureFiles` does. */
 export async function readCandidates(
   options: MeasureOptions,
+  host: Cpuid | undefined,
   deps: Deps,
 ): Promise<{ readonly candidates: Candidates<Ovmf, Kernel, State>; readonly tried: Tried }> {
   const vcpus = withDefault(options.vcpus, [USUAL_VCPUS])
   const counts = new Set(parseVcpus(vcpus))
-  const types = groupSignatures(options)
+  const types = groupSignatures(options, host)
   const features = withDefault(parseFeatures(options.guestFeatures), USUAL_FEATURES)
   const fpus = withDefault(parseFpuStates(options.fpuState), ['reset', 'zero'])
   const digest = options.ovmfHash === undefined ? undefined : parseDigest(options.ovmfHash, '--ovmf-hash')
@@ -84,23 +86,26 @@ export async function readCandidates(
 type NamedSignature = { readonly name: string; readonly signature: number }
 
 /** Models of one signature give one digest. */
-function groupSignatures(options: MeasureOptions): readonly NamedSignature[] {
+function groupSignatures(options: MeasureOptions, host: Cpuid | undefined): readonly NamedSignature[] {
   const named = namedSignatures(options).map(({ name, signature }) => ({
     name: name ?? `signature ${hex(signature, 8)}`,
     signature,
   }))
-  if (named.length === 0) return everySignature()
+  if (named.length === 0) return everySignature(host)
   return [...Map.groupBy(named, ({ signature }) => signature)].map(([signature, same]) => ({
     signature,
     name: [...new Set(same.map(({ name }) => name))].join(' or '),
   }))
 }
 
-function everySignature(): readonly NamedSignature[] {
-  const models = [...VCPU_TYPES].map(([name, signature]) => ({ name, signature }))
-  return [...Map.groupBy(models, ({ signature }) => signature).values()]
-    .flatMap((same) => same.slice(0, 1))
-    .map(({ name, signature }) => ({ name: `${name} (any version)`, signature }))
+/** QEMU's models, and the host's own signature, which guests have with `-cpu host`. */
+function everySignature(host: Cpuid | undefined): readonly NamedSignature[] {
+  const models = [...VCPU_TYPES].map(([name, signature]) => ({ name: `${name} (any version)`, signature }))
+  const own =
+    host === undefined ? [] : [{ name: "the report's processor (-cpu host)", signature: vcpuSignature(host) }]
+  return [...Map.groupBy([...models, ...own], ({ signature }) => signature).values()].flatMap((same) =>
+    same.slice(0, 1),
+  )
 }
 
 function byContent<T extends HashedFile>(files: readonly T[]): readonly T[] {

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { toHex } from '#core/bytes.ts'
 import { countLaunches, solveLaunch } from '#core/snp/launch/solve.ts'
 import { assertSettled } from '#core/snp/launch/vmm.ts'
+import type { Cpuid } from '#core/snp/product.ts'
 import { parseReport } from '#core/snp/report.ts'
 import { describeLaunch, type LaunchResult } from './measure.ts'
 import { assertTogether, type MeasureOptions, parseDigest, parseVmm, usage } from './measureArguments.ts'
@@ -40,8 +41,8 @@ export async function solveFiles(
   assertTogether(options)
   const vmm = parseVmm(options.vmm)
   assertSettled(vmm)
-  const measurement = await readMeasurement(options)
-  const { candidates, tried } = await readCandidates(options, deps)
+  const { measurement, cpuid } = await readMeasurement(options)
+  const { candidates, tried } = await readCandidates(options, cpuid, deps)
   const launches = countLaunches(candidates)
   const steps = solveLaunch(measurement, candidates)
   const found = await drive(steps, launches, deps)
@@ -56,11 +57,14 @@ export async function solveFiles(
   return { exit: 0, result: { verdict: 'explained', sentence: sentenceOf(launch), ...base, launch } }
 }
 
-async function readMeasurement({ solve, report }: SolveOptions): Promise<Buffer> {
+async function readMeasurement({
+  solve,
+  report,
+}: SolveOptions): Promise<{ readonly measurement: Buffer; readonly cpuid: Cpuid | undefined }> {
   if (solve !== undefined && report !== undefined) throw usage('give --solve or --report, not both')
-  if (solve !== undefined) return parseDigest(solve, '--solve')
+  if (solve !== undefined) return { measurement: parseDigest(solve, '--solve'), cpuid: undefined }
   if (report === undefined) throw usage('--solve or --report is missing')
-  return parseReport(await readInput(report)).measurement
+  return parseReport(await readInput(report))
 }
 
 /** Runs what yields how much it has done, in turns, so that progress is seen and a signal heard. */

@@ -388,6 +388,15 @@ test('a measurement from a report', async () => {
   await assert.rejects(solve({ ...usual, ovmf: [], report }), { code: 'usage.invalid' })
 })
 
+test("the signature of the report's own processor is tried: guests have it with -cpu host", async () => {
+  const cpuid = { family: 0x19, model: 0xa0, stepping: 2 }
+  const own = await measure({ ...usual, vcpuType: [], vcpuSig: ['0x00aa0f02'] })
+  const { bytes } = mint(await testAuthority(), { measurement: own.measurement, cpuid })
+  const { result } = await solve({ ovmf: [ovmf], report: await write('host.bin', bytes) })
+  assert.match(result.sentence, /, 4 vCPUs of the report's processor \(-cpu host\), /)
+  assert.equal(result.launch?.vcpuSig, '0x00aa0f02')
+})
+
 test('a signal ends a search', async () => {
   const { said, deps } = watch(AbortSignal.abort(new Error('enough')))
   const options = {

@@ -21,7 +21,8 @@ export const VCPU_TYPES: ReadonlyMap<string, number> = new Map(
 )
 
 /** AMD publication 25481: families above 15 and models above 15 stand in two fields. Family, model and stepping are combined values. */
-function vcpuSignature({ family, model, stepping }: Cpuid): number {
+export function vcpuSignature({ family, model, stepping }: Cpuid): number {
   const base = Math.min(family, 0xf)
-  return ((family - base) << 20) | ((model >> 4) << 16) | (base << 8) | ((model & 0xf) << 4) | stepping
+  const upper = ((family - base) << 20) | ((model >> 4) << 16)
+  return (upper | (base << 8) | ((model & 0xf) << 4) | (stepping & 0xf)) >>> 0
 }

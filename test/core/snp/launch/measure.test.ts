@@ -7,7 +7,7 @@ import { measureFirmware, parseFirmware } from '#core/snp/launch/firmware.ts'
 import { hashAppend, NO_INITRD } from '#core/snp/launch/kernelHashes.ts'
 import { type Launch, measureLaunch } from '#core/snp/launch/measure.ts'
 import { featureNames, USUAL_FEATURES } from '#core/snp/launch/sevFeatures.ts'
-import { VCPU_TYPES } from '#core/snp/launch/vcpuTypes.ts'
+import { VCPU_TYPES, vcpuSignature } from '#core/snp/launch/vcpuTypes.ts'
 import { assertSettled, VMMS } from '#core/snp/launch/vmm.ts'
 import { AMD_SEV, buildFirmware } from './firmwareFile.ts'
 import { launchOf, VECTORS } from './vectors.ts'
@@ -118,8 +118,9 @@ const refusals: readonly (readonly [string, Launch, string])[] = [
 for (const [name, input, message] of refusals)
   test(`no guest has ${name}`, () => assertRefused(() => measureLaunch(input), message))
 
-test('a guest has as many vCPUs as KVM takes', () => {
+test('a guest may have the most of everything', () => {
   measureLaunch({ ...launch, vcpus: 4096 })
+  measureLaunch(withState({ signature: 2 ** 32 - 1, features: 2n ** 64n - 1n }))
 })
 
 test('a command line has no zero byte', () =>
@@ -157,6 +158,16 @@ test("QEMU's models and what CPUID says of them", () => {
     [...VCPU_TYPES],
     models.flatMap(([names, signature]) => names.map((name) => [name, signature])),
   )
+})
+
+test('a signature from any family, model and stepping', () => {
+  const cases = [
+    [{ family: 0x19, model: 0xa0, stepping: 2 }, 0x00aa0f02],
+    [{ family: 6, model: 0x3c, stepping: 3 }, 0x000306c3],
+    [{ family: 15, model: 0, stepping: 0 }, 0x00000f00],
+    [{ family: 0xff, model: 0xff, stepping: 0xff }, 0xf00f0fff],
+  ] as const
+  for (const [cpuid, signature] of cases) assert.equal(vcpuSignature(cpuid), signature)
 })
 
 test('guest features by name', () => {
