@@ -56,6 +56,7 @@ export const ERRORS = {
   'chain.product-mismatch': refused("the report's CPUID names another product than its certificate"),
   'crl.malformed': malformed('a certificate revocation list is not the DER that AMD issues'),
   'crl.untrusted': refused('a certificate revocation list is not signed by a trusted AMD root'),
+  'crl.superseded': refused('the revocation list is older than the one that is held'),
 
   // Launch digest (core/snp/launch)
   'firmware.malformed': malformed('the firmware is not an OVMF whose launch can be measured'),
@@ -153,6 +154,7 @@ export const ERRORS = {
   'sev.busy': later('the attestation device did not take the request'),
   'sev.failed': fatal('the attestation device gave no answer that can be used'),
   'sev.lost': misconfigured("the guest's key to its firmware is gone; the guest must be relaunched"),
+  'memory.unlocked': misconfigured('keys cannot be kept in memory that is locked'),
   'kds.unavailable': later("AMD's key distribution service does not answer, throttles, or answers nonsense"),
   'kds.unknown': {
     disposition: 'retry',

@@ -15,6 +15,7 @@ import { prepareRequest } from '#core/release/prepare.ts'
 import type { RefusalBody, ReleaseJob } from '#core/release/request.ts'
 import type { TrustAnchors } from '#core/release/trust.ts'
 import type { ObjectKeys } from '#core/release/wrap.ts'
+import type { SecretMemory } from '#core/secretMemory.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import type { ReleaseService } from '#ports/releaseService.ts'
 import type { ReportSource } from '#ports/reportSource.ts'
@@ -37,7 +38,7 @@ export type Answer =
   | {
       readonly kind: 'granted'
       readonly accepted: AcceptedGrant
-      /** One pair for each object of the grant; whoever calls owns and wipes them. Throws `key.unopened`. */
+      /** One pair for each object of the grant; whoever calls owns and releases them. Throws `key.unopened`. */
       readonly openKeys: () => readonly ObjectKeys[]
     }
   | { readonly kind: 'refused'; readonly refusal: RefusalBody }
@@ -54,8 +55,9 @@ export function createAttester(options: {
   readonly boot: string
   readonly software: string
   readonly time: VerifierTime
+  readonly memory: SecretMemory
 }): Attester {
-  const { service, reports, time } = options
+  const { service, reports, time, memory } = options
   return {
     challenge: (signal) => service.challenge(signal),
     ask: async (challenge, jobs, signal) => {
@@ -81,7 +83,7 @@ export function createAttester(options: {
       return answers.map((answer): Answer => {
         if (answer.kind === 'refused') return answer
         time.observe(toUnixSeconds(answer.grant.iat))
-        return { kind: 'granted', accepted: answer, openKeys: () => keysOf(answer, privateKey) }
+        return { kind: 'granted', accepted: answer, openKeys: () => keysOf(answer, privateKey, memory) }
       })
     },
   }

@@ -82,15 +82,17 @@ async function open(
     openKeys,
   }: { readonly accepted: AcceptedGrant; readonly openKeys: () => readonly ObjectKeys[] },
   workload: Workload,
-  { store, cipher, metrics }: Workshop,
+  { store, cipher, memory, metrics }: Workshop,
   signal: AbortSignal,
 ) {
   const { size } = peekCompact(SealHeaderFormat, header.headerJws, 'object.malformed').payload
   const [keys, ...more] = openKeys()
   if (keys === undefined || more.length > 0)
     throw new CodedError('internal.fault', 'a job of one object has one pair of keys')
-  const pseudonyms = pseudonymKey(keys.idKey, accepted.grant)
+  const secrets = [keys.dek, keys.idKey]
   try {
+    const pseudonyms = pseudonymKey(keys.idKey, accepted.grant, memory)
+    secrets.push(pseudonyms)
     const { chunks } = await store.stream(refOf(job), { etag: job.etag, start: header.offset, signal })
     const plaintext = openObject({
       headerJws: header.headerJws,
@@ -102,9 +104,7 @@ async function open(
     })
     return await runWorkload(counted(plaintext, metrics.opened), accepted.grant, pseudonyms, workload)
   } finally {
-    keys.dek.fill(0)
-    keys.idKey.fill(0)
-    pseudonyms.fill(0)
+    for (const secret of secrets) memory.release(secret)
   }
 }
 

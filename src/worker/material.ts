@@ -4,16 +4,21 @@ import { loadSegmentCipher } from '#adapters/aead/native.ts'
 import { createReleaseService } from '#adapters/http/releaseService.ts'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { createReportSource } from '#adapters/sev/source.ts'
-import type { Log } from '#adapters/system/log.ts'
+import { errorFields, type Log } from '#adapters/system/log.ts'
+import { openSecretMemory } from '#adapters/system/secretMemory.ts'
 import { CodedError } from '#core/errors.ts'
 import { type TrustAnchors, trustDigest } from '#core/release/trust.ts'
 import type { SegmentCipher } from '#core/sealed/cipher.ts'
+import { plainMemory, type SecretMemory } from '#core/secretMemory.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { ReleaseService } from '#ports/releaseService.ts'
 import type { ReportSource } from '#ports/reportSource.ts'
 import type { WorkerConfig } from './config.ts'
 import { loadWorkloads, workloadAnchor } from './workloads/registry.ts'
 import type { Workload } from './workloads/workload.ts'
+
+/** DEK, idKey and pseudonym key of what a job reads, DEK of what it writes. */
+const SECRETS_PER_JOB = 4
 
 /** A release of many objects waits for a Vault that throttles. */
 const VERIFIER_TIMEOUT_MS = 60_000
@@ -32,6 +37,7 @@ export type Material = {
   /** Has made no call yet. */
   readonly oci: Oci
   readonly cipher: SegmentCipher
+  readonly memory: SecretMemory
   readonly cipherProvider: 'native' | 'node'
 }
 
@@ -42,7 +48,7 @@ export async function readTrust(config: WorkerConfig): Promise<Trust> {
   return { workloads, anchors, digest: trustDigest(anchors) }
 }
 
-/** Throws `config.invalid`, or `sev.unavailable` where no report can be had here. */
+/** Throws `config.invalid`, `sev.unavailable` where no report can be had here, `memory.unlocked` where no key can be kept. */
 export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log): Promise<Material> {
   const { verifier, trust } = config
   const { cipher, provider } = loadSegmentCipher()
@@ -59,6 +65,18 @@ export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log)
     oci: createOci(config.oci, { allowPlainHttp: trust.simulation, clock }),
     cipher,
     cipherProvider: provider,
+    memory: openMemory(config, log),
+  }
+}
+
+/** A simulation may run where nothing can be locked, and says so; a worker with real keys does not start there. */
+function openMemory({ trust, batch }: WorkerConfig, log: Log): SecretMemory {
+  try {
+    return openSecretMemory(batch.concurrency * SECRETS_PER_JOB)
+  } catch (error) {
+    if (!trust.simulation) throw error
+    log.warn('simulation: keys are in plain memory', errorFields(error))
+    return plainMemory
   }
 }
 

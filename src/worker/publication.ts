@@ -28,6 +28,7 @@ import {
   resultIdOf,
 } from '#core/sealed/manifest.ts'
 import { sealResult } from '#core/sealed/result.ts'
+import type { SecretMemory } from '#core/secretMemory.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 import type { VerifierTime } from './verifierTime.ts'
 
@@ -36,6 +37,7 @@ export type Press = {
   readonly results: Omit<ObjectRef, 'name'>
   readonly registrations: Omit<ObjectRef, 'name'>
   readonly cipher: SegmentCipher
+  readonly memory: SecretMemory
   readonly evidence: EvidenceLog
   /** Over the evidence key of this boot. */
   readonly signer: Signer
@@ -186,7 +188,7 @@ async function putParts(
   attempt: string,
   { grant }: AcceptedGrant,
   output: Uint8Array,
-  { store, results, cipher }: Press,
+  { store, results, cipher, memory }: Press,
   signal: AbortSignal,
 ): Promise<Pick<ResultManifest, 'parts' | 'contentDigest' | 'wrappedDek'>> {
   const sealed = sealResult({
@@ -195,6 +197,7 @@ async function putParts(
     chunks: once(output),
     size: output.byteLength,
     cipher,
+    memory,
   })
   const parts: { size: number; digest: string }[] = []
   let contentDigest = sha256()

@@ -32,7 +32,7 @@ export async function openWorker(
     readonly signal: AbortSignal
   },
 ): Promise<Crew> {
-  const { oci, service, trust, cipher } = material
+  const { oci, service, trust, cipher, memory } = material
   const { clock, log, registry, software, signal } = options
   const { simulation } = config.trust
   const wait = <T>(work: () => Promise<T>) => untilAvailable(work, { clock, log }, signal)
@@ -74,12 +74,14 @@ export async function openWorker(
       boot,
       software,
       time,
+      memory,
     }),
     workshop: {
       store,
       results: bucket(config.buckets.results),
       registrations: config.registrations,
       cipher,
+      memory,
       evidence,
       signer: keySigner(privateKey),
       time,

@@ -24,6 +24,7 @@ import { manifestName, partName, ResultManifestFormat } from '#core/sealed/manif
 import { openObject, readSealHeader } from '#core/sealed/object.ts'
 import { SealRecordFormat } from '#core/sealed/record.ts'
 import { sealResult } from '#core/sealed/result.ts'
+import { plainMemory } from '#core/secretMemory.ts'
 import type { Emulator } from '#emulator/emulator.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
@@ -269,6 +270,7 @@ async function leaveResult(
     chunks: [content],
     size: content.byteLength,
     cipher: nodeCipher,
+    memory: plainMemory,
   })
   const parts = []
   let contentDigest = ''

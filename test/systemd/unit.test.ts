@@ -29,6 +29,7 @@ describe('the unit', () => {
     'KillSignal=SIGTERM',
     'MemorySwapMax=0',
     'LimitCORE=0',
+    'LimitMEMLOCK=8M',
     'CoredumpFilter=0',
     'DevicePolicy=closed',
     'BindPaths=-/dev/sev-guest',

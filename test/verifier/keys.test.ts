@@ -8,6 +8,7 @@ import type { GrantedObject } from '#core/release/decide.ts'
 import { GrantKeyFormat } from '#core/release/grant.ts'
 import { idKeyAssociatedData, unwrapKeys } from '#core/release/wrap.ts'
 import { headerDigest, SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
+import { plainMemory } from '#core/secretMemory.ts'
 import type { AssociatedData, KeyVault } from '#ports/keyVault.ts'
 import { createCustody } from '../../src/verifier/custody.ts'
 import { createGrantKeys } from '../../src/verifier/grantKey.ts'
@@ -59,7 +60,7 @@ test('the keys go from the Vault into a JWE for this TEE, nonce and header', asy
   const { vault } = vaultOf()
   const jwe = await createCustody(vault, 'hospital', steerableClock()).wrapFor(object, dataset, to)
   const { headerDigest } = object
-  assert.deepEqual(unwrapKeys(jwe, worker.wrap, { nonce, headerDigest }), { dek, idKey })
+  assert.deepEqual(unwrapKeys(jwe, worker.wrap, { nonce, headerDigest }, plainMemory), { dek, idKey })
 })
 
 test("a dataset's identity key is asked for once a minute, a DEK each time", async () => {

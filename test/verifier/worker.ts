@@ -1,4 +1,5 @@
 /** A worker's side of a release, step by step, so that a test can get each of them wrong. */
+
 import { randomBytes } from 'node:crypto'
 import { createReleaseService } from '#adapters/http/releaseService.ts'
 import { systemClock } from '#adapters/system/clock.ts'
@@ -11,6 +12,7 @@ import type { Challenge } from '#core/release/challenge.ts'
 import { prepareRequest } from '#core/release/prepare.ts'
 import type { ReleaseJob, ReleaseRequest, ReleaseResponse } from '#core/release/request.ts'
 import { trustDigest } from '#core/release/trust.ts'
+import { plainMemory } from '#core/secretMemory.ts'
 import type { PlatformInput } from '#emulator/amd/platform.ts'
 import { mint } from '../amd.ts'
 import { root, workerKeys } from '../core/release/world.ts'
@@ -84,7 +86,7 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
         now: systemClock.now(),
       })
       return answers.map((answer) =>
-        answer.kind === 'granted' ? { ...answer, opened: keysOf(answer, wrap) } : answer,
+        answer.kind === 'granted' ? { ...answer, opened: keysOf(answer, wrap, plainMemory) } : answer,
       )
     },
   }

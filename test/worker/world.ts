@@ -1,4 +1,5 @@
 /** A worker's own world without a network: a grant accepted for real, buckets in folders, a log that is written. */
+
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createEvidenceLog } from '#adapters/evidence/log.ts'
@@ -22,6 +23,7 @@ import { mintNonce } from '#core/release/nonce.ts'
 import { wrapKeys } from '#core/release/wrap.ts'
 import { nodeCipher } from '#core/sealed/cipher.ts'
 import { headerDigest } from '#core/sealed/header.ts'
+import { plainMemory } from '#core/secretMemory.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import type { Press } from '../../src/worker/publication.ts'
 import { VerifierTime } from '../../src/worker/verifierTime.ts'
@@ -151,6 +153,7 @@ export async function pressOf(store: ObjectStore, registered = true): Promise<Pr
     results: bucket('results'),
     registrations: bucket('registrations'),
     cipher: nodeCipher,
+    memory: plainMemory,
     evidence: createEvidenceLog({
       store,
       bucket: bucket('evidence'),

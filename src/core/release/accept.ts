@@ -10,6 +10,7 @@ import { expandScopes } from '#core/fhir/scope.ts'
 import { importJwk, type P256Jwk, thumbprint } from '#core/jwk.ts'
 import { type Root, verifyCompact, verifyQuorum } from '#core/jws.ts'
 import { headerDigest } from '#core/sealed/header.ts'
+import type { SecretMemory } from '#core/secretMemory.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { Asker } from './assertion.ts'
 import { NONCE_LIFETIME_SECONDS } from './challenge.ts'
@@ -84,22 +85,28 @@ export function acceptAnswer(response: ReleaseResponse, expected: Expectation): 
   })
 }
 
-/** The keys of each object, in order; the caller wipes them. Throws `key.unopened`. */
-export function keysOf({ grant, keys }: AcceptedGrant, wrapKey: KeyObject): readonly ObjectKeys[] {
+/** The keys of each object, in order, in `memory`; the caller releases them. Throws `key.unopened`. */
+export function keysOf(
+  { grant, keys }: AcceptedGrant,
+  wrapKey: KeyObject,
+  memory: SecretMemory,
+): readonly ObjectKeys[] {
   const opened: ObjectKeys[] = []
   try {
     for (const [index, object] of grant.objects.entries())
       opened.push(
-        unwrapKeys(keys[index] ?? '', wrapKey, {
-          nonce: fromBase64url(grant.nonce),
-          headerDigest: fromBase64url(object.headerDigest),
-        }),
+        unwrapKeys(
+          keys[index] ?? '',
+          wrapKey,
+          { nonce: fromBase64url(grant.nonce), headerDigest: fromBase64url(object.headerDigest) },
+          memory,
+        ),
       )
     return opened
   } catch (error) {
     for (const { dek, idKey } of opened) {
-      dek.fill(0)
-      idKey.fill(0)
+      memory.release(dek)
+      memory.release(idKey)
     }
     throw error
   }

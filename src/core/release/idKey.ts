@@ -4,16 +4,18 @@
  */
 import { hkdfSync } from 'node:crypto'
 import { canonicalBytes } from '#core/canonical.ts'
+import { moveInto, type SecretMemory } from '#core/secretMemory.ts'
 import type { Grant } from './grant.ts'
 
 const KEY_BYTES = 32
 
-/** The caller owns and wipes it. */
+/** In `memory`; the caller owns and releases it. */
 export function pseudonymKey(
   idKey: Uint8Array,
   { client, purpose }: Pick<Grant, 'client' | 'purpose'>,
+  memory: SecretMemory,
 ): Buffer {
   // Canonical JSON keeps the parts apart: "ab" ‖ "c" is not "a" ‖ "bc".
   const info = canonicalBytes(['pseudonym', client, purpose])
-  return Buffer.from(hkdfSync('sha256', idKey, Buffer.alloc(0), info, KEY_BYTES))
+  return moveInto(memory, Buffer.from(hkdfSync('sha256', idKey, Buffer.alloc(0), info, KEY_BYTES)))
 }

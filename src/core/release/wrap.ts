@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { sha256 } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import type { P256Jwk } from '#core/jwk.ts'
+import { moveInto, type SecretMemory } from '#core/secretMemory.ts'
 import { openSealed, sealTo } from './jwe.ts'
 
 export const DEK_BYTES = 32
@@ -15,7 +16,7 @@ export type WrapContext = {
   readonly headerDigest: Uint8Array
 }
 
-/** Owned and wiped by whoever gets it. */
+/** In a `SecretMemory`; owned and released by whoever gets it. */
 export type ObjectKeys = { readonly dek: Buffer; readonly idKey: Buffer }
 
 export function wrapKeys(keys: ObjectKeys, wrapKey: P256Jwk, context: WrapContext): string {
@@ -30,13 +31,23 @@ export function wrapKeys(keys: ObjectKeys, wrapKey: P256Jwk, context: WrapContex
 }
 
 /** Throws `key.unopened`. */
-export function unwrapKeys(jwe: string, wrapKey: KeyObject, context: WrapContext): ObjectKeys {
+export function unwrapKeys(
+  jwe: string,
+  wrapKey: KeyObject,
+  context: WrapContext,
+  memory: SecretMemory,
+): ObjectKeys {
   const payload = openSealed(jwe, wrapKey, partyInfo(context))
-  if (payload.byteLength !== DEK_BYTES + ID_KEY_BYTES) {
+  try {
+    if (payload.byteLength !== DEK_BYTES + ID_KEY_BYTES)
+      throw new CodedError('key.unopened', `the JWE does not hold ${DEK_BYTES + ID_KEY_BYTES} bytes`)
+    return {
+      dek: moveInto(memory, payload.subarray(0, DEK_BYTES)),
+      idKey: moveInto(memory, payload.subarray(DEK_BYTES)),
+    }
+  } finally {
     payload.fill(0)
-    throw new CodedError('key.unopened', `the JWE does not hold ${DEK_BYTES + ID_KEY_BYTES} bytes`)
   }
-  return { dek: payload.subarray(0, DEK_BYTES), idKey: payload.subarray(DEK_BYTES) }
 }
 
 /** What the Vault authenticates beside a dataset's idKey. */

@@ -3,9 +3,11 @@
  * by Padmé and cut into parts. The length stands first and decides the padding, so it must be known before the first
  * byte: a workload's result is held in memory up to the `maxBytes` of its contract, or given with its length.
  */
+
 import { constants, createHash, publicEncrypt, randomBytes } from 'node:crypto'
 import { fromHex, isZero, sha256, toBase64url, utf8 } from '#core/bytes.ts'
 import { importJwk, type RsaJwk } from '#core/jwk.ts'
+import { moveInto, type SecretMemory } from '#core/secretMemory.ts'
 import { KEY_BYTES, type SegmentCipher } from './cipher.ts'
 import { FLOE, floeBytes, type RandomBytes, unopened } from './floe.ts'
 import { openFloe } from './floeOpen.ts'
@@ -49,10 +51,12 @@ export function sealResult(sealing: {
   readonly chunks: Chunks
   readonly size: number
   readonly cipher: SegmentCipher
+  /** Where the DEK is, until the last part is taken. */
+  readonly memory: SecretMemory
   readonly random?: RandomBytes
 }): SealedResult {
   const { random = randomBytes } = sealing
-  const dek = random(KEY_BYTES)
+  const dek = moveInto(sealing.memory, random(KEY_BYTES))
   const wrappedDek = publicEncrypt(
     {
       key: importJwk(sealing.recipient),
@@ -70,6 +74,7 @@ async function* sealParts(sealing: {
   readonly chunks: Chunks
   readonly size: number
   readonly cipher: SegmentCipher
+  readonly memory: SecretMemory
   readonly random: RandomBytes
 }): AsyncGenerator<ResultPart, void, undefined> {
   const { size, dek } = sealing
@@ -95,7 +100,7 @@ async function* sealParts(sealing: {
     }
   } finally {
     ciphertext.close()
-    dek.fill(0)
+    sealing.memory.release(dek)
   }
 }
 

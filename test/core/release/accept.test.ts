@@ -21,6 +21,7 @@ import { refusalBody } from '#core/release/refusal.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
 import { wrapKeys } from '#core/release/wrap.ts'
 import { headerDigest } from '#core/sealed/header.ts'
+import { plainMemory } from '#core/secretMemory.ts'
 import { addSeconds } from '#core/time.ts'
 import {
   AUDIENCE,
@@ -128,7 +129,7 @@ test('an answer that leads to the provider root and is about this request gives 
   const [accepted] = acceptAnswer(await answer(), expected)
   assert.equal(accepted?.kind, 'granted')
   assert.deepEqual(accepted.grant, grant())
-  assert.deepEqual(keysOf(accepted, worker.wrap), [keys])
+  assert.deepEqual(keysOf(accepted, worker.wrap, plainMemory), [keys])
 })
 
 test('a refusal is an answer too', async () => {
@@ -235,7 +236,7 @@ test('a granted key that does not open with the granted header refuses, and no o
   const objects = mine.map((object) => ({ ...object, keyDigest: keyDigest(other) }))
   const [accepted] = acceptAnswer(await answer({ grant: { objects }, keys: [other] }), expected)
   assert.equal(accepted?.kind, 'granted')
-  assert.throws(() => keysOf(accepted, worker.wrap), { code: 'key.unopened' })
+  assert.throws(() => keysOf(accepted, worker.wrap, plainMemory), { code: 'key.unopened' })
 })
 
 test('the checkpoint of the Verifier comes through as it was signed', async () => {

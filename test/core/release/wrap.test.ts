@@ -7,6 +7,7 @@ import { canonicalBytes } from '#core/canonical.ts'
 import { exportJwk, P256Jwk, thumbprint } from '#core/jwk.ts'
 import { openSealed, sealTo } from '#core/release/jwe.ts'
 import { unwrapKeys, wrapKeys } from '#core/release/wrap.ts'
+import { plainMemory } from '#core/secretMemory.ts'
 
 const tee = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const wrapKey = P256Jwk.parse(exportJwk(tee.publicKey))
@@ -17,7 +18,7 @@ const unopened = { name: 'CodedError', code: 'key.unopened' }
 
 test('what was wrapped opens, with the protected header that the format gives', () => {
   const jwe = wrapKeys(keys, wrapKey, context)
-  assert.deepEqual(unwrapKeys(jwe, tee.privateKey, context), keys)
+  assert.deepEqual(unwrapKeys(jwe, tee.privateKey, context, plainMemory), keys)
   const header = JSON.parse(fromBase64url(jwe.split('.')[0] ?? '').toString())
   assert.deepEqual(Object.keys(header), ['alg', 'apu', 'apv', 'enc', 'epk', 'kid'])
   assert.deepEqual(
@@ -46,7 +47,7 @@ async function byJose(bytes: Uint8Array, header = {}, party = {}): Promise<strin
 }
 
 test('we open what jose wraps', async () => {
-  assert.deepEqual(unwrapKeys(await byJose(payload), tee.privateKey, context), keys)
+  assert.deepEqual(unwrapKeys(await byJose(payload), tee.privateKey, context, plainMemory), keys)
 })
 
 for (const { name, header, party, bytes } of [
@@ -63,17 +64,20 @@ for (const { name, header, party, bytes } of [
 ])
   test(`refused: ${name}`, async () => {
     const jwe = await byJose(bytes ?? payload, header, party)
-    assert.throws(() => unwrapKeys(jwe, tee.privateKey, context), unopened)
+    assert.throws(() => unwrapKeys(jwe, tee.privateKey, context, plainMemory), unopened)
   })
 
 test('refused: no party information', () => {
   const jwe = sealTo(wrapKey, payload)
-  assert.throws(() => unwrapKeys(jwe, tee.privateKey, context), unopened)
+  assert.throws(() => unwrapKeys(jwe, tee.privateKey, context, plainMemory), unopened)
 })
 
 test('refused: another private key', () => {
   const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  assert.throws(() => unwrapKeys(wrapKeys(keys, wrapKey, context), other.privateKey, context), unopened)
+  assert.throws(
+    () => unwrapKeys(wrapKeys(keys, wrapKey, context), other.privateKey, context, plainMemory),
+    unopened,
+  )
 })
 
 test('refused: a part cut, changed, added or left out', () => {
@@ -92,14 +96,17 @@ test('refused: a part cut, changed, added or left out', () => {
     }),
   ]
   for (const changed of cases)
-    assert.throws(() => unwrapKeys(changed.join('.'), tee.privateKey, context), unopened)
+    assert.throws(() => unwrapKeys(changed.join('.'), tee.privateKey, context, plainMemory), unopened)
 })
 
 test('refused: an ephemeral key that is not on the curve', () => {
   const [header = '', ...rest] = wrapKeys(keys, wrapKey, context).split('.')
   const parsed = JSON.parse(fromBase64url(header).toString())
   const moved = canonicalBytes({ ...parsed, epk: { ...parsed.epk, y: parsed.epk.x } })
-  assert.throws(() => unwrapKeys([toBase64url(moved), ...rest].join('.'), tee.privateKey, context), unopened)
+  assert.throws(
+    () => unwrapKeys([toBase64url(moved), ...rest].join('.'), tee.privateKey, context, plainMemory),
+    unopened,
+  )
 })
 
 test('two wraps of the same keys have nothing in common but their header members', () => {

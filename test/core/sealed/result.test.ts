@@ -8,6 +8,7 @@ import { sealFloe } from '#core/sealed/floeSeal.ts'
 import { padmeLength } from '#core/sealed/padme.ts'
 import type { Chunks } from '#core/sealed/pieces.ts'
 import { openResult, PART_BYTES, type ResultPart, sealResult, verifyParts } from '#core/sealed/result.ts'
+import { plainMemory } from '#core/secretMemory.ts'
 
 const ID = 'ab'.repeat(32)
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -77,7 +78,15 @@ test('the DEK is wiped once the parts are sealed', async () => {
     drawn.push(buffer)
     return buffer
   }
-  const sealing = { resultId: ID, recipient: RECIPIENT, chunks: [], size: 0, cipher: nodeCipher, random }
+  const sealing = {
+    resultId: ID,
+    recipient: RECIPIENT,
+    chunks: [],
+    size: 0,
+    cipher: nodeCipher,
+    memory: plainMemory,
+    random,
+  }
   await Array.fromAsync(sealResult(sealing).parts)
   assert.deepEqual(drawn[0], Buffer.alloc(32))
 })
@@ -172,6 +181,7 @@ async function seal(
     recipient: RECIPIENT,
     chunks,
     size,
+    memory: plainMemory,
     cipher: nodeCipher,
   })
   return { wrappedDek, parts: await Array.fromAsync(parts) }

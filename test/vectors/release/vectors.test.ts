@@ -1,4 +1,5 @@
 /** Every vector of this folder does what it says, and the generator still makes exactly these files. */
+import { plainMemory } from '#core/secretMemory.ts'
 import assert from 'node:assert/strict'
 import { createPrivateKey } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -76,7 +77,7 @@ function run(vector: Vector): unknown {
       const { jwe, wrapKey, nonce, headerDigest } = vector.input
       const key = createPrivateKey({ key: wrapKey, format: 'jwk' })
       const context = { nonce: bytes(nonce), headerDigest: bytes(headerDigest) }
-      const { dek, idKey } = unwrapKeys(jwe, key, context)
+      const { dek, idKey } = unwrapKeys(jwe, key, context, plainMemory)
       return { dek: text(dek), idKey: text(idKey) }
     }
     case 'read-policy': {

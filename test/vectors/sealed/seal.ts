@@ -1,4 +1,5 @@
 /** The good cases that the vectors start from, made from seeds alone. */
+import { plainMemory } from '#core/secretMemory.ts'
 import { createPrivateKey } from 'node:crypto'
 import { RsaJwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, signCompact } from '#core/jws.ts'
@@ -91,6 +92,7 @@ export async function sealedResult(seed: string): Promise<{ dek: Buffer; parts: 
     chunks: [PLAINTEXT],
     size: PLAINTEXT.byteLength,
     cipher: nodeCipher,
+    memory: plainMemory,
     random: seeded(seed),
   })
   const sealed = await Array.fromAsync(parts)

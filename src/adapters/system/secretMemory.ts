@@ -1,0 +1,38 @@
+/** Locked memory for keys, by the native addon: on pages of its own, in no swap, no dump and no child. */
+import { CodedError } from '#core/errors.ts'
+import type { SecretMemory } from '#core/secretMemory.ts'
+import { type Addon, loadAddon } from './addon.ts'
+
+/**
+ * Proves first that `secrets` of a page each can be held at once, so that no key is refused in the middle of a job. Throws
+ * `memory.unlocked` where there is no addon, or the system does not let this process lock so much.
+ */
+export function openSecretMemory(secrets: number): SecretMemory {
+  const addon = loadAddon()
+  if (addon instanceof CodedError)
+    throw new CodedError('memory.unlocked', `keys have no locked memory: ${addon.message}`, { cause: addon })
+  const memory: SecretMemory = {
+    allocate: (bytes) => allocate(addon, bytes),
+    release: addon.releaseSecret,
+  }
+  const held: Buffer[] = []
+  try {
+    while (held.length < secrets) held.push(memory.allocate(1))
+  } finally {
+    for (const secret of held) memory.release(secret)
+  }
+  return memory
+}
+
+function allocate(addon: Addon, bytes: number): Buffer {
+  try {
+    return addon.allocateSecret(bytes)
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_SECRET_MEMORY')) throw cause
+    throw new CodedError(
+      'memory.unlocked',
+      `keys have no locked memory (${cause.message}); raise RLIMIT_MEMLOCK, in a unit LimitMEMLOCK=`,
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { loadAddon } from '#adapters/system/addon.ts'
+import { openSecretMemory } from '#adapters/system/secretMemory.ts'
+
+const HOLDER = fileURLToPath(new URL('../../native/holdSecrets.ts', import.meta.url))
+const skip = loadAddon() instanceof Error ? 'the native addon is not built' : false
+
+/** KiB that this process has locked. */
+function lockedKilobytes(): number {
+  return Number(/^VmLck:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1])
+}
+
+/** VmFlags (proc(5)) of the mappings that have locked pages. */
+function flagsOfLocked(): readonly (readonly string[])[] {
+  return readFileSync('/proc/self/smaps', 'latin1')
+    .split(/\n(?=[0-9a-f]+-[0-9a-f]+ )/)
+    .filter((mapping) => /^Locked:\s+[1-9]/m.test(mapping))
+    .map((mapping) => /^VmFlags: (.*)$/m.exec(mapping)?.[1]?.trim().split(' ') ?? [])
+}
+
+/** With a limit on locked memory that counts: root's own does not, while it has CAP_IPC_LOCK. */
+function hold(secrets: number, limitKilobytes: number) {
+  const plain =
+    process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-ipc_lock', '--inh-caps=-ipc_lock'] : []
+  const limited = ['sh', '-c', 'ulimit -l "$0" && exec "$@"', String(limitKilobytes)]
+  const [program = '', ...rest] = [...plain, ...limited, process.execPath, HOLDER, String(secrets)]
+  const { status, stdout, stderr } = spawnSync(program, rest, { encoding: 'utf8' })
+  return { status, stdout: stdout ?? '', stderr }
+}
+
+describe('locked memory', { skip }, () => {
+  test('is zeros on pages that are locked, in no dump, and wiped in a child', async () => {
+    const memory = openSecretMemory(4)
+    await setImmediate()
+    const before = lockedKilobytes()
+    const secret = memory.allocate(32)
+    assert.deepEqual(secret, Buffer.alloc(32))
+    assert.equal(lockedKilobytes(), before + 4)
+    secret.fill(0x5a)
+    assert.deepEqual(secret, Buffer.alloc(32, 0x5a))
+    const flags = flagsOfLocked()
+    assert.ok(flags.length > 0)
+    for (const flag of ['lo', 'dd', 'wf'])
+      assert.ok(
+        flags.every((mapping) => mapping.includes(flag)),
+        flag,
+      )
+    memory.release(secret)
+  })
+
+  test('is gone at once when released, for every view of it', () => {
+    const memory = openSecretMemory(1)
+    const before = lockedKilobytes()
+    const secret = memory.allocate(64)
+    secret.fill(0x5a)
+    const view = secret.subarray(32)
+    memory.release(secret)
+    assert.deepEqual([secret.byteLength, view.byteLength], [0, 0])
+    assert.equal(lockedKilobytes(), before)
+    memory.release(secret)
+  })
+
+  test('releases nothing that is not its own', () => {
+    const memory = openSecretMemory(1)
+    const secret = memory.allocate(64)
+    secret.fill(0x5a)
+    for (const other of [Buffer.alloc(8), secret.subarray(0, 32)])
+      assert.throws(() => memory.release(other), RangeError)
+    assert.deepEqual(secret, Buffer.alloc(64, 0x5a))
+    memory.release(secret)
+  })
+
+  test('has sizes of its own: 1 to 65,536 bytes', () => {
+    const memory = openSecretMemory(1)
+    for (const bytes of [1, 4096, 4097, 65_536]) {
+      const secret = memory.allocate(bytes)
+      assert.equal(secret.byteLength, bytes)
+      memory.release(secret)
+    }
+    for (const bytes of [0, 65_537]) assert.throws(() => memory.allocate(bytes), RangeError)
+  })
+
+  const lacksLimit = hold(1, 1024).stdout === 'held\n' ? false : 'this user has no limit that can be set here'
+  for (const [name, secrets, kilobytes, expect] of [
+    [
+      'no page may be locked',
+      1,
+      0,
+      /^memory\.unlocked: .*\(mlock: .*\); raise RLIMIT_MEMLOCK, in a unit LimitMEMLOCK=$/,
+    ],
+    ['as many pages as keys may be locked', 16, 64, /^held$/],
+    ['fewer pages than keys may be locked', 17, 64, /^memory\.unlocked: /],
+  ] as const)
+    test(`where ${name}`, { skip: lacksLimit }, () => {
+      const { status, stdout, stderr } = hold(secrets, kilobytes)
+      assert.equal(status, 0, stderr)
+      assert.match(stdout.trimEnd(), expect)
+    })
+})
