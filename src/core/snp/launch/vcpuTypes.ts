@@ -24,5 +24,5 @@ export const VCPU_TYPES: ReadonlyMap<string, number> = new Map(
 export function vcpuSignature({ family, model, stepping }: Cpuid): number {
   const base = Math.min(family, 0xf)
   const upper = ((family - base) << 20) | ((model >> 4) << 16)
-  return (upper | (base << 8) | ((model & 0xf) << 4) | (stepping & 0xf)) >>> 0
+  return upper | (base << 8) | ((model & 0xf) << 4) | (stepping & 0xf)
 }

@@ -165,7 +165,7 @@ test('a signature from any family, model and stepping', () => {
     [{ family: 0x19, model: 0xa0, stepping: 2 }, 0x00aa0f02],
     [{ family: 6, model: 0x3c, stepping: 3 }, 0x000306c3],
     [{ family: 15, model: 0, stepping: 0 }, 0x00000f00],
-    [{ family: 0xff, model: 0xff, stepping: 0xff }, 0xf00f0fff],
+    [{ family: 0xff, model: 0xff, stepping: 0xff }, 0x0f0f0fff],
   ] as const
   for (const [cpuid, signature] of cases) assert.equal(vcpuSignature(cpuid), signature)
 })
