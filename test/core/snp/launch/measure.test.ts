@@ -118,7 +118,8 @@ const refusals: readonly (readonly [string, Launch, string])[] = [
 for (const [name, input, message] of refusals)
   test(`no guest has ${name}`, () => assertRefused(() => measureLaunch(input), message))
 
-test('a guest may have the most of everything', () => {
+test('a guest may have the least and the most of everything', () => {
+  measureLaunch(withState({ signature: 0 }))
   measureLaunch({ ...launch, vcpus: 4096 })
   measureLaunch(withState({ signature: 2 ** 32 - 1, features: 2n ** 64n - 1n }))
 })
