@@ -2,7 +2,7 @@
 import { USUAL_FEATURES } from '#core/snp/launch/sevFeatures.ts'
 import type { Candidates } from '#core/snp/launch/solve.ts'
 import { VCPU_TYPES, vcpuSignature } from '#core/snp/launch/vcpuTypes.ts'
-import type { VcpuState } from '#core/snp/launch/vmsa.ts'
+import type { FpuState, VcpuState } from '#core/snp/launch/vmsa.ts'
 import type { Cpuid } from '#core/snp/product.ts'
 import { hashesOf, hex, type KernelFiles, namedSignatures, withDefault } from './measure.ts'
 import {
@@ -31,7 +31,7 @@ export type Tried = {
   readonly vcpus: string
   readonly vcpuType: readonly string[]
   readonly guestFeatures: readonly string[]
-  readonly fpuState: readonly string[]
+  readonly fpuState: readonly FpuState[]
 }
 
 /** Files of one content are one candidate, under all their names. `host` is the processor, where a report says it. Throws as `measureFiles` does. */

@@ -1,4 +1,6 @@
 /** The results of `measure` for people: the digest or the sentence first, then what went in, then the steps. */
+import { PAGE_BYTES } from '#core/snp/launch/digest.ts'
+import type { FpuState } from '#core/snp/launch/vmsa.ts'
 import type { LaunchResult } from './measure.ts'
 import type { HashedFile } from './measureFiles.ts'
 import type { SolveResult } from './measureSolve.ts'
@@ -44,7 +46,7 @@ export function renderSolution({
   ].join('\n')}\n`
 }
 
-const FPU: Readonly<Record<string, string>> = {
+const FPU: Readonly<Record<FpuState, string>> = {
   reset: 'as after a reset (Linux hosts since 6.10)',
   zero: 'zero (Linux hosts before 6.10)',
 }
@@ -71,8 +73,6 @@ function inputs(launch: LaunchResult): string {
 function hashed({ file, bytes, sha256 }: HashedFile): string {
   return `${file}, ${bytes} bytes, SHA-256 ${sha256}`
 }
-
-const PAGE_BYTES = 4096
 
 function steps({ ovmf, sections, kernel, vcpus, steps: after }: LaunchResult): string {
   const pages = sections.map(({ kind, gpa, pages: count }) => {

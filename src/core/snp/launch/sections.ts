@@ -45,11 +45,9 @@ export function parseSections(firmware: Buffer, offset: number, gpa: number): re
     throw malformed(`its SEV metadata stands ${offset} bytes before its end`)
   if (firmware.toString('latin1', start, start + 4) !== SIGNATURE)
     throw malformed(`its SEV metadata does not begin with ${SIGNATURE}`)
-  const [size, version, count] = [4, 8, 12].map((at) => firmware.readUInt32LE(start + at)) as [
-    number,
-    number,
-    number,
-  ]
+  const size = firmware.readUInt32LE(start + 4)
+  const version = firmware.readUInt32LE(start + 8)
+  const count = firmware.readUInt32LE(start + 12)
   if (version !== VERSION) throw malformed(`its SEV metadata has version ${version}, not ${VERSION}`)
   if (count === 0 || count > MAX_SECTIONS)
     throw malformed(`its SEV metadata has ${count} sections, not 1 to ${MAX_SECTIONS}`)
