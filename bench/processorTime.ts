@@ -1,0 +1,40 @@
+/** How fast calls are, by the processor time that they take: what else the machine does counts for neither side. */
+
+export type Pace = {
+  readonly rounds: number
+  /** Rounds before the measured ones: a Verifier runs for weeks, so the code is compiled. */
+  readonly warmUpRounds: number
+  readonly roundSeconds: number
+}
+
+/** Calls for a second of processor time: the median of many short rounds, in turns, so that what else runs meets all alike. */
+export function speedsOf<const Calls extends readonly (() => unknown)[]>(
+  calls: Calls,
+  { rounds, warmUpRounds, roundSeconds }: Pace,
+): { [Index in keyof Calls]: number } {
+  const speeds = calls.map((): number[] => [])
+  for (let round = -warmUpRounds; round < rounds; round += 1)
+    calls.forEach((call, index) => {
+      const speed = speedOf(call, roundSeconds)
+      if (round >= 0) speeds[index]?.push(speed)
+    })
+  // map() forgets that there is one number for each call.
+  return speeds.map(medianOf) as { [Index in keyof Calls]: number }
+}
+
+function speedOf(call: () => unknown, roundSeconds: number): number {
+  const from = process.cpuUsage()
+  let runs = 0
+  let seconds = 0
+  while (seconds < roundSeconds) {
+    call()
+    runs += 1
+    const { user, system } = process.cpuUsage(from)
+    seconds = (user + system) / 1e6
+  }
+  return runs / seconds
+}
+
+export function medianOf(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}
