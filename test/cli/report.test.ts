@@ -64,6 +64,8 @@ const files = {
   'chips/c.der': 'not a certificate',
   'chain/readme.txt': 'not a certificate',
   'empty/readme.txt': '',
+  'large.bin': Buffer.alloc(4 * 1024 * 1024 + 1),
+  'ark.pem': pem(amd.arkDer),
   'genoa.crl': crlOf(amd),
   'genoa-crl.pem': pem(crlOf(amd), 'X509 CRL'),
   'milan.crl': crlOf(milan),
@@ -149,6 +151,13 @@ const cases: readonly {
     exit: 2,
     verdict: 'refused',
     codes: ['report.malformed'],
+  },
+  {
+    name: 'an ARK in place of a leaf',
+    options: { cert: path('ark.pem') },
+    exit: 1,
+    verdict: 'refused',
+    codes: ['chain.missing'],
   },
   { name: 'no certificate', options: {}, exit: 1, verdict: 'refused', codes: ['chain.missing'] },
   {
@@ -316,6 +325,11 @@ test('of several certificates the nearest one is spoken of', async () => {
   assert.deepEqual([refused.exit, refused.result.reasons.map(({ code }) => code)], [1, ['report.signature']])
 })
 
+test('a report behind the header of the kernel is not read, but how to cut it out is told', async () => {
+  const { result } = await run({ report: path('header.bin') })
+  assert.match(result.reasons[0]?.actual ?? '', /"tail -c \+33 FILE \| head -c 1184 > report\.bin"$/)
+})
+
 test('a refusal says which of the inputs it is about', async () => {
   const fields = async (options: Partial<ReportOptions>) =>
     (await run({ cert: path('vcek.der'), ...options })).result.reasons.map(({ field }) => field)
@@ -339,7 +353,8 @@ test('what is replaced, simulated, free or refused stands in capitals at the top
   const refused = renderReport((await run({ report: path('forged.bin'), cert: path('vcek.der') })).result)
   assert.match(refused, /^REFUSED +not to be trusted\nROOTS REPLACED .*\nbecause of +report\.signature\n/)
   assert.match(refused, /\nreport\.signature {2}signature\n {2}expected .*\n {2}actual .*\n {2}to do /)
-  assert.ok(refused.indexOf('none of it is verified') < refused.indexOf('\nmeasurement'))
+  assert.match(refused, /\nThe report claims; none of it is verified\n[^]*\nmeasurement /)
+  assert.match(accepted, /\nThe report says\n/)
   for (const line of `${accepted}${refused}`.split('\n')) assert.ok(line.length <= 110, line)
 })
 
@@ -396,6 +411,7 @@ test('a report that is not authentic is shown as it claims to be', async () => {
 
 for (const [name, options, code] of [
   ['a report that is not there', { report: path('none.bin') }, 'input.unreadable'],
+  ['a report of more than 4 MiB', { report: path('large.bin') }, 'input.unreadable'],
   ['a certificate that is not there', { cert: path('none.der') }, 'input.unreadable'],
   ['a folder that is not there', { certs: path('none') }, 'input.unreadable'],
   ['roots that are not there', { roots: path('empty') }, 'input.unreadable'],

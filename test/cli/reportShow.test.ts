@@ -132,12 +132,16 @@ test('a reserved byte that is set stands out', () => {
   assert.match(renderShown(shown), /\n0x04C {2}reserved +NOT ZERO: 01000000\n/)
 })
 
+const behind = (report: Buffer) => Buffer.concat([Buffer.alloc(32), report])
 for (const [name, report, message] of [
   ['a short one', bytes.subarray(1), /1184 bytes, not 1183/],
   ['nothing', Buffer.alloc(0), /not 0$/],
   ['another version', changed((b) => b.writeUInt8(6, 0)), /VERSION is 6/],
-  ['the answer of the kernel', Buffer.concat([Buffer.alloc(32), bytes]), /tail -c \+33 FILE \| head -c 1184/],
-  ['32 other bytes before other bytes', Buffer.alloc(1216), /not 1216$/],
+  ['the answer of the kernel', behind(bytes), /tail -c \+33 FILE \| head -c 1184/],
+  ['32 bytes before what is no report', Buffer.alloc(1216), /not 1216$/],
+  ['32 bytes before another version', behind(changed((b) => b.writeUInt8(6, 0))), /not 1216$/],
+  ['32 bytes before another algorithm', behind(changed((b) => b.writeUInt8(2, 0x34))), /not 1216$/],
+  ['32 bytes before a part of a report', behind(bytes.subarray(1)), /not 1215$/],
 ] as const)
   test(`refuses ${name}`, () => {
     assert.throws(() => showReport(report), { code: 'report.malformed', message })
