@@ -5,6 +5,7 @@ import { verifyAssertion } from '#core/release/assertion.ts'
 import { expectBinding, type ReadRequest, readRequest } from '#core/release/binding.ts'
 import { checkNonce, type NonceKey } from '#core/release/nonce.ts'
 import type { TrustStore } from '#core/snp/chain.ts'
+import type { Crl } from '#core/snp/crl.ts'
 import { parseReport } from '#core/snp/report.ts'
 import { type VerifiedReport, verifyReport } from '#core/snp/verify.ts'
 import type { UnixSeconds } from '#core/time.ts'
@@ -28,6 +29,8 @@ export type Gate = {
   readonly nonceKeys: () => readonly NonceKey[]
   readonly inForce: () => InForce
   readonly roots: TrustStore
+  /** From our own disk and fetch. */
+  readonly crls: () => readonly Crl[]
 }
 
 /** Throws the code of the first step that fails. */
@@ -51,7 +54,7 @@ export function authenticate(
     },
     now,
   )
-  const verified = verifyReport(report, request.certs, { roots: gate.roots, crls: [], at: now })
+  const verified = verifyReport(report, request.certs, { roots: gate.roots, crls: gate.crls(), at: now })
   return {
     request,
     asker,

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'
+import { KdsUrl } from '#adapters/sev/kds.ts'
 import { audience, bucketName, name, namespaceName, ocid } from '#core/fields.ts'
 import { TrustAnchors } from '#core/release/trust.ts'
 
@@ -50,11 +51,18 @@ export const VerifierConfig = z.strictObject({
   macSecretId: ocid,
   /** The P-384 Vault key that certifies grant keys and signs registrations; `verifier-keys` must name it. */
   grantCaKeyId: ocid,
-  /**
-   * A folder with `<Product>/ark.der` and, beside it, `ask.der` and `asvk.der` as far as they are there. An ARK that is
-   * not AMD's own by its fingerprint is a simulated root and loads only in simulation.
-   */
-  endorsements: path,
+  endorsements: z.strictObject({
+    /**
+     * A folder with `<Product>/{ark,ask,asvk,crl}.der`, as far as they are there; AMD's own certificates need not be. An ARK that
+     * is not AMD's own by its fingerprint is a simulated root and loads only in simulation. Newer lists are written here.
+     */
+    folder: path,
+    /**
+     * AMD's key distribution service, asked for revocation lists in the background; absent, nobody is asked. Whoever answers
+     * there can keep a new list back, until releases that demand one refuse.
+     */
+    kds: z.strictObject({ url: KdsUrl, refreshHours: z.int().min(1).max(168) }).optional(),
+  }),
   /** `/metrics`, `/healthz`, `/readyz`; plain HTTP, so bind it to loopback or to the scraper's network. */
   monitor: address,
   /** How often the governance bucket is listed. What has not been confirmed for 30 seconds releases nothing. */

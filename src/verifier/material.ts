@@ -1,16 +1,22 @@
 /** What the configuration names on disk, read and checked before anything listens or is called. */
 import { readFile } from 'node:fs/promises'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
+import { createKds, type Kds } from '#adapters/sev/kds.ts'
 import { CodedError } from '#core/errors.ts'
 import type { TrustStore } from '#core/snp/chain.ts'
+import type { Crl } from '#core/snp/crl.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { VerifierConfig } from './config.ts'
-import { readEndorsements } from './endorsements.ts'
+import { readCrl, readTrustStore } from './endorsements.ts'
 
 export type Material = {
   /** PEM. */
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string }
   readonly roots: TrustStore
+  /** Those that lie on disk; newer ones may come. */
+  readonly crls: readonly Crl[]
+  /** Undefined where nobody is to be asked for them. */
+  readonly kds: { readonly client: Kds; readonly refreshSeconds: number } | undefined
   /** Has made no call yet. */
   readonly oci: Oci
 }
@@ -20,13 +26,24 @@ export async function readMaterial(
   { tls, endorsements, simulation, oci }: VerifierConfig,
   clock: Clock,
 ): Promise<Material> {
+  const { folder, kds } = endorsements
+  const roots = await readTrustStore(folder, simulation)
+  const crls = await Promise.all(roots.roots.map(({ product }) => readCrl(folder, product, roots)))
   return {
     tls: {
       cert: await readPem('tls.cert', tls.cert),
       key: await readPem('tls.key', tls.key),
       clientCa: await readPem('tls.clientCa', tls.clientCa),
     },
-    roots: await readEndorsements(endorsements, simulation),
+    roots,
+    crls: crls.filter((crl) => crl !== undefined),
+    kds:
+      kds === undefined
+        ? undefined
+        : {
+            client: createKds({ url: kds.url, simulation, clock }),
+            refreshSeconds: kds.refreshHours * 3600,
+          },
     oci: createOci(oci, { allowPlainHttp: simulation, clock }),
   }
 }

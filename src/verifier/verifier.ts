@@ -22,10 +22,12 @@ import { createPolicyStore } from './policyStore.ts'
 import { createRefusalCounts } from './refusalCounts.ts'
 import { createRegistry } from './registry.ts'
 import { answerRelease, type ReleaseDesk } from './release.ts'
+import { createRevocationLists } from './revocationLists.ts'
 import { startServer } from './server.ts'
 
 const KEYS_SECONDS = 60
 const COUNTS_SECONDS = 15
+const LISTS_SECONDS = 15
 /** A listing that takes longer is given up; the next one comes. */
 const LISTING_MILLISECONDS = 10_000
 /** Between attempts to store the last entries, until the drain is over. */
@@ -42,7 +44,7 @@ export type Verifier = {
 /** Throws the code of the first thing that a Verifier cannot do without. `doom` is called where it must end. */
 export async function startVerifier(
   config: VerifierConfig,
-  { tls, roots, oci }: Material,
+  { tls, roots, crls, kds, oci }: Material,
   {
     software,
     clock,
@@ -106,13 +108,32 @@ export async function startVerifier(
   await evidence.flush()
 
   const metricRegistry = createMetricRegistry()
-  const metrics = createMetrics(metricRegistry, { simulation, policyAge: policyStore.ageSeconds })
+  const metrics = createMetrics(metricRegistry, {
+    simulation,
+    policyAge: policyStore.ageSeconds,
+    crls: () =>
+      lists.held().map(({ product, thisUpdate, nextUpdate }) => ({
+        product,
+        left: nextUpdate - now(),
+        age: now() - thisUpdate,
+      })),
+  })
+  const lists = createRevocationLists({
+    folder: config.endorsements.folder,
+    roots,
+    crls,
+    kds,
+    clock,
+    log,
+    failed: metrics.crlFailed,
+  })
   const heed = (error: unknown): void => {
     if (codeOf(error) === 'evidence.conflict') doom('evidence.conflict')
   }
   const desk: ReleaseDesk = {
     audience,
     roots,
+    crls: lists.held,
     nonceKeys: nonceKeys.checking,
     inForce: policyStore.inForce,
     spendNonce: createNonceMarkers(store, place(buckets.state), evidence.boot),
@@ -144,6 +165,7 @@ export async function startVerifier(
     },
     { name: 'nonce keys', seconds: KEYS_SECONDS, run: nonceKeys.refresh },
     { name: 'grant key', seconds: KEYS_SECONDS, run: grantKeys.renewIfDue },
+    { name: 'revocation lists', seconds: LISTS_SECONDS, run: lists.refresh },
     { name: 'refusal counts', seconds: COUNTS_SECONDS, run: async () => recordCounts(false) },
   ]
 

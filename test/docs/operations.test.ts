@@ -43,7 +43,7 @@ for (const { heading, schema } of [
 test('docs/operations.md has every metric, with its labels', async () => {
   const registry = new Registry()
   createWorkerMetrics(registry, true)
-  createMetrics(registry, { simulation: true, policyAge: () => 0 })
+  createMetrics(registry, { simulation: true, policyAge: () => 0, crls: () => [] })
   const rows = tableRows(page)
     .filter(([name = '', , meaning]) => name.startsWith('`cw_') && meaning !== undefined)
     .map(([name = '', labels = '']) => [

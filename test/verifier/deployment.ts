@@ -247,7 +247,7 @@ export async function deploy(t: TestContext): Promise<Deployment> {
       buckets: { governance: 'governance', evidence: 'evidence-verifier', state: 'verifier-state' },
       macSecretId: id('vaultsecret', 'nonce-mac'),
       grantCaKeyId: id('key', 'grant-ca'),
-      endorsements: AMD_STATE,
+      endorsements: { folder: AMD_STATE },
       monitor: { host: '127.0.0.1', port: 0 },
       policyListingSeconds: 1,
       drainSeconds: 10,

@@ -1,49 +1,117 @@
 import assert from 'node:assert/strict'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test } from 'node:test'
-import { readEndorsements } from '../../src/verifier/endorsements.ts'
+import { describe, test } from 'node:test'
+import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
+import { readCrl, readTrustStore } from '../../src/verifier/endorsements.ts'
 import { temporaryFolder } from '../adapters/evidence/stores.ts'
-import { AMD_STATE, testAuthority } from '../amd.ts'
+import { AMD_STATE, crlOf, storeOf, testAuthority } from '../amd.ts'
 
-await testAuthority()
+const genoa = await testAuthority('Genoa')
+const put = async (folder: string, name: string, bytes: Uint8Array): Promise<void> => {
+  await mkdir(join(folder, 'Genoa'), { recursive: true })
+  await writeFile(join(folder, 'Genoa', name), bytes)
+}
+const amd = AMD_ROOTS.find(({ product }) => product === 'Genoa')
+assert.ok(amd?.ask && amd.asvk)
+const { ark, ask, asvk } = amd
 
-test('the roots of a folder, with what they have certified', async () => {
-  const { roots } = await readEndorsements(AMD_STATE, true)
-  const genoa = roots.find(({ product }) => product === 'Genoa')
-  assert.equal(genoa?.simulated, true)
-  assert.equal(genoa?.authorities.length, 1)
+describe('roots', () => {
+  test('of a folder with simulated ones: those alone', async () => {
+    const folder = await temporaryFolder()
+    for (const name of ['ark', 'ask', 'asvk'])
+      await cp(join(AMD_STATE, 'Genoa', `${name}.der`), join(folder, 'Genoa', `${name}.der`))
+    const { roots } = await readTrustStore(folder, true)
+    assert.deepEqual(
+      roots.map(({ product, simulated, authorities }) => [product, simulated, authorities.length]),
+      [['Genoa', true, 2]],
+    )
+  })
+
+  for (const { name, files } of [
+    { name: 'an empty folder', files: {} },
+    { name: 'a folder with an intermediate without its root', files: { 'ask.der': ask } },
+    { name: "a folder with AMD's own root", files: { 'ark.der': ark } },
+    { name: 'a folder with all of it', files: { 'ark.der': ark, 'ask.der': ask, 'asvk.der': asvk } },
+  ])
+    test(`of ${name}: AMD's`, async () => {
+      const folder = await temporaryFolder()
+      for (const [file, bytes] of Object.entries(files)) await put(folder, file, bytes)
+      const { roots } = await readTrustStore(folder, false)
+      assert.deepEqual(
+        roots.map(({ product, simulated, authorities }) => [product, simulated, authorities.length]),
+        [
+          ['Milan', false, 2],
+          ['Genoa', false, 2],
+          ['Turin', false, 2],
+        ],
+      )
+    })
+
+  for (const { name, files, simulation, code } of [
+    {
+      name: 'a root that is not of AMD, outside simulation',
+      files: { 'ark.der': genoa.arkDer },
+      simulation: false,
+      code: 'config.invalid',
+    },
+    {
+      name: 'a file that is longer than a certificate',
+      files: { 'ark.der': Buffer.alloc(4097) },
+      simulation: true,
+      code: 'config.invalid',
+    },
+    {
+      name: 'a file that is no certificate',
+      files: { 'ark.der': Buffer.alloc(1000) },
+      simulation: true,
+      code: 'chain.malformed',
+    },
+    {
+      name: "an intermediate that AMD's root has not signed",
+      files: { 'ark.der': ark, 'ask.der': genoa.askDer },
+      simulation: false,
+      code: 'chain.untrusted',
+    },
+  ])
+    test(`refused: ${name}`, async () => {
+      const folder = await temporaryFolder()
+      for (const [file, bytes] of Object.entries(files)) await put(folder, file, bytes)
+      await assert.rejects(readTrustStore(folder, simulation), { code })
+    })
+
+  test('refused: a folder that is not there, or none', async () => {
+    const folder = await temporaryFolder()
+    await writeFile(join(folder, 'file'), '')
+    for (const name of ['nowhere', 'file'])
+      await assert.rejects(readTrustStore(join(folder, name), false), { code: 'config.invalid' })
+  })
 })
 
-for (const { name, make, simulation, code } of [
-  { name: 'no root', make: async () => {}, simulation: true, code: 'config.invalid' },
-  {
-    name: 'a root that is not of AMD, outside simulation',
-    make: async (folder: string) => cp(join(AMD_STATE, 'Genoa', 'ark.der'), join(folder, 'Genoa', 'ark.der')),
-    simulation: false,
-    code: 'config.invalid',
-  },
-  {
-    name: 'a file that is longer than a certificate',
-    make: async (folder: string) => {
-      await mkdir(join(folder, 'Genoa'))
-      await writeFile(join(folder, 'Genoa', 'ark.der'), Buffer.alloc(4097))
-    },
-    simulation: true,
-    code: 'config.invalid',
-  },
-  {
-    name: 'a file that is no certificate',
-    make: async (folder: string) => {
-      await mkdir(join(folder, 'Genoa'))
-      await writeFile(join(folder, 'Genoa', 'ark.der'), Buffer.alloc(1000))
-    },
-    simulation: true,
-    code: 'chain.malformed',
-  },
-])
-  test(`refused: ${name}`, async () => {
+describe('the revocation list of a folder', () => {
+  const trusted = storeOf(genoa)
+
+  test('is that of its product', async () => {
     const folder = await temporaryFolder()
-    await make(folder)
-    await assert.rejects(readEndorsements(folder, simulation), { code })
+    assert.equal(await readCrl(folder, 'Genoa', trusted), undefined)
+    await put(folder, 'crl.der', crlOf(genoa, { number: 7 }))
+    assert.equal((await readCrl(folder, 'Genoa', trusted))?.number, '07')
   })
+
+  test('is refused where it is none, of another root, or too long', async () => {
+    const turin = await testAuthority('Turin')
+    const folder = await temporaryFolder()
+    for (const [bytes, code] of [
+      [Buffer.alloc(1000), 'crl.malformed'],
+      [crlOf(turin), 'crl.untrusted'],
+      [Buffer.alloc(1024 * 1024 + 1), 'config.invalid'],
+    ] as const) {
+      await put(folder, 'crl.der', bytes)
+      await assert.rejects(readCrl(folder, 'Genoa', trusted), { code })
+    }
+    // Of a root that is known, but not the one of this place.
+    await put(folder, 'crl.der', crlOf(turin))
+    const both = { roots: [...trusted.roots, ...storeOf(turin).roots] }
+    await assert.rejects(readCrl(folder, 'Genoa', both), { code: 'crl.untrusted' })
+  })
+})

@@ -13,12 +13,14 @@ import { GrantFormat, VerifierKeysFormat } from '#core/release/grant.ts'
 import { mintNonce } from '#core/release/nonce.ts'
 import { prepareRequest } from '#core/release/prepare.ts'
 import type { ReleaseJob, ReleaseResponse } from '#core/release/request.ts'
+import { type Crl, openCrl } from '#core/snp/crl.ts'
 import { toUnixSeconds } from '#core/time.ts'
+import { SERIALS } from '#emulator/amd/authority.ts'
 import { createGrantKeys } from '../../src/verifier/grantKey.ts'
 import { createRegistry } from '../../src/verifier/registry.ts'
 import { answerRelease, type ReleaseDesk } from '../../src/verifier/release.ts'
 import { faultyStore, unavailable } from '../adapters/evidence/stores.ts'
-import { MEASUREMENT, mint, storeOf, testAuthority } from '../amd.ts'
+import { crlOf, MEASUREMENT, mint, storeOf, testAuthority } from '../amd.ts'
 import {
   AUDIENCE,
   client,
@@ -65,6 +67,7 @@ async function desk(
     readonly policy?: Policy
     readonly wrapFor?: () => Promise<string>
     readonly spendNonce?: () => Promise<void>
+    readonly crls?: readonly Crl[]
   } = {},
 ) {
   const store = await faultyStore()
@@ -91,6 +94,7 @@ async function desk(
   const value: ReleaseDesk = {
     audience: AUDIENCE,
     roots: storeOf(authority),
+    crls: () => changes.crls ?? [],
     nonceKeys: () => [nonceKey],
     inForce: () => ({
       loaded: { policy: changes.policy ?? policy, digest: '' },
@@ -224,4 +228,46 @@ test('a nonce that cannot be spent refuses every job; a fault without a code is 
     },
   })
   await assert.rejects(ask(broken.value), RangeError)
+})
+
+const listOf = (options: Parameters<typeof crlOf>[1] = {}) =>
+  openCrl(crlOf(authority, { thisUpdate: NOW - 60, ...options }), storeOf(authority).roots)
+const demanding = {
+  ...policy,
+  releases: policy.releases.map((one) => ({ ...one, crl: { graceSeconds: 600 } })),
+}
+
+test('an ASK on the list that is held is refused before anything is decided', async () => {
+  const { value, said } = await desk({ crls: [listOf({ revoked: [SERIALS.ask] })] })
+  await assert.rejects(ask(value), { code: 'chain.revoked' })
+  assert.deepEqual(said, [])
+})
+
+for (const { name, crls, code } of [
+  { name: 'no list', crls: [], code: 'crl.missing' },
+  {
+    name: 'a list past its end and the grace',
+    crls: [listOf({ thisUpdate: NOW - 5000, nextUpdate: NOW - 601 })],
+    code: 'crl.stale',
+  },
+  {
+    name: 'a list within the grace',
+    crls: [listOf({ thisUpdate: NOW - 5000, nextUpdate: NOW - 600 })],
+    code: '',
+  },
+  { name: 'a list in force', crls: [listOf()], code: '' },
+])
+  test(`a release that demands a list, and ${name}: ${code === '' ? 'granted' : code}`, async () => {
+    const { value } = await desk({ policy: demanding, crls })
+    const { answers } = await ask(value)
+    assert.ok(answers[0])
+    assert.equal('refusal' in answers[0] ? answers[0].refusal.code : '', code)
+  })
+
+test('a release that demands none is granted under an old list, which still revokes', async () => {
+  const old = { thisUpdate: NOW - 5000, nextUpdate: NOW - 4000 }
+  const { answers } = await ask((await desk({ crls: [listOf(old)] })).value)
+  assert.ok(answers[0] && 'grant' in answers[0])
+  const { value } = await desk({ crls: [listOf({ ...old, revoked: [SERIALS.ask] })] })
+  await assert.rejects(ask(value), { code: 'chain.revoked' })
 })

@@ -29,6 +29,8 @@ export type Surroundings = {
   readonly imds: Readonly<Record<string, string>>
   /** The folder with the simulated AMD roots. */
   readonly amdFolder: string
+  /** AMD's key distribution service for them. */
+  readonly kds: string
   readonly ociConfigFile: string
   readonly providerRoot: Root
   readonly tls: TlsFiles
@@ -72,7 +74,7 @@ export function userPrincipal(
 }
 
 function verifierConfig(around: Surroundings): object {
-  const { amdFolder, providerRoot, tls, verifierPort } = around
+  const { amdFolder, kds, providerRoot, tls, verifierPort } = around
   return {
     listen: { ...SERVER, port: verifierPort },
     tls: { ...tls.server, clientCa: tls.ca },
@@ -86,7 +88,7 @@ function verifierConfig(around: Surroundings): object {
     buckets: { governance: 'governance', evidence: 'evidence-verifier', state: 'verifier-state' },
     macSecretId: MAC_SECRET,
     grantCaKeyId: KEYS.grantCa,
-    endorsements: amdFolder,
+    endorsements: { folder: amdFolder, kds: { url: kds, refreshHours: 1 } },
     monitor: SERVER,
     policyListingSeconds: 2,
     drainSeconds: DRAIN_SECONDS,

@@ -132,7 +132,7 @@ async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<
 
 /** What both releases demand of processor and guest: up-to-date Genoa, nothing that lets the host look in. */
 const REFERENCE = {
-  crl: 'not-required',
+  crl: { graceSeconds: 7 * DAY },
   cspIds: [],
   processors: [
     {

@@ -12,6 +12,7 @@ export const EmulatorReady = z.looseObject({
   imds: z.record(z.string(), z.string()),
   functions: z.record(z.string(), z.object({ rpst: z.string(), privatePem: z.string() })),
   amdFolder: z.string(),
+  kds: z.string(),
 })
 export type EmulatorReady = z.output<typeof EmulatorReady>
 

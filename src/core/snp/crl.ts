@@ -45,6 +45,11 @@ export function openCrl(der: Uint8Array, roots: readonly Root[]): Crl {
   return reading('a revocation list', 'crl.malformed', () => verifyCrl(der, roots))
 }
 
+/** Of one root: goes back in number or in date. Whoever gives such a list may be keeping back a revocation. */
+export function isOlder(list: Crl, held: Crl): boolean {
+  return BigInt(`0x${list.number}`) < BigInt(`0x${held.number}`) || list.thisUpdate < held.thisUpdate
+}
+
 /** TBSCertList: version, signature, issuer, thisUpdate, nextUpdate, revokedCertificates (or not), crlExtensions. */
 const SIGNATURE_AT = 1
 const X509_V2 = 1
