@@ -36,19 +36,25 @@ void drop_secret(struct secret *secret)
 /* When the last view is gone, or soon after releaseSecret. */
 static void finalize(napi_env env, void *data, void *hint)
 {
-	(void)env;
+	int64_t total;
 	(void)data;
+	(void)napi_adjust_external_memory(env, -(int64_t)((struct secret *)hint)->mapped, &total);
 	drop_secret(hint);
 }
 
 napi_value buffer_of_secret(napi_env env, struct secret *secret)
 {
 	napi_value buffer;
+	int64_t total;
 
 	if (!ok(env, napi_create_external_buffer(env, secret->length, secret->bytes, finalize, secret, &buffer))) {
 		drop_secret(secret);
 		return NULL;
 	}
+	/* The collector sees a few bytes where there are pages, of which a process may map and lock so many: it must come in
+	 * time for those that nobody released. */
+	if (!ok(env, napi_adjust_external_memory(env, (int64_t)secret->mapped, &total)))
+		return NULL;
 	return ok(env, napi_type_tag_object(env, buffer, &SECRET_TAG)) ? buffer : NULL;
 }
 

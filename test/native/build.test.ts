@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -25,6 +26,35 @@ test('where it can be built, the addon is there with everything it does', {
     'releaseSecret',
   ])
 })
+
+for (const compiler of ['gcc', 'clang'])
+  test(`${compiler} compiles it, and the tests' programs, without a warning`, {
+    skip:
+      lackOfAddon() ??
+      (spawnSync(compiler, ['--version']).status === 0 ? false : `${compiler} is not installed`),
+  }, () => {
+    const sources = ['../../native/', './'].flatMap((folder) => {
+      const path = fileURLToPath(new URL(folder, import.meta.url))
+      return readdirSync(path).flatMap((name) => (name.endsWith('.c') ? [join(path, name)] : []))
+    })
+    // As native/build.mjs and fakeDevice.ts have it.
+    const flags = [
+      '-std=c17',
+      '-O2',
+      '-Wall',
+      '-Wextra',
+      '-Werror',
+      '-fPIC',
+      '-D_GNU_SOURCE',
+      '-DNAPI_VERSION=8',
+    ]
+    const include = `-I${createRequire(import.meta.url)('node-api-headers').include_dir}`
+    const { status, stderr } = spawnSync(compiler, [...flags, include, '-fsyntax-only', ...sources], {
+      encoding: 'utf8',
+    })
+    assert.equal(stderr, '')
+    assert.equal(status, 0)
+  })
 
 describe('an install where it cannot be built succeeds and says what is missing', {
   skip: process.platform === 'linux' ? false : 'the compilers here are shell scripts',

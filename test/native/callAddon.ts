@@ -1,7 +1,7 @@
 /**
- * A program for the tests: calls each function of the addon as often as its argument says, and prints by how many bytes the
- * process grew meanwhile, after as many calls as JavaScript's own heap needs to find its size. Run under the fake device
- * /dev/null answers; by itself it refuses every request.
+ * A program for the tests: calls each function of the addon as often as its argument says, twice, and prints by how many
+ * bytes the process grew the second time, when JavaScript's own heap has found its size. Run under the fake device /dev/null
+ * answers; by itself it refuses every request.
  */
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
@@ -10,7 +10,6 @@ import { runInNewContext } from 'node:vm'
 import { loadAddon } from '#adapters/system/addon.ts'
 
 const CALLS = Number(process.argv[2] ?? 10_000)
-const WARM_UP = Math.min(CALLS, 10_000)
 const AT_ONCE = 50
 const SEGMENT_BYTES = 64
 
@@ -74,7 +73,7 @@ async function callOften(call: () => unknown, times: number): Promise<number> {
 
 const growth: Record<string, number> = {}
 for (const [name, call] of Object.entries(calls)) {
-  const before = await callOften(call, WARM_UP)
+  const before = await callOften(call, CALLS)
   growth[name] = (await callOften(call, CALLS)) - before
 }
 console.log(JSON.stringify(growth))
