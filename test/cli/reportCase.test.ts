@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -15,6 +17,7 @@ import { judgeCase, MAX_CASE_BYTES } from '../../src/cli/reportCase.ts'
 import { renderReport } from '../../src/cli/reportText.ts'
 import { crlOf, mint, noon, testAuthority } from '../amd.ts'
 import { readDocument } from '../docs/document.ts'
+import { temporaryFolder } from '../emulator/world.ts'
 
 const amd = new TrustStore(AMD_ROOTS)
 const genoa = await testAuthority()
@@ -280,4 +283,31 @@ test('the example of docs/conformance.md prints what the page says', async () =>
   const printed = /```json\n(.*)\n```/.exec(page)?.[1]
   assert.ok(input !== undefined && printed !== undefined)
   assert.deepEqual(await conformance(input), { code: 2, lines: [printed] })
+})
+
+const python = spawnSync('python3', ['--version']).status === 0 ? false : 'there is no python3 here'
+test('the suite of docs/conformance.md runs over the cases, and sees what is wrong', {
+  skip: python,
+}, async (t) => {
+  const folder = await temporaryFolder(t)
+  const suite = /```python\n(.*?)```/s.exec(await readDocument('docs/conformance.md'))?.[1]
+  assert.ok(suite !== undefined)
+  await writeFile(join(folder, 'suite.py'), suite)
+  const shim = `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`
+  await writeFile(join(folder, 'confidential-worker'), shim, { mode: 0o755 })
+  const run = async (area: string) => {
+    await mkdir(join(folder, 'cases'), { recursive: true })
+    await writeFile(join(folder, 'cases/area.json'), area)
+    const child = spawn('python3', [join(folder, 'suite.py'), join(folder, 'cases')], {
+      env: { ...process.env, PATH: `${folder}:${process.env['PATH']}` },
+    })
+    const [stdout, [code]] = await Promise.all([text(child.stdout), once(child, 'close')])
+    return { code, last: stdout.trimEnd().split('\n').at(-1) }
+  }
+  const area = await readDocument('test/vectors/snp/02-products-genoa.json')
+  const { cases } = JSON.parse(area)
+  assert.deepEqual(await run(area), { code: 0, last: `${cases.length} cases, 0 wrong` })
+  const changed = area.replace('"codes": []', '"codes": ["report.signature"]')
+  assert.notEqual(changed, area)
+  assert.deepEqual(await run(changed), { code: 1, last: `${cases.length} cases, 1 wrong` })
 })
