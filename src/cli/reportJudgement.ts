@@ -135,7 +135,7 @@ function refuse(
     exit: errorRow(error.code).exit,
     result: {
       ...base,
-      reasons: [refusalOf(error, field)],
+      reasons: [refusalOf(error, field, base.roots === 'amd' ? report : undefined)],
       report: report === undefined ? null : describe(report, claimed),
       revocation: error.code === 'chain.revoked' ? 'revoked' : base.revocation,
     },

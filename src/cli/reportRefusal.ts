@@ -1,5 +1,7 @@
 /** A report that did not come as far as the rules: where it failed, in the same form as a rule that is broken. */
 import type { CodedError, ErrorCode, Refusal } from '#core/errors.ts'
+import type { Report } from '#core/snp/report.ts'
+import { certificateUrl } from './reportCertificate.ts'
 
 type Place = Pick<Refusal, 'field' | 'expected' | 'remedy'>
 
@@ -85,14 +87,17 @@ const PLACES: Partial<Record<ErrorCode, Place>> = {
   },
 }
 
-/** `field`: where the error does not say by its code which of the inputs it speaks of. */
-export function refusalOf(error: CodedError, field?: string): Refusal {
-  const place = PLACES[error.code] ?? { field: 'report', expected: 'authentic', remedy: DO_NOT_BELIEVE }
-  return {
-    code: error.code,
-    field: field ?? place.field,
-    expected: place.expected,
-    actual: error.message,
-    remedy: place.remedy,
-  }
+/** Refusals that end when the certificate is given that belongs to the report. */
+const FETCHED: readonly ErrorCode[] = ['chain.missing', 'chain.tcb-mismatch', 'chain.chip-mismatch']
+
+/**
+ * `field`: where the error does not say by its code which of the inputs it speaks of. `report`: of AMD's own roots, as far as
+ * it could be read; with it, what to do names the very certificate that is needed.
+ */
+export function refusalOf(error: CodedError, field?: string, report?: Report): Refusal {
+  const { code, message: actual } = error
+  const place = PLACES[code] ?? { field: 'report', expected: 'authentic', remedy: DO_NOT_BELIEVE }
+  const url = report !== undefined && FETCHED.includes(code) ? certificateUrl(report) : undefined
+  const remedy = url === undefined ? place.remedy : `give the certificate of the key with --cert, from ${url}`
+  return { code, field: field ?? place.field, expected: place.expected, actual, remedy }
 }

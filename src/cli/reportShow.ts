@@ -3,9 +3,10 @@ import { toHex } from '#core/bytes.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 import { FIELDS, type Field, type FieldName, REPORT_VERSIONS, RESERVED } from '#core/snp/layout.ts'
 import { dieOfCpuid, type Product, productOfCpuid } from '#core/snp/product.ts'
-import { parseReport, TCB_NAMES, type TcbName } from '#core/snp/report.ts'
+import { parseReport, type Report, TCB_NAMES, type TcbName } from '#core/snp/report.ts'
 import { parseTcb, type Tcb } from '#core/snp/tcb.ts'
 import { assertWhole } from './reportBytes.ts'
+import { certificateUrl } from './reportCertificate.ts'
 import { FIELD_MEANINGS, type Meaning, RESERVED_MEANING } from './reportMeanings.ts'
 import { cpuidOf, hex, SHOWN, type Show, type ShownBit, unused, zero } from './reportValues.ts'
 
@@ -26,6 +27,8 @@ export type ShownReport = {
   /** By CPUID; null in version 2, which has none, and for a processor that is not known here. */
   readonly product: Product | null
   readonly die: string | null
+  /** Where AMD keeps the certificate of the key that signed, by the report's own word; null where it does not say. */
+  readonly certificate: string | null
   /** In the layout of the product; version 2 is read as Milan and Genoa have it, and says so. */
   readonly tcb: Readonly<Record<TcbName, Tcb>> | null
   readonly tcbLayout: Product | null
@@ -40,28 +43,29 @@ export function showReport(bytes: Buffer): ShownReport {
   const cpuid = version >= FIELDS.cpuid.since ? cpuidOf(take(bytes, FIELDS.cpuid)) : undefined
   const product = cpuid === undefined ? undefined : productOfCpuid(cpuid)
   const tcbLayout = cpuid === undefined ? 'Milan' : product
-  const problem = problemOf(() => {
-    parseReport(bytes)
-    if (product !== undefined) tcbsOf(bytes, product)
-  })
+  const { problem, report } = parsed(bytes, product)
   return {
     verified: false,
     problem,
     product: product ?? null,
     die: (cpuid && dieOfCpuid(cpuid)) ?? null,
+    certificate: (report && certificateUrl(report)) ?? null,
     tcb: tcbLayout === undefined ? null : shownTcbs(bytes, tcbLayout),
     tcbLayout: tcbLayout ?? null,
     fields: fieldsOf(bytes, version),
   }
 }
 
-function problemOf(check: () => void): ShownReport['problem'] {
+type Parsed = Pick<ShownReport, 'problem'> & { readonly report: Report | undefined }
+
+function parsed(bytes: Buffer, product: Product | undefined): Parsed {
   try {
-    check()
-    return null
+    const report = parseReport(bytes)
+    if (product !== undefined) tcbsOf(bytes, product)
+    return { problem: null, report }
   } catch (error) {
     if (!(error instanceof CodedError)) throw error
-    return { code: error.code, message: error.message }
+    return { problem: { code: error.code, message: error.message }, report: undefined }
   }
 }
 

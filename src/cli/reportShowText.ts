@@ -12,11 +12,12 @@ export function renderShown(shown: ShownReport): string {
 const WIDTH = 14
 
 function heading(shown: ShownReport): string {
-  const { problem } = shown
+  const { problem, certificate } = shown
   return [
     labelled('CLAIMED', 'what the bytes say; nothing is verified, for that see "report verify"', WIDTH),
     ...(problem === null ? [] : [labelled('NOT ALLOWED', `${problem.message} (${problem.code})`, WIDTH)]),
     labelled('processor', processorText(shown), WIDTH),
+    ...(certificate === null ? [] : [labelled('certificate', certificate, WIDTH)]),
   ].join('\n')
 }
 

@@ -330,6 +330,18 @@ test('a report behind the header of the kernel is not read, but how to cut it ou
   assert.match(result.reasons[0]?.actual ?? '', /"tail -c \+33 FILE \| head -c 1184 > report\.bin"$/)
 })
 
+test('where another certificate is needed, what to do says which', async () => {
+  const elsewhere = await run({})
+  assert.doesNotMatch(elsewhere.result.reasons[0]?.remedy ?? '', /https:/)
+  const { result } = await run({ roots: undefined })
+  assert.match(
+    result.reasons[0]?.remedy ?? '',
+    new RegExp(
+      `https://kdsintf\\.amd\\.com/vcek/v1/Genoa/${amd.hardwareId}\\?blSPL=10&teeSPL=0&snpSPL=27&ucodeSPL=86$`,
+    ),
+  )
+})
+
 test('a refusal says which of the inputs it is about', async () => {
   const fields = async (options: Partial<ReportOptions>) =>
     (await run({ cert: path('vcek.der'), ...options })).result.reasons.map(({ field }) => field)
