@@ -4,7 +4,8 @@ import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
 import { TrustStore } from '#core/snp/chain.ts'
 import { parseRfc3339, type UnixSeconds } from '#core/time.ts'
 import { readCertificates, readCrls, readInput, readPolicy, readRootFolder } from './reportFiles.ts'
-import { type Judgement, judge, type ReferenceChoice } from './reportJudgement.ts'
+import { type Judgement, judge } from './reportJudgement.ts'
+import type { ReferenceChoice } from './reportReference.ts'
 
 export type ReportOptions = {
   /** File of 1184 bytes. */

@@ -9,7 +9,8 @@ import type { TrustStore } from '#core/snp/chain.ts'
 import { PRODUCTS, type Product } from '#core/snp/product.ts'
 import { arkFingerprint, PINNED_ARKS, type RootEntry } from '#core/snp/roots.ts'
 import { parseRfc3339 } from '#core/time.ts'
-import { type Evidence, type Judgement, judge, type ReferenceChoice, refuseCase } from './reportJudgement.ts'
+import { type Evidence, type Judgement, judge, refuseCase } from './reportJudgement.ts'
+import type { ReferenceChoice } from './reportReference.ts'
 
 export const MAX_CASE_BYTES = 4 * 1024 * 1024
 

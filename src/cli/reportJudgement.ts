@@ -1,10 +1,7 @@
 /** From what is given to what is said of it: the one path of `report verify` and of every conformance case. Reads no file. */
 import { type Evaluation, evaluate } from '#core/appraisal/appraise.ts'
-import { explain, type TcbTable, unconstrained } from '#core/appraisal/explain.ts'
-import type { Policy } from '#core/appraisal/policy.ts'
-import type { Assurance, Reference, ReferenceValues } from '#core/appraisal/reference.ts'
-import { STRICT } from '#core/appraisal/strict.ts'
-import { CodedError, type ErrorCode, errorRow, type Refusal } from '#core/errors.ts'
+import { explain } from '#core/appraisal/explain.ts'
+import { CodedError, type ErrorCode, errorRow } from '#core/errors.ts'
 import { TrustStore } from '#core/snp/chain.ts'
 import { type Crl, openCrl } from '#core/snp/crl.ts'
 import { productOfCpuid } from '#core/snp/product.ts'
@@ -13,8 +10,10 @@ import type { RootEntry } from '#core/snp/roots.ts'
 import { type VerifiedReport, verifyReport } from '#core/snp/verify.ts'
 import { toRfc3339, type UnixSeconds } from '#core/time.ts'
 import { assertWhole } from './reportBytes.ts'
-import { type DescribedReport, describe } from './reportFields.ts'
+import { describe } from './reportFields.ts'
+import { leftOpen, policyText, type ReferenceChoice, valuesOf } from './reportReference.ts'
 import { refusalOf } from './reportRefusal.ts'
+import type { ReportResult } from './reportResult.ts'
 
 export type Evidence = {
   readonly report: Buffer
@@ -26,48 +25,6 @@ export type Evidence = {
   readonly crls: readonly Buffer[]
   readonly reference: ReferenceChoice
   readonly at: UnixSeconds
-}
-
-export type ReferenceChoice =
-  /** Stop where the report is known to be genuine. */
-  | { readonly kind: 'none' }
-  | { readonly kind: 'strict' }
-  | { readonly kind: 'policy'; readonly policy: Policy }
-  | { readonly kind: 'release'; readonly release: Reference }
-
-export type ReportResult = {
-  readonly verdict: 'accepted' | 'authentic' | 'refused'
-  readonly assurance: Assurance | null
-  readonly reasons: readonly Refusal[]
-  /** Null where the bytes are no report; before it is authentic, only what the bytes claim. */
-  readonly report: DescribedReport | null
-  /** The release that it matches, or that came nearest. */
-  readonly release: string | null
-  readonly policy:
-    | 'built-in'
-    | 'none'
-    | 'given'
-    | { readonly seq: number; readonly signatures: 'not-checked' }
-  /** The TCB against the floors of that release; null where it was held against none. */
-  readonly tcb: TcbTable | null
-  /** What was held against nothing. */
-  readonly unconstrained: readonly string[]
-  readonly roots: 'amd' | 'replaced'
-  readonly root: { readonly fingerprint: string; readonly simulated: boolean } | null
-  readonly revocation: 'not-checked' | 'revoked' | RevocationList
-  /** Null where the case does not say. */
-  readonly at: string | null
-}
-
-type RevocationList = {
-  readonly thisUpdate: string
-  readonly nextUpdate: string
-  /** cRLNumber, hex. */
-  readonly number: string
-  /** `at` is within its two times. */
-  readonly current: boolean
-  /** SHA-256 of the DER. */
-  readonly digest: string
 }
 
 export type Judgement = { readonly exit: number; readonly result: ReportResult }
@@ -199,50 +156,6 @@ function appraiseBy(
       tcb,
       unconstrained: leftOpen(values, nearest, reference),
     },
-  }
-}
-
-function valuesOf(reference: Exclude<ReferenceChoice, { kind: 'none' }>, roots: TrustStore): ReferenceValues {
-  switch (reference.kind) {
-    case 'strict':
-      return underAny(roots, STRICT)
-    case 'release':
-      return underAny(roots, reference.release)
-    case 'policy':
-      return withoutWorker(reference.policy)
-  }
-}
-
-/** A worker's configuration is left open where a policy speaks of one; elsewhere there is no worker to speak of. */
-function leftOpen({ releases }: ReferenceValues, id: string, { kind }: ReferenceChoice): readonly string[] {
-  const fields = releases.filter((release) => release.id === id).flatMap(unconstrained)
-  return fields.filter((field) => field !== 'trust' || kind === 'policy')
-}
-
-/** Every root that was given counts. */
-function underAny({ roots }: TrustStore, release: Reference): ReferenceValues {
-  return {
-    roots: roots.map(({ product, fingerprint, simulated }) => ({ product, ark: fingerprint, simulated })),
-    simulation: true,
-    releases: [release],
-  }
-}
-
-/** No worker stands behind a file, so its configuration cannot be held against the policy's. */
-function withoutWorker(policy: Policy): ReferenceValues {
-  return { ...policy, releases: policy.releases.map((release) => ({ ...release, trust: 'any' as const })) }
-}
-
-function policyText(reference: ReferenceChoice): ReportResult['policy'] {
-  switch (reference.kind) {
-    case 'none':
-      return 'none'
-    case 'strict':
-      return 'built-in'
-    case 'release':
-      return 'given'
-    case 'policy':
-      return { seq: reference.policy.seq, signatures: 'not-checked' }
   }
 }
 

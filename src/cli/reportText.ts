@@ -1,6 +1,6 @@
 /** The result of `report verify` for people: the verdict first, then why, then what the report says. */
 import type { DescribedReport } from './reportFields.ts'
-import type { ReportResult } from './reportJudgement.ts'
+import type { ReportResult } from './reportResult.ts'
 import { cpuidText, setBitsText } from './reportValues.ts'
 import { plainTcb, renderTcb } from './tcbText.ts'
 import { labelled, wrap } from './textBlock.ts'

@@ -1,0 +1,65 @@
+/** What a report is held against by hand: nothing, the built-in set, one release, or a policy. */
+import { unconstrained } from '#core/appraisal/explain.ts'
+import type { Policy } from '#core/appraisal/policy.ts'
+import type { Reference, ReferenceValues } from '#core/appraisal/reference.ts'
+import { STRICT } from '#core/appraisal/strict.ts'
+import type { TrustStore } from '#core/snp/chain.ts'
+import type { ReportResult } from './reportResult.ts'
+
+export type ReferenceChoice =
+  /** Stop where the report is known to be genuine. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'strict' }
+  | { readonly kind: 'policy'; readonly policy: Policy }
+  | { readonly kind: 'release'; readonly release: Reference }
+
+export function valuesOf(
+  reference: Exclude<ReferenceChoice, { kind: 'none' }>,
+  roots: TrustStore,
+): ReferenceValues {
+  switch (reference.kind) {
+    case 'strict':
+      return underAny(roots, STRICT)
+    case 'release':
+      return underAny(roots, reference.release)
+    case 'policy':
+      return withoutWorker(reference.policy)
+  }
+}
+
+/** A worker's configuration is left open where a policy speaks of one; elsewhere there is no worker to speak of. */
+export function leftOpen(
+  { releases }: ReferenceValues,
+  id: string,
+  { kind }: ReferenceChoice,
+): readonly string[] {
+  const fields = releases.filter((release) => release.id === id).flatMap(unconstrained)
+  return fields.filter((field) => field !== 'trust' || kind === 'policy')
+}
+
+/** Every root that was given counts. */
+function underAny({ roots }: TrustStore, release: Reference): ReferenceValues {
+  return {
+    roots: roots.map(({ product, fingerprint, simulated }) => ({ product, ark: fingerprint, simulated })),
+    simulation: true,
+    releases: [release],
+  }
+}
+
+/** No worker stands behind a file, so its configuration cannot be held against the policy's. */
+function withoutWorker(policy: Policy): ReferenceValues {
+  return { ...policy, releases: policy.releases.map((release) => ({ ...release, trust: 'any' as const })) }
+}
+
+export function policyText(reference: ReferenceChoice): ReportResult['policy'] {
+  switch (reference.kind) {
+    case 'none':
+      return 'none'
+    case 'strict':
+      return 'built-in'
+    case 'release':
+      return 'given'
+    case 'policy':
+      return { seq: reference.policy.seq, signatures: 'not-checked' }
+  }
+}
