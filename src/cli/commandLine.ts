@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { z } from 'zod'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
+import { addEndorsementsCommands } from './endorsementsCommands.ts'
 import { addEvidenceCommands } from './evidenceCommands.ts'
 import { addMeasureCommand } from './measureCommand.ts'
 import { addProgramCommands } from './programs.ts'
@@ -41,6 +42,7 @@ export async function runCommandLine(parameters: readonly string[]): Promise<num
   addResultCommands(program, context)
   addEvidenceCommands(program, context)
   addReportCommands(program, context)
+  addEndorsementsCommands(program, context)
   addMeasureCommand(program, context)
   addProgramCommands(program, context)
   try {

@@ -23,7 +23,7 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
 }
 
 /** What is counted. */
-export type ProgressUnit = 'bytes' | 'launches'
+export type ProgressUnit = 'bytes' | 'launches' | 'answers'
 
 export type Terminal = {
   readonly print: (text: string) => void
@@ -78,6 +78,7 @@ function describe(error: unknown): string {
 
 const UNITS: Readonly<Record<ProgressUnit, (total: number, rate: number) => string>> = {
   bytes: (total, rate) => `${formatBytes(total)}, ${(rate / 1_048_576).toFixed(0)} MiB/s`,
+  answers: (total) => `${total} answers`,
   launches: (total, rate) => `${total} launches, ${rate.toFixed(0)}/s`,
 }
 

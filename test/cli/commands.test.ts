@@ -417,6 +417,7 @@ test('--help teaches each command: what it does, an example, its exit codes', as
     'open',
     'evidence',
     'report',
+    'endorsements',
     'worker',
     'verifier',
     'function',
