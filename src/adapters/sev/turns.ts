@@ -26,7 +26,6 @@ export function createTurns(clock: Clock): Turns {
 
   const run = async <T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
     if (lost === undefined) await pace(signal)
-    signal?.throwIfAborted()
     if (lost !== undefined) throw lost
     try {
       return await work()

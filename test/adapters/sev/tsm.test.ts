@@ -125,7 +125,9 @@ describe('configfs-tsm', () => {
     provider.before = (_call, path) => {
       if (path.endsWith('outblob')) provider.write(`${dirname(path)}/inblob`, DATA)
     }
+    provider.calls.splice(0)
     await assert.rejects(source.getReport(DATA), { code: 'sev.busy', message: /each of 3 requests/ })
+    assert.equal(provider.calls.filter((call) => call === 'mkdir entry').length, 3)
     assert.equal(provider.entries.size, 0)
     assert.equal(source.lost(), undefined)
   })
