@@ -10,22 +10,33 @@ export type Row = {
   readonly bar?: { readonly atLeast: number } | { readonly atMost: number }
 }
 
+/** A peer that is not there, and why. */
+export type Absence = { readonly what: string; readonly against: string; readonly absent: string }
+
 export type Benchmark = {
   readonly name: string
   readonly what: string
-  /** Throws where the peer cannot be measured: there is no result without it. */
-  readonly run: () => Promise<readonly Row[]>
+  /** Throws where there is no result without the limit; a peer of several may be absent. */
+  readonly run: () => Promise<readonly (Row | Absence)[]>
 }
 
 export type JudgedRow = Row & { readonly ratio: number; readonly ok?: boolean }
 
-export function judge(row: Row): JudgedRow {
+export function judge(row: Row | Absence): JudgedRow | Absence {
+  if ('absent' in row) return row
   const ratio = row.measured / row.limit
   if (row.bar === undefined) return { ...row, ratio }
   return { ...row, ratio, ok: 'atLeast' in row.bar ? ratio >= row.bar.atLeast : ratio <= row.bar.atMost }
 }
 
-export function formatTable(rows: readonly JudgedRow[]): string {
+export function formatTable(rows: readonly (JudgedRow | Absence)[]): string {
+  const measured = rows.filter((row): row is JudgedRow => !('absent' in row))
+  const absent = rows.filter((row): row is Absence => 'absent' in row)
+  const table = measured.length === 0 ? [] : [formatMeasured(measured)]
+  return [...table, ...absent.map((row) => `${row.what}, against ${row.against}: ${row.absent}`)].join('\n')
+}
+
+function formatMeasured(rows: readonly JudgedRow[]): string {
   const lines = [
     ['', 'measured', 'unit', 'against', 'limit', 'ratio', 'bar', ''],
     ...rows.map(({ what, measured, unit, against, limit, ratio, bar, ok }) => [

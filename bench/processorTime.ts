@@ -2,7 +2,7 @@
 
 export type Pace = {
   readonly rounds: number
-  /** Rounds before the measured ones: a Verifier runs for weeks, so the code is compiled. */
+  /** Rounds before the measured ones. */
   readonly warmUpRounds: number
   readonly roundSeconds: number
 }
@@ -22,6 +22,34 @@ export function speedsOf<const Calls extends readonly (() => unknown)[]>(
   return speeds.map(medianOf) as { [Index in keyof Calls]: number }
 }
 
+/** The same for calls that answer later, with the time of all threads. */
+export async function laterSpeedsOf<const Calls extends readonly (() => unknown)[]>(
+  calls: Calls,
+  { rounds, warmUpRounds, roundSeconds }: Pace,
+): Promise<{ [Index in keyof Calls]: number }> {
+  const speeds = calls.map((): number[] => [])
+  for (let round = -warmUpRounds; round < rounds; round += 1)
+    for (const [index, call] of calls.entries()) {
+      const speed = await laterSpeedOf(call, roundSeconds)
+      if (round >= 0) speeds[index]?.push(speed)
+    }
+  // map() forgets that there is one number for each call.
+  return speeds.map(medianOf) as { [Index in keyof Calls]: number }
+}
+
+async function laterSpeedOf(call: () => unknown, roundSeconds: number): Promise<number> {
+  const from = process.cpuUsage()
+  let runs = 0
+  let seconds = 0
+  while (seconds < roundSeconds) {
+    await call()
+    runs += 1
+    const { user, system } = process.cpuUsage(from)
+    seconds = (user + system) / 1e6
+  }
+  return runs / seconds
+}
+
 function speedOf(call: () => unknown, roundSeconds: number): number {
   const from = process.cpuUsage()
   let runs = 0
@@ -35,6 +63,6 @@ function speedOf(call: () => unknown, roundSeconds: number): number {
   return runs / seconds
 }
 
-export function medianOf(values: readonly number[]): number {
+function medianOf(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }

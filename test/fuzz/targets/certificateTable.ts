@@ -8,7 +8,7 @@ import { type Target, Violation } from '../target.ts'
 export const certificateTable: Target = {
   name: 'table',
   what: "a host's certificate table",
-  weight: 22,
+  weight: 23,
   quick: 80_000,
   codes: ['certificate-table.malformed'],
   open: async () => ({

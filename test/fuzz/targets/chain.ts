@@ -14,7 +14,7 @@ import { mutateTree, type Tree, tlv, treeOf } from '../tlv.ts'
 export const chain: Target = {
   name: 'chain',
   what: 'certificate chains up to a root, some signed after the change',
-  weight: 4,
+  weight: 2,
   quick: 8000,
   codes: [
     'chain.missing',

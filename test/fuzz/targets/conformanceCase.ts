@@ -14,7 +14,7 @@ import { assertForm, VERDICT_CODES } from './verdict.ts'
 export const conformanceCase: Target = {
   name: 'case',
   what: 'conformance cases',
-  weight: 1,
+  weight: 0.5,
   quick: 6000,
   codes: [
     ...VERDICT_CODES,

@@ -16,7 +16,7 @@ import { mutateTree, nested, type Tlv, type Tree, tlv, treeOf } from '../tlv.ts'
 export const crl: Target = {
   name: 'crl',
   what: 'revocation lists, signed after the change or before it',
-  weight: 4,
+  weight: 2,
   quick: 8000,
   codes: ['crl.malformed', 'crl.untrusted'],
   open: async () => {

@@ -1,10 +1,15 @@
-/** DER by itself: what is accepted has no second encoding, so that writing what was read gives the same bytes. */
+/**
+ * DER by itself: what is accepted has no second encoding, so that writing what was read gives the same bytes, and node-forge, which
+ * takes more than DER, reads it alike.
+ */
+import forge from 'node-forge'
 import { sameBytes } from '#core/bytes.ts'
 import {
   bytesOf,
   type Der,
   explicitOf,
   isTrue,
+  Malformed,
   oidOf,
   parseDer,
   reading,
@@ -33,10 +38,14 @@ export const der: Target = {
       check: ([bytes = Buffer.alloc(0)]) => {
         const again = reading('a value', 'chain.malformed', () => written(parseDer(bytes)))
         if (!sameBytes(again, bytes)) throw new Violation('what was read is not what was given')
+        if (!sameBytes(writtenByForge(bytes), bytes)) throw new Violation('node-forge reads something else')
       },
     }
   },
 }
+
+const CONSTRUCTED = 0x20
+const BMP_STRING = 0x1e
 
 function makeDer(trees: readonly Tree[], random: Random): Buffer {
   // A part of a certificate is small, and so are the distances between what is mutated.
@@ -76,7 +85,24 @@ function written(der: Der): Buffer {
     case TAG.boolean:
       return isTrue(der) ? tlv(tag, Buffer.of(0xff)) : bytesOf(der)
     default:
+      // node-forge decodes a BMPString, of any class, to characters, and stumbles over half of one.
+      if ((tag & CONSTRUCTED) !== 0 || (tag & 0x1f) === BMP_STRING)
+        throw new Malformed('is of parts that nobody here looks at')
       return tlv(tag, der.source.subarray(der.from, der.end))
+  }
+}
+
+/** Deeper than its own limit, which is not ours to try. */
+const FORGE_DEPTH = 4000
+
+function writtenByForge(bytes: Buffer): Buffer {
+  // @types/node-forge knows the strict flag alone.
+  const options = { strict: true, decodeBitStrings: false, maxDepth: FORGE_DEPTH } as unknown as boolean
+  try {
+    const value = forge.asn1.fromDer(bytes.toString('latin1'), options)
+    return Buffer.from(forge.asn1.toDer(value).getBytes(), 'latin1')
+  } catch (error) {
+    throw new Violation(`node-forge does not read it: ${error instanceof Error ? error.message : error}`)
   }
 }
 

@@ -31,7 +31,7 @@ import { type Target, Violation } from '../target.ts'
 export const report: Target = {
   name: 'report',
   what: 'attestation reports, 1184 bytes or not',
-  weight: 40,
+  weight: 44,
   quick: 100_000,
   codes: ['report.malformed', 'report.invalid', 'report.signature'],
   open: async () => {

@@ -63,7 +63,7 @@ export const VERDICT_CODES: readonly ErrorCode[] = [
 export const verdict: Target = {
   name: 'verdict',
   what: 'reports that are signed after the change, judged against reference values',
-  weight: 1,
+  weight: 0.5,
   quick: 3000,
   codes: VERDICT_CODES,
   open: async () => {
