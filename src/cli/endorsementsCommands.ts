@@ -62,6 +62,8 @@ Exit codes
         clock: systemClock,
         signal: terminal.interruption(),
         progress: terminal.progress('fetched', 'answers'),
+        waiting: (why, milliseconds) =>
+          terminal.warn(`${why}; asked again in ${Math.ceil(milliseconds / 1000)} s`),
       })
       for (const { product, nextUpdate, ended } of result.lists)
         if (ended) terminal.warn(`the revocation list of ${product} has ended at ${nextUpdate}`)

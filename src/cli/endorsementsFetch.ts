@@ -66,14 +66,21 @@ export async function fetchEndorsements(
     clock,
     signal,
     progress,
-  }: { readonly clock: Clock; readonly signal: AbortSignal; readonly progress: Progress },
+    waiting,
+  }: {
+    readonly clock: Clock
+    readonly signal: AbortSignal
+    readonly progress: Progress
+    /** Told before each wait for the service why, and for how long. */
+    readonly waiting: (why: string, milliseconds: number) => void
+  },
 ): Promise<FetchResult> {
   const { to, roots: replaced } = options
   const trusted = replaced === undefined ? AMD_ROOTS : await readRootFolder(replaced)
   const report = options.report === undefined ? undefined : parseReport(await readInput(options.report))
   const wanted = report === undefined ? [] : wantedIn(report)
   const products = productsOf(options.product, wanted)
-  const kds = openKds(options.kds, replaced !== undefined, clock)
+  const kds = openKds(options.kds, { simulation: replaced !== undefined, clock, waiting })
 
   const total = products.length * 3 + (report === undefined ? 0 : 1)
   let done = 0
@@ -106,10 +113,10 @@ export async function fetchEndorsements(
   return { to, kds: options.kds, files, lists }
 }
 
-function openKds(url: string, simulation: boolean, clock: Clock): Kds {
+function openKds(url: string, around: Omit<Parameters<typeof createKds>[0], 'url'>): Kds {
   const parsed = KdsUrl.safeParse(url)
   if (!parsed.success) throw new CodedError('usage.invalid', '--kds is not an https origin without path')
-  return under('usage.invalid', () => createKds({ url, simulation, clock }))
+  return under('usage.invalid', () => createKds({ url, ...around }))
 }
 
 /** A VLEK is given to nobody but its provider; a masked chip cannot be asked about. */

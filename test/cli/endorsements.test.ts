@@ -51,6 +51,7 @@ async function open(authorities: readonly AmdAuthority[], start = noon(genoa)) {
   const clock = { ...ticking, now: () => toUnixSeconds(start) }
   const to = await emptyFolder()
   const progressed: string[] = []
+  const waits: string[] = []
   const fetch = (options: {
     readonly product?: readonly string[]
     readonly report?: string
@@ -62,10 +63,11 @@ async function open(authorities: readonly AmdAuthority[], start = noon(genoa)) {
       {
         clock,
         signal: new AbortController().signal,
+        waiting: (why, milliseconds) => waits.push(`${why} ${milliseconds}`),
         progress: (done, total) => progressed.push(`${done}/${total}`),
       },
     )
-  return { service, to, fetch, progressed }
+  return { service, to, fetch, progressed, waits }
 }
 const refusal = (code: string) => (error: unknown) => codeOf(error) === code
 
@@ -207,9 +209,13 @@ describe('endorsements fetch', () => {
       [{ body: 'garbage', match: { path: 'crl' }, times: 1 }, 'crl.malformed'],
       [{ status: 503, times: 100 }, 'kds.unavailable'],
     ] as const) {
-      const { to, fetch, service } = await open([genoa])
+      const { to, fetch, service, waits } = await open([genoa])
       service.faults.arm({ service: 'kds', ...fault })
       await assert.rejects(fetch({ product: ['Genoa'] }), refusal(code))
+      assert.equal(
+        waits.some((why) => /^127\.0\.0\.1:\d+ answers with status 503 \d/.test(why)),
+        'status' in fault,
+      )
       assert.deepEqual(await filesIn(to), [])
     }
   })

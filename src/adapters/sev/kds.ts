@@ -51,12 +51,15 @@ export function createKds({
   simulation,
   clock,
   exchangeMs = EXCHANGE_MS,
+  waiting,
 }: {
   readonly url: string
   readonly simulation: boolean
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>
   /** For one exchange, from the first byte sent to the last received. */
   readonly exchangeMs?: number
+  /** Told before each wait why, and for how long. */
+  readonly waiting?: (why: string, milliseconds: number) => void
 }): Kds {
   const origin = new URL(url)
   if (origin.protocol !== 'https:' && !(simulation && isLoopback(url)))
@@ -85,14 +88,18 @@ export function createKds({
     const isVcek = path.includes('?')
     for (;;) {
       signal?.throwIfAborted()
-      const free = isVcek ? Math.max(openAt, vcekAt) : openAt
+      const [free, reason] =
+        isVcek && vcekAt > openAt ? [vcekAt, 'gives one VCEK in ten seconds'] : [openAt, why]
       const wait = free - clock.monotonic()
       if (free > until)
         throw new CodedError(
           'kds.unavailable',
-          `${origin.host} ${why}; it is asked again in ${Math.ceil(wait / 1000)} s`,
+          `${origin.host} ${reason}; it is asked again in ${Math.ceil(wait / 1000)} s`,
         )
-      if (wait > 0) await clock.sleep(wait, signal)
+      if (wait > 0) {
+        waiting?.(`${origin.host} ${reason}`, wait)
+        await clock.sleep(wait, signal)
+      }
       if (isVcek) vcekAt = clock.monotonic() + VCEK_MS
       const answer = await exchange(new URL(path, origin), { maxBytes, exchangeMs }, signal)
       note(answer)

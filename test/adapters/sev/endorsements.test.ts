@@ -7,11 +7,14 @@ import { leafPath } from '#adapters/sev/endorsementFolder.ts'
 import { createEndorsements, type Endorsements } from '#adapters/sev/endorsements.ts'
 import { fromHex } from '#core/bytes.ts'
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
+import { TrustStore } from '#core/snp/chain.ts'
+import { parseReport } from '#core/snp/report.ts'
+import { verifyReport } from '#core/snp/verify.ts'
 import type { AmdAuthority } from '#emulator/amd/authority.ts'
 import { amdScheme, issueCertificate } from '#emulator/amd/certificate.ts'
 import { vcekRequest } from '#emulator/amd/chip.ts'
 import type { PlatformInput } from '#emulator/amd/platform.ts'
-import { mint, platformOf, testAuthority } from '../../amd.ts'
+import { mint, noon, platformOf, testAuthority } from '../../amd.ts'
 import { virtualClock } from '../../clock.ts'
 import { startKds, type TestKds } from '../../kds.ts'
 import { linesOf } from '../../log.ts'
@@ -198,6 +201,16 @@ describe("AMD's key distribution service", () => {
       // Another process, later.
       assert.deepEqual(await again().certsFor(report, []), [leaf, askDer])
       assert.equal(asked().filter((line) => line.includes('VCEK')).length, 1)
+    })
+
+  for (const authority of [genoa, turin])
+    test(`and what is sent for ${authority.product} is what the Verifier accepts`, async () => {
+      const { report } = reportOf(authority)
+      const { endorsements } = await online(await emptyFolder())
+      const certs = await endorsements.certsFor(report, [garbage])
+      const { product, arkDer } = authority
+      const roots = new TrustStore([{ product, ark: arkDer, simulated: true }])
+      verifyReport(parseReport(report), certs, { roots, crls: [], at: noon(authority) })
     })
 
   test('is not asked while the host brings what fits', async () => {

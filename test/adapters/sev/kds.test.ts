@@ -24,8 +24,10 @@ async function open(options: { readonly vcekSeconds?: number; readonly exchangeM
   const own = clock
   const service = await startKds([milan, genoa, turin], { vcekSeconds, now: () => own.monotonic() })
   services.push(service)
+  const waits: string[] = []
   const kds = createKds({
     url: service.url,
+    waiting: (why, milliseconds) => waits.push(`${why.replace(/^\S+ /, '')}: ${milliseconds}`),
     simulation: true,
     clock: own,
     ...(exchangeMs !== undefined && { exchangeMs }),
@@ -34,6 +36,7 @@ async function open(options: { readonly vcekSeconds?: number; readonly exchangeM
   return {
     service,
     kds,
+    waits,
     vcek: (signal?: AbortSignal) =>
       kds.vcek('Genoa', fromHex(hardwareId), platformOf(genoa).tcb.reported, signal),
     arm: (fault: object) => service.faults.arm({ service: 'kds', times: 1, ...fault }),
@@ -92,11 +95,12 @@ describe('how often', () => {
   })
 
   test('a service that wants more time gets it', async () => {
-    const { vcek, service } = await open({ vcekSeconds: 25 })
+    const { vcek, service, waits } = await open({ vcekSeconds: 25 })
     await vcek()
     await vcek()
     // The second asks after ten seconds, is told fifteen more, and gets its answer.
     assert.deepEqual(clock.slept, [10_000, 15_000])
+    assert.deepEqual(waits, ['gives one VCEK in ten seconds: 10000', 'answers with status 429: 15000'])
     assert.deepEqual(
       service.requests.map((line) => line.slice(0, 3)),
       ['200', '429', '200'],

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { FIELDS } from '#core/snp/layout.ts'
+import { isAuthorityOf, isLeafOf, wantedLeavesOf } from '#core/snp/leaf.ts'
+import { parseReport } from '#core/snp/report.ts'
+import type { AmdAuthority } from '#emulator/amd/authority.ts'
+import { amdScheme, issueCertificate } from '#emulator/amd/certificate.ts'
+import { vcekRequest } from '#emulator/amd/chip.ts'
+import type { PlatformInput } from '#emulator/amd/platform.ts'
+import { mint, platformOf, testAuthority } from '../../amd.ts'
+
+const genoa = await testAuthority('Genoa')
+const turin = await testAuthority('Turin')
+
+function minted(authority: AmdAuthority, input: Partial<PlatformInput> = {}) {
+  const { bytes, certs } = mint(authority, input)
+  const report = parseReport(bytes)
+  const [leaf] = certs
+  const [wanted] = wantedLeavesOf(report)
+  assert.ok(leaf && wanted)
+  return { report, leaf, wanted }
+}
+
+describe('what a report needs', () => {
+  for (const { name, authority, input, expected } of [
+    { name: 'Genoa', authority: genoa, input: {}, expected: ['Genoa vcek 64'] },
+    { name: 'Turin', authority: turin, input: {}, expected: ['Turin vcek 8'] },
+    { name: 'a VLEK', authority: genoa, input: { signingKey: 'vlek' }, expected: ['Genoa vlek none'] },
+    { name: 'a masked chip', authority: genoa, input: { chipIdMasked: true }, expected: ['Genoa vcek none'] },
+    {
+      name: 'version 2 of Genoa: Milan has the same layout, Turin another',
+      authority: genoa,
+      input: { version: 2 },
+      expected: ['Milan vcek 64', 'Genoa vcek 64'],
+    },
+    {
+      name: 'version 2 of Turin, whose levels the others have not',
+      authority: turin,
+      input: { version: 2 },
+      expected: ['Turin vcek 8'],
+    },
+    {
+      name: 'a processor that is not known',
+      authority: genoa,
+      input: { cpuid: { family: 1, model: 1, stepping: 1 } },
+      expected: [],
+    },
+    {
+      name: 'a TCB in the layout of another product',
+      authority: turin,
+      input: { cpuid: { family: 0x19, model: 0x11, stepping: 1 } },
+      expected: [],
+    },
+  ] as const)
+    test(name, () => {
+      const wanted = wantedLeavesOf(parseReport(mint(authority, input).bytes))
+      assert.deepEqual(
+        wanted.map((one) => `${one.product} ${one.kind} ${one.hardwareId?.byteLength ?? 'none'}`),
+        expected,
+      )
+    })
+
+  test('a chip id that is longer than the product has names no chip', () => {
+    const { bytes } = mint(turin)
+    bytes.writeUInt8(1, FIELDS.chipId.at + 8)
+    assert.deepEqual(wantedLeavesOf(parseReport(bytes)), [])
+  })
+})
+
+describe('the certificate of a report', () => {
+  test('is its leaf', () => {
+    for (const { report, leaf, wanted } of [
+      minted(genoa),
+      minted(turin),
+      minted(genoa, { signingKey: 'vlek' }),
+      minted(genoa, { chipIdMasked: true }),
+    ])
+      assert.equal(isLeafOf(leaf, wanted, report), true)
+  })
+
+  const { report, leaf, wanted } = minted(genoa)
+  const { tcb, hardwareId } = platformOf(genoa)
+  const key = genoa.endorse(hardwareId, tcb.reported).key
+  const wearing = (change: object, subject = 'SEV-VCEK') => {
+    const about = { product: 'Genoa' as const, hardwareId, tcb: tcb.reported, notBefore: genoa.notBefore }
+    return issueCertificate(
+      { ...vcekRequest(key, { ...about, ...change }), subject },
+      amdScheme(genoa.askKey),
+    )
+  }
+  for (const { name, der } of [
+    { name: 'another chip, of the same key', der: wearing({ hardwareId: '11'.repeat(64) }) },
+    ...(['bootloader', 'tee', 'snp', 'microcode'] as const).map((component) => ({
+      name: `another ${component}, of the same key`,
+      der: wearing({ tcb: { ...tcb.reported, [component]: 1 } }),
+    })),
+    { name: 'another product, of the same key', der: wearing({ product: 'Milan' }) },
+    { name: 'another name, of the same key', der: wearing({}, 'SEV-VLEK') },
+    { name: 'another key', der: genoa.endorse('11'.repeat(64), tcb.reported).vcekDer },
+    { name: 'an intermediate', der: genoa.askDer },
+    { name: 'nothing', der: Buffer.alloc(0) },
+    { name: 'a byte more', der: Buffer.concat([leaf, Buffer.alloc(1)]) },
+  ])
+    test(`is not one of ${name}`, () => assert.equal(isLeafOf(der, wanted, report), false))
+
+  test('is what it is, whoever signed it: that is for the verifier to say', () => {
+    const request = vcekRequest(key, {
+      product: 'Genoa',
+      hardwareId,
+      tcb: tcb.reported,
+      notBefore: genoa.notBefore,
+    })
+    assert.equal(isLeafOf(issueCertificate(request, amdScheme(turin.askKey)), wanted, report), true)
+  })
+
+  test('bytes of any kind are an answer, never a fault', () => {
+    const flipped = fc
+      .tuple(fc.nat(leaf.byteLength - 1), fc.integer({ min: 1, max: 255 }))
+      .map(([at, bits]) => {
+        const copy = Buffer.from(leaf)
+        copy.writeUInt8(copy.readUInt8(at) ^ bits, at)
+        return copy
+      })
+    const cut = fc.nat(leaf.byteLength - 1).map((end) => leaf.subarray(0, end))
+    fc.assert(
+      fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), flipped, cut), (bytes) => {
+        assert.equal(typeof isLeafOf(bytes, wanted, report), 'boolean')
+        assert.equal(isAuthorityOf(genoa.askDer, bytes), false)
+        assert.equal(isAuthorityOf(bytes, leaf), false)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+describe('the issuer of a leaf', () => {
+  const { leaf } = minted(genoa)
+  const vlek = minted(genoa, { signingKey: 'vlek' }).leaf
+  for (const [name, authority, of, expected] of [
+    ['the ASK, of a VCEK', genoa.askDer, leaf, true],
+    ['the ASVK, of a VLEK', genoa.asvkDer, vlek, true],
+    ['the ASK, of a VLEK', genoa.askDer, vlek, false],
+    ['the ASVK, of a VCEK', genoa.asvkDer, leaf, false],
+    ['the ARK, of a VCEK', genoa.arkDer, leaf, false],
+    ['an ASK of another product', turin.askDer, leaf, false],
+    ['a leaf', leaf, leaf, false],
+  ] as const)
+    test(`${name}: ${expected}`, () => assert.equal(isAuthorityOf(authority, of), expected))
+})
