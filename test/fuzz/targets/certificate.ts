@@ -34,7 +34,8 @@ export const certificate: Target = {
     return {
       generate: (random) => {
         const { der, seed, tree } = random.pick(seeds)
-        const bytes = random.oneIn(8) ? mutate(der, random) : mutateTree(tree, random, trees)
+        const tags = random.oneIn(3) ? VALUE_TAGS : undefined
+        const bytes = random.oneIn(8) ? mutate(der, random) : mutateTree(tree, random, trees, tags)
         const read = random.oneIn(16) ? { ...seed, product: random.pick(PRODUCTS) } : seed
         return [bytes, Buffer.from(JSON.stringify(read))]
       },
@@ -43,6 +44,9 @@ export const certificate: Target = {
     }
   },
 }
+
+/** Numbers, names, texts and times, which leave the structure as it is. */
+const VALUE_TAGS = [0x01, 0x02, 0x06, 0x0c, 0x16, 0x17, 0x18]
 
 function checkCertificate(bytes: Buffer, seed: Seed): void {
   const { parsed, key } = reading('a certificate', 'chain.malformed', () => read(bytes, seed))

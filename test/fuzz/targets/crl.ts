@@ -69,6 +69,8 @@ function checkCrl(bytes: Buffer, list: Crl): void {
   const serials = new Set(entries.map(({ children }) => serialOf(children[0])))
   if (serials.symmetricDifference(list.revoked).size > 0)
     throw new Violation('other serial numbers are read than are listed')
+  if (parts[5]?.tag === 0x30 && entries.length === 0)
+    throw new Violation('an empty list of entries is accepted')
   if (list.nextUpdate <= list.thisUpdate) throw new Violation('a list ends before it begins')
 }
 
