@@ -7,6 +7,7 @@ import { crlVectors } from './crl.ts'
 import { formVectors } from './form.ts'
 import { leafVectors, turinLeafVectors } from './leaf.ts'
 import { productVectors } from './products.ts'
+import { referenceVectors } from './reference.ts'
 import { reportVectors } from './report.ts'
 import { ruleVectors } from './rules.ts'
 import { strictVectors } from './strict.ts'
@@ -27,6 +28,7 @@ export function makeAreas(): readonly Area[] {
     areaOf('crl', crlVectors()),
     areaOf('rules', ruleVectors()),
     areaOf('strict', strictVectors()),
+    areaOf('reference', referenceVectors()),
   ]
 }
 

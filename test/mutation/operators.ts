@@ -1,0 +1,174 @@
+/** What is done to a source: each check taken away, each limit moved by one. Over TypeScript's own syntax tree. */
+import {
+  isArrayLiteralExpression,
+  isArrowFunction,
+  isAsExpression,
+  isBigIntLiteral,
+  isBinaryExpression,
+  isCallExpression,
+  isConditionalExpression,
+  isExpressionStatement,
+  isIdentifier,
+  isIfStatement,
+  isNumericLiteral,
+  isObjectLiteralExpression,
+  isPropertyAccessExpression,
+  isPropertyAssignment,
+  isRegularExpressionLiteral,
+  isReturnStatement,
+  isSatisfiesExpression,
+  isStringLiteral,
+  isTemplateExpression,
+  isThrowStatement,
+  isTypeNode,
+  isVariableDeclaration,
+  type Node,
+  type SourceFile,
+  SyntaxKind,
+} from 'typescript/unstable/ast'
+import type { Change } from './mutant.ts'
+
+type Operator = (node: Node, file: SourceFile) => readonly Change[]
+
+/** All changes of a file, in its order. What is only said (messages, explanations, types) is left alone. */
+export function changesOf(file: SourceFile): readonly Change[] {
+  const changes: Change[] = []
+  const visit = (node: Node): void => {
+    if (isTypeNode(node)) return
+    for (const operator of OPERATORS) changes.push(...operator(node, file))
+    if (isThrowStatement(node) || isTemplateExpression(node) || isSaying(node)) return
+    node.forEachChild(visit)
+  }
+  visit(file)
+  return changes
+}
+
+const SAYINGS = ['expected', 'actual', 'remedy']
+
+function isSaying(node: Node): boolean {
+  return isPropertyAssignment(node) && isIdentifier(node.name) && SAYINGS.includes(node.name.text)
+}
+
+function change(operator: string, node: Node, file: SourceFile, replacement: string): Change {
+  return { operator, start: node.getStart(file), end: node.end, replacement }
+}
+
+function forced(
+  node: Node,
+  file: SourceFile,
+  values: readonly string[] = ['true', 'false'],
+): readonly Change[] {
+  return values.map((value) => change('condition forced', node, file, value))
+}
+
+const SHIFTED: Partial<Record<SyntaxKind, string>> = {
+  [SyntaxKind.LessThanToken]: '<=',
+  [SyntaxKind.LessThanEqualsToken]: '<',
+  [SyntaxKind.GreaterThanToken]: '>=',
+  [SyntaxKind.GreaterThanEqualsToken]: '>',
+}
+const COMPARISONS: readonly SyntaxKind[] = [
+  SyntaxKind.EqualsEqualsEqualsToken,
+  SyntaxKind.ExclamationEqualsEqualsToken,
+  SyntaxKind.LessThanToken,
+  SyntaxKind.LessThanEqualsToken,
+  SyntaxKind.GreaterThanToken,
+  SyntaxKind.GreaterThanEqualsToken,
+]
+const LOGICAL: readonly SyntaxKind[] = [SyntaxKind.AmpersandAmpersandToken, SyntaxKind.BarBarToken]
+
+const OPERATORS: readonly Operator[] = [
+  function refusalDisarmed(node, file) {
+    return isThrowStatement(node) ? [change('refusal disarmed', node, file, ';')] : []
+  },
+  function callDropped(node, file) {
+    if (!isExpressionStatement(node) || !isCallExpression(node.expression)) return []
+    return [change('call dropped', node, file, ';')]
+  },
+  function conditionForced(node, file) {
+    // Where the branch is a refusal alone, a condition of false is that refusal disarmed.
+    if (isIfStatement(node))
+      return forced(node.expression, file, isThrowStatement(node.thenStatement) ? ['true'] : undefined)
+    if (isConditionalExpression(node)) return forced(node.condition, file)
+    if (isBinaryExpression(node) && COMPARISONS.includes(node.operatorToken.kind) && isResult(node))
+      return forced(node, file)
+    return []
+  },
+  function operandDropped(node, file) {
+    if (!isBinaryExpression(node) || !LOGICAL.includes(node.operatorToken.kind)) return []
+    return [node.left, node.right].map((kept) =>
+      change('operand dropped', node, file, `(${kept.getText(file)})`),
+    )
+  },
+  function boundaryShifted(node, file) {
+    if (!isBinaryExpression(node)) return []
+    const shifted = SHIFTED[node.operatorToken.kind]
+    return shifted === undefined ? [] : [change('boundary shifted', node.operatorToken, file, shifted)]
+  },
+  function rowRemoved(node, file) {
+    if (!isTable(node)) return []
+    const rows = isArrayLiteralExpression(node)
+      ? node.elements
+      : isObjectLiteralExpression(node)
+        ? node.properties
+        : []
+    // With the comma after it, where there is one.
+    return [...rows].map((row) => ({
+      ...change('row removed', row, file, ''),
+      end: row.end + (/^\s*,/.exec(file.text.slice(row.end))?.[0].length ?? 0),
+    }))
+  },
+  function numberMoved(node, file) {
+    if (isNumericLiteral(node))
+      return [-1, 1].map((by) => change('number moved', node, file, `(${Number(node.text) + by})`))
+    if (isBigIntLiteral(node)) {
+      const value = BigInt(node.text.replace(/n$/, ''))
+      return [-1n, 1n].map((by) => change('number moved', node, file, `(${value + by}n)`))
+    }
+    return []
+  },
+  function quantifierMoved(node, file) {
+    if (!isRegularExpressionLiteral(node)) return []
+    const start = node.getStart(file)
+    return [...node.getText(file).matchAll(/(?<=\{|\{\d+,)\d+(?=,|\})/g)].flatMap(({ 0: number, index }) =>
+      [-1, 1].map((by) => ({
+        operator: 'number moved',
+        start: start + index,
+        end: start + index + number.length,
+        replacement: String(Math.max(0, Number(number) + by)),
+      })),
+    )
+  },
+  function schemaOpened(node, file) {
+    if (!isPropertyAccessExpression(node) || node.name.text !== 'strictObject') return []
+    return [change('schema opened', node.name, file, 'object')]
+  },
+  function demandDropped(node, file) {
+    if (!isStringLiteral(node) || !isPropertyAssignment(node.parent) || !isTable(node.parent.parent))
+      return []
+    return ['required', 'forbidden'].includes(node.text)
+      ? [change('demand dropped', node, file, "'any'")]
+      : []
+  },
+]
+
+/** Where its value is what a function answers, as in a filter. */
+function isResult({ parent }: Node): boolean {
+  return isReturnStatement(parent) || isArrowFunction(parent) || isVariableDeclaration(parent)
+}
+
+/** An array or object that is, or is within, the value of a constant of the file, written out. */
+function isTable(node: Node): boolean {
+  if (!isArrayLiteralExpression(node) && !isObjectLiteralExpression(node)) return false
+  for (let at: Node = node; ; at = at.parent) {
+    const { parent } = at
+    if (isVariableDeclaration(parent)) return parent.parent.parent.parent.kind === SyntaxKind.SourceFile
+    const isWithin =
+      isArrayLiteralExpression(parent) ||
+      isObjectLiteralExpression(parent) ||
+      isPropertyAssignment(parent) ||
+      isAsExpression(parent) ||
+      isSatisfiesExpression(parent)
+    if (!isWithin) return false
+  }
+}

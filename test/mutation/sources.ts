@@ -1,0 +1,44 @@
+/** Which sources are changed, and every change of them. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { API } from 'typescript/unstable/sync'
+import type { Mutant } from './mutant.ts'
+import { changesOf } from './operators.ts'
+
+/** Below `src/core/`: what decides whether a report is believed. AMD's certificates are data that a test compares. */
+const AREAS = ['snp', 'appraisal'] as const
+const DATA = /amdRoots\.ts$/
+
+/** `area` is the beginning of a path below `src/core/`, such as `snp/der`; empty for all. */
+export function mutantsOf(root: string, area: string): readonly Mutant[] {
+  const api = new API({ cwd: root })
+  try {
+    const snapshot = api.updateSnapshot({ openProject: join(root, 'tsconfig.json') })
+    const program = snapshot.getProjects()[0]?.program
+    if (program === undefined) throw new Error('the compiler opens no project')
+    const files = program
+      .getSourceFileNames()
+      .map((name) => name.slice(root.length + 1))
+      .filter((name) => AREAS.some((folder) => name.startsWith(`src/core/${folder}/`)) && !DATA.test(name))
+      .filter((name) => name.startsWith(`src/core/${area}`))
+    return files.toSorted().flatMap((file) => {
+      const source = program.getSourceFile(join(root, file))
+      return source === undefined ? [] : changesOf(source).map((change) => located(root, file, change))
+    })
+  } finally {
+    api.close()
+  }
+}
+
+function located(root: string, file: string, change: Omit<Mutant, 'file' | 'line' | 'text' | 'was'>): Mutant {
+  const source = readFileSync(join(root, file), 'utf8')
+  const before = source.slice(0, change.start).split('\n')
+  const line = before.length
+  return {
+    ...change,
+    file,
+    line,
+    text: (source.split('\n')[line - 1] ?? '').trim(),
+    was: source.slice(change.start, change.end).replace(/\s+/g, ' ').slice(0, 100),
+  }
+}
