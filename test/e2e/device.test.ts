@@ -1,0 +1,101 @@
+/**
+ * A worker whose reports come from the device: the driver is the tests' fake, which the emulated processor signs for, and the
+ * certificate comes from the emulated key distribution service.
+ */
+import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { nodeOptionsFor } from '#adapters/system/nodeOptions.ts'
+import { JobFormat, jobIdOf } from '#core/job/job.ts'
+import { EmulatorReady } from '../../src/cli/demo/launch.ts'
+import { type LogLine, messageOf, parseLine } from '../../src/cli/demo/program.ts'
+import { buildFakeDevice } from '../native/fakeDevice.ts'
+import { audit, openSite, resultsOf, type Site } from './site.ts'
+
+const WORKER = fileURLToPath(new URL('../../src/worker/main.ts', import.meta.url))
+const HOOK = fileURLToPath(new URL('../../src/emulator/amd/hook.ts', import.meta.url))
+const NAME = 'worker-1'
+const device = buildFakeDevice()
+const skip = typeof device === 'string' ? device : false
+
+let site: Site
+let config: string
+let hook: string
+before(async () => {
+  if (skip !== false) return
+  site = await openSite({ workers: 1 })
+  await site.deployment.program(NAME)?.stop()
+  const { amdFolder, kds } = EmulatorReady.parse(
+    site.said('emulator').find((line) => messageOf(line) === 'ready'),
+  )
+  const { folders, configOf } = site.deployment
+  const endorsements = { folder: join(folders.root, 'endorsements'), kds: { url: kds } }
+  const given = JSON.parse(await readFile(configOf(NAME), 'utf8'))
+  config = join(folders.config, 'device.json')
+  await writeFile(
+    config,
+    JSON.stringify({ ...given, attestation: { source: 'device', path: '/dev/null', endorsements } }),
+  )
+  hook = `"${process.execPath}" "${HOOK}" "${amdFolder}" ${NAME}`
+})
+after(async () => {
+  await site?.close()
+  if (typeof device !== 'string') device.remove()
+})
+
+/** The same worker, where the device gives `answers`; what it logged, and how it ended. */
+async function work(answers: string, ...parameters: readonly string[]) {
+  assert.ok(typeof device !== 'string')
+  const command = [process.execPath, ...nodeOptionsFor('worker/main.ts'), WORKER, '--config', config]
+  const { exitCode, stdout, stderr } = await device.run(answers, [...command, ...parameters], { hook })
+  const lines = stderr.split('\n').flatMap((text): LogLine[] => {
+    const line = parseLine(text)
+    return line === undefined ? [] : [line]
+  })
+  return { exitCode, stdout, say: (message: string) => lines.find((line) => messageOf(line) === message) }
+}
+
+test('a guest that loses its key ends with 78 and no result; another asks its device and does the job', {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  const sealed = await site.seal('by-the-device')
+  const uploaded = await site.upload(sealed.file)
+  const jobId = jobIdOf(uploaded)
+
+  // The host throttles until the driver gives up: nothing would ever be answered again.
+  const lost = await work('busy,ok')
+  assert.equal(lost.exitCode, 78)
+  assert.equal(lost.say('leased')?.['jobs'], 1)
+  const { code, source, errno, fwError, vmmError } = lost.say('attestation lost') ?? {}
+  assert.deepEqual([code, source, errno, fwError, vmmError], ['sev.lost', 'device', 110, 0, 2])
+  assert.equal(lost.say('failed')?.['code'], 'sev.lost')
+  assert.deepEqual(await resultsOf(site, sealed.headerDigest), [])
+
+  const file = join(site.deployment.folders.config, 'device.job.json')
+  await writeFile(
+    file,
+    JobFormat.encode({
+      v: 1,
+      jobId,
+      eventId: 'by-hand',
+      namespace: uploaded.namespace,
+      bucket: uploaded.bucket,
+      object: uploaded.object,
+      etag: uploaded.etag,
+      size: 5000,
+      traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
+      enqueuedAt: 1,
+      notBefore: 0,
+    }),
+  )
+  const done = await work('ok', '--job', file)
+  assert.equal(done.exitCode, 0, done.stdout)
+  assert.equal(JSON.parse(done.stdout).outcome, 'visible')
+  assert.equal(done.say('attestation source')?.['source'], 'device')
+  assert.equal((await resultsOf(site, sealed.headerDigest)).length, 1)
+
+  await audit(site)
+})
