@@ -54,7 +54,7 @@ export function judge(evidence: Evidence, amd: TrustStore): Judgement {
       root: { fingerprint: verified.endorsement.root, simulated: verified.endorsement.simulated },
       revocation: revocationOf(verified.crl, at),
     }
-    return appraiseBy(reference, verified, roots, at, authentic)
+    return appraiseBy(evidence, verified, roots, authentic)
   } catch (error) {
     if (!(error instanceof CodedError)) throw error
     return refuse(error, field, report, base)
@@ -135,14 +135,13 @@ function stepOf({ code }: CodedError): number {
 }
 
 function appraiseBy(
-  reference: ReferenceChoice,
+  { reference, crls, at }: Evidence,
   verified: VerifiedReport,
   roots: TrustStore,
-  at: UnixSeconds,
   authentic: ReportResult,
 ): Judgement {
   if (reference.kind === 'none') return { exit: 0, result: { ...authentic, verdict: 'authentic' } }
-  const values = valuesOf(reference, roots)
+  const values = valuesOf(reference, roots, crls.length > 0)
   const evaluation: Evaluation = evaluate({ verified, trust: undefined, at, revoked: [] }, values)
   const { verdict, nearest, assurance, reasons, tcb } = explain(evaluation)
   return {

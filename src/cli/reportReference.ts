@@ -13,13 +13,15 @@ export type ReferenceChoice =
   | { readonly kind: 'policy'; readonly policy: Policy }
   | { readonly kind: 'release'; readonly release: Reference }
 
+/** Whoever gives the built-in set a revocation list wants it to count: `listed`, it must be of the chain's root, and in force. */
 export function valuesOf(
   reference: Exclude<ReferenceChoice, { kind: 'none' }>,
   roots: TrustStore,
+  listed: boolean,
 ): ReferenceValues {
   switch (reference.kind) {
     case 'strict':
-      return underAny(roots, STRICT)
+      return underAny(roots, listed ? { ...STRICT, crl: { graceSeconds: 0 } } : STRICT)
     case 'release':
       return underAny(roots, reference.release)
     case 'policy':

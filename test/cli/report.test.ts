@@ -8,6 +8,7 @@ import { signGeneral } from '#core/jws.ts'
 import { addSeconds, toRfc3339 } from '#core/time.ts'
 import { SERIALS } from '#emulator/amd/authority.ts'
 import { type ReportOptions, verifyReportFile } from '../../src/cli/report.ts'
+import type { ReportResult } from '../../src/cli/reportResult.ts'
 import { renderReport } from '../../src/cli/reportText.ts'
 import { crlOf, MEASUREMENT, mint, noon, storeOf, testAuthority } from '../amd.ts'
 import { policyOf, signers } from '../core/release/world.ts'
@@ -305,7 +306,7 @@ for (const [name, crl, since, until, current] of [
 ] as const)
   test(`a revocation list ${name} is looked at, and the result says which`, async () => {
     const { exit, result } = await run({ cert: path('vcek.der'), crl: [path('milan.crl'), path(crl)] })
-    assert.equal(exit, 0)
+    assert.deepEqual([exit, codesOf(result)], current ? [0, []] : [1, ['crl.stale']])
     assert.ok(typeof result.revocation === 'object')
     const { digest, ...revocation } = result.revocation
     assert.match(digest, /^[0-9a-f]{64}$/)
@@ -352,10 +353,17 @@ test('a refusal says which of the inputs it is about', async () => {
   assert.deepEqual(await fields({ report: path('forged.bin') }), ['signature'])
 })
 
-test('a list of another root says nothing about this chain', async () => {
-  const { exit, result } = await run({ cert: path('vcek.der'), crl: [path('milan.crl')] })
-  assert.deepEqual([exit, result.revocation], [0, 'not-checked'])
+test('a list of another root says nothing about this chain, and was not given for nothing', async () => {
+  const options = { cert: path('vcek.der'), crl: [path('milan.crl')] }
+  const { exit, result } = await run(options)
+  assert.deepEqual([exit, codesOf(result), result.revocation], [1, ['crl.missing'], 'not-checked'])
+  const authentic = await run({ ...options, authenticOnly: true })
+  assert.deepEqual([authentic.exit, authentic.result.revocation], [0, 'not-checked'])
 })
+
+function codesOf({ reasons }: ReportResult): readonly string[] {
+  return reasons.map(({ code }) => code)
+}
 
 test('what is replaced, simulated, free or refused stands in capitals at the top', async () => {
   const accepted = renderReport((await run({ cert: path('vcek.der') })).result)
