@@ -86,11 +86,12 @@ async function open(
   signal: AbortSignal,
 ) {
   const { size } = peekCompact(SealHeaderFormat, header.headerJws, 'object.malformed').payload
-  const [keys, ...more] = openKeys()
-  if (keys === undefined || more.length > 0)
-    throw new CodedError('internal.fault', 'a job of one object has one pair of keys')
-  const secrets = [keys.dek, keys.idKey]
+  const opened = openKeys()
+  const secrets = opened.flatMap(({ dek, idKey }) => [dek, idKey])
   try {
+    const [keys, ...more] = opened
+    if (keys === undefined || more.length > 0)
+      throw new CodedError('internal.fault', 'a job of one object has one pair of keys')
     const pseudonyms = pseudonymKey(keys.idKey, accepted.grant, memory)
     secrets.push(pseudonyms)
     const { chunks } = await store.stream(refOf(job), { etag: job.etag, start: header.offset, signal })

@@ -16,6 +16,13 @@ export function testReportSource(name: string, open: () => Promise<ReportSource>
     }
   })
 
+  test(`${name}: a source that answers is not lost`, async () => {
+    const source = await open()
+    assert.equal(source.lost(), undefined)
+    await source.getReport(dataOf(1))
+    assert.equal(source.lost(), undefined)
+  })
+
   test(`${name}: whoever asks while others do gets a report of their own`, async () => {
     const source = await open()
     const fills = [1, 2, 3, 4, 5]

@@ -41,9 +41,12 @@ export function unwrapKeys(
   try {
     if (payload.byteLength !== DEK_BYTES + ID_KEY_BYTES)
       throw new CodedError('key.unopened', `the JWE does not hold ${DEK_BYTES + ID_KEY_BYTES} bytes`)
-    return {
-      dek: moveInto(memory, payload.subarray(0, DEK_BYTES)),
-      idKey: moveInto(memory, payload.subarray(DEK_BYTES)),
+    const dek = moveInto(memory, payload.subarray(0, DEK_BYTES))
+    try {
+      return { dek, idKey: moveInto(memory, payload.subarray(DEK_BYTES)) }
+    } catch (error) {
+      memory.release(dek)
+      throw error
     }
   } finally {
     payload.fill(0)

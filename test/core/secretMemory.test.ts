@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { CodedError } from '#core/errors.ts'
+import { exportJwk, P256Jwk } from '#core/jwk.ts'
+import { pseudonymKey } from '#core/release/idKey.ts'
+import { unwrapKeys, wrapKeys } from '#core/release/wrap.ts'
+import { moveInto, plainMemory, type SecretMemory } from '#core/secretMemory.ts'
+
+/** Counts what is held, and refuses more than `limit` of it. */
+function counted(limit = Number.POSITIVE_INFINITY) {
+  const held = new Set<Buffer>()
+  const memory: SecretMemory = {
+    allocate: (bytes) => {
+      if (held.size === limit) throw new CodedError('memory.unlocked', 'no more')
+      const secret = plainMemory.allocate(bytes)
+      held.add(secret)
+      return secret
+    },
+    release: (secret) => {
+      plainMemory.release(secret)
+      assert.ok(held.delete(secret))
+    },
+  }
+  return { memory, held }
+}
+
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const context = { nonce: randomBytes(60), headerDigest: randomBytes(32) }
+const keys = { dek: randomBytes(32), idKey: randomBytes(32) }
+const jwe = wrapKeys(keys, P256Jwk.parse(exportJwk(publicKey)), context)
+
+test('what is moved is there and nowhere else, also where there is no room', () => {
+  const plain = Buffer.from('a secret')
+  const { memory, held } = counted()
+  const secret = moveInto(memory, plain)
+  assert.deepEqual([...held], [secret])
+  assert.equal(secret.toString(), 'a secret')
+  assert.deepEqual(plain, Buffer.alloc(8))
+  memory.release(secret)
+  assert.deepEqual(secret, Buffer.alloc(8))
+  const more = Buffer.from('another')
+  assert.throws(() => moveInto(counted(0).memory, more), { code: 'memory.unlocked' })
+  assert.deepEqual(more, Buffer.alloc(7))
+})
+
+test('unwrapped keys are in the memory that was given', () => {
+  const { memory, held } = counted()
+  const opened = unwrapKeys(jwe, privateKey, context, memory)
+  assert.deepEqual(opened, keys)
+  assert.deepEqual([...held], [opened.dek, opened.idKey])
+  const pseudonyms = pseudonymKey(opened.idKey, { client: 'acme', purpose: 'HRESCH' }, memory)
+  assert.ok(held.has(pseudonyms))
+})
+
+test('where there is room for one of two keys, none is held', () => {
+  const { memory, held } = counted(1)
+  assert.throws(() => unwrapKeys(jwe, privateKey, context, memory), { code: 'memory.unlocked' })
+  assert.equal(held.size, 0)
+})
