@@ -65,6 +65,11 @@ function badExtensions(sign: Buffer, ca: Buffer): Readonly<Record<string, readon
     'whose key usage has two bytes': [usage('0303020480'), ca],
     'whose key usage has a length of its own': [usage('03030204'), ca],
     'whose key usage is an OCTET STRING': [usage('04020206'), ca],
+    'whose key usage goes on': [usage('0302020600'), ca],
+    'with a TRUE of two bytes': [
+      sign,
+      constraints(Buffer.from('0102ffff', 'hex'), ...(ca === good ? [] : [integer(0)])),
+    ],
     'whose key usage is cut short': [usage('030202'), ca],
     'that may sign nothing': [usage('03020780'), ca],
   }

@@ -1,4 +1,6 @@
 /** The form of X.509, strictly: what is signed by the right key and yet not of the one form in which AMD writes it. */
+
+import { AMD_OID } from '#core/snp/extensions.ts'
 import { nameOf } from '#emulator/amd/certificate.ts'
 import {
   bits,
@@ -17,7 +19,7 @@ import {
 import { authentic, refused } from './cases.ts'
 import { hashOf, MGF1, PSS, pkcs1, pss, pssAlgorithm, SHA256, SHA384 } from './keys.ts'
 import type { Case } from './vector.ts'
-import { BEGIN, type Change, extensionsOf, KEYS, LEAF_END, leafOf, leafRows } from './world.ts'
+import { BEGIN, type Change, extensionsOf, KEYS, LEAF_END, leafOf, leafRows, replaced } from './world.ts'
 
 const leaf = (change: Change, scheme = pss(KEYS.ask)) => ({
   certs: [leafOf('Genoa', 'vcek', change, scheme)],
@@ -104,6 +106,9 @@ function algorithmVectors(): readonly Case[] {
     'without parameters': sequence(oid(PSS)),
     'with another hash': pssAlgorithm({ hash: hashOf(SHA256) }),
     'with a hash that has other parameters': pssAlgorithm({ hash: sequence(oid(SHA384), integer(0)) }),
+    'with a hash that has an empty OCTET STRING': pssAlgorithm({
+      hash: sequence(oid(SHA384), octets(Buffer.alloc(0))),
+    }),
     'with a hash that has a NULL of one byte': pssAlgorithm({
       hash: sequence(oid(SHA384), Buffer.from('050100', 'hex')),
     }),
@@ -149,6 +154,8 @@ function partVectors(): readonly Case[] {
     malformed('with a serial number that has a byte to spare', { serial: Buffer.from('02020000', 'hex') }),
     malformed('with a serial number of no bytes', { serial: Buffer.from('0200', 'hex') }),
     malformed('without extensions', { afterKey: [] }),
+    malformed('without key and extensions', { key: Buffer.alloc(0), afterKey: [] }),
+    malformed('without a key', { key: Buffer.alloc(0) }),
     malformed('with a unique id before its extensions', {
       afterKey: [explicit(1, bits(Buffer.alloc(1))), rows],
     }),
@@ -257,11 +264,49 @@ function extensionVectors(): readonly Case[] {
     malformed('an extension whose name has an octet to spare', withMore(nested('06032a8003'))),
     malformed('an extension whose name has an arc of five octets', withMore(nested('06062a8180808003'))),
     authentic('an extension whose name has an arc of four octets', leaf(withMore(nested('06052a81808003')))),
+    authentic('an extension whose name has an arc of 127', leaf(withMore(nested('06032a7f03')))),
+    ...lengthVectors(),
     malformed('an extension whose end is beyond that of its list', {
       afterKey: [explicit(3, sequence(...ROWS, Buffer.from('300906032a0304040205', 'hex')))],
     }),
     malformed('an extension of a tag alone', {
       afterKey: [explicit(3, sequence(...ROWS, Buffer.from('30', 'hex')))],
     }),
+  ]
+}
+
+/** X.690 §10.1: a length takes the fewest octets. In an extension that nobody reads, and in the product name, which is read as text. */
+function lengthVectors(): readonly Case[] {
+  const valued = (header: string, bytes: number) =>
+    withMore(sequence(oid('1.2.3.4'), Buffer.from(header, 'hex'), Buffer.alloc(bytes)))
+  const productName = (header: string, characters: number): Change => ({
+    extensions: extensionsOf(
+      replaced(
+        leafRows('Genoa'),
+        AMD_OID.productName,
+        Buffer.concat([Buffer.from(header, 'hex'), Buffer.alloc(characters, 'x')]),
+      ),
+    ),
+  })
+  const mismatch = (name: string, change: Change) => refused(name, 'chain.product-mismatch', leaf(change))
+  return [
+    authentic('an extension of 127 bytes', leaf(valued('047f', 127))),
+    authentic('an extension of 128 bytes', leaf(valued('048180', 128))),
+    authentic('an extension of 255 bytes', leaf(valued('0481ff', 255))),
+    authentic('an extension of 256 bytes', leaf(valued('04820100', 256))),
+    malformed('an extension of 255 bytes, with two octets for it', valued('048200ff', 255)),
+    malformed('an extension of 128 bytes, with two octets for it', valued('04820080', 128)),
+    malformed('an extension of 256 bytes, with three octets for it', valued('0483000100', 256)),
+    malformed('an extension of 127 bytes, with an octet more for it', valued('04817f', 127)),
+    malformed('an extension of 1 byte, with seven octets for its length', valued('048700000000000001', 1)),
+    malformed('an extension of 128 bytes, of an indefinite length', valued('0480', 128)),
+    mismatch('a product name of 1 character', productName('1601', 1)),
+    mismatch('a product name of 127 characters', productName('167f', 127)),
+    mismatch('a product name of 128 characters', productName('168180', 128)),
+    malformed('a product name of 128 characters, of an indefinite length', productName('1680', 128)),
+    malformed('a product name of 128 characters, with two octets for it', productName('16820080', 128)),
+    malformed('a product name of 127 characters, with an octet more for it', productName('16817f', 127)),
+    malformed('a product name whose length is cut short', productName('1682', 0)),
+    malformed('a product name whose length is cut short after one of two octets', productName('168201', 0)),
   ]
 }

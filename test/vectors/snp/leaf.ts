@@ -4,7 +4,7 @@ import { AMD_OID, SPL_OID, SPL_ROWS } from '#core/snp/extensions.ts'
 import { MAX_CERTIFICATE_BYTES } from '#core/snp/layout.ts'
 import type { Product } from '#core/snp/product.ts'
 import { extension } from '#emulator/amd/certificate.ts'
-import { boolean, ia5, integer, nothing, octets, oid, sequence } from '#emulator/amd/der.ts'
+import { bits, boolean, ia5, integer, nothing, octets, oid, sequence } from '#emulator/amd/der.ts'
 import { authentic, type Choice, refused, usualLeaf, usualRoot } from './cases.ts'
 import { ecKey, type PssChoice, pkcs1, pss, SHA256 } from './keys.ts'
 import type { Case } from './vector.ts'
@@ -186,9 +186,15 @@ function keyVectors(): readonly Case[] {
     Buffer.of(2 + (spki.readUInt8(spki.byteLength - 1) & 1)),
     spki.subarray(-96, -48),
   ])
+  const modulus = Buffer.concat([Buffer.from('025b00', 'hex'), Buffer.alloc(90, 0xc5)])
+  const shortRsa = sequence(
+    sequence(oid('1.2.840.113549.1.1.1'), nothing()),
+    bits(sequence(modulus, integer(65_537))),
+  )
   return [
     refused('with the key of another chip', 'report.signature', leaf({ key: ecKey('another').publicKey })),
     refused('with an RSA key', MALFORMED, leaf({ key: createPublicKey(KEYS.stranger) })),
+    refused('with an RSA key that is as long as one on P-384', MALFORMED, leaf({ key: shortRsa })),
     refused('with a key on secp256k1 by its name', MALFORMED, leaf({ key: changed(19, 0x28) })),
     refused('with its key as a compressed point', MALFORMED, leaf({ key: compressed })),
     refused('with a key whose point is not on the curve', MALFORMED, leaf({ key: changed(60, 1) })),
@@ -284,6 +290,7 @@ function levelVectors(product: Product): readonly Case[] {
 /** One encoding for each value (X.690 §10), in a patch level that is otherwise right: 27, which is 1b. */
 function integerVectors(): readonly Case[] {
   const encodings = {
+    'of 127 with a byte to spare': '0202007f',
     'of 256': '02020100',
     'of 283, whose last byte is right': '0202011b',
     'below zero': '0201e5',
