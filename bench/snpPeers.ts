@@ -29,6 +29,9 @@ type Specimen = {
 /** Throws, or rejects, where it refuses. */
 type Verifier = (specimen: Specimen) => unknown
 
+/** What a program with Node alone would do: a floor of effort and of care, which no bar is set against. */
+const NAIVE = 'node:crypto alone'
+
 const PEERS: readonly { readonly name: string; readonly open: () => Promise<Verifier> }[] = [
   { name: titleOf('@tinfoilsh/verifier'), open: openTinfoil },
   { name: titleOf('@lit-protocol/sev-snp-utils-sdk'), open: openLit },
@@ -41,7 +44,7 @@ export const snpPeers: Benchmark = {
     const noReports = existsSync(REPORTS) ? undefined : 'skipped: the folder of real reports is absent'
     if (noReports !== undefined) return PEERS.map(({ name }) => absence(name, noReports))
     const specimens = specimensIn(REPORTS)
-    const rows: (Row | Absence)[] = [...(await compare('node:crypto alone', verifyNaively, specimens))]
+    const rows: (Row | Absence)[] = [...(await compare(NAIVE, verifyNaively, specimens))]
     const notInstalled = await installPeers()
     for (const { name, open } of PEERS)
       if (notInstalled === undefined) rows.push(...(await compare(name, await open(), specimens)))
@@ -67,7 +70,8 @@ async function compare(
     [() => forgetting(specimen), () => ours(specimen), () => theirs(specimen)],
     PACE,
   )
-  const row = { unit: 'reports/s', against: `${name}, ${specimen.name}`, limit, bar: { atLeast: 1 } }
+  const bar = name === NAIVE ? {} : { bar: { atLeast: 1 } }
+  const row = { unit: 'reports/s', against: `${name}, ${specimen.name}`, limit, ...bar }
   return [
     { ...row, what: 'whole chain verified anew', measured: anew },
     { ...row, what: 'chain remembered', measured: remembered },

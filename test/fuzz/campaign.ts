@@ -9,7 +9,7 @@ import type { Input, Target } from './target.ts'
 export type Plan = Omit<Order, 'progress' | 'slate' | 'target'> & {
   /** Where inputs with a finding are written. */
   readonly folder: string
-  /** No input may keep the thread for longer; a loaded machine stays far below. */
+  /** Of processor time: no input may keep the thread for longer. */
   readonly hangSeconds: number
   /** Inputs are small and none is kept: what the process grows by beyond this would grow with the number of inputs. */
   readonly maxGrowthMib: number
@@ -28,8 +28,8 @@ export type Report = Omit<Tally, 'findings'> & {
 
 const WATCH_MILLISECONDS = 100
 
-/** For a loaded machine, and lists of a MiB. */
-export const USUAL_LIMITS = { hangSeconds: 30, maxGrowthMib: 400 } as const
+/** Lists of a MiB take half a second, and leave some hundred MiB to collect. */
+export const USUAL_LIMITS = { hangSeconds: 10, maxGrowthMib: 400 } as const
 
 export async function fuzz(target: Target, plan: Plan): Promise<Report> {
   const { folder, hangSeconds, maxGrowthMib, onProgress, ...order } = plan
@@ -50,7 +50,8 @@ export async function fuzz(target: Target, plan: Plan): Promise<Report> {
   const timer = setInterval(() => {
     rss.peak = Math.max(rss.peak, rssMib())
     onProgress?.(Atomics.load(progress, PROGRESS.index))
-    if (watch.hangs()) worker.emit('error', new Stop('hang', `no answer after ${hangSeconds} s`))
+    if (watch.hangs())
+      worker.emit('error', new Stop('hang', `no answer after ${hangSeconds} s of processor time`))
     if (rss.start > 0 && rss.peak - rss.start > maxGrowthMib)
       worker.emit('error', new Stop('memory', `grown from ${rss.start} to ${rss.peak} MiB`))
   }, WATCH_MILLISECONDS)
@@ -78,27 +79,27 @@ class Stop extends Error {
   }
 }
 
-/** Whether one and the same input has been under test for too long. */
+/** Whether one and the same input has been under test for too long: by processor time, since a machine may stand still by itself. */
 class Watch {
   readonly #progress: Int32Array
   readonly #limit: number
   #index = -1
-  #since = 0
+  #since = process.cpuUsage()
 
   constructor(progress: Int32Array, hangSeconds: number) {
     this.#progress = progress
-    this.#limit = hangSeconds * 1000
+    this.#limit = hangSeconds * 1e6
   }
 
   hangs(): boolean {
     const index = Atomics.load(this.#progress, PROGRESS.index)
     const stage = Atomics.load(this.#progress, PROGRESS.stage)
-    const now = performance.now()
     if (index !== this.#index || stage === STAGE.opening || stage === STAGE.done) {
       this.#index = index
-      this.#since = now
+      this.#since = process.cpuUsage()
     }
-    return now - this.#since > this.#limit
+    const { user, system } = process.cpuUsage(this.#since)
+    return user + system > this.#limit
   }
 }
 
