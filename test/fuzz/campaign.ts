@@ -79,27 +79,33 @@ class Stop extends Error {
   }
 }
 
-/** Whether one and the same input has been under test for too long: by processor time, since a machine may stand still by itself. */
+/**
+ * Whether one and the same input has been under test for too long: in processor time, and of no look more than its share, since a
+ * machine may be overloaded or stand still as a whole.
+ */
 class Watch {
   readonly #progress: Int32Array
   readonly #limit: number
   #index = -1
-  #since = process.cpuUsage()
+  #last = process.cpuUsage()
+  #milliseconds = 0
 
   constructor(progress: Int32Array, hangSeconds: number) {
     this.#progress = progress
-    this.#limit = hangSeconds * 1e6
+    this.#limit = hangSeconds * 1000
   }
 
   hangs(): boolean {
     const index = Atomics.load(this.#progress, PROGRESS.index)
     const stage = Atomics.load(this.#progress, PROGRESS.stage)
-    if (index !== this.#index || stage === STAGE.opening || stage === STAGE.done) {
-      this.#index = index
-      this.#since = process.cpuUsage()
-    }
-    const { user, system } = process.cpuUsage(this.#since)
-    return user + system > this.#limit
+    const { user, system } = process.cpuUsage(this.#last)
+    this.#last = process.cpuUsage()
+    const isNext = index !== this.#index || stage === STAGE.opening || stage === STAGE.done
+    this.#index = index
+    this.#milliseconds = isNext
+      ? 0
+      : this.#milliseconds + Math.min((user + system) / 1000, WATCH_MILLISECONDS)
+    return this.#milliseconds > this.#limit
   }
 }
 
