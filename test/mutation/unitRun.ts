@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { registerHooks, stripTypeScriptTypes } from 'node:module'
 import { run } from 'node:test'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import { applied, type Change } from './mutant.ts'
 
 type Job = { readonly path: string; readonly change: Change | undefined; readonly files: readonly string[] }
@@ -17,6 +18,13 @@ registerHooks({
     return { format: 'module', source, shortCircuit: true }
   },
 })
+
+// Of processor time; all tests together take a fraction of it. A thread of its own sees it even where this one does not end.
+const LIMIT_MS = 120_000
+const watch = `setInterval(() => {
+  if (process.cpuUsage().user > ${LIMIT_MS * 1000}) process.kill(process.pid, 'SIGKILL')
+}, 1000)`
+new Worker(watch, { eval: true }).unref()
 
 run({ files: [...files], isolation: 'none' })
   .on('test:fail', ({ name }) => {

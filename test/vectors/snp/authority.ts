@@ -3,7 +3,7 @@ import { createPublicKey } from 'node:crypto'
 import { toBase64url } from '#core/bytes.ts'
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
 import { authorityExtensions, extension } from '#emulator/amd/certificate.ts'
-import { bits, boolean, integer, nothing, sequence } from '#emulator/amd/der.ts'
+import { bits, boolean, integer, nothing, octets, oid, sequence } from '#emulator/amd/der.ts'
 import { authentic, refused, usualLeaf, usualRoot } from './cases.ts'
 import { ecKey, pkcs1, pss } from './keys.ts'
 import type { Case, RootRow } from './vector.ts'
@@ -88,6 +88,21 @@ function askVectors(): readonly Case[] {
       MALFORMED,
       brought({ extensions: [extension(USAGE, bits(Buffer.of(4), 2)), CA] }),
     ),
+    refused(
+      'an ASK whose key usage says critical: FALSE',
+      MALFORMED,
+      brought({
+        extensions: [sequence(oid(USAGE), boolean(false), octets(bits(Buffer.of(4), 2))), CA],
+      }),
+    ),
+    authentic('an ASK after an ASVK that is no authority', {
+      certs: [
+        usualLeaf('Genoa', 'vcek'),
+        askOf('Genoa', 'vlek', { extensions: [CERT_SIGN, constraints()] }),
+        askOf('Genoa'),
+      ],
+      roots: [usualRoot('Genoa')],
+    }),
     refused('an ASK that may sign authorities', MALFORMED, brought({ extensions: [CERT_SIGN, noLimit] })),
     refused(
       'an ASK that may sign revocation lists alone',

@@ -44,6 +44,11 @@ export function formVectors(): readonly Case[] {
 function outerVectors(): readonly Case[] {
   const { algorithm } = pss(KEYS.ask)
   return [
+    refused('of one part', 'chain.malformed', { certs: [sequence(sequence())] }),
+    refused('of no part', 'chain.malformed', { certs: [sequence()] }),
+    refused('whose first part has two parts', 'chain.malformed', {
+      certs: [sequence(sequence(explicit(0, integer(2)), integer(0)), algorithm, bits(Buffer.alloc(512)))],
+    }),
     malformed('of two parts', { ending: () => [] }),
     malformed('of four parts', { ending: (signature) => [bits(signature), nothing()] }),
     malformed('that names another algorithm outside', { outer: pkcs1(KEYS.ask).algorithm }),
@@ -213,6 +218,7 @@ function nameVectors(): readonly Case[] {
     ...['SEV VCEK', '', 'SEV-VCEK\0', 'x'.repeat(33)].map((text) =>
       refused(`an issuer called ${JSON.stringify(text)}`, 'chain.malformed', leaf({ issuer: nameOf(text) })),
     ),
+    refused('an issuer of 1 character', 'chain.untrusted', leaf({ issuer: nameOf('x') })),
     refused('an issuer of 32 characters', 'chain.untrusted', leaf({ issuer: nameOf('x'.repeat(32)) })),
   ]
 }
