@@ -5,6 +5,8 @@ import type { Clock } from '#ports/clock.ts'
 export type Chore = {
   readonly name: string
   readonly seconds: number
+  /** Begins with doing, not with waiting. */
+  readonly atOnce?: boolean
   /** What it throws is logged when it begins to fail, and again when it ends; the next time comes all the same. */
   readonly run: (signal: AbortSignal) => Promise<void>
 }
@@ -25,11 +27,13 @@ export async function doChores(
   },
 ): Promise<void> {
   await Promise.all(
-    chores.map(async ({ name, seconds, run }) => {
+    chores.map(async ({ name, seconds, atOnce, run }) => {
       let failing = false
+      let waits = atOnce !== true
       while (!signal.aborted) {
         try {
-          await clock.sleep(seconds * 1000, signal)
+          if (waits) await clock.sleep(seconds * 1000, signal)
+          waits = true
           await run(signal)
           if (failing) log.info('chore works again', { chore: name })
           failing = false

@@ -165,7 +165,7 @@ export async function startVerifier(
     },
     { name: 'nonce keys', seconds: KEYS_SECONDS, run: nonceKeys.refresh },
     { name: 'grant key', seconds: KEYS_SECONDS, run: grantKeys.renewIfDue },
-    { name: 'revocation lists', seconds: LISTS_SECONDS, run: lists.refresh },
+    { name: 'revocation lists', seconds: LISTS_SECONDS, atOnce: true, run: lists.refresh },
     { name: 'refusal counts', seconds: COUNTS_SECONDS, run: async () => recordCounts(false) },
   ]
 

@@ -33,6 +33,25 @@ test('a chore is done again and again; that it fails and works again is said onc
   assert.equal(failures.length, 2)
 })
 
+test('a chore that begins at once does so once', async () => {
+  const ending = new AbortController()
+  const clock = steerableClock()
+  const times: number[] = []
+  const log: Log = { info: assert.fail, warn: () => {}, error: assert.fail, child: () => log }
+  const run = async () => {
+    times.push(clock.monotonic())
+    if (times.length === 1) throw unavailable()
+    if (times.length === 3) ending.abort()
+  }
+  await doChores([{ name: 'lists', seconds: 5, atOnce: true, run }], {
+    clock,
+    log: { ...log, info: () => {} },
+    signal: ending.signal,
+    failed: () => {},
+  })
+  assert.deepEqual(times, [0, 5000, 10_000])
+})
+
 test('what fails because of the end is no failure', async () => {
   const ending = new AbortController()
   const log: Log = { info: assert.fail, warn: assert.fail, error: assert.fail, child: () => log }

@@ -1,8 +1,10 @@
 /** The Verifier as a process, over TLS, against the emulator: what it gives out, what it refuses, what it leaves behind. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { request as httpsRequest } from 'node:https'
-import { test } from 'node:test'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
 import { createEvidenceLog } from '#adapters/evidence/log.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { fromBase64url, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
@@ -14,9 +16,11 @@ import { RequestRefused } from '#core/release/refusal.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
 import { MAX_REQUEST_BYTES } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
+import type { AmdAuthority } from '#emulator/amd/authority.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { p384, root } from '../core/release/world.ts'
-import { CONSUMER_NAMESPACE } from '../emulator/world.ts'
+import { CONSUMER_NAMESPACE, temporaryFolder } from '../emulator/world.ts'
+import { startKds } from '../kds.ts'
 import {
   deploy,
   governance,
@@ -31,6 +35,15 @@ import { createCa } from './tls.ts'
 import { ASKER, createWorker, type Otherwise } from './worker.ts'
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+
+/** A folder of endorsements without a revocation list. */
+async function rootsOf(t: TestContext, { product, arkDer, askDer }: AmdAuthority): Promise<string> {
+  const folder = await temporaryFolder(t)
+  await mkdir(join(folder, product))
+  await writeFile(join(folder, product, 'ark.der'), arkDer)
+  await writeFile(join(folder, product, 'ask.der'), askDer)
+  return folder
+}
 
 /** Of one job. */
 function codeOfAnswer({ answers: [answer] }: ReleaseResponse): string {
@@ -116,7 +129,10 @@ const turnedAway: readonly { name: string; otherwise: Otherwise; code: string }[
 test('the Verifier', async (t) => {
   const deployment = await deploy(t)
   const { ca } = deployment
-  const config = deployment.config()
+  const kds = await startKds([deployment.authority])
+  t.after(kds.close)
+  const folder = await rootsOf(t, deployment.authority)
+  const config = deployment.config({ endorsements: { folder, kds: { url: kds.url, refreshHours: 1 } } })
   await writeTls(config, ca)
   const path = await deployment.write(config)
   const verifier = runVerifier(t, ['--config', path])
@@ -132,6 +148,14 @@ test('the Verifier', async (t) => {
   await t.test('without a policy it is not ready and gives nothing out', async () => {
     assert.equal(await probe(), 503)
     await assert.rejects(worker.ask([sealed.job]), { code: 'policy.none' })
+  })
+
+  await t.test('it brings the revocation list of its roots by itself', async () => {
+    await verifier.line(says('revocation list in force', { product: 'Genoa' }))
+    assert.ok(await metric(/^cw_verifier_crl_days_left\{product="Genoa"\} \d\d\./m))
+    assert.ok(await metric(/^cw_verifier_crl_age_seconds\{product="Genoa"\} \d+/m))
+    assert.ok((await readFile(join(folder, 'Genoa', 'crl.der'))).byteLength > 500)
+    assert.deepEqual(kds.requests, ['200 /vcek/v1/Genoa/crl'])
   })
 
   await t.test('what is not signed by a quorum does not come into force', async () => {
