@@ -1,7 +1,5 @@
 #include "binding.h"
 
-#include "notify.h"
-
 #include <stdlib.h>
 
 bool ok(napi_env env, napi_status status)
@@ -99,40 +97,4 @@ napi_value start_job(napi_env env, const char *name, struct job *job)
 	}
 	release_job(env, job);
 	return NULL;
-}
-
-/* notify(socket: string, state: string): number — 0 or an errno. */
-static napi_value notify(napi_env env, napi_callback_info info)
-{
-	size_t count = 2;
-	napi_value arguments[2];
-	char socket_name[128];
-	char state[1024];
-	size_t socket_length;
-	size_t state_length;
-	napi_value error;
-
-	if (!ok(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL)) ||
-	    !ok(env, napi_get_value_string_utf8(env, arguments[0], socket_name, sizeof socket_name, &socket_length)) ||
-	    !ok(env, napi_get_value_string_utf8(env, arguments[1], state, sizeof state, &state_length)))
-		return NULL;
-	/* Node-API cuts what does not fit, without a word. */
-	if (socket_length == sizeof socket_name - 1 || state_length == sizeof state - 1)
-		return refuse(env, "a notification has at most 1022 bytes, its socket's name at most 126");
-	if (!ok(env, napi_create_int32(env, notify_send(socket_name, state, state_length), &error)))
-		return NULL;
-	return error;
-}
-
-bool define_notify(napi_env env, napi_value exports)
-{
-	return define_function(env, exports, "notify", notify);
-}
-
-NAPI_MODULE_INIT()
-{
-	if (!define_report(env, exports) || !define_key(env, exports) || !define_secret(env, exports) ||
-	    !define_notify(env, exports) || !define_aead(env, exports))
-		return NULL;
-	return exports;
 }
