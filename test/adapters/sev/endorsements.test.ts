@@ -275,6 +275,21 @@ describe("AMD's key distribution service", () => {
     assert.equal(asked()[0], '200 VCEK Genoa')
   })
 
+  test('is left alone when nobody waits any more', async () => {
+    const { report, leaf } = reportOf(genoa)
+    const { endorsements, service, asked } = await online(await emptyFolder())
+    // Were the question still under way, the next one would wait for its answer, which never comes.
+    service.faults.arm({ service: 'kds', body: 'stalled', times: 1 })
+    const ending = new AbortController()
+    const waiting = endorsements.certsFor(report, [], ending.signal)
+    setTimeout(() => ending.abort(new Error('drained')), 30)
+    await assert.rejects(waiting, /drained/)
+    const before = performance.now()
+    assert.deepEqual((await endorsements.certsFor(report, []))[0], leaf)
+    assert.ok(performance.now() - before < 10_000)
+    assert.equal(asked().filter((line) => line === '200 VCEK Genoa').length, 2)
+  })
+
   test('is not asked again about what it does not have, for ten minutes', async () => {
     const { report } = reportOf(genoa, { hardwareId: 'cd'.repeat(64) })
     const { endorsements, asked, clock: time } = await online(await emptyFolder())
@@ -336,6 +351,22 @@ describe('the cache on disk', () => {
       assert.deepEqual((await endorsements.certsFor(report, []))[0], leaf)
       assert.deepEqual(await readFile(path(folder)), leaf)
     })
+
+  test('has a memory above it that holds sixteen', async () => {
+    const folder = join(await emptyFolder(), 'file')
+    await writeFile(folder, '')
+    const { tcb } = platformOf(genoa)
+    const { endorsements, asked } = await online(folder)
+    const fetched = async (snp: number) => {
+      const before = asked().length
+      await endorsements.certsFor(reportOf(genoa, { tcb: { ...tcb.reported, snp } }).report, [])
+      return asked()
+        .slice(before)
+        .filter((line) => line === '200 VCEK Genoa').length
+    }
+    for (let snp = 0; snp < 17; snp += 1) assert.equal(await fetched(snp), 1)
+    assert.deepEqual([await fetched(16), await fetched(1), await fetched(0)], [0, 0, 1])
+  })
 
   test('that cannot be written is said once, and memory serves', async () => {
     const folder = join(await emptyFolder(), 'file')

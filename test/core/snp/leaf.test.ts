@@ -61,6 +61,15 @@ describe('what a report needs', () => {
       )
     })
 
+  test('a VLEK names no chip, whatever the report says', () => {
+    const { bytes } = mint(genoa, { signingKey: 'vlek' })
+    bytes.writeUInt8(1, FIELDS.chipId.at)
+    assert.deepEqual(
+      wantedLeavesOf(parseReport(bytes)).map(({ hardwareId }) => hardwareId),
+      [undefined],
+    )
+  })
+
   test('a chip id that is longer than the product has names no chip', () => {
     const { bytes } = mint(turin)
     bytes.writeUInt8(1, FIELDS.chipId.at + 8)
@@ -82,13 +91,12 @@ describe('the certificate of a report', () => {
   const { report, leaf, wanted } = minted(genoa)
   const { tcb, hardwareId } = platformOf(genoa)
   const key = genoa.endorse(hardwareId, tcb.reported).key
-  const wearing = (change: object, subject = 'SEV-VCEK') => {
+  const wearing = (change: object, subject = 'SEV-VCEK', own = key) => {
     const about = { product: 'Genoa' as const, hardwareId, tcb: tcb.reported, notBefore: genoa.notBefore }
-    return issueCertificate(
-      { ...vcekRequest(key, { ...about, ...change }), subject },
-      amdScheme(genoa.askKey),
-    )
+    const request = vcekRequest(own, { ...about, ...change })
+    return issueCertificate({ ...request, subject }, amdScheme(genoa.askKey))
   }
+  const otherKey = genoa.endorse('11'.repeat(64), tcb.reported).key
   for (const { name, der } of [
     { name: 'another chip, of the same key', der: wearing({ hardwareId: '11'.repeat(64) }) },
     ...(['bootloader', 'tee', 'snp', 'microcode'] as const).map((component) => ({
@@ -97,6 +105,7 @@ describe('the certificate of a report', () => {
     })),
     { name: 'another product, of the same key', der: wearing({ product: 'Milan' }) },
     { name: 'another name, of the same key', der: wearing({}, 'SEV-VLEK') },
+    { name: 'another key that says all the same', der: wearing({}, 'SEV-VCEK', otherKey) },
     { name: 'another key', der: genoa.endorse('11'.repeat(64), tcb.reported).vcekDer },
     { name: 'an intermediate', der: genoa.askDer },
     { name: 'nothing', der: Buffer.alloc(0) },
