@@ -20,12 +20,23 @@ export function addSeconds(time: UnixSeconds, seconds: number): UnixSeconds {
 
 /** `YYYY-MM-DDThh:mm:ssZ` only. */
 export function parseRfc3339(text: string, field = 'time'): UnixSeconds {
-  const match = RFC3339.exec(text)
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = (match ?? []).slice(1).map(Number)
-  const time = daysBefore(year, month, day) * DAY + hour * 3600 + minute * 60 + second
-  if (match === null || time < 0 || toRfc3339(time as UnixSeconds) !== text)
+  const time = fromCivil(RFC3339.exec(text)?.slice(1).map(Number) ?? [])
+  if (time === undefined)
     throw new CodedError('encoding.invalid', `${field} is not a UTC time such as 2026-01-31T12:00:00Z`)
-  return toUnixSeconds(time, field)
+  return time
+}
+
+/** Of year, month, day, hour, minute and second, all from 0. Undefined where there is no such time from 1970 to 9999. */
+export function fromCivil([year = 0, month = 0, day = 0, ...clock]: readonly number[]):
+  | UnixSeconds
+  | undefined {
+  const [hour = 0, minute = 0, second = 0] = clock
+  const days = daysBefore(year, month, day)
+  const date = civilDate(days)
+  const isDate = date.year === year && date.month === month && date.day === day && days >= 0
+  if (!isDate || year > 9999 || hour > 23 || minute > 59 || second > 59) return undefined
+  // The one other place where a number is said to be a time.
+  return (days * DAY + hour * 3600 + minute * 60 + second) as UnixSeconds
 }
 
 export function toRfc3339(time: UnixSeconds): string {

@@ -1,9 +1,8 @@
 /** An X.509 certificate (RFC 5280) as AMD issues them. What it says counts once its signature has been verified. */
-import { createPublicKey, type KeyObject } from 'node:crypto'
-import { sameBytes } from '#core/bytes.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import { bytesOf, explicitOf, integerOf, isTrue, Malformed, parseDer, sequenceOf } from './der.ts'
 import { MAX_CERTIFICATE_BYTES } from './layout.ts'
+import type { PublicKey } from './publicKey.ts'
 import { isSignedBy, parseSigned, type Signed } from './signed.ts'
 import {
   assertCriticalKnown,
@@ -57,56 +56,9 @@ export function parseCertificate(der: Uint8Array): Certificate {
 /** RFC 5280 §6.1.3 (a)(1) and (a)(4). */
 export function isIssuedBy(
   certificate: Certificate,
-  { subject, publicKey }: { readonly subject: string; readonly publicKey: KeyObject },
+  { subject, publicKey }: { readonly subject: string; readonly publicKey: PublicKey },
 ): boolean {
   return certificate.issuer === subject && isSignedBy(certificate.signed, publicKey)
-}
-
-/** The keys of AMD's certificates in DER: all that comes before the number that differs, how long that is, all that follows. */
-type KeyForm = { readonly before: Buffer; readonly bytes: number; readonly after: Buffer }
-/** rsaEncryption; a modulus of 4096 bits, the exponent 65537. */
-const RSA_4096: KeyForm = {
-  before: Buffer.from('30820222300d06092a864886f70d01010105000382020f003082020a0282020100', 'hex'),
-  bytes: 512,
-  after: Buffer.from('0203010001', 'hex'),
-}
-/** id-ecPublicKey on secp384r1; an uncompressed point. */
-const P384: KeyForm = {
-  before: Buffer.from('3076301006072a8648ce3d020106052b8104002203620004', 'hex'),
-  bytes: 96,
-  after: Buffer.alloc(0),
-}
-const TOP_BIT = 0x80
-
-/** The key of an authority, RSA of 4096 bits. For a certificate whose signature has been verified. Throws `Malformed`. */
-export function authorityKeyOf({ spki }: Certificate): KeyObject {
-  const isLong = ((spki[RSA_4096.before.byteLength] ?? 0) & TOP_BIT) !== 0
-  if (!hasForm(spki, RSA_4096) || !isLong)
-    throw new Malformed('of an authority has a key that is not RSA of 4096 bits')
-  return importKey(spki)
-}
-
-/** The key of a VCEK or VLEK, on P-384. For a certificate whose signature has been verified. Throws `Malformed`. */
-export function endorsementKeyOf({ spki }: Certificate): KeyObject {
-  if (!hasForm(spki, P384)) throw new Malformed('of an endorsement key has a key that is not on P-384')
-  return importKey(spki)
-}
-
-function hasForm(spki: Buffer, { before, bytes, after }: KeyForm): boolean {
-  const from = before.byteLength + bytes
-  return (
-    spki.byteLength === from + after.byteLength &&
-    sameBytes(spki.subarray(0, before.byteLength), before) &&
-    sameBytes(spki.subarray(from), after)
-  )
-}
-
-function importKey(spki: Buffer): KeyObject {
-  try {
-    return createPublicKey({ key: spki, format: 'der', type: 'spki' })
-  } catch {
-    throw new Malformed('has a key that is none, such as a point that is not on its curve')
-  }
 }
 
 const OID = { keyUsage: '2.5.29.15', basicConstraints: '2.5.29.19' } as const

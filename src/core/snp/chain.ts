@@ -1,18 +1,13 @@
 /** ARK → ASK → VCEK, or ARK → ASVK → VLEK: is this the key of a genuine processor, and of which? */
-import { hash, type KeyObject } from 'node:crypto'
+import { hash, KeyObject } from 'node:crypto'
 import { CodedError } from '#core/errors.ts'
 import { toRfc3339, toUnixSeconds, type UnixSeconds } from '#core/time.ts'
-import {
-  assertLeaf,
-  type Certificate,
-  endorsementKeyOf,
-  isIssuedBy,
-  parseCertificate,
-} from './certificate.ts'
+import { assertLeaf, type Certificate, isIssuedBy, parseCertificate } from './certificate.ts'
 import { Malformed, reading } from './der.ts'
 import { type EndorsedKey, readEndorsedKey } from './extensions.ts'
 import { SIGNING_KEYS, type SigningKey } from './layout.ts'
 import type { Product } from './product.ts'
+import { importKey, type PublicKey, p384Of } from './publicKey.ts'
 import { type Authority, authorityUnder, openRoot, type Root, type RootEntry } from './roots.ts'
 
 /** A leaf, and at most an ASK or ASVK and an ARK; the ARK is ignored, since trust in it cannot come with the evidence. */
@@ -27,7 +22,7 @@ export type Endorsement = EndorsedKey & {
   readonly simulated: boolean
   /** Serial number of the ASK or ASVK, as revocation lists name it; lower-case hex. */
   readonly authority: string
-  readonly publicKey: KeyObject
+  readonly publicKey: PublicKey
   /** When every certificate of the chain is valid. */
   readonly notBefore: UnixSeconds
   readonly notAfter: UnixSeconds
@@ -57,9 +52,10 @@ export class TrustStore {
    */
   endorse(certs: readonly Uint8Array[], kind: SigningKey, at: UnixSeconds): Endorsement {
     const key = keyOf(certs, kind)
-    const endorsement =
-      this.#known.get(key) ??
-      reading('a certificate', 'chain.malformed', () => verifyPath(certs, kind, this.roots))
+    const known = this.#known.get(key)
+    const endorsement = reading('a certificate', 'chain.malformed', () =>
+      known === undefined ? verifyPath(certs, kind, this.roots) : kept(known),
+    )
     this.#known.delete(key)
     this.#known.set(key, endorsement)
     for (const oldest of this.#known.keys()) {
@@ -88,7 +84,7 @@ function verifyPath(certs: readonly Uint8Array[], kind: SigningKey, roots: reado
     root: root.fingerprint,
     simulated: root.simulated,
     authority: authority.serial,
-    publicKey: endorsementKeyOf(leaf),
+    publicKey: p384Of(leaf.spki),
   }
 }
 
@@ -141,6 +137,12 @@ function assertValid({ notBefore, notAfter }: Endorsement, at: UnixSeconds): voi
       'chain.expired',
       `the chain is valid from ${toRfc3339(notBefore)} to ${toRfc3339(notAfter)}, not at ${toRfc3339(at)}`,
     )
+}
+
+/** Of a chain that came again: its key is imported, and once. */
+function kept(endorsement: Endorsement): Endorsement {
+  const { publicKey } = endorsement
+  return publicKey instanceof KeyObject ? endorsement : { ...endorsement, publicKey: importKey(publicKey) }
 }
 
 /** Digests have one length, so that no two lists have one key. */

@@ -4,11 +4,12 @@
  */
 import { isZero, sameBytes } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
-import { authorityKeyOf, endorsementKeyOf, isIssuedBy, parseCertificate } from './certificate.ts'
+import { isIssuedBy, parseCertificate } from './certificate.ts'
 import { reading } from './der.ts'
 import { HARDWARE_ID_BYTES, readEndorsedKey } from './extensions.ts'
 import type { SigningKey } from './layout.ts'
 import { PRODUCTS, type Product, productOfCpuid } from './product.ts'
+import { p384Of, rsa4096Of } from './publicKey.ts'
 import type { Report } from './report.ts'
 import { parseTcb, TCB_COMPONENTS, type Tcb } from './tcb.ts'
 import { isSignedWith } from './verify.ts'
@@ -46,7 +47,7 @@ export function isLeafOf(der: Uint8Array, wanted: WantedLeaf, report: Report): b
       certificate.subject === `SEV-${kind.toUpperCase()}` &&
       TCB_COMPONENTS.every((component) => key.tcb[component] === tcb[component]) &&
       (hardwareId === undefined || sameBytes(key.hardwareId ?? Buffer.alloc(0), hardwareId)) &&
-      isSignedWith(report, endorsementKeyOf(certificate))
+      isSignedWith(report, p384Of(certificate.spki))
     )
   })
 }
@@ -55,7 +56,7 @@ export function isLeafOf(der: Uint8Array, wanted: WantedLeaf, report: Report): b
 export function isAuthorityOf(authority: Uint8Array, leaf: Uint8Array): boolean {
   return holds(() => {
     const issuer = parseCertificate(authority)
-    return isIssuedBy(parseCertificate(leaf), { ...issuer, publicKey: authorityKeyOf(issuer) })
+    return isIssuedBy(parseCertificate(leaf), { ...issuer, publicKey: rsa4096Of(issuer.spki) })
   })
 }
 

@@ -1,17 +1,16 @@
 /** Where trust begins: AMD's root keys, pinned per product, and (in simulation) roots that a policy names as such. */
-import type { KeyObject } from 'node:crypto'
 import { sha256, toHex } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import {
   assertIntermediate,
   assertRoot,
-  authorityKeyOf,
   type Certificate,
   isIssuedBy,
   parseCertificate,
 } from './certificate.ts'
 import { reading } from './der.ts'
 import type { Product } from './product.ts'
+import { importKey, type PublicKey, rsa4096Of } from './publicKey.ts'
 
 /** SHA-256 of the ARK's DER, as AMD's key distribution service publishes it (`/vcek/v1/<product>/cert_chain`). */
 export const PINNED_ARKS: Readonly<Record<Product, string>> = {
@@ -32,7 +31,7 @@ export type RootEntry = {
 
 /** A certificate that has been verified, and its key. */
 export type Authority = Pick<Certificate, 'subject' | 'serial' | 'notBefore' | 'notAfter'> & {
-  readonly publicKey: KeyObject
+  readonly publicKey: PublicKey
 }
 
 export type Root = Authority & {
@@ -66,7 +65,7 @@ function verifyRoot({ product, ark, ask, asvk, simulated }: RootEntry): Root {
   const certificate = parseCertificate(ark)
   if (certificate.subject !== `ARK-${product}`)
     throw untrusted(`the ARK is named ${certificate.subject}, not ARK-${product}`)
-  const authority = authorityOf(certificate)
+  const authority = kept(authorityOf(certificate))
   if (!isIssuedBy(certificate, authority)) throw untrusted(`the ARK of ${product} has not signed itself`)
   assertRoot(certificate)
   const root = { ...authority, product, fingerprint, simulated }
@@ -75,7 +74,7 @@ function verifyRoot({ product, ark, ask, asvk, simulated }: RootEntry): Root {
     .map((der) => authorityUnder(parseCertificate(der), root))
   if (authorities.includes(undefined))
     throw untrusted(`the ASK or ASVK is not signed by the ARK of ${product}`)
-  return { ...root, authorities: authorities.filter((authority) => authority !== undefined) }
+  return { ...root, authorities: authorities.filter((authority) => authority !== undefined).map(kept) }
 }
 
 /** An ASK or ASVK, where `root` has signed it. Throws `Malformed` where it has signed something else. */
@@ -91,7 +90,11 @@ export function authorityUnder(
 
 function authorityOf(certificate: Certificate): Authority {
   const { subject, serial, notBefore, notAfter } = certificate
-  return { subject, serial, notBefore, notAfter, publicKey: authorityKeyOf(certificate) }
+  return { subject, serial, notBefore, notAfter, publicKey: rsa4096Of(certificate.spki) }
+}
+
+function kept(authority: Authority): Authority {
+  return { ...authority, publicKey: importKey(authority.publicKey) }
 }
 
 function untrusted(message: string): CodedError {

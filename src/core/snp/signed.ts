@@ -1,5 +1,4 @@
 /** SIGNED (RFC 5280 §4.1.1, §5.1.1): the form that certificates and revocation lists share, and AMD's one way to sign it. */
-import { constants, type KeyObject, verify } from 'node:crypto'
 import { sameBytes } from '#core/bytes.ts'
 import {
   bytesOf,
@@ -13,6 +12,7 @@ import {
   sequenceOf,
   wholeBitsOf,
 } from './der.ts'
+import { type PublicKey, SALT_BYTES, verifyPss } from './publicKey.ts'
 
 export type Signed = {
   /** The bytes under the signature, as received, and their top-level parts. */
@@ -37,14 +37,9 @@ export function parseSigned(der: Buffer, algorithmAt: number): Signed {
   return { tbs: bytesOf(tbs), parts, signature: wholeBitsOf(signature) }
 }
 
-/** RSASSA-PSS with SHA-384, MGF1 over SHA-384 and a salt of 48 bytes, whatever the certificate says. */
-export function isSignedBy({ tbs, signature }: Signed, key: KeyObject): boolean {
-  return verify(
-    'sha384',
-    tbs,
-    { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: SALT_BYTES },
-    signature,
-  )
+/** In AMD's way, whatever the certificate says. */
+export function isSignedBy({ tbs, signature }: Signed, key: PublicKey): boolean {
+  return verifyPss(key, tbs, signature)
 }
 
 const OID = {
@@ -52,7 +47,6 @@ const OID = {
   mgf1: '1.2.840.113549.1.1.8',
   sha384: '2.16.840.1.101.3.4.2.2',
 } as const
-const SALT_BYTES = 48
 
 /** RSASSA-PSS-params (RFC 4055 §3.1). The trailer field has one value, which newer certificates leave out as DER demands. */
 function assertPss(algorithm: Der): void {

@@ -1,11 +1,12 @@
 /** Is a report authentic: made and signed by a genuine processor at the TCB it states? */
-import { type KeyObject, verify } from 'node:crypto'
 import { isZero, sameBytes } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { toRfc3339, type UnixSeconds } from '#core/time.ts'
 import type { Endorsement, TrustStore } from './chain.ts'
 import type { Crl } from './crl.ts'
+import { reading } from './der.ts'
 import { type Product, productOfCpuid } from './product.ts'
+import { type PublicKey, verifyEcdsa } from './publicKey.ts'
 import type { Report, TcbName } from './report.ts'
 import { parseTcb, TCB_COMPONENTS, type Tcb } from './tcb.ts'
 
@@ -100,11 +101,11 @@ function matchChip({ chipId }: Report, { hardwareId }: Endorsement): void {
 }
 
 function verifySignature(report: Report, { publicKey }: Endorsement): void {
-  if (!isSignedWith(report, publicKey))
+  if (!reading('a certificate', 'chain.malformed', () => isSignedWith(report, publicKey)))
     throw new CodedError('report.signature', 'the report is not signed by the endorsed key')
 }
 
 /** ECDSA on P-384 with SHA-384 over the received bytes 0 to 0x29F. */
-export function isSignedWith({ signed, signature }: Report, publicKey: KeyObject): boolean {
-  return verify('sha384', signed, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature)
+export function isSignedWith({ signed, signature }: Report, publicKey: PublicKey): boolean {
+  return verifyEcdsa(publicKey, signed, signature)
 }

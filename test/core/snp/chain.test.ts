@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { constants, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { constants, createPublicKey, generateKeyPairSync, KeyObject, sign } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { fromHex } from '#core/bytes.ts'
@@ -7,7 +7,10 @@ import { CodedError, codeOf } from '#core/errors.ts'
 import { TrustStore } from '#core/snp/chain.ts'
 import { AMD_OID, SPL_OID } from '#core/snp/extensions.ts'
 import type { SigningKey } from '#core/snp/layout.ts'
+import { importKey } from '#core/snp/publicKey.ts'
+import { parseReport } from '#core/snp/report.ts'
 import type { RootEntry } from '#core/snp/roots.ts'
+import { verifyReport } from '#core/snp/verify.ts'
 import { addSeconds, toUnixSeconds, type UnixSeconds } from '#core/time.ts'
 import {
   amdScheme,
@@ -19,7 +22,7 @@ import {
 } from '#emulator/amd/certificate.ts'
 import { deriveVcek, vcekRequest } from '#emulator/amd/chip.ts'
 import { bits, boolean, explicit, ia5, integer, nothing, octets, oid, sequence } from '#emulator/amd/der.ts'
-import { noon, platformOf, storeOf, testAuthority } from '../../amd.ts'
+import { mint, noon, platformOf, storeOf, testAuthority } from '../../amd.ts'
 
 const amd = await testAuthority()
 const { arkKey, askKey, arkDer, askDer, hardwareId, notBefore } = amd
@@ -71,7 +74,7 @@ test('a VCEK is endorsed with the ASK of the store', () => {
   assert.deepEqual(endorsement.tcb, tcb.reported)
   assert.equal(endorsement.hardwareId?.toString('hex'), hardwareId)
   assert.equal(endorsement.cspId, undefined)
-  assert.ok(endorsement.publicKey.equals(createPublicKey(leafKey)))
+  assert.ok(importKey(endorsement.publicKey).equals(createPublicKey(leafKey)))
 })
 
 test('a VCEK is endorsed with an ASK that comes with it, whatever comes beside', () => {
@@ -475,8 +478,9 @@ for (const { name, entry, code } of badRoots)
 test('a chain that is remembered is still held against the time', () => {
   const roots = storeOf(amd)
   const certs = [leaf({ notAfter: at + 100 })]
-  const first = roots.endorse(certs, 'vcek', at)
-  assert.equal(roots.endorse(certs, 'vcek', addSeconds(at, 100)), first)
+  roots.endorse(certs, 'vcek', at)
+  const again = roots.endorse(certs, 'vcek', at)
+  assert.equal(roots.endorse(certs, 'vcek', addSeconds(at, 100)), again)
   assert.throws(() => roots.endorse(certs, 'vcek', addSeconds(at, 101)), { code: 'chain.expired' })
   assert.throws(() => roots.endorse(certs, 'vlek', at), { code: 'chain.kind-mismatch' })
 })
@@ -486,12 +490,35 @@ test('a store remembers as many chains as it may, the latest used', () => {
   const [a, b, c] = [[leaf()], [leaf()], [leaf()]]
   const first = roots.endorse(a, 'vcek', at)
   roots.endorse(b, 'vcek', at)
-  assert.equal(roots.endorse(a, 'vcek', at), first)
+  const again = roots.endorse(a, 'vcek', at)
+  assert.notEqual(again, first)
   roots.endorse(c, 'vcek', at)
-  assert.equal(roots.endorse(a, 'vcek', at), first)
+  assert.equal(roots.endorse(a, 'vcek', at), again)
   const none = storeOf(amd, { remember: 0 })
   assert.notEqual(none.endorse(a, 'vcek', at), none.endorse(a, 'vcek', at))
 })
+
+test('a key is imported when its chain comes again: only then is it worth it', () => {
+  const roots = storeOf(amd)
+  const isImported = () => roots.endorse([vcek], 'vcek', at).publicKey instanceof KeyObject
+  const vcek = leaf()
+  assert.deepEqual([isImported(), isImported(), isImported()], [false, true, true])
+})
+
+test('a point that is not on the curve is no key, at the first use and when it comes again', () => {
+  const { bytes } = mint(amd)
+  const der = leaf({ publicKey: offCurve() })
+  const verify = () => verifyReport(parseReport(bytes), [der], { roots: store, crls: [], at })
+  for (const _ of [1, 2]) assert.throws(verify, { name: 'CodedError', code: 'chain.malformed' })
+})
+
+/** The form of a key on P-384 whose number is no point; nothing but its export is asked for. */
+function offCurve(): KeyObject {
+  const spki = createPublicKey(leafKey).export({ format: 'der', type: 'spki' })
+  spki.writeUInt8(spki.readUInt8(spki.byteLength - 1) ^ 1, spki.byteLength - 1)
+  const key = createPublicKey(leafKey)
+  return Object.assign(Object.create(key), { export: () => spki })
+}
 
 test('hostile certificates give an endorsement or a coded error, nothing else', () => {
   const good = leaf()

@@ -8,14 +8,13 @@ import {
   assertIntermediate,
   assertLeaf,
   assertRoot,
-  authorityKeyOf,
   type Certificate,
-  endorsementKeyOf,
   parseCertificate,
 } from '#core/snp/certificate.ts'
 import { reading } from '#core/snp/der.ts'
 import { HARDWARE_ID_BYTES, readEndorsedKey, SPL_OID } from '#core/snp/extensions.ts'
 import { PRODUCTS } from '#core/snp/product.ts'
+import { importKey, p384Of, rsa4096Of } from '#core/snp/publicKey.ts'
 import { TCB_COMPONENTS } from '#core/snp/tcb.ts'
 import { mutate } from '../mutation.ts'
 import { certificateSeeds, type Seed } from '../seeds.ts'
@@ -63,16 +62,16 @@ function read(bytes: Buffer, { kind, product }: Seed): { parsed: Certificate; ke
   switch (kind) {
     case 'ark':
       assertRoot(parsed)
-      return { parsed, key: authorityKeyOf(parsed) }
+      return { parsed, key: importKey(rsa4096Of(parsed.spki)) }
     case 'ask':
     case 'asvk':
       assertIntermediate(parsed)
-      return { parsed, key: authorityKeyOf(parsed) }
+      return { parsed, key: importKey(rsa4096Of(parsed.spki)) }
     case 'vcek':
     case 'vlek':
       assertLeaf(parsed)
       checkEndorsedKey(parsed, product, kind)
-      return { parsed, key: endorsementKeyOf(parsed) }
+      return { parsed, key: importKey(p384Of(parsed.spki)) }
   }
 }
 
