@@ -1,12 +1,12 @@
 /** The two ways in which a mutant is tried: vectors in a thread, then unit tests in a process. */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Mutant } from './mutant.ts'
 
 /** Of processor time, so that a busy machine is no reason: a mutant that takes more does not end, which is noticed too. */
 const VECTORS_MS = 20_000
-const ENDLESS = 'it does not end'
 /** Every mutant leaves a copy of the program behind in its thread. */
 const MUTANTS_A_THREAD = 50
 
@@ -23,29 +23,40 @@ export class VectorThread {
   /** The vector that noticed; undefined where none did. Without a mutant: the vector that is wrong as things are. */
   async try(mutant: Mutant | undefined): Promise<string | undefined> {
     if (this.#tried >= MUTANTS_A_THREAD) await this.end()
-    this.#worker ??= new Worker(new URL('./vectorWorker.ts', import.meta.url), {
-      workerData: { root: this.#root },
-    })
+    const worker = this.#worker ?? (await this.#start())
     this.#tried += 1
-    const worker = this.#worker
-    const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
-    const before = await worker.cpuUsage()
-    const timer = setInterval(async () => {
-      const { user } = await worker.cpuUsage(before)
-      if (user > VECTORS_MS * 1000) resolve(ENDLESS)
-    }, 1000)
-    worker.once('message', resolve)
-    worker.once('error', reject)
-    worker.postMessage(mutant)
-    try {
-      const by = await promise
-      if (by === ENDLESS) await this.end()
-      return by
-    } finally {
-      clearInterval(timer)
-      worker.removeAllListeners('message')
-      worker.removeAllListeners('error')
+    const { promise, resolve } = Promise.withResolvers<string | undefined>()
+    let isLost = false
+    const lose = (why: string) => {
+      isLost = true
+      resolve(why)
     }
+    const before = await worker.cpuUsage()
+    const timer = setInterval(() => {
+      worker.cpuUsage(before).then(
+        ({ user }) => (user > VECTORS_MS * 1000 ? lose('it does not end') : undefined),
+        () => lose('its thread ends'),
+      )
+    }, 1000)
+    // As where it takes more memory than there is.
+    worker.once('error', ({ message }: Error) => lose(message))
+    worker.once('message', resolve)
+    worker.postMessage(mutant)
+    const by = await promise
+    clearInterval(timer)
+    worker.removeAllListeners('message')
+    worker.removeAllListeners('error')
+    if (isLost) await this.end()
+    return by
+  }
+
+  async #start(): Promise<Worker> {
+    this.#worker = new Worker(new URL('./vectorWorker.ts', import.meta.url), {
+      workerData: { root: this.#root },
+      resourceLimits: { maxOldGenerationSizeMb: 2048 },
+    })
+    await once(this.#worker, 'online')
+    return this.#worker
   }
 
   async end(): Promise<void> {

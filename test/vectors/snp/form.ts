@@ -235,6 +235,7 @@ function timeVectors(): readonly Case[] {
     malformed('from a time without seconds', from(utc('2401010000Z'))),
     malformed('from a time with an offset', from(utc('240101000000+0000'))),
     malformed('from a time with fractions', from(general('20240101000000.0Z'))),
+    malformed('from a time in the form of RFC 3339', from(general('2024-01-01T00:00:00Z'))),
     malformed('from a time that is an INTEGER', from(integer(1_700_000_000))),
     authentic('from a GeneralizedTime', leaf(from(general('20240101000000Z')))),
     authentic('from 1970', leaf(from(utc('700101000000Z')))),
