@@ -103,7 +103,9 @@ const OPERATORS: readonly Operator[] = [
   function boundaryShifted(node, file) {
     if (!isBinaryExpression(node)) return []
     const shifted = SHIFTED[node.operatorToken.kind]
-    return shifted === undefined ? [] : [change('boundary shifted', node.operatorToken, file, shifted)]
+    if (shifted === undefined) return []
+    const [left, right] = [node.left, node.right].map((side) => side.getText(file))
+    return [change('boundary shifted', node, file, `${left} ${shifted} ${right}`)]
   },
   function rowRemoved(node, file) {
     if (!isTable(node)) return []
@@ -119,6 +121,7 @@ const OPERATORS: readonly Operator[] = [
     }))
   },
   function numberMoved(node, file) {
+    if (isPropertyAssignment(node.parent) && node.parent.name === node) return []
     if (isNumericLiteral(node))
       return [-1, 1].map((by) => change('number moved', node, file, `(${Number(node.text) + by})`))
     if (isBigIntLiteral(node)) {

@@ -265,6 +265,11 @@ function mitigationVectors(): readonly Case[] {
     ),
     accepted('no mitigation, where none is demanded', held(demanded(none, none), given(none, none))),
     refused(
+      'a report before version 5 where the lowest mitigation is demanded',
+      missing,
+      held(demanded(vector('1'), none), given(three, three, 3)),
+    ),
+    refused(
       'a report before version 5 where mitigations are demanded',
       [missing, missing],
       held(demanded(three, three), given(three, three, 3)),
