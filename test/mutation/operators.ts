@@ -121,8 +121,7 @@ const OPERATORS: readonly Operator[] = [
     }))
   },
   function numberMoved(node, file) {
-    if (isPropertyAssignment(node.parent) && node.parent.name === node) return []
-    if (isNumericLiteral(node))
+    if (isNumericLiteral(node) && !(isPropertyAssignment(node.parent) && node.parent.name === node))
       return [-1, 1].map((by) => change('number moved', node, file, `(${Number(node.text) + by})`))
     if (isBigIntLiteral(node)) {
       const value = BigInt(node.text.replace(/n$/, ''))
