@@ -1,5 +1,5 @@
 /** ARK → ASK → VCEK, or ARK → ASVK → VLEK: is this the key of a genuine processor, and of which? */
-import { hash, KeyObject } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { CodedError } from '#core/errors.ts'
 import { toRfc3339, toUnixSeconds, type UnixSeconds } from '#core/time.ts'
 import { assertLeaf, type Certificate, isIssuedBy, parseCertificate } from './certificate.ts'
@@ -142,7 +142,7 @@ function assertValid({ notBefore, notAfter }: Endorsement, at: UnixSeconds): voi
 /** Of a chain that came again: its key is imported, and once. */
 function kept(endorsement: Endorsement): Endorsement {
   const { publicKey } = endorsement
-  return publicKey instanceof KeyObject ? endorsement : { ...endorsement, publicKey: importKey(publicKey) }
+  return typeof publicKey === 'string' ? { ...endorsement, publicKey: importKey(publicKey) } : endorsement
 }
 
 /** Digests have one length, so that no two lists have one key. */

@@ -1,71 +1,100 @@
 /** The two kinds of public key in AMD's certificates, in their one form each, and what they verify. */
-import { constants, createPublicKey, KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto'
+import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { sameBytes } from '#core/bytes.ts'
 import { Malformed } from './der.ts'
 
 /**
- * As bytes for a key that verifies once: importing costs as much as a tenth of an ECDSA check, and more than half of an RSA one.
- * As a KeyObject for one that is kept.
+ * As PEM for a key that is used once, as a KeyObject for one that is kept. Nothing is ever said beside the key (its encoding,
+ * a padding): for a key inside an object of options node:crypto throws and catches up to four errors, whose
+ * stacks cost as much as a tenth of an ECDSA check. So the key says it all by itself.
  */
-export type PublicKey = KeyObject | DerKey
-type DerKey = { readonly key: Buffer; readonly format: 'der'; readonly type: 'spki' }
+export type PublicKey = KeyObject | string
 
-/** SubjectPublicKeyInfo in DER: what comes before the number that differs, how long that is, what follows. */
-type KeyForm = { readonly before: Buffer; readonly bytes: number; readonly after: Buffer }
+/** SubjectPublicKeyInfo in DER: the algorithm, what comes before the number that differs, how long that is, what follows. */
+type KeyForm = {
+  readonly algorithm: Buffer
+  readonly before: Buffer
+  readonly bytes: number
+  readonly after: Buffer
+}
 /** rsaEncryption; a modulus of 4096 bits, the exponent 65537. */
 const RSA_4096: KeyForm = {
-  before: Buffer.from('30820222300d06092a864886f70d01010105000382020f003082020a0282020100', 'hex'),
+  algorithm: Buffer.from('30820222300d06092a864886f70d0101010500', 'hex'),
+  before: Buffer.from('0382020f003082020a0282020100', 'hex'),
   bytes: 512,
   after: Buffer.from('0203010001', 'hex'),
 }
 /** id-ecPublicKey on secp384r1; an uncompressed point. */
 const P384: KeyForm = {
-  before: Buffer.from('3076301006072a8648ce3d020106052b8104002203620004', 'hex'),
+  algorithm: Buffer.from('3076301006072a8648ce3d020106052b81040022', 'hex'),
+  before: Buffer.from('03620004', 'hex'),
   bytes: 96,
   after: Buffer.alloc(0),
 }
+/** In the place of rsaEncryption: id-RSASSA-PSS with SHA-384, MGF1 over SHA-384, and a salt of 48 bytes (RFC 4055 §3). */
+const PSS_SHA384 = Buffer.from(
+  '30820256304106092a864886f70d01010a3034a00f300d06096086480165030402020500a11c301a06092a864886f70d0101' +
+    '08300d06096086480165030402020500a203020130',
+  'hex',
+)
 const TOP_BIT = 0x80
-export const SALT_BYTES = 48
 
-/** Of an authority. Throws `Malformed`. */
+/**
+ * Of an authority: a key that verifies RSASSA-PSS with SHA-384, MGF1 over SHA-384 and a salt of 48 bytes, and nothing else,
+ * whatever a certificate says. Throws `Malformed`.
+ */
 export function rsa4096Of(spki: Buffer): PublicKey {
-  const isLong = ((spki[RSA_4096.before.byteLength] ?? 0) & TOP_BIT) !== 0
+  const { algorithm, before } = RSA_4096
+  const isLong = ((spki[algorithm.byteLength + before.byteLength] ?? 0) & TOP_BIT) !== 0
   if (!hasForm(spki, RSA_4096) || !isLong)
     throw new Malformed('of an authority has a key that is not RSA of 4096 bits')
-  return { key: spki, format: 'der', type: 'spki' }
+  return pemOf(Buffer.concat([PSS_SHA384, spki.subarray(algorithm.byteLength)]))
 }
 
 /** Of a VCEK or VLEK. Whether the point is on the curve is seen when it is used. Throws `Malformed`. */
 export function p384Of(spki: Buffer): PublicKey {
   if (!hasForm(spki, P384)) throw new Malformed('of an endorsement key has a key that is not on P-384')
-  return { key: spki, format: 'der', type: 'spki' }
+  return pemOf(spki)
 }
 
 /** Throws `Malformed`. */
 export function importKey(key: PublicKey): KeyObject {
-  return key instanceof KeyObject ? key : using(() => createPublicKey(key))
+  return typeof key === 'string' ? using(() => createPublicKey(key)) : key
 }
 
-/** RSASSA-PSS with SHA-384, MGF1 over SHA-384 and a salt of 48 bytes. Throws `Malformed` for a key that is none. */
-export function verifyPss(key: PublicKey, message: Buffer, signature: Buffer): boolean {
-  const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: SALT_BYTES }
-  return using(() => verify('sha384', message, { ...inputOf(key), ...padding }, signature))
+/**
+ * With SHA-384. An RSA key takes a signature of RSASSA-PSS, a key on P-384 an Ecdsa-Sig-Value (RFC 3279 §2.2.3). Throws
+ * `Malformed` for a key that is none.
+ */
+export function isSignature(signature: Buffer, message: Buffer, key: PublicKey): boolean {
+  return using(() => verify('sha384', message, key, signature))
 }
 
-/** ECDSA on P-384 with SHA-384; the signature is r ‖ s. Throws `Malformed` for a key that is none. */
-export function verifyEcdsa(key: PublicKey, message: Buffer, signature: Buffer): boolean {
-  return using(() => verify('sha384', message, { ...inputOf(key), dsaEncoding: 'ieee-p1363' }, signature))
+/** Ecdsa-Sig-Value of r ‖ s, both from 1 and of the same width. */
+export function ecdsaSigValueOf(scalars: Buffer): Buffer {
+  const width = scalars.byteLength / 2
+  const numbers = [integerOf(scalars.subarray(0, width)), integerOf(scalars.subarray(width))]
+  const content = Buffer.concat(numbers)
+  return Buffer.concat([Buffer.of(0x30, content.byteLength), content])
 }
 
-function inputOf(key: PublicKey): DerKey | VerifyKeyObjectInput {
-  return key instanceof KeyObject ? { key } : key
+/** A DER INTEGER: no zero to spare, and one in front where the top bit would make it negative. */
+function integerOf(scalar: Buffer): Buffer {
+  const value = scalar.subarray(scalar.findIndex((byte) => byte !== 0))
+  const sign = ((value[0] ?? 0) & TOP_BIT) === 0 ? [] : [0]
+  return Buffer.concat([Buffer.of(0x02, value.byteLength + sign.length, ...sign), value])
 }
 
-function hasForm(spki: Buffer, { before, bytes, after }: KeyForm): boolean {
-  const from = before.byteLength + bytes
+function pemOf(spki: Buffer): string {
+  return `-----BEGIN PUBLIC KEY-----\n${spki.toString('base64')}\n-----END PUBLIC KEY-----\n`
+}
+
+function hasForm(spki: Buffer, { algorithm, before, bytes, after }: KeyForm): boolean {
+  const head = Buffer.concat([algorithm, before])
+  const from = head.byteLength + bytes
   return (
     spki.byteLength === from + after.byteLength &&
-    sameBytes(spki.subarray(0, before.byteLength), before) &&
+    sameBytes(spki.subarray(0, head.byteLength), head) &&
     sameBytes(spki.subarray(from), after)
   )
 }

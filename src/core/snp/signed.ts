@@ -12,7 +12,7 @@ import {
   sequenceOf,
   wholeBitsOf,
 } from './der.ts'
-import { type PublicKey, SALT_BYTES, verifyPss } from './publicKey.ts'
+import { isSignature, type PublicKey } from './publicKey.ts'
 
 export type Signed = {
   /** The bytes under the signature, as received, and their top-level parts. */
@@ -39,7 +39,7 @@ export function parseSigned(der: Buffer, algorithmAt: number): Signed {
 
 /** In AMD's way, whatever the certificate says. */
 export function isSignedBy({ tbs, signature }: Signed, key: PublicKey): boolean {
-  return verifyPss(key, tbs, signature)
+  return isSignature(signature, tbs, key)
 }
 
 const OID = {
@@ -47,6 +47,8 @@ const OID = {
   mgf1: '1.2.840.113549.1.1.8',
   sha384: '2.16.840.1.101.3.4.2.2',
 } as const
+
+const SALT_BYTES = 48
 
 /** RSASSA-PSS-params (RFC 4055 §3.1). The trailer field has one value, which newer certificates leave out as DER demands. */
 function assertPss(algorithm: Der): void {

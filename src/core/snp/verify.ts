@@ -6,7 +6,7 @@ import type { Endorsement, TrustStore } from './chain.ts'
 import type { Crl } from './crl.ts'
 import { reading } from './der.ts'
 import { type Product, productOfCpuid } from './product.ts'
-import { type PublicKey, verifyEcdsa } from './publicKey.ts'
+import { ecdsaSigValueOf, isSignature, type PublicKey } from './publicKey.ts'
 import type { Report, TcbName } from './report.ts'
 import { parseTcb, TCB_COMPONENTS, type Tcb } from './tcb.ts'
 
@@ -107,5 +107,5 @@ function verifySignature(report: Report, { publicKey }: Endorsement): void {
 
 /** ECDSA on P-384 with SHA-384 over the received bytes 0 to 0x29F. */
 export function isSignedWith({ signed, signature }: Report, publicKey: PublicKey): boolean {
-  return verifyEcdsa(publicKey, signed, signature)
+  return isSignature(ecdsaSigValueOf(signature), signed, publicKey)
 }

@@ -2,7 +2,7 @@
  * Certificates behind their signature: given straight to the reader, since otherwise a changed byte meets the signature check and no
  * more. What it accepts, OpenSSL reads alike.
  */
-import { type KeyObject, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { sameBytes, toHex } from '#core/bytes.ts'
 import {
   assertIntermediate,
@@ -48,30 +48,33 @@ export const certificate: Target = {
 const VALUE_TAGS = [0x01, 0x02, 0x06, 0x0c, 0x16, 0x17, 0x18]
 
 function checkCertificate(bytes: Buffer, seed: Seed): void {
-  const { parsed, key } = reading('a certificate', 'chain.malformed', () => read(bytes, seed))
+  const parsed = reading('a certificate', 'chain.malformed', () => read(bytes, seed))
   const opened = openedByOpenssl(bytes)
   compare(parsed, opened, bytes)
   const spki = { format: 'der', type: 'spki' } as const
-  if (!sameBytes(key.export(spki), opened.publicKey.export(spki)))
+  if (!sameBytes(parsed.spki, opened.publicKey.export(spki)))
     throw new Violation('the key is not the one that OpenSSL reads')
 }
 
 /** All that is asked of a certificate in its place. */
-function read(bytes: Buffer, { kind, product }: Seed): { parsed: Certificate; key: KeyObject } {
+function read(bytes: Buffer, { kind, product }: Seed): Certificate {
   const parsed = parseCertificate(bytes)
   switch (kind) {
     case 'ark':
       assertRoot(parsed)
-      return { parsed, key: importKey(rsa4096Of(parsed.spki)) }
+      importKey(rsa4096Of(parsed.spki))
+      return parsed
     case 'ask':
     case 'asvk':
       assertIntermediate(parsed)
-      return { parsed, key: importKey(rsa4096Of(parsed.spki)) }
+      importKey(rsa4096Of(parsed.spki))
+      return parsed
     case 'vcek':
     case 'vlek':
       assertLeaf(parsed)
       checkEndorsedKey(parsed, product, kind)
-      return { parsed, key: importKey(p384Of(parsed.spki)) }
+      importKey(p384Of(parsed.spki))
+      return parsed
   }
 }
 

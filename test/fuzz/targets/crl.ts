@@ -20,7 +20,7 @@ export const crl: Target = {
   quick: 8000,
   codes: ['crl.malformed', 'crl.untrusted'],
   open: async () => {
-    const { publicKey, privateKey: key } = generateKeyPairSync('rsa', { modulusLength: 1024 })
+    const { publicKey, privateKey: key } = generateKeyPairSync('rsa-pss', PSS)
     const roots = AMD_ROOTS.map((entry) => ({ ...openRoot(entry), publicKey }))
     const padding = constants.RSA_PKCS1_PSS_PADDING
     const signed = (tbs: Buffer) => signedBody(tbs, sign('sha384', tbs, { key, padding, saltLength: 48 }))
@@ -45,6 +45,14 @@ function changed(random: Random, bodies: readonly Tree[], trees: readonly Tree[]
 
 function changedAfter(tree: Tree, random: Random, trees: readonly Tree[]): Buffer {
   return random.oneIn(4) ? mutate(tree.root.raw, random) : mutateTree(tree, random, trees)
+}
+
+/** As an ARK's key says it. A number, where the types of Node want the text of one. */
+const PSS = {
+  modulusLength: 1024,
+  hashAlgorithm: 'sha384',
+  mgf1HashAlgorithm: 'sha384',
+  saltLength: 48 as unknown as string,
 }
 
 /** Up to and beyond the limit of a MiB: very many entries, or very deep ones. */
