@@ -100,6 +100,9 @@ export const EQUIVALENTS: readonly Row[] = [
     [IS_BEFORE, 'a.major < b.major → a.major <= b.major'],
     [IS_BEFORE, 'a.minor < b.minor → a.minor <= b.minor'],
   ]),
+  ...within('src/core/appraisal/firmwareRules.ts', 'a vector has 64 bits, so that the next one is clear', [
+    ['return Array.from({ length: 64 }, (_, bit) => bit)', '64 → (65)'],
+  ]),
 ]
 
 function within(
