@@ -45,7 +45,9 @@ export const der: Target = {
 }
 
 const CONSTRUCTED = 0x20
-const BMP_STRING = 0x1e
+const NUMBER = 0x1f
+/** Which node-forge takes for what they would be in the universal class: it decodes a BMPString, and shortens an INTEGER. */
+const MISTAKEN_BY_FORGE = [0x1e, 0x02]
 
 function makeDer(trees: readonly Tree[], random: Random): Buffer {
   // A part of a certificate is small, and so are the distances between what is mutated.
@@ -85,8 +87,7 @@ function written(der: Der): Buffer {
     case TAG.boolean:
       return isTrue(der) ? tlv(tag, Buffer.of(0xff)) : bytesOf(der)
     default:
-      // node-forge decodes a BMPString, of any class, to characters, and stumbles over half of one.
-      if ((tag & CONSTRUCTED) !== 0 || (tag & 0x1f) === BMP_STRING)
+      if ((tag & CONSTRUCTED) !== 0 || MISTAKEN_BY_FORGE.includes(tag & NUMBER))
         throw new Malformed('is of parts that nobody here looks at')
       return tlv(tag, der.source.subarray(der.from, der.end))
   }
