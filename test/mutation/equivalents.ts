@@ -10,6 +10,8 @@ type Row = {
   readonly reason: string
 }
 
+const THREE_PARTS =
+  'if (tbs === undefined || outer === undefined || signature === undefined || more.length > 0)'
 const IS_BEFORE =
   'return a.major !== b.major ? a.major < b.major : a.minor !== b.minor ? a.minor < b.minor : a.build < b.build'
 
@@ -103,6 +105,22 @@ export const EQUIVALENTS: readonly Row[] = [
   ...within('src/core/appraisal/firmwareRules.ts', 'a vector has 64 bits, so that the next one is clear', [
     ['return Array.from({ length: 64 }, (_, bit) => bit)', '64 → (65)'],
   ]),
+  ...within(
+    'src/core/snp/signed.ts',
+    'of three parts the last is missing first, and without it wholeBitsOf refuses',
+    [
+      [
+        THREE_PARTS,
+        'tbs === undefined || outer === undefined || signature === undefined → (tbs === undefined || outer === undefined)',
+      ],
+      [
+        THREE_PARTS,
+        'tbs === undefined || outer === undefined || signature === undefined → (signature === undefined)',
+      ],
+      [THREE_PARTS, 'tbs === undefined || outer === undefined → (tbs === undefined)'],
+      [THREE_PARTS, 'tbs === undefined || outer === undefined → (outer === undefined)'],
+    ],
+  ),
 ]
 
 function within(

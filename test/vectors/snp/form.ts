@@ -49,6 +49,7 @@ function outerVectors(): readonly Case[] {
     refused('whose first part has two parts', 'chain.malformed', {
       certs: [sequence(sequence(explicit(0, integer(2)), integer(0)), algorithm, bits(Buffer.alloc(512)))],
     }),
+    malformed('of its first part alone', { outer: Buffer.alloc(0), ending: () => [] }),
     malformed('of two parts', { ending: () => [] }),
     malformed('of four parts', { ending: (signature) => [bits(signature), nothing()] }),
     malformed('that names another algorithm outside', { outer: pkcs1(KEYS.ask).algorithm }),
