@@ -70,9 +70,10 @@ export class TrustStore {
 function verifyPath(certs: readonly Uint8Array[], kind: SigningKey, roots: readonly Root[]): Endorsement {
   if (certs.length > MAX_CERTIFICATES)
     throw new Malformed(`list has ${certs.length} certificates, the limit is ${MAX_CERTIFICATES}`)
-  const [leaf, ...brought] = certs.map(parseCertificate)
-  if (leaf === undefined)
+  const [first, ...brought] = certs
+  if (first === undefined)
     throw new CodedError('chain.missing', `the evidence holds no ${kind.toUpperCase()} certificate`)
+  const leaf = parseCertificate(first)
   assertKind(leaf, kind)
   const { root, authority } = findPath(leaf, brought, roots)
   assertLeaf(leaf)
@@ -99,16 +100,17 @@ function assertKind(leaf: Certificate, kind: SigningKey): void {
     )
 }
 
-/** The first ASK (for a VLEK: ASVK) that is signed by a trusted ARK and signed the leaf. */
+/** The first ASK (for a VLEK: ASVK) that is signed by a trusted ARK and signed the leaf. Those that came along are read if need be. */
 function findPath(
   leaf: Certificate,
-  brought: readonly Certificate[],
+  brought: readonly Uint8Array[],
   roots: readonly Root[],
 ): { readonly root: Root; readonly authority: Authority } {
   for (const root of roots.filter(({ product }) => leaf.issuer === issuerOf(leaf, product))) {
     const authority =
       root.authorities.find((held) => isIssuedBy(leaf, held)) ??
       brought
+        .map(parseCertificate)
         .filter(({ subject }) => subject === leaf.issuer)
         .map((candidate) => authorityUnder(candidate, root))
         .find((found) => found !== undefined && isIssuedBy(leaf, found))

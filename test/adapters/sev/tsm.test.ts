@@ -111,7 +111,7 @@ describe('configfs-tsm', () => {
         if (path.endsWith('generation')) generations += 1
         if (disturbed === 2 || !path.endsWith(at) || (at === 'generation' && generations < 2)) return
         disturbed += 1
-        provider.write(`${dirname(path)}/inblob`, Buffer.alloc(64, 0xee))
+        void provider.write(`${dirname(path)}/inblob`, Buffer.alloc(64, 0xee))
       }
       const { report } = await source.getReport(DATA)
       assert.deepEqual(report.subarray(0x50, 0x90), DATA)
@@ -123,7 +123,7 @@ describe('configfs-tsm', () => {
     const provider = new TsmProvider(sign)
     const { source } = await openSource(provider)
     provider.before = (_call, path) => {
-      if (path.endsWith('outblob')) provider.write(`${dirname(path)}/inblob`, DATA)
+      if (path.endsWith('outblob')) void provider.write(`${dirname(path)}/inblob`, DATA)
     }
     provider.calls.splice(0)
     await assert.rejects(source.getReport(DATA), { code: 'sev.busy', message: /each of 3 requests/ })

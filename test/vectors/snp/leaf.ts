@@ -74,7 +74,13 @@ function listVectors(): readonly Case[] {
       roots: [usualRoot('Genoa')],
     }),
     refused('four certificates', MALFORMED, { certs: [good, ask, ark, ark] }),
-    refused('another certificate that is none beside it', MALFORMED, { certs: [good, Buffer.from('none')] }),
+    refused('another certificate that is none beside it, where the ASK is looked for', MALFORMED, {
+      certs: [good, Buffer.from('none')],
+      roots: [usualRoot('Genoa')],
+    }),
+    authentic('another certificate that is none beside it, where the ASK is held', {
+      certs: [good, Buffer.from('none')],
+    }),
     refused('an empty certificate', MALFORMED, { certs: [Buffer.alloc(0)] }),
     refused('PEM', MALFORMED, { certs: [Buffer.from(pem)] }),
     refused('a byte after it', MALFORMED, { certs: [Buffer.concat([good, Buffer.alloc(1)])] }),
