@@ -44,8 +44,8 @@ Examples
   confidential-worker report verify --report report.bin --certs endorsements/Genoa/vcek --crl endorsements/Genoa/crl.der
 
 Exit codes
-  0 all there, and verified   1 not AMD's, revoked, older than what is there, or unknown to AMD
-  2 a file is not what it should be, or cannot be written   75 the service cannot be had now`,
+  0 all there, and verified   1 not AMD's, revoked, or older than what is there
+  2 a file is not what it should be, or cannot be written   75 the service cannot be had now, or does not know this key (yet)`,
     )
     .action(async (options: FetchOptions & { readonly json?: boolean }) => {
       const [{ fetchEndorsements }, { renderFetched }, { systemClock }] = await Promise.all([

@@ -159,7 +159,7 @@ export const ERRORS = {
   'kds.unknown': {
     disposition: 'retry',
     http: 404,
-    exit: 1,
+    exit: 75,
     meaning: "AMD's key distribution service has no certificate for this chip and TCB",
   },
   'service.unavailable': later('an OCI service does not answer or throttles'),
