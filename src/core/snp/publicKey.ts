@@ -45,8 +45,7 @@ const TOP_BIT = 0x80
  */
 export function rsa4096Of(spki: Buffer): PublicKey {
   const { algorithm, before } = RSA_4096
-  const isLong = ((spki[algorithm.byteLength + before.byteLength] ?? 0) & TOP_BIT) !== 0
-  if (!hasForm(spki, RSA_4096) || !isLong)
+  if (!hasForm(spki, RSA_4096) || spki.readUInt8(algorithm.byteLength + before.byteLength) < TOP_BIT)
     throw new Malformed('of an authority has a key that is not RSA of 4096 bits')
   return pemOf(Buffer.concat([PSS_SHA384, spki.subarray(algorithm.byteLength)]))
 }
@@ -81,7 +80,7 @@ export function ecdsaSigValueOf(scalars: Buffer): Buffer {
 /** A DER INTEGER: no zero to spare, and one in front where the top bit would make it negative. */
 function integerOf(scalar: Buffer): Buffer {
   const value = scalar.subarray(scalar.findIndex((byte) => byte !== 0))
-  const sign = ((value[0] ?? 0) & TOP_BIT) === 0 ? [] : [0]
+  const sign = value.readUInt8(0) < TOP_BIT ? [] : [0]
   return Buffer.concat([Buffer.of(0x02, value.byteLength + sign.length, ...sign), value])
 }
 
