@@ -38,14 +38,14 @@ export class VectorThread {
         () => lose('its thread ends'),
       )
     }, 1000)
-    // As where it takes more memory than there is.
-    worker.once('error', ({ message }: Error) => lose(message))
+    const died = ({ message }: Error) => lose(message)
+    worker.once('error', died)
     worker.once('message', resolve)
     worker.postMessage(mutant)
     const by = await promise
     clearInterval(timer)
-    worker.removeAllListeners('message')
-    worker.removeAllListeners('error')
+    worker.off('message', resolve)
+    worker.off('error', died)
     if (isLost) await this.end()
     return by
   }
@@ -55,6 +55,8 @@ export class VectorThread {
       workerData: { root: this.#root },
       resourceLimits: { maxOldGenerationSizeMb: 2048 },
     })
+    // Out of memory, it says so after it has ended, and nobody is waiting any more.
+    this.#worker.on('error', () => {})
     await once(this.#worker, 'online')
     return this.#worker
   }
