@@ -69,6 +69,9 @@ export const EQUIVALENTS: readonly Row[] = [
   ...within('src/core/snp/signed.ts', 'any number but 1 is refused in the same line', [
     ['(trailer === undefined || integerOf(explicitOf(trailer, 3), 1) === 1) &&', '1 → (2)'],
   ]),
+  ...within('src/core/snp/signed.ts', 'what is usual is read to the same end, more slowly', [
+    ['if (!sameBytes(bytesOf(inner), USUAL)) assertPss(inner)', '!sameBytes(bytesOf(inner), USUAL) → true'],
+  ]),
   ...within('src/core/snp/roots.ts', 'where one of them is undefined, the line before has refused them all', [
     [
       'return { ...root, authorities: authorities.filter((authority) => authority !== undefined).map(kept) }',

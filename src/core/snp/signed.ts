@@ -33,7 +33,7 @@ export function parseSigned(der: Buffer, algorithmAt: number): Signed {
   const inner = parts[algorithmAt]
   if (inner === undefined || !sameBytes(bytesOf(inner), bytesOf(outer)))
     throw new Malformed('names two signature algorithms')
-  assertPss(inner)
+  if (!sameBytes(bytesOf(inner), USUAL)) assertPss(inner)
   return { tbs: bytesOf(tbs), parts, signature: wholeBitsOf(signature) }
 }
 
@@ -49,6 +49,13 @@ const OID = {
 } as const
 
 const SALT_BYTES = 48
+
+/** What most certificates say: it is compared, and only what is written otherwise is read. */
+const USUAL = Buffer.from(
+  '304106092a864886f70d01010a3034a00f300d06096086480165030402020500a11c301a06092a864886f70d010108300d0609' +
+    '6086480165030402020500a203020130',
+  'hex',
+)
 
 /** RSASSA-PSS-params (RFC 4055 §3.1). The trailer field has one value, which newer certificates leave out as DER demands. */
 function assertPss(algorithm: Der): void {
