@@ -78,6 +78,18 @@ export const EQUIVALENTS: readonly Row[] = [
       'authority !== undefined → true',
     ],
   ]),
+  ...within('src/core/snp/certificateTable.ts', 'the whole table has no more bytes', [
+    [
+      "crl: { guid: '92f81bc3-5811-4d3d-97ff-d19f88dc67ea', maxBytes: MAX_TABLE_BYTES },",
+      'maxBytes: MAX_TABLE_BYTES → nothing',
+    ],
+  ]),
+  ...within('src/core/snp/certificateTable.ts', 'Node takes a start before the first octet for the first', [
+    [
+      "return entry.toString('hex', 0, GUID_BYTES).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')",
+      '0 → (-1)',
+    ],
+  ]),
   ...within('src/core/snp/tcb.ts', 'no component is called undefined, and a byte that is none becomes 0', [
     [
       'TCB_LAYOUTS[product].bytes.map((component) => (component === undefined ? 0 : tcb[component])),',

@@ -107,11 +107,11 @@ describe('a certificate table', () => {
       /overlaps/,
     ],
     ['an entry without a GUID', encodeTable([[OTHER.replace(/[^-]/g, '0'), of(1)]]), /without a GUID/],
-    [
-      'a certificate of 4097 bytes',
-      encodeTable([[GUIDS.ask, of(4097)]]),
-      /ask has 4097 bytes, the limit is 4096/,
-    ],
+    ...(['vcek', 'vlek', 'ask', 'ark'] as const).map((kind): [string, Buffer, RegExp] => [
+      `a ${kind} of 4097 bytes`,
+      encodeTable([[GUIDS[kind], of(4097)]]),
+      new RegExp(`${kind} has 4097 bytes, the limit is 4096`),
+    ]),
     [
       'platform information of 9 bytes',
       encodeTable([[GUIDS.platformInfo, of(9)]]),

@@ -60,10 +60,23 @@ test('an INTEGER has a limit, in value and in bytes', () => {
   assert.throws(() => unsignedOf(parseDer(hex('0203020001')), 2), Malformed)
 })
 
-for (const text of ['0600', '060180', '06022a80', '06032a8001', '06062a8180808001', '060101ff'.slice(0, 8)])
+for (const text of [
+  '0600',
+  '060180',
+  '06028001',
+  '06058180808001',
+  '06022a80',
+  '06032a8001',
+  '06062a8180808001',
+  '060101ff'.slice(0, 8),
+])
   test(`the OBJECT IDENTIFIER ${text} is none`, () => {
     assert.throws(() => oidOf(parseDer(hex(text))), Malformed)
   })
+
+test('the first arcs may take four octets', () => {
+  assert.equal(oidOf(parseDer(hex('060481808001'))), '2.2097073')
+})
 
 test('TRUE is ff alone', () => {
   assert.equal(isTrue(parseDer(hex('0101ff'))), true)
