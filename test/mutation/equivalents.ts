@@ -78,10 +78,18 @@ export const EQUIVALENTS: readonly Row[] = [
       'authority !== undefined → true',
     ],
   ]),
+  ...within('src/core/snp/leaf.ts', 'a VCEK without a hardware id has been refused by then', [
+    ['(hardwareId === undefined || sameBytes(key.hardwareId ?? Buffer.alloc(0), hardwareId)) &&', '0 → (-1)'],
+    ['(hardwareId === undefined || sameBytes(key.hardwareId ?? Buffer.alloc(0), hardwareId)) &&', '0 → (1)'],
+  ]),
+  ...within('src/core/snp/leaf.ts', 'nothing that is tried there throws anything else: fuzzing says so', [
+    ['if (error instanceof CodedError) return false', 'error instanceof CodedError → true'],
+    ['throw error', 'throw error → ;'],
+  ]),
   ...within('src/core/snp/certificateTable.ts', 'the whole table has no more bytes', [
     [
       "crl: { guid: '92f81bc3-5811-4d3d-97ff-d19f88dc67ea', maxBytes: MAX_TABLE_BYTES },",
-      'maxBytes: MAX_TABLE_BYTES → nothing',
+      'maxBytes: MAX_TABLE_BYTES → ',
     ],
   ]),
   ...within('src/core/snp/certificateTable.ts', 'Node takes a start before the first octet for the first', [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { productOfCpuid } from '#core/snp/product.ts'
+import { dieOfCpuid, productOfCpuid } from '#core/snp/product.ts'
 import { below, encodeTcb, parseTcb, type Tcb } from '#core/snp/tcb.ts'
 
 const bytes = (hex: string) => Buffer.from(hex, 'hex')
@@ -62,4 +62,15 @@ for (const [family, model, product] of [
 ] as const)
   test(`CPUID ${family.toString(16)}/${model.toString(16)} is ${product ?? 'unknown'}`, () => {
     assert.equal(productOfCpuid({ family, model, stepping: 1 }), product)
+  })
+
+for (const [family, model, die] of [
+  [0x19, 0x01, 'Milan'],
+  [0x19, 0x11, 'Genoa'],
+  [0x19, 0xa0, 'Bergamo or Siena'],
+  [0x1a, 0x02, 'Turin'],
+  [0x1a, 0x50, undefined],
+] as const)
+  test(`CPUID ${family.toString(16)}/${model.toString(16)} is sold as ${die ?? 'nothing known'}`, () => {
+    assert.equal(dieOfCpuid({ family, model, stepping: 1 }), die)
   })
