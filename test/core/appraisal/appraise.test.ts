@@ -214,6 +214,13 @@ test('the reasons are against the nearest release: of the measurement, then with
   )
 })
 
+test('of releases that are equally near the first is named, and without any there is nothing to say', () => {
+  const releases = ['worker-2', 'worker-3', 'worker-4'].map((id) => ({ ...RELEASE, id, vmpl: 1 }))
+  const given = verdict({ policy: { releases } })
+  assert.equal(given.kind === 'refused' && given.nearest, 'worker-2')
+  assert.throws(() => verdict({ policy: { releases: [] } }), RangeError)
+})
+
 test('of two releases that match, the one that gives more assurance counts', () => {
   const platform = { ...RELEASE, id: 'worker-p', assurance: 'platform' as const }
   for (const releases of [

@@ -51,6 +51,23 @@ const REVOCATION_LISTS: readonly Limits[] = [
   ['permissions', 0, 1024],
 ]
 
+test('a dataset at platform assurance says who administers the machine, and nothing else', () => {
+  const whole = JSON.parse(JSON.stringify(policyOf()))
+  const load = (assurance: Json) => {
+    whole.datasets[0].assurance = assurance
+    return PolicyFormat.decode(canonicalBytes(whole)).datasets[0]?.assurance
+  }
+  const good = { level: 'platform', administeredBy: 'neutral' }
+  assert.deepEqual(load(good), good)
+  for (const assurance of [
+    { ...good, since: 1 },
+    { level: 'platform' },
+    { ...good, administeredBy: 'nobody' },
+    { level: 'measured', administeredBy: 'neutral' },
+  ])
+    assert.throws(() => load(assurance), { name: 'CodedError', code: 'policy.invalid' })
+})
+
 held('policy', PolicyFormat, JSON.parse(JSON.stringify(policyOf())), POLICY_LISTS)
 held('revocation list', RevocationFormat, REVOCATION, REVOCATION_LISTS)
 
