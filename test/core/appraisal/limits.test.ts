@@ -68,6 +68,28 @@ test('a dataset at platform assurance says who administers the machine, and noth
     assert.throws(() => load(assurance), { name: 'CodedError', code: 'policy.invalid' })
 })
 
+test('no object anywhere in a policy takes a field that nobody knows', () => {
+  const whole = JSON.parse(JSON.stringify(policyOf()))
+  const refused: string[] = []
+  for (const [path, object] of objectsOf(whole, 'policy')) {
+    object['unknown'] = 1
+    const load = () => PolicyFormat.decode(canonicalBytes(whole))
+    assert.throws(load, { name: 'CodedError', code: 'policy.invalid' }, path)
+    delete object['unknown']
+    refused.push(path)
+  }
+  assert.ok(refused.length > 20)
+  PolicyFormat.decode(canonicalBytes(whole))
+})
+
+/** Each with its place. */
+function objectsOf(value: unknown, path: string): readonly (readonly [string, Record<string, unknown>])[] {
+  if (typeof value !== 'object' || value === null) return []
+  const inside = Object.entries(value).flatMap(([key, child]) => objectsOf(child, `${path}.${key}`))
+  // What is an object and no list has members by name.
+  return Array.isArray(value) ? inside : [[path, value as Record<string, unknown>], ...inside]
+}
+
 held('policy', PolicyFormat, JSON.parse(JSON.stringify(policyOf())), POLICY_LISTS)
 held('revocation list', RevocationFormat, REVOCATION, REVOCATION_LISTS)
 
