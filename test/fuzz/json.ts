@@ -41,7 +41,9 @@ function change(holder: Holder, key: string, random: Random): void {
       delete holder[key]
       break
     case 1:
-      holder[random.pick(['__proto__x', 'v', 'constructor', 'toString', ''])] = value
+      // A list has no members by name in JSON, and one called constructor would end its own methods.
+      if (!Array.isArray(holder))
+        holder[random.pick(['__proto__x', 'v', 'constructor', 'toString', ''])] = value
       break
     case 2:
       holder[key] = [value, value]
