@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { oneOf } from '#core/appraisal/reference.ts'
+
+for (const [values, text] of [
+  [['a'], 'a'],
+  [['a', 'b'], 'a or b'],
+  [['a', 'b', 'c'], 'a or b or 1 more'],
+  [['a', 'b', 'c', 'd'], 'a or b or 2 more'],
+] as const)
+  test(`one of ${values.length} is told as "${text}"`, () => {
+    assert.equal(oneOf(values), text)
+  })
