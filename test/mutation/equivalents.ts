@@ -81,6 +81,16 @@ export const EQUIVALENTS: readonly Row[] = [
   ...within('src/core/appraisal/endorsementRules.ts', 'it is the last second of the year 9999', [
     ['return toUnixSeconds(Math.min(time + seconds, 253_402_300_799))', '253_402_300_799 → (253402300798)'],
   ]),
+  ...within(
+    'src/core/appraisal/releaseRules.ts',
+    'undefined is in no list: it is there for the type checker',
+    [
+      [
+        "digests === 'any' || (actual !== undefined && digests.includes(actual))",
+        'actual !== undefined && digests.includes(actual) → (digests.includes(actual))',
+      ],
+    ],
+  ),
   ...within('src/core/snp/leaf.ts', 'a VCEK without a hardware id has been refused by then', [
     ['(hardwareId === undefined || sameBytes(key.hardwareId ?? Buffer.alloc(0), hardwareId)) &&', '0 → (-1)'],
     ['(hardwareId === undefined || sameBytes(key.hardwareId ?? Buffer.alloc(0), hardwareId)) &&', '0 → (1)'],
