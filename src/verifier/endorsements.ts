@@ -9,9 +9,8 @@ import type { Product } from '#core/snp/product.ts'
 
 /**
  * AMD's own roots, with newer intermediates from the folder where it has them; a folder with simulated roots has the only ones.
- * Throws `config.invalid` where there is no such
- * folder, and where a root is not AMD's own outside simulation; as `openRoot` where a certificate is not what its name
- * says.
+ * Throws `config.invalid` where there is no such folder, and where a root is not AMD's own outside simulation; as `openRoot`
+ * where a certificate is not what its name says.
  */
 export async function readTrustStore(folder: string, simulation: boolean): Promise<TrustStore> {
   const found = await stat(folder).catch(() => undefined)

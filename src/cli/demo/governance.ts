@@ -1,6 +1,7 @@
 /** What the hospital's two signers put in force: the Verifier's keys and the release policy, as create-once objects. */
 import { randomBytes } from 'node:crypto'
 import { type Policy, PolicyFormat, policyName, type Release } from '#core/appraisal/policy.ts'
+import { STRICT } from '#core/appraisal/strict.ts'
 import { toBase64url, utf8 } from '#core/bytes.ts'
 import { COUNT_TABLE_CONTENT_TYPE } from '#core/egress/table.ts'
 import { CodedError } from '#core/errors.ts'
@@ -69,8 +70,10 @@ async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<
     vaults.result.publicKey(KEYS.result),
     wrapNewIdKey(vaults.provider),
   ])
+  // Of processor, firmware and guest what the built-in set demands, and that AMD's revocation list was looked at.
   const release = (id: string, assurance: Release['assurance'], measurement: string): Release => ({
-    ...REFERENCE,
+    ...STRICT,
+    crl: { graceSeconds: 7 * DAY },
     id,
     assurance,
     measurements: [measurement],
@@ -129,54 +132,6 @@ async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<
     ],
   }
 }
-
-/** What both releases demand of processor and guest: up-to-date Genoa, nothing that lets the host look in. */
-const REFERENCE = {
-  crl: { graceSeconds: 7 * DAY },
-  cspIds: [],
-  processors: [
-    {
-      product: 'Genoa',
-      family: 25,
-      model: 17,
-      stepping: 1,
-      floor: { fmc: 0, bootloader: 10, tee: 0, snp: 23, microcode: 84 },
-    },
-  ],
-  firmware: { major: 1, minor: 55, build: 38 },
-  firmwareProfile: 'committed',
-  mitigations: { launch: '0000000000000000', current: '0000000000000000' },
-  guestPolicy: {
-    abi: { major: 0, minor: 0 },
-    smt: 'any',
-    migrateMa: 'forbidden',
-    debug: 'forbidden',
-    singleSocket: 'any',
-    cxl: 'forbidden',
-    aes256Xts: 'any',
-    raplDisabled: 'any',
-    ciphertextHiding: 'any',
-    pageSwapDisabled: 'any',
-  },
-  platformInfo: {
-    smt: 'any',
-    tsme: 'any',
-    ecc: 'required',
-    raplDisabled: 'any',
-    ciphertextHiding: 'any',
-    aliasCheck: 'required',
-    iommuWriteSafe: 'any',
-    tio: 'any',
-  },
-  vmpl: 0,
-  guestSvn: 0,
-  familyIds: 'any',
-  imageIds: 'any',
-  idKeyDigests: 'any',
-  authorKeyDigests: 'any',
-  hostData: 'any',
-  chips: 'any',
-} as const satisfies Partial<Release>
 
 /** The dataset's identity key exists in the clear for this moment alone. */
 async function wrapNewIdKey(vault: KeyVault): Promise<Policy['datasets'][number]['idKey']> {

@@ -1,5 +1,5 @@
 /** Every vector of this folder does what it says, and the generator still makes exactly these files. */
-import { plainMemory } from '#core/secretMemory.ts'
+
 import assert from 'node:assert/strict'
 import { createPrivateKey } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -16,6 +16,7 @@ import { checkNonce } from '#core/release/nonce.ts'
 import { ReleaseResponse } from '#core/release/request.ts'
 import { trustDigest } from '#core/release/trust.ts'
 import { unwrapKeys } from '#core/release/wrap.ts'
+import { plainMemory } from '#core/secretMemory.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { fileOf, makeVectors } from './generate.ts'
 import type { Vector } from './vector.ts'

@@ -1,5 +1,5 @@
 /** The good cases that the vectors start from, made from seeds alone. */
-import { plainMemory } from '#core/secretMemory.ts'
+
 import { createPrivateKey } from 'node:crypto'
 import { RsaJwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, signCompact } from '#core/jws.ts'
@@ -11,6 +11,7 @@ import type { ResultManifest } from '#core/sealed/manifest.ts'
 import { sealObject } from '#core/sealed/object.ts'
 import type { SealRecord } from '#core/sealed/record.ts'
 import { sealResult } from '#core/sealed/result.ts'
+import { plainMemory } from '#core/secretMemory.ts'
 import { seeded } from './seeded.ts'
 
 export const PLAINTEXT = Buffer.from('{"resourceType":"Patient","id":"example"}\n')
