@@ -3,8 +3,8 @@
 
 NAPI_MODULE_INIT()
 {
-	if (!define_report(env, exports) || !define_key(env, exports) || !define_secret(env, exports) ||
-	    !define_notify(env, exports) || !define_aead(env, exports))
+	if (!define_report(env, exports) || !define_secret(env, exports) || !define_notify(env, exports) ||
+	    !define_aead(env, exports))
 		return NULL;
 	return exports;
 }

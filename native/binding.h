@@ -32,7 +32,6 @@ napi_value start_job(napi_env env, const char *name, struct job *job);
 
 /* Each defines its functions on `exports`. */
 bool define_report(napi_env env, napi_value exports);
-bool define_key(napi_env env, napi_value exports);
 bool define_secret(napi_env env, napi_value exports);
 bool define_aead(napi_env env, napi_value exports);
 bool define_notify(napi_env env, napi_value exports);

@@ -13,15 +13,12 @@ _Static_assert(sizeof(struct snp_guest_request_ioctl) == 32, "the kernel's snp_g
 _Static_assert(sizeof(struct snp_report_req) == 96, "the kernel's snp_report_req has 96 bytes");
 _Static_assert(sizeof(struct snp_ext_report_req) == 112, "the kernel's snp_ext_report_req has 112 bytes");
 _Static_assert(sizeof(struct snp_report_resp) == 4000, "the kernel's snp_report_resp has 4000 bytes");
-_Static_assert(sizeof(struct snp_derived_key_req) == 32, "the kernel's snp_derived_key_req has 32 bytes");
-_Static_assert(sizeof(struct snp_derived_key_resp) == 64, "the kernel's snp_derived_key_resp has 64 bytes");
 _Static_assert(SNP_GET_REPORT == 0xC0205300, "SNP_GET_REPORT is _IOWR('S', 0, 32 bytes)");
-_Static_assert(SNP_GET_DERIVED_KEY == 0xC0205301, "SNP_GET_DERIVED_KEY is _IOWR('S', 1, 32 bytes)");
 _Static_assert(SNP_GET_EXT_REPORT == 0xC0205302, "SNP_GET_EXT_REPORT is _IOWR('S', 2, 32 bytes)");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "SEV-SNP is little-endian, and so are its guests");
 
-/* MSG_REPORT_RSP and MSG_KEY_RSP, SEV-SNP ABI "Message Structure": the status first, and behind 32 bytes what was asked. */
-enum { STATUS_AT = 0, SIZE_AT = 4, CONTENT_AT = 32 };
+/* MSG_REPORT_RSP (SEV-SNP ABI): the status, the size of the report, and the report after 32 bytes. */
+enum { STATUS_AT = 0, SIZE_AT = 4, REPORT_AT = 32 };
 
 /* The last 8 bytes of snp_guest_request_ioctl: headers before Linux 6.1.33 call them fw_err, later ones exitinfo2. */
 enum { FW_ERROR_AT = 24, VMM_ERROR_AT = 28 };
@@ -105,23 +102,5 @@ void sev_guest_get_report(const char *path, const uint8_t report_data[SEV_REPORT
 		return;
 	report->size = u32_at(response.data, SIZE_AT);
 	if (report->size == SEV_REPORT_BYTES)
-		memcpy(report->report, response.data + CONTENT_AT, SEV_REPORT_BYTES);
-}
-
-void sev_guest_get_key(const char *path, const struct sev_guest_key_request *wanted, uint8_t key[SEV_KEY_BYTES],
-		       struct sev_guest_outcome *outcome)
-{
-	struct snp_derived_key_req request = {
-		.root_key_select = wanted->root_key_select,
-		.guest_field_select = wanted->guest_field_select,
-		.vmpl = wanted->vmpl,
-		.guest_svn = wanted->guest_svn,
-		.tcb_version = wanted->tcb_version,
-	};
-	struct snp_derived_key_resp response = { 0 };
-
-	open_and_ask(path, SNP_GET_DERIVED_KEY, &request, response.data, outcome);
-	if (answered(outcome))
-		memcpy(key, response.data + CONTENT_AT, SEV_KEY_BYTES);
-	explicit_bzero(&response, sizeof response);
+		memcpy(report->report, response.data + REPORT_AT, SEV_REPORT_BYTES);
 }

@@ -1,4 +1,4 @@
-/* The guest's side of SEV-SNP attestation: MSG_REPORT_REQ and MSG_KEY_REQ through linux/sev-guest.h. */
+/* The guest's side of SEV-SNP attestation: MSG_REPORT_REQ through linux/sev-guest.h. */
 #ifndef SEV_GUEST_H
 #define SEV_GUEST_H
 
@@ -9,7 +9,6 @@ enum {
 	SEV_REPORT_DATA_BYTES = 64,
 	SEV_REPORT_BYTES = 1184,
 	SEV_TABLE_BYTES = 0x4000, /* the driver's SEV_FW_BLOB_MAX_SIZE: it takes no more from a host */
-	SEV_KEY_BYTES = 32,
 };
 
 /* Who failed are four different parties, and each has its own numbers: the system call (`error`, an errno), the
@@ -34,22 +33,9 @@ struct sev_guest_report {
 	uint8_t table[SEV_TABLE_BYTES];
 };
 
-/* MSG_KEY_REQ: what a key is derived from. */
-struct sev_guest_key_request {
-	uint32_t root_key_select; /* bit 0: 0 the chip's (VCEK or VLEK), 1 the migration agent's (VMRK) */
-	uint64_t guest_field_select;
-	uint32_t vmpl;
-	uint32_t guest_svn;
-	uint64_t tcb_version;
-};
-
 /* Opens the device, asks once, closes it. Reading is all that the driver asks for. Each may take over a minute where the
  * host throttles: the driver itself retries for 60 s. */
 void sev_guest_get_report(const char *path, const uint8_t report_data[SEV_REPORT_DATA_BYTES], uint32_t vmpl,
 			  bool with_table, struct sev_guest_report *report);
-
-/* `key` holds one only where the outcome is all zeros, and no other copy is left. */
-void sev_guest_get_key(const char *path, const struct sev_guest_key_request *request, uint8_t key[SEV_KEY_BYTES],
-		       struct sev_guest_outcome *outcome);
 
 #endif

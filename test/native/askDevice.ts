@@ -1,11 +1,10 @@
 /**
- * A program for the tests: asks the device as often as its argument says, one request after the other, or all at once with
- * `together`, or for a derived key with `key`, and prints one line of JSON for each. `askDevice.ts COUNT [together | key]`
+ * A program for the tests: `askDevice.ts COUNT [together]` asks the device COUNT times, one request after the other, or
+ * all at once with `together`. It prints one line of JSON per request.
  */
 import { openDevice } from '#adapters/sev/device.ts'
 import { SevFault } from '#adapters/sev/fault.ts'
 import { createFirmwareSource } from '#adapters/sev/firmware.ts'
-import { loadAddon } from '#adapters/system/addon.ts'
 import { toHex } from '#core/bytes.ts'
 import { virtualClock } from '../clock.ts'
 import { linesOf } from '../log.ts'
@@ -22,25 +21,9 @@ async function askForReport(index: number): Promise<object> {
   return { report: toHex(report), certs: certs.map(toHex) }
 }
 
-/** Every field of the request with a value of its own. */
-async function askForKey(): Promise<object> {
-  const key = await device.deriveKey({
-    root: 'migration-agent',
-    fields: ['measurement', 'policy', 'tcb'],
-    vmpl: 2,
-    guestSvn: 0x03040506,
-    tcb: 0x0708090a0b0c0d0en,
-  })
-  const text = toHex(key)
-  const addon = loadAddon()
-  if (addon instanceof Error) throw addon
-  addon.releaseSecret(key)
-  return { key: text, left: key.byteLength }
-}
-
 async function ask(index: number): Promise<object> {
   try {
-    return await (mode === 'key' ? askForKey() : askForReport(index))
+    return await askForReport(index)
   } catch (error) {
     if (!(error instanceof SevFault)) throw error
     const { code, message, errno, fwError, vmmError } = error

@@ -20,7 +20,6 @@ test('where it can be built, the addon is there with everything it does', {
   assert.deepEqual(Object.keys(addon).sort(), [
     'aead',
     'allocateSecret',
-    'getKey',
     'getReport',
     'notify',
     'releaseSecret',

@@ -15,7 +15,7 @@ const SEGMENT_BYTES = 64
 
 const addon = loadAddon()
 assert.ok(!(addon instanceof Error))
-const { aead, allocateSecret, getKey, getReport, notify, releaseSecret } = addon
+const { aead, allocateSecret, getReport, notify, releaseSecret } = addon
 setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
@@ -39,9 +39,6 @@ const calls: Readonly<Record<string, () => unknown>> = {
   'a path of the wrong type': () =>
     assert.throws(() => Reflect.apply(getReport, undefined, [1, reportData, 0, true])),
   'a path with a NUL': () => assert.throws(() => getReport('/dev/null\0', reportData, 0, true), RangeError),
-  'a key, released': async () => releaseSecret((await getKey('/dev/null', 0, 9n, 0, 1, 2n)).key),
-  'a key, left to the collector': () => getKey('/dev/null', 0, 9n, 0, 1, 2n),
-  'a number of 65 bits': () => assert.throws(() => getKey('/dev/null', 0, 1n << 64n, 0, 1, 2n), RangeError),
   'a secret, released twice': () => {
     const secret = allocateSecret(64)
     releaseSecret(secret)

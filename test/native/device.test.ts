@@ -24,8 +24,6 @@ const Answer = z.object({
   index: z.number(),
   report: z.string().optional(),
   certs: z.array(z.string()).optional(),
-  key: z.string().optional(),
-  left: z.number().optional(),
   code: z.string().optional(),
   message: z.string().optional(),
   /** errno, fwError, vmmError. */
@@ -78,7 +76,6 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
     readonly name: string
     readonly answers: string
     readonly expect: readonly ('answer' | Fault)[]
-    readonly ofKeys?: boolean
   }[] = [
     { name: 'what was asked for', answers: 'ok', expect: ['answer', 'answer'] },
     { name: 'an interrupted call is made again', answers: 'errno:4,errno:4,ok', expect: ['answer'] },
@@ -96,7 +93,6 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
       name: "a firmware error ends the guest's key: the first answer stands, and nothing is asked again",
       answers: 'firmware:5,ok',
       expect: Array(3).fill(lost('EIO', 5, 5, 0)),
-      ofKeys: true,
     },
     {
       name: 'so does an error of the hypervisor',
@@ -127,28 +123,25 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
       name: "the firmware's own status is not an errno",
       answers: 'status:22,status:39,ok',
       expect: [failed(/answered with status 22$/), failed(/answered with status 39$/), 'answer'],
-      ofKeys: true,
     },
   ]
-  for (const { name, answers, expect, ofKeys } of cases)
-    for (const mode of ofKeys === true ? (['report', 'key'] as const) : (['report'] as const))
-      test(`${mode}: ${name}`, async () => {
-        const got = await ask(answers, expect.length, [mode])
-        assert.equal(got.length, expect.length)
-        for (const [index, expected] of expect.entries()) {
-          const answer = got[index]
-          if (expected === 'answer') {
-            assert.equal(answer?.code, undefined, answer?.message)
-            if (mode === 'report') assert.equal(reportData(answer), reported(index))
-            else assert.equal(answer?.key?.length, 64)
-          } else {
-            assert.equal(answer?.code, expected.code)
-            assert.match(answer?.message ?? '', expected.message)
-            assert.deepEqual(answer?.numbers, expected.numbers)
-          }
-          assert.equal(answer?.lost, answer?.code === 'sev.lost' ? answer?.message : undefined)
+  for (const { name, answers, expect } of cases)
+    test(name, async () => {
+      const got = await ask(answers, expect.length)
+      assert.equal(got.length, expect.length)
+      for (const [index, expected] of expect.entries()) {
+        const answer = got[index]
+        if (expected === 'answer') {
+          assert.equal(answer?.code, undefined, answer?.message)
+          assert.equal(reportData(answer), reported(index))
+        } else {
+          assert.equal(answer?.code, expected.code)
+          assert.match(answer?.message ?? '', expected.message)
+          assert.deepEqual(answer?.numbers, expected.numbers)
         }
-      })
+        assert.equal(answer?.lost, answer?.code === 'sev.lost' ? answer?.message : undefined)
+      }
+    })
 
   for (const [name, answers, message] of [
     ['a report of another size', 'short,ok', /a report of 100 bytes, not 1184$/],
@@ -160,14 +153,6 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
       assert.match(first?.message ?? '', message)
       assert.equal(reportData(second), reported(1))
     })
-
-  test('a derived key is of every field that was asked with, and gone when released', async () => {
-    const [answer] = await ask('ok', 1, ['key'])
-    // struct snp_derived_key_req, little-endian: root_key_select, reserved, guest_field_select, vmpl, guest_svn, tcb_version.
-    const request = ['01000000', '00000000', '2900000000000000', '02000000', '06050403', '0e0d0c0b0a090807']
-    assert.equal(answer?.key, request.join(''))
-    assert.equal(answer?.left, 0)
-  })
 
   const vcek = Buffer.alloc(1300, 1)
   const ask1 = Buffer.alloc(1600, 2)

@@ -1,7 +1,7 @@
 /* fake_device --answers LIST [--device PATH] [--hook PROGRAM] [--table FILE] -- COMMAND...
  *
- * Runs COMMAND as if the character device PATH (default /dev/null) were /dev/sev-guest. Only the three requests of
- * linux/sev-guest.h on that device stop at a seccomp filter and are answered here (fake_driver.c), by user notification: the
+ * Runs COMMAND as if the character device PATH (default /dev/null) were /dev/sev-guest. Only the two report
+ * requests of linux/sev-guest.h on that device stop at a seccomp filter and are answered here (fake_driver.c), by user notification: the
  * program under test makes its real system calls, on any thread, and knows nothing. Needs no privilege and makes no node.
  * Exits as COMMAND does; 126 where the kernel does not allow it, 2 for a wrong command line.
  */
@@ -76,12 +76,11 @@ static int filter_requests(void)
 {
 	struct sock_filter rules[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, THIS_ARCH, 0, 7),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, THIS_ARCH, 0, 6),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 5),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)SNP_GET_REPORT, 2, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)SNP_GET_DERIVED_KEY, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)SNP_GET_REPORT, 1, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)SNP_GET_EXT_REPORT, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),

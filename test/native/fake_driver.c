@@ -197,23 +197,6 @@ static int get_extended_report(struct call *call)
 	return respond(call, sizeof(struct snp_report_resp)) ? 0 : -EFAULT;
 }
 
-static int get_derived_key(struct call *call)
-{
-	struct snp_derived_key_req request;
-	_Static_assert(sizeof request == 32, "the request has the length of a key");
-
-	if (!copy(call->process, call->io.req_data, &request, sizeof request, false))
-		return -EFAULT;
-	int error = send_request(call);
-	if (error != 0)
-		return error;
-	if (request.vmpl > 3 || request.rsvd != 0)
-		put_u32(call->response, 0, INVALID_PARAM);
-	if (!is_refused(call))
-		memcpy(call->response + CONTENT_AT, &request, sizeof request);
-	return respond(call, sizeof(struct snp_derived_key_resp)) ? 0 : -EFAULT;
-}
-
 int fake_driver_serve(struct fake_driver *driver, pid_t process, unsigned int number, uint64_t io)
 {
 	struct call call = { .driver = driver, .process = process, .exitinfo2 = NO_FIRMWARE_CALL };
@@ -222,9 +205,7 @@ int fake_driver_serve(struct fake_driver *driver, pid_t process, unsigned int nu
 		return -EFAULT;
 	if (call.io.msg_version == 0)
 		return -EINVAL;
-	int result = number == SNP_GET_REPORT	    ? get_report(&call)
-		     : number == SNP_GET_EXT_REPORT ? get_extended_report(&call)
-						    : get_derived_key(&call);
+	int result = number == SNP_GET_REPORT ? get_report(&call) : get_extended_report(&call);
 	/* Errors are written back only where there are any. */
 	if (call.exitinfo2 != 0 && !copy(process, io + 24, &call.exitinfo2, sizeof call.exitinfo2, true))
 		return -EFAULT;

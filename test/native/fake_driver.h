@@ -33,8 +33,7 @@ struct fake_driver {
 	bool key_wiped;
 };
 
-/* One ioctl of `process` on the device, whose argument is at `io`: 0 or -errno. A derived key is the 32-byte request itself,
- * so that every field of it shows. */
+/* One ioctl of `process` on the device, whose argument is at `io`: 0 or -errno. */
 int fake_driver_serve(struct fake_driver *driver, pid_t process, unsigned int number, uint64_t io);
 
 #endif

@@ -16,30 +16,6 @@ const VMPL = 0
 /** SNP_GUEST_VMM_ERR_INVALID_LEN: the host's table is longer than what was asked for. The one error that wipes nothing. */
 const INVALID_LENGTH = 1
 
-/** GUEST_FIELD_SELECT of MSG_KEY_REQ. Bit 6, the launch mitigation vector, has no place in Linux's request. */
-const KEY_FIELDS = { policy: 0, imageId: 1, familyId: 2, measurement: 3, guestSvn: 4, tcb: 5 } as const
-export type KeyField = keyof typeof KEY_FIELDS
-
-export type KeyRequest = {
-  /** The chip's own key (of a VCEK, or of the VLEK loaded), or that of the migration agent. */
-  readonly root: 'chip' | 'migration-agent'
-  /** What of this guest goes into the key: a guest that differs there gets another. Nothing: every guest of the chip gets it. */
-  readonly fields: readonly KeyField[]
-  /** No lower than the caller's own. */
-  readonly vmpl: number
-  /** No higher than those of the launch and of the committed firmware. TCB as the report has it, eight bytes little-endian. */
-  readonly guestSvn: number
-  readonly tcb: bigint
-}
-
-export type Device = Firmware & {
-  /**
-   * A key of 32 bytes that this chip derives for this guest, in memory that is locked; the caller releases it. It goes with
-   * the chip, and with the VLEK where one is loaded: nothing that must outlive them may hang on it alone.
-   */
-  readonly deriveKey: (request: KeyRequest, signal?: AbortSignal) => Promise<Buffer>
-}
-
 /**
  * The device at `path`. Throws `sev.unavailable` at once where the addon or the device is missing, so that a worker without
  * them does not start.
@@ -52,7 +28,7 @@ export function openDevice({
   readonly path: string
   readonly clock: Clock
   readonly log: Log
-}): Device {
+}): Firmware {
   const addon = loadAddon()
   if (addon instanceof CodedError) throw addon
   const lack = lackOfDevice(path)
@@ -74,7 +50,6 @@ export function openDevice({
       log.warn('the device gives no certificate table', { because: extended })
       return plain
     },
-    deriveKey: (request, signal) => turns.take(() => requestKey(addon, path, request), signal),
   }
 }
 
@@ -118,19 +93,6 @@ function reportOf(path: string, answer: ReportAnswer): FirmwareReport {
   if (answer.size !== REPORT_BYTES)
     throw new SevFault('sev.failed', `${path} gave a report of ${answer.size} bytes, not ${REPORT_BYTES}`)
   return { report: answer.report, table: answer.table }
-}
-
-async function requestKey(addon: Addon, path: string, request: KeyRequest): Promise<Buffer> {
-  const { root, fields, vmpl, guestSvn, tcb } = request
-  const select = fields.reduce((bits, field) => bits | (1n << BigInt(KEY_FIELDS[field])), 0n)
-  const answer = await addon.getKey(path, root === 'chip' ? 0 : 1, select, vmpl, guestSvn, tcb)
-  try {
-    assertAnswered(path, answer)
-    return answer.key
-  } catch (error) {
-    addon.releaseSecret(answer.key)
-    throw error
-  }
 }
 
 function assertAnswered(path: string, outcome: DeviceOutcome): void {

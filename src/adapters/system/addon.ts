@@ -23,9 +23,6 @@ export type ReportAnswer = DeviceOutcome & {
   readonly tableLength: number
 }
 
-/** `key` is a secret as of `allocateSecret`: zeros unless the outcome is. */
-export type KeyAnswer = DeviceOutcome & { readonly key: Buffer }
-
 export type Addon = {
   readonly getReport: (
     path: string,
@@ -33,15 +30,6 @@ export type Addon = {
     vmpl: number,
     withTable: boolean,
   ) => Promise<ReportAnswer>
-  /** struct snp_derived_key_req: root_key_select, guest_field_select, vmpl, guest_svn, tcb_version. */
-  readonly getKey: (
-    path: string,
-    rootKey: number,
-    fields: bigint,
-    vmpl: number,
-    guestSvn: number,
-    tcb: bigint,
-  ) => Promise<KeyAnswer>
   /**
    * 1 to 65,536 zeros on pages of their own: locked, in no dump, zeros in a child. Wiped and unmapped when no view is left.
    * Throws an error whose `code` is ERR_SECRET_MEMORY where the system refuses.
