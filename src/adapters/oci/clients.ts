@@ -15,7 +15,7 @@ import type { Clock } from '#ports/clock.ts'
 import type { StreamConsumer, StreamProducer } from '#ports/jobStream.ts'
 import type { KeyVault, SecretStore } from '#ports/keyVault.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
-import { assertTransport, endpointOf, type OciConfig } from './config.ts'
+import { assertTransport, type EndpointName, endpointOf, type OciConfig } from './config.ts'
 import { createHttp } from './http.ts'
 import { createStreamConsumer, createStreamProducer } from './jobStream.ts'
 import { createObjectStore } from './objectStore.ts'
@@ -29,26 +29,21 @@ export type OciOptions = {
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>
 }
 
-/** Of one vault; where absent, those of `endpoints` in the config. */
-type VaultEndpoints = { readonly cryptoEndpoint: string; readonly managementEndpoint: string }
-
 type ConsumerOptions = {
   readonly streamId: string
   readonly group: string
   /** Unique in the group: instance OCID and boot, for example. */
   readonly instance: string
-  /** Where absent, `endpoints.streaming` of the config. */
-  readonly endpoint?: string
   /** How long a partition stays with an instance that is silent; 30 s as on OCI. */
   readonly reservationMs?: number
 }
 
 export type Oci = {
   readonly objectStore: () => ObjectStore
-  readonly keyVault: (endpoints?: VaultEndpoints) => KeyVault
+  readonly keyVault: () => KeyVault
   readonly secretStore: () => SecretStore
   readonly streamConsumer: (options: ConsumerOptions) => StreamConsumer
-  readonly streamProducer: (options: Pick<ConsumerOptions, 'streamId' | 'endpoint'>) => StreamProducer
+  readonly streamProducer: (options: Pick<ConsumerOptions, 'streamId'>) => StreamProducer
   /** Drops idle sockets and timers; calls in flight fail. */
   readonly close: () => void
 }
@@ -59,33 +54,24 @@ export function createOci(config: OciConfig, { allowPlainHttp, clock }: OciOptio
   const http = createHttp(createPrincipal(config.principal))
   const { params, configuration } = http
 
-  const at = <Client extends { endpoint: string }>(client: Client, endpoint: string): Client => {
-    assertTransport({ ...config, endpoints: { streaming: endpoint } }, allowPlainHttp)
-    client.endpoint = endpoint
+  const at = <Client extends { endpoint: string }>(client: Client, name: EndpointName): Client => {
+    client.endpoint = endpointOf(config, name)
     return client
   }
-  const streamClient = (endpoint = endpointOf(config, 'streaming')) =>
-    at(new StreamClient(params, configuration), endpoint)
+  const streamClient = () => at(new StreamClient(params, configuration), 'streaming')
 
   return {
-    objectStore: () => {
-      const client = new ObjectStorageClient(params, configuration)
-      return createObjectStore(http, at(client, endpointOf(config, 'objectStorage')))
-    },
-    keyVault: (endpoints) => {
-      const crypto = endpoints?.cryptoEndpoint ?? endpointOf(config, 'vaultCrypto')
-      const management = endpoints?.managementEndpoint ?? endpointOf(config, 'vaultManagement')
-      return createKeyVault(
+    objectStore: () =>
+      createObjectStore(http, at(new ObjectStorageClient(params, configuration), 'objectStorage')),
+    keyVault: () =>
+      createKeyVault(
         http,
-        at(new KmsCryptoClient(params, configuration), crypto),
-        at(new KmsManagementClient(params, configuration), management),
-      )
-    },
-    secretStore: () =>
-      createSecretStore(http, at(new SecretsClient(params, configuration), endpointOf(config, 'secrets'))),
-    streamConsumer: ({ endpoint, ...options }) =>
-      createStreamConsumer(http, streamClient(endpoint), clock, options),
-    streamProducer: ({ endpoint, streamId }) => createStreamProducer(http, streamClient(endpoint), streamId),
+        at(new KmsCryptoClient(params, configuration), 'vaultCrypto'),
+        at(new KmsManagementClient(params, configuration), 'vaultManagement'),
+      ),
+    secretStore: () => createSecretStore(http, at(new SecretsClient(params, configuration), 'secrets')),
+    streamConsumer: (options) => createStreamConsumer(http, streamClient(), clock, options),
+    streamProducer: ({ streamId }) => createStreamProducer(http, streamClient(), streamId),
     close: http.close,
   }
 }

@@ -57,7 +57,7 @@ export const OciConfig = z.strictObject({
 })
 export type OciConfig = z.output<typeof OciConfig>
 
-type EndpointName = keyof OciConfig['endpoints']
+export type EndpointName = keyof OciConfig['endpoints']
 
 /** Endpoints that follow from the region. */
 const REGIONAL: Partial<Record<EndpointName, (region: string) => string>> = {

@@ -9,6 +9,7 @@ const open = (config: unknown, allowPlainHttp: boolean) =>
 const instance = { kind: 'instance' }
 const invalid = { name: 'CodedError', code: 'config.invalid' }
 
+const ENDPOINTS = ['objectStorage', 'streaming', 'vaultCrypto', 'vaultManagement', 'secrets'] as const
 const endpoints: readonly { name: string; url: string; plain: 'never' | 'simulation' | 'always' }[] = [
   { name: 'https', url: 'https://objectstorage.eu-frankfurt-1.oraclecloud.com', plain: 'always' },
   { name: 'plain http on loopback', url: 'http://127.0.0.1:8080', plain: 'simulation' },
@@ -21,30 +22,15 @@ for (const { name, url, plain } of endpoints)
   for (const allowPlainHttp of [false, true]) {
     const allowed = plain === 'always' || (plain === 'simulation' && allowPlainHttp)
     test(`${name} is ${allowed ? 'taken' : 'refused'} ${allowPlainHttp ? 'in' : 'outside'} a simulation`, () => {
-      const asDefault = () => open({ principal: instance, endpoints: { secrets: url } }, allowPlainHttp)
-      const asArgument = () =>
-        open({ principal: instance, endpoints: {} }, allowPlainHttp).streamProducer({
-          streamId: 'ocid1.stream.oc1..a',
-          endpoint: url,
-        })
+      const asEndpoint = (name: string) => () =>
+        open({ principal: instance, endpoints: { [name]: url } }, allowPlainHttp)
       const asFederation = () =>
         open({ principal: { ...instance, federationUrl: url }, endpoints: {} }, allowPlainHttp)
-      for (const attempt of [asDefault, asArgument, asFederation])
+      for (const attempt of [...ENDPOINTS.map(asEndpoint), asFederation])
         if (allowed) attempt()
         else assert.throws(attempt, invalid)
     })
   }
-
-test('a vault whose endpoints come as an argument keeps to the same rule', () => {
-  const oci = open({ principal: instance, endpoints: {} }, false)
-  const endpoint = 'https://x-crypto.kms.eu-frankfurt-1.oraclecloud.com'
-  oci.keyVault({ cryptoEndpoint: endpoint, managementEndpoint: endpoint })
-  for (const change of [{ cryptoEndpoint: 'http://127.0.0.1' }, { managementEndpoint: 'http://127.0.0.1' }])
-    assert.throws(
-      () => oci.keyVault({ cryptoEndpoint: endpoint, managementEndpoint: endpoint, ...change }),
-      invalid,
-    )
-})
 
 test('the region gives the endpoints that follow from it, and no others', () => {
   const config = OciConfig.parse({ region: 'eu-frankfurt-1', principal: instance, endpoints: {} })
