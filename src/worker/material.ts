@@ -38,7 +38,6 @@ export type Material = {
   readonly oci: Oci
   readonly cipher: SegmentCipher
   readonly memory: SecretMemory
-  readonly cipherProvider: 'native' | 'node'
 }
 
 /** What this worker is by its configuration and its code. */
@@ -52,6 +51,7 @@ export async function readTrust(config: WorkerConfig): Promise<Trust> {
 export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log): Promise<Material> {
   const { verifier, trust } = config
   const { cipher, provider } = loadSegmentCipher()
+  log.info('segment cipher loaded', { provider })
   return {
     trust: await readTrust(config),
     reports: await createReportSource(config.attestation, { simulation: trust.simulation, clock, log }),
@@ -64,7 +64,6 @@ export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log)
     }),
     oci: createOci(config.oci, { allowPlainHttp: trust.simulation, clock }),
     cipher,
-    cipherProvider: provider,
     memory: openMemory(config, log),
   }
 }
