@@ -1,6 +1,7 @@
 #include "binding.h"
-#include "binding_outcome.h"
+#include "sev_guest.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,24 @@ static void run(struct job *job)
 {
 	struct report_job *asked = (struct report_job *)job;
 	sev_guest_get_report(asked->path, asked->report_data, asked->vmpl, asked->with_table, &asked->report);
+}
+
+static bool set_number(napi_env env, napi_value object, const char *name, uint32_t number)
+{
+	napi_value value;
+	return ok(env, napi_create_uint32(env, number, &value)) &&
+	       ok(env, napi_set_named_property(env, object, name, value));
+}
+
+static bool set_outcome(napi_env env, napi_value object, const struct sev_guest_outcome *outcome)
+{
+	napi_value opened;
+	return ok(env, napi_get_boolean(env, outcome->opened, &opened)) &&
+	       ok(env, napi_set_named_property(env, object, "opened", opened)) &&
+	       set_number(env, object, "error", (uint32_t)outcome->error) &&
+	       set_number(env, object, "fwError", outcome->fw_error) &&
+	       set_number(env, object, "vmmError", outcome->vmm_error) &&
+	       set_number(env, object, "status", outcome->status);
 }
 
 static bool set_bytes(napi_env env, napi_value object, const char *name, const uint8_t *bytes, size_t length)
@@ -46,6 +65,19 @@ static void release(napi_env env, struct job *job)
 {
 	(void)env;
 	free(job);
+}
+
+static bool read_path(napi_env env, napi_value value, char path[PATH_MAX])
+{
+	size_t length;
+
+	if (!ok(env, napi_get_value_string_utf8(env, value, path, PATH_MAX, &length)))
+		return false;
+	/* Node-API cuts what does not fit, without a word. */
+	if (length < PATH_MAX - 1 && length == strlen(path))
+		return true;
+	(void)refuse(env, "the path of the device is too long, or holds a NUL");
+	return false;
 }
 
 /* getReport(path: string, reportData: Uint8Array, vmpl: number, withTable: boolean): Promise<ReportAnswer> */

@@ -1,6 +1,5 @@
-#include "binding_secret.h"
-
 #include "binding.h"
+#include "secret.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +9,8 @@
 /* Tells our Buffers from others: only these are wiped and taken away by releaseSecret. */
 static const napi_type_tag SECRET_TAG = { 0x8a1f4c52b3d94e07, 0x96e0c7d1525f3ba8 };
 
-struct secret *make_secret(napi_env env, size_t length)
+/* A secret on the heap, or NULL with a pending exception whose code is ERR_SECRET_MEMORY. */
+static struct secret *make_secret(napi_env env, size_t length)
 {
 	char message[160];
 	const char *refused = "malloc";
@@ -25,10 +25,8 @@ struct secret *make_secret(napi_env env, size_t length)
 	return NULL;
 }
 
-void drop_secret(struct secret *secret)
+static void drop_secret(struct secret *secret)
 {
-	if (secret == NULL)
-		return;
 	secret_release(secret);
 	free(secret);
 }
@@ -42,7 +40,9 @@ static void finalize(napi_env env, void *data, void *hint)
 	drop_secret(hint);
 }
 
-napi_value buffer_of_secret(napi_env env, struct secret *secret)
+/* Makes a Buffer over the secret's own bytes and takes ownership of the secret, even when it returns NULL with an
+ * exception pending. */
+static napi_value buffer_of_secret(napi_env env, struct secret *secret)
 {
 	napi_value buffer;
 	int64_t total;
