@@ -1,4 +1,4 @@
-/* The module: every function that it gives to JavaScript. */
+/* The module: defines every function that JavaScript can call. */
 #include "binding.h"
 
 NAPI_MODULE_INIT()

@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <string.h>
 
-/* EVP of OpenSSL 3, declared by hand: the binary that loads us brings the functions, and no header of it has to be
- * there. They are looked up by name, so that a Node without them loads the rest of this addon. */
+/* EVP of OpenSSL 3, declared by hand: the Node binary exports the functions, and its headers may be absent. The lookup
+ * is by name, so a Node without these functions still loads the rest of this addon. */
 typedef struct evp_cipher_st EVP_CIPHER;
 typedef struct evp_cipher_ctx_st EVP_CIPHER_CTX;
 
@@ -46,7 +46,7 @@ static void look_up(void)
 			return;
 		memcpy(EVP_SYMBOLS[i].function, &symbol, sizeof symbol);
 	}
-	aes_256_gcm = evp.fetch(NULL, "AES-256-GCM", NULL); /* kept as long as the process lives */
+	aes_256_gcm = evp.fetch(NULL, "AES-256-GCM", NULL); /* never freed: it lives as long as the process */
 }
 
 bool aead_available(void)
@@ -78,7 +78,7 @@ static enum aead_outcome run_segment(EVP_CIPHER_CTX *context, enum aead_directio
 	if (direction == AEAD_OPEN &&
 	    evp.control(context, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_BYTES, segment->tag) != 1)
 		return AEAD_FAILED;
-	/* GCM keeps nothing back: the final call writes no byte, and fails on an open only where the tag differs. */
+	/* GCM holds no bytes back: the final call writes nothing, and fails on an open only if the tag differs. */
 	if (evp.final(context, output, &written) != 1)
 		return direction == AEAD_OPEN ? AEAD_FORGED : AEAD_FAILED;
 	if (direction == AEAD_SEAL &&
@@ -99,7 +99,7 @@ enum aead_outcome aead_run(enum aead_direction direction, const uint8_t key[AEAD
 			outcome = run_segment(context, direction, &segments[i]);
 	}
 	evp.free_context(context);
-	/* Bytes whose tag did not match must not be seen, nor those before them in the batch. */
+	/* The caller must not see bytes whose tag did not match, nor any output of the same batch. */
 	if (outcome != AEAD_DONE)
 		for (size_t i = 0; i < count; i++)
 			memset(segments[i].output, 0, segments[i].output_length);

@@ -1,4 +1,4 @@
-/* AES-256-GCM over whole batches of segments, by the OpenSSL that the Node binary carries. */
+/* AES-256-GCM over batches of segments, with the OpenSSL inside the Node binary. */
 #ifndef AEAD_H
 #define AEAD_H
 
@@ -12,16 +12,16 @@ enum aead_direction { AEAD_OPEN = 0, AEAD_SEAL = 1 };
 
 enum aead_outcome {
 	AEAD_DONE,
-	AEAD_FORGED, /* a tag does not match; every output is zeros */
-	AEAD_FAILED, /* OpenSSL refused; every output is zeros */
+	AEAD_FORGED, /* a tag does not match; every output is zero */
+	AEAD_FAILED, /* OpenSSL refused; every output is zero */
 };
 
 struct aead_piece {
 	const uint8_t *bytes;
-	size_t length; /* at most INT_MAX, which is what EVP counts in */
+	size_t length; /* at most INT_MAX: EVP counts in int */
 };
 
-/* `output` takes as many bytes as the pieces have together, and overlaps none of them. */
+/* `output` is as long as all pieces together, and overlaps none of them. */
 struct aead_segment {
 	const uint8_t *iv;
 	struct aead_piece aad;
@@ -32,10 +32,10 @@ struct aead_segment {
 	size_t piece_count;
 };
 
-/* Whether this process has the functions and the cipher; decided once, at the first call. */
+/* True if this process has the functions and the cipher. The first call decides. */
 bool aead_available(void);
 
-/* One key schedule and one context for the whole batch. The caller has seen aead_available. */
+/* Uses one key schedule and one context for the whole batch. Call it only if aead_available() is true. */
 enum aead_outcome aead_run(enum aead_direction direction, const uint8_t key[AEAD_KEY_BYTES],
 			   const struct aead_segment *segments, size_t count);
 

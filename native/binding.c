@@ -50,11 +50,11 @@ bool define_function(napi_env env, napi_value exports, const char *name, napi_ca
 	       ok(env, napi_set_named_property(env, exports, name, function));
 }
 
-static void release_job(napi_env env, struct job *job)
+static void free_job(napi_env env, struct job *job)
 {
 	if (job->work != NULL)
 		(void)napi_delete_async_work(env, job->work);
-	job->release(env, job);
+	job->dispose(env, job);
 }
 
 static void run_job(napi_env env, void *data)
@@ -69,7 +69,7 @@ static void complete_job(napi_env env, napi_status status, void *data)
 	struct job *job = data;
 	napi_value value = NULL;
 
-	/* Cancelled means that the environment is being torn down: there is nobody left to tell. */
+	/* Any other status means cancelled: the environment is being torn down, and no caller is left. */
 	if (status == napi_ok) {
 		value = job->settle(env, job);
 		if (value != NULL)
@@ -77,7 +77,7 @@ static void complete_job(napi_env env, napi_status status, void *data)
 		else if (napi_get_and_clear_last_exception(env, &value) == napi_ok)
 			(void)ok(env, napi_reject_deferred(env, job->deferred, value));
 	}
-	release_job(env, job);
+	free_job(env, job);
 }
 
 napi_value start_job(napi_env env, const char *name, struct job *job)
@@ -90,11 +90,11 @@ napi_value start_job(napi_env env, const char *name, struct job *job)
 	    ok(env, napi_create_promise(env, &job->deferred, &promise))) {
 		if (ok(env, napi_queue_async_work(env, job->work)))
 			return promise;
-		/* A promise that nobody holds: settled so that its deferred is freed, resolved so that nobody is blamed. */
+		/* No caller holds this promise. Settling it frees the deferred; a rejection would be reported as unhandled. */
 		napi_value undefined;
 		if (napi_get_undefined(env, &undefined) == napi_ok)
 			(void)napi_resolve_deferred(env, job->deferred, undefined);
 	}
-	release_job(env, job);
+	free_job(env, job);
 	return NULL;
 }

@@ -1,4 +1,4 @@
-/* What the Node-API glue shares: one way to check a call, and one life of asynchronous work. */
+/* The shared part of the Node-API glue: one way to check a call, one life cycle for asynchronous work. */
 #ifndef BINDING_H
 #define BINDING_H
 
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whether a call succeeded; where it did not, an exception is pending afterwards. */
+/* True if a call succeeded. Otherwise an exception is pending. */
 bool ok(napi_env env, napi_status status);
 
 /* Throws a RangeError and returns NULL, for `return refuse(env, "…")`. */
@@ -16,21 +16,22 @@ napi_value refuse(napi_env env, const char *message);
 /* The bytes of a Uint8Array, without copying. False with an exception pending. */
 bool read_bytes(napi_env env, napi_value value, uint8_t **bytes, size_t *length);
 
-/* One piece of work for libuv's pool, the first member of a larger struct on the heap. `run` is called on the pool and
- * touches no JavaScript; `settle` back on the loop, to make the value that the promise takes (NULL rejects with the
- * pending exception); `release` last and always once, to wipe and free everything. */
+/* One piece of work for libuv's pool: the first member of a larger struct on the heap.
+ * `run` executes on the pool and touches no JavaScript.
+ * `settle` executes on the event loop and returns the promise's value; NULL rejects with the pending exception.
+ * `dispose` comes last, exactly once, and wipes and frees everything. */
 struct job {
 	void (*run)(struct job *job);
 	napi_value (*settle)(napi_env env, struct job *job);
-	void (*release)(napi_env env, struct job *job);
+	void (*dispose)(napi_env env, struct job *job);
 	napi_async_work work;
 	napi_deferred deferred;
 };
 
-/* Starts `job` and returns its promise. Owns it from here on: also where it returns NULL with an exception pending. */
+/* Starts `job`, takes ownership of it and returns its promise; or returns NULL with an exception pending. */
 napi_value start_job(napi_env env, const char *name, struct job *job);
 
-/* Each defines its functions on `exports`. */
+/* Each one defines its functions on `exports`. */
 bool define_report(napi_env env, napi_value exports);
 bool define_secret(napi_env env, napi_value exports);
 bool define_aead(napi_env env, napi_value exports);

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each segment comes as its iv, aad, tag and output, followed by as many pieces of input as its count says. */
+/* The parts of a segment: iv, aad, tag, output, then its pieces of input, whose number is in `counts`. */
 enum { IV, AAD, TAG, OUTPUT, FIXED_PARTS };
 
-/* One allocation: the struct, then the segments, then the pieces. `parts` keeps the arrays, which JavaScript owns,
- * alive until the work is done. */
+/* One allocation: the struct, then the segments, then the pieces. JavaScript owns the arrays; the reference `parts`
+ * keeps them alive until the work is done. */
 struct aead_job {
 	struct job job;
 	enum aead_direction direction;
@@ -38,7 +38,7 @@ static napi_value settle(napi_env env, struct job *job)
 	return ok(env, napi_get_boolean(env, batch->outcome == AEAD_DONE, &authentic)) ? authentic : NULL;
 }
 
-static void release(napi_env env, struct job *job)
+static void dispose(napi_env env, struct job *job)
 {
 	struct aead_job *batch = (struct aead_job *)job;
 	if (batch->parts != NULL)
@@ -59,7 +59,7 @@ static bool deny(napi_env env, const char *message)
 	return false;
 }
 
-/* Reads the segment whose parts begin at `at`; its pieces go to `pieces`. */
+/* Reads the segment whose parts begin at `at`, and stores its pieces in `pieces`. */
 static bool read_segment(napi_env env, napi_value parts, uint32_t at, uint32_t piece_count,
 			 struct aead_segment *segment, struct aead_piece *pieces)
 {
@@ -76,12 +76,12 @@ static bool read_segment(napi_env env, napi_value parts, uint32_t at, uint32_t p
 			return false;
 		pieces[i].bytes = piece;
 		if (pieces[i].length > INT_MAX)
-			return deny(env, "a piece exceeds 2 GiB");
+			return deny(env, "a piece is longer than 2 GiB");
 		input_length += pieces[i].length;
 	}
 	if (lengths[IV] != AEAD_IV_BYTES || lengths[TAG] != AEAD_TAG_BYTES || lengths[AAD] > INT_MAX ||
 	    lengths[OUTPUT] != input_length)
-		return deny(env, "a segment has iv, tag, input or output of the wrong length");
+		return deny(env, "a segment must have a 12-byte iv, a 16-byte tag, and an output as long as its input");
 	*segment = (struct aead_segment){
 		.iv = bytes[IV],
 		.aad = { .bytes = bytes[AAD], .length = lengths[AAD] },
@@ -104,12 +104,12 @@ static bool read_counts(napi_env env, napi_value value, const uint32_t **counts,
 	    (is_typed_array && !ok(env, napi_get_typedarray_info(env, value, &type, length, &data, NULL, NULL))))
 		return false;
 	if (!is_typed_array || type != napi_uint32_array)
-		return deny(env, "counts is not a Uint32Array");
+		return deny(env, "counts must be a Uint32Array");
 	*counts = data;
 	return true;
 }
 
-/* All segments, or false with an exception pending. `counts` has already been added up. */
+/* Reads all segments; false with an exception pending. The caller has checked the sum of `counts`. */
 static bool read_segments(napi_env env, napi_value parts, const uint32_t *counts, struct aead_job *batch)
 {
 	struct aead_piece *pieces = (struct aead_piece *)&batch->segments[batch->count];
@@ -146,25 +146,25 @@ static napi_value aead(napi_env env, napi_callback_info info)
 	for (size_t i = 0; i < count; i++)
 		piece_count += counts[i];
 	if (key_length != AEAD_KEY_BYTES || part_count != count * FIXED_PARTS + piece_count)
-		return refuse(env, "the key has not 32 bytes, or the parts do not match their counts");
+		return refuse(env, "the key must have 32 bytes, and counts must match the number of parts");
 
 	struct aead_job *batch = calloc(1, sizeof *batch + count * sizeof *batch->segments +
 						   piece_count * sizeof(struct aead_piece));
 	if (batch == NULL)
 		return refuse(env, "out of memory");
-	batch->job = (struct job){ .run = run, .settle = settle, .release = release };
+	batch->job = (struct job){ .run = run, .settle = settle, .dispose = dispose };
 	batch->direction = seal ? AEAD_SEAL : AEAD_OPEN;
 	batch->count = count;
 	if (!read_segments(env, arguments[2], counts, batch) ||
 	    !ok(env, napi_create_reference(env, arguments[2], 1, &batch->parts))) {
-		release(env, &batch->job);
+		dispose(env, &batch->job);
 		return NULL;
 	}
 	memcpy(batch->key, key, AEAD_KEY_BYTES);
 	return start_job(env, "aead.batch", &batch->job);
 }
 
-/* `aead` is there only where the binary brings what it needs. */
+/* `aead` is defined only if the Node binary exports what it needs. */
 bool define_aead(napi_env env, napi_value exports)
 {
 	return !aead_available() || define_function(env, exports, "aead", aead);

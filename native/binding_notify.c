@@ -1,7 +1,7 @@
 #include "binding.h"
 #include "notify.h"
 
-/* notify(socket: string, state: string): number — 0 or an errno. */
+/* notify(socket: string, state: string): number. Returns 0 or an errno. */
 static napi_value notify(napi_env env, napi_callback_info info)
 {
 	size_t count = 2;
@@ -16,9 +16,9 @@ static napi_value notify(napi_env env, napi_callback_info info)
 	    !ok(env, napi_get_value_string_utf8(env, arguments[0], socket_name, sizeof socket_name, &socket_length)) ||
 	    !ok(env, napi_get_value_string_utf8(env, arguments[1], state, sizeof state, &state_length)))
 		return NULL;
-	/* Node-API cuts what does not fit, without a word. */
+	/* Node-API truncates silently. */
 	if (socket_length == sizeof socket_name - 1 || state_length == sizeof state - 1)
-		return refuse(env, "a notification has at most 1022 bytes, its socket's name at most 126");
+		return refuse(env, "a notification may have 1022 bytes, the name of its socket 126");
 	if (!ok(env, napi_create_int32(env, notify_send(socket_name, state, state_length), &error)))
 		return NULL;
 	return error;

@@ -48,7 +48,7 @@ static bool set_bytes(napi_env env, napi_value object, const char *name, const u
 static napi_value settle(napi_env env, struct job *job)
 {
 	const struct sev_guest_report *report = &((struct report_job *)job)->report;
-	/* With an error the length may be what the host would have liked, and nothing was written. */
+	/* After an error the length may be the length that the host asks for, and no table was written. */
 	const size_t table_length = report->outcome.error == 0 ? report->table_length : 0;
 	napi_value object;
 
@@ -61,7 +61,7 @@ static napi_value settle(napi_env env, struct job *job)
 	return object;
 }
 
-static void release(napi_env env, struct job *job)
+static void dispose(napi_env env, struct job *job)
 {
 	(void)env;
 	free(job);
@@ -73,10 +73,10 @@ static bool read_path(napi_env env, napi_value value, char path[PATH_MAX])
 
 	if (!ok(env, napi_get_value_string_utf8(env, value, path, PATH_MAX, &length)))
 		return false;
-	/* Node-API cuts what does not fit, without a word. */
+	/* Node-API truncates silently. */
 	if (length < PATH_MAX - 1 && length == strlen(path))
 		return true;
-	(void)refuse(env, "the path of the device is too long, or holds a NUL");
+	(void)refuse(env, "the device path is too long or contains a NUL");
 	return false;
 }
 
@@ -91,7 +91,7 @@ static napi_value get_report(napi_env env, napi_callback_info info)
 	struct report_job *asked = calloc(1, sizeof *asked);
 	if (asked == NULL)
 		return refuse(env, "out of memory");
-	asked->job = (struct job){ .run = run, .settle = settle, .release = release };
+	asked->job = (struct job){ .run = run, .settle = settle, .dispose = dispose };
 
 	if (!ok(env, napi_get_cb_info(env, info, &count, arguments, NULL, NULL)) ||
 	    !read_path(env, arguments[0], asked->path) ||
@@ -103,7 +103,7 @@ static napi_value get_report(napi_env env, napi_callback_info info)
 	}
 	if (report_data_length != SEV_REPORT_DATA_BYTES) {
 		free(asked);
-		return refuse(env, "REPORT_DATA has not 64 bytes");
+		return refuse(env, "REPORT_DATA must have 64 bytes");
 	}
 	memcpy(asked->report_data, report_data, SEV_REPORT_DATA_BYTES);
 	return start_job(env, "sev_guest.report", &asked->job);

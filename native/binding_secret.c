@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tells our Buffers from others: only these are wiped and taken away by releaseSecret. */
+/* Marks our Buffers: releaseSecret wipes and detaches no other. */
 static const napi_type_tag SECRET_TAG = { 0x8a1f4c52b3d94e07, 0x96e0c7d1525f3ba8 };
 
 /* A secret on the heap, or NULL with a pending exception whose code is ERR_SECRET_MEMORY. */
@@ -27,11 +27,11 @@ static struct secret *make_secret(napi_env env, size_t length)
 
 static void drop_secret(struct secret *secret)
 {
-	secret_release(secret);
+	secret_free(secret);
 	free(secret);
 }
 
-/* When the last view is gone, or soon after releaseSecret. */
+/* Called when the last view is gone, or soon after releaseSecret. */
 static void finalize(napi_env env, void *data, void *hint)
 {
 	int64_t total;
@@ -51,8 +51,8 @@ static napi_value buffer_of_secret(napi_env env, struct secret *secret)
 		drop_secret(secret);
 		return NULL;
 	}
-	/* The collector sees a few bytes where there are pages, of which a process may map and lock so many: it must come in
-	 * time for those that nobody released. */
+	/* The collector sees a few bytes, but a secret takes whole pages, and the pages that a process may map and lock are
+	 * limited. The real size makes the collector run in time for secrets that no caller freed. */
 	if (!ok(env, napi_adjust_external_memory(env, (int64_t)secret->mapped, &total)))
 		return NULL;
 	return ok(env, napi_type_tag_object(env, buffer, &SECRET_TAG)) ? buffer : NULL;
@@ -69,12 +69,12 @@ static napi_value allocate_secret(napi_env env, napi_callback_info info)
 	    !ok(env, napi_get_value_uint32(env, argument, &length)))
 		return NULL;
 	if (length == 0 || length > SECRET_MAX_BYTES)
-		return refuse(env, "a secret has 1 to 65536 bytes");
+		return refuse(env, "a secret must have 1 to 65536 bytes");
 	struct secret *secret = make_secret(env, length);
 	return secret == NULL ? NULL : buffer_of_secret(env, secret);
 }
 
-/* releaseSecret(secret: Buffer): void — wiped at once; every view of it is empty from here on. */
+/* releaseSecret(secret: Buffer): void. Wipes it at once; every view of it is empty afterwards. */
 static napi_value release_secret(napi_env env, napi_callback_info info)
 {
 	size_t count = 1;
@@ -91,7 +91,7 @@ static napi_value release_secret(napi_env env, napi_callback_info info)
 	if (type == napi_object && !ok(env, napi_check_object_type_tag(env, argument, &SECRET_TAG, &is_secret)))
 		return NULL;
 	if (!is_secret)
-		return refuse(env, "not a secret of allocateSecret");
+		return refuse(env, "the buffer is not from allocateSecret");
 	if (!ok(env, napi_get_typedarray_info(env, argument, NULL, &length, &bytes, &memory, NULL)))
 		return NULL;
 	if (length != 0) {

@@ -20,7 +20,7 @@ int notify_send(const char *socket_name, const char *state, size_t length)
 		return ENAMETOOLONG;
 	memcpy(address.sun_path, socket_name, name_length);
 	if (socket_name[0] == '@')
-		address.sun_path[0] = '\0'; /* unix(7): an abstract name starts with NUL and has no end but its length */
+		address.sun_path[0] = '\0'; /* unix(7): an abstract name starts with NUL; only its length ends it */
 
 	int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (descriptor < 0)

@@ -5,7 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* What every page of a secret must be, in order. MADV_WIPEONFORK: a child finds zeros. */
+/* Protects the pages of a secret; returns the name of the call that failed, or NULL. With MADV_WIPEONFORK a child
+ * process finds zeros. */
 static const char *protect(uint8_t *bytes, size_t size)
 {
 	if (mprotect(bytes, size, PROT_READ | PROT_WRITE) != 0)
@@ -53,7 +54,7 @@ void secret_wipe(uint8_t *bytes, size_t length)
 	(void)madvise(bytes, length, MADV_DONTNEED);
 }
 
-void secret_release(struct secret *secret)
+void secret_free(struct secret *secret)
 {
 	secret_wipe(secret->bytes, secret->length);
 	(void)munmap(secret->mapping, secret->mapped);

@@ -1,27 +1,27 @@
-/* Memory for keys: pages of its own that are never swapped, dumped or handed to a child, and are wiped when released. */
+/* Memory for keys: separate pages that are never swapped, dumped or inherited by a child, and are wiped when freed. */
 #ifndef SECRET_H
 #define SECRET_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Owned by whoever allocated it, and released by them, once. */
+/* The caller that allocated it owns it and frees it once. */
 struct secret {
 	uint8_t *bytes;
 	size_t length;
-	void *mapping; /* with a page on either side that nobody may touch */
+	void *mapping; /* with an inaccessible page on either side */
 	size_t mapped;
 };
 
-/* `length` zeros, at least one and at most SECRET_MAX_BYTES. 0, or an errno with the name of the call that gave it in
- * `refused`; then nothing is held. RLIMIT_MEMLOCK refuses as ENOMEM, and as EPERM where it is 0. */
+/* Allocates `length` zeros, from 1 to SECRET_MAX_BYTES. Returns 0, or an errno with the name of the failed call in
+ * `refused`; then nothing is allocated. RLIMIT_MEMLOCK refuses with ENOMEM, or with EPERM if the limit is 0. */
 enum { SECRET_MAX_BYTES = 65536 };
 int secret_allocate(struct secret *secret, size_t length, const char **refused);
 
-/* Zeros at once, and given back but for the addresses. */
+/* Zeroes the bytes at once and gives the pages back to the system, but keeps the addresses mapped. */
 void secret_wipe(uint8_t *bytes, size_t length);
 
-/* Wiped and unmapped. */
-void secret_release(struct secret *secret);
+/* Wipes and unmaps. */
+void secret_free(struct secret *secret);
 
 #endif

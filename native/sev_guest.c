@@ -5,7 +5,7 @@
 #include <linux/sev-guest.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/ioctl.h> /* _IOWR: linux/sev-guest.h uses it without including it */
+#include <sys/ioctl.h> /* _IOWR: linux/sev-guest.h uses it but does not include it */
 #include <time.h>
 #include <unistd.h>
 
@@ -20,10 +20,10 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "SEV-SNP is little-end
 /* MSG_REPORT_RSP (SEV-SNP ABI): the status, the size of the report, and the report after 32 bytes. */
 enum { STATUS_AT = 0, SIZE_AT = 4, REPORT_AT = 32 };
 
-/* The last 8 bytes of snp_guest_request_ioctl: headers before Linux 6.1.33 call them fw_err, later ones exitinfo2. */
+/* The last 8 bytes of snp_guest_request_ioctl. Headers before Linux 6.1.33 call them fw_err, later ones exitinfo2. */
 enum { FW_ERROR_AT = 24, VMM_ERROR_AT = 28 };
 
-/* The driver gives neither EINTR nor EAGAIN today; should one of them come, nothing was sent and asking again is safe. */
+/* The driver returns neither EINTR nor EAGAIN today. Either would mean that nothing was sent, so a retry is safe. */
 enum { ATTEMPTS = 8, FIRST_PAUSE_MILLISECONDS = 2 };
 
 static uint32_t u32_at(const void *bytes, size_t offset)
@@ -39,7 +39,7 @@ static void pause_before(int attempt)
 	nanosleep(&pause, NULL);
 }
 
-/* `response` is zeros when called, and holds an answer where the outcome is zeros but for its status. */
+/* The caller passes `response` zeroed. It holds an answer if all numbers of the outcome but `status` are 0. */
 static void ask(int descriptor, unsigned long number, const void *request, uint8_t *response,
 		struct sev_guest_outcome *outcome)
 {
@@ -47,7 +47,7 @@ static void ask(int descriptor, unsigned long number, const void *request, uint8
 
 	*outcome = (struct sev_guest_outcome){ .opened = true };
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		/* The driver writes the errors back only where there are any: whatever stood there would pass for one. */
+		/* The driver writes error numbers only if there are any, so a stale value would look like an error. */
 		memset(&io, 0, sizeof io);
 		io.msg_version = 1;
 		io.req_data = (uintptr_t)request;

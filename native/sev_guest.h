@@ -8,23 +8,23 @@
 enum {
 	SEV_REPORT_DATA_BYTES = 64,
 	SEV_REPORT_BYTES = 1184,
-	SEV_TABLE_BYTES = 0x4000, /* the driver's SEV_FW_BLOB_MAX_SIZE: it takes no more from a host */
+	SEV_TABLE_BYTES = 0x4000, /* the driver's SEV_FW_BLOB_MAX_SIZE: the most it accepts from a host */
 };
 
-/* Who failed are four different parties, and each has its own numbers: the system call (`error`, an errno), the
- * firmware and the hypervisor as the driver tells them (`fw_error`, `vmm_error`), and the firmware inside an answer that
- * the driver delivered (`status`, SEV-SNP ABI "Status codes"). There is an answer only where all four are 0. */
+/* Four sources of failure, each with its own numbers: the system call (`error`, an errno), the firmware and the
+ * hypervisor as the driver reports them (`fw_error`, `vmm_error`), and the firmware inside an answer that the driver
+ * delivered (`status`, SEV-SNP ABI "Status codes"). There is an answer only if all four are 0. */
 struct sev_guest_outcome {
-	bool opened; /* false: `error` is of open(2) */
+	bool opened; /* if false, `error` is from open(2) */
 	int error;
 	uint32_t fw_error;
 	uint32_t vmm_error;
 	uint32_t status;
 };
 
-/* `report` holds one only where the outcome is all zeros and `size` is SEV_REPORT_BYTES. `table` is what the host gave
- * beside it, its `table_length` bytes untrusted and zeros behind what it wrote; 0 bytes where no table was asked for. With
- * EIO and vmm_error 1 the host has more than was asked for, namely `table_length` bytes, and there is no report. */
+/* `report` holds a report only if the outcome is all zeros and `size` is SEV_REPORT_BYTES. `table` is the host's
+ * certificate table: `table_length` untrusted bytes, padded with zeros, or 0 bytes if the caller asked for no table.
+ * With EIO and vmm_error 1 the host's table needs `table_length` bytes, more than offered, and there is no report. */
 struct sev_guest_report {
 	struct sev_guest_outcome outcome;
 	uint32_t size;
@@ -33,7 +33,7 @@ struct sev_guest_report {
 	uint8_t table[SEV_TABLE_BYTES];
 };
 
-/* Opens the device, asks once, closes it. Reading is all that the driver asks for. Each may take over a minute where the
+/* Opens the device read-only, which is enough for the driver, asks once and closes it. May take over a minute if the
  * host throttles: the driver itself retries for 60 s. */
 void sev_guest_get_report(const char *path, const uint8_t report_data[SEV_REPORT_DATA_BYTES], uint32_t vmpl,
 			  bool with_table, struct sev_guest_report *report);
