@@ -1,6 +1,6 @@
-// Builds the native addon, as the package's own install script: on whatever Node runs npm (20 or later), without
-// network, with nothing but a C compiler. Where it cannot be built it says once what is missing and how to get it, and
-// succeeds: everything but the attestation device works without.
+// Builds the native addon; the package's install script. It runs on the Node that runs npm (20 or later) and needs only a C
+// compiler, no network. If it cannot build, it prints what is missing and how to get it, and exits 0: without the
+// addon, everything but the attestation device works.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -13,7 +13,7 @@ const compiler = 'cc'
 const flags = ['-std=c17', '-O2', '-Wall', '-Wextra', '-Werror', '-fPIC', '-shared', '-fvisibility=hidden']
 const hardening = ['-fstack-protector-strong', '-Wl,-z,relro,-z,now,-z,noexecstack']
 
-/** Node-API's headers: of the package node-api-headers, else those installed beside this Node. */
+/** The folder of Node-API's headers: from the package node-api-headers, else beside this Node. */
 function headers() {
   try {
     return createRequire(import.meta.url)('node-api-headers').include_dir
@@ -23,11 +23,11 @@ function headers() {
   }
 }
 
-/** What this machine lacks for a build, as a sentence with its remedy; undefined where nothing is missing. */
+/** A sentence on what this machine lacks for a build, with its remedy; undefined if it lacks nothing. */
 function lack(includes) {
-  if (process.platform !== 'linux') return 'SEV-SNP guests run Linux, and this is another system'
+  if (process.platform !== 'linux') return `SEV-SNP guests run Linux, and this is ${process.platform}`
   if (spawnSync(compiler, ['--version']).status !== 0)
-    return `no C compiler answers to "${compiler}"; install one (Debian, Ubuntu: apt install gcc libc6-dev; Oracle Linux: dnf install gcc) and run "npm run install"`
+    return `the C compiler "${compiler}" is missing; install one (Debian, Ubuntu: apt install gcc libc6-dev; Oracle Linux: dnf install gcc) and run "npm run install"`
   const probe = spawnSync(compiler, ['-E', '-x', 'c', '-'], { input: '#include <linux/sev-guest.h>\n' })
   if (probe.status !== 0)
     return 'linux/sev-guest.h is missing; install the kernel headers of Linux 5.19 or later (Debian, Ubuntu: apt install linux-libc-dev; Oracle Linux: dnf install kernel-headers) and run "npm run install"'
@@ -42,12 +42,12 @@ function build(includes) {
   const fresh = `${built}.${process.pid}`
   const { status } = spawnSync(
     compiler,
-    // biome-ignore format: one line an idea
+    // biome-ignore format: one line per idea
     [...flags, ...hardening, '-D_GNU_SOURCE', '-DNAPI_VERSION=8', `-I${includes}`,
      ...sources.map((name) => join(folder, name)), '-o', fresh, '-ldl', '-pthread'],
     { stdio: 'inherit' },
   )
-  // Renamed into place: a process that has the old one mapped keeps it.
+  // A rename: a process that has the old file mapped keeps it.
   if (status === 0) renameSync(fresh, built)
   return status === 0
 }
@@ -59,5 +59,5 @@ if (missing !== undefined)
 else if (build(includes)) console.log('native addon built: native/build/sev_guest.node')
 else
   console.log(
-    `native addon not built: ${compiler} failed as shown above. Only a worker on a confidential VM needs it.`,
+    `native addon not built: ${compiler} failed, see above. Only a worker on a confidential VM needs it.`,
   )

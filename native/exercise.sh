@@ -1,6 +1,7 @@
 #!/bin/sh
-# exercise.sh gcc|clang|plain CALLS CFLAGS... calls every function of the addon so often, under the tests' fake device: with
-# ASan and UBSan by that compiler, or as it is. In a copy of the tree, so that the addon in use stays as it is.
+# exercise.sh gcc|clang|plain CALLS CFLAGS...
+# Calls every function of the addon CALLS times, under the tests' fake device: with ASan and UBSan of that compiler, or
+# plain. Works in a copy of the tree, so the installed addon stays unchanged.
 set -eu
 compiler=$1 calls=$2
 shift 2
@@ -19,7 +20,7 @@ plain) cc "$@" ./*.c -o "$tree/native/build/sev_guest.node" -ldl -pthread ;;
 	if [ "$compiler" = clang ]; then runtime=libclang_rt.asan-$(uname -m).so shared=-shared-libasan; fi
 	preload=$("$compiler" -print-file-name="$runtime")
 	if [ ! -e "$preload" ]; then
-		echo "$compiler: skipped, its sanitizers are not installed (Debian: libasan, libclang-rt-dev)"
+		echo "$compiler: skipped: its sanitizers are not installed (Debian: libasan, libclang-rt-dev)"
 		exit 0
 	fi
 	# shellcheck disable=SC2086
@@ -29,7 +30,7 @@ plain) cc "$@" ./*.c -o "$tree/native/build/sev_guest.node" -ldl -pthread ;;
 esac
 cc -std=c17 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE ../test/native/fake_device.c ../test/native/fake_driver.c -o "$tree/fake_device"
 
-# Node itself is not built for the sanitizers: what it leaves behind at its end is no concern of theirs.
+# Node itself is not built for the sanitizers, so leaks at its exit are not reported.
 node=$(cd "$(dirname "$NODE")" && pwd)/$(basename "$NODE")
 for program in "callAddon.ts $calls" "askDevice.ts 50" "askDevice.ts 50 together"; do
 	for answers in ok status:22 length:20000,ok firmware:5; do
@@ -41,7 +42,7 @@ for program in "callAddon.ts $calls" "askDevice.ts 50" "askDevice.ts 50 together
 			exit 1
 		}
 		if [ "$compiler" = plain ]; then
-			cat "$tree/out" # by how many bytes the process grew; under ASan that says nothing
+			cat "$tree/out" # the growth in bytes, which means nothing under ASan
 			exit 0
 		fi
 	done

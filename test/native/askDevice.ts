@@ -12,7 +12,7 @@ import { linesOf } from '../log.ts'
 const [count = '1', mode] = process.argv.slice(2)
 const { log, lines } = linesOf()
 const device = openDevice({ path: '/dev/null', clock: virtualClock(), log })
-/** As certificates what the host brought. */
+/** Returns the host's certificates unchanged. */
 const endorsements = { certsFor: async (_report: Buffer, brought: readonly Buffer[]) => brought }
 const source = createFirmwareSource(device, { log, endorsements })
 
@@ -31,7 +31,7 @@ async function ask(index: number): Promise<object> {
   }
 }
 
-/** How long the loop was held at a stretch, in parts of the whole time. */
+/** Measures the longest time that the event loop was blocked, as a fraction of the whole. */
 async function watchLoop(work: () => Promise<object>): Promise<object> {
   const start = performance.now()
   let last = start

@@ -12,7 +12,7 @@ import { lackOfAddon } from './fakeDevice.ts'
 const BUILD = fileURLToPath(new URL('../../native/build.mjs', import.meta.url))
 const ADDON = fileURLToPath(new URL('../../native/build/sev_guest.node', import.meta.url))
 
-test('where it can be built, the addon is there with everything it does', {
+test('the addon is built if it can be, and has every function', {
   skip: lackOfAddon() ?? false,
 }, () => {
   const addon = loadAddon()
@@ -27,7 +27,7 @@ test('where it can be built, the addon is there with everything it does', {
 })
 
 for (const compiler of ['gcc', 'clang'])
-  test(`${compiler} compiles it, and the tests' programs, without a warning`, {
+  test(`${compiler} compiles the addon and the test programs without a warning`, {
     skip:
       lackOfAddon() ??
       (spawnSync(compiler, ['--version']).status === 0 ? false : `${compiler} is not installed`),
@@ -36,7 +36,7 @@ for (const compiler of ['gcc', 'clang'])
       const path = fileURLToPath(new URL(folder, import.meta.url))
       return readdirSync(path).flatMap((name) => (name.endsWith('.c') ? [join(path, name)] : []))
     })
-    // As native/build.mjs and fakeDevice.ts have it.
+    // The flags of native/build.mjs and fakeDevice.ts.
     const flags = [
       '-std=c17',
       '-O2',
@@ -55,7 +55,7 @@ for (const compiler of ['gcc', 'clang'])
     assert.equal(status, 0)
   })
 
-describe('an install where it cannot be built succeeds and says what is missing', {
+describe('an install without the addon succeeds and says what is missing', {
   skip: process.platform === 'linux' ? false : 'the compilers here are shell scripts',
 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'cc-'))
@@ -65,10 +65,10 @@ describe('an install where it cannot be built succeeds and says what is missing'
     [
       'no compiler',
       undefined,
-      /no C compiler answers to "cc"; install one \(Debian, Ubuntu: apt install gcc/,
+      /the C compiler "cc" is missing; install one \(Debian, Ubuntu: apt install gcc/,
     ],
     ['no kernel headers', 'test "$1" = --version', /linux\/sev-guest.h is missing; install .*linux-libc-dev/],
-    ['a compiler that fails', 'test "$1" = --version || test "$1" = -E', /cc failed as shown above/],
+    ['a compiler that fails', 'test "$1" = --version || test "$1" = -E', /cc failed, see above/],
   ] as const)
     test(name, () => {
       const path = mkdtempSync(join(folder, 'path-'))

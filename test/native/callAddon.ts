@@ -1,7 +1,7 @@
 /**
- * A program for the tests: calls each function of the addon as often as its argument says, twice, and prints by how many
- * bytes the process grew the second time, when JavaScript's own heap has found its size. Run under the fake device /dev/null
- * answers; by itself it refuses every request.
+ * A program for the tests: `callAddon.ts CALLS` calls each function of the addon CALLS times, twice. It prints by how many
+ * bytes the process grew in the second round, when JavaScript's heap has settled. Under the fake device /dev/null answers;
+ * without it every request is refused.
  */
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
@@ -21,32 +21,32 @@ const collectGarbage: () => void = runInNewContext('gc')
 
 const reportData = Buffer.alloc(64, 7)
 const key = Buffer.alloc(32)
-// As many segments as make a job of the addon a few KB large, so that a lost one shows.
+// Enough segments to make a job of a few KB, so that a leaked one shows.
 const segments = Array.from({ length: 32 }, () => [12, 9, 16, SEGMENT_BYTES, SEGMENT_BYTES])
 const parts = segments.flat().map((size) => Buffer.alloc(size))
 const counts = new Uint32Array(segments.length).fill(1)
 const wrongCounts = new Uint32Array(segments.length).fill(2)
 const wrongParts = [...parts.slice(0, -1), Buffer.alloc(SEGMENT_BYTES + 1)]
 
-/** What each call does; those that throw or reject must free what they had begun. */
+/** The calls. Those that throw or reject must free what they allocated. */
 const calls: Readonly<Record<string, () => unknown>> = {
   'a report': () => getReport('/dev/null', reportData, 0, false),
   'a report with its table': () => getReport('/dev/null', reportData, 0, true),
   'a report that the firmware refuses': () => getReport('/dev/null', reportData, 4, true),
-  'a device that is not there': () => getReport('/dev/absent', reportData, 0, true),
+  'an absent device': () => getReport('/dev/absent', reportData, 0, true),
   'REPORT_DATA of the wrong length': () =>
     assert.throws(() => getReport('/dev/null', reportData.subarray(1), 0, true), RangeError),
   'a path of the wrong type': () =>
     assert.throws(() => Reflect.apply(getReport, undefined, [1, reportData, 0, true])),
   'a path with a NUL': () => assert.throws(() => getReport('/dev/null\0', reportData, 0, true), RangeError),
-  'a secret, released twice': () => {
+  'a secret, freed twice': () => {
     const secret = allocateSecret(64)
     releaseSecret(secret)
     releaseSecret(secret)
   },
   'a secret, left to the collector': () => allocateSecret(5000),
   'a secret of no bytes': () => assert.throws(() => allocateSecret(0), RangeError),
-  'the release of what is no secret': () => assert.throws(() => releaseSecret(reportData), RangeError),
+  'freeing a plain buffer': () => assert.throws(() => releaseSecret(reportData), RangeError),
   'a notification': () => notify('/absent', 'READY=1'),
   'a notification to no socket': () => notify('absent', 'READY=1'),
   'a segment sealed': () => aead?.(true, key, parts, counts),
@@ -60,7 +60,7 @@ const calls: Readonly<Record<string, () => unknown>> = {
 async function callOften(call: () => unknown, times: number): Promise<number> {
   for (let done = 0; done < times; done += AT_ONCE) {
     await Promise.all(Array.from({ length: AT_ONCE }, async () => call()))
-    // What the collector found is given back from the loop.
+    // Finalizers run on the event loop.
     await setImmediate()
   }
   for (let round = 0; round < 3; round++) {

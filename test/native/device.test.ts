@@ -55,7 +55,7 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
       .split('\n')
       .map((line) => Answer.parse(JSON.parse(line)))
   }
-  /** REPORT_DATA is at 0x50 (SEV-SNP ABI), two hex digits a byte. */
+  /** REPORT_DATA is at 0x50 (SEV-SNP ABI); two hex digits per byte. */
   const reportData = (answer: z.output<typeof Answer> | undefined) => answer?.report?.slice(0xa0, 0x120)
   const reported = (index: number) => Buffer.alloc(64, index + 1).toString('hex')
 
@@ -77,50 +77,50 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
     readonly answers: string
     readonly expect: readonly ('answer' | Fault)[]
   }[] = [
-    { name: 'what was asked for', answers: 'ok', expect: ['answer', 'answer'] },
-    { name: 'an interrupted call is made again', answers: 'errno:4,errno:4,ok', expect: ['answer'] },
+    { name: 'an answer', answers: 'ok', expect: ['answer', 'answer'] },
+    { name: 'an interrupted call is retried', answers: 'errno:4,errno:4,ok', expect: ['answer'] },
     {
-      name: 'a call that could not be taken is made again',
+      name: 'a call that the driver could not take is retried',
       answers: 'errno:11,errno:11,ok',
       expect: ['answer'],
     },
     {
-      name: 'but not for ever, and later calls may succeed',
+      name: 'retries end, and later calls may succeed',
       answers: `${Array(8).fill('errno:11').join(',')},ok`,
       expect: [busy('EAGAIN', 11), 'answer'],
     },
     {
-      name: "a firmware error ends the guest's key: the first answer stands, and nothing is asked again",
+      name: "a firmware error ends the guest's key: the first fault is final, and no request follows",
       answers: 'firmware:5,ok',
       expect: Array(3).fill(lost('EIO', 5, 5, 0)),
     },
     {
-      name: 'so does an error of the hypervisor',
+      name: 'a hypervisor error ends it too',
       answers: 'hypervisor:2,ok',
       expect: Array(2).fill(lost('EIO', 5, 0, 2)),
     },
     {
-      name: 'so does an answer that does not decrypt',
+      name: 'an answer that does not decrypt ends it too',
       answers: 'forged,ok',
       expect: Array(2).fill(lost('EBADMSG', 74, 255, 0)),
     },
     {
-      name: "so does throttling past the driver's patience",
+      name: "throttling past the driver's retries ends it too",
       answers: 'busy,ok',
       expect: Array(2).fill(lost('ETIMEDOUT', 110, 0, 2)),
     },
     {
-      name: 'a key that was gone before is gone for good as well',
+      name: 'a key that was gone before the first request is lost too',
       answers: 'errno:25',
       expect: Array(2).fill(lost('ENOTTY', 25, 255, 0)),
     },
     {
-      name: 'another error is of the moment',
+      name: 'another error is temporary',
       answers: 'errno:12,ok',
       expect: [{ code: 'sev.failed', message: /ENOMEM/, numbers: [12, 255, 0] }, 'answer'],
     },
     {
-      name: "the firmware's own status is not an errno",
+      name: "the firmware's status is not an errno",
       answers: 'status:22,status:39,ok',
       expect: [failed(/answered with status 22$/), failed(/answered with status 39$/), 'answer'],
     },
@@ -145,7 +145,7 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
 
   for (const [name, answers, message] of [
     ['a report of another size', 'short,ok', /a report of 100 bytes, not 1184$/],
-    ['a report about other data never reaches the caller', 'other,ok', /other data than was asked for$/],
+    ['a report about other data does not reach the caller', 'other,ok', /other data than was asked for$/],
   ] as const)
     test(name, async () => {
       const [first, second] = await ask(answers, 2)
@@ -188,7 +188,7 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
       warning: 'certificate-table.malformed',
     },
   ])
-    test(`beside reports the host gives ${name}; the reports stand, and a warning is given once`, async () => {
+    test(`the host gives ${name}: the reports are accepted, and a warning comes once`, async () => {
       const got = await ask('ok', 2, [], table === undefined ? {} : { table })
       for (const [index, answer] of got.entries()) {
         assert.equal(reportData(answer), reported(index))
@@ -202,20 +202,20 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
 
   for (const [name, answers, host, because] of [
     [
-      'it is said to be too long',
+      'the host says that its table is too long',
       'length:20000,ok',
       {},
       "the host's has 20480 bytes, the driver takes 16384",
     ],
     [
-      'it is too long',
+      'the table is too long',
       'ok',
       { table: Buffer.alloc(0x4001, 1) },
       "the host's has 20480 bytes, the driver takes 16384",
     ],
-    ['no driver asks for it', 'plain', {}, 'its driver knows no such request'],
+    ['the driver has no extended request', 'plain', {}, 'its driver knows no such request'],
   ] as const)
-    test(`no table, since ${name}: a report without it, and it is not asked for again`, async () => {
+    test(`${name}: a report without it, and no second request for it`, async () => {
       const got = await ask(answers, 2, [], host)
       for (const [index, answer] of got.entries()) {
         assert.equal(reportData(answer), reported(index))
@@ -228,13 +228,13 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
       )
     })
 
-  test('a slow device does not hold the event loop', async () => {
+  test('a slow device does not block the event loop', async () => {
     const [answer] = await ask('slow:800', 1)
     assert.equal(reportData(answer), reported(0))
-    assert.ok((answer?.heldRatio ?? 1) < 0.5, `the loop was held for ${answer?.heldRatio} of the time`)
+    assert.ok((answer?.heldRatio ?? 1) < 0.5, `the loop was blocked for ${answer?.heldRatio} of the time`)
   })
 
-  test('requests take turns, and a fault for good is the answer to those who wait', async () => {
+  test('requests take turns, and a final fault answers those that wait', async () => {
     const got = (await ask('ok,firmware:5', 4, ['together'])).sort((a, b) => a.index - b.index)
     assert.deepEqual(
       got.map(({ code }) => code),
@@ -243,7 +243,7 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
     for (const { message } of got.slice(1)) assert.match(message ?? '', /EIO, firmware error 5/)
   })
 
-  describe('of a processor of our own', () => {
+  describe('with an emulated processor', () => {
     const stateDir = mkdtempSync(join(tmpdir(), 'amd-'))
     after(() => rmSync(stateDir, { recursive: true, force: true }))
     const platform = { measurement: '5a'.repeat(48) }
@@ -258,7 +258,7 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
       return { roots, table }
     }
 
-    test('a signed report verifies with the certificates that the host gave', async () => {
+    test('a signed report verifies with the certificates from the host', async () => {
       const { roots, table } = await host()
       const [answer] = await ask('ok', 1, [], { hook, table })
       const { report = '', certs = [] } = answer ?? {}

@@ -1,4 +1,4 @@
-/** A program for the tests: the contract of report sources, held by the device that it finds at /dev/null. */
+/** A program for the tests: runs the contract of report sources against the device at /dev/null. */
 import { openDevice } from '#adapters/sev/device.ts'
 import { createFirmwareSource } from '#adapters/sev/firmware.ts'
 import { virtualClock } from '../clock.ts'

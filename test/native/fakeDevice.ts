@@ -1,4 +1,4 @@
-/** The fake device of fake_device.c, built for a test, and programs run under it. */
+/** Builds the fake device of fake_device.c and runs programs under it. */
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,8 +11,8 @@ export type Run = { readonly exitCode: number | null; readonly stdout: string; r
 
 export type FakeDevice = {
   /**
-   * Runs `command` where the device gives `answers`, as fake_driver.h lists them: reports signed by `hook`, a command for the
-   * shell, and beside them `table`, well-formed or not.
+   * Runs `command` with a device that gives `answers` (fake_driver.h lists them). `hook`, a shell command, signs the reports;
+   * `table` is the host's certificate table, well-formed or not.
    */
   readonly run: (
     answers: string,
@@ -22,7 +22,7 @@ export type FakeDevice = {
   readonly remove: () => void
 }
 
-/** Compiles sources of this folder into the program `name` in `folder`; throws where they do not compile. */
+/** Compiles sources of this folder into the program `name` in `folder`; throws if they do not compile. */
 export function compileProgram(name: string, folder: string, sources = [`${name}.c`]): string {
   const program = join(folder, name)
   const paths = sources.map((source) => fileURLToPath(new URL(`./${source}`, import.meta.url)))
@@ -31,15 +31,15 @@ export function compileProgram(name: string, folder: string, sources = [`${name}
   return program
 }
 
-/** Why the addon cannot be built on this machine, as a sentence; undefined where it must be there. */
+/** A sentence on why this machine cannot build the addon; undefined if it can. */
 export function lackOfAddon(): string | undefined {
-  if (process.platform !== 'linux') return 'the attestation device is Linux'
+  if (process.platform !== 'linux') return 'the attestation device needs Linux'
   if (spawnSync('cc', ['--version']).status !== 0) return 'there is no C compiler'
   const probe = spawnSync('cc', ['-E', '-x', 'c', '-'], { input: '#include <linux/sev-guest.h>\n' })
   return probe.status === 0 ? undefined : 'linux/sev-guest.h is missing'
 }
 
-/** The device, or a sentence on why it cannot be had here. */
+/** The device, or a sentence on why this machine cannot have it. */
 export function buildFakeDevice(): FakeDevice | string {
   const lack = lackOfAddon()
   if (lack !== undefined) return lack
@@ -66,7 +66,7 @@ export function buildFakeDevice(): FakeDevice | string {
 
 function collect(program: string, commandLine: readonly string[]): Promise<Run> {
   return new Promise((resolve, reject) => {
-    // A command that is itself a test reports to whoever reads its output, not to the runner of this one.
+    // A command that is itself a test reports to its own output, not to the runner of this test.
     const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
     const child = spawn(program, commandLine, { stdio: ['ignore', 'pipe', 'pipe'], env })
     let stdout = ''

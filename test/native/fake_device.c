@@ -1,9 +1,10 @@
 /* fake_device --answers LIST [--device PATH] [--hook PROGRAM] [--table FILE] -- COMMAND...
  *
- * Runs COMMAND as if the character device PATH (default /dev/null) were /dev/sev-guest. Only the two report
- * requests of linux/sev-guest.h on that device stop at a seccomp filter and are answered here (fake_driver.c), by user notification: the
- * program under test makes its real system calls, on any thread, and knows nothing. Needs no privilege and makes no node.
- * Exits as COMMAND does; 126 where the kernel does not allow it, 2 for a wrong command line.
+ * Runs COMMAND as if the character device PATH (default /dev/null) were /dev/sev-guest. A seccomp filter stops only the
+ * two report requests of linux/sev-guest.h on that device; this process answers them by user notification
+ * (fake_driver.c). The program under test makes its real system calls, on any thread, and notices nothing. It needs
+ * no privilege and creates no device node. Exits as COMMAND does; with 126 if the kernel does not allow this, with 2
+ * for a wrong command line.
  */
 #include "fake_driver.h"
 
@@ -71,7 +72,7 @@ static void supervise(int listener)
 	}
 }
 
-/* Puts this process under the filter; the descriptor of its notifications, or -1. */
+/* Puts this process under the filter. Returns the descriptor of its notifications, or -1. */
 static int filter_requests(void)
 {
 	struct sock_filter rules[] = {

@@ -15,7 +15,7 @@
 enum { REPORT_BYTES = 1184, CONTENT_AT = 32, PAGE_BYTES = 4096, MAX_TABLE_BYTES = 0x4000 };
 enum { NO_FIRMWARE_CALL = 0xff, INVALID_PARAM = 0x16, INVALID_LENGTH = 1, BUSY = 2 };
 
-/* One call, and what comes of it. `exitinfo2` is in the kernel's layout: firmware low, hypervisor high. */
+/* One call and its result. `exitinfo2` has the kernel's layout: firmware low, hypervisor high. */
 struct call {
 	struct fake_driver *driver;
 	pid_t process;
@@ -36,7 +36,7 @@ static bool copy(pid_t process, uint64_t address, void *bytes, size_t length, bo
 	return copied == (ssize_t)length;
 }
 
-/* The next answer and its number; the last of the list stays. */
+/* The next answer and its number. The last answer of the list repeats. */
 static const char *next_answer(struct fake_driver *driver, long *number)
 {
 	static char answer[64];
@@ -61,7 +61,7 @@ static bool is(const struct call *call, const char *answer)
 	return strcmp(call->answer, answer) == 0;
 }
 
-/* ATTESTATION_REPORT with the form of a signature, r = s = 1, that no key made. */
+/* An ATTESTATION_REPORT with a well-formed signature, r = s = 1, that no key made. */
 static void write_plain_report(const struct snp_report_req *request, uint8_t *report)
 {
 	put_u32(report, 0x00, 3);             /* VERSION */
@@ -96,7 +96,7 @@ static bool ask_hook(const char *hook, const struct snp_report_req *request, uin
 	return child > 0 && waitpid(child, &status, 0) == child && status == 0 && sent && got == REPORT_BYTES;
 }
 
-/* What comes of sending anything at all: 0, or -errno with the key wiped where the driver would wipe it. */
+/* Sends any request: 0, or -errno. Wipes the key when the driver would wipe it. */
 static int send_request(struct call *call)
 {
 	struct fake_driver *driver = call->driver;
@@ -140,7 +140,7 @@ static int make_report(struct call *call)
 	for (size_t i = 0; i < sizeof request.rsvd; i++)
 		malformed |= request.rsvd[i] != 0;
 	if (malformed)
-		put_u32(call->response, 0, INVALID_PARAM); /* the firmware's word: the ioctl itself succeeds */
+		put_u32(call->response, 0, INVALID_PARAM); /* the firmware's status: the ioctl itself succeeds */
 	if (is_refused(call))
 		return 0;
 	put_u32(call->response, 4, is(call, "short") ? 100 : REPORT_BYTES);
@@ -206,7 +206,7 @@ int fake_driver_serve(struct fake_driver *driver, pid_t process, unsigned int nu
 	if (call.io.msg_version == 0)
 		return -EINVAL;
 	int result = number == SNP_GET_REPORT ? get_report(&call) : get_extended_report(&call);
-	/* Errors are written back only where there are any. */
+	/* The driver writes error numbers back only if there are any. */
 	if (call.exitinfo2 != 0 && !copy(process, io + 24, &call.exitinfo2, sizeof call.exitinfo2, true))
 		return -EFAULT;
 	return result;

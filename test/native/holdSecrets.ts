@@ -1,4 +1,4 @@
-/** A program for the tests: opens locked memory for as many secrets as its argument says, and prints "held" or the code. */
+/** A program for the tests: `holdSecrets.ts COUNT` opens locked memory for COUNT secrets and prints "held" or the error. */
 import { openSecretMemory } from '#adapters/system/secretMemory.ts'
 import { CodedError } from '#core/errors.ts'
 

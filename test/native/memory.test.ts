@@ -6,7 +6,7 @@ import { encodeTable, GUIDS } from '../certificateTable.ts'
 import { buildFakeDevice } from './fakeDevice.ts'
 
 const PROGRAM = fileURLToPath(new URL('./callAddon.ts', import.meta.url))
-/** As many calls that each lost their job (3 to 25 KB) would cost 12 MB at least; `make stress` makes 100,000. */
+/** If every call leaked its job (3 to 25 KB), the process would grow by 12 MB or more. `make stress` makes 100,000. */
 const CALLS = 4000
 const MAX_GROWTH = 6_000_000
 
@@ -15,7 +15,7 @@ after(() => {
   if (typeof device !== 'string') device.remove()
 })
 
-test(`${CALLS} calls of each kind leave nothing behind`, {
+test(`${CALLS} calls of each kind leak no memory`, {
   skip: typeof device === 'string' ? device : false,
 }, async () => {
   assert.ok(typeof device !== 'string')

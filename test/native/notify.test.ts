@@ -11,7 +11,7 @@ import { compileProgram, lackOfAddon } from './fakeDevice.ts'
 
 const skip = lackOfAddon() ?? false
 
-describe('word to systemd', { skip }, () => {
+describe('a notification to systemd', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'notify-'))
   after(() => rmSync(folder, { recursive: true, force: true }))
   const receiver = skip === false ? compileProgram('receive_datagrams', folder) : ''
@@ -31,7 +31,7 @@ describe('word to systemd', { skip }, () => {
       assert.equal((await lines.next()).value, 'READY=1')
       notifier.status('two lines\nare one')
       assert.equal((await lines.next()).value, 'STATUS=two lines are one')
-      // The watch speaks when the process says that it is alive, here at the third time of asking, and only then.
+      // The watchdog notifies only after `alive` returns true, here at the third call.
       let asked = 0
       const stop = notifier.watch(() => {
         asked += 1
@@ -45,8 +45,8 @@ describe('word to systemd', { skip }, () => {
       assert.deepEqual(await exited, [0, null])
     })
 
-  test('is dropped where nobody listens', () => {
-    createNotifier({ NOTIFY_SOCKET: join(folder, 'nobody') }).ready()
+  test('is dropped if no socket listens', () => {
+    createNotifier({ NOTIFY_SOCKET: join(folder, 'absent') }).ready()
   })
 })
 
@@ -56,7 +56,7 @@ describe('without systemd', () => {
       const notifier = createNotifier(environment)
       notifier.ready()
       notifier.status('x')
-      notifier.watch(() => assert.fail('no one watches'))()
+      notifier.watch(() => assert.fail('called without a watchdog'))()
       notifier.stopping()
     })
 })

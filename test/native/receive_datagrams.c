@@ -1,5 +1,5 @@
-/* receive_datagrams NAME COUNT: binds the datagram socket NAME ('@' begins an abstract one), says "bound", then prints
- * COUNT datagrams, one a line: what systemd's side of sd_notify hears. */
+/* receive_datagrams NAME COUNT: binds the datagram socket NAME ('@' begins an abstract name), prints "bound", then
+ * COUNT datagrams, one per line. It plays systemd's side of sd_notify. */
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
