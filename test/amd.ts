@@ -9,12 +9,12 @@ import { checkShape } from '#core/canonical.ts'
 import { TrustStore } from '#core/snp/chain.ts'
 import type { Product } from '#core/snp/product.ts'
 import { toUnixSeconds, type UnixSeconds } from '#core/time.ts'
-import { type AmdAuthority, openAuthority } from '#emulator/amd/authority.ts'
-import { amdScheme } from '#emulator/amd/certificate.ts'
-import { crlExtensions, issueCrl } from '#emulator/amd/crl.ts'
-import { endorsementOf } from '#emulator/amd/guest.ts'
-import { type Platform, type PlatformInput, PlatformSchema } from '#emulator/amd/platform.ts'
-import { mintReport } from '#emulator/amd/report.ts'
+import { type AmdAuthority, openAuthority } from '#lab/amd/authority.ts'
+import { amdScheme } from '#lab/amd/certificate.ts'
+import { crlExtensions, issueCrl } from '#lab/amd/crl.ts'
+import { endorsementOf } from '#lab/amd/guest.ts'
+import { type Platform, type PlatformInput, PlatformSchema } from '#lab/amd/platform.ts'
+import { mintReport } from '#lab/amd/report.ts'
 
 export const AMD_STATE = join(tmpdir(), `confidential-worker-test-amd-${userInfo().uid}`)
 

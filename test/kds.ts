@@ -1,8 +1,8 @@
 /** AMD's key distribution service of the emulator, listening: what was asked of it, and its faults. */
 import type { AddressInfo } from 'node:net'
-import type { AmdAuthority } from '#emulator/amd/authority.ts'
-import { createKds } from '#emulator/amd/kds.ts'
-import { createFaults, type Faults } from '#emulator/faults.ts'
+import type { AmdAuthority } from '#lab/amd/authority.ts'
+import { createKds } from '#lab/amd/kds.ts'
+import { createFaults, type Faults } from '#lab/emulator/faults.ts'
 
 export type TestKds = {
   readonly url: string

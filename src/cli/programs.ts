@@ -1,6 +1,5 @@
-/** The programs that the command line starts, each in a process of its own; what is not installed is not offered. */
+/** The programs that the command line starts, each in a process of its own. */
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { nodeOptionsFor } from '#adapters/system/nodeOptions.ts'
@@ -43,38 +42,12 @@ const PROGRAMS: readonly Program[] = [
       'Answers calls of OCI Functions on the unix socket that FN_LISTENER names: looks at the object that an event speaks of and publishes a job. The platform sets FN_FORMAT, FN_LISTENER and OCI_RESOURCE_PRINCIPAL_*; CW_CONFIG names the configuration file.',
     examples: `  CW_CONFIG=function.json FN_FORMAT=http-stream FN_LISTENER=unix:/tmp/fn/lsnr.sock confidential-worker function`,
   },
-  {
-    name: 'emulator',
-    file: new URL('../emulator/main.ts', import.meta.url),
-    summary: 'run OCI’s services and an AMD signer on this machine',
-    about:
-      'Serves what the project uses of OCI (Object Storage, Vault, Streaming, Events, Functions, metadata and federation) on loopback, and signs attestation reports as a simulated AMD processor would. All state is in --data.',
-    examples: `  confidential-worker emulator --config world.json --data ./state`,
-  },
-  {
-    name: 'demo',
-    file: new URL('./demo/main.ts', import.meta.url),
-    summary: 'the whole pipeline on this machine, without a cloud account',
-    about:
-      'Starts the emulator, the Verifier, the ingest function and two workers, and follows a file from the hospital that seals it to the researcher who opens the result and the auditor who checks the evidence. Three machines that must not get the data ask for it and are refused. Everything is kept in one folder.',
-    examples: `  confidential-worker demo
-  confidential-worker demo --input export.ndjson
-
-Arguments
-  --input FILE   your own FHIR R4 export, NDJSON of any size; without it, a population is made up
-  --patients N   how many people to make up (default 1500)
-  --seed TEXT    which population to make up (default demo)
-  --out DIR      where everything goes; must not exist (default out/demo-<time>)
-  --json         print the summary as one line of JSON on stdout, and the story on stderr
-  --keep         leave everything running at the end, until Ctrl-C`,
-  },
 ]
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 export function addProgramCommands(program: Command, { exit }: CommandContext): void {
   for (const { name, file, summary, about, examples } of PROGRAMS) {
-    if (!existsSync(file)) continue
     program
       .command(name)
       .summary(summary)
@@ -88,7 +61,7 @@ export function addProgramCommands(program: Command, { exit }: CommandContext): 
         `\nExample\n${examples}\n\nExit codes\n  0 ended in order   1 refused   2 arguments   75 ended, another start may help   78 configuration`,
       )
       .action(async (parameters: readonly string[]) =>
-        exit(await runProgram(fileURLToPath(file), nodeOptionsFor(`${name}/main.ts`), parameters)),
+        exit(await runProgram(fileURLToPath(file), nodeOptionsFor(`src/${name}/main.ts`), parameters)),
       )
   }
 }

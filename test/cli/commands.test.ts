@@ -25,7 +25,7 @@ import { openObject, readSealHeader } from '#core/sealed/object.ts'
 import { SealRecordFormat } from '#core/sealed/record.ts'
 import { sealResult } from '#core/sealed/result.ts'
 import { plainMemory } from '#core/secretMemory.ts'
-import type { Emulator } from '#emulator/emulator.ts'
+import type { Emulator } from '#lab/emulator/emulator.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { providerRoot, signers } from '../core/evidence/story.ts'
@@ -37,7 +37,7 @@ import {
   PROVIDER_NAMESPACE,
   temporaryFolder,
   worldOf,
-} from '../emulator/world.ts'
+} from '../lab/emulator/world.ts'
 import { cli, type Outcome, startCli, writeConfigs } from './process.ts'
 
 /** Whoever may do everything in both tenancies: the rest of the pipeline, for these tests. */
@@ -421,10 +421,9 @@ test('--help teaches each command: what it does, an example, its exit codes', as
     'worker',
     'verifier',
     'function',
-    'emulator',
-    'demo',
   ])
     assert.match(stdout, new RegExp(`^ {2}${name}\\b`, 'm'))
+  for (const name of ['emulator', 'demo']) assert.doesNotMatch(stdout, new RegExp(`^ {2}${name}\\b`, 'm'))
   const commands = ['seal', 'upload', 'open', 'evidence verify', 'evidence export', 'report verify', 'worker']
   const helps = await Promise.all(commands.map((name) => cli(...name.split(' '), '--help')))
   for (const help of helps) {

@@ -5,8 +5,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import type { Emulator } from '#emulator/emulator.ts'
-import { fingerprintOf } from '#emulator/principals.ts'
+import type { Emulator } from '#lab/emulator/emulator.ts'
+import { fingerprintOf } from '#lab/emulator/principals.ts'
 import {
   apiKey,
   CONSUMER,
@@ -15,7 +15,7 @@ import {
   PROVIDER,
   PROVIDER_NAMESPACE,
   REGION,
-} from '../emulator/world.ts'
+} from '../lab/emulator/world.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { type ReportOptions, verifyReportFile } from '#cli/report.ts'
+import { judgeCase } from '#cli/reportCase.ts'
+import { showReport } from '#cli/reportShow.ts'
+import { renderReport } from '#cli/reportText.ts'
 import { toBase64url, utf8 } from '#core/bytes.ts'
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
 import { TrustStore } from '#core/snp/chain.ts'
 import { parseRfc3339 } from '#core/time.ts'
-import { type ReportOptions, verifyReportFile } from '../../src/cli/report.ts'
-import { judgeCase } from '../../src/cli/reportCase.ts'
-import { showReport } from '../../src/cli/reportShow.ts'
-import { renderReport } from '../../src/cli/reportText.ts'
 
 const FOLDER = new URL('../../../shared/fixtures/snp/', import.meta.url)
 const present = existsSync(FOLDER)

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
+  FIELD_MEANINGS,
+  type Meaning,
+  PLATFORM_MEANINGS,
+  POLICY_MEANINGS,
+  RESERVED_MEANING,
+  SIGNER_MEANINGS,
+} from '#cli/reportMeanings.ts'
+import {
   FIELDS,
   GUEST_POLICY_BITS,
   PLATFORM_INFO_BITS,
@@ -8,14 +16,6 @@ import {
   RESERVED,
   SIGNER_INFO,
 } from '#core/snp/layout.ts'
-import {
-  FIELD_MEANINGS,
-  type Meaning,
-  PLATFORM_MEANINGS,
-  POLICY_MEANINGS,
-  RESERVED_MEANING,
-  SIGNER_MEANINGS,
-} from '../../src/cli/reportMeanings.ts'
 import { readDocument, tableRows } from '../docs/document.ts'
 
 const page = await readDocument('docs/formats/report.md')

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { showReport } from '#cli/reportShow.ts'
+import { renderShown } from '#cli/reportShowText.ts'
 import { FIELDS, REPORT_BYTES, RESERVED } from '#core/snp/layout.ts'
-import { showReport } from '../../src/cli/reportShow.ts'
-import { renderShown } from '../../src/cli/reportShowText.ts'
 import { MEASUREMENT, mint, testAuthority } from '../amd.ts'
 
 const genoa = await testAuthority()

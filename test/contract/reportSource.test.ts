@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import { createSocketSource } from '#adapters/sev/socket.ts'
-import { createAmdHost } from '#emulator/amd/host.ts'
+import { createAmdHost } from '#lab/amd/host.ts'
 import { AMD_STATE, MEASUREMENT } from '../amd.ts'
 import { testReportSource } from './reportSource.ts'
 

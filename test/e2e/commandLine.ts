@@ -6,13 +6,22 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const DEMO = fileURLToPath(new URL('../../lab/demo/main.ts', import.meta.url))
 
 export type Run = { readonly exit: number | null; readonly stdout: string; readonly stderr: string }
 
 export function startCommand(
   ...parameters: readonly string[]
 ): ChildProcessByStdio<null, Readable, Readable> {
-  return spawn(process.execPath, [MAIN, ...parameters], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return start(MAIN, parameters)
+}
+
+export function startDemo(...parameters: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+  return start(DEMO, parameters)
+}
+
+function start(file: string, parameters: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+  return spawn(process.execPath, [file, ...parameters], { stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
 export async function runCommand(...parameters: readonly string[]): Promise<Run> {

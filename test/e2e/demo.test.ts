@@ -15,11 +15,11 @@ import { idKeyAssociatedData } from '#core/release/wrap.ts'
 import { SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
 import { manifestName, ResultManifestFormat } from '#core/sealed/manifest.ts'
 import { readSealHeader, SEAL_PREFIX_BYTES } from '#core/sealed/object.ts'
-import { startEmulator } from '#emulator/emulator.ts'
-import { parseWorld } from '#emulator/world.ts'
-import { POPULATION_CANARIES } from '../../src/cli/demo/population.ts'
+import { POPULATION_CANARIES } from '#lab/demo/population.ts'
+import { startEmulator } from '#lab/emulator/emulator.ts'
+import { parseWorld } from '#lab/emulator/world.ts'
 import { findCanaries, findIn, keyCanaries, wordCanaries } from './canaries.ts'
-import { type Run, resultOf, runCommand, startCommand } from './commandLine.ts'
+import { type Run, resultOf, runCommand, startDemo } from './commandLine.ts'
 
 const REFUSALS = ['measurement.unknown', 'guest-policy.debug', 'assurance.insufficient']
 const MAX_RESIDENT_BYTES = 256 * 1024 * 1024
@@ -32,7 +32,7 @@ const readJson = async (...names: readonly string[]) => JSON.parse(await readFil
 
 let run: Run
 before(async () => {
-  run = await runCommand('demo', '--out', out, '--patients', '60', '--seed', 'e2e', '--json')
+  run = await resultOf(startDemo('--out', out, '--patients', '60', '--seed', 'e2e', '--json'))
 })
 
 test('it ends with a result for the researcher and three refusals, and says so', async () => {
@@ -94,7 +94,7 @@ test('no key that was released is in anything that it wrote', async () => {
 
 test('an output folder that is there is left alone', async () => {
   const before = (await stat(out)).mtimeMs
-  const { exit, stderr } = await runCommand('demo', '--out', out)
+  const { exit, stderr } = await resultOf(startDemo('--out', out))
   assert.equal(exit, 2)
   assert.match(stderr, /\(output\.exists\)/)
   assert.equal((await stat(out)).mtimeMs, before)
@@ -112,7 +112,7 @@ for (const { name, parameters, code } of [
 ])
   test(`${name}: refused before anything is started`, async () => {
     const unused = join(folder, 'unused')
-    const { exit, stderr } = await runCommand('demo', '--out', unused, ...parameters)
+    const { exit, stderr } = await resultOf(startDemo('--out', unused, ...parameters))
     assert.equal(exit, 2)
     assert.ok(stderr.includes(`(${code})`), stderr)
     await assert.rejects(stat(unused), { code: 'ENOENT' })
@@ -120,9 +120,11 @@ for (const { name, parameters, code } of [
 
 test('Ctrl-C in the middle ends every process that it started', async () => {
   const interrupted = join(folder, 'interrupted')
-  const child = startCommand('demo', '--out', interrupted, '--patients', '20')
+  const child = startDemo('--out', interrupted, '--patients', '20')
   const ended = resultOf(child)
-  while (!String(await once(child.stdout, 'data')).includes('verifier')) {}
+  // A demo that ends by itself ends the wait too.
+  for (let said = ''; !said.includes('verifier') && child.exitCode === null; )
+    said += String(await Promise.race([once(child.stdout, 'data'), ended]))
   child.kill('SIGINT')
   const { exit, stderr } = await ended
   assert.equal(exit, 75, stderr)

@@ -9,13 +9,13 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { nodeOptionsFor } from '#adapters/system/nodeOptions.ts'
 import { JobFormat, jobIdOf } from '#core/job/job.ts'
-import { EmulatorReady } from '../../src/cli/demo/launch.ts'
-import { type LogLine, messageOf, parseLine } from '../../src/cli/demo/program.ts'
+import { EmulatorReady } from '#lab/demo/launch.ts'
+import { type LogLine, messageOf, parseLine } from '#lab/demo/program.ts'
 import { buildFakeDevice } from '../native/fakeDevice.ts'
 import { audit, openSite, resultsOf, type Site } from './site.ts'
 
 const WORKER = fileURLToPath(new URL('../../src/worker/main.ts', import.meta.url))
-const HOOK = fileURLToPath(new URL('../../src/emulator/amd/hook.ts', import.meta.url))
+const HOOK = fileURLToPath(new URL('../../lab/amd/hook.ts', import.meta.url))
 const NAME = 'worker-1'
 const device = buildFakeDevice()
 const skip = typeof device === 'string' ? device : false
@@ -48,7 +48,7 @@ after(async () => {
 /** The same worker, where the device gives `answers`; what it logged, and how it ended. */
 async function work(answers: string, ...parameters: readonly string[]) {
   assert.ok(typeof device !== 'string')
-  const command = [process.execPath, ...nodeOptionsFor('worker/main.ts'), WORKER, '--config', config]
+  const command = [process.execPath, ...nodeOptionsFor('src/worker/main.ts'), WORKER, '--config', config]
   const { exitCode, stdout, stderr } = await device.run(answers, [...command, ...parameters], { hook })
   const lines = stderr.split('\n').flatMap((text): LogLine[] => {
     const line = parseLine(text)

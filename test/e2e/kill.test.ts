@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { jobIdOf } from '#core/job/job.ts'
-import { STREAMS } from '../../src/cli/demo/names.ts'
+import { STREAMS } from '#lab/demo/names.ts'
 import {
   armed,
   audit,

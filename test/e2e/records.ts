@@ -6,8 +6,8 @@ import { openCollection } from '#adapters/evidence/collection.ts'
 import { type Entry, EntryFormat } from '#core/evidence/entry.ts'
 import { MAX_TILE_BYTES, parseBundle, parseTileName } from '#core/evidence/tile.ts'
 import { DeadLetterFormat } from '#core/job/deadLetter.ts'
-import { StreamEntry } from '#emulator/streaming/entries.ts'
-import { STREAMS } from '../../src/cli/demo/names.ts'
+import { STREAMS } from '#lab/demo/names.ts'
+import { StreamEntry } from '#lab/emulator/streaming/entries.ts'
 import type { Site } from './site.ts'
 
 /** Everything ever put on a stream, from the emulator's own journal: no principal may read dead letters by its API. */

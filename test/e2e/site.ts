@@ -10,11 +10,15 @@ import { loadSegmentCipher } from '#adapters/aead/native.ts'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
+import { type VerifiedEvidence, verifyEvidence } from '#cli/evidence.ts'
+import { exportEvidence } from '#cli/exportEvidence.ts'
+import { type SealedFile, sealFile } from '#cli/seal.ts'
+import { type UploadedObject, uploadSealed } from '#cli/upload.ts'
 import { peekCompact, type Signer } from '#core/jws.ts'
 import { manifestName, type ResultManifest, ResultManifestFormat } from '#core/sealed/manifest.ts'
-import { type Deployment, type DeploymentOptions, startDeployment } from '../../src/cli/demo/deployment.ts'
-import { EmulatorReady } from '../../src/cli/demo/launch.ts'
-import { createLogWatch, type LogWatch } from '../../src/cli/demo/logWatch.ts'
+import { type Deployment, type DeploymentOptions, startDeployment } from '#lab/demo/deployment.ts'
+import { EmulatorReady } from '#lab/demo/launch.ts'
+import { createLogWatch, type LogWatch } from '#lab/demo/logWatch.ts'
 import {
   CONSUMER,
   DATASET,
@@ -25,13 +29,9 @@ import {
   REGION,
   STREAMS,
   TENANT,
-} from '../../src/cli/demo/names.ts'
-import { generatePopulation } from '../../src/cli/demo/population.ts'
-import { type LogLine, messageOf, within } from '../../src/cli/demo/program.ts'
-import { type VerifiedEvidence, verifyEvidence } from '../../src/cli/evidence.ts'
-import { exportEvidence } from '../../src/cli/exportEvidence.ts'
-import { type SealedFile, sealFile } from '../../src/cli/seal.ts'
-import { type UploadedObject, uploadSealed } from '../../src/cli/upload.ts'
+} from '#lab/demo/names.ts'
+import { generatePopulation } from '#lab/demo/population.ts'
+import { type LogLine, messageOf, within } from '#lab/demo/program.ts'
 
 /** For anything that is waited for: a failure takes this long, a success never. */
 const PATIENCE_MS = 30_000
@@ -160,7 +160,7 @@ export async function armed({ deployment }: Site): Promise<readonly { match?: { 
 /** How many batches were committed to the jobs stream. */
 export async function commits({ deployment }: Site): Promise<number> {
   const response = await fetch(`${deployment.endpoint}/emulator/calls`)
-  // As src/emulator/control.ts lists them.
+  // As lab/emulator/control.ts lists them.
   const calls = (await response.json()) as { call: string; status: number; count: number }[]
   const suffix = `/streams/${STREAMS.jobs}/commit`
   return calls.find(({ call, status }) => status === 200 && call.endsWith(suffix))?.count ?? 0

@@ -7,9 +7,9 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Emulator } from '#emulator/emulator.ts'
-import { callFunction } from '#emulator/fnListener.ts'
-import { CONSUMER_NAMESPACE, id, PROVIDER_NAMESPACE, REGION, temporaryFolder } from '../emulator/world.ts'
+import type { Emulator } from '#lab/emulator/emulator.ts'
+import { callFunction } from '#lab/emulator/fnListener.ts'
+import { CONSUMER_NAMESPACE, id, PROVIDER_NAMESPACE, REGION, temporaryFolder } from '../lab/emulator/world.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/function/main.ts', import.meta.url))
 

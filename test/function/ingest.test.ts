@@ -10,9 +10,9 @@ import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { IngestDecisionFormat } from '#core/job/decision.ts'
 import { type Job, JobFormat, jobIdOf } from '#core/job/job.ts'
-import type { Emulator } from '#emulator/emulator.ts'
+import type { Emulator } from '#lab/emulator/emulator.ts'
 import type { StreamLease } from '#ports/jobStream.ts'
-import { objectStorageOf, userProvider } from '../emulator/clients.ts'
+import { objectStorageOf, userProvider } from '../lab/emulator/clients.ts'
 import {
   CONSUMER_NAMESPACE,
   emulatorFor,
@@ -21,7 +21,7 @@ import {
   PROVIDER_NAMESPACE,
   temporaryFolder,
   worldOf,
-} from '../emulator/world.ts'
+} from '../lab/emulator/world.ts'
 import { configOf, startFunction } from './functionProcess.ts'
 
 const OUTBOX = { namespaceName: PROVIDER_NAMESPACE, bucketName: 'outbox' }

@@ -4,8 +4,8 @@ import { TrustStore } from '#core/snp/chain.ts'
 import { SIGNING_KEYS, type SigningKey } from '#core/snp/layout.ts'
 import { PRODUCTS } from '#core/snp/product.ts'
 import type { UnixSeconds } from '#core/time.ts'
-import type { AmdAuthority } from '#emulator/amd/authority.ts'
-import { endorsementOf } from '#emulator/amd/guest.ts'
+import type { AmdAuthority } from '#lab/amd/authority.ts'
+import { endorsementOf } from '#lab/amd/guest.ts'
 import { crlOf, mint, noon, platformOf, testAuthority } from '../amd.ts'
 
 export type Host = {

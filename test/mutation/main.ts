@@ -128,7 +128,7 @@ function say(text: string): void {
 }
 
 try {
-  for (const name of ['src', 'test', 'package.json', 'tsconfig.json'])
+  for (const name of ['src', 'lab', 'test', 'package.json', 'tsconfig.json'])
     cpSync(join(REPOSITORY, name), join(root, name), { recursive: true })
   symlinkSync(join(REPOSITORY, 'node_modules'), join(root, 'node_modules'))
   process.exitCode = await mutate()

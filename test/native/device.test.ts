@@ -9,14 +9,14 @@ import { TrustStore } from '#core/snp/chain.ts'
 import { parseReport } from '#core/snp/report.ts'
 import { verifyReport } from '#core/snp/verify.ts'
 import { toUnixSeconds } from '#core/time.ts'
-import { openGuest } from '#emulator/amd/guest.ts'
-import { createAmdHost } from '#emulator/amd/host.ts'
+import { openGuest } from '#lab/amd/guest.ts'
+import { createAmdHost } from '#lab/amd/host.ts'
 import { encodeTable, GUIDS, tableEntry } from '../certificateTable.ts'
 import { buildFakeDevice } from './fakeDevice.ts'
 
 const PROGRAM = fileURLToPath(new URL('./askDevice.ts', import.meta.url))
 const CONTRACT = fileURLToPath(new URL('./deviceContract.ts', import.meta.url))
-const HOOK = fileURLToPath(new URL('../../src/emulator/amd/hook.ts', import.meta.url))
+const HOOK = fileURLToPath(new URL('../../lab/amd/hook.ts', import.meta.url))
 const device = buildFakeDevice()
 const skip = typeof device === 'string' ? device : false
 

@@ -17,7 +17,7 @@ const skip = version >= 252 ? false : 'systemd-analyze 252 or later is not insta
 
 describe('the unit', () => {
   test('starts the worker as the command line does', () => {
-    const start = `/usr/bin/node ${nodeOptionsFor('worker/main.ts').join(' ')} /opt/confidential-worker/src/worker/main.ts`
+    const start = `/usr/bin/node ${nodeOptionsFor('src/worker/main.ts').join(' ')} /opt/confidential-worker/src/worker/main.ts`
     assert.ok(text.includes(`ExecStart=${start} `))
   })
 

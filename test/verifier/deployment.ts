@@ -22,9 +22,9 @@ import type { ReleaseJob } from '#core/release/request.ts'
 import { trustDigest } from '#core/release/trust.ts'
 import { idKeyAssociatedData } from '#core/release/wrap.ts'
 import { type SealHeader, SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
-import type { AmdAuthority } from '#emulator/amd/authority.ts'
-import type { Emulator } from '#emulator/emulator.ts'
-import { fingerprintOf } from '#emulator/principals.ts'
+import type { AmdAuthority } from '#lab/amd/authority.ts'
+import type { Emulator } from '#lab/emulator/emulator.ts'
+import { fingerprintOf } from '#lab/emulator/principals.ts'
 import type { VerifierConfig } from '../../src/verifier/config.ts'
 import { AMD_STATE, MEASUREMENT, testAuthority } from '../amd.ts'
 import { datasetOf, permissionOf, policyOf, root, signers } from '../core/release/world.ts'
@@ -39,7 +39,7 @@ import {
   REGION,
   temporaryFolder,
   worldOf,
-} from '../emulator/world.ts'
+} from '../lab/emulator/world.ts'
 import { type Ca, createCa } from './tls.ts'
 
 export const AUDIENCE = 'https://verifier.hospital.example'

@@ -1,7 +1,7 @@
 /** Certificates for loopback, on P-256, so that a test has as many authorities as it likes. */
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
-import { extension } from '#emulator/amd/certificate.ts'
-import { bits, boolean, explicit, integer, oid, sequence, set, time, utf8Text } from '#emulator/amd/der.ts'
+import { extension } from '#lab/amd/certificate.ts'
+import { bits, boolean, explicit, integer, oid, sequence, set, time, utf8Text } from '#lab/amd/der.ts'
 
 export type Identity = { readonly cert: string; readonly key: string }
 export type Ca = {

@@ -16,11 +16,11 @@ import { RequestRefused } from '#core/release/refusal.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
 import { MAX_REQUEST_BYTES } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
-import type { AmdAuthority } from '#emulator/amd/authority.ts'
+import type { AmdAuthority } from '#lab/amd/authority.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { p384, root } from '../core/release/world.ts'
-import { CONSUMER_NAMESPACE, temporaryFolder } from '../emulator/world.ts'
 import { startKds } from '../kds.ts'
+import { CONSUMER_NAMESPACE, temporaryFolder } from '../lab/emulator/world.ts'
 import {
   deploy,
   governance,

@@ -1,8 +1,8 @@
 /** Is an authentic report acceptable? The decision and its explanation are one evaluation. */
-import type { Refusal } from '#core/errors.ts'
-import type { Tcb } from '#core/snp/tcb.ts'
-import type { VerifiedReport } from '#core/snp/verify.ts'
-import type { UnixSeconds } from '#core/time.ts'
+import type { Refusal } from '../errors.ts'
+import type { Tcb } from '../snp/tcb.ts'
+import type { VerifiedReport } from '../snp/verify.ts'
+import type { UnixSeconds } from '../time.ts'
 import type { Policy, Revocation } from './policy.ts'
 import { processorOf } from './processorRules.ts'
 import {

@@ -1,5 +1,5 @@
 /** The rules about who vouches for the signing key, and whether anybody looked for a revocation. */
-import { toRfc3339, toUnixSeconds, type UnixSeconds } from '#core/time.ts'
+import { toRfc3339, toUnixSeconds, type UnixSeconds } from '../time.ts'
 import { oneOf, type Rule } from './reference.ts'
 
 /** A VLEK is held by the cloud provider and names no chip: it counts only where that provider is approved. */

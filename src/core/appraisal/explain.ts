@@ -1,7 +1,7 @@
 /** An evaluation in the one form from which people's text and programs' JSON are both made. Plain data, in a fixed order. */
-import type { ErrorCode, Refusal } from '#core/errors.ts'
-import { TCB_NAMES, type TcbName } from '#core/snp/report.ts'
-import { TCB_COMPONENTS, TCB_LAYOUTS, type Tcb, type TcbComponent } from '#core/snp/tcb.ts'
+import type { ErrorCode, Refusal } from '../errors.ts'
+import { TCB_NAMES, type TcbName } from '../snp/report.ts'
+import { TCB_COMPONENTS, TCB_LAYOUTS, type Tcb, type TcbComponent } from '../snp/tcb.ts'
 import type { Evaluation } from './appraise.ts'
 import type { Assurance, Reference } from './reference.ts'
 

@@ -1,7 +1,7 @@
 /** The rules about the host's firmware: that its versions agree with each other, are committed, new enough and mitigated. */
-import type { Refusal } from '#core/errors.ts'
-import type { Firmware } from '#core/snp/report.ts'
-import { below } from '#core/snp/tcb.ts'
+import type { Refusal } from '../errors.ts'
+import type { Firmware } from '../snp/report.ts'
+import { below } from '../snp/tcb.ts'
 import type { Rule } from './reference.ts'
 
 /**

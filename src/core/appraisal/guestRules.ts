@@ -1,7 +1,7 @@
 /** The rules about the guest: what its owner allowed and demanded at launch, and where inside it the report was asked for. */
-import { toHex } from '#core/bytes.ts'
-import type { ErrorCode } from '#core/errors.ts'
-import { GUEST_POLICY_BITS } from '#core/snp/layout.ts'
+import { toHex } from '../bytes.ts'
+import type { ErrorCode } from '../errors.ts'
+import { GUEST_POLICY_BITS } from '../snp/layout.ts'
 import { bitViolations } from './bitRules.ts'
 import type { Rule } from './reference.ts'
 

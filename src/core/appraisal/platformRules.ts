@@ -1,5 +1,5 @@
 /** The rules about how the host is set up: PLATFORM_INFO. */
-import { PLATFORM_INFO_BITS } from '#core/snp/layout.ts'
+import { PLATFORM_INFO_BITS } from '../snp/layout.ts'
 import { bitViolations } from './bitRules.ts'
 import type { Rule } from './reference.ts'
 

@@ -4,8 +4,8 @@
  * every unknown one refuses to load: an empty policy releases nothing.
  */
 import { z } from 'zod'
-import { defineFormat } from '#core/canonical.ts'
-import { OutputContract } from '#core/egress/contract.ts'
+import { defineFormat } from '../canonical.ts'
+import { OutputContract } from '../egress/contract.ts'
 import {
   audience,
   base64urlBytes,
@@ -19,10 +19,10 @@ import {
   sha256Digest,
   time,
   version1,
-} from '#core/fields.ts'
-import { P256Jwk, P384Jwk, RsaJwk, SigningJwk } from '#core/jwk.ts'
-import { defineSigned } from '#core/jws.ts'
-import { PRODUCTS } from '#core/snp/product.ts'
+} from '../fields.ts'
+import { P256Jwk, P384Jwk, RsaJwk, SigningJwk } from '../jwk.ts'
+import { defineSigned } from '../jws.ts'
+import { PRODUCTS } from '../snp/product.ts'
 import { ReleaseSchema } from './release.ts'
 
 /** What one client may do with a dataset, for one purpose. */

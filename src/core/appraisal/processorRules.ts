@@ -1,8 +1,8 @@
 /** The rules about the processor: its product and stepping, and the least TCB that goes with them. */
-import type { Cpuid, Product } from '#core/snp/product.ts'
-import { TCB_NAMES, type TcbName } from '#core/snp/report.ts'
-import { below, type TcbComponent } from '#core/snp/tcb.ts'
-import type { VerifiedReport } from '#core/snp/verify.ts'
+import type { Cpuid, Product } from '../snp/product.ts'
+import { TCB_NAMES, type TcbName } from '../snp/report.ts'
+import { below, type TcbComponent } from '../snp/tcb.ts'
+import type { VerifiedReport } from '../snp/verify.ts'
 import { oneOf, type Reference, type Rule } from './reference.ts'
 
 /** Product and stepping of one row. Version 2 has no CPUID, so no stepping, so no row. */

@@ -1,8 +1,8 @@
 /** What a report is held against: the reference values of a policy, or (for looking at reports by hand) a built-in set. */
 import type { z } from 'zod'
-import type { Refusal } from '#core/errors.ts'
-import type { VerifiedReport } from '#core/snp/verify.ts'
-import type { UnixSeconds } from '#core/time.ts'
+import type { Refusal } from '../errors.ts'
+import type { VerifiedReport } from '../snp/verify.ts'
+import type { UnixSeconds } from '../time.ts'
 import type { Policy } from './policy.ts'
 import type { ReferenceSchema } from './release.ts'
 

@@ -1,7 +1,7 @@
 /** Reference values of one approved software release on approved hardware, as a policy carries them: every field, nothing unsaid. */
 import { z } from 'zod'
-import { hexBytes, name, sha256Digest, time } from '#core/fields.ts'
-import { PRODUCTS } from '#core/snp/product.ts'
+import { hexBytes, name, sha256Digest, time } from '../fields.ts'
+import { PRODUCTS } from '../snp/product.ts'
 
 /** What a bit of the report must be; there is no "not checked". */
 const bit = z.enum(['required', 'forbidden', 'any'])

@@ -1,6 +1,6 @@
 /** The rules about the software: what was launched, whether its approval is in force, and how it is configured. */
-import { toHex } from '#core/bytes.ts'
-import { toRfc3339, toUnixSeconds } from '#core/time.ts'
+import { toHex } from '../bytes.ts'
+import { toRfc3339, toUnixSeconds } from '../time.ts'
 import { oneOf, type Rule } from './reference.ts'
 
 export const measurement: Rule = ({ verified }, { id, measurements }) => {

@@ -1,5 +1,5 @@
 /** A set of reference values for looking at reports by hand, where there is no policy. */
-import type { Product } from '#core/snp/product.ts'
+import type { Product } from '../snp/product.ts'
 import type { Reference } from './reference.ts'
 
 /**

@@ -2,7 +2,7 @@
  * The last look at a result before it is sealed, by the contract of the grant and without any trust in the workload:
  * the table is parsed again from its bytes.
  */
-import { CodedError } from '#core/errors.ts'
+import { CodedError } from '../errors.ts'
 import type { OutputContract } from './contract.ts'
 import { COUNT_TABLE_CONTENT_TYPE, type CountTable, CountTableFormat, compareCells } from './table.ts'
 

@@ -1,6 +1,6 @@
 /** The output contract: what a result may look like. Part of a permission, copied into the grant, enforced in the TEE. */
 import { z } from 'zod'
-import { contentType } from '#core/fields.ts'
+import { contentType } from '../fields.ts'
 
 export const OutputContract = z.strictObject({
   contentType,

@@ -4,8 +4,8 @@
  * one cell at most, so no cell can be had from the others.
  */
 import { z } from 'zod'
-import { defineFormat } from '#core/canonical.ts'
-import { count, name, version1 } from '#core/fields.ts'
+import { defineFormat } from '../canonical.ts'
+import { count, name, version1 } from '../fields.ts'
 
 const Cell = z.strictObject({
   resourceType: z.string().regex(/^[A-Z][A-Za-z]{0,63}$/),

@@ -1,5 +1,5 @@
-import { fromBase64url, sha256, toBase32 } from '#core/bytes.ts'
-import type { Ed25519Jwk } from '#core/jwk.ts'
+import { fromBase64url, sha256, toBase32 } from '../bytes.ts'
+import type { Ed25519Jwk } from '../jwk.ts'
 
 /** The name of one start of a program: 130 bits of the digest of the evidence key that was born in it. */
 export function bootOf(evidenceKey: Ed25519Jwk): string {

@@ -1,6 +1,6 @@
 /** Checkpoints (c2sp.org/tlog-checkpoint): a signed note over origin, size and root. Ours have no extension lines. */
 import type { KeyObject } from 'node:crypto'
-import { CodedError } from '#core/errors.ts'
+import { CodedError } from '../errors.ts'
 import { fromBase64, type NoteKey, openNote, signNote } from './note.ts'
 import { HASH_BYTES } from './tree.ts'
 

@@ -4,8 +4,8 @@
  * random or digests of random values; counts that could tell about a person are sealed to the provider's audit key.
  */
 import { z } from 'zod'
-import { defineFormat } from '#core/canonical.ts'
-import { isErrorCode } from '#core/errors.ts'
+import { defineFormat } from '../canonical.ts'
+import { isErrorCode } from '../errors.ts'
 import {
   boot,
   compactJweOf,
@@ -19,7 +19,7 @@ import {
   sha256Digest,
   time,
   traceparent,
-} from '#core/fields.ts'
+} from '../fields.ts'
 
 const code = z.string().refine(isErrorCode, 'must be a code of docs/errors.md')
 const assurance = z.enum(['measured', 'platform'])

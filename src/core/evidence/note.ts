@@ -3,9 +3,9 @@
  * each signature, `— name base64(key id ‖ signature)`. Ed25519 is deterministic, so a note signed twice is the same note.
  */
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
-import { fromBase64url, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
-import { type Ed25519Jwk, exportJwk, importJwk } from '#core/jwk.ts'
+import { fromBase64url, sha256, toBase64url, toHex, utf8 } from '../bytes.ts'
+import { CodedError } from '../errors.ts'
+import { type Ed25519Jwk, exportJwk, importJwk } from '../jwk.ts'
 
 const ED25519 = 0x01
 const KEY_ID_BYTES = 4

@@ -1,5 +1,5 @@
 /** Inclusion and consistency proofs, RFC 9162 §2.1.3 and §2.1.4. Whoever verifies needs the hashes in the proof alone. */
-import { sameBytes } from '#core/bytes.ts'
+import { sameBytes } from '../bytes.ts'
 import { EMPTY_ROOT, HASH_BYTES, nodeHash, rootOf, splitOf } from './tree.ts'
 
 export type TreeHead = { readonly size: number; readonly root: Uint8Array }

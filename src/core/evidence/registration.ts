@@ -1,10 +1,9 @@
 /** Whose log and whose result something is: a boot's registration, led back to the provider root. */
 
-import { fromUtf8 } from '#core/bytes.ts'
-import { CodedError, under } from '#core/errors.ts'
-import { bootOf } from '#core/evidence/boot.ts'
-import { type P384Jwk, thumbprint } from '#core/jwk.ts'
-import { parseGeneral, type Root, verifyCompact, verifyQuorum } from '#core/jws.ts'
+import { fromUtf8 } from '../bytes.ts'
+import { CodedError, under } from '../errors.ts'
+import { type P384Jwk, thumbprint } from '../jwk.ts'
+import { parseGeneral, type Root, verifyCompact, verifyQuorum } from '../jws.ts'
 import {
   logOrigin,
   type Registration,
@@ -12,7 +11,8 @@ import {
   registrationName,
   VerifierKeysFormat,
   verifierKeysName,
-} from '#core/release/grant.ts'
+} from '../release/grant.ts'
+import { bootOf } from './boot.ts'
 
 /** A key that registers boots, and until when it is certified. */
 export type GrantCa = { readonly jwk: P384Jwk; readonly exp: number }

@@ -1,6 +1,6 @@
 /** Tiles (c2sp.org/tlog-tiles): names of hash tiles and entry bundles, and the form of a bundle. */
-import { viewOf } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
+import { viewOf } from '../bytes.ts'
+import { CodedError } from '../errors.ts'
 
 const TILE_HEIGHT = 8
 export const TILE_WIDTH = 256

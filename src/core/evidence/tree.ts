@@ -1,5 +1,5 @@
 /** The Merkle tree of RFC 9162 §2.1 (the same as RFC 6962's): its hashes, its root, and how it grows. */
-import { sha256 } from '#core/bytes.ts'
+import { sha256 } from '../bytes.ts'
 
 const LEAF = Uint8Array.of(0)
 const NODE = Uint8Array.of(1)

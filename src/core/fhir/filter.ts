@@ -2,10 +2,10 @@
  * Minimum necessary, line by line: from the bytes of one resource to the bytes that the grant lets through, or to the
  * reason why none. A line that is not a FHIR resource is withheld and counted; it does not end the object.
  */
-import { CodedError } from '#core/errors.ts'
-import type { Counts } from '#core/evidence/entry.ts'
-import type { Grant } from '#core/release/grant.ts'
-import { toRfc3339, toUnixSeconds } from '#core/time.ts'
+import { CodedError } from '../errors.ts'
+import type { Counts } from '../evidence/entry.ts'
+import type { Grant } from '../release/grant.ts'
+import { toRfc3339, toUnixSeconds } from '../time.ts'
 import { compileFilter } from './criteria.ts'
 import { MINIMAL_VIEW } from './elements.ts'
 import { Pseudonymizer } from './pseudonym.ts'

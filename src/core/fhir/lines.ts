@@ -2,7 +2,7 @@
  * NDJSON lines out of a stream of bytes. Lines end with LF or CRLF, the last one may end with the stream; blank lines
  * are no lines. What a line holds is not looked at here.
  */
-import { CodedError } from '#core/errors.ts'
+import { CodedError } from '../errors.ts'
 
 /** Of one line. A base64 attachment is the only thing that makes a FHIR resource longer than a few hundred KiB. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024

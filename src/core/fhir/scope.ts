@@ -6,7 +6,7 @@
  * Everything outside this grammar refuses with `scope.invalid`, and always the whole scope: a query that was not
  * understood is never dropped. `patient/` and `user/` refuse, since a backend service has no such context.
  */
-import { CodedError } from '#core/errors.ts'
+import { CodedError } from '../errors.ts'
 import { searchParameter } from './searchParameters.ts'
 import { isResourceType, RESOURCE_TYPES } from './types.ts'
 

@@ -1,10 +1,10 @@
 /** Dead letter v1: what is set aside, and why. Enough to put it back by hand; the message itself only up to a job's size. */
 import { z } from 'zod'
-import { sha256, toBase64url } from '#core/bytes.ts'
-import { defineFormat } from '#core/canonical.ts'
-import { type ErrorCode, isErrorCode } from '#core/errors.ts'
-import { base64urlBytes, boot, count, randomId, sha256Digest, time, version1 } from '#core/fields.ts'
-import type { UnixSeconds } from '#core/time.ts'
+import { sha256, toBase64url } from '../bytes.ts'
+import { defineFormat } from '../canonical.ts'
+import { type ErrorCode, isErrorCode } from '../errors.ts'
+import { base64urlBytes, boot, count, randomId, sha256Digest, time, version1 } from '../fields.ts'
+import type { UnixSeconds } from '../time.ts'
 import { JobFormat } from './job.ts'
 
 const Schema = z.strictObject({

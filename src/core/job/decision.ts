@@ -1,9 +1,9 @@
 /** What the ingest function decided on an event, allowed and denied alike: written once to the consumer's bucket. */
 import { z } from 'zod'
-import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
-import { defineFormat } from '#core/canonical.ts'
-import { isErrorCode } from '#core/errors.ts'
-import { etag, objectName, randomId, sha256Digest, time, traceparent, version1 } from '#core/fields.ts'
+import { sha256, toBase64url, toHex, utf8 } from '../bytes.ts'
+import { defineFormat } from '../canonical.ts'
+import { isErrorCode } from '../errors.ts'
+import { etag, objectName, randomId, sha256Digest, time, traceparent, version1 } from '../fields.ts'
 
 const Schema = z.strictObject({
   v: version1,

@@ -3,11 +3,11 @@
  * a hint, from which a job is made only after the object itself has been looked at.
  */
 import { z } from 'zod'
-import { checkShape, parseJson } from '#core/canonical.ts'
-import { CodedError, under } from '#core/errors.ts'
-import { etag, objectName } from '#core/fields.ts'
-import { sealedSize } from '#core/sealed/object.ts'
-import type { UnixSeconds } from '#core/time.ts'
+import { checkShape, parseJson } from '../canonical.ts'
+import { CodedError, under } from '../errors.ts'
+import { etag, objectName } from '../fields.ts'
+import { sealedSize } from '../sealed/object.ts'
+import type { UnixSeconds } from '../time.ts'
 import { type Job, jobIdOf } from './job.ts'
 
 /** OCI's own are below 2 KiB. */

@@ -3,8 +3,8 @@
  * whatever matters is read again from what the provider has signed.
  */
 import { z } from 'zod'
-import { sha256, toHex } from '#core/bytes.ts'
-import { canonicalBytes, defineFormat } from '#core/canonical.ts'
+import { sha256, toHex } from '../bytes.ts'
+import { canonicalBytes, defineFormat } from '../canonical.ts'
 import {
   bucketName,
   count,
@@ -15,7 +15,7 @@ import {
   time,
   traceparent,
   version1,
-} from '#core/fields.ts'
+} from '../fields.ts'
 
 const Schema = z.strictObject({
   v: version1,

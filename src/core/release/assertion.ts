@@ -4,13 +4,13 @@
  * canonical form make it one text for one meaning, and RFC 7519 still reads it.
  */
 import { z } from 'zod'
-import { fromBase64url, sameBytes, toBase64url } from '#core/bytes.ts'
-import { defineFormat } from '#core/canonical.ts'
-import { CodedError } from '#core/errors.ts'
-import { audience, base64urlBytes, keyThumbprint, name, purpose, randomId, time } from '#core/fields.ts'
-import type { P384Jwk } from '#core/jwk.ts'
-import { defineSigned, peekCompact, type Signer, signCompact, verifyCompact } from '#core/jws.ts'
-import { addSeconds, type UnixSeconds } from '#core/time.ts'
+import { fromBase64url, sameBytes, toBase64url } from '../bytes.ts'
+import { defineFormat } from '../canonical.ts'
+import { CodedError } from '../errors.ts'
+import { audience, base64urlBytes, keyThumbprint, name, purpose, randomId, time } from '../fields.ts'
+import type { P384Jwk } from '../jwk.ts'
+import { defineSigned, peekCompact, type Signer, signCompact, verifyCompact } from '../jws.ts'
+import { addSeconds, type UnixSeconds } from '../time.ts'
 import { NONCE_BYTES } from './challenge.ts'
 
 const ASSERTION_LIFETIME_SECONDS = 300

@@ -1,6 +1,6 @@
 /** The Verifier's challenge (RFC 9334 §10): a nonce that any replica can check without having kept it. */
 import { z } from 'zod'
-import { audience, base64urlBytes, time } from '#core/fields.ts'
+import { audience, base64urlBytes, time } from '../fields.ts'
 
 /** version ‖ key epoch ‖ iat ‖ random ‖ HMAC-SHA-256. */
 export const NONCE_BYTES = 1 + 4 + 8 + 16 + 32

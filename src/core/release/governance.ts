@@ -6,12 +6,12 @@ import {
   type Revocation,
   RevocationFormat,
   revocationName,
-} from '#core/appraisal/policy.ts'
-import { fromBase64url, sha256, toBase64url } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
-import type { SigningJwk } from '#core/jwk.ts'
-import { parseGeneral, type Root, verifyQuorum } from '#core/jws.ts'
-import type { UnixSeconds } from '#core/time.ts'
+} from '../appraisal/policy.ts'
+import { fromBase64url, sha256, toBase64url } from '../bytes.ts'
+import { CodedError } from '../errors.ts'
+import type { SigningJwk } from '../jwk.ts'
+import { parseGeneral, type Root, verifyQuorum } from '../jws.ts'
+import type { UnixSeconds } from '../time.ts'
 import { type VerifierKeys, VerifierKeysFormat, verifierKeysName } from './grant.ts'
 import { checkPolicy, type LoadingVerifier } from './policyCheck.ts'
 import type { ReleaseResponse } from './request.ts'

@@ -1,7 +1,7 @@
 /** Grant v1: what the TEE enforces, and the keys that lead from the provider's root to it. */
 import { z } from 'zod'
-import { defineFormat } from '#core/canonical.ts'
-import { OutputContract } from '#core/egress/contract.ts'
+import { defineFormat } from '../canonical.ts'
+import { OutputContract } from '../egress/contract.ts'
 import {
   audience,
   base64urlBytes,
@@ -22,9 +22,9 @@ import {
   sha256Digest,
   time,
   version1,
-} from '#core/fields.ts'
-import { Ed25519Jwk, P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
-import { defineSigned } from '#core/jws.ts'
+} from '../fields.ts'
+import { Ed25519Jwk, P256Jwk, P384Jwk, RsaJwk } from '../jwk.ts'
+import { defineSigned } from '../jws.ts'
 import { NONCE_BYTES } from './challenge.ts'
 
 const VerifierKeys = z.strictObject({

@@ -3,8 +3,8 @@
  * pseudonym says nothing about an id in the evidence, nor about the same person's pseudonym for another client.
  */
 import { hkdfSync } from 'node:crypto'
-import { canonicalBytes } from '#core/canonical.ts'
-import { moveInto, type SecretMemory } from '#core/secretMemory.ts'
+import { canonicalBytes } from '../canonical.ts'
+import { moveInto, type SecretMemory } from '../secretMemory.ts'
 import type { Grant } from './grant.ts'
 
 const KEY_BYTES = 32

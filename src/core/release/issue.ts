@@ -1,6 +1,6 @@
 /** From a decision to a grant. */
-import { sha256, toBase64url, utf8 } from '#core/bytes.ts'
-import { addSeconds, type UnixSeconds } from '#core/time.ts'
+import { sha256, toBase64url, utf8 } from '../bytes.ts'
+import { addSeconds, type UnixSeconds } from '../time.ts'
 import type { Asker } from './assertion.ts'
 import type { Granted, Rules } from './decide.ts'
 import type { Grant } from './grant.ts'

@@ -12,10 +12,10 @@ import {
   randomBytes,
 } from 'node:crypto'
 import { z } from 'zod'
-import { fromBase64url, toBase64url, utf8 } from '#core/bytes.ts'
-import { canonicalBytes, checkShape, parseJson } from '#core/canonical.ts'
-import { CodedError } from '#core/errors.ts'
-import { exportJwk, importJwk, P256Jwk, thumbprint } from '#core/jwk.ts'
+import { fromBase64url, toBase64url, utf8 } from '../bytes.ts'
+import { canonicalBytes, checkShape, parseJson } from '../canonical.ts'
+import { CodedError } from '../errors.ts'
+import { exportJwk, importJwk, P256Jwk, thumbprint } from '../jwk.ts'
 
 const ALG = 'ECDH-ES+A256KW'
 const KEK_BYTES = 32

@@ -3,9 +3,9 @@
  * nobody has to have kept it. The MAC covers the audience too, so a nonce of one Verifier is none of another's.
  */
 import { createHmac } from 'node:crypto'
-import { sameBytes, utf8, viewOf } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
-import { addSeconds, toUnixSeconds, type UnixSeconds } from '#core/time.ts'
+import { sameBytes, utf8, viewOf } from '../bytes.ts'
+import { CodedError } from '../errors.ts'
+import { addSeconds, toUnixSeconds, type UnixSeconds } from '../time.ts'
 import { NONCE_BYTES, NONCE_LIFETIME_SECONDS } from './challenge.ts'
 
 /** One epoch of the MAC key: its number (the version of the Vault secret) and 32 bytes. */

@@ -1,8 +1,8 @@
 /** What a policy's schema cannot say: rules across its fields, and between it and the Verifier that loads it. */
-import type { Policy } from '#core/appraisal/policy.ts'
-import { CodedError } from '#core/errors.ts'
-import { expandScopes } from '#core/fhir/scope.ts'
-import { importJwk } from '#core/jwk.ts'
+import type { Policy } from '../appraisal/policy.ts'
+import { CodedError } from '../errors.ts'
+import { expandScopes } from '../fhir/scope.ts'
+import { importJwk } from '../jwk.ts'
 
 /** What of the Verifier's own configuration a policy must agree with. */
 export type LoadingVerifier = {

@@ -1,10 +1,10 @@
 /** The worker's request, up to the report: everything that the report's 64 bytes must bind. */
-import { fromBase64url, sha256, toBase64url, utf8 } from '#core/bytes.ts'
-import { CodedError, under } from '#core/errors.ts'
-import { bootOf } from '#core/evidence/boot.ts'
-import type { Ed25519Jwk, P256Jwk } from '#core/jwk.ts'
-import { thumbprint } from '#core/jwk.ts'
-import type { Signer } from '#core/jws.ts'
+import { fromBase64url, sha256, toBase64url, utf8 } from '../bytes.ts'
+import { CodedError, under } from '../errors.ts'
+import { bootOf } from '../evidence/boot.ts'
+import type { Ed25519Jwk, P256Jwk } from '../jwk.ts'
+import { thumbprint } from '../jwk.ts'
+import type { Signer } from '../jws.ts'
 import { type Asker, signAssertion } from './assertion.ts'
 
 import type { Challenge } from './challenge.ts'

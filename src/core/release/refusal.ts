@@ -1,7 +1,7 @@
 /** A refusal on the wire: a code and an id, never the explanation, which is the provider's. */
 
-import { checkShape } from '#core/canonical.ts'
-import { CodedError, type ErrorCode, errorRow } from '#core/errors.ts'
+import { checkShape } from '../canonical.ts'
+import { CodedError, type ErrorCode, errorRow } from '../errors.ts'
 import { RefusalBody } from './request.ts'
 
 type Stage = RefusalBody['stage']

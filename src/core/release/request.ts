@@ -1,17 +1,9 @@
 /** POST /v1/releases: the request and its answer. */
 import { z } from 'zod'
-import { defineFormat } from '#core/canonical.ts'
-import { isErrorCode } from '#core/errors.ts'
-import {
-  base64urlBytes,
-  bucketName,
-  compactJwe,
-  compactJws,
-  etag,
-  objectName,
-  randomId,
-} from '#core/fields.ts'
-import { GeneralJws } from '#core/jws.ts'
+import { defineFormat } from '../canonical.ts'
+import { isErrorCode } from '../errors.ts'
+import { base64urlBytes, bucketName, compactJwe, compactJws, etag, objectName, randomId } from '../fields.ts'
+import { GeneralJws } from '../jws.ts'
 
 export const MAX_REQUEST_BYTES = 1.75 * 1024 * 1024
 const MAX_OBJECTS_A_JOB = 64

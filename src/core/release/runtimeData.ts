@@ -1,9 +1,9 @@
 /** Runtime data v1: everything that a report vouches for beside the machine itself. */
 import { z } from 'zod'
-import { sha512, utf8 } from '#core/bytes.ts'
-import { defineFormat } from '#core/canonical.ts'
-import { audience, base64urlBytes, boot, sha256Digest, version1 } from '#core/fields.ts'
-import { Ed25519Jwk, P256Jwk } from '#core/jwk.ts'
+import { sha512, utf8 } from '../bytes.ts'
+import { defineFormat } from '../canonical.ts'
+import { audience, base64urlBytes, boot, sha256Digest, version1 } from '../fields.ts'
+import { Ed25519Jwk, P256Jwk } from '../jwk.ts'
 import { NONCE_BYTES } from './challenge.ts'
 
 const Schema = z.strictObject({

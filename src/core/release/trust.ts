@@ -1,8 +1,8 @@
 /** The trust digest: the part of a worker's configuration that could weaken it, in one value that the policy lists. */
 import { z } from 'zod'
-import { sha256 } from '#core/bytes.ts'
-import { canonicalBytes } from '#core/canonical.ts'
-import { SigningJwk } from '#core/jwk.ts'
+import { sha256 } from '../bytes.ts'
+import { canonicalBytes } from '../canonical.ts'
+import { SigningJwk } from '../jwk.ts'
 
 export const TrustAnchors = z.strictObject({
   /** The policy signers: the worker's only pin. */

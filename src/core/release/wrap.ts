@@ -1,9 +1,9 @@
 /** What a release hands over for one object: DEK ‖ idKey, wrapped to the TEE's key and tied to nonce and header. */
 import type { KeyObject } from 'node:crypto'
-import { sha256 } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
-import type { P256Jwk } from '#core/jwk.ts'
-import { moveInto, type SecretMemory } from '#core/secretMemory.ts'
+import { sha256 } from '../bytes.ts'
+import { CodedError } from '../errors.ts'
+import type { P256Jwk } from '../jwk.ts'
+import { moveInto, type SecretMemory } from '../secretMemory.ts'
 import { openSealed, sealTo } from './jwe.ts'
 
 export const DEK_BYTES = 32

@@ -4,8 +4,8 @@
  * specification's.
  */
 import { createHmac } from 'node:crypto'
-import { sameBytes } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
+import { sameBytes } from '../bytes.ts'
+import { CodedError } from '../errors.ts'
 import { IV_BYTES, KEY_BYTES, TAG_BYTES } from './cipher.ts'
 
 export type FloeParameters = {

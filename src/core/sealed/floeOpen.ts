@@ -1,4 +1,4 @@
-import { viewOf } from '#core/bytes.ts'
+import { viewOf } from '../bytes.ts'
 import { type Segment, type SegmentCipher, TAG_BYTES } from './cipher.ts'
 import {
   FLOE_HEADER_BYTES,

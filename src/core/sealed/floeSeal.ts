@@ -1,4 +1,4 @@
-import { CodedError } from '#core/errors.ts'
+import { CodedError } from '../errors.ts'
 import { IV_BYTES, type Segment, type SegmentCipher, TAG_BYTES } from './cipher.ts'
 import {
   type FloeParameters,

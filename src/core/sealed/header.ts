@@ -1,7 +1,7 @@
 /** The signed header of a sealed object v1 (docs/formats/sealed.md §1.1): what the object is, and how its DEK is wrapped. */
 import { z } from 'zod'
-import { sha256, utf8 } from '#core/bytes.ts'
-import { defineFormat } from '#core/canonical.ts'
+import { sha256, utf8 } from '../bytes.ts'
+import { defineFormat } from '../canonical.ts'
 import {
   base64urlBytes,
   contentType,
@@ -12,8 +12,8 @@ import {
   sealId,
   time,
   version1,
-} from '#core/fields.ts'
-import { defineSigned } from '#core/jws.ts'
+} from '../fields.ts'
+import { defineSigned } from '../jws.ts'
 
 const Schema = z.strictObject({
   v: version1,

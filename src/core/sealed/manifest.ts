@@ -3,8 +3,8 @@
  * says which parts are the result, under which DEK, for whom, by which boot, on which release.
  */
 import { z } from 'zod'
-import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
-import { canonicalBytes, defineFormat } from '#core/canonical.ts'
+import { sha256, toBase64url, toHex, utf8 } from '../bytes.ts'
+import { canonicalBytes, defineFormat } from '../canonical.ts'
 import {
   base64urlBytes,
   boot,
@@ -19,9 +19,9 @@ import {
   sha256Digest,
   time,
   version1,
-} from '#core/fields.ts'
-import { defineSigned } from '#core/jws.ts'
-import type { Grant } from '#core/release/grant.ts'
+} from '../fields.ts'
+import { defineSigned } from '../jws.ts'
+import type { Grant } from '../release/grant.ts'
 
 const Schema = z.strictObject({
   v: version1,

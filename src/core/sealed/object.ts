@@ -3,8 +3,8 @@
  * its signature is verified by whoever decides on it, and the ciphertext opens only beside the very bytes of it.
  */
 import { randomBytes } from 'node:crypto'
-import { utf8 } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
+import { utf8 } from '../bytes.ts'
+import { CodedError } from '../errors.ts'
 import type { SegmentCipher } from './cipher.ts'
 import { FLOE, floeBytes, type RandomBytes, unopened } from './floe.ts'
 import { openFloe } from './floeOpen.ts'

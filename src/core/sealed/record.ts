@@ -1,6 +1,6 @@
 /** The seal record v1: what the provider says it put, written once to the governance bucket after the upload. */
 import { z } from 'zod'
-import { defineFormat } from '#core/canonical.ts'
+import { defineFormat } from '../canonical.ts'
 import {
   bucketName,
   count,
@@ -11,8 +11,8 @@ import {
   sha256Digest,
   time,
   version1,
-} from '#core/fields.ts'
-import { defineSigned } from '#core/jws.ts'
+} from '../fields.ts'
+import { defineSigned } from '../jws.ts'
 
 const Schema = z.strictObject({
   v: version1,

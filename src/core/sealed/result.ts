@@ -5,9 +5,9 @@
  */
 
 import { constants, createHash, publicEncrypt, randomBytes } from 'node:crypto'
-import { fromHex, isZero, sha256, toBase64url, utf8 } from '#core/bytes.ts'
-import { importJwk, type RsaJwk } from '#core/jwk.ts'
-import { moveInto, type SecretMemory } from '#core/secretMemory.ts'
+import { fromHex, isZero, sha256, toBase64url, utf8 } from '../bytes.ts'
+import { importJwk, type RsaJwk } from '../jwk.ts'
+import { moveInto, type SecretMemory } from '../secretMemory.ts'
 import { KEY_BYTES, type SegmentCipher } from './cipher.ts'
 import { FLOE, floeBytes, type RandomBytes, unopened } from './floe.ts'
 import { openFloe } from './floeOpen.ts'

@@ -1,5 +1,5 @@
 /** An X.509 certificate (RFC 5280) as AMD issues them. What it says counts once its signature has been verified. */
-import type { UnixSeconds } from '#core/time.ts'
+import type { UnixSeconds } from '../time.ts'
 import { bytesOf, explicitOf, integerOf, isTrue, Malformed, parseDer, sequenceOf } from './der.ts'
 import { MAX_CERTIFICATE_BYTES } from './layout.ts'
 import type { PublicKey } from './publicKey.ts'

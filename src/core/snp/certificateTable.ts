@@ -3,8 +3,8 @@
  * u32le ‖ length u32le, ended by 24 zero bytes; offsets count from the start of the table. All of it is the host's word and
  * may be garbage: nothing here is a certificate until `verifyReport` says so.
  */
-import { isZero } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
+import { isZero } from '../bytes.ts'
+import { CodedError } from '../errors.ts'
 import { MAX_CERTIFICATE_BYTES } from './layout.ts'
 
 /** What Linux's driver takes from a host at most (SEV_FW_BLOB_MAX_SIZE). */

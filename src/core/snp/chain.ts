@@ -1,7 +1,7 @@
 /** ARK → ASK → VCEK, or ARK → ASVK → VLEK: is this the key of a genuine processor, and of which? */
 import { hash } from 'node:crypto'
-import { CodedError } from '#core/errors.ts'
-import { toRfc3339, toUnixSeconds, type UnixSeconds } from '#core/time.ts'
+import { CodedError } from '../errors.ts'
+import { toRfc3339, toUnixSeconds, type UnixSeconds } from '../time.ts'
 import { assertLeaf, type Certificate, isIssuedBy, parseCertificate } from './certificate.ts'
 import { Malformed, reading } from './der.ts'
 import { type EndorsedKey, readEndorsedKey } from './extensions.ts'

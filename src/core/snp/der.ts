@@ -2,7 +2,7 @@
  * DER, strictly (X.690 §10, §11): one encoding for each value, or a refusal. It reads bytes that nobody has vouched for, so it
  * copies nothing, descends only where it is told to, and has no length that could wrap.
  */
-import { CodedError, type ErrorCode } from '#core/errors.ts'
+import { CodedError, type ErrorCode } from '../errors.ts'
 
 /** One value: its identifier octet, and where in the input it begins, its content begins, and both end. */
 export type Der = {

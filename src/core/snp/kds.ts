@@ -1,5 +1,5 @@
 /** What AMD's key distribution service is asked (AMD publication 57230): paths under its origin. */
-import { toHex } from '#core/bytes.ts'
+import { toHex } from '../bytes.ts'
 import type { SigningKey } from './layout.ts'
 import type { Product } from './product.ts'
 import { TCB_COMPONENTS, TCB_LAYOUTS, type Tcb, type TcbComponent } from './tcb.ts'

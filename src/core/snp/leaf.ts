@@ -2,8 +2,8 @@
  * Which certificate belongs to a report, told without a root: for whoever gathers evidence. Nothing here says that a
  * certificate is genuine; `verifyReport` does.
  */
-import { isZero, sameBytes } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
+import { isZero, sameBytes } from '../bytes.ts'
+import { CodedError } from '../errors.ts'
 import { isIssuedBy, parseCertificate } from './certificate.ts'
 import { reading } from './der.ts'
 import { HARDWARE_ID_BYTES, readEndorsedKey } from './extensions.ts'

@@ -1,6 +1,6 @@
 /** The two kinds of public key in AMD's certificates, in their one form each, and what they verify. */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
-import { sameBytes } from '#core/bytes.ts'
+import { sameBytes } from '../bytes.ts'
 import { Malformed } from './der.ts'
 
 /**

@@ -1,6 +1,6 @@
 /** What the bytes of a report mean. Nothing here is believed yet: `verifyReport` says whether the report is authentic. */
-import { isZero } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
+import { isZero } from '../bytes.ts'
+import { CodedError } from '../errors.ts'
 import {
   ECDSA_P384_SHA384,
   FIELDS,

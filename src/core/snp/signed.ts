@@ -1,5 +1,5 @@
 /** SIGNED (RFC 5280 §4.1.1, §5.1.1): the form that certificates and revocation lists share, and AMD's one way to sign it. */
-import { sameBytes } from '#core/bytes.ts'
+import { sameBytes } from '../bytes.ts'
 import {
   bytesOf,
   type Der,

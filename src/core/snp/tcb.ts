@@ -2,8 +2,8 @@
  * TCB_VERSION: eight bytes, in one layout for Milan and Genoa and another for Turin. It is compared component by
  * component, never as a number, and read only in the layout of a product that the chain has proven.
  */
-import { isZero } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
+import { isZero } from '../bytes.ts'
+import { CodedError } from '../errors.ts'
 import type { Product } from './product.ts'
 
 /** Security patch levels, 0 to 255. `fmc` exists on Turin alone and is 0 elsewhere. */

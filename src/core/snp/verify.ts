@@ -1,7 +1,7 @@
 /** Is a report authentic: made and signed by a genuine processor at the TCB it states? */
-import { isZero, sameBytes } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
-import { toRfc3339, type UnixSeconds } from '#core/time.ts'
+import { isZero, sameBytes } from '../bytes.ts'
+import { CodedError } from '../errors.ts'
+import { toRfc3339, type UnixSeconds } from '../time.ts'
 import type { Endorsement, TrustStore } from './chain.ts'
 import type { Crl } from './crl.ts'
 import { reading } from './der.ts'

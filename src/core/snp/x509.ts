@@ -1,6 +1,6 @@
 /** What certificates and revocation lists have in common (RFC 5280): names, times, serial numbers, extensions. */
-import { sameBytes, toHex } from '#core/bytes.ts'
-import { fromCivil, type UnixSeconds } from '#core/time.ts'
+import { sameBytes, toHex } from '../bytes.ts'
+import { fromCivil, type UnixSeconds } from '../time.ts'
 import {
   type Der,
   isBoolean,

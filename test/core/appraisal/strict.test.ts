@@ -11,7 +11,7 @@ import { parseReport } from '#core/snp/report.ts'
 import type { Tcb } from '#core/snp/tcb.ts'
 import { type VerifiedReport, verifyReport } from '#core/snp/verify.ts'
 import { parseRfc3339 } from '#core/time.ts'
-import type { PlatformInput } from '#emulator/amd/platform.ts'
+import type { PlatformInput } from '#lab/amd/platform.ts'
 import { mint, noon, storeOf, testAuthority } from '../../amd.ts'
 
 test('it is a reference as any other, with every field', () => {

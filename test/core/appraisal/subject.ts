@@ -8,9 +8,9 @@ import { FIELDS, type FieldName } from '#core/snp/layout.ts'
 import { parseReport } from '#core/snp/report.ts'
 import { type VerifiedReport, verifyReport } from '#core/snp/verify.ts'
 import { toUnixSeconds } from '#core/time.ts'
-import { endorsementOf } from '#emulator/amd/guest.ts'
-import type { PlatformInput } from '#emulator/amd/platform.ts'
-import { signReport } from '#emulator/amd/report.ts'
+import { endorsementOf } from '#lab/amd/guest.ts'
+import type { PlatformInput } from '#lab/amd/platform.ts'
+import { signReport } from '#lab/amd/report.ts'
 import { MEASUREMENT, mint, noon, platformOf, storeOf, testAuthority } from '../../amd.ts'
 
 export const amd = await testAuthority()

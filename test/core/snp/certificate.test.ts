@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { assertIntermediate, assertRoot, parseCertificate } from '#core/snp/certificate.ts'
 import { ia5Of, Malformed, parseDer } from '#core/snp/der.ts'
-import { authorityExtensions, extension } from '#emulator/amd/certificate.ts'
+import { authorityExtensions, extension } from '#lab/amd/certificate.ts'
 import {
   bits,
   boolean,
@@ -19,7 +19,7 @@ import {
   set,
   time,
   utf8Text,
-} from '#emulator/amd/der.ts'
+} from '#lab/amd/der.ts'
 
 const KEY = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey.export({
   format: 'der',

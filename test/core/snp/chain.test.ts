@@ -19,9 +19,9 @@ import {
   extension,
   issueCertificate,
   type SignatureScheme,
-} from '#emulator/amd/certificate.ts'
-import { deriveVcek, vcekRequest } from '#emulator/amd/chip.ts'
-import { bits, boolean, explicit, ia5, integer, nothing, octets, oid, sequence } from '#emulator/amd/der.ts'
+} from '#lab/amd/certificate.ts'
+import { deriveVcek, vcekRequest } from '#lab/amd/chip.ts'
+import { bits, boolean, explicit, ia5, integer, nothing, octets, oid, sequence } from '#lab/amd/der.ts'
 import { mint, noon, platformOf, storeOf, testAuthority } from '../../amd.ts'
 
 const amd = await testAuthority()

@@ -10,8 +10,8 @@ import { type Crl, openCrl } from '#core/snp/crl.ts'
 import { parseReport } from '#core/snp/report.ts'
 import { verifyReport } from '#core/snp/verify.ts'
 import { addSeconds, parseRfc3339, toRfc3339 } from '#core/time.ts'
-import { amdScheme, extension, nameOf } from '#emulator/amd/certificate.ts'
-import { bits, boolean, explicit, integer, nothing, octets, oid, sequence, time } from '#emulator/amd/der.ts'
+import { amdScheme, extension, nameOf } from '#lab/amd/certificate.ts'
+import { bits, boolean, explicit, integer, nothing, octets, oid, sequence, time } from '#lab/amd/der.ts'
 import { mint, noon, storeOf, testAuthority } from '../../amd.ts'
 
 const amd = await testAuthority()

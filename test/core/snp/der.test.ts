@@ -12,7 +12,7 @@ import {
   sequenceOf,
   unsignedOf,
 } from '#core/snp/der.ts'
-import { integer, oid, sequence } from '#emulator/amd/der.ts'
+import { integer, oid, sequence } from '#lab/amd/der.ts'
 
 const hex = (text: string) => Buffer.from(text, 'hex')
 

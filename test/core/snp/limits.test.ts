@@ -7,8 +7,8 @@ import { integerOf, Malformed, octetsOf, oidOf, parseDer } from '#core/snp/der.t
 import { MAX_CRL_BYTES } from '#core/snp/layout.ts'
 import { parseTcb } from '#core/snp/tcb.ts'
 import { addSeconds, toUnixSeconds } from '#core/time.ts'
-import { authorityKeyIdentifier, extension } from '#emulator/amd/certificate.ts'
-import { integer, oid } from '#emulator/amd/der.ts'
+import { authorityKeyIdentifier, extension } from '#lab/amd/certificate.ts'
+import { integer, oid } from '#lab/amd/der.ts'
 import { crlOf, mint, noon, storeOf, testAuthority } from '../../amd.ts'
 
 const amd = await testAuthority()

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import test from 'node:test'
+import { judgeCase } from '#cli/reportCase.ts'
 import { utf8 } from '#core/bytes.ts'
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
 import { TrustStore } from '#core/snp/chain.ts'
-import { judgeCase } from '../../../src/cli/reportCase.ts'
 import { fileOf, makeAreas } from '../../vectors/snp/generate.ts'
 import { type Area, type Case, casesOf } from '../../vectors/snp/vector.ts'
 

@@ -7,8 +7,8 @@ import type { Product } from '#core/snp/product.ts'
 import { parseReport } from '#core/snp/report.ts'
 import { TCB_COMPONENTS } from '#core/snp/tcb.ts'
 import { verifyReport } from '#core/snp/verify.ts'
-import type { PlatformInput } from '#emulator/amd/platform.ts'
-import { signReport } from '#emulator/amd/report.ts'
+import type { PlatformInput } from '#lab/amd/platform.ts'
+import { signReport } from '#lab/amd/report.ts'
 import { MEASUREMENT, mint, noon, platformOf, storeOf, testAuthority } from '../../amd.ts'
 
 const genoa = await testAuthority('Genoa')

@@ -1,9 +1,10 @@
 /** Cases as `report conformance` reads them: one JSON value that may hold anything. */
+
+import { judgeCase } from '#cli/reportCase.ts'
 import { STRICT } from '#core/appraisal/strict.ts'
 import { toBase64url } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { toRfc3339 } from '#core/time.ts'
-import { judgeCase } from '../../../src/cli/reportCase.ts'
 import { MEASUREMENT } from '../../amd.ts'
 import { type Host, openHosts, storeOf } from '../hosts.ts'
 import { mutateJson } from '../json.ts'

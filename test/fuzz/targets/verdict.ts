@@ -2,6 +2,9 @@
  * Reports behind their signature: changed, mostly signed again, and judged by the whole of `report verify`. What the verdict may not be
  * is read from the bytes.
  */
+
+import { type Judgement, judge } from '#cli/reportJudgement.ts'
+import type { ReferenceChoice } from '#cli/reportReference.ts'
 import type { Reference } from '#core/appraisal/reference.ts'
 import { STRICT } from '#core/appraisal/strict.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
@@ -15,9 +18,7 @@ import {
 } from '#core/snp/layout.ts'
 import type { Product } from '#core/snp/product.ts'
 import { toUnixSeconds } from '#core/time.ts'
-import { signReport } from '#emulator/amd/report.ts'
-import { type Judgement, judge } from '../../../src/cli/reportJudgement.ts'
-import type { ReferenceChoice } from '../../../src/cli/reportReference.ts'
+import { signReport } from '#lab/amd/report.ts'
 import { MEASUREMENT, platformOf } from '../../amd.ts'
 import { type Host, openHosts, storeOf } from '../hosts.ts'
 import type { Random } from '../random.ts'

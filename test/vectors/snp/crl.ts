@@ -2,8 +2,8 @@
 
 import type { KeyObject } from 'node:crypto'
 import { createPublicKey } from 'node:crypto'
-import { authorityKeyIdentifier, extension, nameOf } from '#emulator/amd/certificate.ts'
-import { bits, boolean, explicit, integer, nothing, octets, oid, sequence, time } from '#emulator/amd/der.ts'
+import { authorityKeyIdentifier, extension, nameOf } from '#lab/amd/certificate.ts'
+import { bits, boolean, explicit, integer, nothing, octets, oid, sequence, time } from '#lab/amd/der.ts'
 import { accepted, authentic, type Choice, refused, usualLeaf, usualRoot } from './cases.ts'
 import { pkcs1, pss } from './keys.ts'
 import { release } from './release.ts'

@@ -1,7 +1,7 @@
 /** The form of X.509, strictly: what is signed by the right key and yet not of the one form in which AMD writes it. */
 
 import { AMD_OID } from '#core/snp/extensions.ts'
-import { nameOf } from '#emulator/amd/certificate.ts'
+import { nameOf } from '#lab/amd/certificate.ts'
 import {
   bits,
   boolean,
@@ -15,7 +15,7 @@ import {
   set,
   time,
   utf8Text,
-} from '#emulator/amd/der.ts'
+} from '#lab/amd/der.ts'
 import { authentic, refused } from './cases.ts'
 import { hashOf, MGF1, PSS, pkcs1, pss, pssAlgorithm, SHA256, SHA384 } from './keys.ts'
 import type { Case } from './vector.ts'

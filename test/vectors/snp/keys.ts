@@ -11,8 +11,8 @@ import {
 } from 'node:crypto'
 import { sha256, toBase64url, toHex } from '#core/bytes.ts'
 import { FIELDS, P384_ORDER, SCALAR_BYTES, SIGNED_BYTES } from '#core/snp/layout.ts'
-import type { SignatureScheme } from '#emulator/amd/certificate.ts'
-import { explicit, integer, nothing, oid, sequence } from '#emulator/amd/der.ts'
+import type { SignatureScheme } from '#lab/amd/certificate.ts'
+import { explicit, integer, nothing, oid, sequence } from '#lab/amd/der.ts'
 import { seeded } from '../sealed/seeded.ts'
 
 /**

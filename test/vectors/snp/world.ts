@@ -15,10 +15,10 @@ import {
   nameOf,
   type SignatureScheme,
   subjectKeyIdentifier,
-} from '#emulator/amd/certificate.ts'
-import { bits, explicit, ia5, integer, sequence, time } from '#emulator/amd/der.ts'
-import { type Platform, type PlatformInput, PlatformSchema } from '#emulator/amd/platform.ts'
-import { mintReport } from '#emulator/amd/report.ts'
+} from '#lab/amd/certificate.ts'
+import { bits, explicit, ia5, integer, sequence, time } from '#lab/amd/der.ts'
+import { type Platform, type PlatformInput, PlatformSchema } from '#lab/amd/platform.ts'
+import { mintReport } from '#lab/amd/report.ts'
 import { seeded } from '../sealed/seeded.ts'
 import { type EcKey, ecKey, pss, rsaKey, signReport } from './keys.ts'
 import type { RootRow } from './vector.ts'

@@ -2,13 +2,13 @@
  * Who is who and what was in force, from the provider root alone: the grant CAs that it certifies, the boots that they
  * registered, the policies and revocation lists that its signers made.
  */
-import { type Policy, PolicyFormat, policyName, type Revocation } from '#core/appraisal/policy.ts'
-import { fromBase64url, sha256, toBase64url } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
-import { type GrantCa, readGrantCa, readRegistration } from '#core/evidence/registration.ts'
-import { parseGeneral, type Root, type SignedFormat, verifyQuorum } from '#core/jws.ts'
-import { readRevocation } from '#core/release/governance.ts'
-import { type Registration, RegistrationFormat, VerifierKeysFormat } from '#core/release/grant.ts'
+import { type Policy, PolicyFormat, policyName, type Revocation } from '../../appraisal/policy.ts'
+import { fromBase64url, sha256, toBase64url } from '../../bytes.ts'
+import { CodedError } from '../../errors.ts'
+import { parseGeneral, type Root, type SignedFormat, verifyQuorum } from '../../jws.ts'
+import { readRevocation } from '../../release/governance.ts'
+import { type Registration, RegistrationFormat, VerifierKeysFormat } from '../../release/grant.ts'
+import { type GrantCa, readGrantCa, readRegistration } from '../registration.ts'
 import type { Collection, Shelf } from './collection.ts'
 import type { FindingCode, Findings } from './finding.ts'
 

@@ -2,8 +2,8 @@
  * The audit of a whole collection, from the provider root alone: who may speak, what each log says, whether the logs
  * of both sides tell the same story, and whether every result is part of it. Everything wrong is found, not the first.
  */
-import type { ErrorCode } from '#core/errors.ts'
-import type { Root } from '#core/jws.ts'
+import type { ErrorCode } from '../../errors.ts'
+import type { Root } from '../../jws.ts'
 import { readAnchors } from './anchors.ts'
 import type { Collection } from './collection.ts'
 import { judgeStatements, Missing } from './decisions.ts'

@@ -1,6 +1,7 @@
 /** What all logs say of each release, gathered: the Verifier's decision and its end, the worker's acts in order. */
-import type { Entry } from '#core/evidence/entry.ts'
-import type { Registration } from '#core/release/grant.ts'
+
+import type { Registration } from '../../release/grant.ts'
+import type { Entry } from '../entry.ts'
 import type { Findings } from './finding.ts'
 
 type Of<Event extends Entry['event']> = Extract<Entry, { event: Event }>

@@ -1,14 +1,9 @@
 /** The objects of one log, as they lie in the collection; whatever cannot be read is named. */
-import { fromUtf8 } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
-import {
-  type Checkpoint,
-  checkpointName,
-  openCheckpoint,
-  parseCheckpointName,
-} from '#core/evidence/checkpoint.ts'
-import { type NoteKey, noteDigest } from '#core/evidence/note.ts'
-import { MAX_TILE_BYTES, parseBundle, parseTileName, type Tile, tileName } from '#core/evidence/tile.ts'
+import { fromUtf8 } from '../../bytes.ts'
+import { CodedError } from '../../errors.ts'
+import { type Checkpoint, checkpointName, openCheckpoint, parseCheckpointName } from '../checkpoint.ts'
+import { type NoteKey, noteDigest } from '../note.ts'
+import { MAX_TILE_BYTES, parseBundle, parseTileName, type Tile, tileName } from '../tile.ts'
 import type { Shelf } from './collection.ts'
 import type { FindingCode, Findings } from './finding.ts'
 

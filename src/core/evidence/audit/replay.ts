@@ -2,11 +2,11 @@
  * One log, replayed: its checkpoints in order, each against the entries and tiles under it. What a checkpoint covers is
  * true because its root says so; an object that differs from it was altered, and is named.
  */
-import { sameBytes } from '#core/bytes.ts'
-import type { Checkpoint } from '#core/evidence/checkpoint.ts'
-import { GrowingLog } from '#core/evidence/growth.ts'
-import { newBundles, newHashTiles, TILE_WIDTH, type Tile, tileName } from '#core/evidence/tile.ts'
-import { EMPTY_ROOT, HASH_BYTES, leafHash } from '#core/evidence/tree.ts'
+import { sameBytes } from '../../bytes.ts'
+import type { Checkpoint } from '../checkpoint.ts'
+import { GrowingLog } from '../growth.ts'
+import { newBundles, newHashTiles, TILE_WIDTH, type Tile, tileName } from '../tile.ts'
+import { EMPTY_ROOT, HASH_BYTES, leafHash } from '../tree.ts'
 import type { FindingCode, Findings } from './finding.ts'
 import { type Bundle, LogObjects, type LogSource } from './logObjects.ts'
 

@@ -1,5 +1,5 @@
 /** What an audit says. Times are seconds since the epoch, as the logs have them. */
-import type { ErrorCode } from '#core/errors.ts'
+import type { ErrorCode } from '../../errors.ts'
 import type { Finding } from './finding.ts'
 
 export type LogReport = {

@@ -1,19 +1,19 @@
 /** Every manifest against its name, its signature, its parts, and what both logs say of it. */
 import { createHash } from 'node:crypto'
-import { fromUtf8, sha256, toBase64url } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
-import { parseCheckpoint } from '#core/evidence/checkpoint.ts'
-import { noteDigest, openNote } from '#core/evidence/note.ts'
-import { thumbprint } from '#core/jwk.ts'
-import { peekCompact, verifyCompact } from '#core/jws.ts'
-import type { Registration } from '#core/release/grant.ts'
+import { fromUtf8, sha256, toBase64url } from '../../bytes.ts'
+import { CodedError } from '../../errors.ts'
+import { thumbprint } from '../../jwk.ts'
+import { peekCompact, verifyCompact } from '../../jws.ts'
+import type { Registration } from '../../release/grant.ts'
 import {
   manifestDigest,
   manifestName,
   partName,
   type ResultManifest,
   ResultManifestFormat,
-} from '#core/sealed/manifest.ts'
+} from '../../sealed/manifest.ts'
+import { parseCheckpoint } from '../checkpoint.ts'
+import { noteDigest, openNote } from '../note.ts'
 import type { Anchors } from './anchors.ts'
 import type { Shelf } from './collection.ts'
 import { permissionOf } from './decisions.ts'

@@ -3,8 +3,8 @@
  * its end: the last entry, 32 bytes before the end of the file, is the footer, whose size is that of the whole table.
  * An entry is its content, a 16-bit size that counts size and GUID too, and the GUID.
  */
-import { toHex } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
+import { toHex } from '../../bytes.ts'
+import { CodedError } from '../../errors.ts'
 import { GUID_BYTES, guidBytes } from './guid.ts'
 
 const FOOTER = guidBytes('96b582de-1fb2-45f7-baea-a366c55a082d')

@@ -2,8 +2,8 @@
  * The page with which QEMU (`kernel-hashes=on`) puts kernel, initrd and command line under the launch digest: OVMF
  * hashes what it is given later and boots it only if it is this (QEMU, target/i386/sev.c, SevHashTable).
  */
-import { sha256, utf8 } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
+import { sha256, utf8 } from '../../bytes.ts'
+import { CodedError } from '../../errors.ts'
 import { PAGE_BYTES } from './digest.ts'
 import type { Firmware } from './firmware.ts'
 import { GUID_BYTES, guidBytes } from './guid.ts'

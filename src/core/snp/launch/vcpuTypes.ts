@@ -1,5 +1,5 @@
 /** QEMU's CPU models for AMD's EPYC, and the signature (CPUID Fn0000_0001_EAX) that each gives its virtual CPUs. */
-import type { Cpuid } from '#core/snp/product.ts'
+import type { Cpuid } from '../product.ts'
 
 /** Versions of a model differ in features only (QEMU, target/i386/cpu.c, builtin_x86_defs). */
 const MODELS = [

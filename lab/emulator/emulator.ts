@@ -1,0 +1,177 @@
+/** Two OCI tenancies on loopback: the services on one port, the metadata service of each instance on its own. */
+
+import { mkdir } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+import { createAmdHost } from '#lab/amd/host.ts'
+import { keep, openAuthority, replaceFile } from './authority.ts'
+import { createCalls } from './control.ts'
+import { createFaults } from './faults.ts'
+import { createFederation } from './federation.ts'
+import { createFrame } from './frame.ts'
+import { createFunctionsService, provideResourcePrincipals, type ResourcePrincipal } from './functions.ts'
+import { createMetadataService } from './imds.ts'
+import { createObjectEvents } from './objectEvents.ts'
+import { createObjectStorageService } from './objectStorage.ts'
+import { createPolicy } from './policy.ts'
+import { createPrincipals } from './principals.ts'
+import { createSecretsService } from './secrets.ts'
+import type { Service, ServiceContext } from './service.ts'
+import { openSessions } from './sessions.ts'
+import { createStreamingService } from './streaming.ts'
+import { createVaultService } from './vault.ts'
+import type { World } from './world.ts'
+
+export type Emulator = {
+  /** Base URL of all services: `http://127.0.0.1:<port>`. */
+  readonly endpoint: string
+  /** `metadataBaseUrl` of each instance, by its OCID. */
+  readonly imds: Readonly<Record<string, string>>
+  /** Where each function finds its resource principal, by its OCID. */
+  readonly functions: Readonly<Record<string, ResourcePrincipal>>
+  /** Base URL of AMD's key distribution service for the guests' chips. */
+  readonly kds: string
+  /** A folder for each product of the guests, with its simulated roots. */
+  readonly amdFolder: string
+  readonly close: () => Promise<void>
+}
+
+export type EmulatorOptions = {
+  readonly world: World
+  /** Holds all state; made where it is absent. A restart over it continues where the last answer left off. */
+  readonly folder: string
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  readonly onFault: (error: unknown) => void
+}
+
+/** As often as AMD's own gives a certificate. */
+const VCEK_SECONDS = 10
+const Ports = z.record(z.string(), z.int())
+
+/** Throws `config.invalid` on a policy or matching rule that is not understood. */
+export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
+  const { world, now, onFault } = options
+  const folder = resolve(options.folder)
+  await mkdir(folder, { recursive: true })
+  const policy = createPolicy(world)
+  const principals = createPrincipals(world)
+  const [authority, sessions] = await Promise.all([
+    openAuthority(join(folder, 'identity'), now()),
+    openSessions(join(folder, 'identity'), principals, world.sessionSeconds),
+  ])
+  const faults = createFaults()
+  const calls = createCalls()
+
+  const contextOf = async (name: string): Promise<ServiceContext> => {
+    await mkdir(join(folder, name), { recursive: true })
+    return { world, folder: join(folder, name), now }
+  }
+  let undelivered: () => number = () => 0
+  const services: readonly Service[] = await Promise.all([
+    contextOf('objectstorage').then((context) =>
+      createObjectStorageService(context, (store) => {
+        undelivered = () => store.undelivered().length
+        return createObjectEvents({ world, store, faults, now })
+      }),
+    ),
+    createFunctionsService(world, now),
+    contextOf('secrets').then(createSecretsService),
+    contextOf('streaming').then(createStreamingService),
+    contextOf('vault').then(createVaultService),
+  ])
+  const amdFolder = join(folder, 'amd')
+  const amdHost = await createAmdHost({ stateDir: amdFolder, guests: world.guests })
+  const resourcePrincipals = await provideResourcePrincipals({
+    world,
+    folder: join(folder, 'functions'),
+    principals,
+    sessions,
+    now,
+    onFault,
+  })
+
+  const frame = createServer(
+    createFrame({
+      services,
+      principals,
+      sessions,
+      federation: createFederation({ authority, principals, sessions }),
+      policy,
+      faults,
+      calls,
+      inspect: () => ({ undeliveredEvents: undelivered() }),
+      now,
+      onFault,
+    }),
+  )
+  // Large bodies take their time; idle connections outlive the pools of the clients, so that these never meet a close.
+  frame.requestTimeout = 0
+  frame.keepAliveTimeout = 65_000
+
+  const listeners: Listener[] = [{ name: 'services', server: frame, port: world.port }]
+  for (const { id, name, imdsPort } of world.instances) {
+    const instance = principals.instance(id)
+    if (instance === undefined) continue
+    const server = createMetadataService({ instance, name, region: world.region, authority, now })
+    listeners.push({ name: id, server, port: imdsPort })
+  }
+  const kds = amdHost.kds({ vcekSeconds: VCEK_SECONDS, now, faults })
+  listeners.push({ name: 'kds', server: kds, port: 0 })
+  await amdHost.start()
+  const origins = await listenAll(join(folder, 'ports.json'), listeners)
+  return {
+    endpoint: origins['services'] ?? '',
+    imds: Object.fromEntries(world.instances.map(({ id }) => [id, `${origins[id]}/opc/v2`])),
+    functions: resourcePrincipals.paths,
+    kds: origins['kds'] ?? '',
+    amdFolder,
+    close: async () => {
+      resourcePrincipals.close()
+      await Promise.all([amdHost.stop(), ...listeners.map(({ server }) => closeServer(server))])
+      await Promise.all(services.map((service) => service.close()))
+    },
+  }
+}
+
+type Listener = { readonly name: string; readonly server: Server; readonly port: number }
+
+/** Where the configuration leaves the port open, a restart takes the one of the last run if it is free. */
+async function listenAll(file: string, listeners: readonly Listener[]): Promise<Record<string, string>> {
+  const last = Ports.parse(JSON.parse(await keep(file, async () => '{}')))
+  const ports: Record<string, number> = {}
+  for (const { name, server, port } of listeners) {
+    const wanted = port === 0 ? (last[name] ?? 0) : port
+    ports[name] = await listen(server, wanted).catch((error: NodeJS.ErrnoException) => {
+      if (port !== 0 || wanted === 0 || error.code !== 'EADDRINUSE') throw error
+      return listen(server, 0)
+    })
+  }
+  await replaceFile(file, JSON.stringify(ports))
+  return Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, `http://127.0.0.1:${port}`]))
+}
+
+function listen(server: Server, port: number): Promise<number> {
+  const { promise, resolve: done, reject } = Promise.withResolvers<number>()
+  server.once('error', reject)
+  server.listen(port, '127.0.0.1', () => {
+    server.off('error', reject)
+    // A TCP listener's address is never a string.
+    done((server.address() as AddressInfo).port)
+  })
+  return promise
+}
+
+/** Calls in flight get a second to end. */
+function closeServer(server: Server): Promise<void> {
+  const { promise, resolve: done } = Promise.withResolvers<void>()
+  const cut = setTimeout(() => server.closeAllConnections(), 1000)
+  server.close(() => {
+    clearTimeout(cut)
+    done()
+  })
+  server.closeIdleConnections()
+  return promise
+}

@@ -1,0 +1,100 @@
+/** Object Storage: namespaces and buckets, as the world has them. */
+import {
+  type Access,
+  type EmulatorRequest,
+  OciError,
+  type Permission,
+  type Route,
+} from '#lab/emulator/service.ts'
+import { tenancyOf, type World } from '#lab/emulator/world.ts'
+
+export type Bucket = World['buckets'][number] & { readonly namespace: string }
+
+export function bucketRoutes(world: World): readonly Route[] {
+  const access = (request: EmulatorRequest): Access => accessTo(findBucket(world, request), ['BUCKET_READ'])
+  return [
+    {
+      method: 'GET',
+      pattern: '/n',
+      body: 'none',
+      access: ({ principal }) => ({ permissions: [], compartmentId: principal.tenancyId, variables: {} }),
+      handle: ({ principal }) => ({ status: 200, json: namespaceOf(world, principal.tenancyId) }),
+    },
+    ...(['GET', 'HEAD'] as const).map(
+      (method): Route => ({
+        method,
+        pattern: '/n/:namespace/b/:bucket',
+        body: 'none',
+        access,
+        handle: (request) => ({ status: 200, json: describeBucket(findBucket(world, request)) }),
+      }),
+    ),
+    {
+      method: 'GET',
+      pattern: '/n/:namespace/b/:bucket/retentionRules',
+      body: 'none',
+      access,
+      handle: (request) => ({ status: 200, json: { items: retentionRules(findBucket(world, request)) } }),
+    },
+  ]
+}
+
+/** Throws 404 `BucketNotFound`: what a missing permission answers, too. */
+export function findBucket(world: World, { params }: EmulatorRequest): Bucket {
+  const { namespace = '', bucket: name = '' } = params
+  const bucket = world.buckets.find(
+    (candidate) =>
+      candidate.name === name && namespaceOf(world, tenancyOf(world, candidate.compartmentId)) === namespace,
+  )
+  if (bucket === undefined) throw bucketNotFound(name, namespace)
+  return { ...bucket, namespace }
+}
+
+export function accessTo(bucket: Bucket, permissions: readonly Permission[], object?: string): Access {
+  return {
+    permissions,
+    compartmentId: bucket.compartmentId,
+    variables: {
+      'target.bucket.name': bucket.name,
+      ...(object === undefined ? {} : { 'target.object.name': object }),
+    },
+    hiddenAs: bucketNotFound(bucket.name, bucket.namespace),
+  }
+}
+
+function namespaceOf(world: World, tenancyId: string): string {
+  return world.tenancies.find(({ id }) => id === tenancyId)?.namespace ?? ''
+}
+
+function bucketNotFound(name: string, namespace: string): OciError {
+  return new OciError(
+    404,
+    'BucketNotFound',
+    `Either the bucket named '${name}' does not exist in the namespace '${namespace}' or you are not authorized to access it`,
+  )
+}
+
+function describeBucket(bucket: Bucket): object {
+  const { id, name, namespace, compartmentId, objectEvents } = bucket
+  return {
+    id,
+    name,
+    namespace,
+    compartmentId,
+    objectEventsEnabled: objectEvents,
+    publicAccessType: 'NoPublicAccess',
+    storageTier: 'Standard',
+    versioning: 'Disabled',
+  }
+}
+
+function retentionRules({ retentionSeconds }: Bucket): readonly object[] {
+  if (retentionSeconds === 0) return []
+  return [
+    {
+      id: 'retention',
+      displayName: 'retention',
+      duration: { timeAmount: Math.ceil(retentionSeconds / 86_400), timeUnit: 'DAYS' },
+    },
+  ]
+}

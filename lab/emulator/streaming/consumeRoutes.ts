@@ -1,0 +1,199 @@
+/** Reading a stream: single cursors, group cursors, and the messages behind either. */
+import { randomUUID } from 'node:crypto'
+import type { Answer, Route } from '#lab/emulator/service.ts'
+import { type Cursor, decodeCursor, encodeCursor, type GroupCursor } from './cursor.ts'
+import { attend, commit, type Group, heldBy, prolong } from './group.ts'
+import { batchFrom, horizon, type Partition, type StoredMessage, startOf } from './partition.ts'
+import { type StreamParts, streamAccess, streamOf } from './produceRoutes.ts'
+import {
+  CreateCursor,
+  CreateGroupCursor,
+  decodeBody,
+  invalid,
+  invalidCursor,
+  outsideRetention,
+  tooMany,
+} from './requests.ts'
+import type { Stream } from './streams.ts'
+
+/** A second, for every partition of a group. */
+const CALLS_PER_SECOND = 5
+const MAX_LIMIT = 10_000
+
+type Batch = { readonly messages: readonly (StoredMessage & { partition: number })[]; readonly next: Cursor }
+
+export function consumeRoutes(parts: StreamParts): readonly Route[] {
+  const { streams, now } = parts
+
+  const limitRate = (stream: Stream, what: string, group: string): void => {
+    if (!parts.rates.take(`${what} ${stream.id} ${group}`, 1, CALLS_PER_SECOND * stream.partitions))
+      throw tooMany()
+  }
+  const groupOf = (stream: Stream, cursor: GroupCursor): Group => {
+    const group = stream.groups.get(cursor.group)
+    if (group === undefined) throw invalidCursor()
+    return group
+  }
+  const toValue = (cursor: Cursor): Answer => ({ status: 200, json: { value: encodeCursor(cursor, now()) } })
+  const access: Route['access'] = (request) => streamAccess(parts, request, 'STREAM_CONSUME')
+  /** A call with a group cursor and no body that answers the next cursor. */
+  const renewal = (
+    name: string,
+    run: (stream: Stream, group: Group, cursor: GroupCursor) => GroupCursor,
+  ): Route => ({
+    method: 'POST',
+    pattern: `/20180418/streams/:streamId/${name}`,
+    body: 'bytes',
+    maxBodyBytes: 0,
+    access,
+    handle: (request) => {
+      const stream = streamOf(parts, request)
+      const cursor = decodeCursor(request.query.get('cursor'), stream.id, now())
+      if (cursor.kind !== 'group') throw invalidCursor()
+      limitRate(stream, name, cursor.group)
+      return toValue(run(stream, groupOf(stream, cursor), cursor))
+    },
+  })
+
+  const readGroup = (stream: Stream, cursor: GroupCursor, limit: number): Batch => {
+    const group = groupOf(stream, cursor)
+    const log = streams.groupLog(stream)
+    if (cursor.commitOnGet) commit(group, cursor, now(), log)
+    attend(group, cursor, now(), log)
+    // A position counts under the reservation that it was read under; under a new one, the committed offset does.
+    const read = cursor.commitOnGet
+      ? []
+      : cursor.read.filter(({ partition, epoch }) => group.reservations.get(partition)?.epoch === epoch)
+    for (const partition of shuffle(heldBy(group, cursor.instance))) {
+      const from = read.find((each) => each.partition === partition)?.next ?? group.committed[partition] ?? 0
+      const messages = readFrom(stream.log[partition], from, limit)
+      const last = messages.at(-1)
+      if (last === undefined) continue
+      const epoch = group.reservations.get(partition)?.epoch ?? ''
+      const others = read.filter((each) => each.partition !== partition)
+      return {
+        messages: messages.map((message) => ({ ...message, partition })),
+        next: { ...cursor, read: [...others, { partition, next: last.offset + 1, epoch }] },
+      }
+    }
+    return { messages: [], next: { ...cursor, read } }
+  }
+
+  const readPartition = (stream: Stream, cursor: Cursor & { kind: 'partition' }, limit: number): Batch => {
+    const { partition, offset } = cursor
+    const messages = readFrom(stream.log[partition], offset, limit)
+    return {
+      messages: messages.map((message) => ({ ...message, partition })),
+      next: { ...cursor, offset: (messages.at(-1)?.offset ?? offset - 1) + 1 },
+    }
+  }
+
+  return [
+    {
+      method: 'POST',
+      pattern: '/20180418/streams/:streamId/cursors',
+      body: 'bytes',
+      access,
+      handle: (request) => {
+        const stream = streamOf(parts, request)
+        const details = decodeBody(CreateCursor, request.body)
+        const partition = stream.log[Number(details.partition)]
+        if (partition === undefined) throw invalid('partition is not one of the stream')
+        return toValue({
+          kind: 'partition',
+          stream: stream.id,
+          issuedAt: now(),
+          partition: Number(details.partition),
+          offset: startOf(partition, details),
+        })
+      },
+    },
+    {
+      method: 'POST',
+      pattern: '/20180418/streams/:streamId/groupCursors',
+      body: 'bytes',
+      access,
+      handle: (request) => {
+        const stream = streamOf(parts, request)
+        const details = decodeBody(CreateGroupCursor, request.body)
+        limitRate(stream, 'groupCursors', details.groupName)
+        // The start counts for a group that does not exist yet.
+        const group =
+          stream.groups.get(details.groupName) ??
+          streams.setGroup(
+            stream,
+            details.groupName,
+            stream.log.map((partition) => startOf(partition, details)),
+          )
+        const instance = details.instanceName ?? randomUUID()
+        const timeoutMs = details.timeoutInMs
+        attend(group, { instance, timeoutMs }, now(), streams.groupLog(stream))
+        return toValue({
+          kind: 'group',
+          stream: stream.id,
+          issuedAt: now(),
+          group: group.name,
+          instance,
+          timeoutMs,
+          commitOnGet: details.commitOnGet,
+          read: [],
+        })
+      },
+    },
+    renewal('heartbeat', (stream, group, cursor) => {
+      prolong(group, cursor.instance, now(), streams.groupLog(stream))
+      return cursor
+    }),
+    renewal('commit', (stream, group, cursor) => {
+      commit(group, cursor, now(), streams.groupLog(stream))
+      return { ...cursor, read: [] }
+    }),
+    {
+      method: 'GET',
+      pattern: '/20180418/streams/:streamId/messages',
+      body: 'none',
+      access,
+      handle: ({ query, ...request }) => {
+        const stream = streamOf(parts, { query, ...request })
+        const cursor = decodeCursor(query.get('cursor'), stream.id, now())
+        limitRate(stream, 'messages', cursor.kind === 'group' ? cursor.group : '')
+        const limit = limitOf(query)
+        const { messages, next } =
+          cursor.kind === 'group' ? readGroup(stream, cursor, limit) : readPartition(stream, cursor, limit)
+        return {
+          status: 200,
+          headers: { 'opc-next-cursor': encodeCursor(next, now()) },
+          json: messages.map(({ partition, key, value, offset, time }) => ({
+            stream: stream.name,
+            partition: String(partition),
+            key,
+            value,
+            offset,
+            timestamp: new Date(time).toISOString(),
+          })),
+        }
+      },
+    },
+  ]
+}
+
+function readFrom(partition: Partition | undefined, offset: number, limit: number): readonly StoredMessage[] {
+  if (partition === undefined) throw invalidCursor()
+  if (offset < horizon(partition)) throw outsideRetention()
+  return batchFrom(partition, offset, limit)
+}
+
+function limitOf(query: URLSearchParams): number {
+  const limit = Number(query.get('limit') ?? MAX_LIMIT)
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
+    throw invalid(`limit is not between 1 and ${MAX_LIMIT}`)
+  return limit
+}
+
+/** OCI reads from an arbitrary partition of those held: no consumer may rely on a turn. */
+function shuffle(partitions: readonly number[]): readonly number[] {
+  return partitions
+    .map((partition) => ({ partition, order: Math.random() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ partition }) => partition)
+}

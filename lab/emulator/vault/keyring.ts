@@ -1,0 +1,105 @@
+/** The keys of the world: their material is made at the first start, written down before anybody hears of it, and stays. */
+import {
+  createPrivateKey,
+  createSecretKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { ocid } from '#core/fields.ts'
+import { notAuthorizedOrNotFound, type ServiceContext } from '#lab/emulator/service.ts'
+import { openJournal } from '#lab/emulator/state.ts'
+import type { World } from '#lab/emulator/world.ts'
+
+type KeyConfig = World['keys'][number]
+
+export type KeyVersion = {
+  readonly id: string
+  /** The secret, or the private half. */
+  readonly material: KeyObject
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+}
+
+export type VaultKey = KeyConfig & {
+  /** The newest last; never empty. */
+  readonly versions: readonly KeyVersion[]
+}
+
+export type Keyring = {
+  /** Throws OCI's 404 for a key that does not exist. */
+  readonly key: (id: string) => VaultKey
+  readonly flushed: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+const Entry = z.strictObject({
+  keyId: ocid,
+  versionId: ocid,
+  createdAt: z.int(),
+  /** Base64 of the secret, or a PKCS #8 PEM. */
+  material: z.string(),
+})
+type Entry = z.output<typeof Entry>
+
+export async function openKeyring({ world, folder, now }: ServiceContext): Promise<Keyring> {
+  const entries: Entry[] = []
+  const journal = await openJournal({
+    file: join(folder, 'keys.journal'),
+    schema: Entry,
+    replay: (entry) => entries.push(entry),
+    snapshot: () => entries,
+  })
+  for (const config of world.keys) {
+    if (entries.some(({ keyId }) => keyId === config.id)) continue
+    const versionId = `ocid1.keyversion.oc1..${randomBytes(16).toString('hex')}`
+    const entry = { keyId: config.id, versionId, createdAt: now(), material: makeMaterial(config.shape) }
+    journal.append(entry)
+    entries.push(entry)
+  }
+  await journal.flushed()
+
+  const keys = new Map<string, VaultKey>(
+    world.keys.map((config) => {
+      const versions = entries
+        .filter(({ keyId }) => keyId === config.id)
+        .map(({ versionId, createdAt, material }) => ({
+          id: versionId,
+          createdAt,
+          material:
+            config.shape.algorithm === 'AES'
+              ? createSecretKey(material, 'base64')
+              : createPrivateKey(material),
+        }))
+      return [config.id, { ...config, versions }]
+    }),
+  )
+  return {
+    key: (id) => {
+      const key = keys.get(id)
+      if (key === undefined) throw notAuthorizedOrNotFound()
+      return key
+    },
+    flushed: journal.flushed,
+    close: journal.close,
+  }
+}
+
+const CURVES = { NIST_P256: 'P-256', NIST_P384: 'P-384', NIST_P521: 'P-521' } as const
+
+function makeMaterial(shape: KeyConfig['shape']): string {
+  switch (shape.algorithm) {
+    case 'AES':
+      return randomBytes(shape.length).toString('base64')
+    case 'RSA':
+      return toPem(generateKeyPairSync('rsa', { modulusLength: shape.length * 8 }))
+    case 'ECDSA':
+      return toPem(generateKeyPairSync('ec', { namedCurve: CURVES[shape.curve] }))
+  }
+}
+
+function toPem({ privateKey }: { readonly privateKey: KeyObject }): string {
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+}

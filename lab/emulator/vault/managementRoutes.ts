@@ -1,0 +1,105 @@
+/** The management endpoint, as far as clients of keys need it: what a key is, its public half, a vault's endpoints. */
+import { createPublicKey } from 'node:crypto'
+import {
+  type Access,
+  type EmulatorRequest,
+  notAuthorizedOrNotFound,
+  type Route,
+} from '#lab/emulator/service.ts'
+import type { World } from '#lab/emulator/world.ts'
+import type { Keyring, VaultKey } from './keyring.ts'
+
+export function managementRoutes(keyring: Keyring, world: World): readonly Route[] {
+  const keyOf = ({ params }: EmulatorRequest): VaultKey => keyring.key(params['keyId'] ?? '')
+  const readKey = (request: EmulatorRequest): Access => {
+    const { id, vaultId, compartmentId } = keyOf(request)
+    const variables = { 'target.key.id': id, 'target.vault.id': vaultId }
+    return { permissions: ['KEY_READ'], compartmentId, variables }
+  }
+  const vaultOf = ({ params }: EmulatorRequest): World['vaults'][number] => {
+    const vault = world.vaults.find(({ id }) => id === params['vaultId'])
+    if (vault === undefined) throw notAuthorizedOrNotFound()
+    return vault
+  }
+
+  return [
+    {
+      method: 'GET',
+      pattern: '/20180608/keys/:keyId',
+      body: 'none',
+      access: readKey,
+      handle: (request) => ({ status: 200, json: describeKey(keyOf(request)) }),
+    },
+    {
+      method: 'GET',
+      pattern: '/20180608/keys/:keyId/keyVersions/:versionId',
+      body: 'none',
+      access: readKey,
+      handle: (request) => ({
+        status: 200,
+        json: describeVersion(keyOf(request), request.params['versionId'] ?? ''),
+      }),
+    },
+    {
+      method: 'GET',
+      pattern: '/20180608/vaults/:vaultId',
+      body: 'none',
+      access: (request) => {
+        const { id, compartmentId } = vaultOf(request)
+        return { permissions: ['VAULT_READ'], compartmentId, variables: { 'target.vault.id': id } }
+      },
+      handle: (request) => ({ status: 200, json: describeVault(vaultOf(request), request) }),
+    },
+  ]
+}
+
+function describeKey({ id, name, vaultId, compartmentId, shape, versions }: VaultKey) {
+  return {
+    id,
+    compartmentId,
+    vaultId,
+    displayName: name,
+    currentKeyVersion: versions.at(-1)?.id,
+    keyShape: keyShape(shape),
+    protectionMode: 'SOFTWARE',
+    lifecycleState: 'ENABLED',
+    timeCreated: new Date(versions[0]?.createdAt ?? 0).toISOString(),
+  }
+}
+
+function describeVersion({ id, vaultId, compartmentId, shape, versions }: VaultKey, versionId: string) {
+  const version = versions.find((each) => each.id === versionId)
+  if (version === undefined) throw notAuthorizedOrNotFound()
+  return {
+    id: version.id,
+    keyId: id,
+    vaultId,
+    compartmentId,
+    lifecycleState: 'ENABLED',
+    origin: 'INTERNAL',
+    timeCreated: new Date(version.createdAt).toISOString(),
+    ...(shape.algorithm !== 'AES' && {
+      publicKey: createPublicKey(version.material).export({ type: 'spki', format: 'pem' }),
+    }),
+  }
+}
+
+function describeVault({ id, name, compartmentId }: World['vaults'][number], { headers }: EmulatorRequest) {
+  const endpoint = `http://${headers.host}`
+  return {
+    id,
+    compartmentId,
+    displayName: name,
+    vaultType: 'DEFAULT',
+    lifecycleState: 'ACTIVE',
+    cryptoEndpoint: endpoint,
+    managementEndpoint: endpoint,
+  }
+}
+
+/** In bytes; for ECDSA with the curve's name. */
+function keyShape(shape: VaultKey['shape']) {
+  if (shape.algorithm !== 'ECDSA') return shape
+  const length = { NIST_P256: 32, NIST_P384: 48, NIST_P521: 66 }[shape.curve]
+  return { algorithm: 'ECDSA', length, curveId: shape.curve }
+}

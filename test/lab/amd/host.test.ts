@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { createSocketSource } from '#adapters/sev/socket.ts'
+import { TrustStore } from '#core/snp/chain.ts'
+import { parseReport } from '#core/snp/report.ts'
+import { verifyReport } from '#core/snp/verify.ts'
+import { toUnixSeconds } from '#core/time.ts'
+import { openAuthority } from '#lab/amd/authority.ts'
+import { createAmdHost } from '#lab/amd/host.ts'
+import { parseRequest } from '#lab/amd/report.ts'
+import { AMD_STATE, MEASUREMENT, platformOf, testAuthority } from '../../amd.ts'
+
+const amd = await testAuthority()
+const folder = await mkdtemp(join(tmpdir(), 'cw-amd-host-'))
+after(() => rm(folder, { recursive: true }))
+const socketOf = (name: string) => join(folder, `${name}.sock`)
+const now = () => toUnixSeconds(Math.floor(Date.now() / 1000))
+const REPORT_DATA = Buffer.alloc(64, 7)
+
+const host = await createAmdHost({
+  stateDir: AMD_STATE,
+  guests: [
+    { name: 'host-test-a', socketPath: socketOf('a'), platform: { measurement: MEASUREMENT } },
+    {
+      name: 'host-test-b',
+      socketPath: socketOf('b'),
+      platform: { measurement: '00'.repeat(48), guestPolicy: { debug: true }, hostData: '11'.repeat(32) },
+    },
+    { name: 'host-test-c', platform: { measurement: MEASUREMENT, vmpl: 1 } },
+  ],
+})
+
+test('each guest gets reports of its own that the production verifier takes', async () => {
+  await host.start()
+  try {
+    const roots = new TrustStore(host.roots)
+    const [a, b] = await Promise.all(
+      ['a', 'b'].map(async (name) => {
+        const { report, certs } = await createSocketSource(socketOf(name)).getReport(REPORT_DATA)
+        assert.equal((await stat(socketOf(name))).mode & 0o777, 0o600)
+        return verifyReport(parseReport(report), certs, { roots, crls: [], at: now() })
+      }),
+    )
+    assert.ok(a && b)
+    assert.equal(a.report.measurement.toString('hex'), MEASUREMENT)
+    assert.deepEqual([a.report.guestPolicy.debug, b.report.guestPolicy.debug], [false, true])
+    assert.equal(b.report.hostData.toString('hex'), '11'.repeat(32))
+    assert.deepEqual(a.report.reportData, REPORT_DATA)
+    assert.notDeepEqual(a.report.reportId, b.report.reportId)
+    assert.equal(a.endorsement.simulated, true)
+  } finally {
+    await host.stop()
+  }
+})
+
+test('a host starts again over the sockets that a dead one left', async () => {
+  await host.start()
+  await host.stop()
+  const again = await createAmdHost({
+    stateDir: AMD_STATE,
+    guests: [{ name: 'host-test-a', socketPath: socketOf('a'), platform: { measurement: MEASUREMENT } }],
+  })
+  await again.start()
+  try {
+    assert.equal((await createSocketSource(socketOf('a')).getReport(REPORT_DATA)).report.byteLength, 1184)
+  } finally {
+    await again.stop()
+  }
+})
+
+test('the keys are made once', async () => {
+  const again = await openAuthority(AMD_STATE, 'Genoa')
+  assert.deepEqual(again.arkDer, amd.arkDer)
+  assert.equal(again.hardwareId, amd.hardwareId)
+  const { tcb } = platformOf(amd)
+  const [one, two] = [amd, again].map((authority) => authority.endorse(amd.hardwareId, tcb.reported).key)
+  assert.ok(one && two?.equals(one))
+  assert.ok(!amd.endorse(amd.hardwareId, { ...tcb.reported, snp: 1 }).key.equals(one))
+})
+
+test('the hook is the firmware of a fake device', () => {
+  const hook = new URL('../../../lab/amd/hook.ts', import.meta.url).pathname
+  const ask = (guest: string, input: Buffer) =>
+    spawnSync(process.execPath, [hook, AMD_STATE, guest], { input, timeout: 20_000 })
+  const request = Buffer.alloc(96)
+  request.fill(7, 0, 64)
+  request.writeUInt32LE(1, 64)
+
+  const given = ask('host-test-c', request)
+  assert.equal(given.status, 0, given.stderr.toString())
+  const report = parseReport(given.stdout)
+  assert.deepEqual(report.reportData, REPORT_DATA)
+  assert.equal(report.vmpl, 1)
+  const { vcekDer } = amd.endorse(amd.hardwareId, platformOf(amd).tcb.reported)
+  assert.equal(
+    verifyReport(report, [vcekDer], { roots: new TrustStore(host.roots), crls: [], at: now() }).product,
+    'Genoa',
+  )
+
+  const privileged = ask('host-test-c', Buffer.alloc(96))
+  assert.deepEqual([privileged.status, privileged.stdout.byteLength], [1, 0])
+  const unknown = ask('nobody', request)
+  assert.deepEqual([unknown.status, unknown.stdout.byteLength], [2, 0])
+})
+
+const request = (change: (bytes: Buffer) => void = () => undefined) => {
+  const bytes = Buffer.alloc(96)
+  change(bytes)
+  return bytes
+}
+for (const [name, bytes] of [
+  ['95 bytes', Buffer.alloc(95)],
+  ['97 bytes', Buffer.alloc(97)],
+  ['VMPL 4', request((b) => b.writeUInt32LE(4, 64))],
+  ['a reserved byte', request((b) => b.writeUInt8(1, 95))],
+] as const)
+  test(`the firmware takes no request of ${name}`, () => {
+    assert.equal(parseRequest(bytes, platformOf(amd)), undefined)
+  })
+
+for (const [name, guests] of [
+  [
+    'a guest twice',
+    [
+      { name: 'x', platform: { measurement: MEASUREMENT } },
+      { name: 'x', platform: { measurement: MEASUREMENT } },
+    ],
+  ],
+  ['a name with a slash', [{ name: '../x', platform: { measurement: MEASUREMENT } }]],
+  ['a measurement of 47 bytes', [{ name: 'x', platform: { measurement: '00'.repeat(47) } }]],
+  [
+    'a chip of Turin on Genoa',
+    [{ name: 'x', platform: { measurement: MEASUREMENT, hardwareId: '11'.repeat(8) } }],
+  ],
+] as const)
+  test(`no host with ${name}`, async () => {
+    await assert.rejects(createAmdHost({ stateDir: AMD_STATE, guests }), { code: 'config.invalid' })
+  })

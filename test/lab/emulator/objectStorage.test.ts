@@ -1,0 +1,334 @@
+import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { test } from 'node:test'
+import type { ObjectStorageClient } from 'oci-objectstorage'
+import type { World } from '#lab/emulator/world.ts'
+import { instanceProvider, objectStorageOf, userProvider } from './clients.ts'
+import {
+  CONSUMER,
+  CONSUMER_NAMESPACE,
+  emulatorFor,
+  PROVIDER,
+  PROVIDER_NAMESPACE,
+  temporaryFolder,
+  worldOf,
+} from './world.ts'
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const outbox = { namespaceName: PROVIDER_NAMESPACE, bucketName: 'outbox' }
+const governance = { namespaceName: PROVIDER_NAMESPACE, bucketName: 'governance' }
+const results = { namespaceName: CONSUMER_NAMESPACE, bucketName: 'results' }
+const state = { namespaceName: CONSUMER_NAMESPACE, bucketName: 'worker-state' }
+
+/** No event is to be delivered in these tests. */
+function quietWorld(change: (world: World) => void = () => {}) {
+  return worldOf({
+    change: (world) => {
+      for (const bucket of world.buckets) bucket.objectEvents = false
+      change(world)
+    },
+  })
+}
+
+function refusedWith(statusCode: number, serviceCode: string) {
+  return (error: unknown): boolean => {
+    const { statusCode: status, serviceCode: code } = error as { statusCode?: number; serviceCode?: string }
+    assert.deepEqual({ status, code }, { status: statusCode, code: serviceCode })
+    return true
+  }
+}
+
+async function bodyOf(
+  client: ObjectStorageClient,
+  request: Parameters<ObjectStorageClient['getObject']>[0],
+): Promise<Buffer> {
+  const { value } = await client.getObject(request)
+  const chunks: Uint8Array[] = []
+  for await (const chunk of value as AsyncIterable<Uint8Array>) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+test('an object comes back as it was put, whole, in ranges and by its etag', async (t) => {
+  const emulator = await emulatorFor(t, quietWorld())
+  const sealer = objectStorageOf(emulator, userProvider(PROVIDER, 'sealer'))
+  const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
+  const bytes = randomBytes(300_000)
+  const put = await sealer.putObject({
+    ...outbox,
+    objectName: 'a/b c',
+    contentLength: bytes.byteLength,
+    putObjectBody: bytes,
+    opcMeta: { note: 'x' },
+    contentType: 'application/x-seal',
+    opcChecksumAlgorithm: 'SHA256' as never,
+  })
+  assert.match(put.eTag, UUID)
+  assert.equal(put.opcContentMd5, createHash('md5').update(bytes).digest('base64'))
+  assert.equal(put.opcContentSha256, createHash('sha256').update(bytes).digest('base64'))
+
+  const at = { ...outbox, objectName: 'a/b c' }
+  assert.deepEqual(await bodyOf(worker, at), bytes)
+  const ranges: readonly (readonly [object, Buffer])[] = [
+    [{ startByte: 0, endByte: 9 }, bytes.subarray(0, 10)],
+    [{ startByte: 299_990, endByte: 400_000 }, bytes.subarray(299_990)],
+    [{ startByte: 100_000, endByte: 299_999 }, bytes.subarray(100_000)],
+  ]
+  for (const [range, expected] of ranges)
+    assert.deepEqual(await bodyOf(worker, { ...at, range: range as never, ifMatch: put.eTag }), expected)
+  await assert.rejects(
+    bodyOf(worker, { ...at, range: { startByte: 300_000, endByte: 300_001 } as never }),
+    refusedWith(416, 'InvalidRange'),
+  )
+  await assert.rejects(bodyOf(worker, { ...at, ifMatch: 'other' }), refusedWith(412, 'IfMatchFailed'))
+
+  const head = await worker.headObject(at)
+  assert.equal(head.contentLength, 300_000)
+  assert.equal(head.contentType, 'application/x-seal')
+  assert.deepEqual(head.opcMeta, { 'opc-meta-note': 'x' })
+  await assert.rejects(worker.getObject({ ...at, objectName: 'absent' }), refusedWith(404, 'ObjectNotFound'))
+})
+
+test('a body that is not what was announced leaves nothing', async (t) => {
+  const folder = await temporaryFolder(t)
+  const emulator = await emulatorFor(t, quietWorld(), { folder })
+  const sealer = objectStorageOf(emulator, userProvider(PROVIDER, 'sealer'))
+  const put = (extra: object) =>
+    sealer.putObject({
+      ...outbox,
+      objectName: 'x',
+      contentLength: 3,
+      putObjectBody: Buffer.from('abc'),
+      ...extra,
+    })
+  await assert.rejects(
+    put({ contentMD5: createHash('md5').update('abd').digest('base64') }),
+    refusedWith(400, 'UnmatchedContentMD5'),
+  )
+  await assert.rejects(
+    put({ opcContentSha256: createHash('sha256').update('abd').digest('base64') }),
+    refusedWith(400, 'UnmatchedContentSHA256'),
+  )
+  await assert.rejects(
+    sealer.headObject({ ...outbox, objectName: 'x' }),
+    // A HEAD has no body that could carry a code.
+    refusedWith(404, 'None'),
+  )
+  assert.deepEqual(await readdir(join(folder, 'objectstorage', 'bodies')), [])
+})
+
+test('of racing creates exactly one succeeds, and the others leave no body', async (t) => {
+  const folder = await temporaryFolder(t)
+  const emulator = await emulatorFor(t, quietWorld(), { folder })
+  const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
+  const attempts = Array.from({ length: 12 }, (_, attempt) =>
+    worker.putObject({
+      ...results,
+      objectName: 'r/1/result',
+      ifNoneMatch: '*',
+      contentLength: 1,
+      putObjectBody: Buffer.from(attempt.toString(16)),
+    }),
+  )
+  const outcomes = await Promise.allSettled(attempts)
+  assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
+  for (const outcome of outcomes)
+    if (outcome.status === 'rejected') refusedWith(412, 'IfNoneMatchFailed')(outcome.reason)
+  assert.equal((await readdir(join(folder, 'objectstorage', 'bodies'))).length, 1)
+})
+
+test('a principal that may only create cannot overwrite, delete or use multipart', async (t) => {
+  const emulator = await emulatorFor(t, quietWorld())
+  const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
+  const at = { ...state, objectName: 'attempt/1' }
+  const put = (extra: object) =>
+    worker.putObject({ ...at, contentLength: 1, putObjectBody: Buffer.from('x'), ...extra })
+  await put({ ifNoneMatch: '*' })
+  await assert.rejects(put({ ifNoneMatch: '*' }), refusedWith(412, 'IfNoneMatchFailed'))
+  await assert.rejects(put({}), refusedWith(404, 'BucketNotFound'))
+  await assert.rejects(worker.deleteObject(at), refusedWith(404, 'BucketNotFound'))
+  await assert.rejects(
+    worker.createMultipartUpload({ ...state, createMultipartUploadDetails: { object: 'big' } }),
+    refusedWith(404, 'BucketNotFound'),
+  )
+})
+
+test('what policy hides looks like what does not exist', async (t) => {
+  const emulator = await emulatorFor(t, quietWorld())
+  const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
+  const verifier = objectStorageOf(emulator, await instanceProvider(emulator, 'verifier'))
+  const researcher = objectStorageOf(emulator, userProvider(CONSUMER, 'researcher'))
+  const list = (client: ObjectStorageClient, at: { namespaceName: string; bucketName: string }) =>
+    client.listObjects(at)
+  for (const [client, at] of [
+    [worker, governance],
+    [worker, outbox],
+    [worker, { namespaceName: PROVIDER_NAMESPACE, bucketName: 'absent' }],
+    [worker, { namespaceName: CONSUMER_NAMESPACE, bucketName: 'outbox' }],
+    [verifier, outbox],
+    [verifier, results],
+    [researcher, { namespaceName: CONSUMER_NAMESPACE, bucketName: 'evidence-worker' }],
+  ] as const)
+    await assert.rejects(list(client, at), refusedWith(404, 'BucketNotFound'))
+  await list(verifier, governance)
+  await list(verifier, { namespaceName: CONSUMER_NAMESPACE, bucketName: 'evidence-worker' })
+  await list(researcher, results)
+  assert.equal((await worker.getNamespace({})).value, CONSUMER_NAMESPACE)
+})
+
+test('a listing is in order, by prefix, in pages', async (t) => {
+  const emulator = await emulatorFor(t, quietWorld())
+  const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
+  for (const objectName of ['b/2', 'a', 'b/10', 'c', 'b/1'])
+    await worker.putObject({ ...state, objectName, contentLength: 1, putObjectBody: Buffer.from('x') })
+  const page = async (query: object) => {
+    const { listObjects } = await worker.listObjects({ ...state, ...query })
+    return { names: listObjects.objects.map(({ name }) => name), next: listObjects.nextStartWith }
+  }
+  assert.deepEqual(await page({}), { names: ['a', 'b/1', 'b/10', 'b/2', 'c'], next: undefined })
+  assert.deepEqual(await page({ prefix: 'b/' }), { names: ['b/1', 'b/10', 'b/2'], next: undefined })
+  assert.deepEqual(await page({ prefix: 'b/', limit: 2 }), { names: ['b/1', 'b/10'], next: 'b/2' })
+  assert.deepEqual(await page({ prefix: 'b/', start: 'b/2' }), { names: ['b/2'], next: undefined })
+  assert.deepEqual(await page({ startAfter: 'b/2' }), { names: ['c'], next: undefined })
+  const { listObjects } = await worker.listObjects({
+    ...state,
+    prefix: 'a',
+    fields: 'name,size,etag' as never,
+  })
+  assert.equal(listObjects.objects[0]?.size, 1)
+  assert.match(listObjects.objects[0]?.etag ?? '', UUID)
+})
+
+test('a multipart upload becomes one object, once, in the order of its parts', async (t) => {
+  const folder = await temporaryFolder(t)
+  const emulator = await emulatorFor(t, quietWorld(), { folder })
+  const sealer = objectStorageOf(emulator, userProvider(PROVIDER, 'sealer'))
+  const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
+  const at = { ...outbox, objectName: 'big' }
+  const parts = [randomBytes(70_000), randomBytes(300_000), randomBytes(5)]
+  const { multipartUpload } = await sealer.createMultipartUpload({
+    ...outbox,
+    createMultipartUploadDetails: { object: 'big', contentType: 'application/x-seal' },
+    ifNoneMatch: '*',
+  })
+  const { uploadId } = multipartUpload
+  const etags = await Promise.all(
+    parts.map((bytes, index) =>
+      sealer.uploadPart({
+        ...at,
+        uploadId,
+        uploadPartNum: index + 1,
+        contentLength: bytes.byteLength,
+        uploadPartBody: Readable.from([bytes]),
+      }),
+    ),
+  )
+  const partsToCommit = etags.map(({ eTag }, index) => ({ partNum: index + 1, etag: eTag }))
+  const commit = (commitMultipartUploadDetails: { partsToCommit: typeof partsToCommit }) =>
+    sealer.commitMultipartUpload({ ...at, uploadId, commitMultipartUploadDetails })
+  await assert.rejects(
+    commit({ partsToCommit: partsToCommit.toReversed() }),
+    refusedWith(400, 'InvalidUploadPart'),
+  )
+  const { eTag, opcMultipartMd5 } = await commit({ partsToCommit })
+  assert.match(opcMultipartMd5, /-3$/)
+  assert.deepEqual(await bodyOf(worker, { ...at, ifMatch: eTag }), Buffer.concat(parts))
+  assert.deepEqual(
+    await bodyOf(worker, { ...at, range: { startByte: 69_999, endByte: 370_001 } as never }),
+    Buffer.concat(parts).subarray(69_999, 370_002),
+  )
+  await assert.rejects(commit({ partsToCommit }), refusedWith(404, 'NoSuchUpload'))
+  await assert.rejects(
+    sealer.createMultipartUpload({
+      ...outbox,
+      createMultipartUploadDetails: { object: 'big' },
+      ifNoneMatch: '*',
+    }),
+    refusedWith(412, 'IfNoneMatchFailed'),
+  )
+  assert.equal((await readdir(join(folder, 'objectstorage', 'bodies'))).length, 3)
+})
+
+test('two uploads of one name begun as new: the second commit fails', async (t) => {
+  const emulator = await emulatorFor(t, quietWorld())
+  const sealer = objectStorageOf(emulator, userProvider(PROVIDER, 'sealer'))
+  const begin = async (byte: string) => {
+    const { multipartUpload } = await sealer.createMultipartUpload({
+      ...outbox,
+      createMultipartUploadDetails: { object: 'one' },
+      ifNoneMatch: '*',
+    })
+    const upload = { ...outbox, objectName: 'one', uploadId: multipartUpload.uploadId }
+    const { eTag } = await sealer.uploadPart({
+      ...upload,
+      uploadPartNum: 1,
+      contentLength: 1,
+      uploadPartBody: Buffer.from(byte),
+    })
+    return { ...upload, commitMultipartUploadDetails: { partsToCommit: [{ partNum: 1, etag: eTag }] } }
+  }
+  const [first, second] = [await begin('1'), await begin('2')]
+  await sealer.commitMultipartUpload(first)
+  await assert.rejects(sealer.commitMultipartUpload(second), refusedWith(412, 'IfNoneMatchFailed'))
+})
+
+test('a retention rule refuses overwriting and deleting until it has passed', async (t) => {
+  let now = Date.now()
+  const world = quietWorld(({ policies, buckets }) => {
+    for (const policy of policies)
+      policy.statements +=
+        '\nAllow group researchers to {OBJECT_CREATE, OBJECT_OVERWRITE, OBJECT_DELETE} in compartment results\n'
+    policies[0] = { ...policies[1], tenancyId: PROVIDER, statements: '', name: 'none', variables: {} }
+    for (const bucket of buckets) bucket.retentionSeconds = bucket.name === 'results' ? 120 : 0
+  })
+  const emulator = await emulatorFor(t, world, { now: () => now })
+  const researcher = objectStorageOf(emulator, userProvider(CONSUMER, 'researcher'))
+  const at = { ...results, objectName: 'kept' }
+  const put = () => researcher.putObject({ ...at, contentLength: 1, putObjectBody: Buffer.from('x') })
+  await put()
+  await assert.rejects(put(), refusedWith(409, 'RetentionRuleViolation'))
+  await assert.rejects(researcher.deleteObject(at), refusedWith(409, 'RetentionRuleViolation'))
+  now += 120_000
+  await put()
+  now += 120_000
+  await researcher.deleteObject(at)
+  await assert.rejects(researcher.getObject(at), refusedWith(404, 'ObjectNotFound'))
+})
+
+test('a restart loses nothing: objects, uploads in the making, sessions and ports', async (t) => {
+  const folder = await temporaryFolder(t)
+  const world = quietWorld()
+  const first = await emulatorFor(t, world, { folder })
+  const workerProvider = await instanceProvider(first, 'worker-1')
+  const worker = objectStorageOf(first, workerProvider)
+  const sealer = objectStorageOf(first, userProvider(PROVIDER, 'sealer'))
+  await worker.putObject({
+    ...results,
+    objectName: 'kept',
+    contentLength: 4,
+    putObjectBody: Buffer.from('kept'),
+  })
+  const { multipartUpload } = await sealer.createMultipartUpload({
+    ...outbox,
+    createMultipartUploadDetails: { object: 'big' },
+  })
+  const upload = { ...outbox, objectName: 'big', uploadId: multipartUpload.uploadId }
+  const { eTag } = await sealer.uploadPart({
+    ...upload,
+    uploadPartNum: 1,
+    contentLength: 3,
+    uploadPartBody: Buffer.from('big'),
+  })
+  await first.close()
+
+  const second = await emulatorFor(t, world, { folder })
+  assert.deepEqual([second.endpoint, second.imds], [first.endpoint, first.imds])
+  assert.equal((await bodyOf(worker, { ...results, objectName: 'kept' })).toString(), 'kept')
+  await sealer.commitMultipartUpload({
+    ...upload,
+    commitMultipartUploadDetails: { partsToCommit: [{ partNum: 1, etag: eTag }] },
+  })
+  assert.equal((await bodyOf(worker, { ...outbox, objectName: 'big' })).toString(), 'big')
+})

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CodedError } from '#core/errors.ts'
+import { createPolicy } from '#lab/emulator/policy.ts'
+import { createPrincipals, fingerprintOf } from '#lab/emulator/principals.ts'
+import type { Access, Permission, Principal } from '#lab/emulator/service.ts'
+import { apiKey, CONSUMER, compartment, id, PROVIDER, worldOf } from './world.ts'
+
+const world = worldOf()
+const principals = createPrincipals(world)
+const worker = found(principals.instance(id('instance', 'worker-1')))
+const verifier = found(principals.instance(id('instance', 'verifier')))
+const ingest = found(principals.function(id('fnfunc', 'ingest')))
+
+function found(principal: Principal | undefined): Principal {
+  assert.ok(principal)
+  return principal
+}
+
+function keyAccess(tenancyId: string, key: string, permission: Permission): Access {
+  return {
+    permissions: [permission],
+    compartmentId: compartment(tenancyId, 'vault'),
+    variables: { 'target.key.id': id('key', key) },
+  }
+}
+
+function bucketAccess(tenancyId: string, place: string, name: string, permission: Permission): Access {
+  return {
+    permissions: [permission],
+    compartmentId: compartment(tenancyId, place),
+    variables: { 'target.bucket.name': name },
+  }
+}
+
+test('the deployed policies give each principal what design §4 names, and nothing else', () => {
+  const { permits } = createPolicy(world)
+  const keyVerbs: readonly Permission[] = [
+    'KEY_READ',
+    'KEY_ENCRYPT',
+    'KEY_DECRYPT',
+    'KEY_SIGN',
+    'KEY_VERIFY',
+    'KEY_EXPORT',
+  ]
+  const keys = (tenancyId: string) =>
+    world.keys
+      .filter(({ compartmentId }) => compartmentId === compartment(tenancyId, 'vault'))
+      .map(({ name }) => name)
+  const allowed = (principal: Principal, tenancyId: string): readonly string[] =>
+    keys(tenancyId).flatMap((name) =>
+      keyVerbs
+        .filter((verb) => permits(principal, keyAccess(tenancyId, name, verb)))
+        .map((verb) => `${name} ${verb}`),
+    )
+  assert.deepEqual(allowed(worker, PROVIDER), [])
+  assert.deepEqual(allowed(worker, CONSUMER), ['client KEY_READ', 'client KEY_SIGN'])
+  assert.deepEqual(allowed(verifier, PROVIDER), [
+    'dataset KEY_DECRYPT',
+    'identity KEY_DECRYPT',
+    'grant-ca KEY_READ',
+    'grant-ca KEY_SIGN',
+  ])
+  assert.deepEqual(allowed(verifier, CONSUMER), [])
+  assert.deepEqual([...allowed(ingest, PROVIDER), ...allowed(ingest, CONSUMER)], [])
+
+  const cases: readonly (readonly [Principal, Access, boolean])[] = [
+    [worker, bucketAccess(PROVIDER, 'data', 'outbox', 'OBJECT_READ'), true],
+    [worker, bucketAccess(PROVIDER, 'data', 'outbox', 'OBJECT_CREATE'), false],
+    [worker, bucketAccess(PROVIDER, 'trust', 'governance', 'OBJECT_READ'), false],
+    [worker, bucketAccess(CONSUMER, 'results', 'results', 'OBJECT_CREATE'), true],
+    [worker, bucketAccess(CONSUMER, 'results', 'results', 'OBJECT_OVERWRITE'), false],
+    [worker, bucketAccess(CONSUMER, 'results', 'evidence-worker', 'OBJECT_DELETE'), false],
+    [verifier, bucketAccess(CONSUMER, 'results', 'evidence-worker', 'OBJECT_READ'), true],
+    [verifier, bucketAccess(CONSUMER, 'results', 'results', 'OBJECT_READ'), false],
+    [verifier, bucketAccess(CONSUMER, 'results', 'evidence-worker', 'OBJECT_CREATE'), false],
+    [verifier, bucketAccess(PROVIDER, 'trust', 'verifier-state', 'OBJECT_CREATE'), true],
+    [verifier, bucketAccess(PROVIDER, 'trust', 'governance', 'OBJECT_CREATE'), false],
+    [ingest, bucketAccess(PROVIDER, 'data', 'outbox', 'OBJECT_INSPECT'), true],
+    [ingest, bucketAccess(CONSUMER, 'pipeline', 'worker-state', 'OBJECT_READ'), false],
+  ]
+  for (const [principal, access, expected] of cases)
+    assert.equal(permits(principal, access), expected, `${principal.id} ${JSON.stringify(access)}`)
+})
+
+test('across tenancies both must agree', () => {
+  const access = bucketAccess(PROVIDER, 'data', 'outbox', 'OBJECT_READ')
+  for (const [tenancy, verb] of [
+    [0, 'Admit'],
+    [1, 'Endorse'],
+  ] as const) {
+    const one = worldOf({
+      change: ({ policies }) => {
+        const policy = policies[tenancy]
+        assert.ok(policy)
+        policies[tenancy] = {
+          ...policy,
+          statements: policy.statements.replace(
+            new RegExp(`^${verb} dynamic-group \\w*[wW]orkers [^\\n]*(\\n +[^\\n]*)*`, 'm'),
+            '',
+          ),
+        }
+      },
+    })
+    assert.equal(createPolicy(one).permits(worker, access), false, verb)
+  }
+})
+
+test('conditions nest, and a variable that the request lacks meets none', () => {
+  const decide = (where: string, variables: Record<string, string>): boolean => {
+    const changed = worldOf({
+      change: ({ policies }) => {
+        policies.length = 0
+        policies.push({
+          name: 'one',
+          tenancyId: CONSUMER,
+          statements: `allow dynamic-group workers to {KEY_SIGN} in tenancy where ${where}`,
+          variables: {},
+        })
+      },
+    })
+    return createPolicy(changed).permits(worker, {
+      permissions: ['KEY_SIGN'],
+      compartmentId: CONSUMER,
+      variables,
+    })
+  }
+  const key = { 'target.key.id': 'k', 'target.vault.id': 'v' }
+  assert.equal(decide(`target.key.id = 'K'`, key), true)
+  assert.equal(decide(`target.key.id = 'k'`, {}), false)
+  assert.equal(decide(`ANY {target.key.id = 'x', target.vault.id = 'v'}`, key), true)
+  assert.equal(decide(`all {target.key.id = 'x', target.vault.id = 'v'}`, key), false)
+  assert.equal(
+    decide(`all {target.key.id = 'k', any {target.vault.id = 'x', request.permission = 'KEY_SIGN'}}`, key),
+    true,
+  )
+})
+
+test('a pattern stands for how a name begins', () => {
+  const { permits } = createPolicy(world)
+  const researcher = found(
+    principals.apiKey(`${CONSUMER}/${id('user', 'researcher')}/${fingerprintOf(apiKey.publicKey)}`)
+      ?.principal,
+  )
+  const reads = (bucket: string, object: string) => {
+    const { variables, ...access } = bucketAccess(PROVIDER, 'trust', bucket, 'OBJECT_READ')
+    return permits(researcher, { ...access, variables: { ...variables, 'target.object.name': object } })
+  }
+  assert.equal(reads('evidence-verifier', 'registration/abc'), true)
+  assert.equal(reads('evidence-verifier', 'abc/registration'), false)
+  assert.equal(reads('governance', 'verifier-keys/000000001'), true)
+  assert.equal(reads('governance', 'policy/000000001'), false)
+})
+
+test('what is not understood refuses to load', () => {
+  const statements: readonly string[] = [
+    'Permit group researchers to {OBJECT_READ} in tenancy',
+    'Allow user researcher to {OBJECT_READ} in tenancy',
+    'Allow any-user to {OBJECT_READ} in tenancy',
+    'Allow group researchers to {OBJECT_READS} in tenancy',
+    'Allow group researchers to manage objects in tenancy',
+    'Allow group strangers to {OBJECT_READ} in tenancy',
+    'Allow group researchers to {OBJECT_READ} in compartment elsewhere',
+    "Allow group researchers to {OBJECT_READ} in tenancy where target.buket.name = 'x'",
+    "Allow group researchers to {OBJECT_READ} in tenancy where target.bucket.name != 'x'",
+    'Allow group researchers to {OBJECT_READ} in tenancy where target.bucket.name = /*x/',
+    "Allow group researchers to {OBJECT_READ} in tenancy where any {target.bucket.name = 'x'",
+    'Allow group researchers to {OBJECT_READ} in tenancy and more',
+    'Endorse group researchers to {OBJECT_READ} in tenancy Nowhere',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a policy variable
+    "Allow group researchers to {OBJECT_READ} in tenancy where target.key.id = '${absent}'",
+  ]
+  for (const text of statements) {
+    const changed = worldOf({
+      change: ({ policies }) => {
+        policies.push({ name: 'bad', tenancyId: CONSUMER, statements: text, variables: {} })
+      },
+    })
+    assert.throws(
+      () => createPolicy(changed),
+      (error) => error instanceof CodedError && error.code === 'config.invalid',
+      text,
+    )
+  }
+})
