@@ -7,9 +7,11 @@ import { readDocument } from './document.ts'
 const root = new URL('../../', import.meta.url)
 const LINK = /\]\(([^)#:]+)(?:#[^)]*)?\)/g
 /** A path of the tree as text speaks of it; one with a placeholder or a wild card in it is none. */
-const PATH = /`((?:src|test|docs|native|systemd|infra|bench|\.ci)\/(?![\w./-]*NNN)[\w./-]+)`/g
+const PATH = /`((?:src|lab|packages|test|docs|native|systemd|infra|bench|\.ci)\/(?![\w./-]*NNN)[\w./-]+)`/g
 
-for await (const page of glob(['*.md', 'docs/**/*.md', 'systemd/*.md'], { cwd: fileURLToPath(root) }))
+for await (const page of glob(['*.md', 'docs/**/*.md', 'systemd/*.md', 'native/*.md', 'packages/*/*.md'], {
+  cwd: fileURLToPath(root),
+}))
   test(`${page} points to what is there`, async () => {
     const text = await readDocument(page)
     const targets = [
