@@ -15,9 +15,9 @@ import {
   issueCertificate,
   subjectKeyIdentifier,
 } from './certificate.ts'
-import { deriveVcek, hardwareIdOf, vcekRequest } from './chip.ts'
 import { currentCrl } from './crl.ts'
-import { deriveVlek, vlekRequest } from './provider.ts'
+import { deriveVcek, hardwareIdOf, vcekRequest } from './vcek.ts'
+import { deriveVlek, vlekRequest } from './vlek.ts'
 
 export type AmdAuthority = {
   readonly product: Product

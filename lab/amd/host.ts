@@ -10,9 +10,9 @@ import { CodedError } from '#core/errors.ts'
 import type { RootEntry } from '#core/snp/roots.ts'
 import { openAuthority, publishCrl } from './authority.ts'
 import { GuestName, openGuest, writeDescription } from './guest.ts'
+import { createGuestServer } from './guestSocket.ts'
 import { createKds, type KdsParts } from './kds.ts'
 import { type PlatformInput, PlatformSchema } from './platform.ts'
-import { createGuestServer } from './socket.ts'
 
 export type GuestConfig = {
   /** a-z, 0-9 and -. */

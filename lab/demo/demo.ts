@@ -9,10 +9,10 @@ import { openCounts } from './counts.ts'
 import { type Deployment, startDeployment } from './deployment.ts'
 import { createLogWatch, type LogWatch } from './logWatch.ts'
 import { copyMetrics, watchMemory } from './metrics.ts'
-import type { Narrator, Terminal } from './narrator.ts'
 import type { DemoOptions } from './options.ts'
+import type { Narrator, Terminal } from './output.ts'
 import { probe } from './probes.ts'
-import { follow, prepareInput, sealAndUpload } from './story.ts'
+import { follow, prepareInput, sealAndUpload } from './processing.ts'
 import { explainRefusals, type Summary, summaryText, tableText } from './summary.ts'
 
 const WORKERS = ['worker-1', 'worker-2'] as const

@@ -10,6 +10,15 @@ import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { issueTlsFiles } from './certificates.ts'
 import { type CommandResult, runCommand, runToSuccess } from './command.ts'
+import { worldOf } from './emulatorConfig.ts'
+import { askWorkerTrust, enrol } from './enrolment.ts'
+import { type Folders, makeFolders } from './folders.ts'
+import { guestsOf, workerName } from './guests.ts'
+import { createIdentities } from './identities.ts'
+import { createFaultControl, createLaunch } from './launcher.ts'
+import type { UserName } from './names.ts'
+import { type Narrator, silently } from './output.ts'
+import type { LogLine, Program } from './program.ts'
 import {
   configFile,
   ociOf,
@@ -17,17 +26,8 @@ import {
   userPrincipal,
   writeConfig,
   writeConfigs,
-} from './configurations.ts'
-import { askWorkerTrust, enrol } from './enrolment.ts'
-import { type Folders, makeFolders } from './folders.ts'
-import { guestsOf, workerName } from './guests.ts'
-import { createIdentities } from './identities.ts'
-import { createFaultControl, createLaunch } from './launch.ts'
-import type { UserName } from './names.ts'
-import { type Narrator, silently } from './narrator.ts'
-import type { LogLine, Program } from './program.ts'
+} from './programConfigs.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
-import { worldOf } from './world.ts'
 
 export type DeploymentOptions = {
   /** Must not exist. Everything is below it, the sockets apart, whose paths must be short. */

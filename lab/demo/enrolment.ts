@@ -12,11 +12,11 @@ import { CodedError } from '#core/errors.ts'
 import { sha256Digest } from '#core/fields.ts'
 import { TrustAnchors } from '#core/release/trust.ts'
 import { runToSuccess } from './command.ts'
-import { instancePrincipal, ociOf, type Surroundings } from './configurations.ts'
 import { publishGovernance } from './governance.ts'
 import { MEASUREMENTS } from './guests.ts'
 import type { Identities } from './identities.ts'
 import type { UserName } from './names.ts'
+import { instancePrincipal, ociOf, type Surroundings } from './programConfigs.ts'
 
 const WorkerTrust = z.object({ anchors: TrustAnchors, digest: sha256Digest })
 export type WorkerTrust = z.output<typeof WorkerTrust>

@@ -1,7 +1,7 @@
 /** The confidential VMs of the demonstration: what each was launched with, and whether the hospital approves of that. */
 import { join } from 'node:path'
 import { sha384, toHex, utf8 } from '#core/bytes.ts'
-import type { GuestOptions } from './world.ts'
+import type { GuestOptions } from './emulatorConfig.ts'
 
 /** Launch measurements; a real one is computed from the image. */
 export const MEASUREMENTS = {

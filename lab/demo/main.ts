@@ -1,8 +1,8 @@
 /** `npm run demo`. Ends with everything shut down, whatever happens. */
 import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
 import { runDemo } from './demo.ts'
-import { createTerminal } from './narrator.ts'
 import { HELP, readOptions } from './options.ts'
+import { createTerminal } from './output.ts'
 import { summaryJson } from './summary.ts'
 
 const REMEDIES: Partial<Record<ErrorCode, string>> = {

@@ -6,7 +6,7 @@ import { type Job, JobFormat } from '#core/job/job.ts'
 import type { CommandResult } from './command.ts'
 import type { Deployment } from './deployment.ts'
 import { PROBES } from './guests.ts'
-import type { Narrator } from './narrator.ts'
+import type { Narrator } from './output.ts'
 import { parseLine } from './program.ts'
 
 export type Refused = {

@@ -5,9 +5,9 @@ import type { RefusedRelease } from '#core/evidence/audit/report.ts'
 import type { Counts } from '#core/evidence/entry.ts'
 import type { Audited } from './audit.ts'
 import type { Folders } from './folders.ts'
-import { formatBytes } from './narrator.ts'
+import { formatBytes } from './output.ts'
 import type { Refused } from './probes.ts'
-import type { Processed, Sealed } from './story.ts'
+import type { Processed, Sealed } from './processing.ts'
 
 const ROWS_A_TYPE = 3
 const MAX_ROWS = 12

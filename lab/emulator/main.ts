@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError, codeOf, errorRow } from '#core/errors.ts'
+import { parseWorld } from './config.ts'
 import { startEmulator } from './emulator.ts'
-import { parseWorld } from './world.ts'
 
 function log(fields: Readonly<Record<string, unknown>>): void {
   process.stderr.write(

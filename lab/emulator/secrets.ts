@@ -3,13 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { ocid } from '#core/fields.ts'
+import { openJournal } from './journal.ts'
 import {
   type EmulatorRequest,
   notAuthorizedOrNotFound,
   type Service,
   type ServiceContext,
 } from './service.ts'
-import { openJournal } from './state.ts'
 
 const Entry = z.strictObject({
   secretId: ocid,

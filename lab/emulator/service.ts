@@ -5,7 +5,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { World } from './world.ts'
+import type { World } from './config.ts'
 
 /** Who signed the request. `groups` are ids of groups (users) or of matching dynamic groups (instances, functions). */
 export type Principal = {

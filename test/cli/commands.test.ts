@@ -37,7 +37,7 @@ import {
   PROVIDER_NAMESPACE,
   temporaryFolder,
   worldOf,
-} from '../lab/emulator/world.ts'
+} from '../lab/emulator/testEmulator.ts'
 import { cli, type Outcome, startCli, writeConfigs } from './process.ts'
 
 /** Whoever may do everything in both tenancies: the rest of the pipeline, for these tests. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import type { Emulator } from '#lab/emulator/emulator.ts'
-import { fingerprintOf } from '#lab/emulator/principals.ts'
+import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
 import {
   apiKey,
   CONSUMER,
@@ -15,7 +15,7 @@ import {
   PROVIDER,
   PROVIDER_NAMESPACE,
   REGION,
-} from '../lab/emulator/world.ts'
+} from '../lab/emulator/testEmulator.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 

@@ -17,7 +17,7 @@ import { toRfc3339 } from '#core/time.ts'
 import { SERIALS } from '#lab/amd/authority.ts'
 import { crlOf, mint, noon, testAuthority } from '../amd.ts'
 import { readDocument } from '../docs/document.ts'
-import { temporaryFolder } from '../lab/emulator/world.ts'
+import { temporaryFolder } from '../lab/emulator/testEmulator.ts'
 
 const amd = new TrustStore(AMD_ROOTS)
 const genoa = await testAuthority()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { toRfc3339 } from '#core/time.ts'
 import { MEASUREMENT, mint, noon, testAuthority } from '../amd.ts'
-import { temporaryFolder } from '../lab/emulator/world.ts'
+import { temporaryFolder } from '../lab/emulator/testEmulator.ts'
 import { cli } from './process.ts'
 
 const amd = await testAuthority()

@@ -16,8 +16,8 @@ import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { parseJson } from '#core/canonical.ts'
 import { toUnixSeconds } from '#core/time.ts'
+import { parseWorld, type World } from '#lab/emulator/config.ts'
 import { startEmulator } from '#lab/emulator/emulator.ts'
-import { parseWorld, type World } from '#lab/emulator/world.ts'
 import type { Clock } from '#ports/clock.ts'
 
 export type Setup = {

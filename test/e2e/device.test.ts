@@ -9,10 +9,10 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { nodeOptionsFor } from '#adapters/system/nodeOptions.ts'
 import { JobFormat, jobIdOf } from '#core/job/job.ts'
-import { EmulatorReady } from '#lab/demo/launch.ts'
+import { EmulatorReady } from '#lab/demo/launcher.ts'
 import { type LogLine, messageOf, parseLine } from '#lab/demo/program.ts'
 import { buildFakeDevice } from '../native/fakeDevice.ts'
-import { audit, openSite, resultsOf, type Site } from './site.ts'
+import { audit, openSite, resultsOf, type Site } from './systemUnderTest.ts'
 
 const WORKER = fileURLToPath(new URL('../../src/worker/main.ts', import.meta.url))
 const HOOK = fileURLToPath(new URL('../../lab/amd/hook.ts', import.meta.url))

@@ -18,7 +18,7 @@ import {
   resultsOf,
   type Site,
   until,
-} from './site.ts'
+} from './systemUnderTest.ts'
 
 const WORKERS = ['worker-1', 'worker-2'] as const
 /** Until the partitions of the dead worker are given to another. */

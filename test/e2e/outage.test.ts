@@ -6,7 +6,16 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { systemClock } from '#adapters/system/clock.ts'
 import { jobIdOf } from '#core/job/job.ts'
-import { armed, audit, auditByCommand, hear, openSite, resultsOf, type Site, until } from './site.ts'
+import {
+  armed,
+  audit,
+  auditByCommand,
+  hear,
+  openSite,
+  resultsOf,
+  type Site,
+  until,
+} from './systemUnderTest.ts'
 
 const WORKERS = ['worker-1', 'worker-2'] as const
 /** Longer than a first wait, than a reservation, and than what a call is tried again for by itself. 30 s were run by hand. */

@@ -15,7 +15,7 @@ import { copyMetrics } from '#lab/demo/metrics.ts'
 import { PROVIDER, STREAMS } from '#lab/demo/names.ts'
 import { POPULATION_CANARIES } from '#lab/demo/population.ts'
 import { findCanaries, wordCanaries } from './canaries.ts'
-import { deadLetters, timesPublished, workerEntries } from './records.ts'
+import { deadLetters, timesPublished, workerEntries } from './streamMessages.ts'
 import {
   armed,
   audit,
@@ -27,7 +27,7 @@ import {
   resultsOf,
   type Site,
   until,
-} from './site.ts'
+} from './systemUnderTest.ts'
 
 const OUTBOX = { namespace: PROVIDER.namespace, bucket: 'outbox' }
 /** Words of nobody's, where a patient's would stand. */

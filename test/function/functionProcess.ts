@@ -8,8 +8,14 @@ import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Emulator } from '#lab/emulator/emulator.ts'
-import { callFunction } from '#lab/emulator/fnListener.ts'
-import { CONSUMER_NAMESPACE, id, PROVIDER_NAMESPACE, REGION, temporaryFolder } from '../lab/emulator/world.ts'
+import { callFunction } from '#lab/emulator/functions/call.ts'
+import {
+  CONSUMER_NAMESPACE,
+  id,
+  PROVIDER_NAMESPACE,
+  REGION,
+  temporaryFolder,
+} from '../lab/emulator/testEmulator.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/function/main.ts', import.meta.url))
 

@@ -21,7 +21,7 @@ import {
   PROVIDER_NAMESPACE,
   temporaryFolder,
   worldOf,
-} from '../lab/emulator/world.ts'
+} from '../lab/emulator/testEmulator.ts'
 import { configOf, startFunction } from './functionProcess.ts'
 
 const OUTBOX = { namespaceName: PROVIDER_NAMESPACE, bucketName: 'outbox' }

@@ -4,8 +4,8 @@ import { AMD_OID, HARDWARE_ID_BYTES } from '#core/snp/extensions.ts'
 import type { SigningKey } from '#core/snp/layout.ts'
 import { PRODUCTS, type Product } from '#core/snp/product.ts'
 import { amdScheme, type CertificateRequest, extension, issueCertificate } from '#lab/amd/certificate.ts'
-import { deriveVcek, vcekRequest } from '#lab/amd/chip.ts'
 import { bits, ia5, integer, time } from '#lab/amd/der.ts'
+import { deriveVcek, vcekRequest } from '#lab/amd/vcek.ts'
 import { tlv, treeOf } from './tlv.ts'
 
 const FROM = 1_750_000_000

@@ -24,7 +24,7 @@ import { idKeyAssociatedData } from '#core/release/wrap.ts'
 import { type SealHeader, SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
 import type { AmdAuthority } from '#lab/amd/authority.ts'
 import type { Emulator } from '#lab/emulator/emulator.ts'
-import { fingerprintOf } from '#lab/emulator/principals.ts'
+import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
 import type { VerifierConfig } from '../../src/verifier/config.ts'
 import { AMD_STATE, MEASUREMENT, testAuthority } from '../amd.ts'
 import { datasetOf, permissionOf, policyOf, root, signers } from '../core/release/world.ts'
@@ -39,7 +39,7 @@ import {
   REGION,
   temporaryFolder,
   worldOf,
-} from '../lab/emulator/world.ts'
+} from '../lab/emulator/testEmulator.ts'
 import { type Ca, createCa } from './tls.ts'
 
 export const AUDIENCE = 'https://verifier.hospital.example'

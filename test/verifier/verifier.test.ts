@@ -20,7 +20,7 @@ import type { AmdAuthority } from '#lab/amd/authority.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { p384, root } from '../core/release/world.ts'
 import { startKds } from '../kds.ts'
-import { CONSUMER_NAMESPACE, temporaryFolder } from '../lab/emulator/world.ts'
+import { CONSUMER_NAMESPACE, temporaryFolder } from '../lab/emulator/testEmulator.ts'
 import {
   deploy,
   governance,

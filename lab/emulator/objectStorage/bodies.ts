@@ -3,8 +3,8 @@ import { createHash, randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { syncFolder } from '#lab/emulator/journal.ts'
 import { OciError } from '#lab/emulator/service.ts'
-import { syncFolder } from '#lab/emulator/state.ts'
 import type { Segment } from './entries.ts'
 
 const CHUNK_BYTES = 256 * 1024

@@ -1,4 +1,6 @@
 /** Object Storage: namespaces and buckets, as the world has them. */
+
+import { tenancyOf, type World } from '#lab/emulator/config.ts'
 import {
   type Access,
   type EmulatorRequest,
@@ -6,7 +8,6 @@ import {
   type Permission,
   type Route,
 } from '#lab/emulator/service.ts'
-import { tenancyOf, type World } from '#lab/emulator/world.ts'
 
 export type Bucket = World['buckets'][number] & { readonly namespace: string }
 

@@ -1,7 +1,7 @@
 /** Object Storage: whole objects. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { ObjectEvents } from '#lab/emulator/objectEvents.ts'
+import type { World } from '#lab/emulator/config.ts'
 import {
   type Access,
   type Answer,
@@ -9,10 +9,10 @@ import {
   OciError,
   type Route,
 } from '#lab/emulator/service.ts'
-import type { World } from '#lab/emulator/world.ts'
 import type { Announced } from './bodies.ts'
 import { accessTo, findBucket } from './buckets.ts'
 import type { StoredObject } from './entries.ts'
+import type { ObjectEvents } from './events.ts'
 import { listObjects } from './listing.ts'
 import { checkRead, checkRetention, checkWrite, parseRange } from './preconditions.ts'
 import type { Store } from './store.ts'

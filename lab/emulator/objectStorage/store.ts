@@ -3,7 +3,7 @@
  * step that checks nothing: whoever changes has checked preconditions in the same turn, so of racing creates one wins.
  */
 import { join } from 'node:path'
-import { openJournal } from '#lab/emulator/state.ts'
+import { openJournal } from '#lab/emulator/journal.ts'
 import { type Bodies, openBodies } from './bodies.ts'
 import { type Emission, Entry, type Part, type StoredObject, type Upload } from './entries.ts'
 import { createNameIndex, type NameIndex } from './nameIndex.ts'

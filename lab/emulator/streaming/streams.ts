@@ -1,8 +1,8 @@
 /** All streams of the world in memory, and the journal that brings them back. */
 import { join } from 'node:path'
+import type { World } from '#lab/emulator/config.ts'
+import { openJournal } from '#lab/emulator/journal.ts'
 import { notAuthorizedOrNotFound, type ServiceContext } from '#lab/emulator/service.ts'
-import { openJournal } from '#lab/emulator/state.ts'
-import type { World } from '#lab/emulator/world.ts'
 import { StreamEntry } from './entries.ts'
 import type { Group, GroupLog } from './group.ts'
 import { type Partition, type StoredMessage, trim } from './partition.ts'

@@ -9,9 +9,9 @@ import {
 import { join } from 'node:path'
 import { z } from 'zod'
 import { ocid } from '#core/fields.ts'
+import type { World } from '#lab/emulator/config.ts'
+import { openJournal } from '#lab/emulator/journal.ts'
 import { notAuthorizedOrNotFound, type ServiceContext } from '#lab/emulator/service.ts'
-import { openJournal } from '#lab/emulator/state.ts'
-import type { World } from '#lab/emulator/world.ts'
 
 type KeyConfig = World['keys'][number]
 

@@ -1,12 +1,12 @@
 /** The management endpoint, as far as clients of keys need it: what a key is, its public half, a vault's endpoints. */
 import { createPublicKey } from 'node:crypto'
+import type { World } from '#lab/emulator/config.ts'
 import {
   type Access,
   type EmulatorRequest,
   notAuthorizedOrNotFound,
   type Route,
 } from '#lab/emulator/service.ts'
-import type { World } from '#lab/emulator/world.ts'
 import type { Keyring, VaultKey } from './keyring.ts'
 
 export function managementRoutes(keyring: Keyring, world: World): readonly Route[] {

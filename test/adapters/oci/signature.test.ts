@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { signRequest, type Unsigned } from '#adapters/oci/signature.ts'
-import { parseAuthorization, verifyBody, verifySignature } from '#lab/emulator/signature.ts'
+import { parseAuthorization, verifyBody, verifySignature } from '#lab/emulator/identity/signature.ts'
 
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const identity = { keyId: 'ST$token', privateKey }

@@ -20,8 +20,8 @@ import {
   issueCertificate,
   type SignatureScheme,
 } from '#lab/amd/certificate.ts'
-import { deriveVcek, vcekRequest } from '#lab/amd/chip.ts'
 import { bits, boolean, explicit, ia5, integer, nothing, octets, oid, sequence } from '#lab/amd/der.ts'
+import { deriveVcek, vcekRequest } from '#lab/amd/vcek.ts'
 import { mint, noon, platformOf, storeOf, testAuthority } from '../../amd.ts'
 
 const amd = await testAuthority()

@@ -6,8 +6,8 @@ import { isAuthorityOf, isLeafOf, wantedLeavesOf } from '#core/snp/leaf.ts'
 import { parseReport } from '#core/snp/report.ts'
 import type { AmdAuthority } from '#lab/amd/authority.ts'
 import { amdScheme, issueCertificate } from '#lab/amd/certificate.ts'
-import { vcekRequest } from '#lab/amd/chip.ts'
 import type { PlatformInput } from '#lab/amd/platform.ts'
+import { vcekRequest } from '#lab/amd/vcek.ts'
 import { mint, platformOf, testAuthority } from '../../amd.ts'
 
 const genoa = await testAuthority('Genoa')

@@ -3,7 +3,7 @@ import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'nod
 import { test } from 'node:test'
 import { ResourcePrincipalAuthenticationDetailsProvider } from 'oci-common'
 import type { Emulator } from '#lab/emulator/emulator.ts'
-import { fingerprintOf } from '#lab/emulator/principals.ts'
+import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
 import { instanceProvider, objectStorageOf } from './clients.ts'
 import {
   apiKey,
@@ -13,7 +13,7 @@ import {
   id,
   PROVIDER_NAMESPACE,
   worldOf,
-} from './world.ts'
+} from './testEmulator.ts'
 
 const KEY_ID = `${CONSUMER}/${id('user', 'researcher')}/${fingerprintOf(apiKey.publicKey)}`
 const LIST = `/n/${CONSUMER_NAMESPACE}/b/results/o`

@@ -11,8 +11,8 @@ import {
 } from 'oci-common'
 import { ObjectStorageClient } from 'oci-objectstorage'
 import type { Emulator } from '#lab/emulator/emulator.ts'
-import { fingerprintOf } from '#lab/emulator/principals.ts'
-import { apiKey, id } from './world.ts'
+import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
+import { apiKey, id } from './testEmulator.ts'
 
 // The SDK reports every refusal on the console; the tests read the errors themselves.
 console.warn = () => {}

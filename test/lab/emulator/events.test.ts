@@ -12,7 +12,7 @@ import {
   PROVIDER_NAMESPACE,
   temporaryFolder,
   worldOf,
-} from './world.ts'
+} from './testEmulator.ts'
 
 type Delivery = {
   readonly url: string

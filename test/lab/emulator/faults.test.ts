@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Emulator } from '#lab/emulator/emulator.ts'
 import { createFaults } from '#lab/emulator/faults.ts'
 import { instanceProvider, objectStorageOf } from './clients.ts'
-import { CONSUMER_NAMESPACE, emulatorFor, worldOf } from './world.ts'
+import { CONSUMER_NAMESPACE, emulatorFor, worldOf } from './testEmulator.ts'
 
 const state = { namespaceName: CONSUMER_NAMESPACE, bucketName: 'worker-state' }
 

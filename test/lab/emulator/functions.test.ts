@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { callFunction } from '#lab/emulator/fnListener.ts'
+import { callFunction } from '#lab/emulator/functions/call.ts'
 import { httpClientOf, userProvider } from './clients.ts'
-import { CONSUMER, emulatorFor, id, PROVIDER, temporaryFolder, worldOf } from './world.ts'
+import { CONSUMER, emulatorFor, id, PROVIDER, temporaryFolder, worldOf } from './testEmulator.ts'
 
 const options = () => ({ contentType: 'text/plain', now: 0, signal: new AbortController().signal })
 

@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Emulator } from '#lab/emulator/emulator.ts'
 import { objectStorageOf, userProvider } from './clients.ts'
-import { id, PROVIDER, PROVIDER_NAMESPACE, temporaryFolder, worldOf } from './world.ts'
+import { id, PROVIDER, PROVIDER_NAMESPACE, temporaryFolder, worldOf } from './testEmulator.ts'
 
 const main = fileURLToPath(new URL('../../../lab/emulator/main.ts', import.meta.url))
 const governance = { namespaceName: PROVIDER_NAMESPACE, bucketName: 'governance' }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import type { ObjectStorageClient } from 'oci-objectstorage'
-import type { World } from '#lab/emulator/world.ts'
+import type { World } from '#lab/emulator/config.ts'
 import { instanceProvider, objectStorageOf, userProvider } from './clients.ts'
 import {
   CONSUMER,
@@ -15,7 +15,7 @@ import {
   PROVIDER_NAMESPACE,
   temporaryFolder,
   worldOf,
-} from './world.ts'
+} from './testEmulator.ts'
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const outbox = { namespaceName: PROVIDER_NAMESPACE, bucketName: 'outbox' }

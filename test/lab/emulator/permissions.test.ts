@@ -6,7 +6,7 @@ import { SecretsClient } from 'oci-secrets'
 import { StreamClient } from 'oci-streaming'
 import type { Emulator } from '#lab/emulator/emulator.ts'
 import { httpClientOf, instanceProvider, userProvider } from './clients.ts'
-import { emulatorFor, id, PROVIDER, worldOf } from './world.ts'
+import { emulatorFor, id, PROVIDER, worldOf } from './testEmulator.ts'
 
 const HIDDEN = { statusCode: 404, serviceCode: 'NotAuthorizedOrNotFound' }
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CodedError } from '#core/errors.ts'
-import { createPolicy } from '#lab/emulator/policy.ts'
-import { createPrincipals, fingerprintOf } from '#lab/emulator/principals.ts'
+import { createPrincipals, fingerprintOf } from '#lab/emulator/identity/principals.ts'
+import { createPolicy } from '#lab/emulator/policy/policy.ts'
 import type { Access, Permission, Principal } from '#lab/emulator/service.ts'
-import { apiKey, CONSUMER, compartment, id, PROVIDER, worldOf } from './world.ts'
+import { apiKey, CONSUMER, compartment, id, PROVIDER, worldOf } from './testEmulator.ts'
 
 const world = worldOf()
 const principals = createPrincipals(world)

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type AuthenticationDetailsProvider, NoRetryConfigurationDetails } from 'oci-common'
 import { StreamClient } from 'oci-streaming'
+import type { World } from '#lab/emulator/config.ts'
 import { startEmulator } from '#lab/emulator/emulator.ts'
-import type { World } from '#lab/emulator/world.ts'
 import { httpClientOf, instanceProvider } from './clients.ts'
-import { CONSUMER, emulatorFor, id, temporaryFolder, worldOf } from './world.ts'
+import { CONSUMER, emulatorFor, id, temporaryFolder, worldOf } from './testEmulator.ts'
 
 const STREAM = id('stream', 'jobs')
 const base64 = (text: string): string => Buffer.from(text).toString('base64')

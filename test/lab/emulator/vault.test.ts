@@ -8,7 +8,7 @@ import { SecretsClient } from 'oci-secrets'
 import { startEmulator } from '#lab/emulator/emulator.ts'
 import { signDigest } from '#lab/emulator/vault/digestSignature.ts'
 import { httpClientOf, instanceProvider, userProvider } from './clients.ts'
-import { CONSUMER, emulatorFor, id, PROVIDER, temporaryFolder, worldOf } from './world.ts'
+import { CONSUMER, emulatorFor, id, PROVIDER, temporaryFolder, worldOf } from './testEmulator.ts'
 
 const DATASET = id('key', 'dataset')
 const CLIENT = id('key', 'client')

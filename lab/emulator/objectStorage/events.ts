@@ -5,12 +5,12 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import PQueue from 'p-queue'
-import type { Faults } from './faults.ts'
-import { callFunction } from './fnListener.ts'
-import type { Bucket } from './objectStorage/buckets.ts'
-import type { Emission, StoredObject } from './objectStorage/entries.ts'
-import { eventIdOf, type Store } from './objectStorage/store.ts'
-import { tenancyOf, type World } from './world.ts'
+import { tenancyOf, type World } from '#lab/emulator/config.ts'
+import type { Faults } from '#lab/emulator/faults.ts'
+import { callFunction } from '#lab/emulator/functions/call.ts'
+import type { Bucket } from './buckets.ts'
+import type { Emission, StoredObject } from './entries.ts'
+import { eventIdOf, type Store } from './store.ts'
 
 const CALLS_AT_ONCE = 8
 const FIRST_DELAY_MS = 200

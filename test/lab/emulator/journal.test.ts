@@ -3,8 +3,8 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { openJournal } from '#lab/emulator/state.ts'
-import { temporaryFolder } from './world.ts'
+import { openJournal } from '#lab/emulator/journal.ts'
+import { temporaryFolder } from './testEmulator.ts'
 
 const schema = z.strictObject({ key: z.string(), value: z.int() })
 

@@ -17,7 +17,7 @@ import { type UploadedObject, uploadSealed } from '#cli/upload.ts'
 import { peekCompact, type Signer } from '#core/jws.ts'
 import { manifestName, type ResultManifest, ResultManifestFormat } from '#core/sealed/manifest.ts'
 import { type Deployment, type DeploymentOptions, startDeployment } from '#lab/demo/deployment.ts'
-import { EmulatorReady } from '#lab/demo/launch.ts'
+import { EmulatorReady } from '#lab/demo/launcher.ts'
 import { createLogWatch, type LogWatch } from '#lab/demo/logWatch.ts'
 import {
   CONSUMER,

@@ -4,7 +4,7 @@
  */
 import { createHash, type KeyObject, verify } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { OciError } from './service.ts'
+import { OciError } from '#lab/emulator/service.ts'
 
 const MAX_SKEW_MS = 5 * 60_000
 const PARAMETER = /([a-zA-Z]+)="([^"]*)"(?:,|$)/y

@@ -3,7 +3,7 @@
  * how the value begins, and `all {…}`, `any {…}` over conditions. Other operators and unknown variables refuse to load,
  * so that a misspelt restriction cannot be one that is silently never met, or always.
  */
-import { type Tokens, tokensOf } from './statementTokens.ts'
+import { type Tokens, tokensOf } from './tokens.ts'
 
 export type Condition =
   | { readonly kind: 'equals'; readonly variable: string; readonly value: string }

@@ -1,8 +1,8 @@
 /** Who is behind a key: users by their API keys, instances and functions by their session tokens and matching rules. */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
-import { type Condition, isMet, parseMatchingRule } from './conditions.ts'
-import type { Principal } from './service.ts'
-import { tenancyOf, type World } from './world.ts'
+import { tenancyOf, type World } from '#lab/emulator/config.ts'
+import { type Condition, isMet, parseMatchingRule } from '#lab/emulator/policy/conditions.ts'
+import type { Principal } from '#lab/emulator/service.ts'
 
 type ApiKey = { readonly principal: Principal; readonly key: KeyObject }
 

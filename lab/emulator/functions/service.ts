@@ -1,18 +1,18 @@
 /** Functions: invocation over HTTP, and the resource principal that each function finds in its folder. */
 import { createPublicKey } from 'node:crypto'
 import { join } from 'node:path'
-import { keep, newRsaKey, replaceFile } from './authority.ts'
-import { callFunction } from './fnListener.ts'
-import type { Principals } from './principals.ts'
+import type { World } from '#lab/emulator/config.ts'
+import { keep, newRsaKey, replaceFile } from '#lab/emulator/identity/instanceCa.ts'
+import type { Principals } from '#lab/emulator/identity/principals.ts'
+import type { Sessions } from '#lab/emulator/identity/sessions.ts'
 import {
   type Access,
   type EmulatorRequest,
   notAuthorizedOrNotFound,
   OciError,
   type Service,
-} from './service.ts'
-import type { Sessions } from './sessions.ts'
-import type { World } from './world.ts'
+} from '#lab/emulator/service.ts'
+import { callFunction } from './call.ts'
 
 const MAX_REQUEST_BYTES = 6 * 1024 * 1024
 

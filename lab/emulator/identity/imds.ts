@@ -3,8 +3,8 @@
  * port does. Leafs are renewed at half their life.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { Authority, Leaf } from './authority.ts'
-import type { Principal } from './service.ts'
+import type { Principal } from '#lab/emulator/service.ts'
+import type { Authority, Leaf } from './instanceCa.ts'
 
 const LEAF_RENEWAL_MS = 12 * 3_600_000
 const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host']

@@ -3,10 +3,10 @@
  * resource's must Admit. What no statement grants is refused.
  */
 import { CodedError } from '#core/errors.ts'
+import { tenancyOf, type World } from '#lab/emulator/config.ts'
+import type { Access, Permission, Principal } from '#lab/emulator/service.ts'
 import { type Condition, isMet } from './conditions.ts'
-import type { Access, Permission, Principal } from './service.ts'
 import { parseStatements, type Statement } from './statements.ts'
-import { tenancyOf, type World } from './world.ts'
 
 export type Policy = { readonly permits: (principal: Principal, access: Access) => boolean }
 

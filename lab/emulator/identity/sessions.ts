@@ -9,9 +9,9 @@ import {
 import { join } from 'node:path'
 import { jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
-import { keep } from './authority.ts'
+import type { Principal } from '#lab/emulator/service.ts'
+import { keep } from './instanceCa.ts'
 import type { Principals } from './principals.ts'
-import type { Principal } from './service.ts'
 
 const ISSUER = 'authService.oracle.com'
 const CACHE_ENTRIES = 1000

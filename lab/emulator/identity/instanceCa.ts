@@ -7,8 +7,8 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import forge from 'node-forge'
-import type { Principal } from './service.ts'
-import { syncFolder } from './state.ts'
+import { syncFolder } from '#lab/emulator/journal.ts'
+import type { Principal } from '#lab/emulator/service.ts'
 
 const LEAF_HOURS = 24
 const ROOT_YEARS = 10

@@ -1,10 +1,11 @@
 /** Object Storage as a service: its routes over one store, and the events that its changes cause. */
-import type { ObjectEvents } from './objectEvents.ts'
-import { bucketRoutes } from './objectStorage/buckets.ts'
-import { objectRoutes } from './objectStorage/objects.ts'
-import { openStore, type Store } from './objectStorage/store.ts'
-import { uploadRoutes } from './objectStorage/uploads.ts'
-import type { Service, ServiceContext } from './service.ts'
+
+import type { Service, ServiceContext } from '#lab/emulator/service.ts'
+import { bucketRoutes } from './buckets.ts'
+import type { ObjectEvents } from './events.ts'
+import { objectRoutes } from './objects.ts'
+import { openStore, type Store } from './store.ts'
+import { uploadRoutes } from './uploads.ts'
 
 export async function createObjectStorageService(
   context: ServiceContext,

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { CodedError } from '#core/errors.ts'
-import type { World } from './world.ts'
+import type { World } from '#lab/emulator/config.ts'
 
 const MAX_ANSWER_BYTES = 6 * 1024 * 1024
 

@@ -2,9 +2,10 @@
  * OCI policy statements, as much of their language as infra/policies uses: Define, Allow, Endorse and Admit; groups
  * and dynamic groups; `{PERMISSION, …}` or a verb with a resource type; tenancy and compartment; where.
  */
+
+import type { Permission } from '#lab/emulator/service.ts'
 import { type Condition, parseWhere } from './conditions.ts'
-import type { Permission } from './service.ts'
-import { type Tokens, tokensOf } from './statementTokens.ts'
+import { type Tokens, tokensOf } from './tokens.ts'
 
 type Subject = { readonly kind: 'group' | 'dynamic-group'; readonly name: string }
 type Place = { readonly kind: 'tenancy' } | { readonly kind: 'compartment'; readonly name: string }

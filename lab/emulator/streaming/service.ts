@@ -1,10 +1,10 @@
 /** Streaming: streams with partitions, group cursors with reservations, offsets that outlive a crash. */
-import type { Service, ServiceContext } from './service.ts'
-import { consumeRoutes } from './streaming/consumeRoutes.ts'
-import { groupRoutes } from './streaming/groupRoutes.ts'
-import { produceRoutes } from './streaming/produceRoutes.ts'
-import { createRates } from './streaming/rates.ts'
-import { openStreams } from './streaming/streams.ts'
+import type { Service, ServiceContext } from '#lab/emulator/service.ts'
+import { consumeRoutes } from './consumeRoutes.ts'
+import { groupRoutes } from './groupRoutes.ts'
+import { produceRoutes } from './produceRoutes.ts'
+import { createRates } from './rates.ts'
+import { openStreams } from './streams.ts'
 
 export async function createStreamingService(context: ServiceContext): Promise<Service> {
   const streams = await openStreams(context)

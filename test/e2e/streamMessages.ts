@@ -8,7 +8,7 @@ import { MAX_TILE_BYTES, parseBundle, parseTileName } from '#core/evidence/tile.
 import { DeadLetterFormat } from '#core/job/deadLetter.ts'
 import { STREAMS } from '#lab/demo/names.ts'
 import { StreamEntry } from '#lab/emulator/streaming/entries.ts'
-import type { Site } from './site.ts'
+import type { Site } from './systemUnderTest.ts'
 
 /** Everything ever put on a stream, from the emulator's own journal: no principal may read dead letters by its API. */
 async function messagesOn({ deployment }: Site, stream: string): Promise<readonly Buffer[]> {

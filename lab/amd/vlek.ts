@@ -5,8 +5,8 @@ import { AMD_OID } from '#core/snp/extensions.ts'
 import type { Product } from '#core/snp/product.ts'
 import { encodeTcb, type Tcb } from '#core/snp/tcb.ts'
 import { type CertificateRequest, extension } from './certificate.ts'
-import { derivedKey, endorsementExtensions, YEAR } from './chip.ts'
 import { ia5 } from './der.ts'
+import { derivedKey, endorsementExtensions, YEAR } from './vcek.ts'
 
 /** The VLEK of a provider at a TCB: a private key on P-384. */
 export function deriveVlek(secret: Uint8Array, product: Product, cspId: string, tcb: Tcb): KeyObject {

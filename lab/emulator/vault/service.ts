@@ -1,9 +1,9 @@
 /** Vault: the crypto and management endpoints of every vault of the world, on one origin. */
 
-import type { Service, ServiceContext } from './service.ts'
-import { cryptoRoutes } from './vault/cryptoRoutes.ts'
-import { openKeyring } from './vault/keyring.ts'
-import { managementRoutes } from './vault/managementRoutes.ts'
+import type { Service, ServiceContext } from '#lab/emulator/service.ts'
+import { cryptoRoutes } from './cryptoRoutes.ts'
+import { openKeyring } from './keyring.ts'
+import { managementRoutes } from './managementRoutes.ts'
 
 export async function createVaultService(context: ServiceContext): Promise<Service> {
   const keyring = await openKeyring(context)

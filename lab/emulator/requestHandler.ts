@@ -7,9 +7,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { answerControl, type Calls, CONTROL_PREFIX } from './control.ts'
 import { emptyStream, readBody, sendAnswer, toAnswer } from './exchange.ts'
 import type { Fault, Faults } from './faults.ts'
-import { FEDERATION_PATH } from './federation.ts'
-import type { Policy } from './policy.ts'
-import type { Principals } from './principals.ts'
+import { FEDERATION_PATH } from './identity/federation.ts'
+import type { Principals } from './identity/principals.ts'
+import type { Sessions } from './identity/sessions.ts'
+import {
+  notAuthenticated,
+  parseAuthorization,
+  type SignedRequest,
+  verifyBody,
+  verifySignature,
+} from './identity/signature.ts'
+import type { Policy } from './policy/policy.ts'
 import { createRouter, type Match } from './routing.ts'
 import {
   type Access,
@@ -19,14 +27,6 @@ import {
   type Principal,
   type Service,
 } from './service.ts'
-import type { Sessions } from './sessions.ts'
-import {
-  notAuthenticated,
-  parseAuthorization,
-  type SignedRequest,
-  verifyBody,
-  verifySignature,
-} from './signature.ts'
 
 const FEDERATION_MAX_BYTES = 64 * 1024
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024

@@ -1,9 +1,9 @@
 /** `POST /v1/x509`: a leaf certificate of an instance, and proof of its key, for a session token over a fresh key. */
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
-import type { Authority } from './authority.ts'
+import type { Answer } from '#lab/emulator/service.ts'
+import type { Authority } from './instanceCa.ts'
 import type { Principals } from './principals.ts'
-import type { Answer } from './service.ts'
 import type { Sessions } from './sessions.ts'
 import {
   notAuthenticated,
