@@ -4,6 +4,7 @@ import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { Counts, type Entry, EntryFormat } from '#core/evidence/entry.ts'
 import { MAX_TILE_BYTES, parseBundle, parseTileName } from '#core/evidence/tile.ts'
+import type { Counts as FilterCounts } from '#core/fhir/filter.ts'
 import { openSealed } from '#core/release/jwe.ts'
 import { readPrivateKey } from './identities.ts'
 
@@ -12,7 +13,7 @@ export async function openCounts(
   evidenceFolder: string,
   resultId: string,
   auditKeyFile: string,
-): Promise<Counts> {
+): Promise<FilterCounts> {
   const key = await readPrivateKey(auditKeyFile)
   for await (const entry of workerEntries(evidenceFolder))
     if (entry.event === 'result.intent' && entry.resultId === resultId) {

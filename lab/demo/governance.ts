@@ -1,13 +1,15 @@
 /** What the hospital's two signers put in force: the Verifier's keys and the release policy, as create-once objects. */
+
 import { randomBytes } from 'node:crypto'
-import { type Policy, PolicyFormat, policyName, type Release } from '#core/appraisal/policy.ts'
 import { STRICT } from '#core/appraisal/strict.ts'
 import { toBase64url, utf8 } from '#core/bytes.ts'
 import { COUNT_TABLE_CONTENT_TYPE } from '#core/egress/table.ts'
 import { CodedError } from '#core/errors.ts'
 import { exportJwk, type P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
 import { type Signer, signGeneral } from '#core/jws.ts'
-import { VerifierKeysFormat, verifierKeysName } from '#core/release/grant.ts'
+import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
+import type { Release } from '#core/policy/referenceSchema.ts'
+import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
 import { ID_KEY_BYTES, idKeyAssociatedData } from '#core/release/wrap.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { KeyVault } from '#ports/keyVault.ts'

@@ -2,7 +2,7 @@
 import { join, relative } from 'node:path'
 import type { Cell, CountTable } from '#core/egress/table.ts'
 import type { RefusedRelease } from '#core/evidence/audit/report.ts'
-import type { Counts } from '#core/evidence/entry.ts'
+import type { Counts } from '#core/fhir/filter.ts'
 import type { Audited } from './audit.ts'
 import type { Folders } from './folders.ts'
 import { formatBytes } from './output.ts'

@@ -10,7 +10,7 @@ import { keySigner, type Signer } from '#core/jws.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import type { OpenConfig, SealConfig } from './config.ts'
-import type { ResultTrust } from './resultManifest.ts'
+import type { ResultTrust } from './open/manifest.ts'
 
 /** Calls nothing yet; whoever opens it closes it. Throws `config.invalid`. */
 export function openServices(config: { readonly oci: OciConfig; readonly simulation: boolean }): Oci {

@@ -3,10 +3,10 @@
  * wrap them.
  */
 import PQueue from 'p-queue'
-import type { Dataset } from '#core/appraisal/policy.ts'
 import { fromBase64url } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import type { P256Jwk } from '#core/jwk.ts'
+import type { Dataset } from '#core/policy/policy.ts'
 import type { GrantedObject } from '#core/release/decide.ts'
 import { DEK_BYTES, ID_KEY_BYTES, idKeyAssociatedData, wrapKeys } from '#core/release/wrap.ts'
 import { sealAssociatedData } from '#core/sealed/header.ts'

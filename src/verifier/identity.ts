@@ -1,9 +1,9 @@
 /** This start of the Verifier: a key born here, the log under it, and its registration by the grant CA. */
+
 import { generateKeyPairSync } from 'node:crypto'
 import { createEvidenceLog, type EvidenceLog } from '#adapters/evidence/log.ts'
-import { bootOf } from '#core/evidence/boot.ts'
+import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import { Ed25519Jwk, exportJwk } from '#core/jwk.ts'
-import { logOrigin } from '#core/release/grant.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 import type { Registry } from './registry.ts'

@@ -2,19 +2,14 @@
  * What the provider's signers have put in force, read from the governance bucket every few seconds. A number once
  * loaded is never undercut; what has not been confirmed for 30 seconds releases nothing.
  */
-import type { Revocation } from '#core/appraisal/policy.ts'
+
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { SigningJwk } from '#core/jwk.ts'
 import type { Root } from '#core/jws.ts'
-import {
-  isInForce,
-  type LoadedKeys,
-  type LoadedPolicy,
-  readPolicy,
-  readRevocation,
-  readVerifierKeys,
-} from '#core/release/governance.ts'
-import type { LoadingVerifier } from '#core/release/policyCheck.ts'
+import { isInForce, type LoadedPolicy, readPolicy } from '#core/policy/loadedPolicy.ts'
+import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
+import { type Revocation, readRevocation } from '#core/policy/revocation.ts'
+import { type LoadedKeys, readVerifierKeys } from '#core/policy/verifierKeys.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 

@@ -2,10 +2,10 @@
  * Which boots this provider knows: `registration/<boot>`, written once, in the first accepted release, and signed by
  * the grant CA. A boot stays what it was registered as until it ends.
  */
+import { type Registration, RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { utf8 } from '#core/bytes.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
 import { type Signer, signCompact, verifyCompact } from '#core/jws.ts'
-import { type Registration, RegistrationFormat, registrationName } from '#core/release/grant.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 
 /** Enough for every boot of a day's pool; an older one is read again from the bucket. */

@@ -6,14 +6,17 @@
  * `release.issued` is. A crash in between leaves a decision without an end, which an auditor sees, and the worker
  * without an answer: its nonce is spent, it asks again.
  */
+
 import { randomBytes } from 'node:crypto'
 import type { EvidenceLog, SealedLog } from '#adapters/evidence/log.ts'
 import { type AcceptedVerdict, appraise } from '#core/appraisal/appraise.ts'
+import { logOrigin } from '#core/boot/boot.ts'
+import type { Registration } from '#core/boot/registration.ts'
 import { sha256, toBase64url, toHex } from '#core/bytes.ts'
 import { CodedError, codeOf, type ErrorCode, type Refusal } from '#core/errors.ts'
 import { signCompact } from '#core/jws.ts'
 import { decideJob, type Granted, type Refused } from '#core/release/decide.ts'
-import { GrantFormat, logOrigin, type Registration } from '#core/release/grant.ts'
+import { GrantFormat } from '#core/release/grant.ts'
 import { grantDigest, grantExpiry, grantOf } from '#core/release/issue.ts'
 import { refusalBody } from '#core/release/refusal.ts'
 import type { ReleaseJob, ReleaseResponse } from '#core/release/request.ts'

@@ -6,18 +6,19 @@
  * is complete, and whoever runs the job again finds it. The intent is durable before the manifest, so no result exists that
  * the evidence did not announce; `result.visible` may be lost with the process, and the manifest itself says the rest.
  */
+
 import { randomBytes } from 'node:crypto'
 import type { EvidenceLog } from '#adapters/evidence/log.ts'
+import { readRegistration, registrationName } from '#core/boot/registration.ts'
 import { fromUtf8, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
-import type { Counts } from '#core/evidence/entry.ts'
-import { readRegistration } from '#core/evidence/registration.ts'
+import type { Counts } from '#core/fhir/filter.ts'
 import { thumbprint } from '#core/jwk.ts'
 import { peekCompact, type Signer, signCompact, verifyCompact } from '#core/jws.ts'
 import type { AcceptedGrant } from '#core/release/accept.ts'
-import { registrationName } from '#core/release/grant.ts'
 import { sealTo } from '#core/release/jwe.ts'
+import { resultIdOf } from '#core/release/resultId.ts'
 import type { SegmentCipher } from '#core/sealed/cipher.ts'
 import {
   manifestDigest,
@@ -25,7 +26,6 @@ import {
   partName,
   type ResultManifest,
   ResultManifestFormat,
-  resultIdOf,
 } from '#core/sealed/manifest.ts'
 import { sealResult } from '#core/sealed/result.ts'
 import type { SecretMemory } from '#core/secretMemory.ts'

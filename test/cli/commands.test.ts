@@ -6,18 +6,13 @@ import { type TestContext, test } from 'node:test'
 import { createOci } from '#adapters/oci/clients.ts'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
+import { bootOf, logOrigin } from '#core/boot/boot.ts'
+import { RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
-import { bootOf } from '#core/evidence/boot.ts'
 import { exportJwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, peekCompact, signCompact, signGeneral } from '#core/jws.ts'
-import {
-  logOrigin,
-  RegistrationFormat,
-  registrationName,
-  VerifierKeysFormat,
-  verifierKeysName,
-} from '#core/release/grant.ts'
+import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
 import { nodeCipher } from '#core/sealed/cipher.ts'
 import { SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
 import { manifestName, partName, ResultManifestFormat } from '#core/sealed/manifest.ts'

@@ -1,4 +1,5 @@
 /** A provider and its consumer on the emulator: what stands in both tenancies before the Verifier starts. */
+
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,18 +7,12 @@ import type { TestContext } from 'node:test'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
-import {
-  type Policy,
-  PolicyFormat,
-  policyName,
-  type Revocation,
-  RevocationFormat,
-  revocationName,
-} from '#core/appraisal/policy.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { exportJwk, P384Jwk } from '#core/jwk.ts'
 import { type Signer, signCompact, signGeneral } from '#core/jws.ts'
-import { VerifierKeysFormat, verifierKeysName } from '#core/release/grant.ts'
+import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
+import { type Revocation, RevocationFormat, revocationName } from '#core/policy/revocation.ts'
+import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { trustDigest } from '#core/release/trust.ts'
 import { idKeyAssociatedData } from '#core/release/wrap.ts'

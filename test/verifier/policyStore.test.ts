@@ -1,17 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  type Policy,
-  PolicyFormat,
-  policyName,
-  type Revocation,
-  RevocationFormat,
-  revocationName,
-} from '#core/appraisal/policy.ts'
 import { utf8 } from '#core/bytes.ts'
 import { P384Jwk } from '#core/jwk.ts'
 import { keySigner, type Signer, signGeneral } from '#core/jws.ts'
-import { VerifierKeysFormat, verifierKeysName } from '#core/release/grant.ts'
+import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
+import { type Revocation, RevocationFormat, revocationName } from '#core/policy/revocation.ts'
+import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { createPolicyStore } from '../../src/verifier/policyStore.ts'
 import { unavailable } from '../adapters/evidence/stores.ts'

@@ -4,20 +4,15 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createEvidenceLog } from '#adapters/evidence/log.ts'
 import { createFolderStore } from '#adapters/system/folderStore.ts'
+import { bootOf, logOrigin } from '#core/boot/boot.ts'
+import { RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { toBase64url } from '#core/bytes.ts'
-import { bootOf } from '#core/evidence/boot.ts'
 import { Ed25519Jwk, exportJwk, P384Jwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, signCompact, signGeneral } from '#core/jws.ts'
+import { VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import { type AcceptedGrant, acceptAnswer } from '#core/release/accept.ts'
 import { decideJob } from '#core/release/decide.ts'
-import {
-  GrantFormat,
-  GrantKeyFormat,
-  logOrigin,
-  RegistrationFormat,
-  registrationName,
-  VerifierKeysFormat,
-} from '#core/release/grant.ts'
+import { GrantFormat, GrantKeyFormat } from '#core/release/grant.ts'
 import { grantExpiry, grantOf } from '#core/release/issue.ts'
 import { mintNonce } from '#core/release/nonce.ts'
 import { wrapKeys } from '#core/release/wrap.ts'

@@ -6,16 +6,17 @@
  * last checkpoint true, and what lies beyond it an unsealed tail without a signature. The log is never continued: the
  * key dies with the process, so the next start is another log.
  */
+
 import type { KeyObject } from 'node:crypto'
+import { bootOf, logOrigin } from '#core/boot/boot.ts'
+import type { Registration } from '#core/boot/registration.ts'
 import { sameBytes, utf8 } from '#core/bytes.ts'
 import { CodedError, codeOf, errorRow } from '#core/errors.ts'
-import { bootOf } from '#core/evidence/boot.ts'
 import { checkpointName, signCheckpoint } from '#core/evidence/checkpoint.ts'
 import { type EntryBody, EntryFormat } from '#core/evidence/entry.ts'
 import { GrowingLog, type LogObject } from '#core/evidence/growth.ts'
 import { formatVkey, noteKey } from '#core/evidence/note.ts'
 import { exportJwk } from '#core/jwk.ts'
-import { logOrigin, type Registration } from '#core/release/grant.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 

@@ -1,9 +1,9 @@
 /** Is an authentic report acceptable? The decision and its explanation are one evaluation. */
+
 import type { Refusal } from '../errors.ts'
 import type { Tcb } from '../snp/tcb.ts'
 import type { VerifiedReport } from '../snp/verify.ts'
 import type { UnixSeconds } from '../time.ts'
-import type { Policy, Revocation } from './policy.ts'
 import { processorOf } from './processorRules.ts'
 import {
   type Assurance,
@@ -50,15 +50,15 @@ export type Evaluation =
  */
 export function appraise(
   verified: VerifiedReport,
-  policy: Pick<Policy, 'roots' | 'simulation' | 'releases'>,
+  values: ReferenceValues,
   circumstances: {
     readonly trust: string
     readonly at: UnixSeconds
-    readonly revocation: Pick<Revocation, 'releases'>
+    readonly revocation: { readonly releases: readonly string[] }
   },
 ): Verdict {
   const { trust, at, revocation } = circumstances
-  const evaluation = evaluate({ verified, trust, at, revoked: revocation.releases }, policy)
+  const evaluation = evaluate({ verified, trust, at, revoked: revocation.releases }, values)
   // The one place where the brand is given.
   return evaluation as Verdict
 }

@@ -1,5 +1,5 @@
 /** How named bits are held against a release, and what to say of those that are otherwise. */
-import type { BitRule } from './release.ts'
+import type { BitRule } from './reference.ts'
 
 export function bitViolations<Name extends string>(
   bits: Readonly<Record<Name, boolean>>,

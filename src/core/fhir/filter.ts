@@ -3,8 +3,6 @@
  * reason why none. A line that is not a FHIR resource is withheld and counted; it does not end the object.
  */
 import { CodedError } from '../errors.ts'
-import type { Counts } from '../evidence/entry.ts'
-import type { Grant } from '../release/grant.ts'
 import { toRfc3339, toUnixSeconds } from '../time.ts'
 import { compileFilter } from './criteria.ts'
 import { MINIMAL_VIEW } from './elements.ts'
@@ -34,7 +32,23 @@ export type Filter = {
   readonly counts: () => Counts
 }
 
-type Terms = Pick<Grant, 'scopes' | 'view' | 'sensitive' | 'iat'>
+/** What the filter takes from a grant. */
+export type FilterTerms = {
+  /** SMART v2 system scopes. */
+  readonly scopes: readonly string[]
+  readonly view: 'minimal'
+  /** Sensitive categories that pass. */
+  readonly sensitive: readonly string[]
+  /** Seconds since the epoch: ages are computed as of this time. */
+  readonly iat: number
+}
+
+/** Lines read, resources kept by type, and lines withheld by reason. */
+export type Counts = {
+  readonly read: number
+  readonly kept: Readonly<Record<string, number>>
+  readonly withheld: Readonly<Record<string, number>>
+}
 
 const TYPES = new WordTable(RESOURCE_TYPES)
 const BEGINNING = Buffer.from('{"resourceType":"')
@@ -42,7 +56,7 @@ const LONGEST_TYPE = 64
 const QUOTE = 0x22
 
 /** Throws `scope.invalid`. The pseudonym key is copied into a key object; the caller wipes its own bytes. */
-export function createFilter(terms: Terms, pseudonymKey: Uint8Array): Filter {
+export function createFilter(terms: FilterTerms, pseudonymKey: Uint8Array): Filter {
   const names = new WordTable([
     ...['resourceType', 'meta', 'security', 'modifierExtension', 'implicitRules'],
     ...elementNames(MINIMAL_VIEW),

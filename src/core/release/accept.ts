@@ -2,26 +2,20 @@
  * The worker's side of an answer. Nothing is decrypted before the whole of it has been led back to the provider root
  * and found to be about this request.
  */
+
 import type { KeyObject } from 'node:crypto'
 import { fromBase64url, sameBytes, toBase64url } from '../bytes.ts'
 import { CodedError, under } from '../errors.ts'
-import type { GrantCa } from '../evidence/registration.ts'
 import { expandScopes } from '../fhir/scope.ts'
 import { importJwk, type P256Jwk, thumbprint } from '../jwk.ts'
 import { type Root, verifyCompact, verifyQuorum } from '../jws.ts'
+import { type GrantCa, type VerifierKeys, VerifierKeysFormat } from '../policy/verifierKeys.ts'
 import { headerDigest } from '../sealed/header.ts'
 import type { SecretMemory } from '../secretMemory.ts'
 import type { UnixSeconds } from '../time.ts'
 import type { Asker } from './assertion.ts'
 import { NONCE_LIFETIME_SECONDS } from './challenge.ts'
-import {
-  type Grant,
-  GrantFormat,
-  type GrantKey,
-  GrantKeyFormat,
-  type VerifierKeys,
-  VerifierKeysFormat,
-} from './grant.ts'
+import { type Grant, GrantFormat, type GrantKey, GrantKeyFormat } from './grant.ts'
 import { grantDigest, keyDigest } from './issue.ts'
 import { nonceTime } from './nonce.ts'
 import type { RefusalBody, ReleaseJob, ReleaseResponse } from './request.ts'

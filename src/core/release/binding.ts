@@ -1,8 +1,9 @@
 /** The Verifier's first steps with a request, all of them pure: read it, and hold its parts against each other. */
+
+import { bootOf } from '../boot/boot.ts'
 import { fromBase64url, sameBytes, sha256, toBase64url, utf8 } from '../bytes.ts'
 import { checkShape, parseJson } from '../canonical.ts'
 import { CodedError, under } from '../errors.ts'
-import { bootOf } from '../evidence/boot.ts'
 import { importJwk, thumbprint } from '../jwk.ts'
 import { MAX_REQUEST_BYTES, type ReleaseJob, ReleaseJobsFormat, ReleaseRequest } from './request.ts'
 import { type RuntimeData, RuntimeDataFormat, reportDataOf } from './runtimeData.ts'

@@ -2,12 +2,14 @@
  * May this client have this object, for this purpose, on this machine? All rules are evaluated, and the reasons of a
  * refusal are made by the same evaluation that decides.
  */
+
 import type { AcceptedVerdict, Verdict } from '../appraisal/appraise.ts'
-import type { Dataset, Permission, Policy, Revocation } from '../appraisal/policy.ts'
 import { meetsAssurance } from '../appraisal/reference.ts'
 import { CodedError, codeOf, type ErrorCode, type Refusal } from '../errors.ts'
 import { covers, expandScopes } from '../fhir/scope.ts'
 import { peekCompact, verifyCompact } from '../jws.ts'
+import type { Dataset, Permission, Policy } from '../policy/policy.ts'
+import type { Revocation } from '../policy/revocation.ts'
 import { headerDigest, type SealHeader, SealHeaderFormat } from '../sealed/header.ts'
 import { toRfc3339, type UnixSeconds } from '../time.ts'
 import type { Asker } from './assertion.ts'

@@ -1,7 +1,8 @@
 /** The worker's request, up to the report: everything that the report's 64 bytes must bind. */
+
+import { bootOf } from '../boot/boot.ts'
 import { fromBase64url, sha256, toBase64url, utf8 } from '../bytes.ts'
 import { CodedError, under } from '../errors.ts'
-import { bootOf } from '../evidence/boot.ts'
 import type { Ed25519Jwk, P256Jwk } from '../jwk.ts'
 import { thumbprint } from '../jwk.ts'
 import type { Signer } from '../jws.ts'

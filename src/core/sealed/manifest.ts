@@ -3,8 +3,8 @@
  * says which parts are the result, under which DEK, for whom, by which boot, on which release.
  */
 import { z } from 'zod'
-import { sha256, toBase64url, toHex, utf8 } from '../bytes.ts'
-import { canonicalBytes, defineFormat } from '../canonical.ts'
+import { sha256, toBase64url, utf8 } from '../bytes.ts'
+import { defineFormat } from '../canonical.ts'
 import {
   base64urlBytes,
   boot,
@@ -21,7 +21,6 @@ import {
   version1,
 } from '../fields.ts'
 import { defineSigned } from '../jws.ts'
-import type { Grant } from '../release/grant.ts'
 
 const Schema = z.strictObject({
   v: version1,
@@ -63,15 +62,6 @@ export const ResultManifestFormat = defineSigned(
     schema: Schema,
   }),
 )
-
-/** Everything that makes two results the same work, all from the grant and never from the job. */
-export function resultIdOf(grant: Grant): string {
-  const { objects, workload, scopes, view, sensitive, output, recipient } = grant
-  const headerDigests = objects.map((object) => object.headerDigest)
-  return toHex(
-    sha256(canonicalBytes({ headerDigests, workload, scopes, view, sensitive, output, recipient })),
-  )
-}
 
 /** SHA-256 of the compact JWS of a manifest, as evidence names it. */
 export function manifestDigest(manifest: string): string {

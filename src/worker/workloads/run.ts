@@ -1,7 +1,7 @@
 /** One job's computation: plaintext of the object in, one checked result out, nothing in between kept. */
 import { checkOutput } from '#core/egress/check.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
-import type { Counts } from '#core/evidence/entry.ts'
+import type { Counts } from '#core/fhir/filter.ts'
 import { createFilter } from '#core/fhir/filter.ts'
 import { createLineSplitter } from '#core/fhir/lines.ts'
 import type { Grant } from '#core/release/grant.ts'

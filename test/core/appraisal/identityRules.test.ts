@@ -1,4 +1,4 @@
-import type { Release } from '#core/appraisal/policy.ts'
+import type { Release } from '#core/policy/referenceSchema.ts'
 import type { FieldName } from '#core/snp/layout.ts'
 import { FIELDS } from '#core/snp/layout.ts'
 import { accepts, amd, CSP, put, refuses, together } from './subject.ts'

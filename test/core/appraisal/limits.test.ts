@@ -1,10 +1,12 @@
 /** Every list of a policy and of a revocation list has a least and a most number of rows: both load, one less and one more do not. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { PolicyFormat, RevocationFormat } from '#core/appraisal/policy.ts'
 import type { Format, Json } from '#core/canonical.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
+import { PolicyFormat } from '#core/policy/policy.ts'
+import { RevocationFormat } from '#core/policy/revocation.ts'
 import { policyOf } from '../release/world.ts'
 
 type Path = readonly (string | number)[]

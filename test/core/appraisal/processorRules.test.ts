@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { evaluate } from '#core/appraisal/appraise.ts'
-import type { Release } from '#core/appraisal/policy.ts'
+import type { Release } from '#core/policy/referenceSchema.ts'
 import { parseReport, type TcbName } from '#core/snp/report.ts'
 import { verifyReport } from '#core/snp/verify.ts'
 import { mint, noon, storeOf, testAuthority } from '../../amd.ts'

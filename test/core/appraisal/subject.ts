@@ -1,8 +1,10 @@
 /** An approved worker on an approved machine, and whatever a test wants otherwise about it. */
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { appraise, type Verdict } from '#core/appraisal/appraise.ts'
-import type { Policy, Release } from '#core/appraisal/policy.ts'
+import type { Policy } from '#core/policy/policy.ts'
+import type { Release } from '#core/policy/referenceSchema.ts'
 import type { Crl } from '#core/snp/crl.ts'
 import { FIELDS, type FieldName } from '#core/snp/layout.ts'
 import { parseReport } from '#core/snp/report.ts'

@@ -4,30 +4,18 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createEvidenceLog, type EvidenceLog } from '#adapters/evidence/log.ts'
 import { createFolderStore } from '#adapters/system/folderStore.ts'
-import {
-  type Policy,
-  PolicyFormat,
-  policyName,
-  type Revocation,
-  RevocationFormat,
-  revocationName,
-} from '#core/appraisal/policy.ts'
+import { bootOf, logOrigin } from '#core/boot/boot.ts'
+import { type Registration, RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import type { ErrorCode } from '#core/errors.ts'
-import { bootOf } from '#core/evidence/boot.ts'
 import type { EntryBody } from '#core/evidence/entry.ts'
 import { noteDigest } from '#core/evidence/note.ts'
 import { type Ed25519Jwk, exportJwk, thumbprint } from '#core/jwk.ts'
 import { type GeneralJws, keySigner, type Signer, signCompact, signGeneral } from '#core/jws.ts'
-import {
-  logOrigin,
-  type Registration,
-  RegistrationFormat,
-  registrationName,
-  VerifierKeysFormat,
-  verifierKeysName,
-} from '#core/release/grant.ts'
+import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
+import { type Revocation, RevocationFormat, revocationName } from '#core/policy/revocation.ts'
+import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
 import {
   manifestDigest,
   manifestName,

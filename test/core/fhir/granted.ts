@@ -1,7 +1,6 @@
 /** A filter and a job's worth of lines, as the tests of this folder use them. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import type { Counts } from '#core/evidence/entry.ts'
-import { createFilter, type Outcome } from '#core/fhir/filter.ts'
+import { type Counts, createFilter, type Outcome } from '#core/fhir/filter.ts'
 import { createLineSplitter } from '#core/fhir/lines.ts'
 import { expandScopes } from '#core/fhir/scope.ts'
 

@@ -1,20 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { bootOf } from '#core/boot/boot.ts'
 import { fromBase64url, toBase64url } from '#core/bytes.ts'
-import { bootOf } from '#core/evidence/boot.ts'
 import { Ed25519Jwk, P384Jwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, type Signer, signCompact, signGeneral } from '#core/jws.ts'
+import { type VerifierKeys, VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import { acceptAnswer, type Expectation, keysOf } from '#core/release/accept.ts'
 import { decideJob } from '#core/release/decide.ts'
-import {
-  type Grant,
-  GrantFormat,
-  type GrantKey,
-  GrantKeyFormat,
-  type VerifierKeys,
-  VerifierKeysFormat,
-} from '#core/release/grant.ts'
+import { type Grant, GrantFormat, type GrantKey, GrantKeyFormat } from '#core/release/grant.ts'
 import { grantExpiry, grantOf, keyDigest } from '#core/release/issue.ts'
 import { mintNonce } from '#core/release/nonce.ts'
 import { refusalBody } from '#core/release/refusal.ts'

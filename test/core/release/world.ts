@@ -1,11 +1,11 @@
 /** A small provider, its consumer and one object: fresh keys, a policy that allows one thing. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { AcceptedVerdict, Verdict } from '#core/appraisal/appraise.ts'
-import type { Permission, Policy } from '#core/appraisal/policy.ts'
 import { toBase64url } from '#core/bytes.ts'
 import type { Refusal } from '#core/errors.ts'
 import { Ed25519Jwk, exportJwk, P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
 import { keySigner, type Signer, signCompact } from '#core/jws.ts'
+import type { Permission, Policy } from '#core/policy/policy.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { type SealHeader, SealHeaderFormat } from '#core/sealed/header.ts'
 import { toUnixSeconds } from '#core/time.ts'

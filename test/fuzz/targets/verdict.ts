@@ -3,9 +3,9 @@
  * is read from the bytes.
  */
 
-import { type Judgement, judge } from '#cli/reportJudgement.ts'
-import type { ReferenceChoice } from '#cli/reportReference.ts'
+import { type Judgement, judge } from '#core/appraisal/judgement.ts'
 import type { Reference } from '#core/appraisal/reference.ts'
+import type { ReferenceChoice } from '#core/appraisal/referenceChoice.ts'
 import { STRICT } from '#core/appraisal/strict.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 import {

@@ -1,18 +1,14 @@
 /** The good cases that the vectors start from, made from seeds alone. */
-import type { Policy, Revocation } from '#core/appraisal/policy.ts'
+
+import { bootOf, logOrigin } from '#core/boot/boot.ts'
+import type { Registration } from '#core/boot/registration.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
-import { bootOf } from '#core/evidence/boot.ts'
 import { P384Jwk, thumbprint } from '#core/jwk.ts'
 import { type Signer, signCompact, signGeneral } from '#core/jws.ts'
-import {
-  type Grant,
-  GrantFormat,
-  GrantKeyFormat,
-  logOrigin,
-  type Registration,
-  type VerifierKeys,
-  VerifierKeysFormat,
-} from '#core/release/grant.ts'
+import type { Policy } from '#core/policy/policy.ts'
+import type { Revocation } from '#core/policy/revocation.ts'
+import { type VerifierKeys, VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
+import { type Grant, GrantFormat, GrantKeyFormat } from '#core/release/grant.ts'
 import { keyDigest } from '#core/release/issue.ts'
 import { mintNonce } from '#core/release/nonce.ts'
 import { prepareRequest } from '#core/release/prepare.ts'

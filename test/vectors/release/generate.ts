@@ -1,20 +1,17 @@
 /** Makes the vectors of this folder: `node test/vectors/release/generate.ts`. The same seeds give the same files. */
+
 import { createHash } from 'node:crypto'
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
-import {
-  type Policy,
-  PolicyFormat,
-  policyName,
-  RevocationFormat,
-  revocationName,
-} from '#core/appraisal/policy.ts'
+import { RegistrationFormat } from '#core/boot/registration.ts'
 import { fromBase64url, sha256, toBase64url, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import type { ErrorCode } from '#core/errors.ts'
 import { thumbprint } from '#core/jwk.ts'
 import { type Signer, signCompact, signGeneral } from '#core/jws.ts'
+import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
+import { RevocationFormat, revocationName } from '#core/policy/revocation.ts'
+import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
 import { signAssertion } from '#core/release/assertion.ts'
-import { RegistrationFormat, VerifierKeysFormat, verifierKeysName } from '#core/release/grant.ts'
 import { grantDigest } from '#core/release/issue.ts'
 import { refusalBody } from '#core/release/refusal.ts'
 import type { ReleaseRequest } from '#core/release/request.ts'

@@ -1,10 +1,11 @@
 /** A vector: one input, what must come of it, and why. docs/formats/release.md §10 says how another program can run them. */
-import type { Revocation } from '#core/appraisal/policy.ts'
+
 import type { ErrorCode } from '#core/errors.ts'
 import type { P256Jwk, SigningJwk } from '#core/jwk.ts'
 import type { GeneralJws, Root } from '#core/jws.ts'
+import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
+import type { Revocation } from '#core/policy/revocation.ts'
 import type { Asker } from '#core/release/assertion.ts'
-import type { LoadingVerifier } from '#core/release/policyCheck.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import type { TrustAnchors } from '#core/release/trust.ts'
 

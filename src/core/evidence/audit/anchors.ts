@@ -2,13 +2,14 @@
  * Who is who and what was in force, from the provider root alone: the grant CAs that it certifies, the boots that they
  * registered, the policies and revocation lists that its signers made.
  */
-import { type Policy, PolicyFormat, policyName, type Revocation } from '../../appraisal/policy.ts'
+
+import { type Registration, RegistrationFormat, readRegistration } from '../../boot/registration.ts'
 import { fromBase64url, sha256, toBase64url } from '../../bytes.ts'
 import { CodedError } from '../../errors.ts'
 import { parseGeneral, type Root, type SignedFormat, verifyQuorum } from '../../jws.ts'
-import { readRevocation } from '../../release/governance.ts'
-import { type Registration, RegistrationFormat, VerifierKeysFormat } from '../../release/grant.ts'
-import { type GrantCa, readGrantCa, readRegistration } from '../registration.ts'
+import { type Policy, PolicyFormat, policyName } from '../../policy/policy.ts'
+import { type Revocation, readRevocation } from '../../policy/revocation.ts'
+import { type GrantCa, readGrantCa, VerifierKeysFormat } from '../../policy/verifierKeys.ts'
 import type { Collection, Shelf } from './collection.ts'
 import type { FindingCode, Findings } from './finding.ts'
 

@@ -1,5 +1,5 @@
 /** A decision against the policy and the revocation list that it names. */
-import type { Permission } from '../../appraisal/policy.ts'
+import type { Permission } from '../../policy/policy.ts'
 import type { Anchors } from './anchors.ts'
 import type { Findings } from './finding.ts'
 import type { Lives, Placed } from './lives.ts'

@@ -1,6 +1,6 @@
 /** What all logs say of each release, gathered: the Verifier's decision and its end, the worker's acts in order. */
 
-import type { Registration } from '../../release/grant.ts'
+import type { Registration } from '../../boot/registration.ts'
 import type { Entry } from '../entry.ts'
 import type { Findings } from './finding.ts'
 

@@ -1,8 +1,8 @@
 /** All logs of one role: each replayed under the key that its name stands for, its entries handed on in order. */
+import { bootOf, logOrigin } from '../../boot/boot.ts'
+import type { Registration } from '../../boot/registration.ts'
 import { fromUtf8, toBase64url } from '../../bytes.ts'
 import { CodedError } from '../../errors.ts'
-import { logOrigin, type Registration } from '../../release/grant.ts'
-import { bootOf } from '../boot.ts'
 import { type Entry, EntryFormat } from '../entry.ts'
 import { type NoteKey, noteKey, parseVkey } from '../note.ts'
 import type { Shelf } from './collection.ts'

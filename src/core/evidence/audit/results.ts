@@ -1,10 +1,11 @@
 /** Every manifest against its name, its signature, its parts, and what both logs say of it. */
+
 import { createHash } from 'node:crypto'
+import type { Registration } from '../../boot/registration.ts'
 import { fromUtf8, sha256, toBase64url } from '../../bytes.ts'
 import { CodedError } from '../../errors.ts'
 import { thumbprint } from '../../jwk.ts'
 import { peekCompact, verifyCompact } from '../../jws.ts'
-import type { Registration } from '../../release/grant.ts'
 import {
   manifestDigest,
   manifestName,

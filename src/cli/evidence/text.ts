@@ -1,0 +1,162 @@
+/** The audit's report for people: the verdict first, then what ran, what was decided, and what is wrong. */
+import { FINDINGS } from '#core/evidence/audit/finding.ts'
+import type {
+  AllowedRelease,
+  EvidenceReport,
+  LogReport,
+  RefusedRelease,
+} from '#core/evidence/audit/report.ts'
+import { toRfc3339, toUnixSeconds } from '#core/time.ts'
+import type { TrustReport, VerifiedEvidence } from './verify.ts'
+
+type Report = VerifiedEvidence['report']
+
+export function renderEvidence(report: Report): string {
+  const sections = [
+    verdict(report),
+    trust(report.trust),
+    section('Logs', report.logs.map(log)),
+    section(
+      'Allowed',
+      report.releases.flatMap((release) => (release.kind === 'allowed' ? allowed(release) : [])),
+    ),
+    section('Refused', [
+      ...report.releases.flatMap((release) => (release.kind === 'refused' ? refused(release) : [])),
+      ...report.turnedAway.map(
+        ({ code, count }) => `${count} x ${code}, before anything in them was authentic`,
+      ),
+    ]),
+    section(
+      'Results',
+      report.results.map(
+        ({ resultId, boot, parts, content }) =>
+          `${short(resultId)} by ${short(boot)}, ${parts} ${parts === 1 ? 'part' : 'parts'}, content ${content}`,
+      ),
+    ),
+    section('Findings', findings(report)),
+  ]
+  return `${sections.filter((text) => text !== '').join('\n\n')}\n`
+}
+
+const VERDICTS: Readonly<Record<EvidenceReport['verdict'], string>> = {
+  intact: 'INTACT      complete and unchanged, as far as the logs reach',
+  incomplete: 'INCOMPLETE  nothing contradicts, but something is not there',
+  broken: 'BROKEN      something was changed, or contradicts',
+}
+
+function verdict({ verdict: kind, simulation, findings: list, findingsOmitted, releases }: Report): string {
+  const count = list.length + findingsOmitted
+  const allowedCount = releases.filter((release) => release.kind === 'allowed').length
+  return [
+    VERDICTS[kind],
+    ...(simulation ? ['SIMULATED   the root is not AMD: this proves nothing about a machine'] : []),
+    `unwitnessed nobody but the writers has seen the logs grow; a tail that nothing refers to can be cut off unnoticed`,
+    `${allowedCount} allowed, ${releases.length - allowedCount} refused, ${count} ${count === 1 ? 'finding' : 'findings'}`,
+  ].join('\n')
+}
+
+function trust({ source, threshold, keys }: TrustReport): string {
+  const sentence =
+    source === 'collection'
+      ? 'The root came with the collection. Compare these thumbprints with the ones that the provider gave you by another way:'
+      : 'Checked from this root:'
+  return [
+    sentence,
+    ...keys.map(({ person, thumbprint }) => `  ${thumbprint}  ${person}`),
+    `  ${threshold} of ${keys.length} must sign`,
+  ].join('\n')
+}
+
+function log({
+  role,
+  boot,
+  status,
+  registered,
+  size,
+  checkpoints,
+  unsealed,
+  assurance,
+  lastAt,
+}: LogReport): string {
+  const parts = [
+    `${role.padEnd(8)} ${boot}  ${status}`,
+    `${size} entries under ${checkpoints} ${checkpoints === 1 ? 'checkpoint' : 'checkpoints'}`,
+    ...(unsealed > 0 ? [`${unsealed} unsealed behind them`] : []),
+    ...(registered ? [] : ['not registered']),
+    ...(assurance === null ? [] : [assurance]),
+    ...(lastAt === null ? [] : [`until ${at(lastAt)}`]),
+  ]
+  return parts.join(', ')
+}
+
+function allowed(release: AllowedRelease): string {
+  const { releaseId, time, client, purpose, dataset, permission, objects, assurance, disclosure } = release
+  const what = `${objects} ${objects === 1 ? 'object' : 'objects'} of ${dataset} to ${client} for ${purpose}`
+  const level = disclosure ? `${assurance}, DISCLOSURE of the whole` : assurance
+  return `${at(time)}  ${short(releaseId)}  ${what} (${permission}, ${level}): ${ending(release)}`
+}
+
+function ending({ status, code, resultId, finishedBy, setAside, boot }: AllowedRelease): string {
+  const aside = setAside ? ', job set aside' : ''
+  const after = finishedBy === null ? aside : `, finished by release ${short(finishedBy)}`
+  switch (status) {
+    case 'visible':
+      return `result ${short(resultId ?? '')} visible`
+    case 'superseded':
+      return `result ${short(resultId ?? '')} was there already`
+    case 'foreign':
+      return `result ${short(resultId ?? '')} is not by a registered worker`
+    case 'abandoned':
+      return `abandoned by boot ${short(boot)}${after}`
+    case 'undelivered':
+      return `never acknowledged by boot ${short(boot)}${after}`
+    case 'withheld':
+      return `withheld (${code ?? ''})`
+    case 'unended':
+      return 'decided, neither issued nor failed'
+    case 'failed':
+    case 'returned':
+    case 'dead-lettered':
+      return `job ${status} (${code ?? ''})${setAside ? ', set aside' : ''}`
+  }
+}
+
+function refused({ denialId, time, boot, client, objects, reasons }: RefusedRelease): string {
+  const who = `${client ?? 'an unknown client'} on ${boot === null ? 'an unknown boot' : short(boot)}`
+  const lines = reasons.map(
+    ({ code, field, expected, actual }) =>
+      `\n    ${code}: ${plain(field)} is ${plain(actual)}, expected ${plain(expected)}`,
+  )
+  return `${at(time)}  ${short(denialId)}  ${objects} ${objects === 1 ? 'object' : 'objects'} to ${who}${lines.join('')}`
+}
+
+function findings({ findings: list, findingsOmitted }: Report): string[] {
+  return [
+    ...list.map(({ code, log: boot, index, text }) => {
+      const where = [
+        ...(boot === null ? [] : [short(boot)]),
+        ...(index === null ? [] : [String(index)]),
+      ].join(':')
+      return `${FINDINGS[code].severity.padEnd(10)} ${code}${where === '' ? '' : ` at ${where}`}: ${text}`
+    }),
+    ...(findingsOmitted > 0 ? [`and ${findingsOmitted} more`] : []),
+  ]
+}
+
+function section(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? '' : [title, ...lines.map((line) => `  ${line}`)].join('\n')
+}
+
+/** Words of the log that a requester may have chosen: nothing that moves a cursor. */
+function plain(text: string): string {
+  return text.replace(/\p{C}/gu, '?')
+}
+
+function at(time: number): string {
+  return toRfc3339(toUnixSeconds(time))
+}
+
+/** Enough of an id to find it; --json has the whole. */
+function short(id: string): string {
+  return id.slice(0, 10)
+}

@@ -1,0 +1,121 @@
+/** `open`, as it is typed. */
+import type { Command } from 'commander'
+import { OpenConfig } from '#cli/config.ts'
+import { type CommandContext, formatBytes } from '#cli/terminal.ts'
+import { CodedError } from '#core/errors.ts'
+import { toRfc3339, toUnixSeconds } from '#core/time.ts'
+import type { OpenedResult } from './open.ts'
+
+type OpenArguments = {
+  readonly config: string
+  readonly out?: string
+  readonly evidence?: string
+  readonly list?: boolean
+  readonly json?: boolean
+}
+
+export function addResultCommands(program: Command, context: CommandContext): void {
+  program
+    .command('open')
+    .summary('verify and decrypt a result, or list them')
+    .description(
+      'Reads a result, checks that a worker made it which the provider has registered, has your Vault unwrap its key, and writes what it holds to a new file. No file is left where any part of that fails.',
+    )
+    .argument('[result-id]', '64 hexadecimal digits, as --list shows them')
+    .requiredOption('--config <file>', 'the pin, your Vault and the buckets (below)')
+    .option('--out <file>', 'where to write (default: RESULT-ID.result); never overwrites')
+    .option('--evidence <dir>', 'take keys and registrations from a folder of `evidence export`')
+    .option('--list', 'list the results of the bucket')
+    .option('--json', 'print as JSON, one line a result')
+    .addHelpText(
+      'after',
+      `
+Examples
+  confidential-worker open --list --config open.json
+  confidential-worker open 5f1c…e2 --config open.json --out summary.json
+
+Configuration (JSON; no secret stands in it)
+  {
+    "trust": {"providerRoot": {"keys": [{"person": "…", "jwk": {…}}, …], "threshold": 2}, "simulation": false},
+    "oci": {"region": "eu-frankfurt-1",
+            "principal": {"kind": "config-file", "path": "/home/me/.oci/config", "profile": "RESEARCH"},
+            "endpoints": {"vaultCrypto": "https://…", "vaultManagement": "https://…"}},
+    "namespace": "research", "bucket": "results",
+    "provider": {"namespace": "hospital", "governance": "governance", "evidence": "evidence-verifier"}
+  }
+
+Exit codes
+  0 opened   1 not by a registered worker, changed, or not for your key   2 the output exists   75 try again   78 configuration`,
+    )
+    .action((resultId: string | undefined, options: OpenArguments) =>
+      options.list === true ? list(options, context) : open(resultId, options, context),
+    )
+}
+
+async function open(
+  resultId: string | undefined,
+  options: OpenArguments,
+  { terminal }: CommandContext,
+): Promise<void> {
+  if (resultId === undefined)
+    throw new CodedError('usage.invalid', 'open needs the id of a result, or --list')
+  const [{ openResultFile }, { resultTrust }, { loadSegmentCipher }] = await Promise.all([
+    import('./open.ts'),
+    import('#cli/services.ts'),
+    import('#adapters/aead/native.ts'),
+  ])
+  const { config, services, results, store } = await openResults(options.config)
+  try {
+    const from = options.evidence === undefined ? store : { evidence: options.evidence }
+    const opened = await openResultFile(
+      { resultId, out: options.out ?? `${resultId}.result` },
+      {
+        results,
+        trust: resultTrust(config, from),
+        vault: services.keyVault(),
+        cipher: loadSegmentCipher().cipher,
+        progress: terminal.progress('opening'),
+        signal: terminal.interruption(),
+      },
+    )
+    if (options.json === true) terminal.printJson(opened)
+    else terminal.print(openedText(opened))
+  } finally {
+    services.close()
+  }
+}
+
+async function list(options: OpenArguments, { terminal }: CommandContext): Promise<void> {
+  const { listResults } = await import('./open.ts')
+  const { services, results } = await openResults(options.config)
+  try {
+    for await (const result of listResults(results))
+      if (options.json === true) terminal.printJson(result)
+      else terminal.print(`${result.resultId}\n`)
+  } finally {
+    services.close()
+  }
+}
+
+async function openResults(path: string) {
+  const [{ readConfig }, { openServices }, { shelfOf }] = await Promise.all([
+    import('#adapters/system/configFile.ts'),
+    import('#cli/services.ts'),
+    import('#adapters/evidence/collection.ts'),
+  ])
+  const config = await readConfig(path, OpenConfig, 'open')
+  const services = openServices({ oci: config.oci, simulation: config.trust.simulation })
+  const store = services.objectStore()
+  const { namespace, bucket } = config
+  return { config, services, store, results: shelfOf(store, { namespace, bucket }) }
+}
+
+function openedText(opened: OpenedResult): string {
+  const { file, size, contentType, workload, boot, committedAt, simulation } = opened
+  return [
+    ...(simulation ? ['SIMULATED  made on a simulated machine: nothing about it was confidential'] : []),
+    `opened     ${formatBytes(size)} of ${contentType} into ${file}`,
+    `made by    ${workload} on worker ${boot}, ${toRfc3339(toUnixSeconds(committedAt))}`,
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,94 @@
+/** `open`: a result, verified and decrypted on the researcher's own machine. */
+
+import { assertNoOutput, writeOutput } from '#cli/outputFile.ts'
+import type { Progress } from '#cli/progress.ts'
+import { fromBase64url } from '#core/bytes.ts'
+import { checkShape } from '#core/canonical.ts'
+import { CodedError } from '#core/errors.ts'
+import type { Shelf } from '#core/evidence/audit/collection.ts'
+import { resultId as resultIdField } from '#core/fields.ts'
+import type { SegmentCipher } from '#core/sealed/cipher.ts'
+import { partName, type ResultManifest } from '#core/sealed/manifest.ts'
+import { openResult, PART_BYTES, verifyParts } from '#core/sealed/result.ts'
+import type { KeyVault } from '#ports/keyVault.ts'
+import { type ResultTrust, readManifest } from './manifest.ts'
+
+export type OpenDeps = {
+  /** The results bucket. */
+  readonly results: Shelf
+  readonly trust: ResultTrust
+  /** The Vault with the recipient's key. */
+  readonly vault: Pick<KeyVault, 'decryptRsa'>
+  readonly cipher: SegmentCipher
+  readonly progress?: Progress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export type OpenedResult = {
+  readonly resultId: string
+  readonly file: string
+  /** Bytes of the content. */
+  readonly size: number
+  readonly contentType: string
+  readonly workload: string
+  readonly boot: string
+  readonly simulation: boolean
+  /** Seconds since the epoch, by the Verifier's time. */
+  readonly committedAt: number
+}
+
+export type ListedResult = { readonly resultId: string }
+
+/**
+ * Writes the content of a result to `out`, in constant memory; where anything fails, no file is left. Throws the codes
+ * of `readManifest`, `key.unopened`, `object.unopened`, `output.exists` and the services' codes.
+ */
+export async function openResultFile(
+  options: { readonly resultId: string; readonly out: string },
+  deps: OpenDeps,
+): Promise<OpenedResult> {
+  const { out } = options
+  const resultId = checkShape(resultIdField, options.resultId, 'the result id', 'usage.invalid')
+  await assertNoOutput(out)
+  const manifest = await readManifest(deps.results, resultId, deps.trust)
+  const size = await writeOutput(out, contentOf(manifest, deps))
+  const { contentType, workload, boot, simulation, committedAt } = manifest
+  return { resultId, file: out, size, contentType, workload: workload.name, boot, simulation, committedAt }
+}
+
+/** Names of all results in the bucket; what they are worth shows when they are opened. */
+export async function* listResults(results: Pick<Shelf, 'list'>): AsyncGenerator<ListedResult> {
+  for await (const name of results.list('r/')) {
+    const [, resultId] = /^r\/([0-9a-f]{64})\/result$/.exec(name) ?? []
+    if (resultId !== undefined) yield { resultId }
+  }
+}
+
+async function* contentOf(manifest: ResultManifest, deps: OpenDeps): AsyncGenerator<Uint8Array> {
+  const { resultId, recipient } = manifest
+  const wrapped = fromBase64url(manifest.wrappedDek)
+  const dek = await deps.vault.decryptRsa(recipient.keyId, recipient.keyVersionId, wrapped)
+  try {
+    const parts = verifyParts(manifest, readParts(manifest, deps))
+    yield* openResult({ resultId, dek, parts, cipher: deps.cipher, ownership: 'lent' })
+  } finally {
+    dek.fill(0)
+  }
+}
+
+async function* readParts(
+  { resultId, attempt, parts }: ResultManifest,
+  { results, progress, signal }: OpenDeps,
+): AsyncGenerator<Uint8Array> {
+  const total = parts.reduce((sum, { size }) => sum + size, 0)
+  let done = 0
+  for (const [index, { size }] of parts.entries()) {
+    signal?.throwIfAborted()
+    const bytes = await results.read(partName(resultId, attempt, index), Math.min(size, PART_BYTES))
+    if (bytes === undefined)
+      throw new CodedError('object.unopened', `part ${index} of ${parts.length} is not there`)
+    yield bytes
+    done += bytes.byteLength
+    progress?.(done, total)
+  }
+}

@@ -1,0 +1,50 @@
+/** `report verify` and `report show`: from files to what is said of them. Needs no network. */
+
+import { type Judgement, judge } from '#core/appraisal/judgement.ts'
+import type { ReferenceChoice } from '#core/appraisal/referenceChoice.ts'
+import { CodedError, under } from '#core/errors.ts'
+import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
+import { TrustStore } from '#core/snp/chain.ts'
+import { parseRfc3339, type UnixSeconds } from '#core/time.ts'
+import { readCertificates, readCrls, readInput, readPolicy, readRootFolder } from './files.ts'
+
+export type ReportOptions = {
+  /** File of 1184 bytes. */
+  readonly report: string
+  /** The VCEK or VLEK, in DER or PEM; a PEM file may hold the ASK and ARK too. */
+  readonly cert?: string | undefined
+  /** A folder with them. */
+  readonly certs?: string | undefined
+  /** `<Product>/{ark,ask,asvk}.der`, instead of AMD's own. */
+  readonly roots?: string | undefined
+  /** Revocation lists, in DER or PEM. */
+  readonly crl: readonly string[]
+  readonly policy?: string | undefined
+  /** RFC 3339, UTC. */
+  readonly at?: string | undefined
+  /** Stop where the report is known to be genuine. */
+  readonly authenticOnly: boolean
+}
+
+/** Throws `input.unreadable`, `usage.invalid` and `policy.invalid`, for which there is no result. */
+export async function verifyReportFile(options: ReportOptions, now: UnixSeconds): Promise<Judgement> {
+  const { cert, certs, policy, at, authenticOnly } = options
+  if (cert !== undefined && certs !== undefined)
+    throw new CodedError('usage.invalid', 'give --cert FILE or --certs DIR, not both')
+  if (policy !== undefined && authenticOnly)
+    throw new CodedError('usage.invalid', 'give --policy FILE or --authentic-only, not both')
+  const evidence = {
+    at: at === undefined ? now : under('usage.invalid', () => parseRfc3339(at, '--at')),
+    report: await readInput(options.report),
+    chains: await readCertificates({ cert, certs }),
+    roots: options.roots === undefined ? undefined : await readRootFolder(options.roots),
+    crls: await readCrls(options.crl),
+    reference: await readReference(options),
+  }
+  return judge(evidence, new TrustStore(AMD_ROOTS))
+}
+
+async function readReference({ policy, authenticOnly }: ReportOptions): Promise<ReferenceChoice> {
+  if (authenticOnly) return { kind: 'none' }
+  return policy === undefined ? { kind: 'strict' } : { kind: 'policy', policy: await readPolicy(policy) }
+}

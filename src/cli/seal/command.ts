@@ -1,0 +1,178 @@
+/** `seal` and `upload`, as they are typed. */
+import type { Command } from 'commander'
+import { SealConfig as Schema, type SealConfig } from '#cli/config.ts'
+import { type CommandContext, formatBytes } from '#cli/terminal.ts'
+import type { SealedFile } from './seal.ts'
+import type { UploadedObject } from './upload.ts'
+
+const CONFIG_HELP = `
+Configuration (JSON; no secret stands in it)
+  {
+    "tenant": "hospital", "dataset": "cohort-a",
+    "keyId": "ocid1.key.oc1…",                              the dataset's AES-256 key in your Vault
+    "sealingKey": {"kind": "vault", "keyId": "ocid1.key…"},  or {"kind": "file", "path": "/…/sealing.pem"} (Ed25519)
+    "oci": {"region": "eu-frankfurt-1",
+            "principal": {"kind": "config-file", "path": "/home/me/.oci/config", "profile": "SEALING"},
+            "endpoints": {"vaultCrypto": "https://…", "vaultManagement": "https://…"}},
+    "namespace": "hospital", "buckets": {"outbox": "outbox", "governance": "governance"},
+    "simulation": false
+  }`
+
+type SealArguments = {
+  readonly config: string
+  readonly out?: string
+  readonly object?: string
+  readonly contentType?: string
+  readonly upload?: boolean
+  readonly json?: boolean
+}
+
+export function addSealCommands(program: Command, context: CommandContext): void {
+  program
+    .command('seal')
+    .summary('encrypt a file on this machine, for one dataset')
+    .description(
+      'Encrypts FILE on this machine under a data key from your Vault, signs what it is, and writes the sealed object to a new file. Nothing leaves this machine but the request for the key, unless --upload is given.',
+    )
+    .argument('<file>', 'what to seal; of any size')
+    .requiredOption('--config <file>', 'tenant, dataset, keys and buckets (below)')
+    .option('--out <file>', 'the sealed object (default: FILE.sealed); never overwrites')
+    .option('--object <name>', 'its name in the bucket: a-z, 0-9, / _ . - (default: a random id)')
+    .option('--content-type <type>', 'media type of FILE (default: application/fhir+ndjson)')
+    .option('--upload', 'upload it as well')
+    .option('--json', 'print the result as one line of JSON')
+    .addHelpText(
+      'after',
+      `
+Example
+  confidential-worker seal export.ndjson --config seal.json --upload
+${CONFIG_HELP}
+
+Exit codes
+  0 sealed   2 FILE cannot be read or changed meanwhile, or the output exists   75 the Vault does not answer   78 configuration`,
+    )
+    .action((file: string, options: SealArguments) => seal(file, options, context))
+
+  program
+    .command('upload')
+    .summary('put a sealed object into the outbox, and record it')
+    .description(
+      'Puts a sealed object into the outbox bucket and writes its signed seal record to the governance bucket. Nothing is overwritten. May be repeated after an interruption: what is there is compared and completed.',
+    )
+    .argument('<file>', 'a sealed object, as `seal` wrote it')
+    .requiredOption('--config <file>', 'the configuration that sealed it')
+    .option('--json', 'print the result as one line of JSON')
+    .addHelpText(
+      'after',
+      `
+Example
+  confidential-worker upload export.ndjson.sealed --config seal.json
+${CONFIG_HELP}
+
+Exit codes
+  0 uploaded   1 not sealed by this configuration's key, or the name is taken   2 FILE is no sealed object   75 try again   78 configuration`,
+    )
+    .action((file: string, options: SealArguments) => upload(file, options, context))
+}
+
+async function seal(file: string, options: SealArguments, context: CommandContext): Promise<void> {
+  const { terminal } = context
+  const [{ sealFile }, { loadSegmentCipher }, { systemClock }] = await Promise.all([
+    import('./seal.ts'),
+    import('#adapters/aead/native.ts'),
+    import('#adapters/system/clock.ts'),
+  ])
+  const { config, services, signer } = await openSealing(options.config)
+  try {
+    const sealed = await sealFile(
+      config,
+      {
+        file,
+        out: options.out ?? `${file}.sealed`,
+        object: options.object,
+        contentType: options.contentType,
+      },
+      {
+        vault: services.keyVault(),
+        signer,
+        cipher: loadSegmentCipher().cipher,
+        clock: systemClock,
+        progress: terminal.progress('sealing'),
+        signal: terminal.interruption(),
+      },
+    )
+    if (options.upload !== true) {
+      printSealed(sealed, options, context)
+      return
+    }
+    const uploaded = await put(sealed.file, { config, services, signer }, context)
+    if (options.json === true) terminal.printJson({ ...sealed, uploaded })
+    else terminal.print(sealedText(sealed) + uploadedText(uploaded))
+  } finally {
+    services.close()
+  }
+}
+
+async function upload(file: string, options: SealArguments, context: CommandContext): Promise<void> {
+  const sealing = await openSealing(options.config)
+  try {
+    const uploaded = await put(file, sealing, context)
+    if (options.json === true) context.terminal.printJson(uploaded)
+    else context.terminal.print(uploadedText(uploaded))
+  } finally {
+    sealing.services.close()
+  }
+}
+
+type Sealing = Awaited<ReturnType<typeof openSealing>>
+
+async function openSealing(path: string) {
+  const [{ readConfig }, { openServices, openSealingKey }] = await Promise.all([
+    import('#adapters/system/configFile.ts'),
+    import('#cli/services.ts'),
+  ])
+  const config: SealConfig = await readConfig(path, Schema, 'seal')
+  const services = openServices(config)
+  try {
+    return { config, services, signer: await openSealingKey(config, services.keyVault) }
+  } catch (error) {
+    services.close()
+    throw error
+  }
+}
+
+async function put(
+  file: string,
+  { config, services, signer }: Sealing,
+  { terminal }: CommandContext,
+): Promise<UploadedObject> {
+  const [{ uploadSealed }, { systemClock }] = await Promise.all([
+    import('./upload.ts'),
+    import('#adapters/system/clock.ts'),
+  ])
+  return await uploadSealed(config, file, {
+    store: services.objectStore(),
+    signer,
+    clock: systemClock,
+    progress: terminal.progress('uploading'),
+    signal: terminal.interruption(),
+  })
+}
+
+function printSealed(sealed: SealedFile, { json }: SealArguments, { terminal }: CommandContext): void {
+  if (json === true) terminal.printJson(sealed)
+  else terminal.print(sealedText(sealed))
+}
+
+function sealedText({ file, object, sealId, size, sealedSize }: SealedFile): string {
+  return [
+    `sealed    ${formatBytes(size)} into ${file} (${formatBytes(sealedSize)})`,
+    `seal id   ${sealId}`,
+    `object    ${object}`,
+    '',
+  ].join('\n')
+}
+
+function uploadedText({ namespace, bucket, object, etag, record }: UploadedObject): string {
+  return [`uploaded  ${namespace}/${bucket}/${object} (etag ${etag})`, `record    ${record}`, ''].join('\n')
+}

@@ -1,0 +1,106 @@
+/** `seal`: encrypts a file on the hospital's own machine, before any of it leaves. */
+import { randomBytes } from 'node:crypto'
+import type { SealConfig } from '#cli/config.ts'
+import { openInput } from '#cli/inputFile.ts'
+import { assertNoOutput, writeOutput } from '#cli/outputFile.ts'
+import { counted, type Progress } from '#cli/progress.ts'
+import { toBase64url, toHex } from '#core/bytes.ts'
+import { checkShape } from '#core/canonical.ts'
+import { contentType as contentTypeField, objectName } from '#core/fields.ts'
+import { type Signer, signCompact } from '#core/jws.ts'
+import type { SegmentCipher } from '#core/sealed/cipher.ts'
+import { headerDigest, SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
+import { sealObject } from '#core/sealed/object.ts'
+import type { Clock } from '#ports/clock.ts'
+import type { KeyVault } from '#ports/keyVault.ts'
+
+export type SealOptions = {
+  /** What to seal. */
+  readonly file: string
+  /** The sealed object, a new file. */
+  readonly out: string
+  /** Name in the bucket; the sealId, which says nothing, unless asked otherwise. */
+  readonly object?: string | undefined
+  readonly contentType?: string | undefined
+}
+
+export type SealDeps = {
+  readonly vault: Pick<KeyVault, 'generateDataKey'>
+  /** The dataset's sealing key. */
+  readonly signer: Signer
+  readonly cipher: SegmentCipher
+  readonly clock: Pick<Clock, 'now'>
+  readonly progress?: Progress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export type SealedFile = {
+  readonly file: string
+  readonly sealId: string
+  readonly object: string
+  /** Base64url. */
+  readonly headerDigest: string
+  /** Bytes before and after. */
+  readonly size: number
+  readonly sealedSize: number
+}
+
+const DEFAULT_CONTENT_TYPE = 'application/fhir+ndjson'
+
+/**
+ * Writes the sealed object to `options.out`, in constant memory; where anything fails, no file is left. Throws
+ * `output.exists`, `output.unwritable`, `input.unreadable`, `input.changed`, `usage.invalid`, and the Vault's codes.
+ */
+export async function sealFile(
+  config: Pick<SealConfig, 'tenant' | 'dataset' | 'keyId'>,
+  options: SealOptions,
+  deps: SealDeps,
+): Promise<SealedFile> {
+  const { out, contentType = DEFAULT_CONTENT_TYPE } = options
+  const { tenant, dataset, keyId } = config
+  const sealId = toHex(randomBytes(16))
+  const object = checkShape(objectName, options.object ?? sealId, '--object', 'usage.invalid')
+  checkShape(contentTypeField, contentType, '--content-type', 'usage.invalid')
+  await assertNoOutput(out)
+
+  const input = await openInput(options.file)
+  try {
+    const { size } = input
+    const identity = { tenant, dataset, object, sealId }
+    const dek = await deps.vault.generateDataKey(keyId, sealAssociatedData(identity))
+    try {
+      const header = {
+        v: 1 as const,
+        ...identity,
+        size,
+        contentType,
+        sealedAt: deps.clock.now(),
+        custody: {
+          mode: 'rewrap' as const,
+          keyId,
+          keyVersionId: dek.keyVersionId,
+          wrappedDek: toBase64url(dek.wrapped),
+        },
+      }
+      const headerJws = await signCompact(SealHeaderFormat, header, deps.signer)
+      const chunks = counted(input.chunks(deps.signal), size, deps.progress)
+      const sealedSize = await writeOutput(
+        out,
+        sealObject({
+          headerJws,
+          dek: dek.plaintext,
+          chunks,
+          size,
+          cipher: deps.cipher,
+          ownership: 'lent',
+        }),
+      )
+      const digest = toBase64url(headerDigest(headerJws))
+      return { file: out, sealId, object, headerDigest: digest, size, sealedSize }
+    } finally {
+      dek.plaintext.fill(0)
+    }
+  } finally {
+    await input.close()
+  }
+}

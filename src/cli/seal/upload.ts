@@ -1,0 +1,145 @@
+/** `upload`: puts a sealed object where the consumer may read it, and says so in a signed record. */
+import { createHash } from 'node:crypto'
+import type { SealConfig } from '#cli/config.ts'
+import { type InputFile, openInput } from '#cli/inputFile.ts'
+import { counted, type Progress } from '#cli/progress.ts'
+import { toBase64url, utf8 } from '#core/bytes.ts'
+import { CodedError, codeOf } from '#core/errors.ts'
+import { type Signer, signCompact, verifyCompact } from '#core/jws.ts'
+import { headerDigest, type SealHeader, SealHeaderFormat } from '#core/sealed/header.ts'
+import { readSealHeader, SEAL_PREFIX_BYTES, sealedSize } from '#core/sealed/object.ts'
+import { SealRecordFormat, sealRecordName } from '#core/sealed/record.ts'
+import type { Clock } from '#ports/clock.ts'
+import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+
+export type UploadDeps = {
+  readonly store: Pick<ObjectStore, 'create' | 'createFrom' | 'head' | 'stream'>
+  /** The dataset's sealing key: the one that signed the header. */
+  readonly signer: Signer
+  readonly clock: Pick<Clock, 'now'>
+  readonly progress?: Progress | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export type UploadedObject = {
+  readonly sealId: string
+  readonly namespace: string
+  readonly bucket: string
+  readonly object: string
+  readonly etag: string
+  /** Bytes and base64url SHA-256 of the whole object. */
+  readonly size: number
+  readonly objectDigest: string
+  /** Name of the seal record in the governance bucket. */
+  readonly record: string
+}
+
+/**
+ * Throws `object.malformed` and `object.unsigned` for a file that this dataset's key has not sealed, or that was cut;
+ * `service.conflict` where another object has the name. May be repeated: what an upload that broke off has left is
+ * compared and completed.
+ */
+export async function uploadSealed(
+  config: Pick<SealConfig, 'tenant' | 'dataset' | 'namespace' | 'buckets'>,
+  file: string,
+  deps: UploadDeps,
+): Promise<UploadedObject> {
+  const { namespace, buckets } = config
+  const input = await openInput(file)
+  try {
+    const { header, headerJws } = await readOwnHeader(config, input, deps.signer)
+    const ref = { namespace, bucket: buckets.outbox, name: header.object }
+    const { etag, digest } = await putOnce(ref, input, deps)
+    const uploaded = {
+      sealId: header.sealId,
+      namespace,
+      bucket: buckets.outbox,
+      object: header.object,
+      etag,
+      size: input.size,
+      objectDigest: digest,
+    }
+    const jws = await signCompact(
+      SealRecordFormat,
+      {
+        v: 1,
+        ...uploaded,
+        headerDigest: toBase64url(headerDigest(headerJws)),
+        recordedAt: deps.clock.now(),
+      },
+      deps.signer,
+    )
+    const record = sealRecordName(header.sealId)
+    await recordOnce({ namespace, bucket: buckets.governance, name: record }, utf8(jws), deps)
+    return { ...uploaded, record }
+  } finally {
+    await input.close()
+  }
+}
+
+async function readOwnHeader(
+  { tenant, dataset }: Pick<SealConfig, 'tenant' | 'dataset'>,
+  input: InputFile,
+  signer: Signer,
+): Promise<{ readonly header: SealHeader; readonly headerJws: string }> {
+  const { headerJws } = readSealHeader(await input.prefix(SEAL_PREFIX_BYTES))
+  const { payload: header } = verifyCompact(SealHeaderFormat, headerJws, [signer.jwk], 'object.unsigned')
+  if (header.tenant !== tenant || header.dataset !== dataset)
+    throw new CodedError(
+      'object.unsigned',
+      `the object is of ${header.tenant}/${header.dataset}, not of ${tenant}/${dataset}`,
+    )
+  const expected = sealedSize(headerJws.length, header.size)
+  if (input.size !== expected)
+    throw new CodedError('object.malformed', `the file has ${input.size} bytes, the object ${expected}`)
+  return { header, headerJws }
+}
+
+type Put = { readonly etag: string; readonly digest: string }
+
+/** What is recorded is the digest of what was sent. */
+async function putOnce(ref: ObjectRef, input: InputFile, deps: UploadDeps): Promise<Put> {
+  const { store, signal, progress } = deps
+  const hash = createHash('sha256')
+  try {
+    const chunks = hashed(counted(input.chunks(signal), input.size, progress), hash)
+    const { etag } = await store.createFrom(ref, chunks, input.size, signal)
+    return { etag, digest: hash.digest('base64url') }
+  } catch (error) {
+    // An answer that was lost, or a run that broke off before its record: the object may be this very one.
+    if (codeOf(error) !== 'service.conflict' && codeOf(error) !== 'service.unavailable') throw error
+    const stored = await findStored(ref, deps).catch(() => undefined)
+    if (stored === undefined || stored.digest !== (await digestOf(input.chunks(signal)))) throw error
+    return stored
+  }
+}
+
+async function findStored(ref: ObjectRef, { store, signal }: UploadDeps): Promise<Put> {
+  const { etag } = await store.head(ref, undefined, signal)
+  const { chunks } = await store.stream(ref, { etag, ...(signal && { signal }) })
+  return { etag, digest: await digestOf(chunks) }
+}
+
+/** A record of this sealId can only be this one: the id is 128 random bits, and the object was compared. */
+async function recordOnce(ref: ObjectRef, bytes: Buffer, { store, signal }: UploadDeps): Promise<void> {
+  try {
+    await store.create(ref, bytes, signal)
+  } catch (error) {
+    if (codeOf(error) !== 'service.conflict') throw error
+  }
+}
+
+type Hash = ReturnType<typeof createHash>
+
+async function* hashed(chunks: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    hash.update(chunk)
+    yield chunk
+  }
+}
+
+async function digestOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of chunks) hash.update(chunk)
+  return hash.digest('base64url')
+}

@@ -1,7 +1,0 @@
-import { fromBase64url, sha256, toBase32 } from '../bytes.ts'
-import type { Ed25519Jwk } from '../jwk.ts'
-
-/** The name of one start of a program: 130 bits of the digest of the evidence key that was born in it. */
-export function bootOf(evidenceKey: Ed25519Jwk): string {
-  return toBase32(sha256(fromBase64url(evidenceKey.x, 'evidence key'))).slice(0, 26)
-}

@@ -1,0 +1,27 @@
+/** A policy that is signed by the quorum and loads in this Verifier. */
+import { fromBase64url, sha256, toBase64url } from '../bytes.ts'
+import { parseGeneral, type Root, verifyQuorum } from '../jws.ts'
+import type { UnixSeconds } from '../time.ts'
+import { expectName } from './objectName.ts'
+import { type Policy, PolicyFormat, policyName } from './policy.ts'
+import { checkPolicy, type LoadingVerifier } from './policyCheck.ts'
+
+export type LoadedPolicy = { readonly policy: Policy; readonly digest: string }
+/** Throws `policy.invalid`: not signed by a quorum, under a name that is not its number, or not for this Verifier. */
+export function readPolicy(
+  bytes: Uint8Array,
+  name: string,
+  root: Root,
+  verifier: LoadingVerifier,
+): LoadedPolicy {
+  const signed = parseGeneral(bytes, 'policy.invalid')
+  const { payload: policy } = verifyQuorum(PolicyFormat, signed, root, 'policy.invalid')
+  expectName(name, policyName(policy.seq))
+  checkPolicy(policy, verifier)
+  return { policy, digest: toBase64url(sha256(fromBase64url(signed.payload))) }
+}
+
+/** A policy that has ended leaves none in force: an older one never comes back. */
+export function isInForce({ issuedAt, expiresAt }: Policy, now: UnixSeconds): boolean {
+  return issuedAt <= now && now < expiresAt
+}

@@ -1,0 +1,89 @@
+/**
+ * The release policy v1, with the reference values inside it: who may have what, where it may run. Signed by
+ * `threshold` distinct persons of the provider, numbered upwards, expiring. Every field must be present and
+ * every unknown one refuses to load: an empty policy releases nothing.
+ */
+import { z } from 'zod'
+import { defineFormat } from '../canonical.ts'
+import {
+  audience,
+  base64urlBytes,
+  hexBytes,
+  name,
+  ocid,
+  purpose,
+  sequence,
+  time,
+  version1,
+} from '../fields.ts'
+import { P256Jwk, P384Jwk, SigningJwk } from '../jwk.ts'
+import { defineSigned } from '../jws.ts'
+import { PRODUCTS } from '../snp/product.ts'
+import { ReleaseSchema } from './referenceSchema.ts'
+import { TERMS } from './terms.ts'
+
+/** What one client may do with a dataset, for one purpose. */
+const Permission = z.strictObject({
+  id: name,
+  client: name,
+  purpose,
+  ...TERMS,
+  notBefore: time,
+  notAfter: time,
+})
+
+const Dataset = z.strictObject({
+  id: name,
+  /** Synthetic data may be released by a simulated root; real data never. */
+  synthetic: z.boolean(),
+  sealingKeys: z.array(SigningJwk).min(1).max(16),
+  /** The Vault keys under which DEKs of this dataset may be wrapped. */
+  keyIds: z.array(ocid).min(1).max(16),
+  notSealedBefore: time,
+  idKey: z.strictObject({ keyId: ocid, keyVersionId: ocid, wrapped: base64urlBytes(32, 1024) }),
+  assurance: z.union([
+    z.strictObject({ level: z.literal('measured') }),
+    z.strictObject({
+      level: z.literal('platform'),
+      administeredBy: z.enum(['provider', 'neutral', 'consumer']),
+    }),
+  ]),
+  permissions: z.array(Permission).max(256),
+})
+
+const Schema = z.strictObject({
+  v: version1,
+  seq: sequence,
+  issuedAt: time,
+  expiresAt: time,
+  /** Loud, and possible only where every dataset is synthetic and every Vault endpoint is on loopback. */
+  simulation: z.boolean(),
+  tenant: name,
+  audience,
+  /** ARKs by SHA-256 of their DER. The pinned AMD roots need no entry to be known, but do to be trusted. */
+  roots: z
+    .array(z.strictObject({ product: z.enum(PRODUCTS), ark: hexBytes(32), simulated: z.boolean() }))
+    .min(1)
+    .max(16),
+  releases: z.array(ReleaseSchema).min(1).max(64),
+  /** Consumers by name, with the keys of their client assertions (ES384, in their own Vault). */
+  clients: z
+    .array(z.strictObject({ id: name, keys: z.array(P384Jwk).min(1).max(8) }))
+    .min(1)
+    .max(64),
+  /** Counts that could tell about a person are sealed to this key in the evidence. */
+  auditKey: P256Jwk,
+  datasets: z.array(Dataset).max(256),
+})
+export type Policy = z.output<typeof Schema>
+export type Dataset = z.output<typeof Dataset>
+export type Permission = z.output<typeof Permission>
+
+export const PolicyFormat = defineSigned(
+  'cw-policy',
+  defineFormat({ name: 'policy', maxBytes: 1024 * 1024, code: 'policy.invalid', schema: Schema }),
+)
+
+export function policyName(seq: number): string {
+  return `policy/${String(seq).padStart(9, '0')}`
+}

@@ -1,0 +1,69 @@
+/** The revocation list v1: one signer revokes at once, the quorum restores. */
+import { z } from 'zod'
+import { defineFormat } from '../canonical.ts'
+import { CodedError } from '../errors.ts'
+import { name, sealId, sequence, time, version1 } from '../fields.ts'
+import { defineSigned, parseGeneral, type Root, verifyQuorum } from '../jws.ts'
+import { expectName } from './objectName.ts'
+
+const RevocationSchema = z.strictObject({
+  v: version1,
+  seq: sequence,
+  issuedAt: time,
+  /** Release ids of the policy, sealIds, boots, permission ids. */
+  releases: z.array(name).max(1024),
+  objects: z.array(sealId).max(65_536),
+  boots: z.array(z.string().length(26)).max(65_536),
+  permissions: z.array(name).max(1024),
+})
+export type Revocation = z.output<typeof RevocationSchema>
+
+export const RevocationFormat = defineSigned(
+  'cw-revocation',
+  defineFormat({
+    name: 'revocation list',
+    maxBytes: 4 * 1024 * 1024,
+    code: 'policy.invalid',
+    schema: RevocationSchema,
+  }),
+)
+
+export function revocationName(seq: number): string {
+  return `revocation/${String(seq).padStart(9, '0')}`
+}
+
+/**
+ * One signer revokes at once; taking something back that is revoked needs the quorum. Throws `policy.invalid`.
+ * `current` is the list in force, which must have a lower number.
+ */
+export function readRevocation(
+  bytes: Uint8Array,
+  object: string,
+  root: Root,
+  current: Revocation | undefined,
+): Revocation {
+  const signed = parseGeneral(bytes, 'policy.invalid')
+  const { payload: revocation, persons } = verifyQuorum(
+    RevocationFormat,
+    signed,
+    { ...root, threshold: 1 },
+    'policy.invalid',
+  )
+  expectName(object, revocationName(revocation.seq))
+  const restored = current === undefined ? [] : restoredBy(revocation, current)
+  if (restored.length > 0 && persons.length < root.threshold)
+    throw new CodedError(
+      'policy.invalid',
+      `${object} restores ${restored.length} revoked names with ${persons.length} of ${root.threshold} signatures`,
+    )
+  return revocation
+}
+
+const LISTS = ['releases', 'objects', 'boots', 'permissions'] as const
+
+function restoredBy(next: Revocation, current: Revocation): string[] {
+  return LISTS.flatMap((list) => {
+    const kept = new Set(next[list])
+    return current[list].filter((name) => !kept.has(name))
+  })
+}

@@ -1,0 +1,93 @@
+/** What the fields and bits of a report mean, for people. docs/formats/report.md says the same; a test compares them. */
+import type { FieldName, GUEST_POLICY_BITS, PLATFORM_INFO_BITS, SIGNER_INFO } from './layout.ts'
+
+/** AMD's name, and a meaning of a few words. */
+export type Meaning = { readonly name: string; readonly meaning: string }
+
+export const FIELD_MEANINGS: Readonly<Record<FieldName, Meaning>> = {
+  version: { name: 'VERSION', meaning: 'form of this report' },
+  guestSvn: { name: 'GUEST_SVN', meaning: "the guest owner's own version number, from the ID block" },
+  policy: { name: 'POLICY', meaning: "what the guest's owner allowed and demanded at launch" },
+  familyId: { name: 'FAMILY_ID', meaning: "the guest owner's name of a family of guests, from the ID block" },
+  imageId: { name: 'IMAGE_ID', meaning: "the guest owner's name of this guest, from the ID block" },
+  vmpl: {
+    name: 'VMPL',
+    meaning: 'privilege level that the report was asked for, 0 being the most privileged',
+  },
+  signatureAlgorithm: { name: 'SIGNATURE_ALGO', meaning: '1: ECDSA on P-384 with SHA-384' },
+  currentTcb: { name: 'CURRENT_TCB', meaning: 'firmware and microcode that run now' },
+  platformInfo: { name: 'PLATFORM_INFO', meaning: 'how the host is set up' },
+  signerInfo: { name: 'SIGNER_INFO', meaning: 'which key signed, and whose key the author key digest is of' },
+  reportData: { name: 'REPORT_DATA', meaning: 'what the guest put in when it asked: a nonce, a digest' },
+  measurement: { name: 'MEASUREMENT', meaning: 'launch digest of what the guest was started with' },
+  hostData: { name: 'HOST_DATA', meaning: "the host's word at launch, signed but not measured" },
+  idKeyDigest: { name: 'ID_KEY_DIGEST', meaning: 'SHA-384 of the key that signed the ID block' },
+  authorKeyDigest: { name: 'AUTHOR_KEY_DIGEST', meaning: 'SHA-384 of the key that signed the ID key' },
+  reportId: { name: 'REPORT_ID', meaning: 'one for each guest and boot' },
+  reportIdMa: {
+    name: 'REPORT_ID_MA',
+    meaning: "the migration agent's report id; all ones where there is none",
+  },
+  reportedTcb: { name: 'REPORTED_TCB', meaning: 'TCB that the signing key belongs to' },
+  cpuid: { name: 'CPUID', meaning: 'family, model and stepping of the processor' },
+  chipId: { name: 'CHIP_ID', meaning: 'hardware id of the chip; zero where masked, and with a VLEK' },
+  committedTcb: { name: 'COMMITTED_TCB', meaning: 'TCB that the host cannot go back behind' },
+  currentFirmware: { name: 'CURRENT firmware', meaning: 'version of the SEV firmware that runs now' },
+  committedFirmware: {
+    name: 'COMMITTED firmware',
+    meaning: 'version of the SEV firmware that the host cannot go back behind',
+  },
+  launchTcb: { name: 'LAUNCH_TCB', meaning: 'TCB when the guest was launched or imported' },
+  launchMitigations: { name: 'LAUNCH_MIT_VECTOR', meaning: 'mitigations that were in force at launch' },
+  currentMitigations: { name: 'CURRENT_MIT_VECTOR', meaning: 'mitigations that are in force now' },
+  signatureR: { name: 'SIGNATURE.R', meaning: 'r of the signature, little-endian' },
+  signatureS: { name: 'SIGNATURE.S', meaning: 's of the signature, little-endian' },
+}
+
+export const RESERVED_MEANING: Meaning = { name: 'reserved', meaning: 'zero' }
+
+/** What it means that the bit is set. */
+export const POLICY_MEANINGS: Readonly<Record<keyof typeof GUEST_POLICY_BITS, Meaning>> = {
+  smt: { name: 'SMT', meaning: 'may run where simultaneous multithreading is on' },
+  migrateMa: {
+    name: 'MIGRATE_MA',
+    meaning: 'may be bound to a migration agent, which then can read its memory',
+  },
+  debug: { name: 'DEBUG', meaning: 'the host may debug it, and so read its memory' },
+  singleSocket: { name: 'SINGLE_SOCKET', meaning: 'must run on one socket alone' },
+  cxl: { name: 'CXL_ALLOW', meaning: 'may run where CXL devices or memory are populated' },
+  aes256Xts: { name: 'MEM_AES_256_XTS', meaning: 'memory must be encrypted with AES-256-XTS' },
+  raplDisabled: { name: 'RAPL_DIS', meaning: 'power measurement (RAPL) must be off' },
+  ciphertextHiding: {
+    name: 'CIPHERTEXT_HIDING_DRAM',
+    meaning: 'ciphertext of its memory must be hidden from the host',
+  },
+  pageSwapDisabled: { name: 'PAGE_SWAP_DISABLE', meaning: 'the host must not move or swap its pages' },
+}
+
+/** What it means that the bit is set. */
+export const PLATFORM_MEANINGS: Readonly<Record<keyof typeof PLATFORM_INFO_BITS, Meaning>> = {
+  smt: { name: 'SMT_EN', meaning: 'simultaneous multithreading is on' },
+  tsme: { name: 'TSME_EN', meaning: 'all memory is encrypted, also outside guests' },
+  ecc: { name: 'ECC_EN', meaning: 'memory has error correction' },
+  raplDisabled: { name: 'RAPL_DIS', meaning: 'power measurement (RAPL) is off' },
+  ciphertextHiding: {
+    name: 'CIPHERTEXT_HIDING_DRAM_EN',
+    meaning: 'ciphertext in memory is hidden from the host',
+  },
+  aliasCheck: {
+    name: 'ALIAS_CHECK_COMPLETE',
+    meaning: 'no two addresses reach one memory cell (BadRAM, CVE-2024-21944)',
+  },
+  iommuWriteSafe: {
+    name: 'IOMMU_WRITE_SAFE',
+    meaning: 'writes of the IOMMU do not go astray (CVE-2023-20585)',
+  },
+  tio: { name: 'TIO_EN', meaning: 'trusted I/O devices may be attached' },
+}
+
+/** What it means that the bit is set; SIGNING_KEY is a number. */
+export const SIGNER_MEANINGS: Readonly<Record<Exclude<keyof typeof SIGNER_INFO, 'signingKey'>, Meaning>> = {
+  authorKeyEnabled: { name: 'AUTHOR_KEY_EN', meaning: 'AUTHOR_KEY_DIGEST is of a key' },
+  chipKeyMasked: { name: 'MASK_CHIP_KEY', meaning: "the firmware does not sign with the chip's own key" },
+}

@@ -1,0 +1,147 @@
+/** How the bytes of each field are put into words. */
+import { isZero, toHex } from '../bytes.ts'
+import {
+  type FieldName,
+  GUEST_POLICY_BITS,
+  PLATFORM_INFO_BITS,
+  POLICY_BIT_ONE,
+  POLICY_BITS,
+  SIGNER_INFO,
+  SIGNING_KEYS,
+  UNSIGNED,
+} from './layout.ts'
+import { type Meaning, PLATFORM_MEANINGS, POLICY_MEANINGS, SIGNER_MEANINGS } from './meanings.ts'
+import { type Cpuid, dieOfCpuid } from './product.ts'
+
+export type ShownBit = Meaning & { readonly bit: number; readonly set: boolean }
+
+export type Shown = {
+  readonly value: string
+  readonly notes?: readonly string[]
+  readonly bits?: readonly ShownBit[]
+}
+export type Show = (bytes: Buffer) => Shown
+
+export const hex: Show = (bytes) => ({ value: toHex(bytes) })
+const number: Show = (bytes) => ({ value: String(bytes.readUInt32LE(0)) })
+export const zero: Show = (bytes) => ({ value: isZero(bytes) ? 'zero' : `NOT ZERO: ${toHex(bytes)}` })
+export const unused =
+  (since: number): Show =>
+  (bytes) => ({ value: zero(bytes).value, notes: [`not used before version ${since}`] })
+/** Bytes, and what it means where all of them are this one. */
+const hexUnless =
+  (byte: number, note: string): Show =>
+  (bytes) => ({ value: toHex(bytes), notes: bytes.every((one) => one === byte) ? [note] : [] })
+
+/** The others are shown as bytes. */
+export const SHOWN: Partial<Record<FieldName, Show>> = {
+  version: number,
+  guestSvn: number,
+  policy: showPolicy,
+  familyId: hexUnless(0, 'all zero: none'),
+  imageId: hexUnless(0, 'all zero: none'),
+  vmpl: (bytes) => ({
+    ...number(bytes),
+    notes: bytes.readUInt32LE(0) === 0xffff_ffff ? ['asked for by the host, not by the guest'] : [],
+  }),
+  signatureAlgorithm: number,
+  platformInfo: showPlatformInfo,
+  signerInfo: showSignerInfo,
+  hostData: hexUnless(0, 'all zero: nothing'),
+  idKeyDigest: hexUnless(0, 'all zero: the guest was launched without an ID block'),
+  authorKeyDigest: hexUnless(0, 'all zero: no author key'),
+  reportIdMa: hexUnless(0xff, 'all ones: no migration agent'),
+  cpuid: (bytes) => {
+    const cpuid = cpuidOf(bytes)
+    return { value: cpuidText(cpuid), notes: [dieOfCpuid(cpuid) ?? 'a processor that is not known here'] }
+  },
+  chipId: hexUnless(0, 'all zero: masked by the host, or the report is signed with a VLEK'),
+  currentFirmware: showFirmware,
+  committedFirmware: showFirmware,
+  launchMitigations: showBitSet,
+  currentMitigations: showBitSet,
+}
+
+function showPolicy(bytes: Buffer): Shown {
+  const policy = bytes.readBigUInt64LE(0)
+  const abi = `${(policy >> 8n) & 0xffn}.${policy & 0xffn}`
+  const known = bitsOf(policy, GUEST_POLICY_BITS, POLICY_MEANINGS)
+  const one = {
+    name: 'reserved',
+    meaning: 'must be one',
+    bit: POLICY_BIT_ONE,
+    set: bitOf(policy, POLICY_BIT_ONE),
+  }
+  return {
+    value: hex64(policy),
+    notes: [`bits 15:0: firmware ABI ${abi} or later`, ...above(policy, POLICY_BITS)],
+    bits: [...known, one].sort((a, b) => a.bit - b.bit),
+  }
+}
+
+function showPlatformInfo(bytes: Buffer): Shown {
+  const info = bytes.readBigUInt64LE(0)
+  return {
+    value: hex64(info),
+    notes: above(info, Object.keys(PLATFORM_INFO_BITS).length),
+    bits: bitsOf(info, PLATFORM_INFO_BITS, PLATFORM_MEANINGS),
+  }
+}
+
+const { signingKey: SIGNING_KEY_AT, ...SIGNER_BITS } = SIGNER_INFO
+
+function showSignerInfo(bytes: Buffer): Shown {
+  const info = bytes.readUInt32LE(0)
+  const key = (info >>> SIGNING_KEY_AT) & 7
+  const named = key === UNSIGNED ? 'none, the report is not signed' : SIGNING_KEYS[key]?.toUpperCase()
+  return {
+    value: `0x${info.toString(16).padStart(8, '0')}`,
+    notes: [`bits 4:2: SIGNING_KEY ${key}: ${named ?? 'reserved'}`, ...above(BigInt(info), 5)],
+    bits: bitsOf(BigInt(info), SIGNER_BITS, SIGNER_MEANINGS),
+  }
+}
+
+function showFirmware(bytes: Buffer): Shown {
+  return { value: `${bytes.readUInt8(2)}.${bytes.readUInt8(1)}.${bytes.readUInt8(0)}` }
+}
+
+/** Which mitigation a bit stands for is said in AMD's bulletins, one by one. */
+function showBitSet(bytes: Buffer): Shown {
+  const value = bytes.readBigUInt64LE(0)
+  return { value: hex64(value), notes: [setBitsText(value)] }
+}
+
+export function setBitsText(value: bigint): string {
+  const set = Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => bitOf(value, bit))
+  return set.length === 0 ? 'no bit is set' : `bits that are set: ${set.join(', ')}`
+}
+
+function bitsOf<Name extends string>(
+  value: bigint,
+  bits: Readonly<Record<Name, number>>,
+  meanings: Readonly<Record<Name, Meaning>>,
+): readonly ShownBit[] {
+  // Object.keys forgets that the keys are those of `bits`.
+  const names = Object.keys(bits) as Name[]
+  return names.map((name) => ({ ...meanings[name], bit: bits[name], set: bitOf(value, bits[name]) }))
+}
+
+function above(value: bigint, from: number): readonly string[] {
+  return value >> BigInt(from) === 0n ? [] : [`bits from ${from} on are not known here, and NOT ZERO`]
+}
+
+function bitOf(value: bigint, bit: number): boolean {
+  return ((value >> BigInt(bit)) & 1n) === 1n
+}
+
+export function cpuidOf(bytes: Buffer): Cpuid {
+  return { family: bytes.readUInt8(0), model: bytes.readUInt8(1), stepping: bytes.readUInt8(2) }
+}
+
+export function cpuidText({ family, model, stepping }: Cpuid): string {
+  return [family, model, stepping].map((part) => part.toString(16).padStart(2, '0')).join('/')
+}
+
+export function hex64(value: bigint): string {
+  return `0x${value.toString(16).padStart(16, '0')}`
+}

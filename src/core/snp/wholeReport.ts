@@ -1,0 +1,25 @@
+/** The bytes of a report as they come: alone, or behind a header that has to be cut off. */
+import { CodedError } from '../errors.ts'
+import { ECDSA_P384_SHA384, FIELDS, REPORT_BYTES, REPORT_VERSIONS } from './layout.ts'
+
+/** What the kernel and paravisors put before a report: 32 bytes, the report's length among them. */
+const HEADER_BYTES = 32
+
+/**
+ * Throws `report.malformed` for another length than a report has; where one stands behind the kernel's header, it says how to
+ * cut it out.
+ */
+export function assertWhole(bytes: Buffer): void {
+  if (bytes.byteLength === REPORT_BYTES) return
+  const inside = bytes.subarray(HEADER_BYTES, HEADER_BYTES + REPORT_BYTES)
+  const isBehindHeader =
+    inside.byteLength === REPORT_BYTES &&
+    REPORT_VERSIONS.some((version) => version === inside.readUInt32LE(FIELDS.version.at)) &&
+    inside.readUInt32LE(FIELDS.signatureAlgorithm.at) === ECDSA_P384_SHA384
+  throw new CodedError(
+    'report.malformed',
+    isBehindHeader
+      ? `a report has ${REPORT_BYTES} bytes, not ${bytes.byteLength}: this one stands behind a header; cut it out with "tail -c +${HEADER_BYTES + 1} FILE | head -c ${REPORT_BYTES} > report.bin"`
+      : `a report has ${REPORT_BYTES} bytes, not ${bytes.byteLength}`,
+  )
+}

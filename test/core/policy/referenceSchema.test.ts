@@ -1,0 +1,149 @@
+/** A reference value that is missing, misspelt or unknown must not load: what nobody wrote down, nobody checks. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { canonicalBytes, type Json } from '#core/canonical.ts'
+import { PolicyFormat } from '#core/policy/policy.ts'
+import { ReferenceSchema, ReleaseSchema } from '#core/policy/referenceSchema.ts'
+import { RELEASE } from '../appraisal/subject.ts'
+import { policyOf } from '../release/world.ts'
+
+type Path = readonly (string | number)[]
+
+/** Every member of every object in it. */
+function pathsOf(value: unknown, path: Path = []): readonly Path[] {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, child]) => {
+    const here = [...path, Array.isArray(value) ? Number(key) : key]
+    return [...(Array.isArray(value) ? [] : [here]), ...pathsOf(child, here)]
+  })
+}
+
+/** A copy in which the member at `path` is what `change` makes of its name and value; without a name, none. */
+function changed(
+  value: unknown,
+  [key, ...rest]: Path,
+  change: (name: string, value: unknown) => object,
+): unknown {
+  if (Array.isArray(value))
+    return value.map((child, at) => (at === key ? changed(child, rest, change) : child))
+  return Object.fromEntries(
+    Object.entries(value as object).flatMap(([name, child]) => {
+      if (name !== key) return [[name, child]]
+      return rest.length === 0 ? Object.entries(change(name, child)) : [[name, changed(child, rest, change)]]
+    }),
+  )
+}
+
+const WITH_LISTS = {
+  ...RELEASE,
+  trust: [Buffer.alloc(32, 1).toString('base64url')],
+  crl: { graceSeconds: 3600 },
+  cspIds: ['CN=cc.csp.example'],
+  familyIds: ['00'.repeat(16)],
+  imageIds: ['00'.repeat(16)],
+  hostData: ['00'.repeat(32)],
+  idKeyDigests: ['11'.repeat(48)],
+  authorKeyDigests: ['11'.repeat(48)],
+  chips: ['11'.repeat(64)],
+}
+
+test('a release with every list loads', () => {
+  assert.equal(ReleaseSchema.safeParse(WITH_LISTS).error, undefined)
+})
+
+for (const path of pathsOf(WITH_LISTS)) {
+  const name = path.join('.')
+  test(`a release without ${name} does not load`, () => {
+    assert.equal(ReleaseSchema.safeParse(changed(WITH_LISTS, path, () => ({}))).success, false)
+  })
+  test(`a release with ${name} misspelt does not load`, () => {
+    const misspelt = changed(WITH_LISTS, path, (key, value) => ({ [`${key}s`]: value }))
+    assert.equal(ReleaseSchema.safeParse(misspelt).success, false)
+  })
+  test(`a release with a field beside ${name} does not load`, () => {
+    const more = changed(WITH_LISTS, path, (key, value) => ({ [key]: value, [`${key}2`]: value }))
+    assert.equal(ReleaseSchema.safeParse(more).success, false)
+  })
+  test(`a release with ${name} null does not load`, () => {
+    assert.equal(
+      ReleaseSchema.safeParse(changed(WITH_LISTS, path, (key) => ({ [key]: null }))).success,
+      false,
+    )
+  })
+}
+
+const policy = policyOf()
+for (const path of pathsOf(policy)) {
+  // Datasets and clients carry keys, of which some members are optional in JOSE; their own tests hold them.
+  if (path.some((key) => key === 'jwk' || key === 'keys' || key === 'auditKey' || key === 'sealingKeys'))
+    continue
+  const name = path.join('.')
+  test(`a policy without ${name}, or with it misspelt, does not load`, () => {
+    for (const change of [
+      () => ({}),
+      (key: string, value: unknown) => ({ [`${key}s`]: value }),
+      (key: string, value: unknown) => ({ [key]: value, [`${key}2`]: value }),
+    ])
+      assert.throws(() => PolicyFormat.decode(canonicalBytes(changed(policy, path, change))), {
+        name: 'CodedError',
+        code: 'policy.invalid',
+      })
+  })
+}
+
+const hex = (bytes: number, byte = '11') => byte.repeat(bytes)
+const refused: Readonly<Record<string, readonly unknown[]>> = {
+  crl: ['required', '', { graceSeconds: -1 }, { graceSeconds: 90 * 86_400 + 1 }, { graceSeconds: 0.5 }],
+  cspIds: ['any', 'CN=a', [''], ['a\tb'], ['a'.repeat(129)], ['é'], Array.from({ length: 17 }, () => 'CN=a')],
+  firmware: [{ major: 256, minor: 0, build: 0 }, { major: 1, minor: -1, build: 0 }, '1.55.49'],
+  firmwareProfile: ['any', 'current', true],
+  mitigations: [
+    { launch: '00', current: hex(8) },
+    { launch: hex(8), current: `${hex(7)}1` },
+    { launch: hex(8), current: hex(8, 'AB') },
+    { launch: 0, current: 0 },
+  ],
+  guestSvn: [-1, 2 ** 32, 0.5, '1', 'any'],
+  familyIds: [[], hex(16), [hex(15)], [hex(17)], Array.from({ length: 65 }, () => hex(16))],
+  imageIds: [[], hex(16), [hex(15)], [hex(16, 'AB')]],
+  hostData: [[], hex(32), [hex(31)], [hex(33)]],
+  idKeyDigests: [[], hex(48), [hex(47)], [hex(48, '00')], [hex(48), hex(48, '00')]],
+  authorKeyDigests: [[], hex(48), [hex(47)], [hex(48, '00')]],
+  chips: [[], hex(64), [hex(8)], [hex(64, '00')]],
+  measurements: [[], 'any', [hex(47)], [hex(49)]],
+  trust: [[], 'any', [hex(32)]],
+  processors: [[], 'any'],
+  vmpl: [-1, 4, 'any'],
+}
+for (const [field, values] of Object.entries(refused))
+  test(`${field} is held to its form`, () => {
+    for (const value of values)
+      assert.equal(
+        ReleaseSchema.safeParse({ ...WITH_LISTS, [field]: value }).success,
+        false,
+        JSON.stringify(value),
+      )
+  })
+
+const accepted: Readonly<Record<string, readonly Json[]>> = {
+  crl: ['not-required', { graceSeconds: 0 }, { graceSeconds: 90 * 86_400 }],
+  cspIds: [[], ['CN=cc-us-east-2.amazonaws.com'], Array.from({ length: 16 }, () => '~'.repeat(128))],
+  firmwareProfile: ['committed', 'provisional'],
+  guestSvn: [0, 0xffff_ffff],
+  familyIds: ['any', Array.from({ length: 64 }, () => hex(16))],
+  idKeyDigests: ['any', [`${hex(47, '00')}01`]],
+  chips: ['any', Array.from({ length: 4096 }, () => hex(64))],
+}
+for (const [field, values] of Object.entries(accepted))
+  test(`${field} goes to its limits`, () => {
+    for (const value of values)
+      assert.equal(ReleaseSchema.safeParse({ ...WITH_LISTS, [field]: value }).error, undefined)
+  })
+
+test('by hand, measurement and configuration may be anything, in so many words', () => {
+  const value = { ...WITH_LISTS, measurements: 'any', trust: 'any' }
+  assert.equal(ReferenceSchema.safeParse(value).success, true)
+  assert.equal(ReferenceSchema.safeParse(WITH_LISTS).success, true)
+  assert.equal(ReferenceSchema.safeParse({ ...value, trust: undefined }).success, false)
+  assert.equal(ReferenceSchema.safeParse({ ...value, more: 1 }).success, false)
+})
