@@ -12,7 +12,7 @@ import type { Tcb, TcbComponent } from '#core/snp/tcb.ts'
 import type { Fault, Faults } from '#lab/emulator/faults.ts'
 import type { AmdAuthority } from './authority.ts'
 
-type Answer = {
+type KdsResponse = {
   readonly status: number
   readonly type?: string
   readonly body?: Buffer
@@ -33,8 +33,8 @@ export type KdsParts = {
   readonly answered?: (url: string, status: number) => void
 }
 
-const NOT_FOUND: Answer = { status: 404 }
-const BAD_REQUEST: Answer = { status: 400 }
+const NOT_FOUND: KdsResponse = { status: 404 }
+const BAD_REQUEST: KdsResponse = { status: 400 }
 const DER = 'application/pkix-cert'
 /** More than any client should take: what `oversized` sends. */
 const OVERSIZED_BYTES = 8 * 1024 * 1024
@@ -54,7 +54,7 @@ export function createKds(parts: KdsParts): Server {
 function createAnswers({ authorities, chips, vcekSeconds, now }: KdsParts) {
   let freeAt = 0
 
-  const vcekOf = (authority: AmdAuthority, hardwareId: string, query: URLSearchParams): Answer => {
+  const vcekOf = (authority: AmdAuthority, hardwareId: string, query: URLSearchParams): KdsResponse => {
     const { product } = authority
     const tcb = tcbOf(query, product)
     if (tcb === undefined || !isHardwareId(hardwareId, product)) return BAD_REQUEST
@@ -65,7 +65,7 @@ function createAnswers({ authorities, chips, vcekSeconds, now }: KdsParts) {
     return known ? { status: 200, type: DER, body: authority.endorse(hardwareId, tcb).vcekDer } : NOT_FOUND
   }
 
-  return (method: string, url: string): Answer => {
+  return (method: string, url: string): KdsResponse => {
     const [path = '', query = ''] = url.split('?', 2)
     const [, kind, version, name, what = '', ...more] = path.split('/')
     const authority = authorities.find(({ product }) => product === name)
@@ -111,7 +111,7 @@ function tcbOf(query: URLSearchParams, product: Product): Tcb | undefined {
   return Object.values(tcb).every(isByte) ? tcb : undefined
 }
 
-async function send(response: ServerResponse, answer: Answer, fault: Fault | undefined): Promise<void> {
+async function send(response: ServerResponse, answer: KdsResponse, fault: Fault | undefined): Promise<void> {
   if (fault?.latencyMs !== undefined)
     await sleep(fault.latencyMs, undefined, { signal: goneSignal(response) })
   if (fault?.reset !== undefined) {
@@ -139,7 +139,7 @@ function goneSignal(response: ServerResponse): AbortSignal {
   return gone.signal
 }
 
-function faulty(answer: Answer, fault: Fault | undefined): Answer {
+function faulty(answer: KdsResponse, fault: Fault | undefined): KdsResponse {
   switch (fault?.body) {
     case 'garbage':
       return { ...answer, body: Buffer.alloc(1200, 'garbage ') }

@@ -1,16 +1,14 @@
 /**
- * TLS between workers and Verifier: a CA of the provider's, a server certificate for loopback, a client certificate
- * for each registered worker. RSA, since that is what node-forge's pki can sign; who may have a key is decided by
- * attestation, not here.
+ * TLS between workers and Verifier: the provider's CA, a server certificate for loopback, and one client certificate
+ * per registered worker. RSA, because node-forge signs with nothing else. TLS does not decide who gets a key:
+ * attestation does.
  */
-import { generateKeyPair, randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import forge from 'node-forge'
+import type forge from 'node-forge'
+import { keyPairOf, newRsaKey, signCertificate } from '#lab/emulator/identity/certificate.ts'
 
 const HOURS = 30 * 24
-const MODULUS_BITS = 2048
 
 /** Paths of PEM files. */
 export type TlsIdentity = { readonly cert: string; readonly key: string }
@@ -29,9 +27,13 @@ export async function issueTlsFiles(
   const [ca, server, ...workers] = await Promise.all(
     ['provider-ca', 'verifier', ...clients.map(({ name }) => name)].map(newSubject),
   )
-  if (ca === undefined || server === undefined) throw new RangeError('a CA and a server were asked for')
+  if (ca === undefined || server === undefined) throw new RangeError('the CA and the server have no key')
   const caFile = join(folder, 'ca.pem')
   await writeFile(caFile, sign(ca, ca, [{ name: 'basicConstraints', cA: true, critical: true }, CA_USAGE]))
+  const clientFiles = workers.map(
+    async (worker) =>
+      [worker.name, await write(folder, worker, ca, [{ name: 'extKeyUsage', clientAuth: true }])] as const,
+  )
   return {
     ca: caFile,
     server: await write(folder, server, ca, [
@@ -44,17 +46,7 @@ export async function issueTlsFiles(
         ],
       },
     ]),
-    clients: new Map(
-      await Promise.all(
-        workers.map(
-          async (worker) =>
-            [
-              worker.name,
-              await write(folder, worker, ca, [{ name: 'extKeyUsage', clientAuth: true }]),
-            ] as const,
-        ),
-      ),
-    ),
+    clients: new Map(await Promise.all(clientFiles)),
   }
 }
 
@@ -62,10 +54,8 @@ const CA_USAGE = { name: 'keyUsage', keyCertSign: true, critical: true }
 const LEAF_USAGE = { name: 'keyUsage', digitalSignature: true, critical: true }
 
 async function newSubject(name: string): Promise<Subject> {
-  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: MODULUS_BITS })
-  const keyPem = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
-  const key = forge.pki.privateKeyFromPem(keyPem)
-  return { name, keyPem, key: { privateKey: key, publicKey: forge.pki.rsa.setPublicKey(key.n, key.e) } }
+  const keyPem = await newRsaKey()
+  return { name, keyPem, key: keyPairOf(keyPem) }
 }
 
 async function write(
@@ -82,15 +72,13 @@ async function write(
 }
 
 function sign(subject: Subject, issuer: Subject, extensions: readonly object[]): string {
-  const certificate = forge.pki.createCertificate()
-  certificate.publicKey = subject.key.publicKey
-  certificate.serialNumber = `01${randomBytes(15).toString('hex')}`
-  // A minute back, for a reader whose clock is a little behind.
-  certificate.validity.notBefore = new Date(Date.now() - 60_000)
-  certificate.validity.notAfter = new Date(Date.now() + HOURS * 3_600_000)
-  certificate.setSubject([{ shortName: 'CN', value: subject.name }])
-  certificate.setIssuer([{ shortName: 'CN', value: issuer.name }])
-  certificate.setExtensions([...extensions])
-  certificate.sign(issuer.key.privateKey, forge.md.sha256.create())
-  return forge.pki.certificateToPem(certificate)
+  return signCertificate({
+    subject: [{ shortName: 'CN', value: subject.name }],
+    issuer: [{ shortName: 'CN', value: issuer.name }],
+    publicKey: subject.key.publicKey,
+    signer: issuer.key.privateKey,
+    from: Date.now(),
+    hours: HOURS,
+    extensions,
+  })
 }

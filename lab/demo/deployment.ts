@@ -10,7 +10,7 @@ import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { issueTlsFiles } from './certificates.ts'
 import { type CommandResult, runCommand, runToSuccess } from './command.ts'
-import { worldOf } from './emulatorConfig.ts'
+import { emulatorConfigOf } from './emulatorConfig.ts'
 import { askWorkerTrust, enrol } from './enrolment.ts'
 import { type Folders, makeFolders } from './folders.ts'
 import { guestsOf, workerName } from './guests.ts'
@@ -132,7 +132,7 @@ async function build(site: Site): Promise<Omit<Deployment, 'close'>> {
   await writeConfig(
     folders.config,
     'emulator',
-    await worldOf({ apiKeys, guests, functionSocket, partitions }),
+    await emulatorConfigOf({ apiKeys, guests, functionSocket, partitions }),
   )
   const emulator = await narrate(
     'emulator',

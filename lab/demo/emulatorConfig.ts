@@ -24,7 +24,7 @@ export type GuestOptions = {
   readonly platform: { readonly measurement: string; readonly guestPolicy?: { readonly debug: boolean } }
 }
 
-export type WorldOptions = {
+export type EmulatorConfigOptions = {
   /** PEM of each user's API key, the public half. */
   readonly apiKeys: Readonly<Record<UserName, string>>
   /** Confidential VMs of the research organisation: each one's metadata service, and its firmware. */
@@ -38,7 +38,9 @@ const AES = { algorithm: 'AES', length: 32 } as const
 const P384 = { algorithm: 'ECDSA', curve: 'NIST_P384' } as const
 const RSA = { algorithm: 'RSA', length: 256 } as const
 
-export async function worldOf(options: WorldOptions): Promise<Readonly<Record<string, unknown>>> {
+export async function emulatorConfigOf(
+  options: EmulatorConfigOptions,
+): Promise<Readonly<Record<string, unknown>>> {
   const { apiKeys, guests, functionSocket, partitions } = options
   const [providerPolicy, consumerPolicy] = await Promise.all(['provider', 'consumer'].map(readPolicyText))
   return {

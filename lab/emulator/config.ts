@@ -132,7 +132,7 @@ const Policy = z.strictObject({
   variables: z.record(z.string(), z.string()),
 })
 
-const WorldSchema = z.strictObject({
+const ConfigSchema = z.strictObject({
   v: z.literal(1),
   region: z.string().regex(/^[a-z]{2,3}-[a-z]+-\d$/, 'must be a region such as eu-frankfurt-1'),
   /** Life of the session tokens of instances and functions, in seconds (OCI: 20 minutes for instances). */
@@ -155,13 +155,13 @@ const WorldSchema = z.strictObject({
   eventRules: z.array(EventRule),
   policies: z.array(Policy),
 })
-export type World = z.output<typeof WorldSchema>
+export type EmulatorConfig = z.output<typeof ConfigSchema>
 
 /** Throws `config.invalid`: unknown or absent fields, an id used twice, a reference to nothing. */
-export function parseWorld(value: unknown): World {
-  const world = checkShape(WorldSchema, value, 'emulator configuration', 'config.invalid')
-  const { tenancies, compartments, groups, vaults, functions } = world
-  assertUnique(world)
+export function parseEmulatorConfig(value: unknown): EmulatorConfig {
+  const config = checkShape(ConfigSchema, value, 'emulator configuration', 'config.invalid')
+  const { tenancies, compartments, groups, vaults, functions } = config
+  assertUnique(config)
   // The root compartment of a tenancy has the tenancy's OCID.
   const places = idsOf([...tenancies, ...compartments])
   const tenants = idsOf(tenancies)
@@ -169,7 +169,7 @@ export function parseWorld(value: unknown): World {
     [
       'tenancyId',
       tenants,
-      [...compartments, ...groups, ...world.users, ...world.dynamicGroups, ...world.policies].map(
+      [...compartments, ...groups, ...config.users, ...config.dynamicGroups, ...config.policies].map(
         (it) => it.tenancyId,
       ),
     ],
@@ -177,30 +177,30 @@ export function parseWorld(value: unknown): World {
       'compartmentId',
       places,
       [
-        ...world.instances,
+        ...config.instances,
         ...functions,
-        ...world.buckets,
+        ...config.buckets,
         ...vaults,
-        ...world.keys,
-        ...world.secrets,
-        ...world.streams,
-        ...world.eventRules,
+        ...config.keys,
+        ...config.secrets,
+        ...config.streams,
+        ...config.eventRules,
       ].map((it) => it.compartmentId),
     ],
-    ['vaultId', idsOf(vaults), [...world.keys, ...world.secrets].map((it) => it.vaultId)],
-    ['groups', idsOf(groups), world.users.flatMap((it) => it.groups)],
-    ['functionId', idsOf(functions), world.eventRules.map((it) => it.functionId)],
+    ['vaultId', idsOf(vaults), [...config.keys, ...config.secrets].map((it) => it.vaultId)],
+    ['groups', idsOf(groups), config.users.flatMap((it) => it.groups)],
+    ['functionId', idsOf(functions), config.eventRules.map((it) => it.functionId)],
   ]
   for (const [field, known, used] of references)
     for (const id of used)
       if (!known.has(id))
         throw new CodedError('config.invalid', `emulator configuration: ${field} ${id} is not defined`)
-  return world
+  return config
 }
 
 /** The tenancy that a compartment, or the root compartment, belongs to. */
-export function tenancyOf(world: World, compartmentId: string): string {
-  const compartment = world.compartments.find(({ id }) => id === compartmentId)
+export function tenancyOf(config: EmulatorConfig, compartmentId: string): string {
+  const compartment = config.compartments.find(({ id }) => id === compartmentId)
   return compartment?.tenancyId ?? compartmentId
 }
 
@@ -208,9 +208,9 @@ function idsOf(things: readonly { readonly id: string }[]): ReadonlySet<string> 
   return new Set(things.map(({ id }) => id))
 }
 
-function assertUnique(world: World): void {
+function assertUnique(config: EmulatorConfig): void {
   const seen = new Set<string>()
-  for (const section of Object.values(world)) {
+  for (const section of Object.values(config)) {
     if (!Array.isArray(section)) continue
     for (const thing of section) {
       if (!('id' in thing)) continue

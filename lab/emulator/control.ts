@@ -5,7 +5,7 @@ import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { readBody } from './exchange.ts'
 import type { Faults } from './faults.ts'
-import { type Answer, OciError } from './service.ts'
+import { OciError, type ServiceResponse } from './service.ts'
 
 export const CONTROL_PREFIX = '/emulator/'
 const MAX_BODY_BYTES = 64 * 1024
@@ -39,7 +39,7 @@ export async function answerControl(
   method: string,
   path: string,
   request: IncomingMessage,
-): Promise<Answer> {
+): Promise<ServiceResponse> {
   const { faults, calls, inspect } = parts
   switch (`${method} ${path.slice(CONTROL_PREFIX.length)}`) {
     case 'GET faults':

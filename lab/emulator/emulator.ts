@@ -6,9 +6,10 @@ import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { createAmdHost } from '#lab/amd/host.ts'
-import type { World } from './config.ts'
+import type { EmulatorConfig } from './config.ts'
 import { createCalls } from './control.ts'
 import { createFaults } from './faults.ts'
+import { readOrCreate, replaceFile } from './files.ts'
 import {
   createFunctionsService,
   provideResourcePrincipals,
@@ -16,13 +17,12 @@ import {
 } from './functions/service.ts'
 import { createFederation } from './identity/federation.ts'
 import { createMetadataService } from './identity/imds.ts'
-import { keep, openAuthority, replaceFile } from './identity/instanceCa.ts'
+import { openInstanceCa } from './identity/instanceCa.ts'
 import { createPrincipals } from './identity/principals.ts'
 import { openSessions } from './identity/sessions.ts'
-import { createObjectEvents } from './objectStorage/events.ts'
 import { createObjectStorageService } from './objectStorage/service.ts'
 import { createPolicy } from './policy/policy.ts'
-import { createFrame } from './requestHandler.ts'
+import { createRequestHandler } from './requestHandler.ts'
 import { createSecretsService } from './secrets.ts'
 import type { Service, ServiceContext } from './service.ts'
 import { createStreamingService } from './streaming/service.ts'
@@ -43,7 +43,7 @@ export type Emulator = {
 }
 
 export type EmulatorOptions = {
-  readonly world: World
+  readonly config: EmulatorConfig
   /** Holds all state; made where it is absent. A restart over it continues where the last answer left off. */
   readonly folder: string
   /** Milliseconds since the epoch. */
@@ -57,39 +57,36 @@ const Ports = z.record(z.string(), z.int())
 
 /** Throws `config.invalid` on a policy or matching rule that is not understood. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
-  const { world, now, onFault } = options
+  const { config, now, onFault } = options
   const folder = resolve(options.folder)
   await mkdir(folder, { recursive: true })
-  const policy = createPolicy(world)
-  const principals = createPrincipals(world)
-  const [authority, sessions] = await Promise.all([
-    openAuthority(join(folder, 'identity'), now()),
-    openSessions(join(folder, 'identity'), principals, world.sessionSeconds),
+  const policy = createPolicy(config)
+  const principals = createPrincipals(config)
+  const [ca, sessions] = await Promise.all([
+    openInstanceCa(join(folder, 'identity'), now()),
+    openSessions(join(folder, 'identity'), principals, config.sessionSeconds),
   ])
   const faults = createFaults()
   const calls = createCalls()
 
   const contextOf = async (name: string): Promise<ServiceContext> => {
     await mkdir(join(folder, name), { recursive: true })
-    return { world, folder: join(folder, name), now }
+    return { config, folder: join(folder, name), now }
   }
-  let undelivered: () => number = () => 0
-  const services: readonly Service[] = await Promise.all([
-    contextOf('objectstorage').then((context) =>
-      createObjectStorageService(context, (store) => {
-        undelivered = () => store.undelivered().length
-        return createObjectEvents({ world, store, faults, now })
-      }),
-    ),
-    createFunctionsService(world, now),
-    contextOf('secrets').then(createSecretsService),
-    contextOf('streaming').then(createStreamingService),
-    contextOf('vault').then(createVaultService),
-  ])
+  const objectStorage = await createObjectStorageService(await contextOf('objectstorage'), faults)
+  const services: readonly Service[] = [
+    objectStorage,
+    createFunctionsService(config, now),
+    ...(await Promise.all([
+      contextOf('secrets').then(createSecretsService),
+      contextOf('streaming').then(createStreamingService),
+      contextOf('vault').then(createVaultService),
+    ])),
+  ]
   const amdFolder = join(folder, 'amd')
-  const amdHost = await createAmdHost({ stateDir: amdFolder, guests: world.guests })
+  const amdHost = await createAmdHost({ stateDir: amdFolder, guests: config.guests })
   const resourcePrincipals = await provideResourcePrincipals({
-    world,
+    config,
     folder: join(folder, 'functions'),
     principals,
     sessions,
@@ -97,29 +94,29 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     onFault,
   })
 
-  const frame = createServer(
-    createFrame({
+  const server = createServer(
+    createRequestHandler({
       services,
       principals,
       sessions,
-      federation: createFederation({ authority, principals, sessions }),
+      federation: createFederation({ ca, principals, sessions }),
       policy,
       faults,
       calls,
-      inspect: () => ({ undeliveredEvents: undelivered() }),
+      inspect: () => ({ undeliveredEvents: objectStorage.undelivered() }),
       now,
       onFault,
     }),
   )
   // Large bodies take their time; idle connections outlive the pools of the clients, so that these never meet a close.
-  frame.requestTimeout = 0
-  frame.keepAliveTimeout = 65_000
+  server.requestTimeout = 0
+  server.keepAliveTimeout = 65_000
 
-  const listeners: Listener[] = [{ name: 'services', server: frame, port: world.port }]
-  for (const { id, name, imdsPort } of world.instances) {
+  const listeners: Listener[] = [{ name: 'services', server, port: config.port }]
+  for (const { id, name, imdsPort } of config.instances) {
     const instance = principals.instance(id)
     if (instance === undefined) continue
-    const server = createMetadataService({ instance, name, region: world.region, authority, now })
+    const server = createMetadataService({ instance, name, region: config.region, ca, now })
     listeners.push({ name: id, server, port: imdsPort })
   }
   const kds = amdHost.kds({ vcekSeconds: VCEK_SECONDS, now, faults })
@@ -128,7 +125,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const origins = await listenAll(join(folder, 'ports.json'), listeners)
   return {
     endpoint: origins['services'] ?? '',
-    imds: Object.fromEntries(world.instances.map(({ id }) => [id, `${origins[id]}/opc/v2`])),
+    imds: Object.fromEntries(config.instances.map(({ id }) => [id, `${origins[id]}/opc/v2`])),
     functions: resourcePrincipals.paths,
     kds: origins['kds'] ?? '',
     amdFolder,
@@ -144,7 +141,7 @@ type Listener = { readonly name: string; readonly server: Server; readonly port:
 
 /** Where the configuration leaves the port open, a restart takes the one of the last run if it is free. */
 async function listenAll(file: string, listeners: readonly Listener[]): Promise<Record<string, string>> {
-  const last = Ports.parse(JSON.parse(await keep(file, async () => '{}')))
+  const last = Ports.parse(JSON.parse(await readOrCreate(file, async () => '{}')))
   const ports: Record<string, number> = {}
   for (const { name, server, port } of listeners) {
     const wanted = port === 0 ? (last[name] ?? 0) : port

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { type Answer, OciError } from './service.ts'
+import { OciError, type ServiceResponse } from './service.ts'
 
 /** Throws 413 as soon as more than `maxBytes` were announced or came. */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
@@ -20,10 +20,10 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   return Buffer.concat(chunks)
 }
 
-export async function sendAnswer(
+export async function sendResponse(
   request: IncomingMessage,
   response: ServerResponse,
-  answer: Answer,
+  answer: ServiceResponse,
 ): Promise<void> {
   const bytes = answer.json === undefined ? answer.bytes : Buffer.from(JSON.stringify(answer.json))
   const headers: Record<string, string> = {
@@ -49,7 +49,7 @@ export async function sendAnswer(
 }
 
 /** `{"code", "message"}`; what is no `OciError` is a fault of the emulator's own. */
-export function toAnswer(error: unknown): Answer {
+export function toResponse(error: unknown): ServiceResponse {
   if (error instanceof OciError)
     return { status: error.status, json: { code: error.code, message: error.message } }
   return { status: 500, json: { code: 'InternalServerError', message: 'the emulator failed' } }

@@ -1,18 +1,19 @@
 /**
- * Durable state of a service: a journal of JSON records, one a line, replayed at start.
+ * Durable state of a service: a journal of JSON records, one per line, replayed at start.
  *
- * Handlers change their maps in memory and append a record in the same turn, so no two requests interleave; the frame
- * waits for `flushed` before it answers. Records appended while a write is under way share the next one (group commit).
- * A crash can leave a torn last line: it was never acknowledged, and the replay cuts it off.
+ * Handlers change their maps in memory and append a record in the same turn, so no two requests interleave. The request
+ * handler waits for `flushed` before it answers. Records appended during a write share the next one (group commit).
+ * A crash can leave a torn last line. That line was never acknowledged, so the replay cuts it off.
  */
-import { mkdir, open, readFile, rename, truncate } from 'node:fs/promises'
+import { mkdir, open, readFile, truncate } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { z } from 'zod'
 import { checkShape, parseJson } from '#core/canonical.ts'
 import { under } from '#core/errors.ts'
+import { replaceFile, syncFolder } from './files.ts'
 
 export type Journal<Entry> = {
-  /** Begins to write. Throws after a failed write: the state in memory is then ahead of the disk for good. */
+  /** Begins to write. Throws after a failed write, because memory is then ahead of the disk for good. */
   readonly append: (entry: Entry) => void
   /** Resolves when everything appended before is on disk. */
   readonly flushed: () => Promise<void>
@@ -21,16 +22,16 @@ export type Journal<Entry> = {
 
 type Options<Schema extends z.ZodType> = {
   readonly file: string
-  /** Of one record; unknown fields refuse the file. */
+  /** The schema of one record. Strict: a file with an unknown field does not load. */
   readonly schema: Schema
   readonly replay: (entry: z.output<Schema>) => void
-  /** The records that make the present state; at start the journal is rewritten to them if it is much longer. */
+  /** The records that make up the present state. A journal that is much longer is rewritten to them at start. */
   readonly snapshot: () => Iterable<z.output<Schema>>
 }
 
 const NEWLINE = 0x0a
 
-/** Throws `config.invalid` where the file holds what is not a record of this journal. */
+/** Throws `config.invalid` if a line of the file is not a record of this journal. */
 export async function openJournal<Schema extends z.ZodType>(
   options: Options<Schema>,
 ): Promise<Journal<z.output<Schema>>> {
@@ -46,7 +47,7 @@ export async function openJournal<Schema extends z.ZodType>(
   let failure: unknown
 
   const write = async (): Promise<void> => {
-    // What the present turn still appends goes with it.
+    // Let the present turn append its other records to the same write.
     await undefined
     while (pending.length > 0) {
       const lines = pending
@@ -109,23 +110,5 @@ async function compact<Schema extends z.ZodType>(
 ): Promise<void> {
   const lines = Array.from(snapshot(), (entry) => `${JSON.stringify(entry)}\n`)
   if (replayed < 2 * lines.length + 1000) return
-  const handle = await open(`${file}.new`, 'w')
-  try {
-    await handle.writeFile(lines.join(''))
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(`${file}.new`, file)
-  await syncFolder(dirname(file))
-}
-
-/** A new or renamed file is durable only when its folder is. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  await replaceFile(file, lines.join(''))
 }

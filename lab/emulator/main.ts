@@ -1,9 +1,9 @@
-/** `confidential-worker emulator --config FILE --data DIR`: prints one JSON line when it serves, ends on SIGTERM. */
+/** `confidential-worker emulator --configFile FILE --data DIR`: prints one JSON line when it serves, ends on SIGTERM. */
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError, codeOf, errorRow } from '#core/errors.ts'
-import { parseWorld } from './config.ts'
+import { parseEmulatorConfig } from './config.ts'
 import { startEmulator } from './emulator.ts'
 
 function log(fields: Readonly<Record<string, unknown>>): void {
@@ -17,14 +17,14 @@ function logFault(event: string, error: unknown): void {
   log({ level: 'error', event, code: codeOf(error), message })
 }
 
-function readArguments(): { readonly config: string; readonly data: string } {
+function readArguments(): { readonly configFile: string; readonly data: string } {
   try {
-    const { values } = parseArgs({ options: { config: { type: 'string' }, data: { type: 'string' } } })
-    const { config, data } = values
-    if (config === undefined || data === undefined) throw new Error('--config and --data are needed')
-    return { config, data }
+    const { values } = parseArgs({ options: { configFile: { type: 'string' }, data: { type: 'string' } } })
+    const { configFile, data } = values
+    if (configFile === undefined || data === undefined) throw new Error('--configFile and --data are needed')
+    return { configFile, data }
   } catch (cause) {
-    throw new CodedError('usage.invalid', 'usage: emulator --config FILE --data DIR', { cause })
+    throw new CodedError('usage.invalid', 'usage: emulator --configFile FILE --data DIR', { cause })
   }
 }
 
@@ -37,10 +37,10 @@ async function readConfig(file: string): Promise<unknown> {
 }
 
 async function main(): Promise<void> {
-  const { config, data } = readArguments()
-  const world = parseWorld(await readConfig(config))
+  const { configFile, data } = readArguments()
+  const config = parseEmulatorConfig(await readConfig(configFile))
   const emulator = await startEmulator({
-    world,
+    config,
     folder: data,
     now: () => Date.now(),
     onFault: (error) => logFault('call.failed', error),

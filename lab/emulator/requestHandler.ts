@@ -5,7 +5,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { answerControl, type Calls, CONTROL_PREFIX } from './control.ts'
-import { emptyStream, readBody, sendAnswer, toAnswer } from './exchange.ts'
+import { emptyStream, readBody, sendResponse, toResponse } from './exchange.ts'
 import type { Fault, Faults } from './faults.ts'
 import { FEDERATION_PATH } from './identity/federation.ts'
 import type { Principals } from './identity/principals.ts'
@@ -21,21 +21,21 @@ import type { Policy } from './policy/policy.ts'
 import { createRouter, type Match } from './routing.ts'
 import {
   type Access,
-  type Answer,
   notAuthorizedOrNotFound,
   OciError,
   type Principal,
   type Service,
+  type ServiceResponse,
 } from './service.ts'
 
 const FEDERATION_MAX_BYTES = 64 * 1024
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024
 
-export type FrameParts = {
+export type HandlerParts = {
   readonly services: readonly Service[]
   readonly principals: Principals
   readonly sessions: Sessions
-  readonly federation: (request: SignedRequest, body: Buffer, now: number) => Promise<Answer>
+  readonly federation: (request: SignedRequest, body: Buffer, now: number) => Promise<ServiceResponse>
   readonly policy: Policy
   readonly faults: Faults
   readonly calls: Calls
@@ -49,10 +49,10 @@ export type FrameParts = {
 /** Thrown to cut the connection instead of answering. */
 class Reset extends Error {}
 
-export function createFrame(parts: FrameParts): RequestListener {
+export function createRequestHandler(parts: HandlerParts): RequestListener {
   const find = createRouter(parts.services)
 
-  const answer = async (request: IncomingMessage, signal: AbortSignal): Promise<Answer> => {
+  const answer = async (request: IncomingMessage, signal: AbortSignal): Promise<ServiceResponse> => {
     const method = request.method ?? ''
     const url = request.url ?? ''
     const signed: SignedRequest = { method, url, headers: request.headers }
@@ -84,26 +84,30 @@ export function createFrame(parts: FrameParts): RequestListener {
 }
 
 async function respond(
-  parts: FrameParts,
+  parts: HandlerParts,
   request: IncomingMessage,
   response: ServerResponse,
-  answer: () => Promise<Answer>,
+  answer: () => Promise<ServiceResponse>,
 ): Promise<void> {
   try {
     const result = await answer().catch((error: unknown) => {
       if (error instanceof Reset) throw error
       if (!(error instanceof OciError) && !request.destroyed) parts.onFault(error)
-      return toAnswer(error)
+      return toResponse(error)
     })
     parts.calls.count(request, result.status)
-    await sendAnswer(request, response, result)
+    await sendResponse(request, response, result)
   } catch (error) {
     if (!(error instanceof Reset)) parts.onFault(error)
     request.socket.destroy()
   }
 }
 
-async function authenticate(parts: FrameParts, signed: SignedRequest, { route }: Match): Promise<Principal> {
+async function authenticate(
+  parts: HandlerParts,
+  signed: SignedRequest,
+  { route }: Match,
+): Promise<Principal> {
   const now = parts.now()
   const signature = parseAuthorization(signed.headers.authorization)
   const { keyId } = signature
@@ -116,7 +120,7 @@ async function authenticate(parts: FrameParts, signed: SignedRequest, { route }:
 }
 
 async function serve(
-  parts: FrameParts,
+  parts: HandlerParts,
   call: {
     readonly request: IncomingMessage
     readonly signed: SignedRequest
@@ -126,7 +130,7 @@ async function serve(
     readonly query: string
     readonly signal: AbortSignal
   },
-): Promise<Answer> {
+): Promise<ServiceResponse> {
   const { request, signed, principal, path, signal } = call
   const { service, route, params } = call.match
   const body =
@@ -159,7 +163,10 @@ async function serve(
   }
 }
 
-async function withFault(fault: Fault | undefined, serveCall: () => Promise<Answer>): Promise<Answer> {
+async function withFault(
+  fault: Fault | undefined,
+  serveCall: () => Promise<ServiceResponse>,
+): Promise<ServiceResponse> {
   if (fault?.latencyMs !== undefined) await sleep(fault.latencyMs)
   if (fault?.reset === 'before') throw new Reset()
   if (fault?.status !== undefined)

@@ -4,12 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { ocid } from '#core/fields.ts'
 import { openJournal } from './journal.ts'
-import {
-  type EmulatorRequest,
-  notAuthorizedOrNotFound,
-  type Service,
-  type ServiceContext,
-} from './service.ts'
+import { notAuthorizedOrNotFound, type Service, type ServiceContext, type ServiceRequest } from './service.ts'
 
 const Entry = z.strictObject({
   secretId: ocid,
@@ -20,7 +15,7 @@ const Entry = z.strictObject({
 })
 type Entry = z.output<typeof Entry>
 
-export async function createSecretsService({ world, folder, now }: ServiceContext): Promise<Service> {
+export async function createSecretsService({ config, folder, now }: ServiceContext): Promise<Service> {
   const versions: Entry[] = []
   const journal = await openJournal({
     file: join(folder, 'secrets.journal'),
@@ -28,7 +23,7 @@ export async function createSecretsService({ world, folder, now }: ServiceContex
     replay: (entry) => versions.push(entry),
     snapshot: () => versions,
   })
-  for (const { id } of world.secrets) {
+  for (const { id } of config.secrets) {
     if (versions.some(({ secretId }) => secretId === id)) continue
     const entry = { secretId: id, version: 1, createdAt: now(), content: randomBytes(32).toString('base64') }
     journal.append(entry)
@@ -36,8 +31,8 @@ export async function createSecretsService({ world, folder, now }: ServiceContex
   }
   await journal.flushed()
 
-  const secretOf = ({ params }: EmulatorRequest) => {
-    const secret = world.secrets.find(({ id }) => id === params['secretId'])
+  const secretOf = ({ params }: ServiceRequest) => {
+    const secret = config.secrets.find(({ id }) => id === params['secretId'])
     if (secret === undefined) throw notAuthorizedOrNotFound()
     return secret
   }

@@ -5,7 +5,8 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { World } from './config.ts'
+import type { EmulatorConfig } from './config.ts'
+import type { Permission } from './policy/permissions.ts'
 
 /** Who signed the request. `groups` are ids of groups (users) or of matching dynamic groups (instances, functions). */
 export type Principal = {
@@ -28,32 +29,7 @@ export type Access = {
   readonly hiddenAs?: OciError
 }
 
-export type Permission =
-  | 'BUCKET_INSPECT'
-  | 'BUCKET_READ'
-  | 'BUCKET_UPDATE'
-  | 'RETENTION_RULE_MANAGE'
-  | 'RETENTION_RULE_LOCK'
-  | 'OBJECT_INSPECT'
-  | 'OBJECT_READ'
-  | 'OBJECT_CREATE'
-  | 'OBJECT_OVERWRITE'
-  | 'OBJECT_DELETE'
-  | 'KEY_READ'
-  | 'KEY_ENCRYPT'
-  | 'KEY_DECRYPT'
-  | 'KEY_SIGN'
-  | 'KEY_VERIFY'
-  | 'KEY_EXPORT'
-  | 'VAULT_READ'
-  | 'SECRET_BUNDLE_READ'
-  | 'STREAM_READ'
-  | 'STREAM_CONSUME'
-  | 'STREAM_PRODUCE'
-  | 'FN_FUNCTION_READ'
-  | 'FN_INVOCATION'
-
-export type EmulatorRequest = {
+export type ServiceRequest = {
   readonly method: string
   /** Path as sent, without the query. */
   readonly path: string
@@ -73,7 +49,7 @@ export type EmulatorRequest = {
 }
 
 /** `json` is encoded and sent as application/json; `bytes` and `stream` as they are; none of them is an empty body. */
-export type Answer = {
+export type ServiceResponse = {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly json?: unknown
@@ -91,8 +67,8 @@ export type Route = {
   /** OCI leaves the bodies of putObject, uploadPart and putMessages outside the signature; all others are inside. */
   readonly bodyUnsigned?: boolean
   /** Which permissions on which resource. It may throw an `OciError`, for a resource that does not exist. */
-  readonly access: (request: EmulatorRequest) => Access
-  readonly handle: (request: EmulatorRequest) => Answer | Promise<Answer>
+  readonly access: (request: ServiceRequest) => Access
+  readonly handle: (request: ServiceRequest) => ServiceResponse | Promise<ServiceResponse>
 }
 
 export type Service = {
@@ -108,7 +84,7 @@ export type Service = {
 
 /** What a service is made from. `now` is in milliseconds since the epoch, and steerable in tests. */
 export type ServiceContext = {
-  readonly world: World
+  readonly config: EmulatorConfig
   /** The service's files go here; the folder exists. */
   readonly folder: string
   readonly now: () => number
@@ -127,7 +103,11 @@ export class OciError extends Error {
   }
 }
 
-/** OCI's one answer for what is absent and for what policy hides. */
+export function invalidParameter(message: string): OciError {
+  return new OciError(400, 'InvalidParameter', message)
+}
+
+/** OCI gives one answer for a resource that does not exist and for one that policy hides. */
 export function notAuthorizedOrNotFound(): OciError {
   return new OciError(404, 'NotAuthorizedOrNotFound', 'Authorization failed or requested resource not found.')
 }

@@ -31,7 +31,7 @@ import {
   PROVIDER,
   PROVIDER_NAMESPACE,
   temporaryFolder,
-  worldOf,
+  testConfig,
 } from '../lab/emulator/testEmulator.ts'
 import { cli, type Outcome, startCli, writeConfigs } from './process.ts'
 
@@ -39,7 +39,7 @@ import { cli, type Outcome, startCli, writeConfigs } from './process.ts'
 const ALMIGHTY = 'manager'
 
 async function setUp(t: TestContext) {
-  const world = worldOf({
+  const world = testConfig({
     change: (w) => {
       w.eventRules.splice(0)
       for (const { id: tenancyId } of w.tenancies) {

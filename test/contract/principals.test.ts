@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createOci } from '#adapters/oci/clients.ts'
 import { OciConfig, type PrincipalConfig } from '#adapters/oci/config.ts'
-import type { World } from '#lab/emulator/config.ts'
+import type { EmulatorConfig } from '#lab/emulator/config.ts'
 import { startEmulator } from '#lab/emulator/emulator.ts'
 import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
 import { contractWorld, RESOURCES, TENANCY } from './subject.ts'
@@ -22,7 +22,7 @@ function pemOf(key: KeyObject, type: 'spki' | 'pkcs8'): string {
 }
 
 /** With a function and a person beside the instances, all of whom may read the secret; tokens last a minute. */
-function world(): World {
+function world(): EmulatorConfig {
   return contractWorld((world) => {
     world.sessionSeconds = 60
     const identity = { name: 'function', compartmentId: TENANCY }
@@ -41,7 +41,7 @@ async function open(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'cw-principals-'))
   const time = { offset: 0 }
   const emulator = await startEmulator({
-    world: world(),
+    config: world(),
     folder,
     now: () => Date.now() + time.offset,
     onFault: assert.ifError,

@@ -16,7 +16,7 @@ import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { parseJson } from '#core/canonical.ts'
 import { toUnixSeconds } from '#core/time.ts'
-import { parseWorld, type World } from '#lab/emulator/config.ts'
+import { type EmulatorConfig, parseEmulatorConfig } from '#lab/emulator/config.ts'
 import { startEmulator } from '#lab/emulator/emulator.ts'
 import type { Clock } from '#ports/clock.ts'
 
@@ -74,11 +74,11 @@ Allow dynamic-group testers to {KEY_READ, KEY_ENCRYPT, KEY_DECRYPT, KEY_SIGN, KE
 Allow dynamic-group testers to {SECRET_BUNDLE_READ, STREAM_READ, STREAM_CONSUME, STREAM_PRODUCE} in tenancy
 `
 
-export function contractWorld(change: (world: World) => void = () => {}): World {
+export function contractWorld(change: (world: EmulatorConfig) => void = () => {}): EmulatorConfig {
   const here = { compartmentId: TENANCY }
   const vault = { ...here, vaultId: ocidOf('vault', 'vault') }
   const instance = (name: string) => ({ id: ocidOf('instance', name), name, ...here, imdsPort: 0 })
-  const world: World = {
+  const world: EmulatorConfig = {
     v: 1,
     region: REGION,
     sessionSeconds: 1200,
@@ -124,7 +124,7 @@ export function contractWorld(change: (world: World) => void = () => {}): World 
     policies: [{ name: 'contract', tenancyId: TENANCY, statements: POLICY, variables: {} }],
   }
   change(world)
-  return parseWorld(world)
+  return parseEmulatorConfig(world)
 }
 
 // Registered here, outside of any test: inside of one, the hook would be that test's.
@@ -143,7 +143,7 @@ const emulator: Subject = {
 /** What a test, or the test file, does at its end. */
 type Ending = { readonly after: (end: () => Promise<void> | void) => void }
 
-export async function openEmulator(t: Ending, world: World): Promise<Setup> {
+export async function openEmulator(t: Ending, world: EmulatorConfig): Promise<Setup> {
   const folder = await mkdtemp(join(tmpdir(), 'cw-contract-'))
   const faults: unknown[] = []
   // The clients sign with the real time, and the service allows five minutes either way: two behind, so that a test
@@ -151,7 +151,7 @@ export async function openEmulator(t: Ending, world: World): Promise<Setup> {
   let offset = -120_000
   const start = Date.now()
   const now = (): number => start + offset
-  const options = { world, folder, now, onFault: (error: unknown) => faults.push(error) }
+  const options = { config: world, folder, now, onFault: (error: unknown) => faults.push(error) }
   let running = await startEmulator(options)
   const clock: Clock = {
     now: () => toUnixSeconds(Math.floor(now() / 1000)),

@@ -16,7 +16,7 @@ import { SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
 import { manifestName, ResultManifestFormat } from '#core/sealed/manifest.ts'
 import { readSealHeader, SEAL_PREFIX_BYTES } from '#core/sealed/object.ts'
 import { POPULATION_CANARIES } from '#lab/demo/population.ts'
-import { parseWorld } from '#lab/emulator/config.ts'
+import { parseEmulatorConfig } from '#lab/emulator/config.ts'
 import { startEmulator } from '#lab/emulator/emulator.ts'
 import { findCanaries, findIn, keyCanaries, wordCanaries } from './canaries.ts'
 import { type Run, resultOf, runCommand, startDemo } from './commandLine.ts'
@@ -138,16 +138,21 @@ test('Ctrl-C in the middle ends every process that it started', async () => {
 async function releasedKeys(): Promise<
   Readonly<Record<'dek' | 'idKey' | 'result dek' | 'nonce secret', Buffer>>
 > {
-  const world = parseWorld({ ...(await readJson('config', 'emulator.json')), guests: [] })
-  const emulator = await startEmulator({ world, folder: inOut('emulator'), now: Date.now, onFault: () => {} })
-  const ociOf = async (config: string) => {
-    const { oci } = await readJson('config', `${config}.json`)
+  const config = parseEmulatorConfig({ ...(await readJson('config', 'emulator.json')), guests: [] })
+  const emulator = await startEmulator({
+    config,
+    folder: inOut('emulator'),
+    now: Date.now,
+    onFault: () => {},
+  })
+  const ociOf = async (program: string) => {
+    const { oci } = await readJson('config', `${program}.json`)
     const { endpoint } = emulator
     for (const service of Object.keys(oci.endpoints)) oci.endpoints[service] = endpoint
     if (oci.principal.kind === 'instance')
       Object.assign(oci.principal, {
         federationUrl: endpoint,
-        metadataUrl: emulator.imds[world.instances[0]?.id ?? ''],
+        metadataUrl: emulator.imds[config.instances[0]?.id ?? ''],
       })
     return createOci(OciConfig.parse(oci), { allowPlainHttp: true, clock: systemClock })
   }
@@ -178,7 +183,7 @@ async function releasedKeys(): Promise<
       'result dek': await researcher
         .keyVault()
         .decryptRsa(recipient.keyId, recipient.keyVersionId, fromBase64url(wrapped)),
-      'nonce secret': (await verifier.secretStore().read(world.secrets[0]?.id ?? '')).content,
+      'nonce secret': (await verifier.secretStore().read(config.secrets[0]?.id ?? '')).content,
     }
   } finally {
     verifier.close()

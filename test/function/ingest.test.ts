@@ -20,7 +20,7 @@ import {
   PROVIDER,
   PROVIDER_NAMESPACE,
   temporaryFolder,
-  worldOf,
+  testConfig,
 } from '../lab/emulator/testEmulator.ts'
 import { configOf, startFunction } from './functionProcess.ts'
 
@@ -117,14 +117,14 @@ function eventOf(
 async function world(t: TestContext) {
   const socket = join(await temporaryFolder(t), 'lsnr.sock')
   // Without rules nothing calls the function but the test.
-  const emulator = await emulatorFor(t, worldOf({ socket, change: (w) => w.eventRules.splice(0) }))
+  const emulator = await emulatorFor(t, testConfig({ socket, change: (w) => w.eventRules.splice(0) }))
   const ingest = await startFunction(t, socket, emulator, configOf(emulator.endpoint))
   return { socket, emulator, ingest }
 }
 
 test('a put becomes an event, the event a job on the stream, and the decision a record', async (t) => {
   const socket = join(await temporaryFolder(t), 'lsnr.sock')
-  const emulator = await emulatorFor(t, worldOf({ socket }))
+  const emulator = await emulatorFor(t, testConfig({ socket }))
   const ingest = await startFunction(t, socket, emulator, configOf(emulator.endpoint))
   const object = randomBytes(16).toString('hex')
   const etag = await put(emulator, object, 700)

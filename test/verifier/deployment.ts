@@ -33,7 +33,7 @@ import {
   PROVIDER_NAMESPACE,
   REGION,
   temporaryFolder,
-  worldOf,
+  testConfig,
 } from '../lab/emulator/testEmulator.ts'
 import { type Ca, createCa } from './tls.ts'
 
@@ -76,7 +76,7 @@ export type Deployment = {
 export async function deploy(t: TestContext): Promise<Deployment> {
   const folder = await temporaryFolder(t)
   const authority = await testAuthority()
-  const emulator = await emulatorFor(t, worldOf())
+  const emulator = await emulatorFor(t, testConfig())
   const connections: Oci[] = []
   t.after(() => {
     for (const oci of connections) oci.close()

@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { CodedError } from '#core/errors.ts'
-import type { World } from '#lab/emulator/config.ts'
+import type { EmulatorConfig } from '#lab/emulator/config.ts'
 
 const MAX_ANSWER_BYTES = 6 * 1024 * 1024
 
-export type FunctionAnswer = {
+export type FunctionResponse = {
   readonly callId: string
   readonly status: number
   readonly headers: IncomingHttpHeaders
@@ -15,13 +15,13 @@ export type FunctionAnswer = {
 
 /** Throws `service.unavailable` where nobody listens, the deadline passes or the connection breaks. */
 export function callFunction(
-  { socket, timeoutSeconds }: Pick<World['functions'][number], 'socket' | 'timeoutSeconds'>,
+  { socket, timeoutSeconds }: Pick<EmulatorConfig['functions'][number], 'socket' | 'timeoutSeconds'>,
   body: Uint8Array,
   options: { readonly contentType: string; readonly now: number; readonly signal: AbortSignal },
-): Promise<FunctionAnswer> {
+): Promise<FunctionResponse> {
   const callId = randomUUID().replaceAll('-', '').toUpperCase().slice(0, 26)
   const timeoutMs = timeoutSeconds * 1000
-  const { promise, resolve, reject } = Promise.withResolvers<FunctionAnswer>()
+  const { promise, resolve, reject } = Promise.withResolvers<FunctionResponse>()
   const fail = (cause: unknown): void =>
     reject(new CodedError('service.unavailable', 'the function does not answer', { cause }))
   const request = httpRequest({

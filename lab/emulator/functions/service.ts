@@ -1,28 +1,29 @@
 /** Functions: invocation over HTTP, and the resource principal that each function finds in its folder. */
 import { createPublicKey } from 'node:crypto'
 import { join } from 'node:path'
-import type { World } from '#lab/emulator/config.ts'
-import { keep, newRsaKey, replaceFile } from '#lab/emulator/identity/instanceCa.ts'
+import type { EmulatorConfig } from '#lab/emulator/config.ts'
+import { readOrCreate, replaceFile } from '#lab/emulator/files.ts'
+import { newRsaKey } from '#lab/emulator/identity/certificate.ts'
 import type { Principals } from '#lab/emulator/identity/principals.ts'
 import type { Sessions } from '#lab/emulator/identity/sessions.ts'
 import {
   type Access,
-  type EmulatorRequest,
   notAuthorizedOrNotFound,
   OciError,
   type Service,
+  type ServiceRequest,
 } from '#lab/emulator/service.ts'
 import { callFunction } from './call.ts'
 
 const MAX_REQUEST_BYTES = 6 * 1024 * 1024
 
-export function createFunctionsService(world: World, now: () => number): Service {
-  const find = (request: EmulatorRequest): World['functions'][number] => {
-    const found = world.functions.find(({ id }) => id === request.params['functionId'])
+export function createFunctionsService(config: EmulatorConfig, now: () => number): Service {
+  const find = (request: ServiceRequest): EmulatorConfig['functions'][number] => {
+    const found = config.functions.find(({ id }) => id === request.params['functionId'])
     if (found === undefined) throw notAuthorizedOrNotFound()
     return found
   }
-  const access = (request: EmulatorRequest): Access => {
+  const access = (request: ServiceRequest): Access => {
     const { id, compartmentId } = find(request)
     return { permissions: ['FN_INVOCATION'], compartmentId, variables: { 'target.function.id': id } }
   }
@@ -69,28 +70,28 @@ export type ResourcePrincipal = { readonly rpst: string; readonly privatePem: st
  * so that a reader between two writes never sees a token of another key.
  */
 export async function provideResourcePrincipals(parts: {
-  readonly world: World
+  readonly config: EmulatorConfig
   readonly folder: string
   readonly principals: Principals
   readonly sessions: Sessions
   readonly now: () => number
   readonly onFault: (error: unknown) => void
 }): Promise<{ readonly paths: Readonly<Record<string, ResourcePrincipal>>; readonly close: () => void }> {
-  const { world, folder, principals, sessions, now, onFault } = parts
+  const { config, folder, principals, sessions, now, onFault } = parts
   const paths: Record<string, ResourcePrincipal> = {}
-  for (const { id, name } of world.functions)
+  for (const { id, name } of config.functions)
     paths[id] = { rpst: join(folder, name, 'rpst'), privatePem: join(folder, name, 'private.pem') }
 
   const write = async (): Promise<void> => {
     for (const [id, { rpst, privatePem }] of Object.entries(paths)) {
       const principal = principals.function(id)
       if (principal === undefined) continue
-      const key = createPublicKey(await keep(privatePem, newRsaKey))
+      const key = createPublicKey(await readOrCreate(privatePem, newRsaKey))
       await replaceFile(rpst, await sessions.issue(principal, key, now()))
     }
   }
   await write()
-  const timer = setInterval(() => void write().catch(onFault), (world.sessionSeconds * 1000) / 2)
+  const timer = setInterval(() => void write().catch(onFault), (config.sessionSeconds * 1000) / 2)
   timer.unref()
   return { paths, close: () => clearInterval(timer) }
 }

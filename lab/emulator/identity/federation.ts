@@ -1,8 +1,8 @@
 /** `POST /v1/x509`: a leaf certificate of an instance, and proof of its key, for a session token over a fresh key. */
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
-import type { Answer } from '#lab/emulator/service.ts'
-import type { Authority } from './instanceCa.ts'
+import type { ServiceResponse } from '#lab/emulator/service.ts'
+import type { InstanceCa } from './instanceCa.ts'
 import type { Principals } from './principals.ts'
 import type { Sessions } from './sessions.ts'
 import {
@@ -23,17 +23,17 @@ const Body = z.looseObject({
 export const FEDERATION_PATH = '/v1/x509'
 
 export function createFederation(parts: {
-  readonly authority: Authority
+  readonly ca: InstanceCa
   readonly principals: Principals
   readonly sessions: Sessions
-}): (request: SignedRequest, body: Buffer, now: number) => Promise<Answer> {
-  const { authority, principals, sessions } = parts
+}): (request: SignedRequest, body: Buffer, now: number) => Promise<ServiceResponse> {
+  const { ca, principals, sessions } = parts
   return async (request, body, now) => {
     const signature = parseAuthorization(request.headers.authorization)
     verifyBody(request.headers, body)
     const { certificate, publicKey } = parseBody(body)
     const leaf = decodeCertificate(certificate)
-    verifyLeaf(leaf, authority.certificate, now)
+    verifyLeaf(leaf, ca.certificate, now)
     const instance = principals.instance(organizationalUnit(leaf, 'opc-instance'))
     if (instance === undefined) throw notAuthenticated('the instance does not exist')
     // keyId: {tenancy}/fed-x509/{SHA-1 of the leaf in colon hex}

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Principal } from '#lab/emulator/service.ts'
-import type { Authority, Leaf } from './instanceCa.ts'
+import type { InstanceCa, Leaf } from './instanceCa.ts'
 
 const LEAF_RENEWAL_MS = 12 * 3_600_000
 const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host']
@@ -13,15 +13,14 @@ export function createMetadataService(parts: {
   readonly instance: Principal
   readonly name: string
   readonly region: string
-  readonly authority: Authority
+  readonly ca: InstanceCa
   readonly now: () => number
 }): Server {
-  const { instance, name, region, authority, now } = parts
+  const { instance, name, region, ca, now } = parts
   let leaf: { readonly promise: Promise<Leaf>; readonly at: number } | undefined
   const currentLeaf = (): Promise<Leaf> => {
     const at = now()
-    if (leaf === undefined || at - leaf.at > LEAF_RENEWAL_MS)
-      leaf = { promise: authority.issue(instance, at), at }
+    if (leaf === undefined || at - leaf.at > LEAF_RENEWAL_MS) leaf = { promise: ca.issue(instance, at), at }
     return leaf.promise
   }
   const facts = {
@@ -37,7 +36,7 @@ export function createMetadataService(parts: {
     '/opc/v2/instance/': () => JSON.stringify(facts),
     '/opc/v2/identity/cert.pem': async () => (await currentLeaf()).certificate,
     '/opc/v2/identity/key.pem': async () => (await currentLeaf()).privateKey,
-    '/opc/v2/identity/intermediate.pem': () => authority.certificate.toString(),
+    '/opc/v2/identity/intermediate.pem': () => ca.certificate.toString(),
     ...Object.fromEntries(
       Object.entries(facts).map(([key, value]) => [`/opc/v2/instance/${key}`, () => value]),
     ),

@@ -1,6 +1,6 @@
 /** Who is behind a key: users by their API keys, instances and functions by their session tokens and matching rules. */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
-import { tenancyOf, type World } from '#lab/emulator/config.ts'
+import { type EmulatorConfig, tenancyOf } from '#lab/emulator/config.ts'
 import { type Condition, isMet, parseMatchingRule } from '#lab/emulator/policy/conditions.ts'
 import type { Principal } from '#lab/emulator/service.ts'
 
@@ -14,8 +14,8 @@ export type Principals = {
 }
 
 /** Throws `config.invalid` on a matching rule that is not understood. */
-export function createPrincipals(world: World): Principals {
-  const rules = world.dynamicGroups.map((group) => ({ ...group, condition: parseMatchingRule(group.rule) }))
+export function createPrincipals(config: EmulatorConfig): Principals {
+  const rules = config.dynamicGroups.map((group) => ({ ...group, condition: parseMatchingRule(group.rule) }))
   const dynamicGroups = (tenancyId: string, variables: Readonly<Record<string, string>>): readonly string[] =>
     rules
       .filter(
@@ -25,7 +25,7 @@ export function createPrincipals(world: World): Principals {
       .map(({ id }) => id)
 
   const apiKeys = new Map<string, ApiKey>()
-  for (const user of world.users) {
+  for (const user of config.users) {
     const { id, tenancyId, groups } = user
     const principal: Principal = { kind: 'user', id, tenancyId, compartmentId: tenancyId, groups }
     for (const pem of user.apiKeys) {
@@ -35,15 +35,15 @@ export function createPrincipals(world: World): Principals {
   }
 
   const instances = new Map<string, Principal>()
-  for (const { id, compartmentId } of world.instances) {
-    const tenancyId = tenancyOf(world, compartmentId)
+  for (const { id, compartmentId } of config.instances) {
+    const tenancyId = tenancyOf(config, compartmentId)
     const groups = dynamicGroups(tenancyId, { 'instance.id': id, 'instance.compartment.id': compartmentId })
     instances.set(id, { kind: 'instance', id, tenancyId, compartmentId, groups })
   }
 
   const functions = new Map<string, Principal>()
-  for (const { id, compartmentId } of world.functions) {
-    const tenancyId = tenancyOf(world, compartmentId)
+  for (const { id, compartmentId } of config.functions) {
+    const tenancyId = tenancyOf(config, compartmentId)
     const groups = dynamicGroups(tenancyId, {
       'resource.id': id,
       'resource.type': 'fnfunc',

@@ -9,8 +9,8 @@ import {
 import { join } from 'node:path'
 import { jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
+import { readOrCreate } from '#lab/emulator/files.ts'
 import type { Principal } from '#lab/emulator/service.ts'
-import { keep } from './instanceCa.ts'
 import type { Principals } from './principals.ts'
 
 const ISSUER = 'authService.oracle.com'
@@ -37,7 +37,7 @@ export async function openSessions(
   principals: Principals,
   sessionSeconds: number,
 ): Promise<Sessions> {
-  const pem = await keep(join(folder, 'sessions.key'), async () =>
+  const pem = await readOrCreate(join(folder, 'sessions.key'), async () =>
     generateKeyPairSync('ec', { namedCurve: 'P-256' })
       .privateKey.export({ type: 'pkcs8', format: 'pem' })
       .toString(),

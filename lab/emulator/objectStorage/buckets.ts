@@ -1,25 +1,20 @@
 /** Object Storage: namespaces and buckets, as the world has them. */
 
-import { tenancyOf, type World } from '#lab/emulator/config.ts'
-import {
-  type Access,
-  type EmulatorRequest,
-  OciError,
-  type Permission,
-  type Route,
-} from '#lab/emulator/service.ts'
+import { type EmulatorConfig, tenancyOf } from '#lab/emulator/config.ts'
+import type { Permission } from '#lab/emulator/policy/permissions.ts'
+import { type Access, OciError, type Route, type ServiceRequest } from '#lab/emulator/service.ts'
 
-export type Bucket = World['buckets'][number] & { readonly namespace: string }
+export type Bucket = EmulatorConfig['buckets'][number] & { readonly namespace: string }
 
-export function bucketRoutes(world: World): readonly Route[] {
-  const access = (request: EmulatorRequest): Access => accessTo(findBucket(world, request), ['BUCKET_READ'])
+export function bucketRoutes(config: EmulatorConfig): readonly Route[] {
+  const access = (request: ServiceRequest): Access => accessTo(findBucket(config, request), ['BUCKET_READ'])
   return [
     {
       method: 'GET',
       pattern: '/n',
       body: 'none',
       access: ({ principal }) => ({ permissions: [], compartmentId: principal.tenancyId, variables: {} }),
-      handle: ({ principal }) => ({ status: 200, json: namespaceOf(world, principal.tenancyId) }),
+      handle: ({ principal }) => ({ status: 200, json: namespaceOf(config, principal.tenancyId) }),
     },
     ...(['GET', 'HEAD'] as const).map(
       (method): Route => ({
@@ -27,7 +22,7 @@ export function bucketRoutes(world: World): readonly Route[] {
         pattern: '/n/:namespace/b/:bucket',
         body: 'none',
         access,
-        handle: (request) => ({ status: 200, json: describeBucket(findBucket(world, request)) }),
+        handle: (request) => ({ status: 200, json: describeBucket(findBucket(config, request)) }),
       }),
     ),
     {
@@ -35,17 +30,18 @@ export function bucketRoutes(world: World): readonly Route[] {
       pattern: '/n/:namespace/b/:bucket/retentionRules',
       body: 'none',
       access,
-      handle: (request) => ({ status: 200, json: { items: retentionRules(findBucket(world, request)) } }),
+      handle: (request) => ({ status: 200, json: { items: retentionRules(findBucket(config, request)) } }),
     },
   ]
 }
 
 /** Throws 404 `BucketNotFound`: what a missing permission answers, too. */
-export function findBucket(world: World, { params }: EmulatorRequest): Bucket {
+export function findBucket(config: EmulatorConfig, { params }: ServiceRequest): Bucket {
   const { namespace = '', bucket: name = '' } = params
-  const bucket = world.buckets.find(
+  const bucket = config.buckets.find(
     (candidate) =>
-      candidate.name === name && namespaceOf(world, tenancyOf(world, candidate.compartmentId)) === namespace,
+      candidate.name === name &&
+      namespaceOf(config, tenancyOf(config, candidate.compartmentId)) === namespace,
   )
   if (bucket === undefined) throw bucketNotFound(name, namespace)
   return { ...bucket, namespace }
@@ -63,8 +59,8 @@ export function accessTo(bucket: Bucket, permissions: readonly Permission[], obj
   }
 }
 
-function namespaceOf(world: World, tenancyId: string): string {
-  return world.tenancies.find(({ id }) => id === tenancyId)?.namespace ?? ''
+function namespaceOf(config: EmulatorConfig, tenancyId: string): string {
+  return config.tenancies.find(({ id }) => id === tenancyId)?.namespace ?? ''
 }
 
 function bucketNotFound(name: string, namespace: string): OciError {

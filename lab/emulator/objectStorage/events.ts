@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import PQueue from 'p-queue'
-import { tenancyOf, type World } from '#lab/emulator/config.ts'
+import { type EmulatorConfig, tenancyOf } from '#lab/emulator/config.ts'
 import type { Faults } from '#lab/emulator/faults.ts'
 import { callFunction } from '#lab/emulator/functions/call.ts'
 import type { Bucket } from './buckets.ts'
@@ -28,21 +28,21 @@ export type ObjectEvents = {
   readonly close: () => Promise<void>
 }
 
-type Rule = World['eventRules'][number]
+type Rule = EmulatorConfig['eventRules'][number]
 
 export function createObjectEvents(parts: {
-  readonly world: World
+  readonly config: EmulatorConfig
   readonly store: Store
   readonly faults: Faults
   readonly now: () => number
 }): ObjectEvents {
-  const { world, store, faults, now } = parts
+  const { config, store, faults, now } = parts
   const closing = new AbortController()
   const calls = new PQueue({ concurrency: CALLS_AT_ONCE })
   const running = new Set<Promise<void>>()
 
   const call = async (rule: Rule, event: Emission['event']): Promise<boolean> => {
-    const target = world.functions.find(({ id }) => id === rule.functionId)
+    const target = config.functions.find(({ id }) => id === rule.functionId)
     if (target === undefined) return true
     const options = { contentType: 'application/json', now: now(), signal: closing.signal }
     try {
@@ -76,14 +76,14 @@ export function createObjectEvents(parts: {
   return {
     emission: (type, bucket, object) => {
       if (!bucket.objectEvents) return undefined
-      const event = eventOf(world, type, bucket, object, now())
-      const ruleIds = world.eventRules
-        .filter((rule) => isMatched(world, rule, type, bucket, object))
+      const event = eventOf(config, type, bucket, object, now())
+      const ruleIds = config.eventRules
+        .filter((rule) => isMatched(config, rule, type, bucket, object))
         .map(({ id }) => id)
       return ruleIds.length === 0 ? undefined : { event, ruleIds }
     },
     deliver: (emission) => {
-      for (const rule of world.eventRules) {
+      for (const rule of config.eventRules) {
         if (emission === undefined || !emission.ruleIds.includes(rule.id)) continue
         // What fails here fails by closing or with the journal; either way the next start delivers.
         const delivery = deliverTo(rule, emission.event)
@@ -100,7 +100,7 @@ export function createObjectEvents(parts: {
 }
 
 function eventOf(
-  world: World,
+  config: EmulatorConfig,
   type: ObjectEventType,
   bucket: Bucket,
   object: StoredObject,
@@ -108,7 +108,7 @@ function eventOf(
 ): Emission['event'] {
   const { compartmentId, namespace, name: bucketName, id: bucketId } = bucket
   const compartmentName =
-    [...world.compartments, ...world.tenancies].find(({ id }) => id === compartmentId)?.name ?? ''
+    [...config.compartments, ...config.tenancies].find(({ id }) => id === compartmentId)?.name ?? ''
   return {
     cloudEventsVersion: '0.1',
     eventID: randomUUID(),
@@ -131,7 +131,7 @@ function eventOf(
 
 /** A rule sees the events of its compartment; one in a root compartment those of the whole tenancy. */
 function isMatched(
-  world: World,
+  config: EmulatorConfig,
   rule: Rule,
   type: ObjectEventType,
   bucket: Bucket,
@@ -140,7 +140,7 @@ function isMatched(
   const { eventType, data } = rule.condition
   const sees =
     rule.compartmentId === bucket.compartmentId ||
-    rule.compartmentId === tenancyOf(world, bucket.compartmentId)
+    rule.compartmentId === tenancyOf(config, bucket.compartmentId)
   return (
     sees &&
     eventType.includes(`com.oraclecloud.objectstorage.${type}`) &&

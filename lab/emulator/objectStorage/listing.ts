@@ -1,4 +1,5 @@
-import { OciError } from '#lab/emulator/service.ts'
+/** Lists the objects of a bucket in the order of their names. */
+import { invalidParameter } from '#lab/emulator/service.ts'
 import type { StoredObject } from './entries.ts'
 import { compareNames } from './nameIndex.ts'
 import type { Store } from './store.ts'
@@ -17,7 +18,7 @@ const FIELDS: Readonly<Record<string, (object: StoredObject) => unknown>> = {
 
 /** ListObjects: `prefix`, `start` (inclusive), `startAfter`, `end` (exclusive), `limit`, `fields`. */
 export function listObjects(store: Store, bucketId: string, query: URLSearchParams): object {
-  if (query.has('delimiter')) throw invalid('delimiter is not served by the emulator')
+  if (query.has('delimiter')) throw invalidParameter('delimiter is not served by the emulator')
   const prefix = query.get('prefix') ?? ''
   const after = query.get('startAfter') ?? ''
   const end = query.get('end')
@@ -45,17 +46,13 @@ export function listObjects(store: Store, bucketId: string, query: URLSearchPara
 function parseLimit(text: string | null): number {
   const limit = text === null ? MAX_LIMIT : Number(text)
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
-    throw invalid(`limit must be 1 to ${MAX_LIMIT}`)
+    throw invalidParameter(`limit must be 1 to ${MAX_LIMIT}`)
   return limit
 }
 
 function parseFields(text: string | null): readonly string[] {
   const fields = text === null ? ['name'] : ['name', ...text.split(',').filter((field) => field !== 'name')]
   const unknown = fields.find((field) => !Object.hasOwn(FIELDS, field))
-  if (unknown !== undefined) throw invalid(`the field ${unknown} is not served by the emulator`)
+  if (unknown !== undefined) throw invalidParameter(`the field ${unknown} is not served by the emulator`)
   return fields
-}
-
-function invalid(message: string): OciError {
-  return new OciError(400, 'InvalidParameter', message)
 }

@@ -1,16 +1,16 @@
-/** Object Storage: whole objects. */
+/** Routes of whole objects: list, get, head, put and delete. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { World } from '#lab/emulator/config.ts'
+import type { EmulatorConfig } from '#lab/emulator/config.ts'
 import {
   type Access,
-  type Answer,
-  type EmulatorRequest,
   OciError,
   type Route,
+  type ServiceRequest,
+  type ServiceResponse,
 } from '#lab/emulator/service.ts'
 import type { Announced } from './bodies.ts'
-import { accessTo, findBucket } from './buckets.ts'
+import { accessTo, type Bucket, findBucket } from './buckets.ts'
 import type { StoredObject } from './entries.ts'
 import type { ObjectEvents } from './events.ts'
 import { listObjects } from './listing.ts'
@@ -18,30 +18,30 @@ import { checkRead, checkRetention, checkWrite, parseRange } from './preconditio
 import type { Store } from './store.ts'
 
 export type ObjectStorageParts = {
-  readonly world: World
+  readonly config: EmulatorConfig
   readonly store: Store
   readonly events: ObjectEvents
   readonly now: () => number
 }
 
 export function objectRoutes(parts: ObjectStorageParts): readonly Route[] {
-  const { world, store, now } = parts
-  const read = async (request: EmulatorRequest): Promise<Answer> => {
+  const { config, store, now } = parts
+  const read = async (request: ServiceRequest): Promise<ServiceResponse> => {
     const found = findObject(parts, request)
     try {
       return await readObject(found, request)
     } catch (error) {
-      // Replaced or deleted between the look-up and the opening of its files: look again.
+      // The object was replaced or deleted between the look-up and the opening of its files: look again.
       if (findObject(parts, request).etag === found.etag) throw error
       return await read(request)
     }
   }
-  const readObject = async (object: StoredObject, request: EmulatorRequest): Promise<Answer> => {
+  const readObject = async (object: StoredObject, request: ServiceRequest): Promise<ServiceResponse> => {
     checkRead(object, request.headers)
     const range = parseRange(request.headers.range, object.size)
     const { start, end } = range ?? { start: 0, end: object.size - 1 }
     const headers = { ...headersOf(object), 'content-length': String(end - start + 1) }
-    const answer: Answer =
+    const answer: ServiceResponse =
       range === undefined
         ? { status: 200, headers }
         : { status: 206, headers: { ...headers, 'content-range': `bytes ${start}-${end}/${object.size}` } }
@@ -54,17 +54,17 @@ export function objectRoutes(parts: ObjectStorageParts): readonly Route[] {
       method: 'GET',
       pattern: '/n/:namespace/b/:bucket/o',
       body: 'none',
-      access: (request) => accessTo(findBucket(world, request), ['OBJECT_INSPECT']),
+      access: (request) => accessTo(findBucket(config, request), ['OBJECT_INSPECT']),
       handle: (request) => ({
         status: 200,
-        json: listObjects(store, findBucket(world, request).id, request.query),
+        json: listObjects(store, findBucket(config, request).id, request.query),
       }),
     },
     {
       method: 'GET',
       pattern: '/n/:namespace/b/:bucket/o/*object',
       body: 'none',
-      access: (request) => accessTo(findBucket(world, request), ['OBJECT_READ'], request.params['object']),
+      access: (request) => accessTo(findBucket(config, request), ['OBJECT_READ'], request.params['object']),
       handle: read,
     },
     {
@@ -72,7 +72,7 @@ export function objectRoutes(parts: ObjectStorageParts): readonly Route[] {
       pattern: '/n/:namespace/b/:bucket/o/*object',
       body: 'none',
       access: (request) => ({
-        ...accessTo(findBucket(world, request), ['OBJECT_READ'], request.params['object']),
+        ...accessTo(findBucket(config, request), ['OBJECT_READ'], request.params['object']),
         or: ['OBJECT_INSPECT'],
       }),
       handle: read,
@@ -89,9 +89,9 @@ export function objectRoutes(parts: ObjectStorageParts): readonly Route[] {
       method: 'DELETE',
       pattern: '/n/:namespace/b/:bucket/o/*object',
       body: 'none',
-      access: (request) => accessTo(findBucket(world, request), ['OBJECT_DELETE'], request.params['object']),
+      access: (request) => accessTo(findBucket(config, request), ['OBJECT_DELETE'], request.params['object']),
       handle: (request) => {
-        const bucket = findBucket(world, request)
+        const bucket = findBucket(config, request)
         const object = findObject(parts, request)
         checkRead(object, request.headers)
         checkRetention(bucket, object, now())
@@ -104,39 +104,31 @@ export function objectRoutes(parts: ObjectStorageParts): readonly Route[] {
   ]
 }
 
-async function putObject(parts: ObjectStorageParts, request: EmulatorRequest): Promise<Answer> {
-  const { store, now, events } = parts
-  const bucket = findBucket(parts.world, request)
+async function putObject(parts: ObjectStorageParts, request: ServiceRequest): Promise<ServiceResponse> {
+  const { store, now } = parts
+  const bucket = findBucket(parts.config, request)
   const name = objectNameOf(request)
-  const check = (): StoredObject | undefined => {
+  const check = (): void => {
     const before = store.find(bucket.id, name)
     checkWrite(before, request.headers)
     checkRetention(bucket, before, now())
-    return before
   }
   check()
   const received = await store.bodies.receive(request.stream, announcedBy(request.headers))
   try {
-    // Others may have written while the body came: from here to `put` nothing waits.
+    // Another request may have written while the body arrived. From here to `storeObject` nothing waits.
     request.demand(writeAccess(parts, request))
-    const before = check()
-    const at = now()
-    const object: StoredObject = {
+    check()
+    const object = storeObject(parts, bucket, {
       name,
-      etag: randomUUID(),
       size: received.segment.size,
       md5: received.md5,
       multipart: false,
       sha256: received.sha256,
       contentType: request.headers['content-type'] ?? 'application/octet-stream',
       meta: metaOf(request.headers),
-      createdAt: before?.createdAt ?? at,
-      modifiedAt: at,
       segments: [received.segment],
-    }
-    const emission = events.emission(before === undefined ? 'createobject' : 'updateobject', bucket, object)
-    store.put(bucket.id, object, emission)
-    events.deliver(emission)
+    })
     const { 'content-md5': md5 = '', etag = '', 'last-modified': modified = '' } = headersOf(object)
     return {
       status: 200,
@@ -153,15 +145,31 @@ async function putObject(parts: ObjectStorageParts, request: EmulatorRequest): P
   }
 }
 
-/** A create needs OBJECT_CREATE, whatever it finds; another write needs OBJECT_OVERWRITE where something is there. */
-function writeAccess({ world, store }: ObjectStorageParts, request: EmulatorRequest): Access {
-  const bucket = findBucket(world, request)
+/** Puts a new version of the object and begins to deliver its event. The caller has checked every precondition. */
+export function storeObject(
+  { store, events, now }: ObjectStorageParts,
+  bucket: Bucket,
+  content: Omit<StoredObject, 'etag' | 'createdAt' | 'modifiedAt'>,
+  uploadId?: string,
+): StoredObject {
+  const before = store.find(bucket.id, content.name)
+  const at = now()
+  const object = { ...content, etag: randomUUID(), createdAt: before?.createdAt ?? at, modifiedAt: at }
+  const emission = events.emission(before === undefined ? 'createobject' : 'updateobject', bucket, object)
+  store.put(bucket.id, object, emission, uploadId)
+  events.deliver(emission)
+  return object
+}
+
+/** A create needs OBJECT_CREATE, whether the object exists or not. Any other write over an object needs OBJECT_OVERWRITE. */
+function writeAccess({ config, store }: ObjectStorageParts, request: ServiceRequest): Access {
+  const bucket = findBucket(config, request)
   const name = objectNameOf(request)
   const creates = request.headers['if-none-match'] === '*' || store.find(bucket.id, name) === undefined
   return accessTo(bucket, [creates ? 'OBJECT_CREATE' : 'OBJECT_OVERWRITE'], name)
 }
 
-export function objectNameOf({ params }: EmulatorRequest): string {
+export function objectNameOf({ params }: ServiceRequest): string {
   const name = params['object'] ?? ''
   if (Buffer.byteLength(name) > 1024 || /[\0\r\n]/.test(name))
     throw new OciError(400, 'InvalidObjectName', 'an object name has 1 to 1024 bytes, without NUL, CR or LF')
@@ -189,8 +197,8 @@ export function metaOf(headers: Readonly<Record<string, unknown>>): Record<strin
   return Object.fromEntries(meta.map(([name, value]) => [name, String(value)]))
 }
 
-function findObject({ world, store }: ObjectStorageParts, request: EmulatorRequest): StoredObject {
-  const bucket = findBucket(world, request)
+function findObject({ config, store }: ObjectStorageParts, request: ServiceRequest): StoredObject {
+  const bucket = findBucket(config, request)
   const name = objectNameOf(request)
   const object = store.find(bucket.id, name)
   if (object === undefined)

@@ -1,23 +1,29 @@
 /** Object Storage as a service: its routes over one store, and the events that its changes cause. */
-
+import type { Faults } from '#lab/emulator/faults.ts'
 import type { Service, ServiceContext } from '#lab/emulator/service.ts'
 import { bucketRoutes } from './buckets.ts'
-import type { ObjectEvents } from './events.ts'
+import { createObjectEvents } from './events.ts'
 import { objectRoutes } from './objects.ts'
-import { openStore, type Store } from './store.ts'
+import { openStore } from './store.ts'
 import { uploadRoutes } from './uploads.ts'
 
+export type ObjectStorageService = Service & {
+  /** The number of events that no function has taken yet. */
+  readonly undelivered: () => number
+}
+
 export async function createObjectStorageService(
-  context: ServiceContext,
-  createEvents: (store: Store) => ObjectEvents,
-): Promise<Service> {
-  const store = await openStore(context.folder)
-  const events = createEvents(store)
+  { config, folder, now }: ServiceContext,
+  faults: Faults,
+): Promise<ObjectStorageService> {
+  const store = await openStore(folder)
+  const events = createObjectEvents({ config, store, faults, now })
   for (const emission of store.undelivered()) events.deliver(emission)
-  const parts = { world: context.world, store, events, now: context.now }
+  const parts = { config, store, events, now }
   return {
     name: 'objectstorage',
-    routes: [...bucketRoutes(context.world), ...objectRoutes(parts), ...uploadRoutes(parts)],
+    routes: [...bucketRoutes(config), ...objectRoutes(parts), ...uploadRoutes(parts)],
+    undelivered: () => store.undelivered().length,
     flushed: store.flushed,
     close: async () => {
       await events.close()

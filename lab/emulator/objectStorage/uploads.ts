@@ -1,16 +1,17 @@
-/** Object Storage: multipart uploads. OCI demands OBJECT_CREATE and OBJECT_OVERWRITE for all of it. */
+/** Routes of multipart uploads. OCI demands OBJECT_CREATE and OBJECT_OVERWRITE for each of them but the abort. */
 import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import { decodeBody } from '#lab/emulator/requestBody.ts'
 import {
   type Access,
-  type Answer,
-  type EmulatorRequest,
   OciError,
   type Route,
+  type ServiceRequest,
+  type ServiceResponse,
 } from '#lab/emulator/service.ts'
 import { accessTo, findBucket } from './buckets.ts'
-import type { Part, StoredObject } from './entries.ts'
-import { announcedBy, metaOf, type ObjectStorageParts, objectNameOf } from './objects.ts'
+import type { Part } from './entries.ts'
+import { announcedBy, metaOf, type ObjectStorageParts, objectNameOf, storeObject } from './objects.ts'
 import { checkRetention, checkWrite } from './preconditions.ts'
 import type { OpenUpload } from './store.ts'
 
@@ -29,9 +30,9 @@ const CommitBody = z.looseObject({
 })
 
 export function uploadRoutes(parts: ObjectStorageParts): readonly Route[] {
-  const { world, store, now } = parts
-  const writes = (request: EmulatorRequest): Access =>
-    accessTo(findBucket(world, request), ['OBJECT_CREATE', 'OBJECT_OVERWRITE'], request.params['object'])
+  const { config, store, now } = parts
+  const writes = (request: ServiceRequest): Access =>
+    accessTo(findBucket(config, request), ['OBJECT_CREATE', 'OBJECT_OVERWRITE'], request.params['object'])
   return [
     {
       method: 'POST',
@@ -39,8 +40,8 @@ export function uploadRoutes(parts: ObjectStorageParts): readonly Route[] {
       body: 'bytes',
       access: writes,
       handle: (request) => {
-        const bucket = findBucket(world, request)
-        const { object, contentType, metadata } = parseBody(CreateBody, request.body)
+        const bucket = findBucket(config, request)
+        const { object, contentType, metadata } = decodeBody(CreateBody, request.body)
         const name = objectNameOf({ ...request, params: { object } })
         const before = store.find(bucket.id, name)
         checkWrite(before, request.headers)
@@ -82,7 +83,7 @@ export function uploadRoutes(parts: ObjectStorageParts): readonly Route[] {
       method: 'DELETE',
       pattern: '/n/:namespace/b/:bucket/u/*object',
       body: 'none',
-      access: (request) => accessTo(findBucket(world, request), ['OBJECT_DELETE'], request.params['object']),
+      access: (request) => accessTo(findBucket(config, request), ['OBJECT_DELETE'], request.params['object']),
       handle: (request) => {
         store.abortUpload(findUpload(parts, request).id)
         return { status: 204 }
@@ -91,7 +92,7 @@ export function uploadRoutes(parts: ObjectStorageParts): readonly Route[] {
   ]
 }
 
-async function putPart(parts: ObjectStorageParts, request: EmulatorRequest): Promise<Answer> {
+async function putPart(parts: ObjectStorageParts, request: ServiceRequest): Promise<ServiceResponse> {
   const { bodies, putPart: put } = parts.store
   findUpload(parts, request)
   const number = Number(request.query.get('uploadPartNum'))
@@ -108,15 +109,15 @@ async function putPart(parts: ObjectStorageParts, request: EmulatorRequest): Pro
   }
 }
 
-function commitUpload(parts: ObjectStorageParts, request: EmulatorRequest): Answer {
-  const { world, store, events, now } = parts
-  const bucket = findBucket(world, request)
+function commitUpload(parts: ObjectStorageParts, request: ServiceRequest): ServiceResponse {
+  const { config, store, now } = parts
+  const bucket = findBucket(config, request)
   const upload = findUpload(parts, request)
-  const { partsToCommit } = parseBody(CommitBody, request.body)
+  const { partsToCommit } = decodeBody(CommitBody, request.body)
   const chosen = partsToCommit.map(({ partNum, etag }) => {
     const part = upload.parts.get(partNum)
     if (part === undefined || part.etag !== etag)
-      throw new OciError(400, 'InvalidUploadPart', `part ${partNum} is not there with that etag`)
+      throw new OciError(400, 'InvalidUploadPart', `part ${partNum} does not exist with that etag`)
     return part
   })
   if (chosen.some((part, index) => index > 0 && part.number <= (chosen[index - 1]?.number ?? 0)))
@@ -127,44 +128,26 @@ function commitUpload(parts: ObjectStorageParts, request: EmulatorRequest): Answ
   checkRetention(bucket, before, now())
   const digest = createHash('md5')
   for (const { md5 } of chosen) digest.update(Buffer.from(md5, 'base64'))
-  const at = now()
-  const object: StoredObject = {
+  const content = {
     name: upload.name,
-    etag: randomUUID(),
     size: chosen.reduce((sum, { segment }) => sum + segment.size, 0),
     md5: `${digest.digest('base64')}-${chosen.length}`,
     multipart: true,
     contentType: upload.contentType,
     meta: upload.meta,
-    createdAt: before?.createdAt ?? at,
-    modifiedAt: at,
     segments: chosen.map(({ segment }) => segment),
   }
-  const emission = events.emission(before === undefined ? 'createobject' : 'updateobject', bucket, object)
-  store.put(bucket.id, object, emission, upload.id)
-  events.deliver(emission)
+  const { etag, md5, modifiedAt } = storeObject(parts, bucket, content, upload.id)
   return {
     status: 200,
-    headers: {
-      etag: object.etag,
-      'opc-multipart-md5': object.md5,
-      'last-modified': new Date(at).toUTCString(),
-    },
+    headers: { etag, 'opc-multipart-md5': md5, 'last-modified': new Date(modifiedAt).toUTCString() },
   }
 }
 
-function findUpload({ world, store }: ObjectStorageParts, request: EmulatorRequest): OpenUpload {
+function findUpload({ config, store }: ObjectStorageParts, request: ServiceRequest): OpenUpload {
   const upload = store.upload(request.query.get('uploadId') ?? '')
-  const bucket = findBucket(world, request)
+  const bucket = findBucket(config, request)
   if (upload === undefined || upload.bucketId !== bucket.id || upload.name !== objectNameOf(request))
     throw new OciError(404, 'NoSuchUpload', 'The upload does not exist')
   return upload
-}
-
-function parseBody<Schema extends z.ZodType>(schema: Schema, body: Buffer): z.output<Schema> {
-  try {
-    return schema.parse(JSON.parse(body.toString('utf8')))
-  } catch {
-    throw new OciError(400, 'InvalidParameter', 'the body is malformed')
-  }
 }

@@ -3,9 +3,10 @@
  * resource's must Admit. What no statement grants is refused.
  */
 import { CodedError } from '#core/errors.ts'
-import { tenancyOf, type World } from '#lab/emulator/config.ts'
-import type { Access, Permission, Principal } from '#lab/emulator/service.ts'
+import { type EmulatorConfig, tenancyOf } from '#lab/emulator/config.ts'
+import type { Access, Principal } from '#lab/emulator/service.ts'
 import { type Condition, isMet } from './conditions.ts'
+import type { Permission } from './permissions.ts'
 import { parseStatements, type Statement } from './statements.ts'
 
 export type Policy = { readonly permits: (principal: Principal, access: Access) => boolean }
@@ -25,9 +26,9 @@ type Rule = {
 }
 
 /** Throws `config.invalid` on a statement that is not understood or names what does not exist. */
-export function createPolicy(world: World): Policy {
-  const rules = world.policies.flatMap(({ tenancyId, statements, variables }) =>
-    resolve(world, tenancyId, parseStatements(fillIn(statements, variables))),
+export function createPolicy(config: EmulatorConfig): Policy {
+  const rules = config.policies.flatMap(({ tenancyId, statements, variables }) =>
+    resolve(config, tenancyId, parseStatements(fillIn(statements, variables))),
   )
 
   const grants = (rule: Rule, principal: Principal, permission: Permission, access: Access): boolean =>
@@ -37,7 +38,7 @@ export function createPolicy(world: World): Policy {
 
   const permitsOne = (principal: Principal, permission: Permission, access: Access): boolean => {
     const home = principal.tenancyId
-    const there = tenancyOf(world, access.compartmentId)
+    const there = tenancyOf(config, access.compartmentId)
     const some = (kind: Rule['kind'], fits: (rule: Rule) => boolean): boolean =>
       rules.some((rule) => rule.kind === kind && fits(rule) && grants(rule, principal, permission, access))
     const covers = (rule: Rule): boolean =>
@@ -57,7 +58,11 @@ export function createPolicy(world: World): Policy {
   }
 }
 
-function resolve(world: World, tenancyId: string, statements: readonly Statement[]): readonly Rule[] {
+function resolve(
+  config: EmulatorConfig,
+  tenancyId: string,
+  statements: readonly Statement[],
+): readonly Rule[] {
   const defined = new Map<string, string>()
   const find = (
     what: string,
@@ -82,7 +87,7 @@ function resolve(world: World, tenancyId: string, statements: readonly Statement
       continue
     }
     const { kind, subject, permissions, where } = statement
-    const place = statement.kind === 'endorse' ? undefined : statement.place
+    const location = statement.kind === 'endorse' ? undefined : statement.location
     rules.push({
       kind,
       tenancyId,
@@ -92,10 +97,12 @@ function resolve(world: World, tenancyId: string, statements: readonly Statement
       groupId:
         kind === 'admit'
           ? alias(subject.kind, subject.name)
-          : find(subject.kind, subject.name, subject.kind === 'group' ? world.groups : world.dynamicGroups),
+          : find(subject.kind, subject.name, subject.kind === 'group' ? config.groups : config.dynamicGroups),
       otherTenancyId: statement.kind === 'allow' ? undefined : alias('tenancy', statement.tenancy),
       compartmentId:
-        place?.kind === 'compartment' ? find('compartment', place.name, world.compartments) : undefined,
+        location?.kind === 'compartment'
+          ? find('compartment', location.name, config.compartments)
+          : undefined,
     })
   }
   return rules

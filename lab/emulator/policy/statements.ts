@@ -1,15 +1,15 @@
 /**
- * OCI policy statements, as much of their language as infra/policies uses: Define, Allow, Endorse and Admit; groups
+ * Parses OCI policy statements, as far as infra/policies uses their language: Define, Allow, Endorse and Admit; groups
  * and dynamic groups; `{PERMISSION, …}` or a verb with a resource type; tenancy and compartment; where.
  */
 
-import type { Permission } from '#lab/emulator/service.ts'
 import { type Condition, parseWhere } from './conditions.ts'
+import { PERMISSIONS, type Permission, VERBS } from './permissions.ts'
 import { type Tokens, tokensOf } from './tokens.ts'
 
 type Subject = { readonly kind: 'group' | 'dynamic-group'; readonly name: string }
-type Place = { readonly kind: 'tenancy' } | { readonly kind: 'compartment'; readonly name: string }
-type Grant = { readonly permissions: ReadonlySet<Permission>; readonly where: Condition | undefined }
+type Location = { readonly kind: 'tenancy' } | { readonly kind: 'compartment'; readonly name: string }
+type Terms = { readonly permissions: ReadonlySet<Permission>; readonly where: Condition | undefined }
 
 export type Statement =
   | {
@@ -18,56 +18,16 @@ export type Statement =
       readonly name: string
       readonly id: string
     }
-  | ({ readonly kind: 'allow'; readonly subject: Subject; readonly place: Place } & Grant)
-  | ({ readonly kind: 'endorse'; readonly subject: Subject; readonly tenancy: string } & Grant)
+  | ({ readonly kind: 'allow'; readonly subject: Subject; readonly location: Location } & Terms)
+  | ({ readonly kind: 'endorse'; readonly subject: Subject; readonly tenancy: string } & Terms)
   | ({
       readonly kind: 'admit'
       readonly subject: Subject
       readonly tenancy: string
-      readonly place: Place
-    } & Grant)
+      readonly location: Location
+    } & Terms)
 
-const PERMISSIONS: readonly Permission[] = [
-  'BUCKET_INSPECT',
-  'BUCKET_READ',
-  'BUCKET_UPDATE',
-  'RETENTION_RULE_MANAGE',
-  'RETENTION_RULE_LOCK',
-  'OBJECT_INSPECT',
-  'OBJECT_READ',
-  'OBJECT_CREATE',
-  'OBJECT_OVERWRITE',
-  'OBJECT_DELETE',
-  'KEY_READ',
-  'KEY_ENCRYPT',
-  'KEY_DECRYPT',
-  'KEY_SIGN',
-  'KEY_VERIFY',
-  'KEY_EXPORT',
-  'VAULT_READ',
-  'SECRET_BUNDLE_READ',
-  'STREAM_READ',
-  'STREAM_CONSUME',
-  'STREAM_PRODUCE',
-  'FN_FUNCTION_READ',
-  'FN_INVOCATION',
-]
-
-/** What a verb on a resource type stands for (OCI policy reference). */
-const VERBS: Readonly<Record<string, readonly Permission[]>> = {
-  'inspect buckets': ['BUCKET_INSPECT'],
-  'read buckets': ['BUCKET_INSPECT', 'BUCKET_READ'],
-  'inspect objects': ['OBJECT_INSPECT'],
-  'read objects': ['OBJECT_INSPECT', 'OBJECT_READ'],
-  'read vaults': ['VAULT_READ'],
-  'read keys': ['KEY_READ'],
-  'read secret-bundles': ['SECRET_BUNDLE_READ'],
-  'use stream-pull': ['STREAM_READ', 'STREAM_CONSUME'],
-  'use stream-push': ['STREAM_READ', 'STREAM_PRODUCE'],
-  'use fn-invocation': ['FN_INVOCATION'],
-}
-
-/** One statement a line; `#` begins a comment line; a line that begins with a blank continues the one before. */
+/** One statement per line. `#` begins a comment line; a line that begins with a blank continues the previous one. */
 export function parseStatements(text: string): readonly Statement[] {
   const lines: string[] = []
   for (const line of text.split('\n')) {
@@ -94,8 +54,8 @@ function parseStatement(tokens: Tokens): Statement {
   const subject: Subject = { kind: subjectKind(tokens.expect('group', 'dynamic-group')), name: tokens.name() }
   if (kind === 'allow') {
     const permissions = parsePermissions(tokens)
-    const place = parsePlace(tokens)
-    return { kind, subject, permissions, place, where: parseOptionalWhere(tokens) }
+    const location = parseLocation(tokens)
+    return { kind, subject, permissions, location, where: parseOptionalWhere(tokens) }
   }
   if (kind === 'endorse') {
     const permissions = parsePermissions(tokens)
@@ -107,8 +67,8 @@ function parseStatement(tokens: Tokens): Statement {
   tokens.expect('tenancy')
   const tenancy = tokens.name()
   const permissions = parsePermissions(tokens)
-  const place = parsePlace(tokens)
-  return { kind: 'admit', subject, tenancy, permissions, place, where: parseOptionalWhere(tokens) }
+  const location = parseLocation(tokens)
+  return { kind: 'admit', subject, tenancy, permissions, location, where: parseOptionalWhere(tokens) }
 }
 
 function subjectKind(word: string): Subject['kind'] {
@@ -133,7 +93,7 @@ function parsePermissions(tokens: Tokens): ReadonlySet<Permission> {
   return permissions
 }
 
-function parsePlace(tokens: Tokens): Place {
+function parseLocation(tokens: Tokens): Location {
   tokens.expect('in')
   if (tokens.take('tenancy')) return { kind: 'tenancy' }
   tokens.expect('compartment')

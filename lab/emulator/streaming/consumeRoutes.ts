@@ -1,19 +1,12 @@
 /** Reading a stream: single cursors, group cursors, and the messages behind either. */
 import { randomUUID } from 'node:crypto'
-import type { Answer, Route } from '#lab/emulator/service.ts'
+import { decodeBody } from '#lab/emulator/requestBody.ts'
+import { invalidParameter, type Route, type ServiceResponse } from '#lab/emulator/service.ts'
 import { type Cursor, decodeCursor, encodeCursor, type GroupCursor } from './cursor.ts'
 import { attend, commit, type Group, heldBy, prolong } from './group.ts'
 import { batchFrom, horizon, type Partition, type StoredMessage, startOf } from './partition.ts'
 import { type StreamParts, streamAccess, streamOf } from './produceRoutes.ts'
-import {
-  CreateCursor,
-  CreateGroupCursor,
-  decodeBody,
-  invalid,
-  invalidCursor,
-  outsideRetention,
-  tooMany,
-} from './requests.ts'
+import { CreateCursor, CreateGroupCursor, invalidCursor, outsideRetention, tooMany } from './requests.ts'
 import type { Stream } from './streams.ts'
 
 /** A second, for every partition of a group. */
@@ -34,7 +27,10 @@ export function consumeRoutes(parts: StreamParts): readonly Route[] {
     if (group === undefined) throw invalidCursor()
     return group
   }
-  const toValue = (cursor: Cursor): Answer => ({ status: 200, json: { value: encodeCursor(cursor, now()) } })
+  const toValue = (cursor: Cursor): ServiceResponse => ({
+    status: 200,
+    json: { value: encodeCursor(cursor, now()) },
+  })
   const access: Route['access'] = (request) => streamAccess(parts, request, 'STREAM_CONSUME')
   /** A call with a group cursor and no body that answers the next cursor. */
   const renewal = (
@@ -98,7 +94,7 @@ export function consumeRoutes(parts: StreamParts): readonly Route[] {
         const stream = streamOf(parts, request)
         const details = decodeBody(CreateCursor, request.body)
         const partition = stream.log[Number(details.partition)]
-        if (partition === undefined) throw invalid('partition is not one of the stream')
+        if (partition === undefined) throw invalidParameter('partition is not one of the stream')
         return toValue({
           kind: 'partition',
           stream: stream.id,
@@ -186,7 +182,7 @@ function readFrom(partition: Partition | undefined, offset: number, limit: numbe
 function limitOf(query: URLSearchParams): number {
   const limit = Number(query.get('limit') ?? MAX_LIMIT)
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
-    throw invalid(`limit is not between 1 and ${MAX_LIMIT}`)
+    throw invalidParameter(`limit is not between 1 and ${MAX_LIMIT}`)
   return limit
 }
 

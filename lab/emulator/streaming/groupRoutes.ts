@@ -1,15 +1,16 @@
 /** A consumer group as operators see and move it. */
-import { type EmulatorRequest, OciError, type Route } from '#lab/emulator/service.ts'
+import { decodeBody } from '#lab/emulator/requestBody.ts'
+import { OciError, type Route, type ServiceRequest } from '#lab/emulator/service.ts'
 import { expire, type Group } from './group.ts'
 import { startOf } from './partition.ts'
 import { type StreamParts, streamAccess, streamOf } from './produceRoutes.ts'
-import { decodeBody, UpdateGroup } from './requests.ts'
+import { UpdateGroup } from './requests.ts'
 import type { Stream } from './streams.ts'
 
 export function groupRoutes(parts: StreamParts): readonly Route[] {
   const { streams, now } = parts
   const pattern = '/20180418/streams/:streamId/groups/:group'
-  const find = (request: EmulatorRequest): { readonly stream: Stream; readonly group: Group } => {
+  const find = (request: ServiceRequest): { readonly stream: Stream; readonly group: Group } => {
     const stream = streamOf(parts, request)
     const group = stream.groups.get(request.params['group'] ?? '')
     if (group === undefined) throw new OciError(404, 'NotFound', 'The consumer group does not exist.')

@@ -1,8 +1,10 @@
 /** Putting messages into a stream. */
 import { sha256 } from '#core/bytes.ts'
-import type { Access, EmulatorRequest, Permission, Route } from '#lab/emulator/service.ts'
+import type { Permission } from '#lab/emulator/policy/permissions.ts'
+import { decodeBody } from '#lab/emulator/requestBody.ts'
+import type { Access, Route, ServiceRequest } from '#lab/emulator/service.ts'
 import type { Rates } from './rates.ts'
-import { decodeBody, MAX_MESSAGE_BYTES, PutMessages, toBytes, tooLarge, tooMany } from './requests.ts'
+import { MAX_MESSAGE_BYTES, PutMessages, toBytes, tooLarge, tooMany } from './requests.ts'
 import type { Stream, Streams } from './streams.ts'
 
 export type StreamParts = {
@@ -55,11 +57,11 @@ export function produceRoutes(parts: StreamParts): readonly Route[] {
   ]
 }
 
-export function streamOf({ streams }: StreamParts, { params }: EmulatorRequest): Stream {
+export function streamOf({ streams }: StreamParts, { params }: ServiceRequest): Stream {
   return streams.find(params['streamId'] ?? '')
 }
 
-export function streamAccess(parts: StreamParts, request: EmulatorRequest, permission: Permission): Access {
+export function streamAccess(parts: StreamParts, request: ServiceRequest, permission: Permission): Access {
   const { id, compartmentId } = streamOf(parts, request)
   return { permissions: [permission], compartmentId, variables: { 'target.stream.id': id } }
 }

@@ -1,8 +1,6 @@
 /** What Streaming takes, and its own sentences for what it refuses. */
 import { z } from 'zod'
-import { checkShape, parseJson } from '#core/canonical.ts'
-import { CodedError } from '#core/errors.ts'
-import { OciError } from '#lab/emulator/service.ts'
+import { invalidParameter, OciError } from '#lab/emulator/service.ts'
 
 export const MAX_MESSAGE_BYTES = 1024 * 1024
 const MAX_KEY_BYTES = 256
@@ -64,29 +62,10 @@ export function toBytes(base64: string): Buffer {
   return Buffer.from(base64, 'base64')
 }
 
-export function decodeBody<Schema extends z.ZodType>(schema: Schema, body: Buffer): z.output<Schema> {
-  let value: unknown
-  try {
-    value = parseJson(body, 'request')
-  } catch {
-    throw invalid('Unable to parse JSON body')
-  }
-  try {
-    return checkShape(schema, value, 'request', 'request.malformed')
-  } catch (error) {
-    if (error instanceof CodedError) throw invalid(error.message)
-    throw error
-  }
-}
-
-export function invalid(message: string): OciError {
-  return new OciError(400, 'InvalidParameter', message)
-}
-
-export const invalidCursor = (): OciError => invalid('The cursor is invalid. Create a new one.')
+export const invalidCursor = (): OciError => invalidParameter('The cursor is invalid. Create a new one.')
 export const outsideRetention = (): OciError =>
-  invalid('The cursor is outside the retention period and is now invalid.')
-export const unreserved = (): OciError => invalid('Trying to commit unreserved partition')
-export const tooLarge = (): OciError => invalid('Request size is limited to 1 MiB')
+  invalidParameter('The cursor is outside the retention period and is now invalid.')
+export const unreserved = (): OciError => invalidParameter('Trying to commit unreserved partition')
+export const tooLarge = (): OciError => invalidParameter('Request size is limited to 1 MiB')
 export const tooMany = (): OciError =>
   new OciError(429, 'TooManyRequests', 'The rate limit of the stream was exceeded.')

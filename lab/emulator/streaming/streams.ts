@@ -1,13 +1,13 @@
 /** All streams of the world in memory, and the journal that brings them back. */
 import { join } from 'node:path'
-import type { World } from '#lab/emulator/config.ts'
+import type { EmulatorConfig } from '#lab/emulator/config.ts'
 import { openJournal } from '#lab/emulator/journal.ts'
 import { notAuthorizedOrNotFound, type ServiceContext } from '#lab/emulator/service.ts'
 import { StreamEntry } from './entries.ts'
 import type { Group, GroupLog } from './group.ts'
 import { type Partition, type StoredMessage, trim } from './partition.ts'
 
-export type Stream = World['streams'][number] & {
+export type Stream = EmulatorConfig['streams'][number] & {
   readonly log: readonly Partition[]
   readonly groups: Map<string, Group>
 }
@@ -24,8 +24,10 @@ export type Streams = {
   readonly close: () => Promise<void>
 }
 
-export async function openStreams({ world, folder, now }: ServiceContext): Promise<Streams> {
-  const streams = new Map<string, Stream>(world.streams.map((config) => [config.id, emptyStream(config)]))
+export async function openStreams({ config, folder, now }: ServiceContext): Promise<Streams> {
+  const streams = new Map<string, Stream>(
+    config.streams.map((streamConfig) => [streamConfig.id, emptyStream(streamConfig)]),
+  )
   const journal = await openJournal({
     file: join(folder, 'streams.journal'),
     schema: StreamEntry,
@@ -73,9 +75,9 @@ export async function openStreams({ world, folder, now }: ServiceContext): Promi
   }
 }
 
-function emptyStream(config: World['streams'][number]): Stream {
-  const log = Array.from({ length: config.partitions }, () => ({ messages: [], end: 0 }))
-  return { ...config, log, groups: new Map() }
+function emptyStream(streamConfig: EmulatorConfig['streams'][number]): Stream {
+  const log = Array.from({ length: streamConfig.partitions }, () => ({ messages: [], end: 0 }))
+  return { ...streamConfig, log, groups: new Map() }
 }
 
 function partitionOf(stream: Stream, index: number): Partition {

@@ -10,15 +10,9 @@ import {
 } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { z } from 'zod'
-import { checkShape, parseJson } from '#core/canonical.ts'
-import { CodedError } from '#core/errors.ts'
-import {
-  type Answer,
-  type EmulatorRequest,
-  OciError,
-  type Permission,
-  type Route,
-} from '#lab/emulator/service.ts'
+import type { Permission } from '#lab/emulator/policy/permissions.ts'
+import { decodeBody } from '#lab/emulator/requestBody.ts'
+import { invalidParameter, type Route, type ServiceResponse } from '#lab/emulator/service.ts'
 import { decryptAes, encryptAes } from './ciphertext.ts'
 import { signDigest } from './digestSignature.ts'
 import type { Keyring, KeyVersion, VaultKey } from './keyring.ts'
@@ -27,7 +21,6 @@ import {
   DecryptDetails,
   EncryptDetails,
   GenerateDetails,
-  invalid,
   SIGNING,
   SignDetails,
   VerifyDetails,
@@ -41,19 +34,19 @@ export function cryptoRoutes(keyring: Keyring): readonly Route[] {
     name: string,
     permission: Permission,
     schema: Schema,
-    run: (details: z.output<Schema>, key: VaultKey) => Answer['json'],
+    run: (details: z.output<Schema>, key: VaultKey) => ServiceResponse['json'],
   ): Route => ({
     method: 'POST',
     pattern: `/20180608/${name}`,
     body: 'bytes',
     maxBodyBytes: MAX_BODY_BYTES,
     access: (request) => {
-      const { id, vaultId, compartmentId } = keyring.key(decode(schema, request).keyId)
+      const { id, vaultId, compartmentId } = keyring.key(decodeBody(schema, request.body).keyId)
       const variables = { 'target.key.id': id, 'target.vault.id': vaultId }
       return { permissions: [permission], compartmentId, variables }
     },
     handle: (request) => {
-      const details = decode(schema, request)
+      const details = decodeBody(schema, request.body)
       return { status: 200, json: run(details, keyring.key(details.keyId)) }
     },
   })
@@ -92,23 +85,14 @@ export function cryptoRoutes(keyring: Keyring): readonly Route[] {
   ]
 }
 
-function decode<Schema extends z.ZodType>(schema: Schema, { body }: EmulatorRequest): z.output<Schema> {
-  try {
-    return checkShape(schema, parseJson(body, 'request'), 'request', 'request.malformed')
-  } catch (error) {
-    if (error instanceof CodedError) throw new OciError(400, 'InvalidParameter', error.message)
-    throw error
-  }
-}
-
 function versionOf(key: VaultKey, id?: string): KeyVersion {
   const version = id === undefined ? key.versions.at(-1) : key.versions.find((each) => each.id === id)
-  if (version === undefined) throw invalid('keyVersionId is not a version of the key')
+  if (version === undefined) throw invalidParameter('keyVersionId is not a version of the key')
   return version
 }
 
 function assertAlgorithm(key: VaultKey, algorithm: VaultKey['shape']['algorithm']): void {
-  if (key.shape.algorithm !== algorithm) throw invalid(`the key is not an ${algorithm} key`)
+  if (key.shape.algorithm !== algorithm) throw invalidParameter(`the key is not an ${algorithm} key`)
 }
 
 function encrypt(details: z.output<typeof EncryptDetails>, key: VaultKey, version: KeyVersion) {
@@ -133,11 +117,11 @@ function decrypt(details: z.output<typeof DecryptDetails>, key: VaultKey) {
   if (encryptionAlgorithm === 'AES_256_GCM') {
     assertAlgorithm(key, 'AES')
     const opened = decryptAes(key, ciphertext, associatedData)
-    if (opened === undefined) throw invalid('the ciphertext does not decrypt')
+    if (opened === undefined) throw invalidParameter('the ciphertext does not decrypt')
     return { ...opened, encryptionAlgorithm }
   }
   assertAlgorithm(key, 'RSA')
-  if (details.keyVersionId === undefined) throw invalid('keyVersionId is required for an RSA key')
+  if (details.keyVersionId === undefined) throw invalidParameter('keyVersionId is required for an RSA key')
   const version = versionOf(key, details.keyVersionId)
   try {
     return {
@@ -146,7 +130,7 @@ function decrypt(details: z.output<typeof DecryptDetails>, key: VaultKey) {
       encryptionAlgorithm,
     }
   } catch {
-    throw invalid('the ciphertext does not decrypt')
+    throw invalidParameter('the ciphertext does not decrypt')
   }
 }
 
@@ -158,9 +142,9 @@ function signing(
   const scheme = SIGNING[signingAlgorithm]
   assertAlgorithm(key, scheme.algorithm)
   if (key.shape.algorithm === 'ECDSA' && key.shape.curve !== scheme.curve)
-    throw invalid(`the key is not of the curve of ${signingAlgorithm}`)
+    throw invalidParameter(`the key is not of the curve of ${signingAlgorithm}`)
   const input = bytesOf(message, 'message')
-  if (input.byteLength > 4096) throw invalid('message has more than 4096 bytes')
+  if (input.byteLength > 4096) throw invalidParameter('message has more than 4096 bytes')
   return { input, scheme }
 }
 
@@ -169,8 +153,9 @@ function signatureOf(details: z.output<typeof SignDetails>, key: VaultKey, versi
   if (details.messageType === 'RAW')
     return sign(scheme.hash, input, { key: version.material, ...scheme.options })
   if (scheme.curve === undefined || scheme.curve === 'NIST_P521')
-    throw invalid('the emulator signs digests with P-256 and P-384 keys only')
-  if (input.byteLength !== scheme.bytes) throw invalid(`message is not a digest of ${scheme.bytes} bytes`)
+    throw invalidParameter('the emulator signs digests with P-256 and P-384 keys only')
+  if (input.byteLength !== scheme.bytes)
+    throw invalidParameter(`message is not a digest of ${scheme.bytes} bytes`)
   return signDigest(scheme.curve, version.material, input)
 }
 

@@ -9,11 +9,11 @@ import {
 import { join } from 'node:path'
 import { z } from 'zod'
 import { ocid } from '#core/fields.ts'
-import type { World } from '#lab/emulator/config.ts'
+import type { EmulatorConfig } from '#lab/emulator/config.ts'
 import { openJournal } from '#lab/emulator/journal.ts'
 import { notAuthorizedOrNotFound, type ServiceContext } from '#lab/emulator/service.ts'
 
-type KeyConfig = World['keys'][number]
+type KeyConfig = EmulatorConfig['keys'][number]
 
 export type KeyVersion = {
   readonly id: string
@@ -44,7 +44,7 @@ const Entry = z.strictObject({
 })
 type Entry = z.output<typeof Entry>
 
-export async function openKeyring({ world, folder, now }: ServiceContext): Promise<Keyring> {
+export async function openKeyring({ config, folder, now }: ServiceContext): Promise<Keyring> {
   const entries: Entry[] = []
   const journal = await openJournal({
     file: join(folder, 'keys.journal'),
@@ -52,28 +52,33 @@ export async function openKeyring({ world, folder, now }: ServiceContext): Promi
     replay: (entry) => entries.push(entry),
     snapshot: () => entries,
   })
-  for (const config of world.keys) {
-    if (entries.some(({ keyId }) => keyId === config.id)) continue
+  for (const keyConfig of config.keys) {
+    if (entries.some(({ keyId }) => keyId === keyConfig.id)) continue
     const versionId = `ocid1.keyversion.oc1..${randomBytes(16).toString('hex')}`
-    const entry = { keyId: config.id, versionId, createdAt: now(), material: makeMaterial(config.shape) }
+    const entry = {
+      keyId: keyConfig.id,
+      versionId,
+      createdAt: now(),
+      material: makeMaterial(keyConfig.shape),
+    }
     journal.append(entry)
     entries.push(entry)
   }
   await journal.flushed()
 
   const keys = new Map<string, VaultKey>(
-    world.keys.map((config) => {
+    config.keys.map((keyConfig) => {
       const versions = entries
-        .filter(({ keyId }) => keyId === config.id)
+        .filter(({ keyId }) => keyId === keyConfig.id)
         .map(({ versionId, createdAt, material }) => ({
           id: versionId,
           createdAt,
           material:
-            config.shape.algorithm === 'AES'
+            keyConfig.shape.algorithm === 'AES'
               ? createSecretKey(material, 'base64')
               : createPrivateKey(material),
         }))
-      return [config.id, { ...config, versions }]
+      return [keyConfig.id, { ...keyConfig, versions }]
     }),
   )
   return {

@@ -1,23 +1,23 @@
 /** The management endpoint, as far as clients of keys need it: what a key is, its public half, a vault's endpoints. */
 import { createPublicKey } from 'node:crypto'
-import type { World } from '#lab/emulator/config.ts'
+import type { EmulatorConfig } from '#lab/emulator/config.ts'
 import {
   type Access,
-  type EmulatorRequest,
   notAuthorizedOrNotFound,
   type Route,
+  type ServiceRequest,
 } from '#lab/emulator/service.ts'
 import type { Keyring, VaultKey } from './keyring.ts'
 
-export function managementRoutes(keyring: Keyring, world: World): readonly Route[] {
-  const keyOf = ({ params }: EmulatorRequest): VaultKey => keyring.key(params['keyId'] ?? '')
-  const readKey = (request: EmulatorRequest): Access => {
+export function managementRoutes(keyring: Keyring, config: EmulatorConfig): readonly Route[] {
+  const keyOf = ({ params }: ServiceRequest): VaultKey => keyring.key(params['keyId'] ?? '')
+  const readKey = (request: ServiceRequest): Access => {
     const { id, vaultId, compartmentId } = keyOf(request)
     const variables = { 'target.key.id': id, 'target.vault.id': vaultId }
     return { permissions: ['KEY_READ'], compartmentId, variables }
   }
-  const vaultOf = ({ params }: EmulatorRequest): World['vaults'][number] => {
-    const vault = world.vaults.find(({ id }) => id === params['vaultId'])
+  const vaultOf = ({ params }: ServiceRequest): EmulatorConfig['vaults'][number] => {
+    const vault = config.vaults.find(({ id }) => id === params['vaultId'])
     if (vault === undefined) throw notAuthorizedOrNotFound()
     return vault
   }
@@ -84,7 +84,10 @@ function describeVersion({ id, vaultId, compartmentId, shape, versions }: VaultK
   }
 }
 
-function describeVault({ id, name, compartmentId }: World['vaults'][number], { headers }: EmulatorRequest) {
+function describeVault(
+  { id, name, compartmentId }: EmulatorConfig['vaults'][number],
+  { headers }: ServiceRequest,
+) {
   const endpoint = `http://${headers.host}`
   return {
     id,

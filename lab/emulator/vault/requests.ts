@@ -2,7 +2,7 @@
 import { constants } from 'node:crypto'
 import { z } from 'zod'
 import { ocid } from '#core/fields.ts'
-import { OciError } from '#lab/emulator/service.ts'
+import { invalidParameter } from '#lab/emulator/service.ts'
 
 const base64 = z.string().max(60_000)
 const contextMap = z
@@ -92,12 +92,8 @@ export const VerifyDetails = z.strictObject({
   signature: base64,
 })
 
-export function invalid(message: string): OciError {
-  return new OciError(400, 'InvalidParameter', message)
-}
-
 export function bytesOf(text: string, field: string): Buffer {
   const bytes = Buffer.from(text, 'base64')
-  if (bytes.toString('base64') !== text) throw invalid(`${field} is not base64`)
+  if (bytes.toString('base64') !== text) throw invalidParameter(`${field} is not base64`)
   return bytes
 }

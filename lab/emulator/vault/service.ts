@@ -9,7 +9,7 @@ export async function createVaultService(context: ServiceContext): Promise<Servi
   const keyring = await openKeyring(context)
   return {
     name: 'vault',
-    routes: [...cryptoRoutes(keyring), ...managementRoutes(keyring, context.world)],
+    routes: [...cryptoRoutes(keyring), ...managementRoutes(keyring, context.config)],
     flushed: keyring.flushed,
     close: keyring.close,
   }

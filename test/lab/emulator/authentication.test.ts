@@ -12,7 +12,7 @@ import {
   emulatorFor,
   id,
   PROVIDER_NAMESPACE,
-  worldOf,
+  testConfig,
 } from './testEmulator.ts'
 
 const KEY_ID = `${CONSUMER}/${id('user', 'researcher')}/${fingerprintOf(apiKey.publicKey)}`
@@ -73,7 +73,7 @@ async function statusOf(emulator: Emulator, signing: Signing): Promise<number> {
 }
 
 test('a request is served only under the right signature', async (t) => {
-  const emulator = await emulatorFor(t, worldOf())
+  const emulator = await emulatorFor(t, testConfig())
   const minutes = (count: number) => ({ date: new Date(Date.now() + count * 60_000).toUTCString() })
   const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
   const cases: readonly (readonly [string, Signing, number])[] = [
@@ -123,7 +123,7 @@ test('a request is served only under the right signature', async (t) => {
 })
 
 test('the metadata service answers its own instance alone', async (t) => {
-  const emulator = await emulatorFor(t, worldOf())
+  const emulator = await emulatorFor(t, testConfig())
   const base = emulator.imds[id('instance', 'worker-1')] ?? ''
   const oracle = { authorization: 'Bearer Oracle' }
   const status = async (path: string, headers: Record<string, string>) => {
@@ -145,12 +145,12 @@ test('the metadata service answers its own instance alone', async (t) => {
 
 test('a session token ends with its time, and only then', async (t) => {
   let now = Date.now()
-  const world = worldOf({
+  const config = testConfig({
     change: (change) => {
       change.sessionSeconds = 240
     },
   })
-  const emulator = await emulatorFor(t, world, { now: () => now })
+  const emulator = await emulatorFor(t, config, { now: () => now })
   const provider = await instanceProvider(emulator, 'worker-1')
   const token = await provider.getKeyId()
   const key = { asPem: provider.getPrivateKey() }
@@ -162,7 +162,7 @@ test('a session token ends with its time, and only then', async (t) => {
 })
 
 test('federation wants the certificate and its key together', async (t) => {
-  const emulator = await emulatorFor(t, worldOf())
+  const emulator = await emulatorFor(t, testConfig())
   const read = async (instance: string, file: string) => {
     const url = `${emulator.imds[id('instance', instance)]}/identity/${file}`
     return await (await fetch(url, { headers: { authorization: 'Bearer Oracle' } })).text()
@@ -195,7 +195,7 @@ test('federation wants the certificate and its key together', async (t) => {
 })
 
 test('a function finds its resource principal in its folder', async (t) => {
-  const emulator = await emulatorFor(t, worldOf())
+  const emulator = await emulatorFor(t, testConfig())
   const paths = emulator.functions[id('fnfunc', 'ingest')]
   const variables = {
     OCI_RESOURCE_PRINCIPAL_VERSION: '2.2',

@@ -11,7 +11,7 @@ import {
   PROVIDER,
   PROVIDER_NAMESPACE,
   temporaryFolder,
-  worldOf,
+  testConfig,
 } from './testEmulator.ts'
 
 type Delivery = {
@@ -70,7 +70,7 @@ async function undelivered(emulator: Emulator): Promise<number> {
 test('a created object reaches the function as a CloudEvent over the Fn contract', async (t) => {
   const socket = join(await temporaryFolder(t), 'lsnr.sock')
   const { received } = await functionFor(t, socket)
-  const emulator = await emulatorFor(t, worldOf({ socket }))
+  const emulator = await emulatorFor(t, testConfig({ socket }))
   const eTag = await put(emulator, 'one')
   const [delivery] = await received(1)
   assert.ok(delivery)
@@ -109,7 +109,7 @@ test('a created object reaches the function as a CloudEvent over the Fn contract
 test('an event that the function fails is delivered again, the same', async (t) => {
   const socket = join(await temporaryFolder(t), 'lsnr.sock')
   const { received } = await functionFor(t, socket, [502, 500])
-  const emulator = await emulatorFor(t, worldOf({ socket }))
+  const emulator = await emulatorFor(t, testConfig({ socket }))
   await put(emulator, 'one')
   const events = (await received(3)).map(({ event }) => event)
   assert.deepEqual(events[1], events[0])
@@ -119,25 +119,25 @@ test('an event that the function fails is delivered again, the same', async (t) 
 test('an event outlives the emulator until a function takes it', async (t) => {
   const folder = await temporaryFolder(t)
   const socket = join(await temporaryFolder(t), 'lsnr.sock')
-  const world = worldOf({ socket })
-  const first = await emulatorFor(t, world, { folder })
+  const config = testConfig({ socket })
+  const first = await emulatorFor(t, config, { folder })
   await put(first, 'one')
   assert.equal(await undelivered(first), 1)
   await first.close()
   const { received } = await functionFor(t, socket)
-  const second = await emulatorFor(t, world, { folder })
+  const second = await emulatorFor(t, config, { folder })
   const [delivery] = await received(1)
   assert.ok(delivery)
   assert.equal((delivery.event['data'] as { resourceName: string }).resourceName, 'one')
   await second.close()
-  const third = await emulatorFor(t, world, { folder })
+  const third = await emulatorFor(t, config, { folder })
   assert.equal(await undelivered(third), 0)
 })
 
 test('a fault delivers an event twice', async (t) => {
   const socket = join(await temporaryFolder(t), 'lsnr.sock')
   const { received } = await functionFor(t, socket)
-  const emulator = await emulatorFor(t, worldOf({ socket }))
+  const emulator = await emulatorFor(t, testConfig({ socket }))
   const fault = { service: 'events', match: { path: 'two' }, duplicateEvent: 1, times: 1 }
   await fetch(`${emulator.endpoint}/emulator/faults`, { method: 'POST', body: JSON.stringify(fault) })
   await put(emulator, 'one')

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Emulator } from '#lab/emulator/emulator.ts'
 import { createFaults } from '#lab/emulator/faults.ts'
 import { instanceProvider, objectStorageOf } from './clients.ts'
-import { CONSUMER_NAMESPACE, emulatorFor, worldOf } from './testEmulator.ts'
+import { CONSUMER_NAMESPACE, emulatorFor, testConfig } from './testEmulator.ts'
 
 const state = { namespaceName: CONSUMER_NAMESPACE, bucketName: 'worker-state' }
 
@@ -17,7 +17,7 @@ async function arm(emulator: Emulator, fault: object): Promise<number> {
 }
 
 test('faults hit the calls they match, as often as they say', async (t) => {
-  const emulator = await emulatorFor(t, worldOf())
+  const emulator = await emulatorFor(t, testConfig())
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   const put = (objectName: string) =>
     worker.putObject({

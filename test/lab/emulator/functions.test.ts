@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { callFunction } from '#lab/emulator/functions/call.ts'
 import { httpClientOf, userProvider } from './clients.ts'
-import { CONSUMER, emulatorFor, id, PROVIDER, temporaryFolder, worldOf } from './testEmulator.ts'
+import { CONSUMER, emulatorFor, id, PROVIDER, temporaryFolder, testConfig } from './testEmulator.ts'
 
 const options = () => ({ contentType: 'text/plain', now: 0, signal: new AbortController().signal })
 
@@ -49,7 +49,7 @@ test('an invocation needs its permission, and gives back what the function answe
   })
   await new Promise<void>((done) => server.listen(socket, done))
   t.after(() => server.close())
-  const world = worldOf({
+  const config = testConfig({
     socket,
     change: ({ policies }) => {
       for (const policy of policies)
@@ -57,7 +57,7 @@ test('an invocation needs its permission, and gives back what the function answe
           policy.statements += '\nAllow group researchers to use fn-invocation in tenancy\n'
     },
   })
-  const emulator = await emulatorFor(t, world)
+  const emulator = await emulatorFor(t, config)
   const invoke = async (
     name: string,
     tenancyId = CONSUMER,

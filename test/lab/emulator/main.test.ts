@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Emulator } from '#lab/emulator/emulator.ts'
 import { objectStorageOf, userProvider } from './clients.ts'
-import { id, PROVIDER, PROVIDER_NAMESPACE, temporaryFolder, worldOf } from './testEmulator.ts'
+import { id, PROVIDER, PROVIDER_NAMESPACE, temporaryFolder, testConfig } from './testEmulator.ts'
 
 const main = fileURLToPath(new URL('../../../lab/emulator/main.ts', import.meta.url))
 const governance = { namespaceName: PROVIDER_NAMESPACE, bucketName: 'governance' }
@@ -33,7 +33,7 @@ async function exitOf(child: ChildProcess): Promise<number | null> {
 test('what was acknowledged outlives a SIGKILL in the middle of everything', async (t) => {
   const folder = await temporaryFolder(t)
   const config = join(folder, 'emulator.json')
-  await writeFile(config, JSON.stringify(worldOf()))
+  await writeFile(config, JSON.stringify(testConfig()))
   const parameters = ['--config', config, '--data', join(folder, 'data')]
   const first = start(t, ...parameters)
   const emulator = await ready(first)
@@ -80,7 +80,7 @@ test('what was acknowledged outlives a SIGKILL in the middle of everything', asy
 test('a configuration that is not understood ends with 78, a missing argument with 2', async (t) => {
   const folder = await temporaryFolder(t)
   const config = join(folder, 'emulator.json')
-  await writeFile(config, JSON.stringify({ ...worldOf(), extra: 1 }))
+  await writeFile(config, JSON.stringify({ ...testConfig(), extra: 1 }))
   assert.equal(await exitOf(start(t, '--config', config, '--data', join(folder, 'data'))), 78)
   assert.equal(await exitOf(start(t, '--config', join(folder, 'absent'), '--data', join(folder, 'data'))), 78)
   assert.equal(await exitOf(start(t, '--config', config)), 2)

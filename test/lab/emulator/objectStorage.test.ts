@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import type { ObjectStorageClient } from 'oci-objectstorage'
-import type { World } from '#lab/emulator/config.ts'
+import type { EmulatorConfig } from '#lab/emulator/config.ts'
 import { instanceProvider, objectStorageOf, userProvider } from './clients.ts'
 import {
   CONSUMER,
@@ -14,7 +14,7 @@ import {
   PROVIDER,
   PROVIDER_NAMESPACE,
   temporaryFolder,
-  worldOf,
+  testConfig,
 } from './testEmulator.ts'
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -24,11 +24,11 @@ const results = { namespaceName: CONSUMER_NAMESPACE, bucketName: 'results' }
 const state = { namespaceName: CONSUMER_NAMESPACE, bucketName: 'worker-state' }
 
 /** No event is to be delivered in these tests. */
-function quietWorld(change: (world: World) => void = () => {}) {
-  return worldOf({
-    change: (world) => {
-      for (const bucket of world.buckets) bucket.objectEvents = false
-      change(world)
+function configWithoutEvents(change: (config: EmulatorConfig) => void = () => {}) {
+  return testConfig({
+    change: (config) => {
+      for (const bucket of config.buckets) bucket.objectEvents = false
+      change(config)
     },
   })
 }
@@ -52,7 +52,7 @@ async function bodyOf(
 }
 
 test('an object comes back as it was put, whole, in ranges and by its etag', async (t) => {
-  const emulator = await emulatorFor(t, quietWorld())
+  const emulator = await emulatorFor(t, configWithoutEvents())
   const sealer = objectStorageOf(emulator, userProvider(PROVIDER, 'sealer'))
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   const bytes = randomBytes(300_000)
@@ -93,7 +93,7 @@ test('an object comes back as it was put, whole, in ranges and by its etag', asy
 
 test('a body that is not what was announced leaves nothing', async (t) => {
   const folder = await temporaryFolder(t)
-  const emulator = await emulatorFor(t, quietWorld(), { folder })
+  const emulator = await emulatorFor(t, configWithoutEvents(), { folder })
   const sealer = objectStorageOf(emulator, userProvider(PROVIDER, 'sealer'))
   const put = (extra: object) =>
     sealer.putObject({
@@ -121,7 +121,7 @@ test('a body that is not what was announced leaves nothing', async (t) => {
 
 test('of racing creates exactly one succeeds, and the others leave no body', async (t) => {
   const folder = await temporaryFolder(t)
-  const emulator = await emulatorFor(t, quietWorld(), { folder })
+  const emulator = await emulatorFor(t, configWithoutEvents(), { folder })
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   const attempts = Array.from({ length: 12 }, (_, attempt) =>
     worker.putObject({
@@ -140,7 +140,7 @@ test('of racing creates exactly one succeeds, and the others leave no body', asy
 })
 
 test('a principal that may only create cannot overwrite, delete or use multipart', async (t) => {
-  const emulator = await emulatorFor(t, quietWorld())
+  const emulator = await emulatorFor(t, configWithoutEvents())
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   const at = { ...state, objectName: 'attempt/1' }
   const put = (extra: object) =>
@@ -156,7 +156,7 @@ test('a principal that may only create cannot overwrite, delete or use multipart
 })
 
 test('what policy hides looks like what does not exist', async (t) => {
-  const emulator = await emulatorFor(t, quietWorld())
+  const emulator = await emulatorFor(t, configWithoutEvents())
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   const verifier = objectStorageOf(emulator, await instanceProvider(emulator, 'verifier'))
   const researcher = objectStorageOf(emulator, userProvider(CONSUMER, 'researcher'))
@@ -179,7 +179,7 @@ test('what policy hides looks like what does not exist', async (t) => {
 })
 
 test('a listing is in order, by prefix, in pages', async (t) => {
-  const emulator = await emulatorFor(t, quietWorld())
+  const emulator = await emulatorFor(t, configWithoutEvents())
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   for (const objectName of ['b/2', 'a', 'b/10', 'c', 'b/1'])
     await worker.putObject({ ...state, objectName, contentLength: 1, putObjectBody: Buffer.from('x') })
@@ -203,7 +203,7 @@ test('a listing is in order, by prefix, in pages', async (t) => {
 
 test('a multipart upload becomes one object, once, in the order of its parts', async (t) => {
   const folder = await temporaryFolder(t)
-  const emulator = await emulatorFor(t, quietWorld(), { folder })
+  const emulator = await emulatorFor(t, configWithoutEvents(), { folder })
   const sealer = objectStorageOf(emulator, userProvider(PROVIDER, 'sealer'))
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   const at = { ...outbox, objectName: 'big' }
@@ -252,7 +252,7 @@ test('a multipart upload becomes one object, once, in the order of its parts', a
 })
 
 test('two uploads of one name begun as new: the second commit fails', async (t) => {
-  const emulator = await emulatorFor(t, quietWorld())
+  const emulator = await emulatorFor(t, configWithoutEvents())
   const sealer = objectStorageOf(emulator, userProvider(PROVIDER, 'sealer'))
   const begin = async (byte: string) => {
     const { multipartUpload } = await sealer.createMultipartUpload({
@@ -276,14 +276,14 @@ test('two uploads of one name begun as new: the second commit fails', async (t) 
 
 test('a retention rule refuses overwriting and deleting until it has passed', async (t) => {
   let now = Date.now()
-  const world = quietWorld(({ policies, buckets }) => {
+  const config = configWithoutEvents(({ policies, buckets }) => {
     for (const policy of policies)
       policy.statements +=
         '\nAllow group researchers to {OBJECT_CREATE, OBJECT_OVERWRITE, OBJECT_DELETE} in compartment results\n'
     policies[0] = { ...policies[1], tenancyId: PROVIDER, statements: '', name: 'none', variables: {} }
     for (const bucket of buckets) bucket.retentionSeconds = bucket.name === 'results' ? 120 : 0
   })
-  const emulator = await emulatorFor(t, world, { now: () => now })
+  const emulator = await emulatorFor(t, config, { now: () => now })
   const researcher = objectStorageOf(emulator, userProvider(CONSUMER, 'researcher'))
   const at = { ...results, objectName: 'kept' }
   const put = () => researcher.putObject({ ...at, contentLength: 1, putObjectBody: Buffer.from('x') })
@@ -299,8 +299,8 @@ test('a retention rule refuses overwriting and deleting until it has passed', as
 
 test('a restart loses nothing: objects, uploads in the making, sessions and ports', async (t) => {
   const folder = await temporaryFolder(t)
-  const world = quietWorld()
-  const first = await emulatorFor(t, world, { folder })
+  const config = configWithoutEvents()
+  const first = await emulatorFor(t, config, { folder })
   const workerProvider = await instanceProvider(first, 'worker-1')
   const worker = objectStorageOf(first, workerProvider)
   const sealer = objectStorageOf(first, userProvider(PROVIDER, 'sealer'))
@@ -323,7 +323,7 @@ test('a restart loses nothing: objects, uploads in the making, sessions and port
   })
   await first.close()
 
-  const second = await emulatorFor(t, world, { folder })
+  const second = await emulatorFor(t, config, { folder })
   assert.deepEqual([second.endpoint, second.imds], [first.endpoint, first.imds])
   assert.equal((await bodyOf(worker, { ...results, objectName: 'kept' })).toString(), 'kept')
   await sealer.commitMultipartUpload({

@@ -6,7 +6,7 @@ import { SecretsClient } from 'oci-secrets'
 import { StreamClient } from 'oci-streaming'
 import type { Emulator } from '#lab/emulator/emulator.ts'
 import { httpClientOf, instanceProvider, userProvider } from './clients.ts'
-import { emulatorFor, id, PROVIDER, worldOf } from './testEmulator.ts'
+import { emulatorFor, id, PROVIDER, testConfig } from './testEmulator.ts'
 
 const HIDDEN = { statusCode: 404, serviceCode: 'NotAuthorizedOrNotFound' }
 
@@ -23,7 +23,7 @@ function clientsOf(emulator: Emulator, provider: AuthenticationDetailsProvider) 
 }
 
 test("a worker that tries a verb on the provider's keys or secrets is told that there is nothing", async (t) => {
-  const emulator = await emulatorFor(t, worldOf())
+  const emulator = await emulatorFor(t, testConfig())
   const sealer = clientsOf(emulator, userProvider(PROVIDER, 'sealer'))
   const worker = clientsOf(emulator, await instanceProvider(emulator, 'worker-1'))
   const verifier = clientsOf(emulator, await instanceProvider(emulator, 'verifier'))

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CodedError } from '#core/errors.ts'
 import { createPrincipals, fingerprintOf } from '#lab/emulator/identity/principals.ts'
+import type { Permission } from '#lab/emulator/policy/permissions.ts'
 import { createPolicy } from '#lab/emulator/policy/policy.ts'
-import type { Access, Permission, Principal } from '#lab/emulator/service.ts'
-import { apiKey, CONSUMER, compartment, id, PROVIDER, worldOf } from './testEmulator.ts'
+import type { Access } from '#lab/emulator/service.ts'
+import { apiKey, CONSUMER, compartment, id, PROVIDER, testConfig } from './testEmulator.ts'
 
-const world = worldOf()
-const principals = createPrincipals(world)
+const config = testConfig()
+const principals = createPrincipals(config)
 const worker = found(principals.instance(id('instance', 'worker-1')))
 const verifier = found(principals.instance(id('instance', 'verifier')))
 const ingest = found(principals.function(id('fnfunc', 'ingest')))
@@ -34,7 +35,7 @@ function bucketAccess(tenancyId: string, place: string, name: string, permission
 }
 
 test('the deployed policies give each principal what design §4 names, and nothing else', () => {
-  const { permits } = createPolicy(world)
+  const { permits } = createPolicy(config)
   const keyVerbs: readonly Permission[] = [
     'KEY_READ',
     'KEY_ENCRYPT',
@@ -44,7 +45,7 @@ test('the deployed policies give each principal what design §4 names, and nothi
     'KEY_EXPORT',
   ]
   const keys = (tenancyId: string) =>
-    world.keys
+    config.keys
       .filter(({ compartmentId }) => compartmentId === compartment(tenancyId, 'vault'))
       .map(({ name }) => name)
   const allowed = (principal: Principal, tenancyId: string): readonly string[] =>
@@ -89,7 +90,7 @@ test('across tenancies both must agree', () => {
     [0, 'Admit'],
     [1, 'Endorse'],
   ] as const) {
-    const one = worldOf({
+    const one = testConfig({
       change: ({ policies }) => {
         const policy = policies[tenancy]
         assert.ok(policy)
@@ -108,7 +109,7 @@ test('across tenancies both must agree', () => {
 
 test('conditions nest, and a variable that the request lacks meets none', () => {
   const decide = (where: string, variables: Record<string, string>): boolean => {
-    const changed = worldOf({
+    const changed = testConfig({
       change: ({ policies }) => {
         policies.length = 0
         policies.push({
@@ -137,7 +138,7 @@ test('conditions nest, and a variable that the request lacks meets none', () => 
 })
 
 test('a pattern stands for how a name begins', () => {
-  const { permits } = createPolicy(world)
+  const { permits } = createPolicy(config)
   const researcher = found(
     principals.apiKey(`${CONSUMER}/${id('user', 'researcher')}/${fingerprintOf(apiKey.publicKey)}`)
       ?.principal,
@@ -171,7 +172,7 @@ test('what is not understood refuses to load', () => {
     "Allow group researchers to {OBJECT_READ} in tenancy where target.key.id = '${absent}'",
   ]
   for (const text of statements) {
-    const changed = worldOf({
+    const changed = testConfig({
       change: ({ policies }) => {
         policies.push({ name: 'bad', tenancyId: CONSUMER, statements: text, variables: {} })
       },

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type AuthenticationDetailsProvider, NoRetryConfigurationDetails } from 'oci-common'
 import { StreamClient } from 'oci-streaming'
-import type { World } from '#lab/emulator/config.ts'
+import type { EmulatorConfig } from '#lab/emulator/config.ts'
 import { startEmulator } from '#lab/emulator/emulator.ts'
 import { httpClientOf, instanceProvider } from './clients.ts'
-import { CONSUMER, emulatorFor, id, temporaryFolder, worldOf } from './testEmulator.ts'
+import { CONSUMER, emulatorFor, id, temporaryFolder, testConfig } from './testEmulator.ts'
 
 const STREAM = id('stream', 'jobs')
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
@@ -17,11 +17,11 @@ const UNRESERVED = refused('Trying to commit unreserved partition')
 const OUTSIDE = refused('The cursor is outside the retention period and is now invalid.')
 
 /** Two partitions, and workers that may do everything with streams. */
-function streamWorld(): World {
-  return worldOf({
-    change: (world) => {
-      for (const stream of world.streams) if (stream.id === STREAM) stream.partitions = 2
-      for (const policy of world.policies)
+function streamWorld(): EmulatorConfig {
+  return testConfig({
+    change: (config) => {
+      for (const stream of config.streams) if (stream.id === STREAM) stream.partitions = 2
+      for (const policy of config.policies)
         if (policy.tenancyId === CONSUMER)
           policy.statements +=
             '\nAllow dynamic-group workers to {STREAM_READ, STREAM_CONSUME, STREAM_PRODUCE} in tenancy\n'
@@ -215,9 +215,9 @@ test('a cursor expires five minutes after it was given out, and each call gives 
 test('messages leave with the retention period, and a group that slept through it is told', async (t) => {
   const start = Date.now() - 200_000
   const time = { now: start }
-  const world = streamWorld()
-  for (const stream of world.streams) stream.retentionSeconds = 60
-  const emulator = await emulatorFor(t, world, { now: () => time.now })
+  const config = streamWorld()
+  for (const stream of config.streams) stream.retentionSeconds = 60
+  const emulator = await emulatorFor(t, config, { now: () => time.now })
   const stream = streamOf(emulator.endpoint, await instanceProvider(emulator, 'worker-1'))
   await stream.put(...LETTERS)
   const cursor = await stream.join('a', { timeoutInMs: 3_600_000 })
@@ -266,7 +266,7 @@ test('five gets a second for each partition of a group', async (t) => {
 })
 
 test('who may only push does not read, and a group that nobody made does not exist', async (t) => {
-  const emulator = await emulatorFor(t, worldOf())
+  const emulator = await emulatorFor(t, testConfig())
   const worker = streamOf(emulator.endpoint, await instanceProvider(emulator, 'worker-1'))
   await assert.rejects(worker.group(), { statusCode: 404 })
   const verifier = streamOf(emulator.endpoint, await instanceProvider(emulator, 'verifier'))
@@ -277,9 +277,9 @@ test('who may only push does not read, and a group that nobody made does not exi
 
 test('messages, offsets and reservations outlive the process', async (t) => {
   const folder = await temporaryFolder(t)
-  const world = streamWorld()
+  const config = streamWorld()
   const time = { now: Date.now() }
-  const options = { world, folder, now: () => time.now, onFault: assert.ifError }
+  const options = { config, folder, now: () => time.now, onFault: assert.ifError }
   const before = await startEmulator(options)
   const stream = streamOf(before.endpoint, await instanceProvider(before, 'worker-1'))
   await stream.put(...LETTERS)
@@ -287,7 +287,7 @@ test('messages, offsets and reservations outlive the process', async (t) => {
   const open = await stream.get(await stream.commit(done.next), 1)
   await before.close()
 
-  const after = await emulatorFor(t, world, { folder, now: () => time.now })
+  const after = await emulatorFor(t, config, { folder, now: () => time.now })
   const again = streamOf(after.endpoint, await instanceProvider(after, 'worker-1'))
   const reservations = (await again.group()).reservations ?? []
   assert.deepEqual(

@@ -5,7 +5,7 @@ import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { parseWorld, type World } from '#lab/emulator/config.ts'
+import { type EmulatorConfig, parseEmulatorConfig } from '#lab/emulator/config.ts'
 import { type Emulator, startEmulator } from '#lab/emulator/emulator.ts'
 
 export const REGION = 'eu-frankfurt-1'
@@ -36,9 +36,9 @@ const P384 = { algorithm: 'ECDSA', curve: 'NIST_P384' } as const
 const RSA = { algorithm: 'RSA', length: 256 } as const
 
 /** `change` gets a copy to alter before it is checked. */
-export function worldOf(
-  options: { readonly socket?: string; readonly change?: (world: World) => void } = {},
-): World {
+export function testConfig(
+  options: { readonly socket?: string; readonly change?: (config: EmulatorConfig) => void } = {},
+): EmulatorConfig {
   const place = (tenancyId: string, ...names: readonly string[]) =>
     names.map((name) => ({ id: compartment(tenancyId, name), name, tenancyId }))
   const group = (tenancyId: string, name: string) => ({ id: id('group', name), name, tenancyId })
@@ -83,7 +83,7 @@ export function worldOf(
     retentionSeconds: 86_400,
   })
   const day = 86_400
-  const world: World = {
+  const config: EmulatorConfig = {
     v: 1,
     region: REGION,
     sessionSeconds: 1200,
@@ -216,8 +216,8 @@ export function worldOf(
       },
     ],
   }
-  options.change?.(world)
-  return parseWorld(world)
+  options.change?.(config)
+  return parseEmulatorConfig(config)
 }
 
 export function compartment(tenancyId: string, name: string): string {
@@ -230,7 +230,7 @@ let untouched: Promise<string> | undefined
 async function makeUntouched(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'cw-emulator-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const emulator = await startEmulator({ world: worldOf(), folder, now: Date.now, onFault: () => {} })
+  const emulator = await startEmulator({ config: testConfig(), folder, now: Date.now, onFault: () => {} })
   await emulator.close()
   // Emulators of other tests listen beside this one.
   await rm(join(folder, 'ports.json'))
@@ -247,7 +247,7 @@ export async function temporaryFolder(t: TestContext): Promise<string> {
 /** An emulator in this process that ends with the test, which fails if the emulator had a failure of its own. */
 export async function emulatorFor(
   t: TestContext,
-  world: World,
+  config: EmulatorConfig,
   options: { readonly folder?: string; readonly now?: () => number } = {},
 ): Promise<Emulator> {
   const faults: unknown[] = []
@@ -255,7 +255,7 @@ export async function emulatorFor(
   const folder = options.folder ?? (await temporaryFolder(t))
   if ((await readdir(folder)).length === 0) await cp(await untouched, folder, { recursive: true })
   const emulator = await startEmulator({
-    world,
+    config,
     folder,
     now: options.now ?? (() => Date.now()),
     onFault: (error) => faults.push(error),

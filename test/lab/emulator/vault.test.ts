@@ -8,7 +8,7 @@ import { SecretsClient } from 'oci-secrets'
 import { startEmulator } from '#lab/emulator/emulator.ts'
 import { signDigest } from '#lab/emulator/vault/digestSignature.ts'
 import { httpClientOf, instanceProvider, userProvider } from './clients.ts'
-import { CONSUMER, emulatorFor, id, PROVIDER, temporaryFolder, worldOf } from './testEmulator.ts'
+import { CONSUMER, emulatorFor, id, PROVIDER, temporaryFolder, testConfig } from './testEmulator.ts'
 
 const DATASET = id('key', 'dataset')
 const CLIENT = id('key', 'client')
@@ -35,7 +35,7 @@ const generate = (keyId: string) => ({
 })
 
 test('a worker has no verb on a key of the provider, and its own key only signs', async (t) => {
-  const emulator = await emulatorFor(t, worldOf())
+  const emulator = await emulatorFor(t, testConfig())
   const worker = clientsOf(emulator.endpoint, await instanceProvider(emulator, 'worker-1'))
   const ciphertext = Buffer.alloc(64).toString('base64')
   const decryptDataDetails = { keyId: DATASET, ciphertext }
@@ -61,7 +61,7 @@ test('a worker has no verb on a key of the provider, and its own key only signs'
 })
 
 test('whoever seals makes data keys and cannot open them; the Verifier opens and cannot make', async (t) => {
-  const emulator = await emulatorFor(t, worldOf())
+  const emulator = await emulatorFor(t, testConfig())
   const { crypto: sealer, management } = clientsOf(emulator.endpoint, userProvider(PROVIDER, 'sealer'))
   const verifier = clientsOf(emulator.endpoint, await instanceProvider(emulator, 'verifier')).crypto
   const { generatedKey } = await sealer.generateDataEncryptionKey(generate(DATASET))
@@ -77,9 +77,9 @@ test('whoever seals makes data keys and cannot open them; the Verifier opens and
 
 test('keys and secrets outlive the process', async (t) => {
   const folder = await temporaryFolder(t)
-  const world = worldOf()
+  const config = testConfig()
   const onFault = assert.ifError
-  const options = { world, folder, now: Date.now, onFault }
+  const options = { config, folder, now: Date.now, onFault }
   const before = await startEmulator(options)
   const provider = userProvider(PROVIDER, 'sealer')
   const { generatedKey } = await clientsOf(before.endpoint, provider).crypto.generateDataEncryptionKey(
@@ -90,7 +90,7 @@ test('keys and secrets outlive the process', async (t) => {
   const { secretBundle } = await verifier.secrets.getSecretBundle({ secretId })
   await before.close()
 
-  const after = await emulatorFor(t, world, { folder })
+  const after = await emulatorFor(t, config, { folder })
   const again = clientsOf(after.endpoint, await instanceProvider(after, 'verifier'))
   const decryptDataDetails = { keyId: DATASET, ciphertext: generatedKey.ciphertext }
   const { decryptedData } = await again.crypto.decrypt({ decryptDataDetails })
@@ -99,14 +99,14 @@ test('keys and secrets outlive the process', async (t) => {
 })
 
 test('what a key cannot do, and what is malformed, is an invalid parameter', async (t) => {
-  const world = worldOf({
+  const config = testConfig({
     change: (change) => {
       for (const policy of change.policies)
         if (policy.tenancyId === CONSUMER)
           policy.statements += `\nAllow dynamic-group workers to {KEY_ENCRYPT, KEY_DECRYPT, KEY_SIGN, KEY_VERIFY} in tenancy\n`
     },
   })
-  const emulator = await emulatorFor(t, world)
+  const emulator = await emulatorFor(t, config)
   const { crypto } = clientsOf(emulator.endpoint, await instanceProvider(emulator, 'worker-1'))
   const ecdsa = 'ECDSA_SHA_384' as never
   const digest = 'DIGEST' as never
