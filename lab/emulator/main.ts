@@ -1,10 +1,10 @@
-/** `confidential-worker emulator --configFile FILE --data DIR`: prints one JSON line when it serves, ends on SIGTERM. */
+/** The emulator as a program: prints one JSON line when it serves, ends on SIGTERM. */
 import { readFile } from 'node:fs/promises'
-import { parseArgs } from 'node:util'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError, codeOf, errorRow } from '#core/errors.ts'
 import { parseEmulatorConfig } from './config.ts'
 import { startEmulator } from './emulator.ts'
+import { type EmulatorArguments, HELP, readArguments } from './options.ts'
 
 function log(fields: Readonly<Record<string, unknown>>): void {
   process.stderr.write(
@@ -17,17 +17,6 @@ function logFault(event: string, error: unknown): void {
   log({ level: 'error', event, code: codeOf(error), message })
 }
 
-function readArguments(): { readonly configFile: string; readonly data: string } {
-  try {
-    const { values } = parseArgs({ options: { configFile: { type: 'string' }, data: { type: 'string' } } })
-    const { configFile, data } = values
-    if (configFile === undefined || data === undefined) throw new Error('--configFile and --data are needed')
-    return { configFile, data }
-  } catch (cause) {
-    throw new CodedError('usage.invalid', 'usage: emulator --configFile FILE --data DIR', { cause })
-  }
-}
-
 async function readConfig(file: string): Promise<unknown> {
   try {
     return parseJson(await readFile(file), 'emulator configuration')
@@ -36,11 +25,9 @@ async function readConfig(file: string): Promise<unknown> {
   }
 }
 
-async function main(): Promise<void> {
-  const { configFile, data } = readArguments()
-  const config = parseEmulatorConfig(await readConfig(configFile))
+async function serve({ config, data }: EmulatorArguments): Promise<void> {
   const emulator = await startEmulator({
-    config,
+    config: parseEmulatorConfig(await readConfig(config)),
     folder: data,
     now: () => Date.now(),
     onFault: (error) => logFault('call.failed', error),
@@ -67,7 +54,19 @@ async function main(): Promise<void> {
   process.on('SIGINT', end)
 }
 
-main().catch((error: unknown) => {
-  logFault('start.failed', error)
-  process.exit(errorRow(codeOf(error)).exit)
-})
+/** A mistake on the command line is answered with a sentence; every later failure is a line of the log. */
+function fail(error: unknown): never {
+  const code = codeOf(error)
+  if (error instanceof CodedError && code === 'usage.invalid')
+    process.stderr.write(`error: ${error.message} (${code})\n  remedy: add --help to see the options\n`)
+  else logFault('start.failed', error)
+  process.exit(errorRow(code).exit)
+}
+
+try {
+  const options = readArguments(process.argv.slice(2))
+  if (options === undefined) process.stdout.write(HELP)
+  else await serve(options)
+} catch (error) {
+  fail(error)
+}

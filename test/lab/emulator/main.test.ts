@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Emulator } from '#lab/emulator/emulator.ts'
@@ -13,7 +15,10 @@ import { id, PROVIDER, PROVIDER_NAMESPACE, temporaryFolder, testConfig } from '.
 const main = fileURLToPath(new URL('../../../lab/emulator/main.ts', import.meta.url))
 const governance = { namespaceName: PROVIDER_NAMESPACE, bucketName: 'governance' }
 
-function start(t: TestContext, ...parameters: readonly string[]): ChildProcess {
+function start(
+  t: TestContext,
+  ...parameters: readonly string[]
+): ChildProcessByStdio<null, Readable, Readable> {
   const child = spawn(process.execPath, [main, ...parameters], { stdio: ['ignore', 'pipe', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
   return child
@@ -30,7 +35,7 @@ async function exitOf(child: ChildProcess): Promise<number | null> {
   return child.exitCode
 }
 
-test('what was acknowledged outlives a SIGKILL in the middle of everything', async (t) => {
+test('every acknowledged object survives a SIGKILL during writes', async (t) => {
   const folder = await temporaryFolder(t)
   const config = join(folder, 'emulator.json')
   await writeFile(config, JSON.stringify(testConfig()))
@@ -77,7 +82,7 @@ test('what was acknowledged outlives a SIGKILL in the middle of everything', asy
   assert.equal(await exitOf(second), 0)
 })
 
-test('a configuration that is not understood ends with 78, a missing argument with 2', async (t) => {
+test('an invalid or absent configuration ends with 78, a missing argument with 2', async (t) => {
   const folder = await temporaryFolder(t)
   const config = join(folder, 'emulator.json')
   await writeFile(config, JSON.stringify({ ...testConfig(), extra: 1 }))
@@ -85,3 +90,22 @@ test('a configuration that is not understood ends with 78, a missing argument wi
   assert.equal(await exitOf(start(t, '--config', join(folder, 'absent'), '--data', join(folder, 'data'))), 78)
   assert.equal(await exitOf(start(t, '--config', config)), 2)
 })
+
+test('--help teaches the options and the exit codes', async (t) => {
+  const child = start(t, '--help')
+  const [help, exit] = await Promise.all([text(child.stdout), exitOf(child)])
+  assert.equal(exit, 0)
+  for (const part of ['--config FILE', '--data DIR', 'Exit codes']) assert.ok(help.includes(part), part)
+})
+
+for (const { parameters, sentence } of [
+  { parameters: ['--fast'], sentence: "Unknown option '--fast'" },
+  { parameters: ['--data', 'x'], sentence: 'the option --config FILE is missing' },
+])
+  test(`wrong arguments (${parameters.join(' ')}) are answered with a sentence and exit code 2`, async (t) => {
+    const child = start(t, ...parameters)
+    const [stderr, exit] = await Promise.all([text(child.stderr), exitOf(child)])
+    assert.equal(exit, 2)
+    assert.ok(stderr.includes(sentence) && stderr.includes('(usage.invalid)'), stderr)
+    assert.doesNotMatch(stderr, /\n\s+at /)
+  })

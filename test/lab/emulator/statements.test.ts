@@ -4,7 +4,7 @@ import { CodedError } from '#core/errors.ts'
 import { createPrincipals, fingerprintOf } from '#lab/emulator/identity/principals.ts'
 import type { Permission } from '#lab/emulator/policy/permissions.ts'
 import { createPolicy } from '#lab/emulator/policy/policy.ts'
-import type { Access } from '#lab/emulator/service.ts'
+import type { Access, Principal } from '#lab/emulator/service.ts'
 import { apiKey, CONSUMER, compartment, id, PROVIDER, testConfig } from './testEmulator.ts'
 
 const config = testConfig()
