@@ -1,16 +1,30 @@
-/**
- * npm run bench -- NAME [--json]. Without a name it lists the benchmarks. Exit code 1 where a bar was missed, 2 where the
- * command line is wrong.
- */
-import { parseArgs } from 'node:util'
+/** `npm run bench`: runs one benchmark and compares it with its bars. */
+import { endWithUsage, readCommand } from '../test/toolCommand.ts'
 import { type Benchmark, formatTable, judge } from './benchmark.ts'
 import { sealed } from './sealed.ts'
 import { snp } from './snp.ts'
 import { snpPeers } from './snpPeers.ts'
 
 const BENCHMARKS: readonly Benchmark[] = [sealed, snp, snpPeers]
+const LIST = BENCHMARKS.map(({ name, what }) => `  ${name.padEnd(12)}${what}`).join('\n')
 
-const { values, positionals } = parseArgs({
+const HELP = `usage: npm run bench -- [NAME] [--json]
+
+Measures NAME beside a limit or a peer in the same run, and prints the ratio.
+Without NAME it lists the benchmarks:
+
+${LIST}
+
+options:
+  --json   print the rows as JSON
+  --help   print this text
+
+exit codes:
+  0  every bar is reached
+  1  a bar is missed
+  2  the command line is wrong`
+
+const { values, positionals } = readCommand(HELP, {
   allowPositionals: true,
   options: { json: { type: 'boolean', default: false } },
 })
@@ -18,13 +32,14 @@ process.exitCode = await main(positionals, values.json)
 
 async function main([name, ...rest]: readonly string[], asJson: boolean): Promise<number> {
   if (name === undefined) {
-    for (const { name, what } of BENCHMARKS) console.log(`${name.padEnd(12)}${what}`)
+    console.log(LIST)
     return 0
   }
+  if (rest.length > 0) endWithUsage(`one benchmark per run, not ${[name, ...rest].join(', ')}`)
   const benchmark = BENCHMARKS.find((candidate) => candidate.name === name)
-  if (benchmark === undefined || rest.length > 0) {
-    console.error(`no benchmark is called "${[name, ...rest].join(' ')}"; without a name, all are listed`)
-    return 2
+  if (benchmark === undefined) {
+    const names = BENCHMARKS.map((candidate) => candidate.name).join(', ')
+    return endWithUsage(`no benchmark is named "${name}", expected one of ${names}`)
   }
   const rows = (await benchmark.run()).map(judge)
   console.log(asJson ? JSON.stringify({ name, rows }, undefined, 2) : formatTable(rows))
