@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { z } from 'zod'
 import { type Finding, type Order, PROGRESS, STAGE, type Tally } from './loop.ts'
 import { SLATE_BYTES, Slate } from './slate.ts'
 import type { Input, Target } from './target.ts'
@@ -139,16 +140,18 @@ async function keep(
   return { ...finding, file }
 }
 
-type Kept = { readonly target: string; readonly input: readonly string[] }
+/** The file of a finding; each part of the input in hex. */
+const Kept = z.strictObject({ target: z.string(), input: z.array(z.string().regex(/^(?:[0-9a-f]{2})*$/)) })
+type Kept = z.output<typeof Kept>
 
 function encodeInput(target: string, input: Input): Kept {
   // What came from the thread is a plain array, whose text is another.
   return { target, input: input.map((bytes) => Buffer.from(bytes).toString('hex')) }
 }
 
-/** What `keep` wrote. */
+/** Reads the file of a finding. Throws if it is not one. */
 export function decodeInput(text: string): { readonly target: string; readonly input: Input } {
-  const { target, input } = JSON.parse(text) as Kept
+  const { target, input } = Kept.parse(JSON.parse(text))
   return { target, input: input.map((hex) => Buffer.from(hex, 'hex')) }
 }
 

@@ -1,12 +1,9 @@
-/**
- * npm run fuzz -- [TARGET] [--inputs N] [--seed S] [--seconds T] [--json], or --replay FILE for an input that was kept. Exit
- * code 1 where there is a finding, 2 where the command line is wrong.
- */
+/** `npm run fuzz`: feeds changed inputs to every parser of untrusted bytes, or replays one kept input. */
 import { randomInt } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { endWithUsage, readCommand, readNumber } from '../toolCommand.ts'
 import { decodeInput, fuzz, type Report, USUAL_LIMITS } from './campaign.ts'
 import { answerTo, type Target } from './target.ts'
 import { TARGETS } from './targets.ts'
@@ -14,34 +11,59 @@ import { TARGETS } from './targets.ts'
 const DEFAULT_INPUTS = 10_000_000
 const MODULE = new URL('./targets.ts', import.meta.url).href
 const PROGRESS_MILLISECONDS = 5000
+const FOLDER = join(tmpdir(), 'confidential-worker-fuzz')
 
-const { values, positionals } = parseArgs({
+const COUNT = {
+  expected: 'a whole number from 0 to 2147483647',
+  accept: (value: number) => Number.isInteger(value) && value >= 0 && value < 2 ** 31,
+}
+const DURATION = { expected: 'a number above 0', accept: (value: number) => value > 0 }
+
+const HELP = `usage: npm run fuzz -- [TARGET] [--inputs N] [--seed S] [--from I] [--seconds T] [--json]
+       npm run fuzz -- --replay FILE
+
+Feeds changed inputs to TARGET, or to all targets in proportion to their weight. A finding is an undocumented
+code, an accepted input that breaks a rule, a hang or growing memory; its input is kept in
+${FOLDER}. The same seed gives the same inputs.
+
+targets:
+${TARGETS.map(({ name, what }) => `  ${name.padEnd(14)}${what}`).join('\n')}
+
+options:
+  --inputs N     inputs over all targets, by default ${DEFAULT_INPUTS}
+  --seed S       seed of the inputs, by default random; it is printed
+  --from I       index of the first input, by default 0
+  --seconds T    stop after T seconds, shared by all targets
+  --replay FILE  run one kept input again
+  --json         print the reports as JSON
+  --help         print this text
+
+exit codes:
+  0  no finding
+  1  a finding
+  2  the command line is wrong`
+
+const { values, positionals } = readCommand(HELP, {
   allowPositionals: true,
   options: {
     inputs: { type: 'string', default: String(DEFAULT_INPUTS) },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     from: { type: 'string', default: '0' },
-    seconds: { type: 'string' },
+    seconds: { type: 'string', default: 'Infinity' },
     replay: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 })
-process.exitCode = await main(positionals)
+process.exitCode =
+  values.replay === undefined ? await main(positionals) : await replay(values.replay, positionals)
 
 async function main([name, ...rest]: readonly string[]): Promise<number> {
-  const targets = name === undefined ? TARGETS : TARGETS.filter((target) => target.name === name)
-  const [inputs, seed, from] = [values.inputs, values.seed, values.from].map(Number)
-  const seconds = values.seconds === undefined ? Number.POSITIVE_INFINITY : Number(values.seconds)
-  if (targets.length === 0 || rest.length > 0) {
-    console.error(`no target is called "${positionals.join(' ')}"; there are:`)
-    for (const target of TARGETS) console.error(`  ${target.name.padEnd(14)}${target.what}`)
-    return 2
-  }
-  if (!isCount(inputs) || !isCount(seed) || !isCount(from) || !(seconds > 0)) {
-    console.error('--inputs, --seed and --from are whole numbers up to 2147483647, --seconds is more than 0')
-    return 2
-  }
-  if (values.replay !== undefined) return replay(values.replay)
+  if (rest.length > 0) endWithUsage(`one target per run, or none for all, not ${[name, ...rest].join(', ')}`)
+  const targets = name === undefined ? TARGETS : [targetNamed(name)]
+  const inputs = readNumber('inputs', values.inputs, COUNT)
+  const seed = readNumber('seed', values.seed, COUNT)
+  const from = readNumber('from', values.from, COUNT)
+  const seconds = readNumber('seconds', values.seconds, DURATION)
   console.error(`seed ${seed}`)
   const weights = targets.reduce((sum, { weight }) => sum + weight, 0)
   const reports: Report[] = []
@@ -65,7 +87,7 @@ async function run(
     ...plan,
     ...USUAL_LIMITS,
     module: MODULE,
-    folder: join(tmpdir(), 'confidential-worker-fuzz'),
+    folder: FOLDER,
     onProgress: (index) => {
       if (performance.now() - told < PROGRESS_MILLISECONDS) return
       told = performance.now()
@@ -76,10 +98,10 @@ async function run(
   return report
 }
 
-async function replay(file: string): Promise<number> {
-  const { target: name, input } = decodeInput(await readFile(file, 'utf8'))
-  const target = TARGETS.find((candidate) => candidate.name === name)
-  if (target === undefined) throw new RangeError(`no target is called ${name}`)
+async function replay(file: string, names: readonly string[]): Promise<number> {
+  if (names.length > 0) endWithUsage(`--replay takes its target from the file, not from "${names.join(' ')}"`)
+  const { target: name, input } = await readKept(file)
+  const target = targetNamed(name)
   const answer = answerTo(input, await target.open(), target)
   console.log(answer.kind === 'refused' ? `${answer.code}: ${answer.message}` : answer.kind)
   if (answer.kind !== 'finding') return 0
@@ -87,9 +109,31 @@ async function replay(file: string): Promise<number> {
   return 1
 }
 
+async function readKept(file: string): Promise<ReturnType<typeof decodeInput>> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    return endWithUsage(`--replay: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  try {
+    return decodeInput(text)
+  } catch {
+    return endWithUsage(`--replay: ${file} is not an input that a finding kept`)
+  }
+}
+
+function targetNamed(name: string): Target {
+  const names = TARGETS.map((target) => target.name).join(', ')
+  return (
+    TARGETS.find((target) => target.name === name) ??
+    endWithUsage(`no target is named "${name}", expected one of ${names}`)
+  )
+}
+
 function* summaryOf(reports: readonly Report[]): Generator<string> {
   for (const { target, inputs, seconds, accepted, refused, ...rest } of reports) {
-    yield `${target}: ${inputs} inputs, ${Math.round(inputs / seconds)} a second, slowest ${rest.slowestMilliseconds.toFixed(0)} ms, RSS ${rest.rss.start} MiB at the start, ${rest.rss.peak} at most`
+    yield `${target}: ${inputs} inputs, ${Math.round(inputs / seconds)} per second, slowest ${rest.slowestMilliseconds.toFixed(0)} ms, RSS ${rest.rss.start} MiB at the start, at most ${rest.rss.peak}`
     yield `  accepted ${accepted}; refused for ${rest.reasons} reasons`
     for (const [code, count] of Object.entries(refused)) yield `  ${code.padEnd(24)}${count}`
     for (const code of rest.unmet) yield `  ${code.padEnd(24)}never`
@@ -101,8 +145,4 @@ function* summaryOf(reports: readonly Report[]): Generator<string> {
   const total = reports.reduce((sum, { inputs }) => sum + inputs, 0)
   const findings = reports.reduce((sum, report) => sum + report.findings.length, 0)
   yield `${total} inputs, ${findings} findings`
-}
-
-function isCount(value: number | undefined): value is number {
-  return Number.isInteger(value) && value !== undefined && value >= 0 && value < 2 ** 31
 }
