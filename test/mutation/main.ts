@@ -1,31 +1,48 @@
-/**
- * `npm run mutate -- [AREA] [--vectors] [--json]`: changes the verifier's source in every way of operators.ts, one at a time, and
- * says which changes no vector and no test notices. AREA is the beginning of a path below src/core, such as `snp/crl`.
- *
- * Exit 0 where every change is noticed or listed in equivalents.ts, and nothing is listed there in vain.
- */
+/** `npm run mutate`: changes the verifier's source, one change at a time, and finds those that no test notices. */
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { endWithUsage, readCommand } from '../toolCommand.ts'
 import { EQUIVALENTS, reasonOf } from './equivalents.ts'
 import { describe, type Mutant, type Outcome } from './mutant.ts'
 import { runUnits, VectorThread } from './pool.ts'
-import { mutantsOf } from './sources.ts'
+import { AREAS, mutantsOf } from './sources.ts'
 
 const REPOSITORY = resolve(import.meta.dirname, '../..')
 
-/** Test files that are run as vectors, and those that need files from outside the repository. */
+/** Test files that run as vectors, and those that need files from outside the repository. */
 const ELSEWHERE = ['vectors.test.ts', 'fixtures.test.ts']
 
 type Tried = { readonly mutant: Mutant; readonly outcome: Outcome }
 
-const { values: options, positionals } = parseArgs({
+const HELP = `usage: npm run mutate -- [AREA] [--vectors] [--json]
+
+Changes the source of the report verifier in every way of test/mutation/operators.ts, one change at a time, and
+runs the vectors and then the unit tests until one fails. It prints the changes that survive. It works on a copy,
+so edits during a run have no effect.
+
+AREA is the beginning of a path below src/core: ${AREAS.join(' or ')}, or longer, such as snp/crl. Without AREA it
+takes ${AREAS.join(' and ')}.
+
+options:
+  --vectors  run only the vectors
+  --json     print every change and its outcome as JSON
+  --help     print this text
+
+exit codes:
+  0  every change is noticed or listed in test/mutation/equivalents.ts, and no row there is stale
+  1  a change survives, or a row is stale
+  2  the command line is wrong`
+
+const { values: options, positionals } = readCommand(HELP, {
   allowPositionals: true,
   options: { vectors: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
 })
-const [area = ''] = positionals
-// What is edited meanwhile changes nothing: the run is over a copy.
+const [area = '', ...more] = positionals
+if (more.length > 0) endWithUsage(`one area per run, or none for all, not ${positionals.join(', ')}`)
+if (!sourceNames().some((name) => name.startsWith(area)))
+  endWithUsage(`no source below src/core begins with "${area}", expected ${AREAS.join('/… or ')}/…`)
+// The run uses a copy, so edits during the run have no effect.
 const root = mkdtempSync(join(tmpdir(), 'confidential-worker-mutation-'))
 
 async function mutate(): Promise<number> {
@@ -38,7 +55,7 @@ async function mutate(): Promise<number> {
   })
   report(tried)
   const stale = options.vectors ? [] : staleOf(mutants)
-  for (const row of stale) say(`listed as equivalent, and not there: ${row}`)
+  for (const row of stale) say(`listed as equivalent, but no such change: ${row}`)
   return tried.some(({ outcome }) => outcome.kind === 'survived') || stale.length > 0 ? 1 : 0
 }
 
@@ -55,7 +72,7 @@ async function outcomeOf(mutant: Mutant, thread: VectorThread): Promise<Outcome>
   return { kind: 'survived' }
 }
 
-/** Test files of the mutant's own source first, then all others of the verifier. Those that need files from elsewhere are left out. */
+/** The test files of the mutant's own source first, then all others of the verifier, except `ELSEWHERE`. */
 function unitsFor({ file }: Mutant): readonly (readonly string[])[] {
   const all = ['test/core/snp', 'test/core/appraisal'].flatMap(testsIn)
   const own = all.filter((path) => basename(path).split('.')[0] === basename(file, '.ts'))
@@ -69,30 +86,31 @@ function testsIn(folder: string): readonly string[] {
     .map((path) => join(folder, path))
 }
 
-/** A suite that is red already notices everything. */
+/** Throws if the unchanged suite fails, since it would notice every change. */
 async function assertGreen(): Promise<void> {
   const thread = new VectorThread(root)
   const vector = await thread.try(undefined)
   await thread.end()
   const all = ['test/core/snp', 'test/core/appraisal'].flatMap(testsIn)
   const test = vector === undefined && !options.vectors ? await runUnits(root, undefined, all) : undefined
-  if (vector !== undefined || test !== undefined) throw new Error(`red without any change: ${vector ?? test}`)
+  if (vector !== undefined || test !== undefined)
+    throw new Error(`fails without any change: ${vector ?? test}`)
 }
 
-type Hand = { readonly try: (mutant: Mutant) => Promise<Outcome>; readonly end: () => Promise<void> }
+type Runner = { readonly try: (mutant: Mutant) => Promise<Outcome>; readonly end: () => Promise<void> }
 
-async function inParallel(mutants: readonly Mutant[], hire: () => Hand): Promise<readonly Tried[]> {
+async function inParallel(mutants: readonly Mutant[], openRunner: () => Runner): Promise<readonly Tried[]> {
   const waiting = mutants.entries()
   const tried: Tried[] = []
-  const work = async (hand: Hand): Promise<void> => {
+  const work = async (runner: Runner): Promise<void> => {
     for (const [index, mutant] of waiting) {
-      const outcome = await hand.try(mutant)
+      const outcome = await runner.try(mutant)
       tried[index] = { mutant, outcome }
       if (outcome.kind === 'survived') progress(`survived  ${describe(mutant)}`)
     }
-    await hand.end()
+    await runner.end()
   }
-  await Promise.all(Array.from({ length: availableParallelism() }, () => work(hire())))
+  await Promise.all(Array.from({ length: availableParallelism() }, () => work(openRunner())))
   return tried
 }
 
@@ -112,11 +130,20 @@ function report(tried: readonly Tried[]): void {
     if (outcome.kind === 'survived') say(`${describe(mutant)}\n    ${mutant.text}`)
 }
 
-/** Rows of equivalents.ts, of this area, that are no mutant any more. */
+/** The rows of equivalents.ts in this area whose mutant no longer exists. */
 function staleOf(mutants: readonly Mutant[]): readonly string[] {
   return EQUIVALENTS.filter(({ file }) => file.startsWith(`src/core/${area}`))
     .filter((row) => !mutants.some((mutant) => reasonOf(mutant, [row]) !== undefined))
     .map(({ file, line, change }) => `${file}: ${change} in ${line}`)
+}
+
+/** The sources of the verifier as paths below src/core. */
+function sourceNames(): readonly string[] {
+  return AREAS.flatMap((folder) =>
+    readdirSync(join(REPOSITORY, 'src/core', folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => `${folder}/${name}`),
+  )
 }
 
 function progress(text: string): void {

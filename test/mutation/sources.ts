@@ -1,12 +1,12 @@
-/** Which sources are changed, and every change of them. */
+/** The sources to change, and every change of them. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { API } from 'typescript/unstable/sync'
 import type { Mutant } from './mutant.ts'
 import { changesOf } from './operators.ts'
 
-/** Below `src/core/`: what decides whether a report is believed. AMD's certificates are data that a test compares. */
-const AREAS = ['snp', 'appraisal'] as const
+/** Folders below `src/core/` that decide on a report. AMD's certificates are data that a test compares. */
+export const AREAS = ['snp', 'appraisal'] as const
 const DATA = /amdRoots\.ts$/
 
 /** `area` is the beginning of a path below `src/core/`, such as `snp/der`; empty for all. */
@@ -15,7 +15,7 @@ export function mutantsOf(root: string, area: string): readonly Mutant[] {
   try {
     const snapshot = api.updateSnapshot({ openProject: join(root, 'tsconfig.json') })
     const program = snapshot.getProjects()[0]?.program
-    if (program === undefined) throw new Error('the compiler opens no project')
+    if (program === undefined) throw new Error('the compiler opened no project')
     const files = program
       .getSourceFileNames()
       .map((name) => name.slice(root.length + 1))
