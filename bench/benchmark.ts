@@ -1,22 +1,22 @@
-/** A benchmark measures beside a limit or a peer in the same run: what is promised is the ratio, not the number. */
+/** One measurement beside a limit or a peer of the same run. We promise the ratio, not the number. */
 export type Row = {
   readonly what: string
   readonly unit: string
   readonly measured: number
-  /** What it is held against, and its value in the same unit. */
+  /** The limit or peer, and its value in the same unit. */
   readonly against: string
   readonly limit: number
-  /** The ratio promised in docs/design.md; absent where a row only informs. */
+  /** The ratio that docs/design.md promises; absent if the row only informs. */
   readonly bar?: { readonly atLeast: number } | { readonly atMost: number }
 }
 
-/** A peer that is not there, and why. */
+/** A peer that could not run, and why. */
 export type Absence = { readonly what: string; readonly against: string; readonly absent: string }
 
 export type Benchmark = {
   readonly name: string
   readonly what: string
-  /** Throws where there is no result without the limit; a peer of several may be absent. */
+  /** Throws if the limit cannot be measured. One of several peers may be absent. */
   readonly run: () => Promise<readonly (Row | Absence)[]>
 }
 

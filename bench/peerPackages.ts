@@ -1,5 +1,5 @@
 /**
- * The packages that are measured against, in a folder of their own under the user's cache: they are no dependencies of this
+ * The packages of the peers, installed in a separate folder under the user's cache. They are not dependencies of this
  * repository, and their install scripts do not run.
  */
 import { execFile } from 'node:child_process'
@@ -15,9 +15,9 @@ export const PEER_VERSIONS = {
 } as const
 export type PeerName = keyof typeof PEER_VERSIONS
 
-/** What they need and do not name: pako is missing from the manifest of the second. */
+/** pako is missing from the manifest of the second package. */
 const BESIDE = { pako: '2.1.0' } as const
-/** The first one's dependency demands a version of this that was never published. */
+/** A dependency of the first package demands a version of this one that was never published. */
 const OVERRIDES = { '@freedomofpress/tuf-browser': '0.1.8' } as const
 
 const INSTALL_SECONDS = 120
@@ -28,10 +28,10 @@ const FOLDER = join(
   'snp-peers',
 )
 
-/** Says where they are on stderr. Returns undefined, or why they are not there. */
+/** Prints the folder on stderr. Returns undefined, or why the packages are absent. */
 export async function installPeers(): Promise<string | undefined> {
   if (await isInstalled()) return undefined
-  console.error(`installing the peers into ${FOLDER}: no dependencies of this repository, no install scripts`)
+  console.error(`installing the peers into ${FOLDER}, without install scripts`)
   const manifest = { private: true, dependencies: { ...PEER_VERSIONS, ...BESIDE }, overrides: OVERRIDES }
   try {
     await mkdir(FOLDER, { recursive: true })
@@ -44,14 +44,14 @@ export async function installPeers(): Promise<string | undefined> {
   } catch (error) {
     return `not installed: ${reasonOf(error)}`
   }
-  return (await isInstalled()) ? undefined : 'not installed: other versions came than were asked for'
+  return (await isInstalled()) ? undefined : 'not installed: npm installed other versions than requested'
 }
 
-/** The first line that npm gives as the error, or what kept it from running. */
+/** The first error line of npm, or the reason why it did not run. */
 function reasonOf(error: unknown): string {
   const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error)
   const lines = text.split('\n').filter((line) => line.includes('error'))
-  return (lines.at(0) ?? text.trim().slice(0, 200)) || 'npm did not end in time'
+  return (lines.at(0) ?? text.trim().slice(0, 200)) || `npm did not finish within ${INSTALL_SECONDS} s`
 }
 
 async function isInstalled(): Promise<boolean> {
@@ -65,7 +65,7 @@ async function isInstalled(): Promise<boolean> {
   return true
 }
 
-/** The module as it exports itself; its shape is the peer's. */
+/** The peer's module; its shape is the peer's. */
 export async function loadPeer(name: PeerName): Promise<unknown> {
   const { exports, main } = JSON.parse(
     await readFile(join(FOLDER, 'node_modules', name, 'package.json'), 'utf8'),

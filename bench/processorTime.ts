@@ -1,4 +1,4 @@
-/** How fast calls are, by the processor time that they take: what else the machine does counts for neither side. */
+/** The speed of calls by their processor time, so other load on the machine counts for neither side. */
 
 export type Pace = {
   readonly rounds: number
@@ -7,7 +7,7 @@ export type Pace = {
   readonly roundSeconds: number
 }
 
-/** Calls for a second of processor time: the median of many short rounds, in turns, so that what else runs meets all alike. */
+/** Calls per second of processor time: the median of many short rounds. The calls alternate, so other load affects all alike. */
 export function speedsOf<const Calls extends readonly (() => unknown)[]>(
   calls: Calls,
   { rounds, warmUpRounds, roundSeconds }: Pace,
@@ -18,11 +18,11 @@ export function speedsOf<const Calls extends readonly (() => unknown)[]>(
       const speed = speedOf(call, roundSeconds)
       if (round >= 0) speeds[index]?.push(speed)
     })
-  // map() forgets that there is one number for each call.
+  // map() loses the length of the tuple.
   return speeds.map(medianOf) as { [Index in keyof Calls]: number }
 }
 
-/** The same for calls that answer later, with the time of all threads. */
+/** The same for asynchronous calls, with the time of all threads. */
 export async function laterSpeedsOf<const Calls extends readonly (() => unknown)[]>(
   calls: Calls,
   { rounds, warmUpRounds, roundSeconds }: Pace,
@@ -33,7 +33,7 @@ export async function laterSpeedsOf<const Calls extends readonly (() => unknown)
       const speed = await laterSpeedOf(call, roundSeconds)
       if (round >= 0) speeds[index]?.push(speed)
     }
-  // map() forgets that there is one number for each call.
+  // map() loses the length of the tuple.
   return speeds.map(medianOf) as { [Index in keyof Calls]: number }
 }
 

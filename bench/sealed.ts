@@ -1,6 +1,6 @@
 /**
- * Opening and sealing objects, against the AES-256-GCM of the machine's own openssl. Both sides count processor time of
- * all their threads, as `openssl speed` does by itself: megabytes for one second of one core, whatever else runs.
+ * Opens and seals objects, compared with AES-256-GCM of the machine's openssl. Both sides count the processor time of all
+ * their threads, as `openssl speed` does: megabytes per second of one core, independent of other load.
  */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -11,7 +11,7 @@ import { openObject, sealObject } from '#core/sealed/object.ts'
 import type { Benchmark, Row } from './benchmark.ts'
 
 const SIZE = 64 * 1024 * 1024
-/** What a socket or a file stream gives at a time. */
+/** The chunk size of sockets and file streams. */
 const CHUNK_BYTES = 64 * 1024
 const MIN_SECONDS = 1.5
 const HEADER = 'a.b.c'
@@ -19,7 +19,7 @@ const BAR = { atLeast: 0.85 }
 
 export const sealed: Benchmark = {
   name: 'sealed',
-  what: 'open and seal an object on one core, against openssl speed -evp aes-256-gcm',
+  what: 'open and seal an object on one core, compared with openssl speed -evp aes-256-gcm',
   run: async () => {
     const best = loadSegmentCipher()
     const ciphers = [
@@ -60,7 +60,7 @@ async function measure(cipher: SegmentCipher): Promise<{ readonly open: number; 
   }
 }
 
-/** MB of plaintext for a second of processor time, after one run to warm up. */
+/** MB of plaintext per second of processor time, after one warm-up run. */
 async function speedOf(start: () => AsyncIterable<Uint8Array>): Promise<number> {
   await drain(start())
   const from = process.cpuUsage()
@@ -84,13 +84,13 @@ function* chunked(bytes: Buffer): Generator<Buffer> {
     yield bytes.subarray(start, start + CHUNK_BYTES)
 }
 
-/** MB for a second of processor time, in blocks as long as a segment. */
+/** MB per second of processor time, in blocks of segment length. */
 async function opensslSpeed(): Promise<number> {
   const { stdout } = await promisify(execFile)('openssl', [
     'speed',
     ...['-mr', '-evp', 'aes-256-gcm', '-bytes', '262144', '-seconds', '2'],
   ])
-  // "+F:22:AES-256-GCM:3234070528.00", bytes a second
+  // "+F:22:AES-256-GCM:3234070528.00", bytes per second
   const speed = Number(/^\+F:\d+:AES-256-GCM:([\d.]+)$/m.exec(stdout)?.[1])
   if (!(speed > 0)) throw new Error('openssl speed printed no figure')
   return speed / 1e6

@@ -1,7 +1,7 @@
 /**
- * Verifying reports, against the signature checks alone that each needs: the same signatures, by the same OpenSSL with the keys at
- * hand. One ECDSA on P-384, and RSA-4096 for each certificate below the root that is not known yet. Both sides count processor
- * time.
+ * Verifies reports, compared with only the signature checks that each report needs: the same signatures, by the same OpenSSL,
+ * with parsed keys. That is one ECDSA on P-384, plus RSA-4096 per unknown certificate below the root. Both sides count
+ * processor time.
  */
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -20,13 +20,13 @@ import type { Benchmark, Row } from './benchmark.ts'
 import { speedsOf } from './processorTime.ts'
 
 const PACE = { rounds: 80, warmUpRounds: 20, roundSeconds: 0.03 }
-/** A Verifier runs for weeks, so its code is compiled: of a millisecond each, the rounds would not get it there. */
+/** A Verifier runs for weeks, so its code is fully compiled. The short rounds alone would not get it compiled. */
 const WARM_UP_CALLS = 20_000
 const PRODUCTS = ['Genoa', 'Turin'] as const
 
 export const snp: Benchmark = {
   name: 'snp',
-  what: 'verify attestation reports on one core, against the P-384 and RSA-4096 checks that they need',
+  what: 'verify attestation reports on one core, compared with their P-384 and RSA-4096 checks',
   run: async () => {
     const stateDir = await mkdtemp(join(tmpdir(), 'cw-bench-snp-'))
     try {
@@ -76,7 +76,7 @@ function compare(amd: AmdAuthority): readonly Row[] {
     },
     {
       ...row,
-      what: `${product}, new leaf under an ASK that is held`,
+      what: `${product}, new leaf under a known ASK`,
       measured: leafAnew,
       against: 'P-384 and RSA-4096',
       limit: oneRsa,

@@ -1,6 +1,7 @@
 /**
- * Verifying reports of real hosts, beside the verifiers for Node that there are, each called as it is meant to be: they check the whole
- * chain every time. (@0xsequence/tee-verifier is none: it knows Nitro alone.) Both sides count processor time, of all threads.
+ * Verifies reports of real hosts beside other verifiers for Node, each called as its authors intend. They check the whole chain
+ * on every call. @0xsequence/tee-verifier is not among them: it supports only Nitro. Both sides count the processor time of
+ * all threads.
  */
 import { verify, X509Certificate } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -19,18 +20,18 @@ import { laterSpeedsOf } from './processorTime.ts'
 const REPORTS = new URL('../../shared/fixtures/snp/', import.meta.url)
 const PACE = { rounds: 30, warmUpRounds: 8, roundSeconds: 0.05 }
 
-/** A report, the VCEK that signed it, and the root that stands for its product. */
+/** A report, the VCEK that signed it, and the root of its product. */
 type Specimen = {
   readonly name: string
   readonly report: Buffer
   readonly vcek: Buffer
   readonly root: Pick<RootEntry, 'product' | 'ark' | 'ask'>
 }
-/** Throws, or rejects, where it refuses. */
+/** Refuses by throwing or rejecting. */
 type Verifier = (specimen: Specimen) => unknown
 
-/** What a program with Node alone would do: a floor of effort and of care, which no bar is set against. */
-const NAIVE = 'node:crypto alone'
+/** The least effort and care that plain Node allows. No bar compares with it. */
+const NAIVE = 'node:crypto only'
 
 const PEERS: readonly { readonly name: string; readonly open: () => Promise<Verifier> }[] = [
   { name: titleOf('@tinfoilsh/verifier'), open: openTinfoil },
@@ -39,7 +40,7 @@ const PEERS: readonly { readonly name: string; readonly open: () => Promise<Veri
 
 export const snpPeers: Benchmark = {
   name: 'snp-peers',
-  what: 'verify reports of real hosts, against other verifiers for Node, which it installs in a folder of their own',
+  what: 'verify reports of real hosts, compared with other verifiers for Node (installs them in the cache folder)',
   run: async () => {
     const noReports = existsSync(REPORTS) ? undefined : 'skipped: the folder of real reports is absent'
     if (noReports !== undefined) return PEERS.map(({ name }) => absence(name, noReports))
@@ -61,9 +62,9 @@ async function compare(
   const ours = ourVerifier(1024)
   const [taken, held] = [await acceptedBy(theirs, specimens), await acceptedBy(ours, specimens)]
   const all = countOf(specimens)
-  console.error(`of ${all}: ${name} takes ${countOf(taken)}; this verifier ${countOf(held)}`)
+  console.error(`of ${all}: ${name} accepts ${countOf(taken)}; this verifier ${countOf(held)}`)
   const specimen = taken.find((candidate) => held.includes(candidate))
-  if (specimen === undefined) return [absence(name, 'skipped: it takes none of the real reports')]
+  if (specimen === undefined) return [absence(name, 'skipped: it accepts none of the real reports')]
 
   const forgetting = ourVerifier(0)
   const [anew, remembered, limit] = await laterSpeedsOf(
@@ -82,7 +83,7 @@ function absence(against: string, absent: string): Absence {
   return { what: 'verify reports', against, absent }
 }
 
-/** With the ASK in the evidence, so that nothing of the chain is known before. */
+/** The ASK comes with the evidence, so no part of the chain is known before. */
 function ourVerifier(remember: number): Verifier {
   const roots = new TrustStore(
     AMD_ROOTS.map(({ product, ark, simulated }) => ({ product, ark, simulated })),
@@ -94,7 +95,7 @@ function ourVerifier(remember: number): Verifier {
   }
 }
 
-/** What comes of using Node's own X.509, and checking nothing but signatures and dates. */
+/** Uses Node's X.509 and checks only signatures and dates. */
 function verifyNaively({ report, vcek, root }: Specimen): void {
   const [leaf, ask, ark] = [vcek, root.ask ?? vcek, root.ark].map((der) => new X509Certificate(der))
   if (leaf === undefined || ask === undefined || ark === undefined)
@@ -110,7 +111,7 @@ function verifyNaively({ report, vcek, root }: Specimen): void {
     throw new Error('not signed')
 }
 
-/** Its own form of a report: gzip in base64. It knows the Genoa root, and wants what its authors run on. */
+/** Takes a report as gzip in base64. Supports only the Genoa root, and expects the platform of its authors. */
 async function openTinfoil(): Promise<Verifier> {
   const peer = (await loadPeer('@tinfoilsh/verifier')) as {
     verifyAttestation: (document: { format: string; body: string }, vcek: string) => Promise<unknown>
@@ -128,7 +129,7 @@ async function openTinfoil(): Promise<Verifier> {
   }
 }
 
-/** Rust in WebAssembly. It knows the Milan root. */
+/** Rust in WebAssembly. Supports only the Milan root. */
 async function openLit(): Promise<Verifier> {
   const peer = (await loadPeer('@lit-protocol/sev-snp-utils-sdk')) as {
     initWasmSevSnpUtilsSdk: () => Promise<unknown>
@@ -142,13 +143,13 @@ function titleOf(name: PeerName): string {
   return `${name} ${PEER_VERSIONS[name]}`
 }
 
-/** Genuine ones first; a folder whose name begins with `neg-` holds one that is not. */
+/** Genuine ones first. A folder named `neg-…` holds a forged one. */
 function specimensIn(folder: URL): readonly Specimen[] {
   const names = readdirSync(folder).filter((name) =>
     ['report.bin', 'vcek.der'].every((file) => existsSync(new URL(`${name}/${file}`, folder))),
   )
   return names
-    .sort((a, b) => Number(isFalse(a)) - Number(isFalse(b)) || (a < b ? -1 : 1))
+    .sort((a, b) => Number(isForged(a)) - Number(isForged(b)) || (a < b ? -1 : 1))
     .flatMap((name) => {
       const vcek = readFileSync(new URL(`${name}/vcek.der`, folder))
       const { issuer } = new X509Certificate(vcek)
@@ -166,16 +167,16 @@ async function acceptedBy(check: Verifier, specimens: readonly Specimen[]): Prom
       await check(specimen)
       accepted.push(specimen)
     } catch {
-      // Refused, for whatever reason it has.
+      // Refused; the reason does not matter here.
     }
   return accepted
 }
 
 function countOf(specimens: readonly Specimen[]): string {
-  const wrong = specimens.filter(({ name }) => isFalse(name)).length
-  return `${specimens.length - wrong} genuine and ${wrong} false ones`
+  const wrong = specimens.filter(({ name }) => isForged(name)).length
+  return `${specimens.length - wrong} genuine and ${wrong} forged`
 }
 
-function isFalse(name: string): boolean {
+function isForged(name: string): boolean {
   return name.startsWith('neg-')
 }
