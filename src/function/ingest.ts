@@ -6,6 +6,7 @@ import { decisionName, eventDigest, type IngestDecision, IngestDecisionFormat } 
 import { authoriseEvent, type ObjectEvent, type Place, parseEvent, toJob } from '#core/job/event.ts'
 import { type Job, JobFormat } from '#core/job/job.ts'
 import type { Clock } from '#ports/clock.ts'
+import { createIfAbsent } from '#ports/createOnce.ts'
 import type { StreamProducer } from '#ports/jobStream.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 
@@ -45,7 +46,9 @@ export async function ingest(body: Uint8Array, deps: IngestDeps): Promise<Ingest
           etag: decided.etag,
           traceparent: decided.traceparent,
         }
-  await writeOnce(deps, record, { v: 1, eventDigest: digest, outcome, decidedAt: deps.clock.now() })
+  const decision: IngestDecision = { v: 1, eventDigest: digest, outcome, decidedAt: deps.clock.now() }
+  // A record that exists already is this event's: two deliveries ran at once and decided alike.
+  await createIfAbsent(deps.store, record, IngestDecisionFormat.encode(decision))
   return decided instanceof CodedError
     ? { outcome: 'refused', code: decided.code }
     : { outcome: 'published', jobId: decided.jobId }
@@ -100,19 +103,6 @@ async function isThere({ store }: IngestDeps, record: Parameters<ObjectStore['he
   } catch (error) {
     if (codeOf(error) === 'service.missing') return false
     throw error
-  }
-}
-
-/** A record that is there already is of this event: two deliveries ran at once, and decided alike. */
-async function writeOnce(
-  { store }: IngestDeps,
-  record: Parameters<ObjectStore['create']>[0],
-  decision: IngestDecision,
-): Promise<void> {
-  try {
-    await store.create(record, IngestDecisionFormat.encode(decision))
-  } catch (error) {
-    if (codeOf(error) !== 'service.conflict') throw error
   }
 }
 

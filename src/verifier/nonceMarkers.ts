@@ -3,10 +3,11 @@
  * A nonce is spent whatever becomes of its request.
  */
 import { randomBytes } from 'node:crypto'
-import { sameBytes, sha256, toHex } from '#core/bytes.ts'
+import { sha256, toHex } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
-import { CodedError, codeOf } from '#core/errors.ts'
+import { CodedError } from '#core/errors.ts'
 import { nonceTime } from '#core/release/nonce.ts'
+import { createOnce } from '#ports/createOnce.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 
 const HOUR_SECONDS = 3600
@@ -22,15 +23,9 @@ export function createNonceMarkers(
   return async (nonce) => {
     const marker = { ...bucket, name: nonceMarkerName(nonce) }
     const body = canonicalBytes({ attempt: toHex(randomBytes(16)), replica })
-    try {
-      await store.create(marker, body)
-    } catch (error) {
-      if (codeOf(error) !== 'service.conflict') throw error
-      // The create may be our own, its answer lost and the call repeated below us: then the marker holds our attempt.
-      const stored = await store.readAll(marker, 1024)
-      if (!sameBytes(stored, body))
-        throw new CodedError('nonce.spent', 'another request has used this nonce', { cause: error })
-    }
+    // The attempt's random bytes tell our own create, whose answer was lost, from another request's.
+    if ((await createOnce(store, marker, body)) === 'foreign')
+      throw new CodedError('nonce.spent', 'another request has used this nonce')
   }
 }
 

@@ -4,8 +4,9 @@
  */
 import { type Registration, RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { utf8 } from '#core/bytes.ts'
-import { CodedError, codeOf } from '#core/errors.ts'
+import { CodedError } from '#core/errors.ts'
 import { type Signer, signCompact, verifyCompact } from '#core/jws.ts'
+import { createOnce } from '#ports/createOnce.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 
 /** Enough for every boot of a day's pool; an older one is read again from the bucket. */
@@ -50,17 +51,10 @@ async function writeOnce(
 ): Promise<Registration> {
   const object = { ...bucket, name: registrationName(registration.boot) }
   const bytes = utf8(await signCompact(RegistrationFormat, registration, grantCa))
-  try {
-    await store.create(object, bytes)
-    return registration
-  } catch (error) {
-    if (codeOf(error) !== 'service.conflict') throw error
-    const stored = await store.readAll(object, RegistrationFormat.maxBytes * 2)
-    // Ours, its answer lost: signatures by the Vault are randomised, so equal bytes are no accident.
-    if (stored.equals(bytes)) return registration
-    return verifyCompact(RegistrationFormat, stored.toString('latin1'), [grantCa.jwk], 'boot.mismatch')
-      .payload
-  }
+  // The Vault's signatures are randomised, so equal bytes can only come from this call.
+  if ((await createOnce(store, object, bytes)) === 'ours') return registration
+  const stored = await store.readAll(object, RegistrationFormat.maxBytes * 2)
+  return verifyCompact(RegistrationFormat, stored.toString('latin1'), [grantCa.jwk], 'boot.mismatch').payload
 }
 
 /** The report and the release may change over a boot's life; what it is and for whom it works may not. */

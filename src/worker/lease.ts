@@ -7,6 +7,7 @@ import { codeOf, type ErrorCode } from '#core/errors.ts'
 import { deadLetterOf } from '#core/job/deadLetter.ts'
 import { type Job, JobFormat } from '#core/job/job.ts'
 import { addSeconds } from '#core/time.ts'
+import { createIfAbsent } from '#ports/createOnce.ts'
 import type { StreamMessage, StreamProducer } from '#ports/jobStream.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 import type { WorkerMetrics } from './metrics.ts'
@@ -53,12 +54,8 @@ export async function claimAttempt(
 ): Promise<number> {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const object = { ...stateBucket, name: `attempt/${jobId}/${attempt}` }
-    try {
-      await store.create(object, Buffer.from(evidence.boot), signal)
-      return attempt
-    } catch (error) {
-      if (codeOf(error) !== 'service.conflict') throw error
-    }
+    // A lost answer spends the attempt. Comparing would not help: this boot may have made an earlier one.
+    if (await createIfAbsent(store, object, Buffer.from(evidence.boot), signal)) return attempt
   }
   return MAX_ATTEMPTS + 1
 }

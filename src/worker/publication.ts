@@ -29,6 +29,7 @@ import {
 } from '#core/sealed/manifest.ts'
 import { sealResult } from '#core/sealed/result.ts'
 import type { SecretMemory } from '#core/secretMemory.ts'
+import { createIfAbsent } from '#ports/createOnce.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 import type { VerifierTime } from './verifierTime.ts'
 
@@ -97,12 +98,10 @@ export async function publish(
     },
     press.signer,
   )
-  try {
-    await press.store.create({ ...press.results, name: manifestName(resultId) }, utf8(manifest), signal)
-  } catch (error) {
-    if (codeOf(error) !== 'service.conflict') throw error
+  const object = { ...press.results, name: manifestName(resultId) }
+  if (!(await createIfAbsent(press.store, object, utf8(manifest), signal))) {
     const standing = await findResult(accepted, press, signal)
-    // A create whose answer was lost has succeeded: then what stands there is ours.
+    // The signed manifest names this attempt: equal digests mean that our own create succeeded, its answer lost.
     if (standing?.digest !== manifestDigest(manifest)) return supersede(accepted, standing, press)
   }
   evidence.append({

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { createIfAbsent, createOnce } from '#ports/createOnce.ts'
 import type { ObjectRef } from '#ports/objectStore.ts'
 import { coded, type Setup, type Subject, unique } from './subject.ts'
 
@@ -63,6 +64,20 @@ export function testObjectStore(subject: Subject): void {
     for (const outcome of outcomes)
       if (outcome.status === 'rejected') assert.equal(outcome.reason.code, 'service.conflict')
     assert.deepEqual(await first.objectStore().readAll(ref('race'), 1), Buffer.of(winners[0] ?? -1))
+  })
+
+  rule('a create whose answer is lost is settled by reading', async ({ first, second, arm }, ref) => {
+    if (arm === undefined) return
+    const store = first.objectStore()
+    const loseAnswer = (name: string) =>
+      arm({ service: 'objectstorage', match: { method: 'PUT', path: name }, reset: 'after', times: 1 })
+    await loseAnswer('lost-once')
+    assert.equal(await createOnce(store, ref('lost-once'), Buffer.from('ours')), 'ours')
+    assert.equal(await createOnce(second.objectStore(), ref('lost-once'), Buffer.from('mine')), 'foreign')
+    await loseAnswer('lost-absent')
+    assert.equal(await createIfAbsent(store, ref('lost-absent'), Buffer.from('ours')), false)
+    for (const name of ['lost-once', 'lost-absent'])
+      assert.deepEqual(await store.readAll(ref(name), 10), Buffer.from('ours'))
   })
 
   rule(

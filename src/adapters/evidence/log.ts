@@ -10,7 +10,7 @@
 import type { KeyObject } from 'node:crypto'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
-import { sameBytes, utf8 } from '#core/bytes.ts'
+import { utf8 } from '#core/bytes.ts'
 import { CodedError, codeOf, errorRow } from '#core/errors.ts'
 import { checkpointName, signCheckpoint } from '#core/evidence/checkpoint.ts'
 import { type EntryBody, EntryFormat } from '#core/evidence/entry.ts'
@@ -18,6 +18,7 @@ import { GrowingLog, type LogObject } from '#core/evidence/growth.ts'
 import { formatVkey, noteKey } from '#core/evidence/note.ts'
 import { exportJwk } from '#core/jwk.ts'
 import type { UnixSeconds } from '#core/time.ts'
+import { createOnce } from '#ports/createOnce.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 
 /** Entries that wait for a flush; beyond them `append` refuses, so that an outage cannot fill the memory. */
@@ -163,15 +164,8 @@ class LogWriter {
   async #create({ name, bytes }: LogObject): Promise<void> {
     const { store, bucket, boot } = this.#options
     const object = { ...bucket, name: `${boot}/${name}` }
-    try {
-      await store.create(object, bytes)
-    } catch (error) {
-      if (codeOf(error) !== 'service.conflict') throw error
-      // Our own create may have succeeded although its answer was lost: then the object holds these bytes.
-      const { size } = await store.head(object)
-      if (size !== bytes.byteLength || !sameBytes(await store.readAll(object, size), bytes))
-        throw new CodedError('evidence.conflict', `${object.name} exists with other bytes`, { cause: error })
-    }
+    if ((await createOnce(store, object, bytes)) === 'foreign')
+      throw new CodedError('evidence.conflict', `${object.name} exists with other bytes`)
   }
 
   #toFault(cause: unknown): CodedError {

@@ -10,6 +10,7 @@ import { headerDigest, type SealHeader, SealHeaderFormat } from '#core/sealed/he
 import { readSealHeader, SEAL_PREFIX_BYTES, sealedSize } from '#core/sealed/object.ts'
 import { SealRecordFormat, sealRecordName } from '#core/sealed/record.ts'
 import type { Clock } from '#ports/clock.ts'
+import { createIfAbsent } from '#ports/createOnce.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 
 export type UploadDeps = {
@@ -70,7 +71,9 @@ export async function uploadSealed(
       deps.signer,
     )
     const record = sealRecordName(header.sealId)
-    await recordOnce({ namespace, bucket: buckets.governance, name: record }, utf8(jws), deps)
+    // A record of this sealId can only be this one: the id is 128 random bits, and the object was compared.
+    const recordRef = { namespace, bucket: buckets.governance, name: record }
+    await createIfAbsent(deps.store, recordRef, utf8(jws), deps.signal)
     return { ...uploaded, record }
   } finally {
     await input.close()
@@ -118,15 +121,6 @@ async function findStored(ref: ObjectRef, { store, signal }: UploadDeps): Promis
   const { etag } = await store.head(ref, undefined, signal)
   const { chunks } = await store.stream(ref, { etag, ...(signal && { signal }) })
   return { etag, digest: await digestOf(chunks) }
-}
-
-/** A record of this sealId can only be this one: the id is 128 random bits, and the object was compared. */
-async function recordOnce(ref: ObjectRef, bytes: Buffer, { store, signal }: UploadDeps): Promise<void> {
-  try {
-    await store.create(ref, bytes, signal)
-  } catch (error) {
-    if (codeOf(error) !== 'service.conflict') throw error
-  }
 }
 
 type Hash = ReturnType<typeof createHash>
