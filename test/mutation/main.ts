@@ -6,12 +6,14 @@ import { endWithUsage, readCommand } from '../toolCommand.ts'
 import { EQUIVALENTS, reasonOf } from './equivalents.ts'
 import { describe, type Mutant, type Outcome } from './mutant.ts'
 import { runUnits, VectorThread } from './pool.ts'
-import { AREAS, mutantsOf } from './sources.ts'
+import { AREAS, isMutated, mutantsOf } from './sources.ts'
 
 const REPOSITORY = resolve(import.meta.dirname, '../..')
 
 /** Test files that run as vectors, and those that need files from outside the repository. */
 const ELSEWHERE = ['vectors.test.ts', 'fixtures.test.ts']
+
+const TEST_FOLDERS = ['test/core/snp', 'test/core/appraisal', 'test/core/policy']
 
 type Tried = { readonly mutant: Mutant; readonly outcome: Outcome }
 
@@ -21,8 +23,8 @@ Changes the source of the report verifier in every way of test/mutation/operator
 runs the vectors and then the unit tests until one fails. It prints the changes that survive. It works on a copy,
 so edits during a run have no effect.
 
-AREA is the beginning of a path below src/core: ${AREAS.join(' or ')}, or longer, such as snp/crl. Without AREA it
-takes ${AREAS.join(' and ')}.
+AREA is the beginning of a path below src/core, such as snp/crl. It must be within one of these, and all of them
+are taken without it: ${AREAS.join(', ')}.
 
 options:
   --vectors  run only the vectors
@@ -40,8 +42,8 @@ const { values: options, positionals } = readCommand(HELP, {
 })
 const [area = '', ...more] = positionals
 if (more.length > 0) endWithUsage(`one area per run, or none for all, not ${positionals.join(', ')}`)
-if (!sourceNames().some((name) => name.startsWith(area)))
-  endWithUsage(`no source below src/core begins with "${area}", expected ${AREAS.join('/… or ')}/…`)
+if (!hasSource(area))
+  endWithUsage(`no source below src/core begins with "${area}", expected one within ${AREAS.join(', ')}`)
 // The run uses a copy, so edits during the run have no effect.
 const root = mkdtempSync(join(tmpdir(), 'confidential-worker-mutation-'))
 
@@ -74,7 +76,7 @@ async function outcomeOf(mutant: Mutant, thread: VectorThread): Promise<Outcome>
 
 /** The test files of the mutant's own source first, then all others of the verifier, except `ELSEWHERE`. */
 function unitsFor({ file }: Mutant): readonly (readonly string[])[] {
-  const all = ['test/core/snp', 'test/core/appraisal'].flatMap(testsIn)
+  const all = TEST_FOLDERS.flatMap(testsIn)
   const own = all.filter((path) => basename(path).split('.')[0] === basename(file, '.ts'))
   return [own, all.filter((path) => !own.includes(path))].filter((files) => files.length > 0)
 }
@@ -91,7 +93,7 @@ async function assertGreen(): Promise<void> {
   const thread = new VectorThread(root)
   const vector = await thread.try(undefined)
   await thread.end()
-  const all = ['test/core/snp', 'test/core/appraisal'].flatMap(testsIn)
+  const all = TEST_FOLDERS.flatMap(testsIn)
   const test = vector === undefined && !options.vectors ? await runUnits(root, undefined, all) : undefined
   if (vector !== undefined || test !== undefined)
     throw new Error(`fails without any change: ${vector ?? test}`)
@@ -137,12 +139,9 @@ function staleOf(mutants: readonly Mutant[]): readonly string[] {
     .map(({ file, line, change }) => `${file}: ${change} in ${line}`)
 }
 
-/** The sources of the verifier as paths below src/core. */
-function sourceNames(): readonly string[] {
-  return AREAS.flatMap((folder) =>
-    readdirSync(join(REPOSITORY, 'src/core', folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts'))
-      .map((name) => `${folder}/${name}`),
+function hasSource(start: string): boolean {
+  return readdirSync(join(REPOSITORY, 'src/core'), { recursive: true, encoding: 'utf8' }).some(
+    (path) => path.startsWith(start) && path.endsWith('.ts') && isMutated(`src/core/${path}`),
   )
 }
 
@@ -155,7 +154,7 @@ function say(text: string): void {
 }
 
 try {
-  for (const name of ['src', 'lab', 'test', 'package.json', 'tsconfig.json'])
+  for (const name of ['src', 'lab', 'test', 'docs', 'package.json', 'tsconfig.json'])
     cpSync(join(REPOSITORY, name), join(root, name), { recursive: true })
   symlinkSync(join(REPOSITORY, 'node_modules'), join(root, 'node_modules'))
   process.exitCode = await mutate()

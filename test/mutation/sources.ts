@@ -5,9 +5,14 @@ import { API } from 'typescript/unstable/sync'
 import type { Mutant } from './mutant.ts'
 import { changesOf } from './operators.ts'
 
-/** Folders below `src/core/` that decide on a report. AMD's certificates are data that a test compares. */
-export const AREAS = ['snp', 'appraisal'] as const
+/** Beginnings of paths below `src/core/` that decide on a report. AMD's certificates are data that a test compares. */
+export const AREAS = ['snp/', 'appraisal/', 'policy/policy.ts', 'policy/referenceSchema.ts'] as const
 const DATA = /amdRoots\.ts$/
+
+/** True for a path like `src/core/snp/der.ts` that is in one of `AREAS`. */
+export function isMutated(path: string): boolean {
+  return AREAS.some((start) => path.startsWith(`src/core/${start}`)) && !DATA.test(path)
+}
 
 /** `area` is the beginning of a path below `src/core/`, such as `snp/der`; empty for all. */
 export function mutantsOf(root: string, area: string): readonly Mutant[] {
@@ -19,7 +24,7 @@ export function mutantsOf(root: string, area: string): readonly Mutant[] {
     const files = program
       .getSourceFileNames()
       .map((name) => name.slice(root.length + 1))
-      .filter((name) => AREAS.some((folder) => name.startsWith(`src/core/${folder}/`)) && !DATA.test(name))
+      .filter((name) => isMutated(name))
       .filter((name) => name.startsWith(`src/core/${area}`))
     return files.toSorted().flatMap((file) => {
       const source = program.getSourceFile(join(root, file))
