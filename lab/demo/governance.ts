@@ -8,7 +8,7 @@ import { CodedError } from '#core/errors.ts'
 import { exportJwk, type P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
 import { type Signer, signGeneral } from '#core/jws.ts'
 import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
-import type { Release } from '#core/policy/referenceSchema.ts'
+import type { PolicyReference } from '#core/policy/referenceSchema.ts'
 import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
 import { ID_KEY_BYTES, idKeyAssociatedData } from '#core/release/wrap.ts'
 import type { UnixSeconds } from '#core/time.ts'
@@ -73,7 +73,11 @@ async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<
     wrapNewIdKey(vaults.provider),
   ])
   // Of processor, firmware and guest what the built-in set demands, and that AMD's revocation list was looked at.
-  const release = (id: string, assurance: Release['assurance'], measurement: string): Release => ({
+  const reference = (
+    id: string,
+    assurance: PolicyReference['assurance'],
+    measurement: string,
+  ): PolicyReference => ({
     ...STRICT,
     crl: { graceSeconds: 7 * DAY },
     id,
@@ -92,9 +96,9 @@ async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<
     tenant: TENANT,
     audience: AUDIENCE,
     roots: [{ product: 'Genoa', ark: enrolment.ark, simulated: true }],
-    releases: [
-      release('worker-1', 'measured', measurements.measured),
-      release('vm-shape-1', 'platform', measurements.platform),
+    referenceValues: [
+      reference('worker-1', 'measured', measurements.measured),
+      reference('vm-shape-1', 'platform', measurements.platform),
     ],
     clients: [{ id: CLIENT, keys: [P384Jwk.parse(exportJwk(client.key))] }],
     auditKey: enrolment.auditJwk,

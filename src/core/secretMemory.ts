@@ -1,16 +1,16 @@
 /** Memory for keys. Core asks for it and does not know where it lies; the worker's is locked (docs/threat-model.md). */
 
 export type SecretMemory = {
-  /** So many zeros. Whoever asks for them releases them. */
+  /** So many zeros. Whoever asks for them frees them. */
   readonly allocate: (bytes: number) => Buffer
   /** Wipes them at once. The buffer is not to be used any more: it may have no bytes from then on. */
-  readonly release: (secret: Buffer) => void
+  readonly free: (secret: Buffer) => void
 }
 
-/** JavaScript's own: wiped when released, but neither locked nor kept out of a dump. */
+/** JavaScript's own: wiped when freed, but neither locked nor kept out of a dump. */
 export const plainMemory: SecretMemory = {
   allocate: (bytes) => Buffer.alloc(bytes),
-  release: (secret) => {
+  free: (secret) => {
     secret.fill(0)
   },
 }

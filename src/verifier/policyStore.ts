@@ -44,7 +44,7 @@ const NOTHING_REVOKED: Omit<Revocation, 'seq'> & { seq: 0 } = {
   v: 1,
   seq: 0,
   issuedAt: 0,
-  releases: [],
+  referenceValues: [],
   objects: [],
   boots: [],
   permissions: [],

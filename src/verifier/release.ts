@@ -112,7 +112,7 @@ async function decideAll(
       desk.evidence.append({
         event: 'boot.registered',
         boot: registration.boot,
-        release: attestation.release,
+        reference: attestation.reference,
         assurance: attestation.assurance,
         ...asked.attestation,
       })
@@ -136,7 +136,7 @@ function registrationOf(
     key: runtimeData.evidenceKey,
     attestation: {
       ...attestation,
-      release: verdict.release,
+      reference: verdict.reference,
       assurance: verdict.assurance,
       client: asker.client,
     },
@@ -167,7 +167,7 @@ function record(
       dataset: decision.dataset.id,
       headerDigests,
       nonceDigest: toBase64url(sha256(request.nonce)),
-      release: decision.verdict.release,
+      reference: decision.verdict.reference,
       assurance: decision.verdict.assurance,
       disclosure: decision.disclosure,
       policySeq: inForce.loaded.policy.seq,
@@ -223,8 +223,8 @@ async function issue(
           decision.permission.notAfter,
           policy.expiresAt,
           // The last second of a release is inside its window, of a grant outside.
-          ...policy.releases
-            .filter(({ id }) => id === decision.verdict.release)
+          ...policy.referenceValues
+            .filter(({ id }) => id === decision.verdict.reference)
             .map(({ notAfter }) => notAfter + 1),
           grantKey.payload.exp,
           inForce.keys.verifierKeys.exp,

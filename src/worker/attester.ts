@@ -38,7 +38,7 @@ export type Answer =
   | {
       readonly kind: 'granted'
       readonly accepted: AcceptedGrant
-      /** One pair for each object of the grant; whoever calls owns and releases them. Throws `key.unopened`. */
+      /** One pair for each object of the grant; the caller owns and frees them. Throws `key.unopened`. */
       readonly openKeys: () => readonly ObjectKeys[]
     }
   | { readonly kind: 'refused'; readonly refusal: RefusalBody }

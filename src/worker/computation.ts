@@ -105,7 +105,7 @@ async function open(
     })
     return await runWorkload(counted(plaintext, metrics.opened), accepted.grant, pseudonyms, workload)
   } finally {
-    for (const secret of secrets) memory.release(secret)
+    for (const secret of secrets) memory.free(secret)
   }
 }
 

@@ -239,7 +239,7 @@ async function leaveResult(
       runtimeDataDigest: digest,
       reportDigest: digest,
       measurement: 'ab'.repeat(48),
-      release: 'release-1',
+      reference: 'release-1',
       assurance: 'measured' as const,
       client: 'research',
     },

@@ -27,17 +27,17 @@ const reserved = Buffer.from(bytes)
 reserved[0x4c] = 1
 
 const [root] = storeOf(amd).roots
-const [release] = policyOf().releases
-assert.ok(root && release)
+const [reference] = policyOf().referenceValues
+assert.ok(root && reference)
 const policy = policyOf({
   roots: [{ product: 'Genoa', ark: root.fingerprint, simulated: true }],
-  releases: [
+  referenceValues: [
     {
-      ...release,
+      ...reference,
       notBefore: 0,
       notAfter: at,
       measurements: [MEASUREMENT],
-      guestPolicy: { ...release.guestPolicy, debug: 'forbidden', abi: { major: 0, minor: 0 } },
+      guestPolicy: { ...reference.guestPolicy, debug: 'forbidden', abi: { major: 0, minor: 0 } },
     },
   ],
 })
@@ -261,7 +261,7 @@ test('the result says what was judged, by what, and what was not', async () => {
     verdict: 'accepted',
     assurance: 'platform',
     reasons: [],
-    release: 'built-in',
+    reference: 'built-in',
     policy: 'built-in',
     unconstrained: [
       'measurement',
@@ -293,7 +293,7 @@ test('the result says what was judged, by what, and what was not', async () => {
 test('the members of the result stand in the order that is documented', async () => {
   const { result } = await run({ cert: path('vcek.der') })
   assert.deepEqual(Object.keys(result), [
-    ...['verdict', 'assurance', 'reasons', 'report', 'release', 'policy', 'tcb', 'unconstrained'],
+    ...['verdict', 'assurance', 'reasons', 'report', 'reference', 'policy', 'tcb', 'unconstrained'],
     ...['roots', 'root', 'revocation', 'at'],
   ])
 })
@@ -398,7 +398,7 @@ test('a policy of the provider is held against, written or signed; who signed it
   for (const name of ['policy.json', 'signed.json']) {
     const { exit, result } = await run({ cert: path('vcek.der'), policy: path(name) })
     assert.deepEqual(
-      [exit, result.verdict, result.assurance, result.release],
+      [exit, result.verdict, result.assurance, result.reference],
       [0, 'accepted', 'measured', 'worker-1'],
     )
     assert.deepEqual(result.policy, { seq: 7, signatures: 'not-checked' })

@@ -20,7 +20,7 @@ test('whatever has no code of its own is a fault of ours, and stops', () => {
 })
 
 test('a code is one of the table and nothing that an object has by nature', () => {
-  assert.equal(isErrorCode('grant.none'), true)
+  assert.equal(isErrorCode('permission.none'), true)
   for (const other of ['constructor', 'toString', '__proto__', 'grant', ''])
     assert.equal(isErrorCode(other), false)
 })

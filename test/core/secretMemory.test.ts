@@ -17,8 +17,8 @@ function counted(limit = Number.POSITIVE_INFINITY) {
       held.add(secret)
       return secret
     },
-    release: (secret) => {
-      plainMemory.release(secret)
+    free: (secret) => {
+      plainMemory.free(secret)
       assert.ok(held.delete(secret))
     },
   }
@@ -37,7 +37,7 @@ test('what is moved is there and nowhere else, also where there is no room', () 
   assert.deepEqual([...held], [secret])
   assert.equal(secret.toString(), 'a secret')
   assert.deepEqual(plain, Buffer.alloc(8))
-  memory.release(secret)
+  memory.free(secret)
   assert.deepEqual(secret, Buffer.alloc(8))
   const more = Buffer.from('another')
   assert.throws(() => moveInto(counted(0).memory, more), { code: 'memory.unlocked' })

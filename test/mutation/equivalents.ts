@@ -82,7 +82,7 @@ export const EQUIVALENTS: readonly Row[] = [
     ['return toUnixSeconds(Math.min(time + seconds, 253_402_300_799))', '253_402_300_799 → (253402300798)'],
   ]),
   ...within(
-    'src/core/appraisal/releaseRules.ts',
+    'src/core/appraisal/softwareRules.ts',
     'undefined is in no list: it is there for the type checker',
     [
       [

@@ -133,7 +133,7 @@ export async function deploy(t: TestContext): Promise<Deployment> {
     const window = { notBefore: now - DAY, notAfter: now + DAY }
     const base = policyOf()
     const releaseOf = (name: string, assurance: 'measured' | 'platform', measurement: string) =>
-      base.releases.map((release) => ({
+      base.referenceValues.map((release) => ({
         ...release,
         ...window,
         id: name,
@@ -153,7 +153,7 @@ export async function deploy(t: TestContext): Promise<Deployment> {
       expiresAt: now + DAY,
       audience: AUDIENCE,
       roots: [{ product: 'Genoa', ark: toHex(sha256(authority.arkDer)), simulated: true }],
-      releases: [
+      referenceValues: [
         ...releaseOf('worker-1', 'measured', MEASUREMENT),
         ...releaseOf('vm-shape-1', 'platform', PLATFORM_MEASUREMENT),
       ],

@@ -19,7 +19,7 @@ const nothing: Revocation = {
   v: 1,
   seq: 1,
   issuedAt: NOW,
-  releases: [],
+  referenceValues: [],
   objects: [],
   boots: [],
   permissions: [],
@@ -163,9 +163,9 @@ test('a policy counts from its issue to its end, and no older one comes back', a
 
 test('one signer revokes; taking it back needs the quorum', async () => {
   const { policies, putPolicy, putRevocation, loaded, rejected } = await governance()
-  const revoked = () => policies.inForce().revocation.releases
+  const revoked = () => policies.inForce().revocation.referenceValues
   await putPolicy({})
-  await putRevocation({ seq: 1, releases: ['worker-1'] })
+  await putRevocation({ seq: 1, referenceValues: ['worker-1'] })
   await policies.refresh()
   assert.deepEqual(revoked(), ['worker-1'])
   await putRevocation({ seq: 2 })

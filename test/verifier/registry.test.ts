@@ -15,7 +15,7 @@ const attestation = {
   runtimeDataDigest: toBase64url(Buffer.alloc(32, 1)),
   reportDigest: toBase64url(Buffer.alloc(32, 2)),
   measurement: 'a5'.repeat(48),
-  release: 'worker-1',
+  reference: 'worker-1',
   assurance: 'measured' as const,
   client: 'acme',
 }
@@ -31,7 +31,7 @@ const registration: Registration = {
 }
 const later = {
   ...registration,
-  attestation: { ...attestation, reportDigest: toBase64url(Buffer.alloc(32, 3)), release: 'worker-2' },
+  attestation: { ...attestation, reportDigest: toBase64url(Buffer.alloc(32, 3)), reference: 'worker-2' },
   time: NOW + 60,
 }
 const mismatch = { code: 'boot.mismatch' }

@@ -48,11 +48,11 @@ const verifierKeys = {
   exp: NOW + 1000,
   grantCa: { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' },
 }
-const [release] = policyOf().releases
+const [release] = policyOf().referenceValues
 assert.ok(release !== undefined)
 const policy = policyOf({
   roots: [{ product: 'Genoa', ark: toHex(sha256(authority.arkDer)), simulated: true }],
-  releases: [
+  referenceValues: [
     {
       ...release,
       measurements: [MEASUREMENT],
@@ -100,7 +100,15 @@ async function desk(
     nonceKeys: () => [nonceKey],
     inForce: () => ({
       loaded: { policy: changes.policy ?? policy, digest: '' },
-      revocation: { v: 1, seq: 1, issuedAt: NOW, releases: [], objects: [], boots: [], permissions: [] },
+      revocation: {
+        v: 1,
+        seq: 1,
+        issuedAt: NOW,
+        referenceValues: [],
+        objects: [],
+        boots: [],
+        permissions: [],
+      },
       keys: { verifierKeys, signed: signedKeys },
     }),
     spendNonce: changes.spendNonce ?? (async () => {}),
@@ -184,7 +192,10 @@ for (const { name, changed, until } of [
   },
   {
     name: 'the reference values, whose last second counts',
-    changed: { ...policy, releases: policy.releases.map((one) => ({ ...one, notAfter: NOW + 59 })) },
+    changed: {
+      ...policy,
+      referenceValues: policy.referenceValues.map((one) => ({ ...one, notAfter: NOW + 59 })),
+    },
     until: NOW + 60,
   },
 ])
@@ -236,7 +247,7 @@ const listOf = (options: Parameters<typeof crlOf>[1] = {}) =>
   openCrl(crlOf(authority, { thisUpdate: NOW - 60, ...options }), storeOf(authority).roots)
 const demanding = {
   ...policy,
-  releases: policy.releases.map((one) => ({ ...one, crl: { graceSeconds: 600 } })),
+  referenceValues: policy.referenceValues.map((one) => ({ ...one, crl: { graceSeconds: 600 } })),
 }
 
 test('an ASK on the list that is held is refused before anything is decided', async () => {

@@ -76,7 +76,7 @@ const refused: readonly { name: string; otherwise: Otherwise; code: string }[] =
   {
     name: 'a purpose without a permission',
     otherwise: { asker: { ...ASKER, purpose: 'HMARKT' } },
-    code: 'grant.none',
+    code: 'permission.none',
   },
   {
     name: 'more than was granted',
@@ -186,12 +186,12 @@ test('the Verifier', async (t) => {
     const other = await deployment.seal({ dataset: 'elsewhere' })
     const [granted, denied] = await worker.obtain([sealed.job, other.job])
     assert.ok(granted?.kind === 'granted' && denied?.kind === 'refused')
-    assert.equal(denied.refusal.code, 'grant.none')
+    assert.equal(denied.refusal.code, 'permission.none')
     const [keys] = granted.opened
     assert.deepEqual(keys?.dek, sealed.dek)
     assert.deepEqual(keys?.idKey, deployment.idKey)
     const { grant, grantDigest } = granted
-    assert.equal(grant.release, 'worker-1')
+    assert.equal(grant.reference, 'worker-1')
     assert.equal(grant.assurance, 'measured')
     assert.equal(grant.simulation, true)
     assert.equal(grant.policySeq, 2)
@@ -269,7 +269,7 @@ test('the Verifier', async (t) => {
       v: 1 as const,
       seq: 1,
       issuedAt: systemClock.now(),
-      releases: [],
+      referenceValues: [],
       objects: [sealed.header.sealId],
       boots: [],
       permissions: [],
@@ -344,7 +344,7 @@ test('the Verifier', async (t) => {
     // Two replicas have their own indices within one second.
     const expected = [
       'failed',
-      'grant.none',
+      'permission.none',
       ...refused.map(({ code }) => code),
       'object.unsigned',
       'withheld',

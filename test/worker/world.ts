@@ -129,7 +129,7 @@ export async function pressOf(store: ObjectStore, registered = true): Promise<Pr
           runtimeDataDigest: toBase64url(randomBytes(32)),
           reportDigest: toBase64url(randomBytes(32)),
           measurement: 'ab'.repeat(48),
-          release: 'worker-1',
+          reference: 'worker-1',
           assurance: 'measured',
           client: 'acme',
         },

@@ -13,13 +13,13 @@ export function openSecretMemory(secrets: number): SecretMemory {
     throw new CodedError('memory.unlocked', `keys have no locked memory: ${addon.message}`, { cause: addon })
   const memory: SecretMemory = {
     allocate: (bytes) => allocate(addon, bytes),
-    release: addon.releaseSecret,
+    free: addon.releaseSecret,
   }
   const held: Buffer[] = []
   try {
     while (held.length < secrets) held.push(memory.allocate(1))
   } finally {
-    for (const secret of held) memory.release(secret)
+    for (const secret of held) memory.free(secret)
   }
   return memory
 }

@@ -57,7 +57,7 @@ function codesText(reasons: ReportResult['reasons']): string {
   return [...counts].map(([code, count]) => (count === 1 ? code : `${code} (${count} times)`)).join(', ')
 }
 
-function policyText({ policy, release, verdict: kind }: ReportResult): string | null {
+function policyText({ policy, reference, verdict: kind }: ReportResult): string | null {
   if (policy === 'none') return null
   const named =
     policy === 'built-in'
@@ -65,9 +65,9 @@ function policyText({ policy, release, verdict: kind }: ReportResult): string | 
       : policy === 'given'
         ? 'the given reference values'
         : `policy number ${policy.seq}, whose signatures are not checked here`
-  if (release === null) return kind === 'refused' ? `nothing: it did not come as far as ${named}` : named
+  if (reference === null) return kind === 'refused' ? `nothing: it did not come as far as ${named}` : named
   if (policy === 'built-in') return named
-  return `${named}; ${kind === 'accepted' ? 'release' : 'nearest release'} ${release}`
+  return `${named}; ${kind === 'accepted' ? 'reference' : 'nearest reference'} ${reference}`
 }
 
 function revocationText(revocation: ReportResult['revocation']): string {

@@ -6,10 +6,10 @@ import type { VerifiedReport } from '../snp/verify.ts'
 import type { UnixSeconds } from '../time.ts'
 import { processorOf } from './processorRules.ts'
 import {
+  type AppraisalPolicy,
   type Assurance,
   meetsAssurance,
   type Reference,
-  type ReferenceValues,
   type Subject,
 } from './reference.ts'
 import { RULES } from './rules.ts'
@@ -25,8 +25,8 @@ export type Verdict = AcceptedVerdict | Extract<Evaluation, { readonly kind: 're
 export type Evaluation =
   | {
       readonly kind: 'accepted'
-      /** Id of the release that the report matches. */
-      readonly release: string
+      /** Id of the reference that the report matches. */
+      readonly reference: string
       readonly assurance: Assurance
       readonly simulated: boolean
       /** What the TCB was held against. */
@@ -35,68 +35,68 @@ export type Evaluation =
     }
   | {
       readonly kind: 'refused'
-      /** Id of the release that came nearest; the reasons are against it. */
+      /** Id of the reference that came nearest; the reasons are against it. */
       readonly nearest: string
       /** Every violation, at least one. */
       readonly reasons: readonly Refusal[]
-      /** What the TCB was held against; undefined where that release has no row for the processor. */
+      /** What the TCB was held against; undefined where that reference has no row for the processor. */
       readonly floor: Tcb | undefined
       readonly verified: VerifiedReport
     }
 
 /**
  * `trust` is the worker's trust digest as the report binds it. `revocation` is the list in force; where there is none yet, one
- * with an empty `releases`.
+ * with an empty `referenceValues`.
  */
 export function appraise(
   verified: VerifiedReport,
-  values: ReferenceValues,
+  values: AppraisalPolicy,
   circumstances: {
     readonly trust: string
     readonly at: UnixSeconds
-    readonly revocation: { readonly releases: readonly string[] }
+    readonly revocation: { readonly referenceValues: readonly string[] }
   },
 ): Verdict {
   const { trust, at, revocation } = circumstances
-  const evaluation = evaluate({ verified, trust, at, revoked: revocation.releases }, values)
+  const evaluation = evaluate({ verified, trust, at, revoked: revocation.referenceValues }, values)
   // The one place where the brand is given.
   return evaluation as Verdict
 }
 
 /** The same rules without the weight of a verdict: for looking at reports by hand. */
-export function evaluate(subject: Subject, values: ReferenceValues): Evaluation {
+export function evaluate(subject: Subject, values: AppraisalPolicy): Evaluation {
   const { verified } = subject
-  const [best, ...others] = values.releases.map((release) => ({
-    release,
-    violations: RULES.flatMap((rule) => rule(subject, release)),
+  const [best, ...others] = values.referenceValues.map((reference) => ({
+    reference,
+    violations: RULES.flatMap((rule) => rule(subject, reference)),
   }))
-  if (best === undefined) throw new RangeError('there are no releases to appraise against')
+  if (best === undefined) throw new RangeError('there are no referenceValues to appraise against')
   const nearest = others.reduce((a, b) => (compare(a, b) <= 0 ? a : b), best)
   const reasons = [...rootViolations(verified, values), ...nearest.violations]
-  const floor = processorOf(verified, nearest.release)?.floor
-  if (reasons.length > 0) return { kind: 'refused', nearest: nearest.release.id, reasons, floor, verified }
+  const floor = processorOf(verified, nearest.reference)?.floor
+  if (reasons.length > 0) return { kind: 'refused', nearest: nearest.reference.id, reasons, floor, verified }
   return {
     kind: 'accepted',
-    release: nearest.release.id,
-    assurance: nearest.release.assurance,
+    reference: nearest.reference.id,
+    assurance: nearest.reference.assurance,
     simulated: verified.endorsement.simulated,
     floor,
     verified,
   }
 }
 
-type Candidate = { readonly release: Reference; readonly violations: readonly Refusal[] }
+type Candidate = { readonly reference: Reference; readonly violations: readonly Refusal[] }
 
 /** Nearest first: accepted, then of this measurement, then with the fewest violations, then of the higher assurance. */
 function compare(a: Candidate, b: Candidate): number {
   const isForeign = ({ violations }: Candidate) =>
     Number(violations.some(({ code }) => code === 'measurement.unknown'))
-  const isLower = ({ release }: Candidate) => Number(!meetsAssurance(release.assurance, 'measured'))
+  const isLower = ({ reference }: Candidate) => Number(!meetsAssurance(reference.assurance, 'measured'))
   return isForeign(a) - isForeign(b) || a.violations.length - b.violations.length || isLower(a) - isLower(b)
 }
 
-/** Roots are the policy's, not a release's: a root that it does not name is refused whatever else is right. */
-function rootViolations({ endorsement }: VerifiedReport, values: ReferenceValues): readonly Refusal[] {
+/** Roots are the policy's, not a reference's: a root that it does not name is refused whatever else is right. */
+function rootViolations({ endorsement }: VerifiedReport, values: AppraisalPolicy): readonly Refusal[] {
   const { product, root, simulated } = endorsement
   const named = values.roots.some(
     (row) => row.ark === root && row.product === product && row.simulated === simulated,

@@ -1,4 +1,4 @@
-/** How named bits are held against a release, and what to say of those that are otherwise. */
+/** How named bits are held against a reference, and what to say of those that are otherwise. */
 import type { BitRule } from './reference.ts'
 
 export function bitViolations<Name extends string>(

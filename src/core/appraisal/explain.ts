@@ -7,7 +7,7 @@ import type { Assurance, Reference } from './reference.ts'
 
 export type Explanation = {
   readonly verdict: 'accepted' | 'refused'
-  /** Id of the release that the report matches or, refused, that came nearest: the reasons are against it. */
+  /** Id of the reference that the report matches or, refused, that came nearest: the reasons are against it. */
   readonly nearest: string
   /** Null where refused. */
   readonly assurance: Assurance | null
@@ -21,7 +21,7 @@ export type TcbTable = {
   readonly components: readonly TcbComponent[]
   /** Reported, committed, current, launch. */
   readonly rows: readonly TcbRow[]
-  /** Null where the release has no row for this processor. */
+  /** Null where the reference has no row for this processor. */
   readonly floor: Levels | null
 }
 
@@ -32,7 +32,7 @@ export type TcbRow = {
   readonly belowFloor: readonly TcbComponent[]
   /** Components that are higher than the row that may not be lower than this one. */
   readonly inconsistent: readonly TcbComponent[]
-  /** In the committed row: components that are behind the current one, where the release demands a commitment. */
+  /** In the committed row: components that are behind the current one, where the reference demands a commitment. */
   readonly provisional: readonly TcbComponent[]
 }
 
@@ -45,7 +45,7 @@ export function explain(evaluation: Evaluation): Explanation {
     const { nearest, reasons } = evaluation
     return { verdict, nearest, assurance: null, reasons, tcb: tcbTable(evaluation, reasons) }
   }
-  const { release: nearest, assurance } = evaluation
+  const { reference: nearest, assurance } = evaluation
   return { verdict, nearest, assurance, reasons: [], tcb: tcbTable(evaluation, []) }
 }
 
@@ -72,7 +72,7 @@ function tcbTable({ verified, floor }: Evaluation, reasons: readonly Refusal[]):
 }
 
 /**
- * The fields of a report that a release holds against nothing, in the words of the report. REPORT_DATA is always one: only who
+ * The fields of a report that a reference holds against nothing, in the words of the report. REPORT_DATA is always one: only who
  * asked for the report knows what it must be.
  */
 export function unconstrained(reference: Reference): readonly string[] {

@@ -99,11 +99,11 @@ export type ProcessorReference = {
 }
 
 /** The reference values in force, and the roots that they are trusted under. */
-export type ReferenceValues = {
+export type AppraisalPolicy = {
   readonly roots: readonly { readonly product: Product; readonly ark: string; readonly simulated: boolean }[]
   /** Whether a simulated root may count. */
   readonly simulation: boolean
-  readonly releases: readonly Reference[]
+  readonly referenceValues: readonly Reference[]
 }
 
 /** The report, and what else the rules look at. `trust` is undefined where no worker stands behind the report. */
@@ -111,11 +111,11 @@ export type Subject = {
   readonly verified: VerifiedReport
   readonly trust: string | undefined
   readonly at: UnixSeconds
-  /** Ids of revoked releases. */
+  /** Ids of revoked referenceValues. */
   readonly revoked: readonly string[]
 }
 
-/** What of a report is not as the release demands; nothing where it is. */
+/** What of a report is not as the reference demands; nothing where it is. */
 export type Rule = (subject: Subject, reference: Reference) => readonly Refusal[]
 
 export type Assurance = Reference['assurance']

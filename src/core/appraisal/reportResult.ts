@@ -11,14 +11,14 @@ export type ReportResult = {
   readonly reasons: readonly Refusal[]
   /** Null where the bytes are no report; before it is authentic, only what the bytes claim. */
   readonly report: DescribedReport | null
-  /** The release that it matches, or that came nearest. */
-  readonly release: string | null
+  /** The reference that it matches, or that came nearest. */
+  readonly reference: string | null
   readonly policy:
     | 'built-in'
     | 'none'
     | 'given'
     | { readonly seq: number; readonly signatures: 'not-checked' }
-  /** The TCB against the floors of that release; null where it was held against none. */
+  /** The TCB against the floors of that reference; null where it was held against none. */
   readonly tcb: TcbTable | null
   /** What was held against nothing. */
   readonly unconstrained: readonly string[]

@@ -1,4 +1,4 @@
-/** Every rule of a release. Each stands by itself and none stops another: a refusal tells all that is wrong. */
+/** Every rule of a reference. Each stands by itself and none stops another: a refusal tells all that is wrong. */
 import { revocationList, signingKey } from './endorsementRules.ts'
 import { commitment, firmwareFloor, firmwareOrder, mitigations, tcbOrder } from './firmwareRules.ts'
 import { guestAbi, guestPolicy, guestSvn, migrationAgent, vmpl } from './guestRules.ts'
@@ -6,7 +6,7 @@ import { authorKey, chip, familyId, hostData, idKey, imageId } from './identityR
 import { platformInfo, platformUnknown } from './platformRules.ts'
 import { processor, tcbFloors } from './processorRules.ts'
 import type { Rule } from './reference.ts'
-import { measurement, trust, window, withdrawal } from './releaseRules.ts'
+import { measurement, trust, window, withdrawal } from './softwareRules.ts'
 
 export const RULES: readonly Rule[] = [
   // The software, and its approval

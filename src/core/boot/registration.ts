@@ -23,7 +23,7 @@ const Registration = z.strictObject({
       runtimeDataDigest: sha256Digest,
       reportDigest: sha256Digest,
       measurement: z.string().regex(/^[0-9a-f]{96}$/),
-      release: name,
+      reference: name,
       assurance: z.enum(['measured', 'platform']),
       client: name,
     }),

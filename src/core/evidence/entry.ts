@@ -54,7 +54,7 @@ const Schema = z.discriminatedUnion('event', [
 
   // The Verifier: what it decided. decided → issued | failed
   entry('policy.loaded', { policySeq: sequence, policyDigest: sha256Digest, revocationSeq: count }),
-  entry('boot.registered', { boot, release: name, assurance, ...attestation }),
+  entry('boot.registered', { boot, reference: name, assurance, ...attestation }),
   entry('release.decided', {
     releaseId: randomId,
     boot,
@@ -64,7 +64,7 @@ const Schema = z.discriminatedUnion('event', [
     dataset: name,
     headerDigests: z.array(sha256Digest).min(1).max(64),
     nonceDigest: sha256Digest,
-    release: name,
+    reference: name,
     assurance,
     disclosure: z.boolean(),
     policySeq: sequence,

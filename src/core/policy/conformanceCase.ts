@@ -92,5 +92,5 @@ function rootEntry(product: Product, ark: Buffer): RootEntry {
 
 function choiceOf(reference: z.output<typeof CaseSchema>['reference']): ReferenceChoice {
   if (reference === 'none' || reference === 'strict') return { kind: reference }
-  return { kind: 'release', release: reference }
+  return { kind: 'given', reference }
 }

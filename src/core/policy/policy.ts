@@ -1,7 +1,7 @@
 /**
- * The release policy v1, with the reference values inside it: who may have what, where it may run. Signed by
+ * The reference policy v1, with the reference values inside it: who may have what, where it may run. Signed by
  * `threshold` distinct persons of the provider, numbered upwards, expiring. Every field must be present and
- * every unknown one refuses to load: an empty policy releases nothing.
+ * every unknown one refuses to load: an empty policy referenceValues nothing.
  */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
@@ -19,7 +19,7 @@ import {
 import { P256Jwk, P384Jwk, SigningJwk } from '../jwk.ts'
 import { defineSigned } from '../jws.ts'
 import { PRODUCTS } from '../snp/product.ts'
-import { ReleaseSchema } from './referenceSchema.ts'
+import { PolicyReferenceSchema } from './referenceSchema.ts'
 import { TERMS } from './terms.ts'
 
 /** What one client may do with a dataset, for one purpose. */
@@ -65,7 +65,7 @@ const Schema = z.strictObject({
     .array(z.strictObject({ product: z.enum(PRODUCTS), ark: hexBytes(32), simulated: z.boolean() }))
     .min(1)
     .max(16),
-  releases: z.array(ReleaseSchema).min(1).max(64),
+  referenceValues: z.array(PolicyReferenceSchema).min(1).max(64),
   /** Consumers by name, with the keys of their client assertions (ES384, in their own Vault). */
   clients: z
     .array(z.strictObject({ id: name, keys: z.array(P384Jwk).min(1).max(8) }))

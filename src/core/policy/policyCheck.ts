@@ -50,20 +50,20 @@ function simulationProblems(policy: Policy, { simulation, vaultOnLoopback }: Loa
   return problems
 }
 
-function uniquenessProblems({ roots, releases, clients, datasets }: Policy): string[] {
+function uniquenessProblems({ roots, referenceValues, clients, datasets }: Policy): string[] {
   return [
     ...repeated(
       'root',
       roots.map(({ ark }) => ark),
     ),
     ...repeated(
-      'release',
-      releases.map(({ id }) => id),
+      'reference',
+      referenceValues.map(({ id }) => id),
     ),
     // Of two floors for one stepping the lower would be as good as none.
-    ...releases.flatMap(({ id, processors }) =>
+    ...referenceValues.flatMap(({ id, processors }) =>
       repeated(
-        `in release ${id} processor`,
+        `in reference ${id} processor`,
         processors.map(({ product, family, model, stepping }) =>
           [product, family, model, stepping].join('/'),
         ),
@@ -94,13 +94,14 @@ function repeated(what: string, values: readonly string[]): string[] {
   return [...twice].map((value) => `${what} ${value} stands twice`)
 }
 
-function windowProblems({ issuedAt, expiresAt, releases, clients, datasets }: Policy): string[] {
+function windowProblems({ issuedAt, expiresAt, referenceValues, clients, datasets }: Policy): string[] {
   const problems: string[] = []
   const expectWindow = (what: string, from: number, until: number) => {
     if (from >= until) problems.push(`${what} ends before it begins`)
   }
   expectWindow('the policy', issuedAt, expiresAt)
-  for (const release of releases) expectWindow(`release ${release.id}`, release.notBefore, release.notAfter)
+  for (const reference of referenceValues)
+    expectWindow(`reference ${reference.id}`, reference.notBefore, reference.notAfter)
   const known = new Set(clients.map(({ id }) => id))
   for (const { permissions } of datasets)
     for (const permission of permissions) {
@@ -112,12 +113,12 @@ function windowProblems({ issuedAt, expiresAt, releases, clients, datasets }: Po
 }
 
 /** The seed of a Milan chip's key can be read out by software (AMD-SB-3045): its reports count for chips whose history is known. */
-function chipProblems({ releases }: Policy): string[] {
-  return releases
+function chipProblems({ referenceValues }: Policy): string[] {
+  return referenceValues
     .filter(
       ({ processors, chips }) => chips === 'any' && processors.some(({ product }) => product === 'Milan'),
     )
-    .map(({ id }) => `release ${id} approves Milan without a list of chips`)
+    .map(({ id }) => `reference ${id} approves Milan without a list of chips`)
 }
 
 /** A key off its curve would otherwise be found at the first request that needs it. */

@@ -1,4 +1,4 @@
-/** Reference values of one approved software release on approved hardware, as a policy carries them: every field, nothing unsaid. */
+/** Reference values of one approved software reference on approved hardware, as a policy carries them: every field, nothing unsaid. */
 import { z } from 'zod'
 import type { Reference } from '../appraisal/reference.ts'
 import { hexBytes, name, sha256Digest, time } from '../fields.ts'
@@ -104,13 +104,13 @@ const Schema = z.strictObject({
 })
 
 /** As `Reference`, with nothing left open about the software. */
-export type Release = Reference & {
+export type PolicyReference = Reference & {
   readonly measurements: readonly string[]
   readonly trust: readonly string[]
 }
-export const ReleaseSchema: z.ZodType<Release> = Schema
+export const PolicyReferenceSchema: z.ZodType<PolicyReference> = Schema
 
-/** A release for looking at reports by hand, where neither image nor configuration need be known. */
+/** A reference for looking at reports by hand, where neither image nor configuration need be known. */
 export const ReferenceSchema: z.ZodType<Reference> = z.strictObject({
   ...Schema.shape,
   measurements: z.union([z.literal('any'), Schema.shape.measurements]),

@@ -11,7 +11,7 @@ const RevocationSchema = z.strictObject({
   seq: sequence,
   issuedAt: time,
   /** Release ids of the policy, sealIds, boots, permission ids. */
-  releases: z.array(name).max(1024),
+  referenceValues: z.array(name).max(1024),
   objects: z.array(sealId).max(65_536),
   boots: z.array(z.string().length(26)).max(65_536),
   permissions: z.array(name).max(1024),
@@ -59,7 +59,7 @@ export function readRevocation(
   return revocation
 }
 
-const LISTS = ['releases', 'objects', 'boots', 'permissions'] as const
+const LISTS = ['referenceValues', 'objects', 'boots', 'permissions'] as const
 
 function restoredBy(next: Revocation, current: Revocation): string[] {
   return LISTS.flatMap((list) => {

@@ -79,7 +79,7 @@ export function acceptAnswer(response: ReleaseResponse, expected: Expectation): 
   })
 }
 
-/** The keys of each object, in order, in `memory`; the caller releases them. Throws `key.unopened`. */
+/** The keys of each object, in order, in `memory`; the caller frees them. Throws `key.unopened`. */
 export function keysOf(
   { grant, keys }: AcceptedGrant,
   wrapKey: KeyObject,
@@ -99,8 +99,8 @@ export function keysOf(
     return opened
   } catch (error) {
     for (const { dek, idKey } of opened) {
-      memory.release(dek)
-      memory.release(idKey)
+      memory.free(dek)
+      memory.free(idKey)
     }
     throw error
   }

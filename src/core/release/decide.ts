@@ -131,7 +131,7 @@ function lookUp(header: SealHeader, asker: Asker, { policy, revocation, now }: R
 
 function ungranted({ tenant, dataset }: SealHeader, { client, purpose }: Asker): Refusal {
   return refusal(
-    'grant.none',
+    'permission.none',
     'datasets.permissions',
     `a permission in ${tenant}/${dataset}`,
     `none in force for ${client} and ${purpose}`,
@@ -159,7 +159,7 @@ function permissionReasons(permission: Permission, asker: Asker, now: UnixSecond
   if (now < permission.notBefore || now >= permission.notAfter)
     reasons.push(
       refusal(
-        'grant.expired',
+        'permission.expired',
         field,
         `from ${rfc3339(permission.notBefore)} until ${rfc3339(permission.notAfter)}`,
         rfc3339(now),

@@ -70,7 +70,7 @@ const Grant = z.strictObject({
   scopes: z.array(scopeText).min(1).max(256),
   auditKey: P256Jwk,
   /** The reference values that matched, and the level that the match gives. */
-  release: name,
+  reference: name,
   assurance: z.enum(['measured', 'platform']),
   /** True where the machine's administrator belongs to the consumer: the whole object is disclosed. */
   disclosure: z.boolean(),

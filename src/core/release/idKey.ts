@@ -9,7 +9,7 @@ import type { Grant } from './grant.ts'
 
 const KEY_BYTES = 32
 
-/** In `memory`; the caller owns and releases it. */
+/** In `memory`; the caller owns and frees it. */
 export function pseudonymKey(
   idKey: Uint8Array,
   { client, purpose }: Pick<Grant, 'client' | 'purpose'>,

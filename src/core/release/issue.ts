@@ -59,7 +59,7 @@ export function grantOf(
     output: permission.output,
     recipient: permission.recipient,
     auditKey: policy.auditKey,
-    release: verdict.release,
+    reference: verdict.reference,
     assurance: verdict.assurance,
     disclosure,
     simulation: verdict.simulated,

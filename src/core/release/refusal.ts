@@ -10,6 +10,7 @@ type Stage = RefusalBody['stage']
 const STAGES: readonly (readonly [prefix: string, stage: Stage])[] = [
   ['report.data-mismatch', 'binding'],
   ['grant.', 'grant'],
+  ['permission.', 'grant'],
   ['object.', 'grant'],
   ['scope.', 'grant'],
   ['quota.', 'grant'],
@@ -19,7 +20,7 @@ const STAGES: readonly (readonly [prefix: string, stage: Stage])[] = [
   ['report.', 'evidence'],
   ['chain.', 'evidence'],
   ['measurement.', 'appraisal'],
-  ['release.', 'appraisal'],
+  ['reference.', 'appraisal'],
   ['product.', 'appraisal'],
   ['root.', 'appraisal'],
   ['tcb.', 'appraisal'],

@@ -45,7 +45,7 @@ export function unwrapKeys(
     try {
       return { dek, idKey: moveInto(memory, payload.subarray(DEK_BYTES)) }
     } catch (error) {
-      memory.release(dek)
+      memory.free(dek)
       throw error
     }
   } finally {

@@ -8,7 +8,7 @@ export type Ownership = 'given' | 'lent'
 
 export type OutputBuffers = {
   readonly acquire: (bytes: number) => Buffer
-  readonly release: (output: Buffer) => void
+  readonly recycle: (output: Buffer) => void
   /** Ends the stream: wipes what it lent. */
   readonly close: () => void
 }
@@ -25,7 +25,7 @@ export function createOutputBuffers(ownership: Ownership): OutputBuffers {
   if (ownership === 'given')
     return {
       acquire: (bytes) => Buffer.allocUnsafeSlow(bytes),
-      release: () => undefined,
+      recycle: () => undefined,
       close: () => undefined,
     }
   /** All that this stream has, each with the most that was used of it. */
@@ -38,7 +38,7 @@ export function createOutputBuffers(ownership: Ownership): OutputBuffers {
       all.set(buffer, Math.max(bytes, all.get(buffer) ?? 0))
       return buffer.subarray(0, bytes)
     },
-    release: (output) => {
+    recycle: (output) => {
       for (const buffer of all.keys()) if (buffer.buffer === output.buffer) free.push(buffer)
     },
     close: () => {

@@ -55,7 +55,7 @@ export async function* runPipeline(options: {
       const batch = await next
       if (batch === undefined) return
       if (batch.output.byteLength > 0) yield batch.output
-      buffers.release(batch.output)
+      buffers.recycle(batch.output)
       start()
     }
   } finally {

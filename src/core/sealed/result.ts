@@ -100,7 +100,7 @@ async function* sealParts(sealing: {
     }
   } finally {
     ciphertext.close()
-    sealing.memory.release(dek)
+    sealing.memory.free(dek)
   }
 }
 

@@ -28,7 +28,7 @@ const request: ReleaseRequest = {
 const response = {
   verifierKeys: { payload: 'AA', signatures: [{ protected: 'AA', signature: 'AA' }] },
   grantKey: 'a.b.c',
-  answers: [{ refusal: refusalBody('grant.none', 'ab'.repeat(16)) }],
+  answers: [{ refusal: refusalBody('permission.none', 'ab'.repeat(16)) }],
 }
 
 async function listen(t: TestContext, listener: RequestListener, tls: object = {}): Promise<string> {
@@ -108,7 +108,7 @@ for (const { name, listener, code } of [
   },
   {
     name: 'a refusal with a code that there is not',
-    listener: says(403, problem('grant.none').replaceAll('grant.none', 'grant.nought')),
+    listener: says(403, problem('permission.none').replaceAll('permission.none', 'grant.nought')),
     code: 'verifier.unavailable',
   },
   { name: 'a redirection is not followed', listener: says(302, ''), code: 'verifier.unavailable' },

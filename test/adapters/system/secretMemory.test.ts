@@ -50,7 +50,7 @@ describe('locked memory', { skip }, () => {
         flags.every((mapping) => mapping.includes(flag)),
         flag,
       )
-    memory.release(secret)
+    memory.free(secret)
   })
 
   test('is gone at once when released, for every view of it', () => {
@@ -59,10 +59,10 @@ describe('locked memory', { skip }, () => {
     const secret = memory.allocate(64)
     secret.fill(0x5a)
     const view = secret.subarray(32)
-    memory.release(secret)
+    memory.free(secret)
     assert.deepEqual([secret.byteLength, view.byteLength], [0, 0])
     assert.equal(lockedKilobytes(), before)
-    memory.release(secret)
+    memory.free(secret)
   })
 
   test('releases nothing that is not its own', () => {
@@ -70,9 +70,9 @@ describe('locked memory', { skip }, () => {
     const secret = memory.allocate(64)
     secret.fill(0x5a)
     for (const other of [Buffer.alloc(8), secret.subarray(0, 32)])
-      assert.throws(() => memory.release(other), RangeError)
+      assert.throws(() => memory.free(other), RangeError)
     assert.deepEqual(secret, Buffer.alloc(64, 0x5a))
-    memory.release(secret)
+    memory.free(secret)
   })
 
   test('has sizes of its own: 1 to 65,536 bytes', () => {
@@ -80,7 +80,7 @@ describe('locked memory', { skip }, () => {
     for (const bytes of [1, 4096, 4097, 65_536]) {
       const secret = memory.allocate(bytes)
       assert.equal(secret.byteLength, bytes)
-      memory.release(secret)
+      memory.free(secret)
     }
     for (const bytes of [0, 65_537]) assert.throws(() => memory.allocate(bytes), RangeError)
   })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { evaluate } from '#core/appraisal/appraise.ts'
 import { meetsAssurance } from '#core/appraisal/reference.ts'
-import type { Release } from '#core/policy/referenceSchema.ts'
+import type { PolicyReference } from '#core/policy/referenceSchema.ts'
 import { FIELDS } from '#core/snp/layout.ts'
 import type { VerifiedReport } from '#core/snp/verify.ts'
 import {
@@ -12,7 +12,7 @@ import {
   OTHER_MEASUREMENT,
   POLICY,
   put,
-  RELEASE,
+  REFERENCE,
   ROOT,
   refuses,
   TCB,
@@ -22,11 +22,11 @@ import {
   verifiedReport,
 } from './subject.ts'
 
-test('an accepted verdict says which release, how much it is worth, and that it is simulated', () => {
+test('an accepted verdict says which reference, how much it is worth, and that it is simulated', () => {
   const { verified: _, ...rest } = verdict({})
   assert.deepEqual(rest, {
     kind: 'accepted',
-    release: 'worker-1',
+    reference: 'worker-1',
     assurance: 'measured',
     simulated: true,
     floor: TCB.reported,
@@ -62,23 +62,23 @@ refuses([
 ])
 
 /**
- * One report, and what a release can demand that it does not give: each atom is one such demand, on a field of its own, or one
- * contradiction in the report. Nothing of it is wrong with the release that demands none.
+ * One report, and what a reference can demand that it does not give: each atom is one such demand, on a field of its own, or one
+ * contradiction in the report. Nothing of it is wrong with the reference that demands none.
  */
 const floor = { fmc: 0, bootloader: 0, tee: 0, snp: 0, microcode: 0 }
-const processors = (levels: typeof floor): Release['processors'] => [
+const processors = (levels: typeof floor): PolicyReference['processors'] => [
   { product: 'Genoa', family: 0x19, model: 0x11, stepping: 1, floor: levels },
 ]
-const LENIENT: Release = {
-  ...RELEASE,
+const LENIENT: PolicyReference = {
+  ...REFERENCE,
   cspIds: [CSP],
   processors: processors(floor),
   firmware: { major: 0, minor: 0, build: 0 },
   firmwareProfile: 'provisional',
-  guestPolicy: { ...RELEASE.guestPolicy, migrateMa: 'any' },
+  guestPolicy: { ...REFERENCE.guestPolicy, migrateMa: 'any' },
 }
 const ff = 'f'.repeat(16)
-const BY_DEMAND: Readonly<Record<string, Partial<Release>>> = {
+const BY_DEMAND: Readonly<Record<string, Partial<PolicyReference>>> = {
   measurement: { measurements: [OTHER_MEASUREMENT] },
   window: { notAfter: at - 1 },
   trust: { trust: ['x'.repeat(43)] },
@@ -156,10 +156,10 @@ function reportWith(atoms: readonly string[]): VerifiedReport {
 
 function reasonsOf(atoms: readonly string[]): readonly string[] {
   const demands = atoms.flatMap((atom) => BY_DEMAND[atom] ?? [])
-  const release: Release = Object.assign({ ...LENIENT }, ...demands)
+  const reference: PolicyReference = Object.assign({ ...LENIENT }, ...demands)
   const revoked = atoms.includes(REVOKED) ? [LENIENT.id] : []
   const subject = { verified: reportWith(atoms), trust: TRUST, at, revoked }
-  const result = evaluate(subject, { ...POLICY, releases: [release] })
+  const result = evaluate(subject, { ...POLICY, referenceValues: [reference] })
   return result.kind === 'refused' ? result.reasons.map(({ code, field }) => `${code} ${field}`) : []
 }
 const ALONE = new Map(ATOMS.map((atom) => [atom, reasonsOf([atom])]))
@@ -181,8 +181,8 @@ test('no violation hides another: the reasons of many are those of each', () => 
 test('every reason is short enough for an entry of the evidence, however long the lists', () => {
   const many = <T>(values: readonly T[] | 'any') =>
     values === 'any' ? values : Array.from({ length: 64 }, () => values).flat()
-  const release = Object.assign({ ...LENIENT, id: 'w'.repeat(64) }, ...Object.values(BY_DEMAND))
-  for (const list of LISTS) release[list] = many(release[list])
+  const reference = Object.assign({ ...LENIENT, id: 'w'.repeat(64) }, ...Object.values(BY_DEMAND))
+  for (const list of LISTS) reference[list] = many(reference[list])
   const verified = verifiedReport({
     csp: 'C'.repeat(128),
     change: together(base, ...Object.values(BY_REPORT)),
@@ -190,9 +190,9 @@ test('every reason is short enough for an entry of the evidence, however long th
   const values = {
     roots: [{ ...ROOT, ark: '00'.repeat(32) }],
     simulation: true,
-    releases: [{ ...release, cspIds: Array.from({ length: 16 }, () => 'D'.repeat(128)) }],
+    referenceValues: [{ ...reference, cspIds: Array.from({ length: 16 }, () => 'D'.repeat(128)) }],
   }
-  const result = evaluate({ verified, trust: 'x'.repeat(43), at, revoked: [release.id] }, values)
+  const result = evaluate({ verified, trust: 'x'.repeat(43), at, revoked: [reference.id] }, values)
   assert.equal(result.kind, 'refused')
   assert.ok(result.reasons.length > 50)
   for (const { field, expected, actual, remedy } of result.reasons) {
@@ -201,11 +201,11 @@ test('every reason is short enough for an entry of the evidence, however long th
   }
 })
 
-test('the reasons are against the nearest release: of the measurement, then with the fewest', () => {
-  const stranger = { ...RELEASE, id: 'worker-9', measurements: [OTHER_MEASUREMENT] }
-  const strict = { ...RELEASE, id: 'worker-2', vmpl: 1, trust: ['x'.repeat(43)] }
-  const near = { ...RELEASE, id: 'worker-3', vmpl: 1 }
-  const given = verdict({ policy: { releases: [stranger, strict, near] } })
+test('the reasons are against the nearest reference: of the measurement, then with the fewest', () => {
+  const stranger = { ...REFERENCE, id: 'worker-9', measurements: [OTHER_MEASUREMENT] }
+  const strict = { ...REFERENCE, id: 'worker-2', vmpl: 1, trust: ['x'.repeat(43)] }
+  const near = { ...REFERENCE, id: 'worker-3', vmpl: 1 }
+  const given = verdict({ policy: { referenceValues: [stranger, strict, near] } })
   assert.equal(given.kind, 'refused')
   assert.equal(given.nearest, 'worker-3')
   assert.deepEqual(
@@ -214,21 +214,21 @@ test('the reasons are against the nearest release: of the measurement, then with
   )
 })
 
-test('of releases that are equally near the first is named, and without any there is nothing to say', () => {
-  const releases = ['worker-2', 'worker-3', 'worker-4'].map((id) => ({ ...RELEASE, id, vmpl: 1 }))
-  const given = verdict({ policy: { releases } })
+test('of referenceValues that are equally near the first is named, and without any there is nothing to say', () => {
+  const referenceValues = ['worker-2', 'worker-3', 'worker-4'].map((id) => ({ ...REFERENCE, id, vmpl: 1 }))
+  const given = verdict({ policy: { referenceValues } })
   assert.equal(given.kind === 'refused' && given.nearest, 'worker-2')
-  assert.throws(() => verdict({ policy: { releases: [] } }), RangeError)
+  assert.throws(() => verdict({ policy: { referenceValues: [] } }), RangeError)
 })
 
-test('of two releases that match, the one that gives more assurance counts', () => {
-  const platform = { ...RELEASE, id: 'worker-p', assurance: 'platform' as const }
-  for (const releases of [
-    [platform, RELEASE],
-    [RELEASE, platform],
+test('of two referenceValues that match, the one that gives more assurance counts', () => {
+  const platform = { ...REFERENCE, id: 'worker-p', assurance: 'platform' as const }
+  for (const referenceValues of [
+    [platform, REFERENCE],
+    [REFERENCE, platform],
   ]) {
-    const given = verdict({ policy: { releases } })
-    assert.equal(given.kind === 'accepted' && given.release, 'worker-1')
+    const given = verdict({ policy: { referenceValues } })
+    assert.equal(given.kind === 'accepted' && given.reference, 'worker-1')
   }
 })
 

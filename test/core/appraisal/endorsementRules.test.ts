@@ -5,26 +5,26 @@ const window = { notBefore: 0, notAfter: 253_402_300_799 }
 const { thisUpdate, nextUpdate } = CRL
 
 accepts([
-  { name: 'a VLEK of an approved provider', csp: CSP, release: { cspIds: ['CN=other.example', CSP] } },
-  { name: 'a VCEK beside an approved provider', release: { cspIds: [CSP] } },
-  { name: 'a list in force', crl: CRL, release: { crl: { graceSeconds: 0 } } },
+  { name: 'a VLEK of an approved provider', csp: CSP, reference: { cspIds: ['CN=other.example', CSP] } },
+  { name: 'a VCEK beside an approved provider', reference: { cspIds: [CSP] } },
+  { name: 'a list in force', crl: CRL, reference: { crl: { graceSeconds: 0 } } },
   {
     name: 'a list in its first second',
     crl: CRL,
     at: thisUpdate,
-    release: { ...window, crl: { graceSeconds: 0 } },
+    reference: { ...window, crl: { graceSeconds: 0 } },
   },
   {
     name: 'a list in its last second',
     crl: CRL,
     at: nextUpdate,
-    release: { ...window, crl: { graceSeconds: 0 } },
+    reference: { ...window, crl: { graceSeconds: 0 } },
   },
   {
     name: 'a list in the last second of its grace',
     crl: CRL,
     at: nextUpdate + 3600,
-    release: { ...window, crl: { graceSeconds: 3600 } },
+    reference: { ...window, crl: { graceSeconds: 3600 } },
   },
   {
     name: 'an old list where none is demanded',
@@ -33,7 +33,7 @@ accepts([
   {
     name: 'a list whose grace would go beyond all time',
     crl: { ...CRL, nextUpdate: toUnixSeconds(253_402_300_000) },
-    release: { crl: { graceSeconds: 7_776_000 } },
+    reference: { crl: { graceSeconds: 7_776_000 } },
   },
 ])
 
@@ -49,7 +49,7 @@ refuses([
   {
     name: 'a VLEK of another provider',
     csp: `${CSP}.org`,
-    release: { cspIds: [CSP] },
+    reference: { cspIds: [CSP] },
     code: 'signing-key.excluded',
     field: 'signingKey',
     expected: `vcek, or vlek of ${CSP}`,
@@ -57,7 +57,7 @@ refuses([
   },
   {
     name: 'no list where one is demanded',
-    release: { crl: { graceSeconds: 7_776_000 } },
+    reference: { crl: { graceSeconds: 7_776_000 } },
     code: 'crl.missing',
     field: 'crl',
     expected: 'a revocation list of Genoa',
@@ -67,7 +67,7 @@ refuses([
     name: 'a list of the future',
     crl: CRL,
     at: thisUpdate - 1,
-    release: { ...window, crl: { graceSeconds: 3600 } },
+    reference: { ...window, crl: { graceSeconds: 3600 } },
     code: 'crl.stale',
     field: 'crl',
     remedy: /clock/,
@@ -76,7 +76,7 @@ refuses([
     name: 'a list past its grace',
     crl: CRL,
     at: nextUpdate + 3601,
-    release: { ...window, crl: { graceSeconds: 3600 } },
+    reference: { ...window, crl: { graceSeconds: 3600 } },
     code: 'crl.stale',
     field: 'crl',
     expected: `a list in force: this one from ${toRfc3339(thisUpdate)} to ${toRfc3339(toUnixSeconds(nextUpdate + 3600))}, grace included`,

@@ -6,12 +6,12 @@ import { STRICT } from '#core/appraisal/strict.ts'
 import { parseReport } from '#core/snp/report.ts'
 import { verifyReport } from '#core/snp/verify.ts'
 import { mint, noon, storeOf, testAuthority } from '../../amd.ts'
-import { at, POLICY, RELEASE, TCB, TRUST, verdict, verifiedReport } from './subject.ts'
+import { at, POLICY, REFERENCE, TCB, TRUST, verdict, verifiedReport } from './subject.ts'
 
 const { fmc: _, ...LEVELS } = TCB.reported
 const unmarked = { belowFloor: [], inconsistent: [], provisional: [] }
 
-test('an accepted report is explained by its release, its worth and its TCB', () => {
+test('an accepted report is explained by its reference, its worth and its TCB', () => {
   assert.deepEqual(explain(verdict({})), {
     verdict: 'accepted',
     nearest: 'worker-1',
@@ -85,7 +85,7 @@ test('Turin has a column more', async () => {
   const verified = verifyReport(parseReport(bytes), certs, { roots: storeOf(turin), crls: [], at: time })
   const floor = { fmc: 9, bootloader: 0, tee: 0, snp: 0, microcode: 0 }
   const processors = [{ product: 'Turin' as const, family: 0x1a, model: 2, stepping: 1, floor }]
-  const values = { ...POLICY, releases: [{ ...RELEASE, processors }] }
+  const values = { ...POLICY, referenceValues: [{ ...REFERENCE, processors }] }
   const { tcb } = explain(evaluate({ verified, trust: TRUST, at: time, revoked: [] }, values))
   assert.deepEqual(tcb.components, ['fmc', 'bootloader', 'tee', 'snp', 'microcode'])
   assert.deepEqual(tcb.floor, floor)
@@ -95,22 +95,22 @@ test('Turin has a column more', async () => {
   )
 })
 
-test('the table and the nearest release survive JSON, so that text and JSON can be made of one thing', () => {
+test('the table and the nearest reference survive JSON, so that text and JSON can be made of one thing', () => {
   const explained = explain(verdict({ platform: { launchTcb: { ...TCB.reported, snp: 1 } } }))
   assert.deepEqual(JSON.parse(JSON.stringify(explained)), explained)
 })
 
-test('the nearest of several releases is named, and its floor shown', () => {
-  const near = { ...RELEASE, id: 'worker-2', vmpl: 1 }
-  const far = { ...RELEASE, id: 'worker-3', vmpl: 1, guestSvn: 1, processors: [] }
+test('the nearest of several referenceValues is named, and its floor shown', () => {
+  const near = { ...REFERENCE, id: 'worker-2', vmpl: 1 }
+  const far = { ...REFERENCE, id: 'worker-3', vmpl: 1, guestSvn: 1, processors: [] }
   const subject = { verified: verifiedReport({}), trust: TRUST, at, revoked: [] }
-  const { nearest, tcb } = explain(evaluate(subject, { ...POLICY, releases: [far, near] }))
+  const { nearest, tcb } = explain(evaluate(subject, { ...POLICY, referenceValues: [far, near] }))
   assert.equal(nearest, 'worker-2')
   assert.deepEqual(tcb.floor, LEVELS)
 })
 
 test('what is held against nothing is named', () => {
-  assert.deepEqual(unconstrained({ ...RELEASE, chips: ['11'.repeat(64)] }), [
+  assert.deepEqual(unconstrained({ ...REFERENCE, chips: ['11'.repeat(64)] }), [
     'familyId',
     'imageId',
     'idKeyDigest',

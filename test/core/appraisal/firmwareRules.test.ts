@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { accepts, put, RELEASE, refuses, TCB, together, verdict } from './subject.ts'
+import { accepts, put, REFERENCE, refuses, TCB, together, verdict } from './subject.ts'
 
 const LEVELS = TCB.reported
 /** Build, minor, major, as the report has them. */
@@ -26,28 +26,28 @@ const ahead = { ...LEVELS, snp: 30 }
 
 accepts([
   { name: 'a host that reports less than it has', platform: { currentTcb: ahead, committedTcb: ahead } },
-  { name: 'a host that runs ahead where it may', platform: { currentTcb: ahead }, release: provisional },
+  { name: 'a host that runs ahead where it may', platform: { currentTcb: ahead }, reference: provisional },
   {
     name: 'a version that runs ahead where it may',
     change: firmware([0, 58, 1], CURRENT),
-    release: provisional,
+    reference: provisional,
   },
   {
     name: 'a launch below what runs now',
     platform: { currentTcb: ahead, committedTcb: ahead, launchTcb: LEVELS },
   },
   { name: 'a launch above what runs now', platform: { launchTcb: ahead } },
-  { name: 'the least firmware', release: least(1, 55, 49) },
-  { name: 'a later build', release: least(1, 55, 48) },
-  { name: 'a later minor of an earlier build', release: least(1, 54, 255) },
-  { name: 'a later major of an earlier minor', release: least(0, 255, 255) },
+  { name: 'the least firmware', reference: least(1, 55, 49) },
+  { name: 'a later build', reference: least(1, 55, 48) },
+  { name: 'a later minor of an earlier build', reference: least(1, 54, 255) },
+  { name: 'a later major of an earlier minor', reference: least(0, 255, 255) },
   {
     name: 'the mitigations that are demanded',
     platform: v5,
     change: mitigated(0x0b, 0x3f),
-    release: demand(0x0b, 0x3f),
+    reference: demand(0x0b, 0x3f),
   },
-  { name: 'more mitigations', platform: v5, change: mitigated(0x0f, 0xff), release: demand(0x09, 0x80) },
+  { name: 'more mitigations', platform: v5, change: mitigated(0x0f, 0xff), reference: demand(0x09, 0x80) },
   { name: 'no mitigations where none are demanded', platform: v5 },
 ])
 
@@ -63,7 +63,7 @@ refuses([
   {
     name: 'more committed than current, where a host may run ahead',
     platform: { committedTcb: { ...LEVELS, snp: 28 } },
-    release: provisional,
+    reference: provisional,
     code: 'tcb.inconsistent',
     field: 'tcb.committed.snp',
   },
@@ -84,7 +84,7 @@ refuses([
   ).map((current) => ({
     name: `a committed version above the current one, ${current}`,
     change: firmware(current, CURRENT),
-    release: { ...least(0, 0, 0), ...provisional },
+    reference: { ...least(0, 0, 0), ...provisional },
     code: 'tcb.inconsistent',
     field: 'firmware.committed',
     expected: `at most ${[...current].reverse().join('.')}, as current`,
@@ -121,7 +121,7 @@ refuses([
   ).map((committed) => ({
     name: `a committed version below the floor, ${committed}`,
     change: firmware(CURRENT, committed),
-    release: provisional,
+    reference: provisional,
     code: 'firmware.below-floor',
     field: 'firmware.committed',
     expected: 'at least 1.55.49',
@@ -137,7 +137,7 @@ refuses([
         name: `${which} mitigations that are a larger number, and lack one bit`,
         platform: v5,
         change: given,
-        release: demand(0x07, 0x07),
+        reference: demand(0x07, 0x07),
         code,
         field,
         expected: 'bits 0, 1, 2',
@@ -147,7 +147,7 @@ refuses([
         name: `${which} mitigations that lack one of two bits`,
         platform: v5,
         change: given,
-        release: demand(0x88, 0x88),
+        reference: demand(0x88, 0x88),
         code,
         field,
         expected: 'bits 3, 7',
@@ -156,7 +156,7 @@ refuses([
       {
         name: `${which} mitigations that a report of version 4 cannot state`,
         platform: { version: 4 as const },
-        release: which === 'launch' ? demand(1, 0) : demand(0, 1),
+        reference: which === 'launch' ? demand(1, 0) : demand(0, 1),
         code,
         field,
         expected: 'bits 0',
@@ -167,7 +167,7 @@ refuses([
   {
     name: 'the highest mitigation bit',
     platform: v5,
-    release: { mitigations: { launch: '8000000000000000', current: RELEASE.mitigations.current } },
+    reference: { mitigations: { launch: '8000000000000000', current: REFERENCE.mitigations.current } },
     code: 'mitigations.missing',
     field: 'mitigations.launch',
     expected: 'bits 63',

@@ -1,26 +1,26 @@
-import { accepts, put, RELEASE, refuses } from './subject.ts'
+import { accepts, put, REFERENCE, refuses } from './subject.ts'
 
-const { guestPolicy } = RELEASE
+const { guestPolicy } = REFERENCE
 const NO_AGENT = Array.from({ length: 32 }, () => 0xff)
 
 accepts([
   {
     name: 'a higher ABI than demanded',
     platform: { guestPolicy: { abi: { major: 1, minor: 0 } } },
-    release: { guestPolicy: { ...guestPolicy, abi: { major: 0, minor: 55 } } },
+    reference: { guestPolicy: { ...guestPolicy, abi: { major: 0, minor: 55 } } },
   },
   {
     name: 'the ABI that is demanded',
     platform: { guestPolicy: { abi: { major: 1, minor: 55 } } },
-    release: { guestPolicy: { ...guestPolicy, abi: { major: 1, minor: 55 } } },
+    reference: { guestPolicy: { ...guestPolicy, abi: { major: 1, minor: 55 } } },
   },
-  { name: 'a demanded VMPL', vmpl: 2, release: { vmpl: 2 } },
-  { name: 'the least guest SVN', platform: { guestSvn: 7 }, release: { guestSvn: 7 } },
-  { name: 'a higher guest SVN', platform: { guestSvn: 0xffff_ffff }, release: { guestSvn: 8 } },
+  { name: 'a demanded VMPL', vmpl: 2, reference: { vmpl: 2 } },
+  { name: 'the least guest SVN', platform: { guestSvn: 7 }, reference: { guestSvn: 7 } },
+  { name: 'a higher guest SVN', platform: { guestSvn: 0xffff_ffff }, reference: { guestSvn: 8 } },
   {
     name: 'a migration agent where one may be',
     change: put('reportIdMa', 1),
-    release: { guestPolicy: { ...guestPolicy, migrateMa: 'any' } },
+    reference: { guestPolicy: { ...guestPolicy, migrateMa: 'any' } },
   },
 ])
 
@@ -52,7 +52,7 @@ refuses([
     {
       name: `${bit} in the guest policy`,
       platform: { guestPolicy: { [bit]: true } },
-      release: { guestPolicy: { ...guestPolicy, [bit]: 'forbidden' as const } },
+      reference: { guestPolicy: { ...guestPolicy, [bit]: 'forbidden' as const } },
       code: 'guest-policy.violated',
       field: `guestPolicy.${bit}`,
       expected: 'clear',
@@ -60,7 +60,7 @@ refuses([
     {
       name: `no ${bit} in the guest policy`,
       platform: { guestPolicy: { [bit]: false } },
-      release: { guestPolicy: { ...guestPolicy, [bit]: 'required' as const } },
+      reference: { guestPolicy: { ...guestPolicy, [bit]: 'required' as const } },
       code: 'guest-policy.violated',
       field: `guestPolicy.${bit}`,
       expected: 'set',
@@ -69,7 +69,7 @@ refuses([
   {
     name: 'a lower ABI minor',
     platform: { guestPolicy: { abi: { major: 1, minor: 54 } } },
-    release: { guestPolicy: { ...guestPolicy, abi: { major: 1, minor: 55 } } },
+    reference: { guestPolicy: { ...guestPolicy, abi: { major: 1, minor: 55 } } },
     code: 'guest-policy.violated',
     field: 'guestPolicy.abi',
     expected: 'at least 1.55',
@@ -78,7 +78,7 @@ refuses([
   {
     name: 'a lower ABI major',
     platform: { guestPolicy: { abi: { major: 0, minor: 99 } } },
-    release: { guestPolicy: { ...guestPolicy, abi: { major: 1, minor: 55 } } },
+    reference: { guestPolicy: { ...guestPolicy, abi: { major: 1, minor: 55 } } },
     code: 'guest-policy.violated',
     field: 'guestPolicy.abi',
   },
@@ -92,7 +92,7 @@ refuses([
   {
     name: 'a lower guest SVN',
     platform: { guestSvn: 6 },
-    release: { guestSvn: 7 },
+    reference: { guestSvn: 7 },
     code: 'guest-svn.below-floor',
     field: 'guestSvn',
     expected: 'at least 7',
@@ -106,5 +106,5 @@ refuses([
     expected: '0',
     actual: '1',
   },
-  { name: 'a more privileged level', release: { vmpl: 1 }, code: 'vmpl.violated', field: 'vmpl' },
+  { name: 'a more privileged level', reference: { vmpl: 1 }, code: 'vmpl.violated', field: 'vmpl' },
 ])

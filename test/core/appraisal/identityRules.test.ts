@@ -1,4 +1,4 @@
-import type { Release } from '#core/policy/referenceSchema.ts'
+import type { PolicyReference } from '#core/policy/referenceSchema.ts'
 import type { FieldName } from '#core/snp/layout.ts'
 import { FIELDS } from '#core/snp/layout.ts'
 import { accepts, amd, CSP, put, refuses, together } from './subject.ts'
@@ -14,7 +14,7 @@ const LISTS: readonly { readonly list: List; readonly field: FieldName; readonly
   { list: 'hostData', field: 'hostData', code: 'host-data.unknown' },
 ]
 const hexOf = (field: FieldName, byte: string) => byte.repeat(FIELDS[field].size)
-const demand = (list: List, ...values: readonly string[]): Partial<Release> => ({ [list]: values })
+const demand = (list: List, ...values: readonly string[]): Partial<PolicyReference> => ({ [list]: values })
 
 for (const { list, field, code } of LISTS) {
   const [approved, other] = [hexOf(field, 'c1'), hexOf(field, 'c2')]
@@ -23,14 +23,14 @@ for (const { list, field, code } of LISTS) {
     {
       name: `one of several values of ${field}`,
       change: together(put(field, 0xc1), AUTHOR_KEY_EN),
-      release: demand(list, other, approved),
+      reference: demand(list, other, approved),
     },
   ])
   refuses([
     {
       name: `another ${field}`,
       change: together(put(field, 0xc2), AUTHOR_KEY_EN),
-      release: demand(list, approved),
+      reference: demand(list, approved),
       code,
       field,
       expected: approved,
@@ -43,14 +43,14 @@ for (const { list, field, code } of LISTS) {
         (bytes) => bytes.writeUInt8(0, FIELDS[field].at + FIELDS[field].size - 1),
         AUTHOR_KEY_EN,
       ),
-      release: demand(list, approved),
+      reference: demand(list, approved),
       code,
       field,
     },
     {
       name: `no ${field} where one is demanded`,
       change: AUTHOR_KEY_EN,
-      release: demand(list, approved),
+      reference: demand(list, approved),
       code,
       field,
     },
@@ -59,45 +59,45 @@ for (const { list, field, code } of LISTS) {
 
 const zero = (field: FieldName) => hexOf(field, '00')
 accepts([
-  { name: 'a guest without family', release: demand('familyIds', zero('familyId')) },
-  { name: 'a guest without image id', release: demand('imageIds', zero('imageId')) },
-  { name: 'a guest without host data', release: demand('hostData', zero('hostData')) },
-  { name: 'a chip on the list', release: { chips: ['11'.repeat(64), amd.hardwareId] } },
+  { name: 'a guest without family', reference: demand('familyIds', zero('familyId')) },
+  { name: 'a guest without image id', reference: demand('imageIds', zero('imageId')) },
+  { name: 'a guest without host data', reference: demand('hostData', zero('hostData')) },
+  { name: 'a chip on the list', reference: { chips: ['11'.repeat(64), amd.hardwareId] } },
 ])
 
 refuses([
   // The format refuses such lists; the rule does not rely on it.
   {
     name: 'an absent ID key, even if a list has it',
-    release: demand('idKeyDigests', zero('idKeyDigest')),
+    reference: demand('idKeyDigests', zero('idKeyDigest')),
     code: 'id-key.unknown',
     field: 'idKeyDigest',
   },
   {
     name: 'an absent author key, even if a list has it',
     change: AUTHOR_KEY_EN,
-    release: demand('authorKeyDigests', zero('authorKeyDigest')),
+    reference: demand('authorKeyDigests', zero('authorKeyDigest')),
     code: 'author-key.unknown',
     field: 'authorKeyDigest',
   },
   {
     name: 'a masked chip, even if a list has it',
     csp: CSP,
-    release: { cspIds: [CSP], chips: ['00'.repeat(64)] },
+    reference: { cspIds: [CSP], chips: ['00'.repeat(64)] },
     code: 'chip.unknown',
     field: 'chipId',
   },
   {
     name: 'an author key digest that AUTHOR_KEY_EN does not vouch for',
     change: put('authorKeyDigest', 0xc1),
-    release: demand('authorKeyDigests', hexOf('authorKeyDigest', 'c1')),
+    reference: demand('authorKeyDigests', hexOf('authorKeyDigest', 'c1')),
     code: 'author-key.unknown',
     field: 'authorKeyDigest',
     actual: 'none, AUTHOR_KEY_EN is clear',
   },
   {
     name: 'a chip that is not on the list',
-    release: { chips: ['11'.repeat(64)] },
+    reference: { chips: ['11'.repeat(64)] },
     code: 'chip.unknown',
     field: 'chipId',
     expected: '11'.repeat(64),

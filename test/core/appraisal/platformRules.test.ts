@@ -1,7 +1,7 @@
 import { FIELDS } from '#core/snp/layout.ts'
-import { accepts, RELEASE, refuses } from './subject.ts'
+import { accepts, REFERENCE, refuses } from './subject.ts'
 
-const { platformInfo } = RELEASE
+const { platformInfo } = REFERENCE
 const setBit = (bit: number) => (bytes: Buffer) => {
   const { at } = FIELDS.platformInfo
   bytes.writeBigUInt64LE(bytes.readBigUInt64LE(at) | (1n << BigInt(bit)), at)
@@ -11,12 +11,12 @@ accepts([
   {
     name: 'a bit that is demanded and set',
     platform: { platformInfo: { ciphertextHiding: true } },
-    release: { platformInfo: { ...platformInfo, ciphertextHiding: 'required' } },
+    reference: { platformInfo: { ...platformInfo, ciphertextHiding: 'required' } },
   },
   {
     name: 'the highest bit that has a name',
     change: setBit(7),
-    release: { platformInfo: { ...platformInfo, tio: 'any' } },
+    reference: { platformInfo: { ...platformInfo, tio: 'any' } },
   },
 ])
 
@@ -27,7 +27,7 @@ refuses([
     {
       name: `${bit} on the platform`,
       platform: { platformInfo: { [bit]: true } },
-      release: { platformInfo: { ...platformInfo, [bit]: 'forbidden' as const } },
+      reference: { platformInfo: { ...platformInfo, [bit]: 'forbidden' as const } },
       code: 'platform-info.violated',
       field: `platformInfo.${bit}`,
       expected: 'clear',
@@ -36,7 +36,7 @@ refuses([
     {
       name: `no ${bit} on the platform`,
       platform: { platformInfo: { [bit]: false } },
-      release: { platformInfo: { ...platformInfo, [bit]: 'required' as const } },
+      reference: { platformInfo: { ...platformInfo, [bit]: 'required' as const } },
       code: 'platform-info.violated',
       field: `platformInfo.${bit}`,
       expected: 'set',

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { evaluate } from '#core/appraisal/appraise.ts'
-import type { Release } from '#core/policy/referenceSchema.ts'
+import type { PolicyReference } from '#core/policy/referenceSchema.ts'
 import { parseReport, type TcbName } from '#core/snp/report.ts'
 import { verifyReport } from '#core/snp/verify.ts'
 import { mint, noon, storeOf, testAuthority } from '../../amd.ts'
-import { accepts, POLICY, RELEASE, refuses, TCB, TRUST, verdict } from './subject.ts'
+import { accepts, POLICY, REFERENCE, refuses, TCB, TRUST, verdict } from './subject.ts'
 
-const rowOf = (changes: Partial<Release['processors'][number]>): Release['processors'][number] => ({
+const rowOf = (
+  changes: Partial<PolicyReference['processors'][number]>,
+): PolicyReference['processors'][number] => ({
   product: 'Genoa',
   family: 0x19,
   model: 0x11,
@@ -18,13 +20,13 @@ const rowOf = (changes: Partial<Release['processors'][number]>): Release['proces
 accepts([
   {
     name: 'one of several steppings',
-    release: { processors: [rowOf({ stepping: 2 }), rowOf({})] },
+    reference: { processors: [rowOf({ stepping: 2 }), rowOf({})] },
   },
   {
     name: 'the floor of its own stepping alone',
-    release: { processors: [rowOf({ stepping: 2, floor: { ...TCB.reported, snp: 255 } }), rowOf({})] },
+    reference: { processors: [rowOf({ stepping: 2, floor: { ...TCB.reported, snp: 255 } }), rowOf({})] },
   },
-  { name: 'a TCB at its floor', release: { processors: [rowOf({ floor: TCB.reported })] } },
+  { name: 'a TCB at its floor', reference: { processors: [rowOf({ floor: TCB.reported })] } },
 ])
 
 refuses([
@@ -45,7 +47,7 @@ refuses([
   },
   {
     name: 'a row of another family',
-    release: { processors: [rowOf({ family: 0x1a })] },
+    reference: { processors: [rowOf({ family: 0x1a })] },
     code: 'product.excluded',
     field: 'processor',
   },
@@ -58,7 +60,7 @@ refuses([
   },
   {
     name: 'a row of another product',
-    release: { processors: [rowOf({ product: 'Turin' })] },
+    reference: { processors: [rowOf({ product: 'Turin' })] },
     code: 'product.excluded',
     field: 'processor',
   },
@@ -84,7 +86,7 @@ for (const component of ['bootloader', 'tee', 'snp', 'microcode'] as const)
           currentTcb: of('current'),
           launchTcb: of('launch'),
         },
-        release: { firmwareProfile: 'provisional', processors: [rowOf({ floor: enough })] },
+        reference: { firmwareProfile: 'provisional', processors: [rowOf({ floor: enough })] },
       })
       assert.equal(result.kind, 'refused')
       assert.deepEqual(
@@ -105,9 +107,9 @@ test('a Milan report says why Milan is out', async () => {
   const { bytes, certs } = mint(milan)
   const roots = storeOf(milan)
   const verified = verifyReport(parseReport(bytes), certs, { roots, crls: [], at: noon(milan) })
-  const excluded = (processors: Release['processors']) => {
+  const excluded = (processors: PolicyReference['processors']) => {
     const subject = { verified, trust: TRUST, at: noon(milan), revoked: [] }
-    const values = { ...POLICY, releases: [{ ...RELEASE, processors }] }
+    const values = { ...POLICY, referenceValues: [{ ...REFERENCE, processors }] }
     const result = evaluate(subject, values)
     assert.equal(result.kind, 'refused')
     return result.reasons.find(({ code }) => code === 'product.excluded')

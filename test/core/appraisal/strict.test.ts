@@ -31,7 +31,7 @@ function evaluateStrictly(
   return evaluate(
     { verified, trust: undefined, at, revoked: [] },
     // As a production policy has it where the roots are AMD's.
-    { roots, simulation: roots.some(({ simulated }) => simulated), releases: [STRICT] },
+    { roots, simulation: roots.some(({ simulated }) => simulated), referenceValues: [STRICT] },
   )
 }
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { appraise, type Verdict } from '#core/appraisal/appraise.ts'
 import type { Policy } from '#core/policy/policy.ts'
-import type { Release } from '#core/policy/referenceSchema.ts'
+import type { PolicyReference } from '#core/policy/referenceSchema.ts'
 import type { Crl } from '#core/snp/crl.ts'
 import { FIELDS, type FieldName } from '#core/snp/layout.ts'
 import { parseReport } from '#core/snp/report.ts'
@@ -26,7 +26,7 @@ export const OTHER_MEASUREMENT = '5a'.repeat(48)
 export const CSP = 'CN=cc.csp.example'
 const NO_MITIGATIONS = '0'.repeat(16)
 
-export const RELEASE: Release = {
+export const REFERENCE: PolicyReference = {
   id: 'worker-1',
   assurance: 'measured',
   notBefore: at - 100,
@@ -76,8 +76,8 @@ export const ROOT: Policy['roots'][number] = {
   ark: root.fingerprint,
   simulated: true,
 }
-export type Values = Pick<Policy, 'roots' | 'simulation' | 'releases'>
-export const POLICY: Values = { roots: [ROOT], simulation: true, releases: [RELEASE] }
+export type Values = Pick<Policy, 'roots' | 'simulation' | 'referenceValues'>
+export const POLICY: Values = { roots: [ROOT], simulation: true, referenceValues: [REFERENCE] }
 
 /** Of the authority's root; serials that are revoked were refused before any rule. */
 export const CRL: Crl = {
@@ -101,7 +101,7 @@ export type Case = {
   /** Signed by a VLEK of this provider instead of the chip's key. */
   readonly csp?: string
   readonly crl?: Crl
-  readonly release?: Partial<Release>
+  readonly reference?: Partial<PolicyReference>
   readonly policy?: Partial<Values>
   readonly trust?: string
   readonly at?: number
@@ -111,11 +111,11 @@ type Given = Omit<Case, 'name'>
 
 export function verdict(given: Given): Verdict {
   const { trust = TRUST, revoked = [] } = given
-  const releases = [{ ...RELEASE, ...given.release }]
+  const referenceValues = [{ ...REFERENCE, ...given.reference }]
   return appraise(
     verifiedReport(given),
-    { ...POLICY, releases, ...given.policy },
-    { trust, at: toUnixSeconds(given.at ?? at), revocation: { releases: [...revoked] } },
+    { ...POLICY, referenceValues, ...given.policy },
+    { trust, at: toUnixSeconds(given.at ?? at), revocation: { referenceValues: [...revoked] } },
   )
 }
 
@@ -157,7 +157,7 @@ export type Refused = Case & {
   readonly remedy?: RegExp
 }
 
-/** Each against a release that it violates in nothing else. */
+/** Each against a reference that it violates in nothing else. */
 export function refuses(cases: readonly Refused[]): void {
   for (const { name, code, field, expected, actual, remedy = /./, ...given } of cases)
     test(`refuses ${name}`, () => {

@@ -20,7 +20,11 @@ type Expected =
   | readonly string[]
   | { readonly findings: readonly string[]; readonly statuses: readonly ReleaseStatus[] }
 const digest = toBase64url(sha256(utf8('another')))
-const PLATFORM = { release: 'release-2', assurance: 'platform', measurement: PLATFORM_MEASUREMENT } as const
+const PLATFORM = {
+  reference: 'reference-2',
+  assurance: 'platform',
+  measurement: PLATFORM_MEASUREMENT,
+} as const
 const foreign = keySigner(generateKeyPairSync('ed25519').privateKey)
 
 const manifests: readonly (readonly [string, Partial<ResultManifest>, readonly string[]])[] = [
@@ -314,7 +318,7 @@ const stories: Record<string, readonly [(cast: Cast) => Promise<unknown>, Expect
         ['another client', { client: 'other' }],
         ['another purpose', { purpose: 'TREAT' }],
         ['another measurement', { measurement: 'ee'.repeat(48) }],
-        ['another release', { release: 'other' }],
+        ['another release', { reference: 'other' }],
         ['a level that the dataset does not allow', PLATFORM],
         [
           'a level that the release does not give',
@@ -367,11 +371,15 @@ const stories: Record<string, readonly [(cast: Cast) => Promise<unknown>, Expect
     [],
   ],
   ...Object.fromEntries(
-    (['permissions', 'releases', 'boots'] as const).map((list) => [
+    (['permissions', 'referenceValues', 'boots'] as const).map((list) => [
       `a decision comes after a revocation in ${list}`,
       [
         async ({ story, verifier, worker }: Cast) => {
-          const revoked = { permissions: 'cohort-research', releases: 'release-1', boots: worker.boot }
+          const revoked = {
+            permissions: 'cohort-research',
+            referenceValues: 'reference-1',
+            boots: worker.boot,
+          }
           await story.revoke({ seq: 2, [list]: [revoked[list]] })
           await story.publish(worker, await story.release(verifier, worker, { revocationSeq: 2 }))
         },

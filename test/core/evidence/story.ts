@@ -54,8 +54,8 @@ export const providerRoot = {
 }
 
 const any = 'any' as const
-const release: Policy['releases'][number] = {
-  id: 'release-1',
+const reference: Policy['referenceValues'][number] = {
+  id: 'reference-1',
   assurance: 'measured',
   notBefore: START - 1000,
   notAfter: START + 100_000,
@@ -141,10 +141,10 @@ const policy: Policy = {
   tenant: 'hospital',
   audience: 'https://verifier.example',
   roots: [{ product: 'Genoa', ark: 'cd'.repeat(32), simulated: true }],
-  releases: [
-    release,
+  referenceValues: [
+    reference,
     // A guest whose image is not measured.
-    { ...release, id: 'release-2', assurance: 'platform', measurements: [PLATFORM_MEASUREMENT] },
+    { ...reference, id: 'reference-2', assurance: 'platform', measurements: [PLATFORM_MEASUREMENT] },
   ],
   clients: [{ id: 'research', keys: [p384] }],
   auditKey: p256,
@@ -231,7 +231,7 @@ export class Story {
       v: 1,
       seq,
       issuedAt: START - 10,
-      releases: [],
+      referenceValues: [],
       objects: [],
       boots: [],
       permissions: [],
@@ -267,7 +267,7 @@ export class Story {
   ) {
     const attestation = {
       ...this.attestation(boot),
-      release: 'release-1',
+      reference: 'reference-1',
       assurance: 'measured',
       client: 'research',
     } as const
@@ -306,7 +306,7 @@ export class Story {
     return {
       event: 'boot.registered',
       boot,
-      release: 'release-1',
+      reference: 'reference-1',
       assurance: 'measured',
       ...this.attestation(boot),
     }
@@ -329,7 +329,7 @@ export class Story {
       dataset: 'cohort',
       headerDigests: [digestOf(releaseId)],
       nonceDigest: digestOf(`nonce ${releaseId}`),
-      release: 'release-1',
+      reference: 'reference-1',
       assurance: 'measured',
       disclosure: false,
       policySeq: 1,

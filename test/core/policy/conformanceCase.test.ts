@@ -51,9 +51,9 @@ const cases: readonly (readonly [
 ])[] = [
   ['a good report', good, 0, 'accepted'],
   ['authenticity alone', { ...good, reference: 'none' }, 0, 'authentic'],
-  ['a release of its own', { ...good, reference: { ...STRICT, id: 'mine' } }, 0, 'accepted'],
+  ['a reference of its own', { ...good, reference: { ...STRICT, id: 'mine' } }, 0, 'accepted'],
   [
-    'a release that demands another measurement and a fresh list',
+    'a reference that demands another measurement and a fresh list',
     {
       ...good,
       crls: [],
@@ -65,7 +65,7 @@ const cases: readonly (readonly [
     'crl.missing',
   ],
   [
-    'a release that lists configurations of workers',
+    'a reference that lists configurations of workers',
     { ...good, reference: { ...STRICT, trust: [toBase64url(Buffer.alloc(32))] } },
     1,
     'refused',
@@ -134,10 +134,10 @@ for (const [name, value, exit, verdict, ...codes] of cases)
     )
   })
 
-test('the result names the release that was looked at, and what was used', () => {
+test('the result names the reference that was looked at, and what was used', () => {
   const { result } = judged({ ...good, reference: { ...STRICT, id: 'mine', hostData: ['00'.repeat(32)] } })
   assert.deepEqual(
-    [result.policy, result.release, result.roots, result.at],
+    [result.policy, result.reference, result.roots, result.at],
     ['given', 'mine', 'replaced', at],
   )
   assert.ok(!result.unconstrained.includes('hostData'))
@@ -165,8 +165,8 @@ const malformed: readonly (readonly [string, Uint8Array | unknown])[] = [
   ['a time with an offset', { ...good, at: '2026-01-01T00:00:00+01:00' }],
   ['a day that is none', { ...good, at: '2026-02-30T00:00:00Z' }],
   ['reference values that are unknown', { ...good, reference: 'lax' }],
-  ['a release with an unknown field', { ...good, reference: { ...STRICT, more: 1 } }],
-  ['a release without a field', { ...good, reference: { ...STRICT, vmpl: undefined } }],
+  ['a reference with an unknown field', { ...good, reference: { ...STRICT, more: 1 } }],
+  ['a reference without a field', { ...good, reference: { ...STRICT, vmpl: undefined } }],
   ['a product that is unknown', { ...good, roots: [{ ...good.roots[0], product: 'Venice' }] }],
   ['a root without an ARK', { ...good, roots: [{ product: 'Genoa' }] }],
   ['more than 4 MiB', Buffer.alloc(MAX_CASE_BYTES + 1, ' ')],
@@ -184,7 +184,7 @@ for (const [name, value] of malformed)
       verdict: 'refused',
       assurance: null,
       report: null,
-      release: null,
+      reference: null,
       policy: 'none',
       tcb: null,
       unconstrained: [],

@@ -65,12 +65,12 @@ test('a policy is in force from its issue until before its end', () => {
 })
 
 const offCurve = { ...P384Jwk.parse(signers[2].jwk), y: P384Jwk.parse(signers[2].jwk).x }
-const [release] = policyOf().releases
-assert.ok(release)
-const [genoa] = release.processors
+const [reference] = policyOf().referenceValues
+assert.ok(reference)
+const [genoa] = reference.processors
 assert.ok(genoa)
-const withProcessors = (chips: typeof release.chips, ...processors: typeof release.processors) =>
-  policyOf({ releases: [{ ...release, chips, processors }] })
+const withProcessors = (chips: typeof reference.chips, ...processors: typeof reference.processors) =>
+  policyOf({ referenceValues: [{ ...reference, chips, processors }] })
 const milan = { ...genoa, product: 'Milan' as const, model: 1 }
 
 for (const { name, policy, loading, says } of [
@@ -127,19 +127,19 @@ for (const { name, policy, loading, says } of [
     says: /client key/,
   },
   {
-    name: 'a release twice',
-    policy: policyOf({ releases: policyOf().releases.flatMap((one) => [one, one]) }),
-    says: /release worker-1/,
+    name: 'a reference twice',
+    policy: policyOf({ referenceValues: policyOf().referenceValues.flatMap((one) => [one, one]) }),
+    says: /reference worker-1/,
   },
   {
     name: 'two floors for one stepping',
     policy: withProcessors('any', genoa, { ...genoa, floor: { ...genoa.floor, snp: 27 } }),
-    says: /in release worker-1 processor Genoa\/25\/17\/1 stands twice/,
+    says: /in reference worker-1 processor Genoa\/25\/17\/1 stands twice/,
   },
   {
     name: 'Milan of any chip',
     policy: withProcessors('any', genoa, milan),
-    says: /release worker-1 approves Milan without a list of chips/,
+    says: /reference worker-1 approves Milan without a list of chips/,
   },
   {
     name: 'a root twice',
@@ -162,11 +162,11 @@ for (const { name, policy, loading, says } of [
     says: /heart-2027 ends before/,
   },
   {
-    name: 'a release that ends before it begins',
+    name: 'a reference that ends before it begins',
     policy: policyOf({
-      releases: [{ ...release, notAfter: release.notBefore }],
+      referenceValues: [{ ...reference, notAfter: reference.notBefore }],
     }),
-    says: /release worker-1 ends before/,
+    says: /reference worker-1 ends before/,
   },
   {
     name: 'a policy that ends before it begins',
@@ -207,7 +207,16 @@ test('a policy that loads is one that says nothing wrong at all', () => {
 })
 
 function revocationOf(changes: Partial<Revocation>): Revocation {
-  return { v: 1, seq: 3, issuedAt: NOW, releases: [], objects: [], boots: [], permissions: [], ...changes }
+  return {
+    v: 1,
+    seq: 3,
+    issuedAt: NOW,
+    referenceValues: [],
+    objects: [],
+    boots: [],
+    permissions: [],
+    ...changes,
+  }
 }
 
 async function revoke(
@@ -226,7 +235,7 @@ async function revoke(
 
 const one = signers.slice(0, 1)
 const lists = {
-  releases: ['worker-1'],
+  referenceValues: ['worker-1'],
   objects: ['5e'.repeat(16)],
   boots: ['a'.repeat(26)],
   permissions: ['heart-2027'],
@@ -235,12 +244,12 @@ const lists = {
 test('one signer revokes, with or without a list before', async () => {
   assert.deepEqual(await revoke(revocationOf(lists), one), revocationOf(lists))
   assert.deepEqual(
-    await revoke(revocationOf(lists), one, revocationOf({ seq: 2, releases: ['worker-1'] })),
+    await revoke(revocationOf(lists), one, revocationOf({ seq: 2, referenceValues: ['worker-1'] })),
     revocationOf(lists),
   )
 })
 
-for (const list of ['releases', 'objects', 'boots', 'permissions'] as const)
+for (const list of ['referenceValues', 'objects', 'boots', 'permissions'] as const)
   test(`${list}: what is revoked is restored by two signers and not by one`, async () => {
     const current = revocationOf({ ...lists, seq: 2 })
     const restoring = revocationOf({ ...lists, [list]: [] })

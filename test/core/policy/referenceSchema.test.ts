@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { canonicalBytes, type Json } from '#core/canonical.ts'
 import { PolicyFormat } from '#core/policy/policy.ts'
-import { ReferenceSchema, ReleaseSchema } from '#core/policy/referenceSchema.ts'
-import { RELEASE } from '../appraisal/subject.ts'
+import { PolicyReferenceSchema, ReferenceSchema } from '#core/policy/referenceSchema.ts'
+import { REFERENCE } from '../appraisal/subject.ts'
 import { policyOf } from '../release/world.ts'
 
 type Path = readonly (string | number)[]
@@ -35,7 +35,7 @@ function changed(
 }
 
 const WITH_LISTS = {
-  ...RELEASE,
+  ...REFERENCE,
   trust: [Buffer.alloc(32, 1).toString('base64url')],
   crl: { graceSeconds: 3600 },
   cspIds: ['CN=cc.csp.example'],
@@ -47,26 +47,26 @@ const WITH_LISTS = {
   chips: ['11'.repeat(64)],
 }
 
-test('a release with every list loads', () => {
-  assert.equal(ReleaseSchema.safeParse(WITH_LISTS).error, undefined)
+test('a reference with every list loads', () => {
+  assert.equal(PolicyReferenceSchema.safeParse(WITH_LISTS).error, undefined)
 })
 
 for (const path of pathsOf(WITH_LISTS)) {
   const name = path.join('.')
-  test(`a release without ${name} does not load`, () => {
-    assert.equal(ReleaseSchema.safeParse(changed(WITH_LISTS, path, () => ({}))).success, false)
+  test(`a reference without ${name} does not load`, () => {
+    assert.equal(PolicyReferenceSchema.safeParse(changed(WITH_LISTS, path, () => ({}))).success, false)
   })
-  test(`a release with ${name} misspelt does not load`, () => {
+  test(`a reference with ${name} misspelt does not load`, () => {
     const misspelt = changed(WITH_LISTS, path, (key, value) => ({ [`${key}s`]: value }))
-    assert.equal(ReleaseSchema.safeParse(misspelt).success, false)
+    assert.equal(PolicyReferenceSchema.safeParse(misspelt).success, false)
   })
-  test(`a release with a field beside ${name} does not load`, () => {
+  test(`a reference with a field beside ${name} does not load`, () => {
     const more = changed(WITH_LISTS, path, (key, value) => ({ [key]: value, [`${key}2`]: value }))
-    assert.equal(ReleaseSchema.safeParse(more).success, false)
+    assert.equal(PolicyReferenceSchema.safeParse(more).success, false)
   })
-  test(`a release with ${name} null does not load`, () => {
+  test(`a reference with ${name} null does not load`, () => {
     assert.equal(
-      ReleaseSchema.safeParse(changed(WITH_LISTS, path, (key) => ({ [key]: null }))).success,
+      PolicyReferenceSchema.safeParse(changed(WITH_LISTS, path, (key) => ({ [key]: null }))).success,
       false,
     )
   })
@@ -119,7 +119,7 @@ for (const [field, values] of Object.entries(refused))
   test(`${field} is held to its form`, () => {
     for (const value of values)
       assert.equal(
-        ReleaseSchema.safeParse({ ...WITH_LISTS, [field]: value }).success,
+        PolicyReferenceSchema.safeParse({ ...WITH_LISTS, [field]: value }).success,
         false,
         JSON.stringify(value),
       )
@@ -137,7 +137,7 @@ const accepted: Readonly<Record<string, readonly Json[]>> = {
 for (const [field, values] of Object.entries(accepted))
   test(`${field} goes to its limits`, () => {
     for (const value of values)
-      assert.equal(ReleaseSchema.safeParse({ ...WITH_LISTS, [field]: value }).error, undefined)
+      assert.equal(PolicyReferenceSchema.safeParse({ ...WITH_LISTS, [field]: value }).error, undefined)
   })
 
 test('by hand, measurement and configuration may be anything, in so many words', () => {

@@ -127,7 +127,7 @@ test('an answer that leads to the provider root and is about this request gives 
 })
 
 test('a refusal is an answer too', async () => {
-  const refusal = refusalBody('grant.none', 'ef'.repeat(16))
+  const refusal = refusalBody('permission.none', 'ef'.repeat(16))
   const [refused] = acceptAnswer({ ...(await answer()), answers: [{ refusal }] }, expected)
   assert.deepEqual(refused, { kind: 'refused', refusal })
 })

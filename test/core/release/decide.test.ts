@@ -67,27 +67,27 @@ const anotherDataset = await jobOf({ dataset: 'other' })
 const foreign = await jobOf({}, keySigner(ed25519()))
 
 for (const { name, given, codes } of [
-  { name: 'an unknown dataset', given: { job: anotherDataset }, codes: ['grant.none'] },
-  { name: 'an unknown tenant', given: { job: await jobOf({ tenant: 'other' }) }, codes: ['grant.none'] },
-  { name: 'another purpose', given: { asker: { ...asker, purpose: 'TREAT' } }, codes: ['grant.none'] },
-  { name: 'another client', given: { asker: { ...asker, client: 'evil' } }, codes: ['grant.none'] },
+  { name: 'an unknown dataset', given: { job: anotherDataset }, codes: ['permission.none'] },
+  { name: 'an unknown tenant', given: { job: await jobOf({ tenant: 'other' }) }, codes: ['permission.none'] },
+  { name: 'another purpose', given: { asker: { ...asker, purpose: 'TREAT' } }, codes: ['permission.none'] },
+  { name: 'another client', given: { asker: { ...asker, client: 'evil' } }, codes: ['permission.none'] },
   {
     name: 'a dataset without permissions',
     given: { policy: policyOf({ datasets: [datasetOf({ permissions: [] })] }) },
-    codes: ['grant.none'],
+    codes: ['permission.none'],
   },
   {
     name: 'a revoked permission',
     given: { revocation: { permissions: ['heart-2027'] } },
-    codes: ['grant.none'],
+    codes: ['permission.none'],
   },
   {
     name: 'ungranted and wrongly signed: the first alone',
     given: { job: foreign, asker: { ...asker, client: 'evil' } },
-    codes: ['grant.none'],
+    codes: ['permission.none'],
   },
-  { name: 'a permission that has ended', given: { after: DAY }, codes: ['grant.expired'] },
-  { name: 'a permission that has not begun', given: { after: -DAY - 1 }, codes: ['grant.expired'] },
+  { name: 'a permission that has ended', given: { after: DAY }, codes: ['permission.expired'] },
+  { name: 'a permission that has not begun', given: { after: -DAY - 1 }, codes: ['permission.expired'] },
   {
     name: 'a scope that is not granted',
     given: { asker: { ...asker, scopes: ['system/Observation.rs', 'system/Patient.rs'] } },
@@ -163,7 +163,7 @@ for (const { name, given, codes } of [
       'object.unsigned',
       'object.withdrawn',
       'assurance.insufficient',
-      'grant.expired',
+      'permission.expired',
       'scope.exceeded',
     ],
   },

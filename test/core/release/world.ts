@@ -81,7 +81,7 @@ export function policyOf(changes: Partial<Policy> = {}): Policy {
     tenant: 'hospital',
     audience: AUDIENCE,
     roots: [{ product: 'Genoa', ark: '11'.repeat(32), simulated: true }],
-    releases: [
+    referenceValues: [
       {
         id: 'worker-1',
         assurance: 'measured',
@@ -181,7 +181,7 @@ export function workerKeys() {
 
 /** An accepted verdict without the report behind it, which only `appraise` can give: decisions do not look at it. */
 export function acceptedAt(assurance: 'measured' | 'platform'): AcceptedVerdict {
-  const verdict: unknown = { kind: 'accepted', release: 'worker-1', assurance, simulated: true }
+  const verdict: unknown = { kind: 'accepted', reference: 'worker-1', assurance, simulated: true }
   return verdict as AcceptedVerdict
 }
 

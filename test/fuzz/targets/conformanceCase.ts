@@ -24,7 +24,7 @@ export const conformanceCase: Target = {
     'chain.untrusted',
     'crl.malformed',
     'crl.untrusted',
-    'release.expired',
+    'reference.expired',
   ],
   // `verdict` is the one that goes through the others.
   reached: [

@@ -77,15 +77,15 @@ export const verdict: Target = {
       check: ([bytes = Buffer.alloc(0), text = Buffer.from('{}')]) => {
         const about = JSON.parse(text.toString()) as About
         const host = hosts[about.host]
-        const release = demanding[about.host]
-        if (host === undefined || release === undefined) throw new RangeError('no such host')
+        const reference = demanding[about.host]
+        if (host === undefined || reference === undefined) throw new RangeError('no such host')
         const judgement = judge(
           {
             report: bytes,
             chains: about.chains.map((index) => hosts[index]?.certs ?? []),
             roots: undefined,
             crls: about.crls.map((index) => host.crls[index] ?? Buffer.alloc(0)),
-            reference: referenceOf(about.reference, release),
+            reference: referenceOf(about.reference, reference),
             at: toUnixSeconds(about.at),
           },
           roots,
@@ -131,7 +131,7 @@ function makeCase(hosts: readonly Host[], random: Random): Input {
       ? Array.from({ length: random.below(3) }, () => random.below(hosts.length))
       : [index],
     crls: random.oneIn(3) ? [random.below(3)] : random.oneIn(6) ? [] : [0],
-    reference: random.pick(['none', 'strict', 'release', 'release']),
+    reference: random.pick(['none', 'strict', 'given', 'given']),
     at: random.oneIn(24) ? random.pick([0, 253_402_300_799]) : host.at,
     signed,
   }
@@ -165,8 +165,8 @@ function demandOf({ amd, kind, reports: [report = Buffer.alloc(0)] }: Host): Ref
   }
 }
 
-function referenceOf(kind: About['reference'], release: Reference): ReferenceChoice {
-  return kind === 'release' ? { kind, release } : { kind: kind === 'none' ? 'none' : 'strict' }
+function referenceOf(kind: About['reference'], reference: Reference): ReferenceChoice {
+  return kind === 'given' ? { kind, reference } : { kind: kind === 'none' ? 'none' : 'strict' }
 }
 
 /** A verdict is one sentence of JSON: exit code, verdict and reasons agree. */

@@ -130,7 +130,7 @@ export const GRANT: Grant = {
   ],
   ...OF_PERMISSION,
   auditKey: AUDIT_KEY,
-  release: 'worker-1',
+  reference: 'worker-1',
   assurance: 'measured',
   disclosure: false,
   simulation: true,
@@ -202,7 +202,7 @@ export const POLICY: Policy = {
   tenant: 'hospital-a',
   audience: AUDIENCE,
   roots: [{ product: 'Genoa', ark: seeded('ark')(32).toString('hex'), simulated: true }],
-  releases: [
+  referenceValues: [
     {
       id: 'worker-1',
       assurance: 'measured',
@@ -288,7 +288,7 @@ export const REVOCATION: Revocation = {
   v: 1,
   seq: 4,
   issuedAt: NOW,
-  releases: ['worker-0'],
+  referenceValues: ['worker-0'],
   objects: [SEAL_ID],
   boots: [],
   permissions: [],
@@ -304,7 +304,7 @@ export const REGISTRATION: Registration = {
     runtimeDataDigest: toBase64url(sha256(utf8(REQUEST.runtimeData))),
     reportDigest: toBase64url(seeded('report')(32)),
     measurement: seeded('measurement')(48).toString('hex'),
-    release: 'worker-1',
+    reference: 'worker-1',
     assurance: 'measured',
     client: 'acme',
   },

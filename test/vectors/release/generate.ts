@@ -285,7 +285,7 @@ async function answerVectors(): Promise<Vector[]> {
   })
   const good = await answerOf()
   const [granted] = good.answers
-  const refusal = refusalBody('grant.none', seeded('denial')(16).toString('hex'))
+  const refusal = refusalBody('permission.none', seeded('denial')(16).toString('hex'))
   const base = await make('good', 'one job, granted', 'internal.fault')
   const jwe2 = wrapSeeded('another', Buffer.alloc(64), wrap.jwk, CONTEXT)
   const object = (changes: object) => ({
@@ -299,7 +299,7 @@ async function answerVectors(): Promise<Vector[]> {
       name: 'answer refused',
       operation: 'accept-answer',
       input: { response: { ...good, answers: [{ refusal }] }, expected: EXPECTED },
-      ...accepted(['grant.none']),
+      ...accepted(['permission.none']),
       note: 'a refusal is an answer',
     },
     {
@@ -495,7 +495,7 @@ async function governanceVectors(): Promise<Vector[]> {
   const revocation = async (
     name: string,
     note: string,
-    changes: { by?: readonly Signer[]; at?: string; releases?: string[] } = {},
+    changes: { by?: readonly Signer[]; at?: string; referenceValues?: string[] } = {},
     expectation = invalid,
   ): Promise<Vector> => ({
     name: `revocation ${name}`,
@@ -504,7 +504,7 @@ async function governanceVectors(): Promise<Vector[]> {
     input: {
       document: await signGeneral(
         RevocationFormat,
-        { ...REVOCATION, releases: changes.releases ?? REVOCATION.releases },
+        { ...REVOCATION, referenceValues: changes.referenceValues ?? REVOCATION.referenceValues },
         changes.by ?? [ada.signer],
       ),
       name: changes.at ?? revocationName(REVOCATION.seq),
@@ -557,10 +557,10 @@ async function governanceVectors(): Promise<Vector[]> {
     await revocation(
       'that restores, by two',
       'a quorum may',
-      { by: both, releases: [] },
+      { by: both, referenceValues: [] },
       accepted(REVOCATION.seq),
     ),
-    await revocation('that restores, by one', 'one may only add', { releases: [] }),
+    await revocation('that restores, by one', 'one may only add', { referenceValues: [] }),
     await revocation('of a stranger', 'no signer of the root', { by: [HOSTILE.signer] }),
     await revocation('under another number', 'the name is its number', { at: revocationName(5) }),
   ]

@@ -6,7 +6,7 @@ import { authorityKeyIdentifier, extension, nameOf } from '#lab/amd/certificate.
 import { bits, boolean, explicit, integer, nothing, octets, oid, sequence, time } from '#lab/amd/der.ts'
 import { accepted, authentic, type Choice, refused, usualLeaf, usualRoot } from './cases.ts'
 import { pkcs1, pss } from './keys.ts'
-import { release } from './release.ts'
+import { referenceOf } from './policyReference.ts'
 import type { Case } from './vector.ts'
 import { askOf, KEYS, NOW, SERIALS } from './world.ts'
 
@@ -190,10 +190,10 @@ function formVectors(): readonly Case[] {
   ]
 }
 
-/** Whether there must be a list, and how old it may be, is the release's to say. */
+/** Whether there must be a list, and how old it may be, is the reference's to say. */
 function ageVectors(): readonly Case[] {
   const grace = (graceSeconds: number, parts: CrlParts = {}): Choice => ({
-    reference: release({ crl: { graceSeconds } }),
+    reference: referenceOf({ crl: { graceSeconds } }),
     crls: [crlOf(parts)],
   })
   const until = (end: number) => ({ times: [time(NOW - 10 * DAY), time(end)] })
@@ -219,16 +219,16 @@ function ageVectors(): readonly Case[] {
       crls: [crlOf({ times: [time(NOW - 100 * DAY), time(NOW - 50 * DAY)] }), crlOf()],
     }),
     refused('no list where one is demanded', 'crl.missing', {
-      reference: release({ crl: { graceSeconds: 0 } }),
+      reference: referenceOf({ crl: { graceSeconds: 0 } }),
     }),
     refused('the list of another root where one is demanded', 'crl.missing', {
       ...milan,
-      reference: release({ crl: { graceSeconds: 0 } }),
+      reference: referenceOf({ crl: { graceSeconds: 0 } }),
       crls: [crlOf({ issuer: 'ARK-Milan' })],
     }),
-    accepted('no list where none is demanded', { reference: release() }),
+    accepted('no list where none is demanded', { reference: referenceOf() }),
     accepted('a list that has ended where none is demanded', {
-      reference: release(),
+      reference: referenceOf(),
       crls: [crlOf(until(NOW - DAY))],
     }),
   ]

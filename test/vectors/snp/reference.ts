@@ -1,12 +1,12 @@
 /** The form of a case and of its reference values: what is missing, misspelt or out of bounds does not load, and so checks nothing. */
 import type { Json } from '#core/canonical.ts'
 import { accepted, refused } from './cases.ts'
-import { RELEASE } from './release.ts'
+import { REFERENCE } from './policyReference.ts'
 import type { Case } from './vector.ts'
 import { MEASUREMENT, NOW } from './world.ts'
 
 type Members = { readonly [name: string]: Json }
-const FULL: Members = JSON.parse(JSON.stringify({ ...RELEASE, crl: { graceSeconds: 3600 } }))
+const FULL: Members = JSON.parse(JSON.stringify({ ...REFERENCE, crl: { graceSeconds: 3600 } }))
 const NESTED = ['crl', 'firmware', 'mitigations', 'guestPolicy', 'platformInfo'] as const
 const MALFORMED = 'case.malformed'
 
@@ -16,7 +16,7 @@ export function referenceVectors(): readonly Case[] {
   const fails = (name: string, reference: Json) =>
     refused(name, MALFORMED, { reference: reference as Members })
   return [
-    loads('a release', FULL),
+    loads('a reference', FULL),
     ...Object.keys(FULL).map((field) => fails(`without ${field}`, without(FULL, field))),
     fails('with a field that nobody knows', { ...FULL, hostdata: 'any' }),
     ...NESTED.flatMap((group) => {
@@ -97,7 +97,7 @@ function valueVectors(fails: Make, loads: Make): readonly Case[] {
   return [
     ...bad.map(([name, field, value]) => fails(name, { ...FULL, [field]: value })),
     loads('a CSP_ID of 128 characters', { ...FULL, cspIds: ['x'.repeat(128)] }),
-    loads('a release for all time', { ...FULL, notBefore: 0, notAfter: 253_402_300_799 }),
+    loads('a reference for all time', { ...FULL, notBefore: 0, notAfter: 253_402_300_799 }),
     accepted('a grace of 90 days, which is not needed', {
       reference: { ...FULL, crl: 'not-required', notBefore: NOW - 90 * 86_400 },
     }),
@@ -109,6 +109,6 @@ function without(members: Members, field: string): Members {
 }
 
 function membersOf(value: Json | undefined): Members {
-  // What it is asked for are the objects of a release.
+  // What it is asked for are the objects of a reference.
   return value as Members
 }

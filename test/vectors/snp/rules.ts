@@ -1,17 +1,17 @@
-/** Every rule that a release can state: met, just met, and broken by a report that is authentic. */
+/** Every rule that a reference can state: met, just met, and broken by a report that is authentic. */
 import type { Reference } from '#core/appraisal/reference.ts'
 import type { ErrorCode } from '#core/errors.ts'
 import { FIELDS, GUEST_POLICY_BITS, PLATFORM_INFO_BITS } from '#core/snp/layout.ts'
 import type { Product } from '#core/snp/product.ts'
 import { TCB_COMPONENTS, TCB_LAYOUTS, type Tcb } from '#core/snp/tcb.ts'
 import { accepted, type Choice, fill, put, refused } from './cases.ts'
-import { RELEASE, release } from './release.ts'
+import { REFERENCE, referenceOf } from './policyReference.ts'
 import type { Case } from './vector.ts'
 import { CSP, hardwareIdOf, leafOf, MEASUREMENT, NOW, platformOf, tcbOf } from './world.ts'
 
 export function ruleVectors(): readonly Case[] {
   return [
-    accepted('as the release demands', held()),
+    accepted('as the reference demands', held()),
     ...releaseVectors(),
     ...keyVectors(),
     ...processorVectors(),
@@ -26,7 +26,7 @@ export function ruleVectors(): readonly Case[] {
 }
 
 const held = (change: Partial<Reference> = {}, choice: Choice = {}): Choice => ({
-  reference: release(change),
+  reference: referenceOf(change),
   ...choice,
 })
 const other = (digest: string) => digest.replaceAll('a5', '5a')
@@ -42,13 +42,13 @@ function releaseVectors(): readonly Case[] {
     }),
     accepted('any measurement', held({ measurements: 'any' }, { change: fill('measurement', 1) })),
     refused(
-      'a release that begins one second later',
-      'release.expired',
+      'a reference that begins one second later',
+      'reference.expired',
       held({ notBefore: NOW + 1, notAfter: NOW + 1 }),
     ),
     refused(
-      'a release that ended one second before',
-      'release.expired',
+      'a reference that ended one second before',
+      'reference.expired',
       held({ notBefore: NOW - 1, notAfter: NOW - 1 }),
     ),
     refused(
@@ -56,7 +56,7 @@ function releaseVectors(): readonly Case[] {
       'trust.unknown',
       held({ trust: ['A'.repeat(43)] }),
     ),
-    accepted('as a release of the other assurance demands', held({ assurance: 'platform' })),
+    accepted('as a reference of the other assurance demands', held({ assurance: 'platform' })),
   ]
 }
 
@@ -75,7 +75,7 @@ function keyVectors(): readonly Case[] {
 }
 
 const row = (change: Partial<Reference['processors'][number]>): Partial<Reference> => ({
-  processors: RELEASE.processors.map((processor) => ({ ...processor, ...change })),
+  processors: REFERENCE.processors.map((processor) => ({ ...processor, ...change })),
 })
 
 function processorVectors(): readonly Case[] {
@@ -92,7 +92,7 @@ function processorVectors(): readonly Case[] {
       'product.excluded',
       held({}, { platform: { version: 2 } }),
     ),
-    accepted('Turin beside Genoa', held({ processors: [...RELEASE.processors, ofTurin] }, turin)),
+    accepted('Turin beside Genoa', held({ processors: [...REFERENCE.processors, ofTurin] }, turin)),
     refused('Turin where Genoa alone is approved', 'product.excluded', held({}, turin)),
     refused('Milan where it is not listed', 'product.excluded', held({}, { product: 'Milan' })),
     accepted(
@@ -102,7 +102,7 @@ function processorVectors(): readonly Case[] {
     refused('the second of two rows is the one that counts', 'tcb.below-floor', {
       ...held({
         processors: [
-          { ...RELEASE.processors[0], stepping: 2 },
+          { ...REFERENCE.processors[0], stepping: 2 },
           ...(row({ floor: { ...tcbOf('Genoa'), snp: 28 } }).processors ?? []),
         ] as Reference['processors'],
       }),
@@ -279,7 +279,7 @@ function mitigationVectors(): readonly Case[] {
 
 function guestVectors(): readonly Case[] {
   const abi = (major: number, minor: number) => ({
-    guestPolicy: { ...RELEASE.guestPolicy, abi: { major, minor } },
+    guestPolicy: { ...REFERENCE.guestPolicy, abi: { major, minor } },
   })
   const said = (major: number, minor: number): Choice => ({
     change: (bytes) => {
@@ -288,7 +288,7 @@ function guestVectors(): readonly Case[] {
     },
   })
   const svn = (value: number): Choice => ({ platform: { guestSvn: value } })
-  const anyAgent = { guestPolicy: { ...RELEASE.guestPolicy, migrateMa: 'any' as const } }
+  const anyAgent = { guestPolicy: { ...REFERENCE.guestPolicy, migrateMa: 'any' as const } }
   return [
     accepted('an ABI that is just the one demanded', held(abi(1, 31), said(1, 31))),
     accepted('an ABI with a higher minor', held(abi(1, 31), said(1, 32))),
@@ -324,7 +324,7 @@ const GUEST_CODES: Readonly<Record<string, ErrorCode>> = {
   migrateMa: 'guest-policy.migration',
 }
 
-/** Each bit the other way round than the release says, and both ways where it says any. */
+/** Each bit the other way round than the reference says, and both ways where it says any. */
 function bitVectors(): readonly Case[] {
   const flip = (field: 'policy' | 'platformInfo', bit: number) => (bytes: Buffer) => {
     const { at } = FIELDS[field]
@@ -337,14 +337,14 @@ function bitVectors(): readonly Case[] {
   return [
     ...groups.flatMap(({ field, name, bits }) =>
       Object.entries(bits).flatMap(([bit, index]) => {
-        const rules: Readonly<Record<string, unknown>> = RELEASE[name]
+        const rules: Readonly<Record<string, unknown>> = REFERENCE[name]
         const said = rules[bit] === 'required' ? 'forbidden' : 'required'
         const code =
           name === 'guestPolicy' ? (GUEST_CODES[bit] ?? 'guest-policy.violated') : 'platform-info.violated'
         const change = flip(field, index)
         // Reference by name of a bit: the schema of the case holds it to its form.
-        const turned = { [name]: { ...RELEASE[name], [bit]: said } } as Partial<Reference>
-        const free = { [name]: { ...RELEASE[name], [bit]: 'any' } } as Partial<Reference>
+        const turned = { [name]: { ...REFERENCE[name], [bit]: said } } as Partial<Reference>
+        const free = { [name]: { ...REFERENCE[name], [bit]: 'any' } } as Partial<Reference>
         return [
           refused(`${name}.${bit} ${String(rules[bit])}, and the other`, code, held({}, { change })),
           refused(`${name}.${bit} ${said}, and the other`, code, held(turned)),
@@ -433,7 +433,7 @@ function identityVectors(): readonly Case[] {
 /** In the order of the rules: none hides another. */
 const EVERYTHING: readonly ErrorCode[] = [
   'measurement.unknown',
-  'release.expired',
+  'reference.expired',
   'trust.unknown',
   'signing-key.excluded',
   'crl.missing',
@@ -474,7 +474,7 @@ function everything(): Choice {
       platformInfo: { ecc: false },
     },
     change: put('platformInfo', 1, 1),
-    reference: release({
+    reference: referenceOf({
       notBefore: NOW + 1,
       notAfter: NOW + 1,
       measurements: bytes(48),
@@ -483,7 +483,7 @@ function everything(): Choice {
       processors: row({ stepping: 2 }).processors ?? [],
       firmware: { major: 1, minor: 55, build: 50 },
       mitigations: { launch: seven, current: seven },
-      guestPolicy: { ...RELEASE.guestPolicy, abi: { major: 1, minor: 0 } },
+      guestPolicy: { ...REFERENCE.guestPolicy, abi: { major: 1, minor: 0 } },
       guestSvn: 1,
       idKeyDigests: bytes(48),
       authorKeyDigests: bytes(48),

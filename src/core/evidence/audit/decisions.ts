@@ -51,7 +51,7 @@ export function judgeDecision(
   }
 
   const permission = permissionOf(decided, anchors)
-  const release = policy.releases.find(({ id }) => id === entry.release)
+  const reference = policy.referenceValues.find(({ id }) => id === entry.reference)
   const dataset = policy.datasets.find(({ id }) => id === entry.dataset)
   const within = (from: number, to: number): boolean =>
     from <= entry.time && entry.time < to + RECORDING_SECONDS
@@ -61,13 +61,16 @@ export function judgeDecision(
     [permission?.client === entry.client, `the permission is not for ${entry.client}`],
     [permission?.purpose === entry.purpose, `the permission is not for ${entry.purpose}`],
     [within(permission?.notBefore ?? 0, permission?.notAfter ?? 0), 'the permission was not in force'],
-    [release?.measurements.includes(entry.measurement) === true, `${entry.release} has another measurement`],
-    [release?.assurance === entry.assurance, `${entry.release} does not give ${entry.assurance}`],
+    [
+      reference?.measurements.includes(entry.measurement) === true,
+      `${entry.reference} has another measurement`,
+    ],
+    [reference?.assurance === entry.assurance, `${entry.reference} does not give ${entry.assurance}`],
     [
       dataset?.assurance.level === 'platform' || entry.assurance === 'measured',
       `${entry.dataset} demands a measured worker`,
     ],
-    [revocation?.releases.includes(entry.release) !== true, `${entry.release} was revoked`],
+    [revocation?.referenceValues.includes(entry.reference) !== true, `${entry.reference} was revoked`],
     [revocation?.permissions.includes(entry.permission) !== true, `${entry.permission} was revoked`],
     [revocation?.boots.includes(entry.boot) !== true, `${entry.boot} was revoked`],
   ]

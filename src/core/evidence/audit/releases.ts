@@ -131,7 +131,7 @@ function reportOf(
   life: Life,
   { manifests, lives: { deadLettered } }: Context,
 ): AllowedRelease {
-  const { releaseId, time, boot, client, purpose, permission, dataset, release, assurance, disclosure } =
+  const { releaseId, time, boot, client, purpose, permission, dataset, reference, assurance, disclosure } =
     entry
   const ended = statusOf(releaseId, life, manifests)
   return {
@@ -146,7 +146,7 @@ function reportOf(
     permission,
     dataset,
     objects: entry.headerDigests.length,
-    release,
+    reference,
     assurance,
     disclosure,
     policySeq: entry.policySeq,

@@ -52,7 +52,7 @@ export type AllowedRelease = {
   readonly permission: string
   readonly dataset: string
   readonly objects: number
-  readonly release: string
+  readonly reference: string
   readonly assurance: 'measured' | 'platform'
   readonly disclosure: boolean
   readonly policySeq: number

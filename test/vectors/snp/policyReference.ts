@@ -2,7 +2,7 @@
 import type { Reference } from '#core/appraisal/reference.ts'
 import { MEASUREMENT, NOW, tcbOf } from './world.ts'
 
-export const RELEASE: Reference = {
+export const REFERENCE: Reference = {
   id: 'worker-1',
   assurance: 'measured',
   notBefore: NOW,
@@ -47,6 +47,6 @@ export const RELEASE: Reference = {
   chips: 'any',
 }
 
-export function release(change: Partial<Reference> = {}): Reference {
-  return { ...RELEASE, ...change }
+export function referenceOf(change: Partial<Reference> = {}): Reference {
+  return { ...REFERENCE, ...change }
 }

@@ -2,15 +2,24 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { evaluate } from '#core/appraisal/appraise.ts'
 import { MEASUREMENT } from '../../amd.ts'
-import { accepts, at, OTHER_MEASUREMENT, POLICY, RELEASE, refuses, TRUST, verifiedReport } from './subject.ts'
+import {
+  accepts,
+  at,
+  OTHER_MEASUREMENT,
+  POLICY,
+  REFERENCE,
+  refuses,
+  TRUST,
+  verifiedReport,
+} from './subject.ts'
 
 accepts([
   { name: 'an approved worker' },
-  { name: 'the first second of a release', at: RELEASE.notBefore },
-  { name: 'the last second of a release', at: RELEASE.notAfter },
-  { name: 'one of several measurements', release: { measurements: [OTHER_MEASUREMENT, MEASUREMENT] } },
-  { name: 'one of several configurations', release: { trust: ['x'.repeat(43), TRUST] } },
-  { name: 'a revoked release that is another one', revoked: ['worker-0', 'worker-10'] },
+  { name: 'the first second of a reference', at: REFERENCE.notBefore },
+  { name: 'the last second of a reference', at: REFERENCE.notAfter },
+  { name: 'one of several measurements', reference: { measurements: [OTHER_MEASUREMENT, MEASUREMENT] } },
+  { name: 'one of several configurations', reference: { trust: ['x'.repeat(43), TRUST] } },
+  { name: 'a revoked reference that is another one', revoked: ['worker-0', 'worker-10'] },
 ])
 
 refuses([
@@ -30,13 +39,28 @@ refuses([
   },
   {
     name: 'any measurement where none is approved',
-    release: { measurements: [] },
+    reference: { measurements: [] },
     code: 'measurement.unknown',
     field: 'measurement',
   },
-  { name: 'a release before its time', at: RELEASE.notBefore - 1, code: 'release.expired', field: 'release' },
-  { name: 'a release after its time', at: RELEASE.notAfter + 1, code: 'release.expired', field: 'release' },
-  { name: 'a revoked release', revoked: ['worker-0', 'worker-1'], code: 'release.revoked', field: 'release' },
+  {
+    name: 'a reference before its time',
+    at: REFERENCE.notBefore - 1,
+    code: 'reference.expired',
+    field: 'reference',
+  },
+  {
+    name: 'a reference after its time',
+    at: REFERENCE.notAfter + 1,
+    code: 'reference.expired',
+    field: 'reference',
+  },
+  {
+    name: 'a revoked reference',
+    revoked: ['worker-0', 'worker-1'],
+    code: 'reference.revoked',
+    field: 'reference',
+  },
   {
     name: 'another configuration',
     trust: 'x'.repeat(43),
@@ -50,8 +74,8 @@ refuses([
 test('where no worker stands behind a report, no configuration is approved', () => {
   const subject = { verified: verifiedReport({}), trust: undefined, at, revoked: [] }
   const codes = (trust: readonly string[] | 'any') => {
-    const releases = [{ ...RELEASE, trust: trust === 'any' ? trust : [...trust] }]
-    const result = evaluate(subject, { ...POLICY, releases })
+    const referenceValues = [{ ...REFERENCE, trust: trust === 'any' ? trust : [...trust] }]
+    const result = evaluate(subject, { ...POLICY, referenceValues })
     return result.kind === 'refused' ? result.reasons.map(({ code, actual }) => [code, actual]) : []
   }
   assert.deepEqual(codes([TRUST]), [['trust.unknown', 'none']])

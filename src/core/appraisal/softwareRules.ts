@@ -23,11 +23,11 @@ export const window: Rule = ({ at }, { id, notBefore, notAfter }) =>
     ? []
     : [
         {
-          code: 'release.expired',
-          field: 'release',
+          code: 'reference.expired',
+          field: 'reference',
           expected: `${id} from ${timeText(notBefore)} to ${timeText(notAfter)}`,
           actual: toRfc3339(at),
-          remedy: 'run a release that is in force, or extend this one in a new policy',
+          remedy: 'run a reference that is in force, or extend this one in a new policy',
         },
       ]
 
@@ -35,11 +35,11 @@ export const withdrawal: Rule = ({ revoked }, { id }) =>
   revoked.includes(id)
     ? [
         {
-          code: 'release.revoked',
-          field: 'release',
+          code: 'reference.revoked',
+          field: 'reference',
           expected: 'not revoked',
           actual: id,
-          remedy: 'run a release that is not revoked; two signers can restore this one',
+          remedy: 'run a reference that is not revoked; two signers can restore this one',
         },
       ]
     : []
