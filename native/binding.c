@@ -23,24 +23,31 @@ napi_value refuse(napi_env env, const char *message)
 	return NULL;
 }
 
-bool read_bytes(napi_env env, napi_value value, uint8_t **bytes, size_t *length)
+bool read_typed_array(napi_env env, napi_value value, napi_typedarray_type wanted, void **data, size_t *length)
 {
 	bool is_typed_array = false;
 	napi_typedarray_type type;
-	void *data = NULL;
 
 	if (!ok(env, napi_is_typedarray(env, value, &is_typed_array)))
 		return false;
 	if (is_typed_array) {
-		if (!ok(env, napi_get_typedarray_info(env, value, &type, length, &data, NULL, NULL)))
+		if (!ok(env, napi_get_typedarray_info(env, value, &type, length, data, NULL, NULL)))
 			return false;
-		if (type == napi_uint8_array) {
-			*bytes = data;
+		if (type == wanted)
 			return true;
-		}
 	}
-	(void)napi_throw_type_error(env, NULL, "expected a Uint8Array");
+	(void)napi_throw_type_error(env, NULL,
+				    wanted == napi_uint32_array ? "expected a Uint32Array" : "expected a Uint8Array");
 	return false;
+}
+
+bool read_bytes(napi_env env, napi_value value, uint8_t **bytes, size_t *length)
+{
+	void *data = NULL;
+	if (!read_typed_array(env, value, napi_uint8_array, &data, length))
+		return false;
+	*bytes = data;
+	return true;
 }
 
 bool define_function(napi_env env, napi_value exports, const char *name, napi_callback callback)

@@ -13,7 +13,8 @@ bool ok(napi_env env, napi_status status);
 /* Throws a RangeError and returns NULL, for `return refuse(env, "…")`. */
 napi_value refuse(napi_env env, const char *message);
 
-/* The bytes of a Uint8Array, without copying. False with an exception pending. */
+/* The elements of a Uint8Array or a Uint32Array, without copying. False with an exception pending. */
+bool read_typed_array(napi_env env, napi_value value, napi_typedarray_type wanted, void **data, size_t *length);
 bool read_bytes(napi_env env, napi_value value, uint8_t **bytes, size_t *length);
 
 /* One piece of work for libuv's pool: the first member of a larger struct on the heap.

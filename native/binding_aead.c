@@ -94,21 +94,6 @@ static bool read_segment(napi_env env, napi_value parts, uint32_t at, uint32_t p
 	return true;
 }
 
-static bool read_counts(napi_env env, napi_value value, const uint32_t **counts, size_t *length)
-{
-	napi_typedarray_type type;
-	void *data = NULL;
-	bool is_typed_array = false;
-
-	if (!ok(env, napi_is_typedarray(env, value, &is_typed_array)) ||
-	    (is_typed_array && !ok(env, napi_get_typedarray_info(env, value, &type, length, &data, NULL, NULL))))
-		return false;
-	if (!is_typed_array || type != napi_uint32_array)
-		return deny(env, "counts must be a Uint32Array");
-	*counts = data;
-	return true;
-}
-
 /* Reads all segments; false with an exception pending. The caller has checked the sum of `counts`. */
 static bool read_segments(napi_env env, napi_value parts, const uint32_t *counts, struct aead_job *batch)
 {
@@ -132,7 +117,7 @@ static napi_value aead(napi_env env, napi_callback_info info)
 	bool seal;
 	uint8_t *key;
 	size_t key_length;
-	const uint32_t *counts;
+	void *elements;
 	size_t count;
 	uint32_t part_count;
 	size_t piece_count = 0;
@@ -141,8 +126,9 @@ static napi_value aead(napi_env env, napi_callback_info info)
 	    !ok(env, napi_get_value_bool(env, arguments[0], &seal)) ||
 	    !read_bytes(env, arguments[1], &key, &key_length) ||
 	    !ok(env, napi_get_array_length(env, arguments[2], &part_count)) ||
-	    !read_counts(env, arguments[3], &counts, &count))
+	    !read_typed_array(env, arguments[3], napi_uint32_array, &elements, &count))
 		return NULL;
+	const uint32_t *counts = elements;
 	for (size_t i = 0; i < count; i++)
 		piece_count += counts[i];
 	if (key_length != AEAD_KEY_BYTES || part_count != count * FIXED_PARTS + piece_count)

@@ -53,6 +53,8 @@ const calls: Readonly<Record<string, () => unknown>> = {
   'a segment that does not open': () => aead?.(false, Buffer.alloc(32, 1), parts, counts),
   'parts that do not match their counts': () =>
     assert.throws(() => aead?.(true, key, parts, wrongCounts) ?? assert.fail(), Error),
+  'counts of the wrong type': () =>
+    assert.throws(() => Reflect.apply(aead ?? assert.fail, undefined, [true, key, parts, Buffer.alloc(32)])),
   'a part of the wrong length': () =>
     assert.throws(() => aead?.(true, key, wrongParts, counts) ?? assert.fail(), Error),
 }
