@@ -1,4 +1,4 @@
-/** As the auditor: copies of both sides' evidence in one folder, verified from the pin alone. */
+/** The auditor's part: copies the evidence of both sides into one folder and verifies it from the pin. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -7,7 +7,7 @@ import { CodedError } from '#core/errors.ts'
 import type { EvidenceReport, RefusedRelease } from '#core/evidence/audit/report.ts'
 import type { Deployment } from './deployment.ts'
 
-/** What of the report is looked at here; the whole of it is in audit.json. */
+/** The fields of the report that the demo reads. The whole report is in audit.json. */
 const Report = z.looseObject({
   verdict: z.enum(['intact', 'incomplete', 'broken']),
   findings: z.array(z.looseObject({ code: z.string() })),
@@ -27,7 +27,7 @@ export async function exportEvidence({ command, configOf, folders }: Deployment)
   await command(['evidence', 'export', ...parameters])
 }
 
-/** Throws `evidence.inconsistent` where the verdict is not `intact`. Writes audit.json and audit.txt. */
+/** Writes audit.json and audit.txt. Throws `evidence.inconsistent` unless the verdict is `intact`. */
 export async function verifyEvidence({ tryCommand, configOf, folders }: Deployment): Promise<Audited> {
   const parameters = [folders.evidence, '--trust', configOf('trust'), '--simulation']
   const [{ exit, stdout }, text] = await Promise.all([
@@ -47,7 +47,7 @@ export async function verifyEvidence({ tryCommand, configOf, folders }: Deployme
     verdict,
     logs: logs.length,
     allowed: releases.filter(({ kind }) => kind === 'allowed').length,
-    // The report of our own command, of this version.
+    // The report of our own command, in this version.
     refused: releases.filter(({ kind }) => kind === 'refused') as unknown as RefusedRelease[],
     findings: findings.map(({ code }) => code),
   }

@@ -1,4 +1,4 @@
-/** As the hospital: the counts of a release, which the worker sealed to the hospital's audit key in its log. */
+/** The hospital's view of a worker's log: what the filter kept and withheld, sealed to the hospital's audit key. */
 import { openCollection } from '#adapters/evidence/collection.ts'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
@@ -8,7 +8,7 @@ import type { Counts as FilterCounts } from '#core/fhir/filter.ts'
 import { openSealed } from '#core/release/jwe.ts'
 import { readPrivateKey } from './identities.ts'
 
-/** From an exported and verified collection. Throws `input.unreadable` where no log speaks of the result. */
+/** Opens the counts of a result in a verified collection. Throws `input.unreadable` if no log mentions the result. */
 export async function openCounts(
   evidenceFolder: string,
   resultId: string,
@@ -20,16 +20,17 @@ export async function openCounts(
       const plaintext = openSealed(entry.counts, key)
       return Counts.parse(parseJson(plaintext, 'counts'))
     }
-  throw new CodedError('input.unreadable', `no log in ${evidenceFolder} speaks of result ${resultId}`)
+  throw new CodedError('input.unreadable', `no log in ${evidenceFolder} mentions result ${resultId}`)
 }
 
-async function* workerEntries(evidenceFolder: string): AsyncGenerator<Entry> {
+/** All entries of all workers in a collection. An entry can come more than once, because bundles grow. */
+export async function* workerEntries(evidenceFolder: string): AsyncGenerator<Entry> {
   const { workerLogs } = openCollection(evidenceFolder)
   for await (const name of workerLogs.list('')) {
     const tile = parseTileName(name.slice(name.indexOf('/') + 1))
     if (tile?.level !== 'entries') continue
     const bytes = await workerLogs.read(name, MAX_TILE_BYTES)
-    if (bytes === undefined) continue
+    if (bytes === undefined) throw new CodedError('input.unreadable', `${name} was listed and is gone`)
     for (const entry of parseBundle(bytes, tile.width)) yield EntryFormat.decode(entry)
   }
 }

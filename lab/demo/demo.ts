@@ -1,4 +1,4 @@
-/** The demonstration from beginning to end. */
+/** The demo from beginning to end. */
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,88 +10,92 @@ import { type Deployment, startDeployment } from './deployment.ts'
 import { createLogWatch, type LogWatch } from './logWatch.ts'
 import { copyMetrics, watchMemory } from './metrics.ts'
 import type { DemoOptions } from './options.ts'
-import type { Narrator, Terminal } from './output.ts'
+import type { DemoOutput, RunStep } from './output.ts'
 import { probe } from './probes.ts'
-import { follow, prepareInput, sealAndUpload } from './processing.ts'
+import { followJob } from './processing.ts'
+import { prepareInput, sealAndUpload } from './sealing.ts'
 import { explainRefusals, type Summary, summaryText, tableText } from './summary.ts'
 
 const WORKERS = ['worker-1', 'worker-2'] as const
 
-/** Throws the code of the first step that fails; whatever was started is stopped then. */
+/** Throws the code of the first step that fails. Stops everything that was started, in either case. */
 export async function runDemo(
   options: DemoOptions,
-  terminal: Terminal,
+  output: DemoOutput,
   signal: AbortSignal,
 ): Promise<Summary> {
-  const { narrate, say } = terminal
+  const { step, print } = output
   const started = performance.now()
-  say(
-    'SIMULATION: the cloud and the AMD processors are imitations on this machine. Every format, check and',
-    'signature is the real one, but nothing here is confidential. Use made-up data.',
+  print(
+    'SIMULATION: Oracle Cloud and the AMD processors are emulated on this machine. All formats, checks and',
+    'signatures are real, but nothing here is confidential. Use synthetic data.',
     '',
+    'Two organisations set up: a hospital that provides data and a research organisation that computes on it',
   )
   const watch = createLogWatch()
   const deployment = await startDeployment({
     folder: options.out,
     workers: WORKERS.length,
-    narrate,
+    step,
     onLine: watch.onLine,
     signal,
   })
   try {
-    const summary = await tell(deployment, { options, terminal, watch, started })
-    if (options.keep) await keep(deployment, terminal)
+    const summary = await runSteps(deployment, { options, output, watch, started })
+    if (options.keep) await keepRunning(deployment, output)
     return summary
   } catch (error) {
-    // What followed from a program's end is not what was wrong.
+    // If a program ended, that is the cause; later errors only follow from it.
     throw deployment.signal.aborted ? deployment.signal.reason : error
   } finally {
-    await narrate('everyone', 'is shut down', deployment.close)
+    await step('demo', 'stops every program', deployment.close)
   }
 }
 
-async function tell(
+async function runSteps(
   deployment: Deployment,
-  act: {
+  context: {
     readonly options: DemoOptions
-    readonly terminal: Terminal
+    readonly output: DemoOutput
     readonly watch: LogWatch
     readonly started: number
   },
 ): Promise<Summary> {
-  const { options, terminal, watch, started } = act
-  const { narrate, say } = terminal
+  const { options, output, watch, started } = context
+  const { step, print } = output
   const memory = watchMemory(deployment, WORKERS)
   try {
-    const stage = { deployment, narrate, watch, memory }
-    say('')
-    const file = await prepareInput(options, stage)
-    const { sealed, job } = await sealAndUpload(file, stage)
-    const processed = await follow(job, stage)
-    say('')
-    const refused = await probe(deployment, job, narrate)
+    print('', 'One file, from the hospital to the result')
+    const file = await prepareInput(options, deployment, step)
+    const { sealed, job } = await sealAndUpload(file, deployment, step)
+    const processed = await followJob(job, deployment, { step, watch, memory })
+
+    print('', 'Three machines that must not get the key ask for it')
+    const refused = await probe(deployment, job, step)
     await memory.stop()
     await copyMetrics(deployment, ['verifier', ...WORKERS])
 
-    say('')
-    const audited = await audit(deployment, narrate)
-    say(
+    print('', 'The audit')
+    const audited = await audit(deployment, step)
+    print(
       '',
-      'Why they were refused, as the hospital reads in the evidence and whoever asked does not:',
+      'Why the three were refused. The hospital reads the reasons in the evidence; the machines were not told',
       ...explainRefusals(refused, audited),
-      '',
     )
+
+    print('', 'The result')
     const resultFile = join(deployment.folders.root, 'result.json')
-    const table = await narrate(
+    const table = await step(
       'researcher',
-      'verifies and opens the result with the key of its own Vault',
+      'verifies the result and opens it with a key of its own Vault',
       () => openResult(deployment, processed.resultId, resultFile),
       (opened) => `${opened.table.length} cells`,
     )
-    say('', ...tableText(table), '')
+    print('', ...tableText(table), '')
     const counts = await openCounts(deployment.folders.evidence, processed.resultId, deployment.auditKeyFile)
     const summary = {
       folders: deployment.folders,
+      trustFile: deployment.configOf('trust'),
       sealed,
       processed,
       refused,
@@ -102,21 +106,21 @@ async function tell(
       peaks: memory.peaks,
       elapsedMs: performance.now() - started,
     }
-    say(...summaryText(summary), '')
+    print(...summaryText(summary), '')
     return summary
   } finally {
     await memory.stop()
   }
 }
 
-/** Over closed logs: the workers and the Verifier end in order first, and say so in their last entries. */
-async function audit(deployment: Deployment, narrate: Narrator) {
-  await narrate('everyone', 'finishes what is in hand and closes its evidence log', async () => {
+/** Audits closed logs: the workers and the Verifier stop first, and their last entries say so. */
+async function audit(deployment: Deployment, step: RunStep) {
+  await step('demo', 'stops the workers and the Verifier; each closes its evidence log', async () => {
     for (const name of [...WORKERS, 'verifier']) await deployment.program(name)?.stop()
   })
-  return await narrate(
+  return await step(
     'auditor',
-    "copies both sides' evidence, verifies it from the signers' public keys",
+    "copies the evidence of both sides and verifies it from the signers' public keys",
     async () => {
       await exportEvidence(deployment)
       return await verifyEvidence(deployment)
@@ -130,14 +134,17 @@ async function openResult({ command, configOf }: Deployment, resultId: string, o
   return CountTableFormat.decode(await readFile(out))
 }
 
-async function keep({ start, signal, endpoint, configOf }: Deployment, { say }: Terminal): Promise<void> {
+async function keepRunning(
+  { start, signal, endpoint, configOf }: Deployment,
+  { print }: DemoOutput,
+): Promise<void> {
   for (const name of ['verifier', ...WORKERS]) await start(name)
-  say(
-    `Everything runs on until Ctrl-C; OCI's services are at ${endpoint}. Try:`,
+  print(
+    `Everything keeps running until Ctrl-C. OCI's services are at ${endpoint}. Try:`,
     `  npm run --silent cli -- seal FILE --config ${configOf('seal')} --upload`,
     `  npm run --silent cli -- open --list --config ${configOf('open')}`,
   )
   if (!signal.aborted) await once(signal, 'abort')
-  // Ctrl-C is how this ends; a program that died is not.
+  // Ctrl-C is the expected end. The death of a program is an error.
   if (codeOf(signal.reason) !== 'process.interrupted') throw signal.reason
 }

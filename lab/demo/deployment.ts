@@ -1,6 +1,6 @@
 /**
- * Two tenancies, a Verifier, an ingest function and workers on this machine, as processes of their own over real
- * sockets. Everything that a real deployment would hold is made here: keys, certificates, policies, configurations.
+ * Two tenancies, a Verifier, an ingest function and workers on this machine, each in its own process, over real
+ * sockets. Creates everything that a real deployment would hold: keys, certificates, policies, configurations.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
@@ -11,18 +11,20 @@ import { systemClock } from '#adapters/system/clock.ts'
 import { issueTlsFiles } from './certificates.ts'
 import { type CommandResult, runCommand, runToSuccess } from './command.ts'
 import { emulatorConfigOf } from './emulatorConfig.ts'
+import { createEmulatorControl, type EmulatorControl } from './emulatorControl.ts'
 import { askWorkerTrust, enrol } from './enrolment.ts'
 import { type Folders, makeFolders } from './folders.ts'
 import { guestsOf, workerName } from './guests.ts'
 import { createIdentities } from './identities.ts'
-import { createFaultControl, createLaunch } from './launcher.ts'
+import { createLauncher } from './launcher.ts'
+import type { LogLine } from './logLine.ts'
 import type { UserName } from './names.ts'
-import { type Narrator, silently } from './output.ts'
-import type { LogLine, Program } from './program.ts'
+import { type RunStep, stepSilently } from './output.ts'
+import type { Program } from './program.ts'
 import {
   configFile,
+  type DeploymentSettings,
   ociOf,
-  type Surroundings,
   userPrincipal,
   writeConfig,
   writeConfigs,
@@ -30,63 +32,61 @@ import {
 import { createSupervisor, type Supervisor } from './supervisor.ts'
 
 export type DeploymentOptions = {
-  /** Must not exist. Everything is below it, the sockets apart, whose paths must be short. */
+  /** Must not exist. Holds everything except the sockets, whose paths must be short. */
   readonly folder: string
   /** `worker-1` to `worker-<n>` are started. */
   readonly workers: number
-  /** Of the jobs stream: the ceiling of workers that have something to do. */
+  /** Partitions of the jobs stream. At most this many workers can have jobs at the same time. */
   readonly partitions?: number
-  /** How long the jobs of a worker that died stay with it. */
+  /** How long the jobs of a dead worker stay reserved for it. */
   readonly reservationMs?: number
-  readonly narrate?: Narrator
-  /** Every JSON line that a program logs. */
+  readonly step?: RunStep
+  /** Called with every JSON line that a program logs. */
   readonly onLine?: (program: string, line: LogLine) => void
-  /** Ends the deployment, its start included. */
+  /** Ends the deployment, even during its start. */
   readonly signal?: AbortSignal
 }
 
 export type Deployment = {
   readonly folders: Folders
-  /** Configuration files of programs and commands, by name: `seal`, `open`, `export`, `trust` (the pin), `worker-1`, … */
+  /** The configuration file of a program or command: `seal`, `open`, `export`, `trust` (the pin), `worker-1`, … */
   readonly configOf: (name: string) => string
-  /** The private half of the key that counts are sealed to. */
+  /** The hospital's private key for the sealed counts. */
   readonly auditKeyFile: string
-  /** Of the emulator: services, and its own control. */
+  /** The emulator's address, of OCI's services and of its own control. */
   readonly endpoint: string
-  /** `emulator`, `verifier`, `function`, `worker-1`, …; undefined where none of the name runs. */
+  readonly control: EmulatorControl
+  /** `emulator`, `verifier`, `function`, `worker-1`, …; undefined if no program of this name runs. */
   readonly program: (name: string) => Program | undefined
-  /** Starts it, for the first time or again after its end. Returns its ready line. */
+  /** Starts the program, or starts it again after its end. Returns its ready line. */
   readonly start: (name: string) => Promise<LogLine>
-  /** Text of `/metrics` of the Verifier or a worker that runs. */
+  /** The text of `/metrics` of the running Verifier or worker. */
   readonly metricsOf: (name: string) => Promise<string>
-  /** One job by hand on a guest of the world: exit 1 where the guest is refused. */
+  /** Runs one job from a file on a guest. Exit code 1 means that the guest was refused. */
   readonly runJob: (guest: string, jobFile: string) => Promise<CommandResult>
-  /** A command of the command line, which has to succeed; returns what it printed. */
+  /** Runs a command of the command line that has to succeed; returns its stdout. */
   readonly command: (parameters: readonly string[], onLine?: (line: string) => void) => Promise<string>
-  /** The same, with whatever exit it has. */
+  /** Runs a command that may fail. */
   readonly tryCommand: (parameters: readonly string[]) => Promise<CommandResult>
-  /** The services as one person sees them; closed with the deployment. */
+  /** OCI's services with the rights of one person; closed with the deployment. */
   readonly ociAs: (user: UserName) => Oci
-  /** Arms a fault of the emulator. */
-  readonly arm: (fault: object) => Promise<void>
-  readonly clearFaults: () => Promise<void>
-  /** Rejects as soon as a program ends that nobody stopped. */
+  /** Rejects as soon as a program ends that was not stopped. */
   readonly guard: <T>(work: Promise<T>) => Promise<T>
   readonly signal: AbortSignal
-  /** Stops all programs, the last started first; safe to call twice. */
+  /** Stops all programs, the last started first. Safe to call twice. */
   readonly close: () => Promise<void>
 }
 
-type Site = {
+type BuildContext = {
   readonly options: DeploymentOptions
   readonly folders: Folders
   readonly socketFolder: string
   readonly supervisor: Supervisor
-  /** Invariant: each client that was made is in here until it is closed. */
+  /** Invariant: holds every client that was created and is not yet closed. */
   readonly clients: Map<UserName, Oci>
 }
 
-/** Throws `output.exists`, and what the first program that fails says. Whatever was started is stopped then. */
+/** Throws `output.exists`, or the error of the first program that fails; then stops all that was started. */
 export async function startDeployment(options: DeploymentOptions): Promise<Deployment> {
   const folders = await makeFolders(options.folder)
   const socketFolder = await mkdtemp(join(tmpdir(), 'cw-'))
@@ -106,84 +106,82 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
     const built = build({ options, folders, socketFolder, supervisor, clients })
     return { ...(await supervisor.guard(built)), close }
   } catch (error) {
-    // What followed from a program's end is not what was wrong.
+    // If a program ended, that is the cause; later errors only follow from it.
     const cause = supervisor.signal.aborted ? supervisor.signal.reason : error
     await close()
     throw cause
   }
 }
 
-async function build(site: Site): Promise<Omit<Deployment, 'close'>> {
-  const { options, folders, socketFolder, supervisor } = site
-  const { narrate = silently } = options
+async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> {
+  const { options, folders, socketFolder, supervisor } = context
+  const { step = stepSilently } = options
   const workers = Array.from({ length: options.workers }, (_, index) => workerName(index))
   const guests = guestsOf(socketFolder, workers)
   const functionSocket = join(socketFolder, 'ingest.sock')
   const configOf = (name: string) => configFile(folders.config, name)
-  const launch = createLaunch(supervisor, { configOf, emulatorFolder: folders.emulator, functionSocket })
+  const files = { configOf, emulatorFolder: folders.emulator, functionSocket }
+  const launcher = createLauncher(supervisor, files)
 
-  const [identities, tls, verifierPort] = await narrate(
-    'everyone',
-    'makes keys: API keys, policy signers, audit key, TLS certificates',
+  const [identities, tls, verifierPort] = await step(
+    'demo',
+    'creates API keys, policy signing keys, an audit key and TLS certificates',
     () => Promise.all([createIdentities(folders.keys), issueTlsFiles(folders.keys, guests), freePort()]),
   )
   const { apiKeys, providerRoot, ociConfig } = identities
   const { partitions = 2, reservationMs = 10_000 } = options
-  await writeConfig(
-    folders.config,
+  const emulatorConfig = await emulatorConfigOf({ apiKeys, guests, functionSocket, partitions })
+  await writeConfig(folders.config, 'emulator', emulatorConfig)
+  const emulator = await step(
     'emulator',
-    await emulatorConfigOf({ apiKeys, guests, functionSocket, partitions }),
-  )
-  const emulator = await narrate(
-    'emulator',
-    'starts two OCI tenancies and an AMD host, whose RSA-4096 roots take seconds',
-    launch.emulator,
+    'starts two OCI tenancies and an AMD host with its own root keys',
+    launcher.startEmulator,
     ({ endpoint }) => endpoint,
   )
-  const around = { ...emulator, ociConfigFile: ociConfig, providerRoot, tls, verifierPort, reservationMs }
-  await writeConfigs(folders.config, around, guests)
+  const settings = { ...emulator, ociConfigFile: ociConfig, providerRoot, tls, verifierPort, reservationMs }
+  await writeConfigs(folders.config, settings, guests)
 
   const [worker = ''] = workers
-  const trust = await narrate('research', "tells the hospital its worker's trust digest", () =>
+  const trust = await step('research', 'sends the hospital the trust digest of its worker', () =>
     askWorkerTrust(configOf(worker), { logFolder: folders.logs, signal: supervisor.signal }),
   )
   await writeConfig(folders.config, 'trust', trust.anchors)
-  const ociAs = (user: UserName) => ociOfUser(site, around, user)
-  await narrate(
+  const ociAs = (user: UserName) => ociOfUser(context, settings, user)
+  await step(
     'hospital',
-    'has two persons sign the policy: one dataset, purpose, workload, image',
-    () => enrol({ around, identities, trust, worker, ociAs }),
+    'publishes a policy for one dataset, purpose and image, signed by two people',
+    () => enrol({ settings, identities, trust, worker, ociAs }),
     ({ seq }) => `policy ${seq}`,
   )
 
-  await narrate(
+  await step(
     'verifier',
     'starts and loads the policy',
-    () => launch.start('verifier'),
+    () => launcher.start('verifier'),
     ({ url }) => String(url),
   )
-  await narrate('function', 'waits for events behind its unix socket', () => launch.start('function'))
-  await narrate('workers', `${workers.join(' and ')} join the stream's group`, () =>
-    Promise.all(workers.map(launch.start)),
+  await step('function', 'starts and waits for events', () => launcher.start('function'))
+  await step('workers', `${workers.join(' and ')} start and wait for jobs`, () =>
+    Promise.all(workers.map(launcher.start)),
   )
   return {
     folders,
     configOf,
     auditKeyFile: identities.auditKeyFile,
     endpoint: emulator.endpoint,
+    control: createEmulatorControl(emulator.endpoint),
     program: supervisor.find,
-    start: launch.start,
-    metricsOf: launch.metricsOf,
+    start: launcher.start,
+    metricsOf: launcher.metricsOf,
     ociAs,
-    ...commandsOf(site, configOf),
-    ...createFaultControl(emulator.endpoint),
+    ...commandsOf(context, configOf),
     guard: supervisor.guard,
     signal: supervisor.signal,
   }
 }
 
 function commandsOf(
-  { folders, supervisor }: Site,
+  { folders, supervisor }: BuildContext,
   configOf: (name: string) => string,
 ): Pick<Deployment, 'runJob' | 'command' | 'tryCommand'> {
   const base = { logFolder: folders.logs, signal: supervisor.signal }
@@ -198,16 +196,16 @@ function commandsOf(
   }
 }
 
-function ociOfUser({ clients }: Site, around: Surroundings, user: UserName): Oci {
+function ociOfUser({ clients }: BuildContext, settings: DeploymentSettings, user: UserName): Oci {
   const known = clients.get(user)
   if (known !== undefined) return known
-  const config = ociOf(around, userPrincipal(around, user))
+  const config = ociOf(settings, userPrincipal(settings, user))
   const oci = createOci(config, { allowPlainHttp: true, clock: systemClock })
   clients.set(user, oci)
   return oci
 }
 
-/** A port that is free now: the Verifier's address has to be known before it starts, and stay over a restart. */
+/** A port that is free now. The Verifier's address must be known before it starts and survive a restart. */
 async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve, reject) => {

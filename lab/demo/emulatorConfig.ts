@@ -1,5 +1,5 @@
 /**
- * The emulator's configuration for the demonstration: a hospital's tenancy and a research organisation's, under the
+ * The emulator's configuration for the demo: the tenancies of a hospital and of a research organisation, under the
  * policies that infra/ deploys. The emulator checks it when it starts.
  */
 import { readFile } from 'node:fs/promises'
@@ -25,9 +25,9 @@ export type GuestOptions = {
 }
 
 export type EmulatorConfigOptions = {
-  /** PEM of each user's API key, the public half. */
+  /** The public API key of each user, in PEM. */
   readonly apiKeys: Readonly<Record<UserName, string>>
-  /** Confidential VMs of the research organisation: each one's metadata service, and its firmware. */
+  /** Confidential VMs of the research organisation. Each gets a metadata service and simulated firmware. */
   readonly guests: readonly GuestOptions[]
   readonly functionSocket: string
   readonly partitions: number
@@ -67,7 +67,7 @@ export async function emulatorConfigOf(
       name,
       tenancyId: tenancy.tenancy,
       groups: [ocidOf('group', group)],
-      // The keys of USERS are the names of users.
+      // Object.entries forgets that the keys of USERS are user names.
       apiKeys: [apiKeys[name as UserName]],
     })),
     dynamicGroups: [

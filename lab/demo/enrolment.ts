@@ -1,4 +1,4 @@
-/** Before anything can be released: what the hospital learns of worker, client and recipient, and signs. */
+/** Enrolment before the first release: the hospital learns of worker, client and recipient, and signs a policy. */
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -16,12 +16,12 @@ import { publishGovernance } from './governance.ts'
 import { MEASUREMENTS } from './guests.ts'
 import type { Identities } from './identities.ts'
 import type { UserName } from './names.ts'
-import { instancePrincipal, ociOf, type Surroundings } from './programConfigs.ts'
+import { type DeploymentSettings, instancePrincipal, ociOf } from './programConfigs.ts'
 
 const WorkerTrust = z.object({ anchors: TrustAnchors, digest: sha256Digest })
 export type WorkerTrust = z.output<typeof WorkerTrust>
 
-/** What the worker itself says that its configuration comes to; the consumer sends it to the hospital. */
+/** Asks the worker for the trust digest of its configuration. The consumer sends it to the hospital. */
 export async function askWorkerTrust(
   configFile: string,
   options: { readonly logFolder: string; readonly signal: AbortSignal },
@@ -38,15 +38,15 @@ export async function askWorkerTrust(
 
 /** Signs and publishes `verifier-keys/1` and `policy/1`. */
 export async function enrol(options: {
-  readonly around: Surroundings
+  readonly settings: DeploymentSettings
   readonly identities: Identities
   readonly trust: WorkerTrust
-  /** Whose instance may read the public half of the client key. */
+  /** The worker whose instance may read the public client key. */
   readonly worker: string
   readonly ociAs: (user: UserName) => Oci
 }): Promise<Policy> {
-  const { around, identities, trust, ociAs } = options
-  const worker = createOci(ociOf(around, instancePrincipal(around, options.worker)), {
+  const { settings, identities, trust, ociAs } = options
+  const worker = createOci(ociOf(settings, instancePrincipal(settings, options.worker)), {
     allowPlainHttp: true,
     clock: systemClock,
   })
@@ -61,7 +61,7 @@ export async function enrol(options: {
       },
       {
         ...identities,
-        ark: await arkFingerprint(around.amdFolder),
+        ark: await arkFingerprint(settings.amdFolder),
         measurements: { measured: MEASUREMENTS.approved, platform: MEASUREMENTS.platform },
         trust: trust.digest,
         workload: onlyWorkload(trust),
@@ -83,7 +83,7 @@ function onlyWorkload({ anchors }: WorkerTrust): string {
   if (workload === undefined || others.length > 0)
     throw new CodedError(
       'internal.fault',
-      `the worker carries ${anchors.workloads.length} workloads, not one`,
+      `the worker has ${anchors.workloads.length} workloads, the demo expects one`,
     )
   return workload
 }

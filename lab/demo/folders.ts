@@ -1,4 +1,4 @@
-/** Where everything of one deployment lies. */
+/** The folders of one deployment. */
 import { mkdir, statfs } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { CodedError } from '#core/errors.ts'
@@ -9,15 +9,15 @@ const NAMES = ['keys', 'config', 'logs', 'metrics'] as const
 
 export type Folders = Readonly<Record<(typeof NAMES)[number] | 'root' | 'emulator' | 'evidence', string>>
 
-/** Throws `output.exists` where `folder` is there already: nothing is ever overwritten. */
+/** Throws `output.exists` if `folder` exists: nothing is ever overwritten. */
 export async function makeFolders(folder: string): Promise<Folders> {
   const root = resolve(folder)
   await mkdir(dirname(root), { recursive: true })
   try {
-    // Keys are in it.
+    // It will contain private keys.
     await mkdir(root, { mode: 0o700 })
   } catch (cause) {
-    throw new CodedError('output.exists', `${root} exists already or cannot be made`, { cause })
+    throw new CodedError('output.exists', `${root} exists already or cannot be created`, { cause })
   }
   const below = (name: string) => join(root, name)
   for (const name of NAMES) await mkdir(below(name), { mode: 0o700 })
@@ -27,19 +27,19 @@ export async function makeFolders(folder: string): Promise<Folders> {
     config: below('config'),
     logs: below('logs'),
     metrics: below('metrics'),
-    // Made by those who fill them.
+    // Created by the emulator and by the export.
     emulator: below('emulator'),
     evidence: below('evidence'),
   }
 }
 
-/** For the file sealed, the copy in the emulator's bucket, logs and state. Throws `output.unwritable`. */
+/** Checks for room: the sealed file, its copy in the emulator's bucket, logs and state. Throws `output.unwritable`. */
 export async function expectRoom({ root }: Folders, inputBytes: number): Promise<void> {
   const needed = 2 * inputBytes + SPARE_BYTES
   const { bavail, bsize } = await statfs(root)
   if (bavail * bsize < needed)
     throw new CodedError(
       'output.unwritable',
-      `${root} has room for ${Math.floor((bavail * bsize) / MEBIBYTE)} MiB, and ${Math.ceil(needed / MEBIBYTE)} are needed`,
+      `${root} has ${Math.floor((bavail * bsize) / MEBIBYTE)} MiB free, the demo needs ${Math.ceil(needed / MEBIBYTE)} MiB`,
     )
 }

@@ -1,4 +1,4 @@
-/** What the hospital's two signers put in force: the Verifier's keys and the release policy, as create-once objects. */
+/** Signs and publishes the Verifier's keys and the release policy, as the hospital's two signers do. */
 
 import { randomBytes } from 'node:crypto'
 import { STRICT } from '#core/appraisal/strict.ts'
@@ -24,23 +24,23 @@ const MINIMUM_CELL = 11
 export type Enrolment = {
   readonly signers: readonly Signer[]
   readonly auditJwk: P256Jwk
-  /** SHA-256 of the root that the reports chain to, hex. */
+  /** SHA-256 in hex of the AMD root that the reports chain to. */
   readonly ark: string
   readonly measurements: { readonly measured: string; readonly platform: string }
-  /** The worker's trust digest, base64url, and the one workload that it carries, as `name@<hex SHA-256>`. */
+  /** The worker's trust digest in base64url, and its only workload as `name@<hex SHA-256>`. */
   readonly trust: string
   readonly workload: string
   readonly now: UnixSeconds
 }
 
-/** The Vaults as the people see them who may read from them: governor, a worker, researcher. */
+/** The Vaults with the rights of those who may read from them: governor, worker, researcher. */
 export type EnrolmentVaults = {
   readonly provider: KeyVault
   readonly client: KeyVault
   readonly result: KeyVault
 }
 
-/** Writes `verifier-keys/1` and `policy/1`; returns the policy. */
+/** Creates `verifier-keys/1` and `policy/1`, and returns the policy. */
 export async function publishGovernance(
   store: ObjectStore,
   vaults: EnrolmentVaults,
@@ -72,7 +72,7 @@ async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<
     vaults.result.publicKey(KEYS.result),
     wrapNewIdKey(vaults.provider),
   ])
-  // Of processor, firmware and guest what the built-in set demands, and that AMD's revocation list was looked at.
+  // The floors of the built-in set, and a current revocation list of AMD.
   const reference = (
     id: string,
     assurance: PolicyReference['assurance'],
@@ -139,7 +139,7 @@ async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<
   }
 }
 
-/** The dataset's identity key exists in the clear for this moment alone. */
+/** The dataset's identity key exists in the clear only inside this function. */
 async function wrapNewIdKey(vault: KeyVault): Promise<Policy['datasets'][number]['idKey']> {
   const idKey = randomBytes(ID_KEY_BYTES)
   try {
@@ -157,6 +157,9 @@ async function wrapNewIdKey(vault: KeyVault): Promise<Policy['datasets'][number]
 function workloadOf(anchor: string): { name: string; digest: string } {
   const [name = '', digest = ''] = anchor.split('@')
   if (!/^[0-9a-f]{64}$/.test(digest))
-    throw new CodedError('config.invalid', 'the worker names no workload with a digest')
+    throw new CodedError(
+      'config.invalid',
+      `the worker's workload is ${anchor}, expected <name>@<hex SHA-256>`,
+    )
   return { name, digest: toBase64url(Buffer.from(digest, 'hex')) }
 }

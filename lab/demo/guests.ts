@@ -1,37 +1,37 @@
-/** The confidential VMs of the demonstration: what each was launched with, and whether the hospital approves of that. */
+/** The confidential VMs of the demo: the launch measurement of each, and the refusal that each probe must get. */
 import { join } from 'node:path'
 import { sha384, toHex, utf8 } from '#core/bytes.ts'
 import type { GuestOptions } from './emulatorConfig.ts'
 
-/** Launch measurements; a real one is computed from the image. */
+/** Launch measurements. Here each is the hash of a label; a real one is computed from the image. */
 export const MEASUREMENTS = {
-  /** The worker's image, approved at `measured`. */
+  /** The worker's image, approved with assurance `measured`. */
   approved: measurementOf('worker image 1'),
-  /** The cloud's own firmware with any disk behind it, approved at `platform`. */
+  /** The cloud's own firmware with an unmeasured disk, approved with assurance `platform`. */
   platform: measurementOf('firmware of a VM shape'),
-  /** Somebody's image. */
+  /** An image that the hospital has not approved. */
   unapproved: measurementOf('worker image 1, changed by one byte'),
 } as const
 
-/** Guests that ask for what they must not get. */
+/** Guests that ask for the key and must be refused with `code`. */
 export const PROBES = [
   {
     name: 'probe-unapproved',
-    who: 'a VM with an image that nobody approved',
+    machine: 'a VM with an image that the hospital has not approved',
     measurement: MEASUREMENTS.unapproved,
     debug: false,
     code: 'measurement.unknown',
   },
   {
     name: 'probe-debug',
-    who: 'a VM of the approved image with debugging on',
+    machine: 'a VM with the approved image and debugging enabled',
     measurement: MEASUREMENTS.approved,
     debug: true,
     code: 'guest-policy.debug',
   },
   {
     name: 'probe-platform',
-    who: 'a VM of the cloud whose disk nobody measures',
+    machine: 'a VM whose firmware is approved but whose disk is not measured',
     measurement: MEASUREMENTS.platform,
     debug: false,
     code: 'assurance.insufficient',

@@ -1,16 +1,18 @@
-/** The people of the demonstration: API keys and the OCI config file, the policy signers' keys, the audit key. */
-import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
+/** The people of the demo: API keys with an OCI config file, the policy signers' keys, the audit key. */
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { exportJwk, P256Jwk } from '#core/jwk.ts'
 import { keySigner, type Root, type Signer } from '#core/jws.ts'
+import { newRsaKey } from '#lab/emulator/identity/certificate.ts'
+import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
 import { ocidOf, REGION, SIGNERS, USERS, type UserName } from './names.ts'
 
 export type Identities = {
-  /** The OCI config file: one profile a user. */
+  /** The OCI config file, with one profile per user. */
   readonly ociConfig: string
-  /** The public halves, as PEM. */
+  /** Public keys in PEM. */
   readonly apiKeys: Readonly<Record<UserName, string>>
   readonly signers: readonly Signer[]
   readonly providerRoot: Root
@@ -28,7 +30,7 @@ export async function createIdentities(folder: string): Promise<Identities> {
   await writePem(auditKeyFile, audit.privateKey)
   return {
     ociConfig,
-    // One entry for each key of USERS, by construction.
+    // One entry per key of USERS, by construction.
     apiKeys: Object.fromEntries(users.map(({ name, publicPem }) => [name, publicPem])) as Record<
       UserName,
       string
@@ -48,10 +50,10 @@ export async function readPrivateKey(file: string): Promise<KeyObject> {
 }
 
 async function createApiKey(folder: string, name: string) {
-  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
+  const privatePem = await newRsaKey()
   const file = join(folder, `${name}.pem`)
-  await writeFile(file, privateKey.export({ type: 'pkcs1', format: 'pem' }), { mode: 0o600 })
-  const publicKey = createPublicKey(privateKey)
+  await writeFile(file, privatePem, { mode: 0o600 })
+  const publicKey = createPublicKey(privatePem)
   const { tenancy } = USERS[name as UserName].tenancy
   const profile = [
     `[${name}]`,
@@ -63,14 +65,6 @@ async function createApiKey(folder: string, name: string) {
     '',
   ].join('\n')
   return { name, profile, publicPem: publicKey.export({ type: 'spki', format: 'pem' }).toString() }
-}
-
-/** As OCI shows it: MD5 of the public key's DER. */
-function fingerprintOf(key: KeyObject): string {
-  const digest = createHash('md5')
-    .update(key.export({ type: 'spki', format: 'der' }))
-    .digest('hex')
-  return (digest.match(/../g) ?? []).join(':')
 }
 
 async function createSigner(folder: string, person: string): Promise<Signer> {

@@ -1,34 +1,33 @@
-/** What the programs log while they run, for whoever waits for one line of it. */
-import { type LogLine, messageOf } from './program.ts'
+/** Collects the log lines of all programs, and lets a step wait for one of them. */
+import { type LogLine, messageOf } from './logLine.ts'
 
-/** A line, and which program said it. */
-export type Said = { readonly program: string; readonly line: LogLine }
+export type ProgramLine = { readonly program: string; readonly line: LogLine }
 
 export type LogWatch = {
   readonly onLine: (program: string, line: LogLine) => void
-  /** The first line with this message and these fields, from the beginning of the log on. */
-  readonly saying: (message: string, fields: LogLine) => Promise<Said>
+  /** The first line with this message and these fields, among those logged already and those to come. */
+  readonly waitFor: (message: string, fields: LogLine) => Promise<ProgramLine>
 }
 
-type Wanted = { readonly matches: (line: LogLine) => boolean; readonly found: (said: Said) => void }
+type Waiting = { readonly matches: (line: LogLine) => boolean; readonly found: (match: ProgramLine) => void }
 
 export function createLogWatch(): LogWatch {
-  // A demonstration logs some hundred lines; all of them are kept, since who waits may come late.
-  const said: Said[] = []
-  const waiting = new Set<Wanted>()
+  // A demo logs some hundred lines. All are kept, because a step may begin to wait after its line was logged.
+  const lines: ProgramLine[] = []
+  const waiting = new Set<Waiting>()
   return {
     onLine: (program, line) => {
-      said.push({ program, line })
-      for (const wanted of waiting)
-        if (wanted.matches(line)) {
-          waiting.delete(wanted)
-          wanted.found({ program, line })
+      lines.push({ program, line })
+      for (const each of waiting)
+        if (each.matches(line)) {
+          waiting.delete(each)
+          each.found({ program, line })
         }
     },
-    saying: (message, fields) => {
+    waitFor: (message, fields) => {
       const matches = (line: LogLine) =>
         messageOf(line) === message && Object.entries(fields).every(([field, value]) => line[field] === value)
-      const known = said.find(({ line }) => matches(line))
+      const known = lines.find(({ line }) => matches(line))
       if (known !== undefined) return Promise.resolve(known)
       return new Promise((found) => waiting.add({ matches, found }))
     },

@@ -1,4 +1,4 @@
-/** The metrics of the programs that run: how much memory a worker takes while it works, and a copy of all at the end. */
+/** Metrics of the running programs: the peak memory of each worker, and a copy of all metrics at the end. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Deployment } from './deployment.ts'
@@ -6,7 +6,7 @@ import type { Deployment } from './deployment.ts'
 const SAMPLE_MILLISECONDS = 250
 
 export type MemoryWatch = {
-  /** Largest resident memory seen so far, in bytes, by worker. */
+  /** The peak resident memory in bytes, by worker. */
   readonly peaks: ReadonlyMap<string, number>
   readonly stop: () => Promise<void>
 }
@@ -22,7 +22,7 @@ export function watchMemory(
   }
   let sampling: Promise<unknown> = Promise.resolve()
   const timer = setInterval(() => {
-    // A worker that does not answer now is asked again at the next turn.
+    // A worker that does not answer now is sampled again at the next tick.
     sampling = sampling.then(() => Promise.allSettled(names.map(sample)))
   }, SAMPLE_MILLISECONDS)
   return {
@@ -34,7 +34,7 @@ export function watchMemory(
   }
 }
 
-/** Files `<name>.prom` in Prometheus' text format. */
+/** Writes `<name>.prom` files in the Prometheus text format. */
 export async function copyMetrics(
   deployment: Pick<Deployment, 'metricsOf' | 'folders'>,
   names: readonly string[],

@@ -1,8 +1,8 @@
-/** The names of everything in the demonstration's two tenancies: readable, and the same on every run. */
+/** The names of everything in the demo's two tenancies: readable, and the same on every run. */
 
 export const REGION = 'eu-frankfurt-1'
 
-/** A hospital that provides data, and a research organisation that consumes it. */
+/** A hospital that provides data, and a research organisation that computes on it. */
 export const PROVIDER = { tenancy: 'ocid1.tenancy.oc1..hospital', namespace: 'hospital' } as const
 export const CONSUMER = { tenancy: 'ocid1.tenancy.oc1..research', namespace: 'research' } as const
 export type Tenancy = typeof PROVIDER | typeof CONSUMER
@@ -31,7 +31,7 @@ export const STREAMS = {
 } as const
 export const FUNCTION = ocidOf('fnfunc', 'ingest')
 
-/** People with API keys, and the profile of the OCI config file by which each is known. */
+/** People with API keys. Each name is also a profile of the OCI config file. */
 export const USERS = {
   sealer: { tenancy: PROVIDER, group: 'sealing' },
   governor: { tenancy: PROVIDER, group: 'governance' },
@@ -41,7 +41,7 @@ export const USERS = {
 } as const
 export type UserName = keyof typeof USERS
 
-/** The provider's policy signers: what both have signed is in force. */
+/** The provider's policy signers. A policy needs both signatures. */
 export const SIGNERS = ['privacy-officer', 'security-officer'] as const
 
 export const TENANT = 'hospital'
@@ -50,7 +50,7 @@ export const CLIENT = 'research'
 export const PURPOSE = 'HRESCH'
 export const GROUP = 'workers'
 export const AUDIENCE = 'https://verifier.hospital.example'
-/** Every clinical type that has a minimal view; documents and their texts stay behind. */
+/** Every clinical type that has a minimal view. Documents and their text are withheld. */
 export const SCOPES = [
   'AllergyIntolerance',
   'Condition',

@@ -1,4 +1,4 @@
-/** The arguments of the demonstration, and their help page. */
+/** The demo's command line and its help page. */
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { CodedError } from '#core/errors.ts'
 
 export type DemoOptions = {
-  /** Absolute; undefined where a population is to be made up. */
+  /** Absolute path; undefined if the demo generates the input. */
   readonly input: string | undefined
   readonly patients: number
   readonly seed: string
@@ -17,18 +17,20 @@ export type DemoOptions = {
 
 export const HELP = `Usage: npm run demo -- [options]
 
-The whole pipeline on this machine, without a cloud account. Starts the emulator, the Verifier, the ingest
-function and two workers, and follows a file from the hospital that seals it to the researcher who opens the
-result and the auditor who checks the evidence. Three machines that must not get the data ask for it and are
-refused. Everything is kept in one folder.
+Runs the whole pipeline on this machine, without a cloud account: an emulator of Oracle Cloud and of an AMD
+host, the Verifier, the ingest function and two workers, each in its own process.
+
+A hospital seals a file and uploads it. A worker proves its state, gets the key and computes a result. Three
+machines that must not get the key ask for it and are refused. An auditor verifies the evidence of both sides,
+and a researcher opens the result. All files of a run are in one folder.
 
 Options
-  --input FILE   your own FHIR R4 export, NDJSON of any size; without it, a population is made up
-  --patients N   how many people to make up (default 1500)
-  --seed TEXT    which population to make up (default demo)
-  --out DIR      where everything goes; must not exist (default out/demo-<time>)
+  --input FILE   your own FHIR R4 export, NDJSON of any size; by default the demo generates one
+  --patients N   the number of patients to generate (default 1500)
+  --seed TEXT    the seed of the generator; one seed gives one population (default demo)
+  --out DIR      the output folder; must not exist (default out/demo-<time>)
   --json         print the summary as one line of JSON on stdout, and the story on stderr
-  --keep         leave everything running at the end, until Ctrl-C
+  --keep         keep everything running at the end, until Ctrl-C
   --help         print this page
 
 Examples
@@ -36,13 +38,16 @@ Examples
   npm run demo -- --input export.ndjson
 
 Exit codes
-  0 ended in order   1 refused   2 arguments   75 interrupted or failed, another start may help
+  0   the demo ran to its end
+  1   a check refused what it should have accepted
+  2   wrong arguments, an unreadable input, or an output folder that exists
+  75  interrupted, or a program failed; its log is in the output folder
 `
 
 const DEFAULT_PATIENTS = 1500
 const MAX_PATIENTS = 1_000_000
 
-/** Undefined if the help page is asked for. Throws `usage.invalid`, `input.unreadable`. */
+/** Undefined if the help page was asked for. Throws `usage.invalid`, `input.unreadable`. */
 export async function readOptions(
   parameters: readonly string[],
   startedAt: Date,
@@ -51,7 +56,7 @@ export async function readOptions(
   if (values.help === true) return undefined
   const { input, patients, seed = 'demo', out, json = false, keep = false } = values
   if (input !== undefined && (patients !== undefined || values.seed !== undefined))
-    throw new CodedError('usage.invalid', '--input brings its own people: leave --patients and --seed out')
+    throw new CodedError('usage.invalid', '--input cannot be combined with --patients or --seed')
   const file = input === undefined ? undefined : resolve(input)
   if (file !== undefined) await expectFile(file)
   return {
@@ -87,7 +92,7 @@ function parse(parameters: readonly string[]) {
 function numberOf(text: string): number {
   const patients = /^[1-9]\d{0,6}$/.test(text) ? Number(text) : 0
   if (patients < 1 || patients > MAX_PATIENTS)
-    throw new CodedError('usage.invalid', `--patients is a number from 1 to ${MAX_PATIENTS}`)
+    throw new CodedError('usage.invalid', `--patients is ${text}, must be a number from 1 to ${MAX_PATIENTS}`)
   return patients
 }
 

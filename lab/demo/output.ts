@@ -1,14 +1,19 @@
-/** The story as it is told: one line for each step, when it is done; who, what, ids, how long. */
+/** What the demo prints: one line per finished step (duration, actor, action, outcome) and plain lines in between. */
 
-/** Tells who does what while it is done. `progress` says how far a long step has come. */
-export type Narrator = <T>(
-  who: string,
-  what: string,
+/** Runs one step and prints its line. `progress` reports how far a long step has come. */
+export type RunStep = <T>(
+  actor: string,
+  action: string,
   work: (progress: (text: string) => void) => Promise<T>,
-  detail?: (done: T) => string,
+  outcome?: (done: T) => string,
 ) => Promise<T>
 
-export const silently: Narrator = (_who, _what, work) => work(() => {})
+export const stepSilently: RunStep = (_actor, _action, work) => work(() => {})
+
+export type DemoOutput = {
+  readonly step: RunStep
+  readonly print: (...lines: readonly string[]) => void
+}
 
 type Stream = {
   readonly isTTY?: boolean
@@ -16,53 +21,44 @@ type Stream = {
   readonly write: (text: string) => unknown
 }
 
-const WHO_WIDTH = 11
+const ACTOR_WIDTH = 11
 const CLEAR = '\r\u001b[K'
 
-export type Terminal = {
-  readonly narrate: Narrator
-  /** Lines as they are, between steps. */
-  readonly say: (...lines: readonly string[]) => void
-}
-
-export function createTerminal(stream: Stream): Terminal {
-  const say = (...lines: readonly string[]) => {
+export function createOutput(stream: Stream): DemoOutput {
+  const print = (...lines: readonly string[]) => {
     for (const line of lines) stream.write(`${line}\n`)
   }
-  const passing = (text: string): void => {
-    // A line that is longer than the window could not be cleared again.
+  const printPassing = (text: string): void => {
+    // A line longer than the window would wrap, and could not be cleared again.
     if (stream.isTTY === true) stream.write(`${CLEAR}${text.slice(0, (stream.columns ?? 80) - 1)}`)
   }
-  const narrate: Narrator = async (who, what, work, detail) => {
+  const clear = (): void => {
+    if (stream.isTTY === true) stream.write(CLEAR)
+  }
+  const step: RunStep = async (actor, action, work, outcome) => {
     const start = performance.now()
-    const sentence = `${who.padEnd(WHO_WIDTH)}${what}`
+    const sentence = `${actor.padEnd(ACTOR_WIDTH)}${action}`
     const line = (text: string) => `${secondsText(performance.now() - start)}  ${text}`
-    passing(line(`${sentence} …`))
+    printPassing(line(`${sentence} …`))
     const progress = (text: string) => {
-      if (stream.isTTY === true) passing(line(`${sentence}: ${text}`))
-      else say(line(`${' '.repeat(WHO_WIDTH)}${text}`))
+      if (stream.isTTY === true) printPassing(line(`${sentence}: ${text}`))
+      else print(line(`${' '.repeat(ACTOR_WIDTH)}${text}`))
     }
     try {
       const done = await work(progress)
-      const ending = detail?.(done) ?? ''
-      if (stream.isTTY === true) stream.write(CLEAR)
-      say(line(ending === '' ? sentence : `${sentence}: ${ending}`))
+      const ending = outcome?.(done) ?? ''
+      clear()
+      print(line(ending === '' ? sentence : `${sentence}: ${ending}`))
       return done
     } catch (error) {
-      if (stream.isTTY === true) stream.write(CLEAR)
-      say(line(`${sentence}: failed`))
+      clear()
+      print(line(`${sentence}: failed`))
       throw error
     }
   }
-  return { narrate, say }
+  return { step, print }
 }
 
 function secondsText(milliseconds: number): string {
   return `${(milliseconds / 1000).toFixed(1)} s`.padStart(8)
-}
-
-export function formatBytes(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB'] as const
-  const power = bytes < 1024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10))
-  return power === 0 ? `${bytes} bytes` : `${(bytes / 1024 ** power).toFixed(1)} ${units[power]}`
 }

@@ -1,13 +1,13 @@
 /**
- * A made-up hospital's bulk export: FHIR R4 NDJSON of patients with their encounters, conditions, observations and
- * notes, the same bytes for the same seed. Nobody in it exists. It is full of what a filter has to remove, and of words
- * by which one can tell whether it did (`POPULATION_CANARIES`).
+ * A synthetic hospital's bulk export: FHIR R4 NDJSON of patients with their encounters, conditions, observations and
+ * notes, the same bytes for the same seed. No patient in it exists. It is full of content that a filter must remove,
+ * and of words that show whether the filter did (`POPULATION_CANARIES`).
  */
 
-/** Either a number of patients, or a number of bytes that is reached with the last patient. */
+/** A number of patients, or a number of bytes that the last patient reaches or exceeds. */
 export type PopulationSize = { readonly patients: number } | { readonly bytes: number }
 
-/** Names, addresses, record numbers, note text and the like: none of these may appear outside the sealed object. */
+/** Names, addresses, record numbers and note texts. None of them may appear outside the sealed object. */
 export const POPULATION_CANARIES = {
   given: [
     'Wilhelmette',
@@ -57,7 +57,7 @@ const CONDITIONS: readonly Coded[] = [
   ['65363002', 'Otitis media'],
   ['128613002', 'Seizure disorder'],
 ]
-/** Sensitive by their codes alone. */
+/** Conditions whose code alone makes them sensitive. */
 const SENSITIVE_CONDITIONS: readonly Coded[] = [
   ['361055000', 'Misuses drugs (finding)'],
   ['706893006', 'Victim of intimate partner abuse (finding)'],
@@ -87,7 +87,7 @@ const VISITS: readonly Coded[] = [
   ['50849002', 'Emergency room admission (procedure)'],
 ]
 
-/** Chunks of about 256 KiB, made as they are asked for: memory does not grow with the size. */
+/** Yields chunks of about 256 KiB on demand, so memory does not grow with the size. */
 export async function* generatePopulation(
   options: { readonly seed: string } & PopulationSize,
 ): AsyncGenerator<Buffer, void, void> {
@@ -110,7 +110,7 @@ function isShort(size: PopulationSize, patients: number, bytes: number): boolean
 }
 
 type Random = {
-  /** From 0 up to `limit`, which is not reached. */
+  /** An integer from 0 to `limit` - 1. */
   readonly below: (limit: number) => number
   readonly chance: (probability: number) => boolean
   readonly pick: <T>(from: readonly [T, ...T[]] | readonly T[]) => T
@@ -172,7 +172,7 @@ function conditionLine(random: Random, person: Person, visit: Visit): string {
 
 function observationLine(random: Random, person: Person, visit: Visit): string {
   const [code, display, unit, mean, spread] = random.pick(MEASUREMENTS)
-  // Two digits after the point, the last one often zero: a filter must not shorten them.
+  // Two decimal places, the last often zero: a filter must not shorten them.
   const value = (mean + (random.below(201) / 200 - 0.5) * spread).toFixed(2)
   const contained = random.chance(0.01)
     ? `"contained":[{"resourceType":"Patient","id":"p","name":[{"text":"${person.name}"}]}],`
@@ -180,7 +180,7 @@ function observationLine(random: Random, person: Person, visit: Visit): string {
   return `{"resourceType":"Observation","id":"${random.id()}",${contained}"status":"final","category":[{"coding":[{"system":"${HL7}observation-category","code":"${unit === '%' || unit === 'mg/dL' ? 'laboratory' : 'vital-signs'}"}]}],"code":{"coding":[{"system":"${LOINC}","code":"${code}","display":"${display}"}],"text":"${display}"},"subject":{"reference":"Patient/${person.id}"},"encounter":{"reference":"Encounter/${visit.id}"},"effectiveDateTime":"${visit.at}","issued":"${visit.at.replace('+', '.000+')}","valueQuantity":{"value":${value},"unit":"${unit}","system":"http://unitsofmeasure.org","code":"${unit}"}${noteOf(random, person, 0.05)}}\n`
 }
 
-/** A clinical document whose whole content is an attachment. */
+/** A clinical document whose content is an attachment. */
 function noteLine(random: Random, person: Person, visit: Visit): string {
   const data = Buffer.from(`${person.name} ${random.pick(POPULATION_CANARIES.note)}.\n`).toString('base64')
   return `{"resourceType":"DocumentReference","id":"${random.id()}","status":"current","type":{"coding":[{"system":"${LOINC}","code":"34117-2","display":"History and physical note"}]},"subject":{"reference":"Patient/${person.id}"},"date":"${visit.at}","content":[{"attachment":{"contentType":"text/plain","data":"${data}","title":"${person.name}"}}],"context":{"encounter":[{"reference":"Encounter/${visit.id}"}],"period":{"start":"${visit.at}"}}}\n`
@@ -198,7 +198,7 @@ function two(value: number): string {
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
-/** sfc32 (C. Doty-Humphrey, PractRand): small and fast; for made-up data, never for secrets. */
+/** sfc32 (C. Doty-Humphrey, PractRand): small and fast. For synthetic data, never for secrets. */
 function createRandom(seed: string): Random {
   let [a, b, c, counter] = [0x9e3779b9, 0x243f6a88, 0xb7e15162, 1]
   const next = (): number => {

@@ -1,68 +1,49 @@
-/** A child process of the demonstration: its log goes to a file, its JSON lines to whoever tells the story. */
-import { type ChildProcess, spawn } from 'node:child_process'
+/** A long-running program of the demo: its output goes to a log file, its JSON lines to a listener. */
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
-import { nodeOptionsFor } from '#adapters/system/nodeOptions.ts'
 import { CodedError } from '#core/errors.ts'
+import { type ChildOptions, startChild } from './childProcess.ts'
+import { type LogLine, messageOf, parseLine } from './logLine.ts'
 
 const STOP_MILLISECONDS = 15_000
 const TAIL_LINES = 5
 
-export type LogLine = Readonly<Record<string, unknown>>
-
-export type ProgramOptions = {
+export type ProgramOptions = Pick<ChildOptions, 'file' | 'parameters' | 'environment'> & {
   readonly name: string
-  /** The program's main file, from the root of the repository. */
-  readonly file: string
-  readonly parameters: readonly string[]
-  /** The whole environment, where it is not to be inherited. */
-  readonly environment?: Readonly<Record<string, string>>
   readonly logFolder: string
   readonly onLine: (name: string, line: LogLine) => void
 }
 
-export type Ending = { readonly code: number | null; readonly signal: NodeJS.Signals | null }
+export type ProgramExit = { readonly code: number | null; readonly signal: NodeJS.Signals | null }
 
 export type Program = {
   readonly name: string
   readonly pid: number
-  /** What it says when it serves. Throws `internal.fault` where it ends first, or takes too long. */
+  /** Its ready line. Throws `internal.fault` if the program ends first or takes longer than this. */
   readonly ready: (milliseconds: number) => Promise<LogLine>
-  readonly ended: Promise<Ending>
-  /** The last lines that it said, to explain an end that nobody asked for. */
+  readonly ended: Promise<ProgramExit>
+  /** The last lines of its output, to explain an unexpected end. */
   readonly tail: () => string
-  /** SIGTERM, and SIGKILL where that is not heard; resolves when the process is gone. */
-  readonly stop: () => Promise<Ending>
-  /** Sends a signal; the process is expected to end from now on. */
+  /** Sends SIGTERM, later SIGKILL; resolves when the process is gone. */
+  readonly stop: () => Promise<ProgramExit>
+  /** Sends a signal. From now on the end of the process is expected. */
   readonly kill: (signal: NodeJS.Signals) => void
-  /** Whether its end was asked for. */
+  /** True once the program was stopped or killed. */
   readonly stopping: () => boolean
 }
 
-const ROOT = new URL('../../', import.meta.url)
-
 export function startProgram(options: ProgramOptions): Program {
-  const { name, file, parameters, environment, logFolder, onLine } = options
-  const child = spawn(
-    process.execPath,
-    [...nodeOptionsFor(file), fileURLToPath(new URL(file, ROOT)), ...parameters],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // A group of its own: Ctrl-C reaches us alone, and we stop the programs in their order.
-      detached: true,
-      ...(environment !== undefined && { env: { ...environment } }),
-    },
-  )
+  const { name, logFolder, onLine } = options
+  const child = startChild(options)
   const log = createWriteStream(join(logFolder, `${name}.log`), { flags: 'a' })
   const tail: string[] = []
   const isReady = Promise.withResolvers<LogLine>()
   isReady.promise.catch(() => {})
-  const read = (stream: Readable | null): void => {
-    if (stream === null) return
+  const read = (stream: Readable): void => {
     createInterface(stream).on('line', (text) => {
       log.write(`${text}\n`)
       tail.push(text)
@@ -77,9 +58,9 @@ export function startProgram(options: ProgramOptions): Program {
   read(child.stderr)
 
   let expected = false
-  const ended = endOf(child).finally(() => log.end())
+  const ended = exitOf(child).finally(() => log.end())
   ended.then(
-    (ending) => isReady.reject(endedEarly(name, ending, tail.join('\n'))),
+    (exit) => isReady.reject(endedEarly(name, exit, tail.join('\n'))),
     (cause: unknown) =>
       isReady.reject(new CodedError('internal.fault', `${name} could not be started`, { cause })),
   )
@@ -112,20 +93,15 @@ export function startProgram(options: ProgramOptions): Program {
   }
 }
 
-/** The words of a log line; programs that print their readiness on stdout call them `event`. */
-export function messageOf(line: LogLine): unknown {
-  return line['event'] ?? line['msg']
-}
-
-/** Why a program that should run does not. */
-export function endedEarly(name: string, { code, signal }: Ending, tail: string): CodedError {
+/** The error for a program that ended although it should run. */
+export function endedEarly(name: string, { code, signal }: ProgramExit, tail: string): CodedError {
   return new CodedError(
     'internal.fault',
-    `${name} ended with ${signal ?? `exit code ${code}`}${tail === '' ? '' : `; its last words:\n${tail}`}`,
+    `${name} ended with ${signal ?? `exit code ${code}`}${tail === '' ? '' : `; its last lines:\n${tail}`}`,
   )
 }
 
-/** Throws `internal.fault` where `work` takes longer. */
+/** Throws `internal.fault` with `what` if `work` takes longer. */
 export async function within<T>(work: Promise<T>, milliseconds: number, what: string): Promise<T> {
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(
@@ -139,20 +115,8 @@ export async function within<T>(work: Promise<T>, milliseconds: number, what: st
   }
 }
 
-async function endOf(child: ChildProcess): Promise<Ending> {
-  // `close` comes when the last line has been read.
+async function exitOf(child: ChildProcess): Promise<ProgramExit> {
+  // `close` comes after the last line has been read.
   await once(child, 'close')
   return { code: child.exitCode, signal: child.signalCode }
-}
-
-/** A line of a program that is one JSON object. */
-export function parseLine(text: string): LogLine | undefined {
-  if (!text.startsWith('{')) return undefined
-  try {
-    const value: unknown = JSON.parse(text)
-    // A text that begins with a brace and parses is an object.
-    return value as LogLine
-  } catch {
-    return undefined
-  }
 }

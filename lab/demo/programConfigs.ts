@@ -1,4 +1,4 @@
-/** The configuration file of each program, as an operator would write it for these two tenancies. */
+/** The configuration file of each program and command, as an operator of these two tenancies would write it. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OciConfig } from '#adapters/oci/config.ts'
@@ -22,14 +22,15 @@ import {
   type UserName,
 } from './names.ts'
 
-/** What every configuration is made of. */
-export type Surroundings = {
-  /** Of the services, and of each instance's metadata service by its OCID. */
+/** The facts of a deployment that its configuration files are made from. */
+export type DeploymentSettings = {
+  /** The address of OCI's services. */
   readonly endpoint: string
+  /** The metadata service of each instance, by its OCID. */
   readonly imds: Readonly<Record<string, string>>
   /** The folder with the simulated AMD roots. */
   readonly amdFolder: string
-  /** AMD's key distribution service for them. */
+  /** The address of the simulated key distribution service of AMD. */
   readonly kds: string
   readonly ociConfigFile: string
   readonly providerRoot: Root
@@ -42,7 +43,7 @@ const SERVER = { host: '127.0.0.1', port: 0 } as const
 const DRAIN_SECONDS = 10
 
 export function ociOf(
-  { endpoint }: Pick<Surroundings, 'endpoint'>,
+  { endpoint }: Pick<DeploymentSettings, 'endpoint'>,
   principal: OciConfig['principal'],
 ): OciConfig {
   return {
@@ -59,7 +60,7 @@ export function ociOf(
 }
 
 export function instancePrincipal(
-  { endpoint, imds }: Pick<Surroundings, 'endpoint' | 'imds'>,
+  { endpoint, imds }: Pick<DeploymentSettings, 'endpoint' | 'imds'>,
   name: string,
 ): OciConfig['principal'] {
   const metadataUrl = imds[ocidOf('instance', name)]
@@ -67,14 +68,14 @@ export function instancePrincipal(
 }
 
 export function userPrincipal(
-  { ociConfigFile }: Pick<Surroundings, 'ociConfigFile'>,
+  { ociConfigFile }: Pick<DeploymentSettings, 'ociConfigFile'>,
   profile: UserName,
 ): OciConfig['principal'] {
   return { kind: 'config-file', path: ociConfigFile, profile }
 }
 
-function verifierConfig(around: Surroundings): object {
-  const { amdFolder, kds, providerRoot, tls, verifierPort } = around
+function verifierConfig(settings: DeploymentSettings): object {
+  const { amdFolder, kds, providerRoot, tls, verifierPort } = settings
   return {
     listen: { ...SERVER, port: verifierPort },
     tls: { ...tls.server, clientCa: tls.ca },
@@ -83,7 +84,7 @@ function verifierConfig(around: Surroundings): object {
     providerRoot,
     simulation: true,
     logLevel: 'info',
-    oci: ociOf(around, instancePrincipal(around, 'verifier')),
+    oci: ociOf(settings, instancePrincipal(settings, 'verifier')),
     namespace: PROVIDER.namespace,
     buckets: { governance: 'governance', evidence: 'evidence-verifier', state: 'verifier-state' },
     macSecretId: MAC_SECRET,
@@ -95,8 +96,8 @@ function verifierConfig(around: Surroundings): object {
   }
 }
 
-function workerConfig(around: Surroundings, name: string, guestSocket: string): object {
-  const { providerRoot, tls, verifierPort, reservationMs } = around
+function workerConfig(settings: DeploymentSettings, name: string, guestSocket: string): object {
+  const { providerRoot, tls, verifierPort, reservationMs } = settings
   return {
     trust: { providerRoot, simulation: true, sandbox: 'none', logLevel: 'info' },
     verifier: {
@@ -107,7 +108,7 @@ function workerConfig(around: Surroundings, name: string, guestSocket: string): 
     },
     attestation: { source: 'socket', path: guestSocket },
     client: { id: CLIENT, purpose: PURPOSE, scopes: SCOPES, keyId: KEYS.client },
-    oci: ociOf(around, instancePrincipal(around, name)),
+    oci: ociOf(settings, instancePrincipal(settings, name)),
     stream: { id: STREAMS.jobs, group: GROUP, deadLetterId: STREAMS.deadLetters, reservationMs },
     registrations: { namespace: PROVIDER.namespace, bucket: 'evidence-verifier' },
     namespace: CONSUMER.namespace,
@@ -118,9 +119,9 @@ function workerConfig(around: Surroundings, name: string, guestSocket: string): 
   }
 }
 
-function functionConfig(around: Surroundings): object {
+function functionConfig(settings: DeploymentSettings): object {
   return {
-    oci: ociOf(around, { kind: 'resource' }),
+    oci: ociOf(settings, { kind: 'resource' }),
     allowed: [{ namespace: PROVIDER.namespace, bucket: 'outbox' }],
     jobsStreamId: STREAMS.jobs,
     records: { namespace: CONSUMER.namespace, bucket: 'ingest' },
@@ -129,32 +130,32 @@ function functionConfig(around: Surroundings): object {
   }
 }
 
-function sealConfig(around: Surroundings): object {
+function sealConfig(settings: DeploymentSettings): object {
   return {
     tenant: TENANT,
     dataset: DATASET,
     keyId: KEYS.dataset,
     sealingKey: { kind: 'vault', keyId: KEYS.sealing },
-    oci: ociOf(around, userPrincipal(around, 'sealer')),
+    oci: ociOf(settings, userPrincipal(settings, 'sealer')),
     namespace: PROVIDER.namespace,
     buckets: { outbox: 'outbox', governance: 'governance' },
     simulation: true,
   }
 }
 
-function openConfig(around: Surroundings): object {
+function openConfig(settings: DeploymentSettings): object {
   return {
-    trust: { providerRoot: around.providerRoot, simulation: true },
-    oci: ociOf(around, userPrincipal(around, 'researcher')),
+    trust: { providerRoot: settings.providerRoot, simulation: true },
+    oci: ociOf(settings, userPrincipal(settings, 'researcher')),
     namespace: CONSUMER.namespace,
     bucket: 'results',
     provider: { namespace: PROVIDER.namespace, governance: 'governance', evidence: 'evidence-verifier' },
   }
 }
 
-function exportConfig(around: Surroundings): object {
+function exportConfig(settings: DeploymentSettings): object {
   return {
-    oci: ociOf(around, userPrincipal(around, 'auditor')),
+    oci: ociOf(settings, userPrincipal(settings, 'auditor')),
     provider: { namespace: PROVIDER.namespace, governance: 'governance', evidence: 'evidence-verifier' },
     consumer: { namespace: CONSUMER.namespace, evidence: 'evidence-worker', results: 'results' },
     simulation: true,
@@ -164,17 +165,17 @@ function exportConfig(around: Surroundings): object {
 /** Writes the configuration of every program and command. */
 export async function writeConfigs(
   folder: string,
-  around: Surroundings,
+  settings: DeploymentSettings,
   guests: readonly { readonly name: string; readonly socketPath: string }[],
 ): Promise<void> {
   const configs: Record<string, object> = {
-    verifier: verifierConfig(around),
-    function: functionConfig(around),
-    seal: sealConfig(around),
-    open: openConfig(around),
-    export: exportConfig(around),
+    verifier: verifierConfig(settings),
+    function: functionConfig(settings),
+    seal: sealConfig(settings),
+    open: openConfig(settings),
+    export: exportConfig(settings),
   }
-  for (const { name, socketPath } of guests) configs[name] = workerConfig(around, name, socketPath)
+  for (const { name, socketPath } of guests) configs[name] = workerConfig(settings, name, socketPath)
   for (const [name, config] of Object.entries(configs)) await writeConfig(folder, name, config)
 }
 

@@ -1,15 +1,16 @@
-/** What has become of it, in a few lines: released, withheld, the top of the table, and where everything lies. */
+/** The end of the demo in a few lines: released, withheld, the largest cells of the table, and where the files are. */
 import { join, relative } from 'node:path'
+import { formatBytes } from '#cli/terminal.ts'
 import type { Cell, CountTable } from '#core/egress/table.ts'
 import type { RefusedRelease } from '#core/evidence/audit/report.ts'
 import type { Counts } from '#core/fhir/filter.ts'
 import type { Audited } from './audit.ts'
 import type { Folders } from './folders.ts'
-import { formatBytes } from './output.ts'
 import type { Refused } from './probes.ts'
-import type { Processed, Sealed } from './processing.ts'
+import type { Processed } from './processing.ts'
+import type { Sealed } from './sealing.ts'
 
-const ROWS_A_TYPE = 3
+const ROWS_PER_TYPE = 3
 const MAX_ROWS = 12
 const HEAD = ['resource', 'code', 'year', 'count']
 const LABEL_WIDTH = 11
@@ -18,6 +19,8 @@ type Reason = RefusedRelease['reasons'][number]
 
 export type Summary = {
   readonly folders: Folders
+  /** The pin that the audit starts from. */
+  readonly trustFile: string
   readonly sealed: Sealed
   readonly processed: Processed
   readonly refused: readonly Refused[]
@@ -25,19 +28,19 @@ export type Summary = {
   readonly counts: Counts
   readonly table: CountTable
   readonly resultFile: string
-  /** Largest resident memory, in bytes, by worker. */
+  /** The peak resident memory in bytes, by worker. */
   readonly peaks: ReadonlyMap<string, number>
   readonly elapsedMs: number
 }
 
-/** Each refusal with the Verifier's own reasons. */
+/** Each refused machine with the Verifier's reasons, as the evidence holds them. */
 export function explainRefusals(
   refused: readonly Refused[],
   { refused: decided }: Audited,
 ): readonly string[] {
-  return refused.flatMap(({ who, denialId }) => {
+  return refused.flatMap(({ machine, denialId }) => {
     const reasons = decided.find((entry) => entry.denialId === denialId)?.reasons ?? []
-    return [`  ${who}`, ...reasons.flatMap(reasonTexts)]
+    return [`  ${machine}`, ...reasons.flatMap(reasonTexts)]
   })
 }
 
@@ -48,14 +51,16 @@ function reasonTexts({ code, field, expected, actual, remedy }: Reason): readonl
   ]
 }
 
-/** Digests say enough by their beginning. */
+/** Cuts long digests to their first digits. */
 function shorten(text: string): string {
   return text.replace(/[0-9a-f]{24,}/g, (digest) => `${digest.slice(0, 12)}…`)
 }
 
 /** The largest cells of each resource type. */
 export function tableText({ table, minimumCell, cellsWithheld }: CountTable): readonly string[] {
-  const note = cellsWithheld ? [`  cells of fewer than ${minimumCell} persons are not shown to anyone`] : []
+  const note = cellsWithheld
+    ? [`  cells with fewer than ${minimumCell} persons are withheld from the result`]
+    : []
   if (table.length === 0) return ['  the table is empty', ...note]
   const top = largestOfEachType(table)
   const rows = [HEAD, ...top.sort((a, b) => a.resourceType.localeCompare(b.resourceType)).map(cellTexts)]
@@ -72,7 +77,7 @@ export function tableText({ table, minimumCell, cellsWithheld }: CountTable): re
   ]
 }
 
-/** Each type has its turn, or the table would be about its most frequent type alone. */
+/** At most three rows per type; otherwise the most frequent type would fill the table. */
 function largestOfEachType(table: readonly Cell[]): Cell[] {
   const taken = new Map<string, number>()
   return [...table]
@@ -80,7 +85,7 @@ function largestOfEachType(table: readonly Cell[]): Cell[] {
     .filter(({ resourceType }) => {
       const count = taken.get(resourceType) ?? 0
       taken.set(resourceType, count + 1)
-      return count < ROWS_A_TYPE
+      return count < ROWS_PER_TYPE
     })
     .slice(0, MAX_ROWS)
 }
@@ -91,32 +96,35 @@ function cellTexts({ resourceType, system, code, year, count }: Cell): string[] 
 }
 
 export function summaryText(summary: Summary): readonly string[] {
-  const { processed, refused, audited, counts, folders, peaks, elapsedMs } = summary
+  const { processed, refused, audited, counts, folders, trustFile, peaks, elapsedMs } = summary
   const row = (label: string, text: string) => `  ${label.padEnd(LABEL_WIDTH)}${text}`
   const memory = [...peaks].sort().map(([name, bytes]) => `${name} ${formatBytes(bytes)}`)
-  const evidence = shown(folders.evidence)
   return [
     `Done in ${(elapsedMs / 1000).toFixed(0)} s.`,
-    row('released', `the key of 1 object, to ${processed.worker}`),
-    row('', `of its ${counts.read} resources ${sum(counts.kept)} passed the filter inside the worker`),
-    row('withheld', `${sum(counts.withheld)} resources${byReason(counts.withheld)}`),
-    row('', 'these counts are sealed to the hospital'),
+    row('released', `the data key of one object, to ${processed.worker}`),
+    row('kept', `${sum(counts.kept)} of ${counts.read} resources, by the filter inside the worker`),
+    row(
+      'withheld',
+      `${sum(counts.withheld)} resources${byReason(counts.withheld)}; only the hospital can read these counts`,
+    ),
     row('refused', `${refused.length} requests: ${refused.map(({ code }) => code).join(', ')}`),
     row(
       'evidence',
-      `${audited.verdict}; ${audited.allowed} allowed, ${audited.refused.length} refused, ${audited.logs} logs`,
+      `${audited.verdict}: ${audited.logs} logs, ${audited.allowed} allowed, ${audited.refused.length} refused`,
     ),
-    row('memory', `at most ${memory.join(', ')}`),
+    row('memory', `peak: ${memory.join(', ')}`),
     '',
     row('result', shown(summary.resultFile)),
-    row('evidence', `${evidence}, audited in ${shown(join(folders.root, 'audit.txt'))}; again with`),
-    row('', `npm run --silent cli -- evidence verify ${evidence} --simulation`),
+    row('audit', shown(join(folders.root, 'audit.txt'))),
     row('metrics', shown(folders.metrics)),
     row('logs', shown(folders.logs)),
+    '',
+    'Verify the evidence yourself:',
+    `  npm run --silent cli -- evidence verify ${shown(folders.evidence)} --trust ${shown(trustFile)} --simulation`,
   ]
 }
 
-/** As short as it can be said from here. */
+/** The path relative to the current folder, if it is below it. */
 function shown(path: string): string {
   const short = relative(process.cwd(), path)
   return short.startsWith('..') ? path : short

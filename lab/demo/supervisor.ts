@@ -1,17 +1,18 @@
-/** The programs that run: started one by one, watched, stopped in the reverse order. One that dies ends everything. */
+/** The running programs: started one by one, watched, stopped in reverse order. If one dies, the deployment ends. */
 import { CodedError } from '#core/errors.ts'
-import { endedEarly, type LogLine, type Program, type ProgramOptions, startProgram } from './program.ts'
+import type { LogLine } from './logLine.ts'
+import { endedEarly, type Program, type ProgramOptions, startProgram } from './program.ts'
 
 const READY_MILLISECONDS = 60_000
 
 export type Supervisor = {
-  /** Resolves when the program serves. A program of the same name may be started again when it is gone. */
+  /** Resolves when the program serves. A name can be started again after its program has ended. */
   readonly start: (options: Omit<ProgramOptions, 'logFolder' | 'onLine'>) => Promise<LogLine>
   readonly find: (name: string) => Program | undefined
-  /** Aborted as soon as a program ends that nobody stopped, or with `end`; its reason says why. */
+  /** Aborted by `end`, or as soon as a program ends that was not stopped. Its reason is the error. */
   readonly signal: AbortSignal
   readonly end: (reason: unknown) => void
-  /** The result of `work`, or the signal's reason as soon as there is one. */
+  /** The result of `work`. Rejects with the signal's reason as soon as it is aborted. */
   readonly guard: <T>(work: Promise<T>) => Promise<T>
   /** Safe to call twice. */
   readonly stopAll: () => Promise<void>
@@ -34,7 +35,7 @@ export function createSupervisor(options: Pick<ProgramOptions, 'logFolder' | 'on
       if (!program.stopping()) controller.abort(error)
     }
     program.ended.then(
-      (ending) => gone(endedEarly(program.name, ending, program.tail())),
+      (exit) => gone(endedEarly(program.name, exit, program.tail())),
       (cause: unknown) =>
         gone(new CodedError('internal.fault', `${program.name} could not be started`, { cause })),
     )
@@ -55,7 +56,8 @@ export function createSupervisor(options: Pick<ProgramOptions, 'logFolder' | 'on
       return await guard(started.ready(READY_MILLISECONDS))
     },
     stopAll: async () => {
-      if (!signal.aborted) controller.abort(new CodedError('internal.fault', 'everything is being stopped'))
+      if (!signal.aborted)
+        controller.abort(new CodedError('internal.fault', 'the deployment is being stopped'))
       for (const program of [...programs.values()].reverse()) await program.stop()
     },
   }

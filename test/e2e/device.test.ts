@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url'
 import { nodeOptionsFor } from '#adapters/system/nodeOptions.ts'
 import { JobFormat, jobIdOf } from '#core/job/job.ts'
 import { EmulatorReady } from '#lab/demo/launcher.ts'
-import { type LogLine, messageOf, parseLine } from '#lab/demo/program.ts'
+import { type LogLine, messageOf, parseLine } from '#lab/demo/logLine.ts'
 import { buildFakeDevice } from '../native/fakeDevice.ts'
-import { audit, openSite, resultsOf, type Site } from './systemUnderTest.ts'
+import { audit, resultsOf, type SystemUnderTest, startSystem } from './systemUnderTest.ts'
 
 const WORKER = fileURLToPath(new URL('../../src/worker/main.ts', import.meta.url))
 const HOOK = fileURLToPath(new URL('../../lab/amd/hook.ts', import.meta.url))
@@ -20,17 +20,17 @@ const NAME = 'worker-1'
 const device = buildFakeDevice()
 const skip = typeof device === 'string' ? device : false
 
-let site: Site
+let system: SystemUnderTest
 let config: string
 let hook: string
 before(async () => {
   if (skip !== false) return
-  site = await openSite({ workers: 1 })
-  await site.deployment.program(NAME)?.stop()
+  system = await startSystem({ workers: 1 })
+  await system.deployment.program(NAME)?.stop()
   const { amdFolder, kds } = EmulatorReady.parse(
-    site.said('emulator').find((line) => messageOf(line) === 'ready'),
+    system.linesOf('emulator').find((line) => messageOf(line) === 'ready'),
   )
-  const { folders, configOf } = site.deployment
+  const { folders, configOf } = system.deployment
   const endorsements = { folder: join(folders.root, 'endorsements'), kds: { url: kds } }
   const given = JSON.parse(await readFile(configOf(NAME), 'utf8'))
   config = join(folders.config, 'device.json')
@@ -41,7 +41,7 @@ before(async () => {
   hook = `"${process.execPath}" "${HOOK}" "${amdFolder}" ${NAME}`
 })
 after(async () => {
-  await site?.close()
+  await system?.close()
   if (typeof device !== 'string') device.remove()
 })
 
@@ -61,8 +61,8 @@ test('a guest that loses its key ends with 78 and no result; another asks its de
   skip,
   timeout: 120_000,
 }, async () => {
-  const sealed = await site.seal('by-the-device')
-  const uploaded = await site.upload(sealed.file)
+  const sealed = await system.seal('by-the-device')
+  const uploaded = await system.upload(sealed.file)
   const jobId = jobIdOf(uploaded)
 
   // The host throttles until the driver gives up: nothing would ever be answered again.
@@ -72,9 +72,9 @@ test('a guest that loses its key ends with 78 and no result; another asks its de
   const { code, source, errno, fwError, vmmError } = lost.say('attestation lost') ?? {}
   assert.deepEqual([code, source, errno, fwError, vmmError], ['sev.lost', 'device', 110, 0, 2])
   assert.equal(lost.say('failed')?.['code'], 'sev.lost')
-  assert.deepEqual(await resultsOf(site, sealed.headerDigest), [])
+  assert.deepEqual(await resultsOf(system, sealed.headerDigest), [])
 
-  const file = join(site.deployment.folders.config, 'device.job.json')
+  const file = join(system.deployment.folders.config, 'device.job.json')
   await writeFile(
     file,
     JobFormat.encode({
@@ -95,7 +95,7 @@ test('a guest that loses its key ends with 78 and no result; another asks its de
   assert.equal(done.exitCode, 0, done.stdout)
   assert.equal(JSON.parse(done.stdout).outcome, 'visible')
   assert.equal(done.say('attestation source')?.['source'], 'device')
-  assert.equal((await resultsOf(site, sealed.headerDigest)).length, 1)
+  assert.equal((await resultsOf(system, sealed.headerDigest)).length, 1)
 
-  await audit(site)
+  await audit(system)
 })

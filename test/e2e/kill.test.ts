@@ -7,17 +7,16 @@ import { after, before, test } from 'node:test'
 import { jobIdOf } from '#core/job/job.ts'
 import { STREAMS } from '#lab/demo/names.ts'
 import {
-  armed,
   audit,
   auditByCommand,
   bootOf,
   commits,
-  hear,
-  openSite,
   principalOf,
   resultsOf,
-  type Site,
+  type SystemUnderTest,
+  startSystem,
   until,
+  waitForLine,
 } from './systemUnderTest.ts'
 
 const WORKERS = ['worker-1', 'worker-2'] as const
@@ -68,36 +67,41 @@ const MOMENTS: readonly Moment[] = [
 ]
 
 const audited = new Set<string>()
-let site: Site
+let system: SystemUnderTest
 before(async () => {
-  site = await openSite({ workers: WORKERS.length, reservationMs: RESERVATION_MS })
+  system = await startSystem({ workers: WORKERS.length, reservationMs: RESERVATION_MS })
 })
-after(() => site?.close())
+after(() => system?.close())
 
 for (const moment of MOMENTS)
   test(`a worker is killed ${moment.name}: the other one finishes, and there is one result`, async () => {
-    const sealed = await site.seal(moment.name.replaceAll(/\W+/g, '-'))
-    const committed = await commits(site)
+    const sealed = await system.seal(moment.name.replaceAll(/\W+/g, '-'))
+    const committed = await commits(system)
     for (const worker of WORKERS) {
       const match = { method: moment.call.method, path: moment.call.path, principal: principalOf(worker) }
-      await site.deployment.arm({ service: moment.call.service, match, latencyMs: 600_000, times: 1 })
+      await system.deployment.control.arm({
+        service: moment.call.service,
+        match,
+        latencyMs: 600_000,
+        times: 1,
+      })
     }
-    const uploaded = await site.upload(sealed.file)
+    const uploaded = await system.upload(sealed.file)
     const jobId = jobIdOf(uploaded)
 
     const victim = await killWhoHangs(moment)
-    const killedBoot = bootOf(site, victim)
-    const { program, line } = await hear(site, 'ended', { jobId, outcome: moment.finished })
-    const boot = bootOf(site, program)
+    const killedBoot = bootOf(system, victim)
+    const { program, line } = await waitForLine(system, 'ended', { jobId, outcome: moment.finished })
+    const boot = bootOf(system, program)
     assert.notEqual(program, victim)
-    await until(site, 'the batch is not committed', async () => (await commits(site)) > committed)
+    await until(system, 'the batch is not committed', async () => (await commits(system)) > committed)
 
-    const manifests = await resultsOf(site, sealed.headerDigest)
+    const manifests = await resultsOf(system, sealed.headerDigest)
     assert.equal(manifests.length, 1)
     assert.equal(manifests[0]?.resultId, line['detail'])
     assert.equal(manifests[0]?.boot, moment.finished === 'visible' ? boot : killedBoot)
 
-    const { releases } = await audit(site)
+    const { releases } = await audit(system)
     const ofThisJob = releases.flatMap((release) =>
       release.kind === 'allowed' && !audited.has(release.releaseId) ? [release] : [],
     )
@@ -109,12 +113,12 @@ for (const moment of MOMENTS)
         { boot, status: moment.finished },
       ],
     )
-    await site.deployment.start(victim)
+    await system.deployment.start(victim)
   })
 
 test('an auditor without network or key finds the same: intact, with one result a job', async () => {
-  await auditByCommand(site)
-  const { results } = await audit(site)
+  await auditByCommand(system)
+  const { results } = await audit(system)
   assert.equal(results.length, MOMENTS.length)
   assert.equal(new Set(results.map(({ resultId }) => resultId)).size, MOMENTS.length)
 })
@@ -122,15 +126,15 @@ test('an auditor without network or key finds the same: intact, with one result 
 /** Ends it as the kernel does when memory runs out: no word, no file closed, no lease given back. */
 async function killWhoHangs({ name }: Moment): Promise<string> {
   let victim: string | undefined
-  await until(site, `no worker has come to be ${name}`, async () => {
-    const waiting = new Set((await armed(site)).map(({ match }) => match?.principal))
+  await until(system, `no worker has come to be ${name}`, async () => {
+    const waiting = new Set((await system.deployment.control.armed()).map(({ match }) => match?.principal))
     victim = WORKERS.find((worker) => !waiting.has(principalOf(worker)))
     return victim !== undefined
   })
-  const program = site.deployment.program(victim ?? '')
+  const program = system.deployment.program(victim ?? '')
   assert.ok(program !== undefined)
   program.kill('SIGKILL')
   assert.equal((await program.ended).signal, 'SIGKILL')
-  await site.deployment.clearFaults()
+  await system.deployment.control.clearFaults()
   return program.name
 }

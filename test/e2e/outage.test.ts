@@ -7,14 +7,13 @@ import { after, before, test } from 'node:test'
 import { systemClock } from '#adapters/system/clock.ts'
 import { jobIdOf } from '#core/job/job.ts'
 import {
-  armed,
   audit,
   auditByCommand,
-  hear,
-  openSite,
   resultsOf,
-  type Site,
+  type SystemUnderTest,
+  startSystem,
   until,
+  waitForLine,
 } from './systemUnderTest.ts'
 
 const WORKERS = ['worker-1', 'worker-2'] as const
@@ -46,63 +45,67 @@ const OUTAGES: readonly Outage[] = [
   },
 ]
 
-let site: Site
+let system: SystemUnderTest
 before(async () => {
-  site = await openSite({ workers: WORKERS.length, reservationMs: 3000 })
+  system = await startSystem({ workers: WORKERS.length, reservationMs: 3000 })
 })
-after(() => site?.close())
+after(() => system?.close())
 
-const pids = () => WORKERS.map((worker) => site.pid(worker))
+const pids = () => WORKERS.map((worker) => system.pid(worker))
 
 for (const { name, program, during } of OUTAGES)
   test(`${name}, and comes back: the job has one result, by workers that never ended`, async () => {
-    const { deployment } = site
+    const { deployment } = system
     const before = pids()
-    const sealed = await site.seal(name.replaceAll(/\W+/g, '-'))
+    const sealed = await system.seal(name.replaceAll(/\W+/g, '-'))
     // Long enough for the kill to come first; the call is then answered late, or cut with whoever would answer it.
-    await deployment.arm({ service: 'objectstorage', match: during, latencyMs: 1500, times: 1 })
-    const jobId = jobIdOf(await site.upload(sealed.file))
-    await until(site, 'no worker is at the call', async () => (await armed(site)).length === 0)
+    await deployment.control.arm({ service: 'objectstorage', match: during, latencyMs: 1500, times: 1 })
+    const jobId = jobIdOf(await system.upload(sealed.file))
+    await until(
+      system,
+      'no worker is at the call',
+      async () => (await system.deployment.control.armed()).length === 0,
+    )
 
     await killProgram(program)
     await systemClock.sleep(OUTAGE_MS)
     assert.deepEqual(await resultsAtRest(program, sealed.headerDigest), [])
     await deployment.start(program)
 
-    await hear(site, 'ended', { jobId, outcome: 'visible' })
+    await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
     await until(
-      site,
+      system,
       'there is no result',
-      async () => (await resultsOf(site, sealed.headerDigest)).length > 0,
+      async () => (await resultsOf(system, sealed.headerDigest)).length > 0,
     )
-    assert.equal((await resultsOf(site, sealed.headerDigest)).length, 1)
+    assert.equal((await resultsOf(system, sealed.headerDigest)).length, 1)
     assert.deepEqual(pids(), before)
   })
 
 test('the Verifier hangs without a word: the job waits for it', async () => {
   const before = pids()
-  const verifier = site.deployment.program('verifier')
-  const sealed = await site.seal('frozen')
+  const verifier = system.deployment.program('verifier')
+  const sealed = await system.seal('frozen')
   verifier?.kill('SIGSTOP')
-  const jobId = jobIdOf(await site.upload(sealed.file))
-  await hear(site, 'event.decided', { jobId })
+  const jobId = jobIdOf(await system.upload(sealed.file))
+  await waitForLine(system, 'event.decided', { jobId })
   await systemClock.sleep(OUTAGE_MS)
-  assert.deepEqual(await resultsOf(site, sealed.headerDigest), [])
+  assert.deepEqual(await resultsOf(system, sealed.headerDigest), [])
   verifier?.kill('SIGCONT')
-  await hear(site, 'ended', { jobId, outcome: 'visible' })
-  assert.equal((await resultsOf(site, sealed.headerDigest)).length, 1)
+  await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
+  assert.equal((await resultsOf(system, sealed.headerDigest)).length, 1)
   assert.deepEqual(pids(), before)
 })
 
 test('the evidence of all of it is intact', async () => {
   for (const worker of WORKERS)
-    assert.deepEqual(await site.deployment.program(worker)?.stop(), { code: 0, signal: null })
-  await audit(site)
-  await auditByCommand(site)
+    assert.deepEqual(await system.deployment.program(worker)?.stop(), { code: 0, signal: null })
+  await audit(system)
+  await auditByCommand(system)
 })
 
 async function killProgram(name: Outage['program']): Promise<void> {
-  const program = site.deployment.program(name)
+  const program = system.deployment.program(name)
   assert.ok(program !== undefined)
   program.kill('SIGKILL')
   await program.ended
@@ -110,5 +113,5 @@ async function killProgram(name: Outage['program']): Promise<void> {
 
 /** While OCI is away, nobody can look; while the Verifier is, there must be nothing to see. */
 async function resultsAtRest(program: Outage['program'], headerDigest: string) {
-  return program === 'emulator' ? [] : await resultsOf(site, headerDigest)
+  return program === 'emulator' ? [] : await resultsOf(system, headerDigest)
 }

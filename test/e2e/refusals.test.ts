@@ -11,22 +11,22 @@ import { toBase64url, toHex } from '#core/bytes.ts'
 import type { ErrorCode } from '#core/errors.ts'
 import { type Job, JobFormat, jobIdOf } from '#core/job/job.ts'
 import { keySigner } from '#core/jws.ts'
+import { workerEntries } from '#lab/demo/counts.ts'
 import { copyMetrics } from '#lab/demo/metrics.ts'
 import { PROVIDER, STREAMS } from '#lab/demo/names.ts'
 import { POPULATION_CANARIES } from '#lab/demo/population.ts'
 import { findCanaries, wordCanaries } from './canaries.ts'
-import { deadLetters, timesPublished, workerEntries } from './streamMessages.ts'
+import { deadLetters, timesPublished } from './streamMessages.ts'
 import {
-  armed,
   audit,
   auditByCommand,
   bootOf,
-  hear,
   ociOfProgram,
-  openSite,
   resultsOf,
-  type Site,
+  type SystemUnderTest,
+  startSystem,
   until,
+  waitForLine,
 } from './systemUnderTest.ts'
 
 const OUTBOX = { namespace: PROVIDER.namespace, bucket: 'outbox' }
@@ -34,19 +34,19 @@ const OUTBOX = { namespace: PROVIDER.namespace, bucket: 'outbox' }
 const CANARY = 'Quillfeather-Ombrose'
 const WORKERS = ['worker-1', 'worker-2'] as const
 
-let site: Site
+let system: SystemUnderTest
 /** The ingest function's and a worker's own rights, used by whoever broke into them. */
 let ingest: Oci
 let worker: Oci
 before(async () => {
-  site = await openSite({ workers: WORKERS.length })
-  ingest = await ociOfProgram(site, 'function')
-  worker = await ociOfProgram(site, 'worker-1')
+  system = await startSystem({ workers: WORKERS.length })
+  ingest = await ociOfProgram(system, 'function')
+  worker = await ociOfProgram(system, 'worker-1')
 })
 after(async () => {
   ingest?.close()
   worker?.close()
-  await site?.close()
+  await system?.close()
 })
 
 const publish = (key: string, message: Uint8Array) =>
@@ -54,10 +54,10 @@ const publish = (key: string, message: Uint8Array) =>
 
 /** The stream has moved on: a good object put in now gets its one result. */
 async function expectGoodJob(name: string): Promise<void> {
-  const sealed = await site.seal(name)
-  const jobId = jobIdOf(await site.upload(sealed.file))
-  await hear(site, 'ended', { jobId, outcome: 'visible' })
-  assert.equal((await resultsOf(site, sealed.headerDigest)).length, 1)
+  const sealed = await system.seal(name)
+  const jobId = jobIdOf(await system.upload(sealed.file))
+  await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
+  assert.equal((await resultsOf(system, sealed.headerDigest)).length, 1)
 }
 
 test('messages that are no jobs are set aside with their digest and code, and the stream moves on', async () => {
@@ -78,9 +78,13 @@ test('messages that are no jobs are set aside with their digest and code, and th
     { what: 'as much as a message may have', bytes: randomBytes(500_000), kept: false },
   ]
   for (const { what, bytes } of messages) await publish(what, bytes)
-  await until(site, 'not all are set aside', async () => (await deadLetters(site)).length >= messages.length)
+  await until(
+    system,
+    'not all are set aside',
+    async () => (await deadLetters(system)).length >= messages.length,
+  )
 
-  const letters = await deadLetters(site)
+  const letters = await deadLetters(system)
   for (const { what, bytes, kept } of messages) {
     const message = toBase64url(bytes)
     const letter = letters.find(
@@ -165,7 +169,7 @@ const BAD_OBJECTS: readonly BadObject[] = [
 ]
 
 test('objects that must not be opened, or do not open: each has its code, its dead letter, and no result', async () => {
-  const { sealer } = site
+  const { sealer } = system
   const cases = await Promise.all(BAD_OBJECTS.map(async (bad) => ({ ...bad, ...(await bad.make()) })))
   const put = await Promise.all(
     cases.map(async ({ object, bytes }) => {
@@ -174,14 +178,14 @@ test('objects that must not be opened, or do not open: each has its code, its de
     }),
   )
   for (const [index, { name, code, outcome }] of cases.entries()) {
-    const { line } = await hear(site, 'ended', { jobId: put[index], code })
+    const { line } = await waitForLine(system, 'ended', { jobId: put[index], code })
     assert.equal(line['outcome'], outcome, name)
   }
   await expectGoodJob('after-bad-objects')
 
-  const letters = await deadLetters(site)
-  await audit(site)
-  const entries = await workerEntries(site)
+  const letters = await deadLetters(system)
+  await audit(system)
+  const entries = await Array.fromAsync(workerEntries(system.deployment.folders.evidence))
   for (const [index, { name, code, outcome }] of cases.entries()) {
     const jobId = put[index]
     assert.deepEqual(
@@ -221,8 +225,8 @@ for (const { name, code, job } of [
   test(`a job for ${name}: set aside as ${code}`, async () => {
     const made: Job = await job()
     await publish(made.jobId, JobFormat.encode(made))
-    await hear(site, 'ended', { jobId: made.jobId, outcome: 'failed', code })
-    const letter = (await deadLetters(site)).find(({ jobId }) => jobId === made.jobId)
+    await waitForLine(system, 'ended', { jobId: made.jobId, outcome: 'failed', code })
+    const letter = (await deadLetters(system)).find(({ jobId }) => jobId === made.jobId)
     assert.equal(letter?.code, code)
   })
 
@@ -232,58 +236,58 @@ for (const { name, lines } of [
   { name: 'a name that no resource has', lines: `{"resourceType":"${CANARY}","id":"1"}\n{"${CANARY}":1}\n` },
 ])
   test(`${name}: the job ends as resource.malformed`, async () => {
-    const sealed = await site.seal(name.replaceAll(' ', '-'), { lines })
-    const jobId = jobIdOf(await site.upload(sealed.file))
-    await hear(site, 'ended', { jobId, outcome: 'failed', code: 'resource.malformed' })
-    assert.deepEqual(await resultsOf(site, sealed.headerDigest), [])
+    const sealed = await system.seal(name.replaceAll(' ', '-'), { lines })
+    const jobId = jobIdOf(await system.upload(sealed.file))
+    await waitForLine(system, 'ended', { jobId, outcome: 'failed', code: 'resource.malformed' })
+    assert.deepEqual(await resultsOf(system, sealed.headerDigest), [])
   })
 
 test('a job that was tried three times is not run again', async () => {
-  const sealed = await site.seal('exhausted')
-  const ingesting = site.deployment.program('function')
+  const sealed = await system.seal('exhausted')
+  const ingesting = system.deployment.program('function')
   // The event waits while the attempts of workers that died are put down, as those workers would have done.
   ingesting?.kill('SIGSTOP')
-  const jobId = jobIdOf(await site.upload(sealed.file))
+  const jobId = jobIdOf(await system.upload(sealed.file))
   const state = { namespace: 'research', bucket: 'worker-state' }
-  const boot = bootOf(site, 'worker-1')
+  const boot = bootOf(system, 'worker-1')
   for (const attempt of [1, 2, 3])
     await worker.objectStore().create({ ...state, name: `attempt/${jobId}/${attempt}` }, Buffer.from(boot))
   ingesting?.kill('SIGCONT')
-  await hear(site, 'ended', { jobId, outcome: 'failed', code: 'job.exhausted' })
-  assert.equal((await deadLetters(site)).find((letter) => letter.jobId === jobId)?.code, 'job.exhausted')
-  assert.deepEqual(await resultsOf(site, sealed.headerDigest), [])
+  await waitForLine(system, 'ended', { jobId, outcome: 'failed', code: 'job.exhausted' })
+  assert.equal((await deadLetters(system)).find((letter) => letter.jobId === jobId)?.code, 'job.exhausted')
+  assert.deepEqual(await resultsOf(system, sealed.headerDigest), [])
 })
 
 test('an event that comes three times is one job', async () => {
-  const sealed = await site.seal('repeated')
-  await site.deployment.arm({
+  const sealed = await system.seal('repeated')
+  await system.deployment.control.arm({
     service: 'events',
     match: { path: sealed.object },
     duplicateEvent: 2,
     times: 1,
   })
-  const jobId = jobIdOf(await site.upload(sealed.file))
-  const repeated = () => site.said('function').filter(({ outcome }) => outcome === 'repeated').length
-  await until(site, 'the event is not repeated', async () => repeated() === 2)
-  await hear(site, 'ended', { jobId, outcome: 'visible' })
-  assert.equal(await timesPublished(site, jobId), 1)
+  const jobId = jobIdOf(await system.upload(sealed.file))
+  const repeated = () => system.linesOf('function').filter(({ outcome }) => outcome === 'repeated').length
+  await until(system, 'the event is not repeated', async () => repeated() === 2)
+  await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
+  assert.equal(await timesPublished(system, jobId), 1)
 })
 
 test('a job that is published twice has one result; its second run is superseded', async () => {
-  const sealed = await site.seal('twice')
+  const sealed = await system.seal('twice')
   // The function cannot record what it has published, so the event comes again: as often as a call is sent.
   const record = { method: 'PUT', path: '/b/ingest/' }
-  await site.deployment.arm({ service: 'objectstorage', match: record, status: 503, times: 4 })
-  const jobId = jobIdOf(await site.upload(sealed.file))
-  await hear(site, 'ended', { jobId, outcome: 'visible' })
-  await hear(site, 'ended', { jobId, outcome: 'superseded' })
-  assert.equal(await timesPublished(site, jobId), 2)
-  assert.equal((await resultsOf(site, sealed.headerDigest)).length, 1)
+  await system.deployment.control.arm({ service: 'objectstorage', match: record, status: 503, times: 4 })
+  const jobId = jobIdOf(await system.upload(sealed.file))
+  await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
+  await waitForLine(system, 'ended', { jobId, outcome: 'superseded' })
+  assert.equal(await timesPublished(system, jobId), 2)
+  assert.equal((await resultsOf(system, sealed.headerDigest)).length, 1)
 })
 
 test('what was refused is quoted nowhere: not in a log, an error, a metric, or the evidence', async () => {
-  const { deployment } = site
-  await audit(site)
+  const { deployment } = system
+  await audit(system)
   await copyMetrics(deployment, [...WORKERS, 'verifier'])
   const words = wordCanaries([CANARY, ...Object.values(POPULATION_CANARIES).flat()])
   const { found, files } = await findCanaries(deployment.folders.root, words, [])
@@ -292,24 +296,28 @@ test('what was refused is quoted nowhere: not in a log, an error, a metric, or t
 })
 
 test('SIGTERM: the job in hand is finished, the log closed, the exit code 0', async () => {
-  const sealed = await site.seal('drained')
+  const sealed = await system.seal('drained')
   const match = { method: 'PUT', path: '/b/results/' }
-  await site.deployment.arm({ service: 'objectstorage', match, latencyMs: 1500, times: 1 })
-  const jobId = jobIdOf(await site.upload(sealed.file))
-  await until(site, 'no worker writes a result', async () => (await armed(site)).length === 0)
-  const boots = WORKERS.map((name) => bootOf(site, name))
-  for (const ending of await Promise.all(WORKERS.map((name) => site.deployment.program(name)?.stop())))
+  await system.deployment.control.arm({ service: 'objectstorage', match, latencyMs: 1500, times: 1 })
+  const jobId = jobIdOf(await system.upload(sealed.file))
+  await until(
+    system,
+    'no worker writes a result',
+    async () => (await system.deployment.control.armed()).length === 0,
+  )
+  const boots = WORKERS.map((name) => bootOf(system, name))
+  for (const ending of await Promise.all(WORKERS.map((name) => system.deployment.program(name)?.stop())))
     assert.deepEqual(ending, { code: 0, signal: null })
-  await hear(site, 'ended', { jobId, outcome: 'visible' })
-  assert.equal((await resultsOf(site, sealed.headerDigest)).length, 1)
+  await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
+  assert.equal((await resultsOf(system, sealed.headerDigest)).length, 1)
 
-  const { logs } = await audit(site)
+  const { logs } = await audit(system)
   for (const boot of boots) assert.equal(logs.find((log) => log.boot === boot)?.status, 'closed')
-  await auditByCommand(site)
+  await auditByCommand(system)
 })
 
-async function goodObject(by = site.signer) {
-  const sealed = await site.seal(toHex(randomBytes(8)), { by })
+async function goodObject(by = system.signer) {
+  const sealed = await system.seal(toHex(randomBytes(8)), { by })
   return { object: sealed.object, bytes: await readFile(sealed.file) }
 }
 
@@ -322,7 +330,7 @@ async function changedAt(position: (headerEnd: number) => number) {
 }
 
 async function put(name: string) {
-  return await site.upload((await site.seal(name)).file)
+  return await system.upload((await system.seal(name)).file)
 }
 
 function jobOf(object: string, etag: string): Job {

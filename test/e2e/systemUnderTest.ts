@@ -1,4 +1,4 @@
-/** A deployment under test, and those who act in it: the hospital that seals, whoever breaks something, the auditor. */
+/** A deployment under test, with helpers for those who act in it: the hospital, the attacker, the auditor. */
 import assert from 'node:assert/strict'
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -18,6 +18,7 @@ import { peekCompact, type Signer } from '#core/jws.ts'
 import { manifestName, type ResultManifest, ResultManifestFormat } from '#core/sealed/manifest.ts'
 import { type Deployment, type DeploymentOptions, startDeployment } from '#lab/demo/deployment.ts'
 import { EmulatorReady } from '#lab/demo/launcher.ts'
+import { type LogLine, messageOf } from '#lab/demo/logLine.ts'
 import { createLogWatch, type LogWatch } from '#lab/demo/logWatch.ts'
 import {
   CONSUMER,
@@ -31,9 +32,9 @@ import {
   TENANT,
 } from '#lab/demo/names.ts'
 import { generatePopulation } from '#lab/demo/population.ts'
-import { type LogLine, messageOf, within } from '#lab/demo/program.ts'
+import { within } from '#lab/demo/program.ts'
 
-/** For anything that is waited for: a failure takes this long, a success never. */
+/** The longest wait. Only a failing test takes this long. */
 const PATIENCE_MS = 30_000
 const POLL_MS = 25
 const PATIENTS = 15
@@ -46,16 +47,16 @@ const SEALING = {
   buckets: { outbox: 'outbox', governance: 'governance' },
 }
 
-export type Site = {
+export type SystemUnderTest = {
   readonly deployment: Deployment
   readonly watch: LogWatch
-  /** All lines so far of the program's present and earlier lives. */
-  readonly said: (program: string) => readonly LogLine[]
-  /** Of a program that runs. */
+  /** All lines that the program has logged so far, also before a restart. */
+  readonly linesOf: (program: string) => readonly LogLine[]
+  /** The process id of a running program. */
   readonly pid: (program: string) => number | undefined
   readonly sealer: Oci
   readonly signer: Signer
-  /** Made-up patients, or the lines that are given, sealed by the dataset's key or another, outside the deployment. */
+  /** Seals synthetic patients or the given lines, signed with the dataset's key or another, outside the deployment. */
   readonly seal: (
     name: string,
     options?: { readonly lines?: string; readonly by?: Signer },
@@ -64,13 +65,15 @@ export type Site = {
   readonly close: () => Promise<void>
 }
 
-export async function openSite(options: Omit<DeploymentOptions, 'folder' | 'onLine'>): Promise<Site> {
+export async function startSystem(
+  options: Omit<DeploymentOptions, 'folder' | 'onLine'>,
+): Promise<SystemUnderTest> {
   const parent = await mkdtemp(join(tmpdir(), 'cw-e2e-'))
   const watch = createLogWatch()
   const lines: { readonly program: string; readonly line: LogLine }[] = []
   const deployment = await startDeployment({
     ...options,
-    folder: join(parent, 'site'),
+    folder: join(parent, 'deployment'),
     onLine: (program, line) => {
       lines.push({ program, line })
       watch.onLine(program, line)
@@ -81,7 +84,7 @@ export async function openSite(options: Omit<DeploymentOptions, 'folder' | 'onLi
   return {
     deployment,
     watch,
-    said: (program) => lines.filter((each) => each.program === program).map(({ line }) => line),
+    linesOf: (program) => lines.filter((each) => each.program === program).map(({ line }) => line),
     pid: (program) => deployment.program(program)?.pid,
     sealer: oci,
     signer,
@@ -105,12 +108,12 @@ export async function openSite(options: Omit<DeploymentOptions, 'folder' | 'onLi
   }
 }
 
-/** The services with the rights of a program; whoever asks closes it. */
-export async function ociOfProgram({ deployment, said }: Site, name: string): Promise<Oci> {
+/** OCI's services with the rights of a program. The caller closes them. */
+export async function ociOfProgram({ deployment, linesOf }: SystemUnderTest, name: string): Promise<Oci> {
   const { oci } = JSON.parse(await readFile(deployment.configOf(name), 'utf8'))
-  const ready = said('emulator').find((line) => messageOf(line) === 'ready')
+  const ready = linesOf('emulator').find((line) => messageOf(line) === 'ready')
   const principal = EmulatorReady.parse(ready).functions[FUNCTION]
-  // As the platform gives them to a function, and to nobody else.
+  // The platform gives these variables to a function and to no other program.
   Object.assign(process.env, {
     OCI_RESOURCE_PRINCIPAL_VERSION: '2.2',
     OCI_RESOURCE_PRINCIPAL_RPST: principal?.rpst,
@@ -124,51 +127,46 @@ export function principalOf(worker: string): string {
   return ocidOf('instance', worker)
 }
 
-/** Resolves when `what` is so; throws `internal.fault` where it has not become so in time. */
-export async function until(site: Site, what: string, isSo: () => Promise<boolean>): Promise<void> {
+/** Resolves as soon as `holds`. Throws `internal.fault` with `failure` if that takes too long. */
+export async function until(
+  system: SystemUnderTest,
+  failure: string,
+  holds: () => Promise<boolean>,
+): Promise<void> {
   const waiting = new AbortController()
   const poll = async () => {
-    while (!waiting.signal.aborted && !(await isSo())) await systemClock.sleep(POLL_MS)
+    while (!waiting.signal.aborted && !(await holds())) await systemClock.sleep(POLL_MS)
   }
   try {
-    await site.deployment.guard(within(poll(), PATIENCE_MS, what))
+    await system.deployment.guard(within(poll(), PATIENCE_MS, failure))
   } finally {
     waiting.abort()
   }
 }
 
-/** A line that a program says, sooner or later. */
-export function hear(site: Site, message: string, fields: LogLine) {
-  const what = `nobody says ${message} ${JSON.stringify(fields)}`
-  return site.deployment.guard(within(site.watch.saying(message, fields), PATIENCE_MS, what))
+/** Waits until a program logs this line. */
+export function waitForLine(system: SystemUnderTest, message: string, fields: LogLine) {
+  const failure = `no program has logged ${message} ${JSON.stringify(fields)}`
+  return system.deployment.guard(within(system.watch.waitFor(message, fields), PATIENCE_MS, failure))
 }
 
-/** The boot of the program's present or last life. */
-export function bootOf(site: Site, program: string): string {
-  const opened = site.said(program).findLast((line) => messageOf(line) === 'opened')
+/** The boot id of the program's latest run. */
+export function bootOf(system: SystemUnderTest, program: string): string {
+  const opened = system.linesOf(program).findLast((line) => messageOf(line) === 'opened')
   assert.ok(opened !== undefined, `${program} has not opened its log`)
   return String(opened['boot'])
 }
 
-/** Faults that are armed and not yet taken. */
-export async function armed({ deployment }: Site): Promise<readonly { match?: { principal?: string } }[]> {
-  const response = await fetch(`${deployment.endpoint}/emulator/faults`)
-  // The emulator's own list, of what these tests armed.
-  return (await response.json()) as { match?: { principal?: string } }[]
-}
-
 /** How many batches were committed to the jobs stream. */
-export async function commits({ deployment }: Site): Promise<number> {
-  const response = await fetch(`${deployment.endpoint}/emulator/calls`)
-  // As lab/emulator/control.ts lists them.
-  const calls = (await response.json()) as { call: string; status: number; count: number }[]
+export async function commits({ deployment }: SystemUnderTest): Promise<number> {
+  const calls = await deployment.control.calls()
   const suffix = `/streams/${STREAMS.jobs}/commit`
   return calls.find(({ call, status }) => status === 200 && call.endsWith(suffix))?.count ?? 0
 }
 
-/** Every manifest over the object with this header digest. */
+/** Every result manifest for the object with this header digest. */
 export async function resultsOf(
-  { deployment }: Site,
+  { deployment }: SystemUnderTest,
   headerDigest: string,
 ): Promise<readonly ResultManifest[]> {
   const store = deployment.ociAs('researcher').objectStore()
@@ -183,8 +181,8 @@ export async function resultsOf(
   return found
 }
 
-/** Copies what is new since the last time, and finds it intact. */
-export async function audit({ deployment }: Site): Promise<VerifiedEvidence['report']> {
+/** Copies the evidence that is new since the last audit, and asserts that all of it is intact. */
+export async function audit({ deployment }: SystemUnderTest): Promise<VerifiedEvidence['report']> {
   const { folders, configOf, ociAs } = deployment
   const provider = { namespace: PROVIDER.namespace, governance: 'governance', evidence: 'evidence-verifier' }
   const consumer = { namespace: CONSUMER.namespace, evidence: 'evidence-worker', results: 'results' }
@@ -199,8 +197,8 @@ export async function audit({ deployment }: Site): Promise<VerifiedEvidence['rep
   return report
 }
 
-/** The same by the command line: exit 0, and 1 for whoever does not accept a simulated machine. */
-export async function auditByCommand({ deployment }: Site): Promise<void> {
+/** Audits by the command line: exit code 0, and 1 unless the caller accepts simulated machines. */
+export async function auditByCommand({ deployment }: SystemUnderTest): Promise<void> {
   const { folders, configOf, tryCommand } = deployment
   const parameters = ['evidence', 'verify', folders.evidence, '--trust', configOf('trust')]
   const [accepted, refused] = await Promise.all([
