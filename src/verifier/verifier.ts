@@ -1,6 +1,7 @@
 /** The Verifier put together: from its configuration to a process that answers, and to an orderly end. */
 import { randomBytes } from 'node:crypto'
-import { endpointOf, isLoopback } from '#adapters/oci/config.ts'
+import { isLoopback } from '#adapters/http/origin.ts'
+import { endpointOf } from '#adapters/oci/config.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { createRegistry as createMetricRegistry, startMonitor } from '#adapters/system/monitor.ts'
 import { toBase64url } from '#core/bytes.ts'

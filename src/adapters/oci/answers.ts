@@ -3,7 +3,11 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 
-export type Answer = { readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: Buffer }
+export type WholeAnswer = {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: Buffer
+}
 
 /** A refusal that an operation knows by its status and, where given, by the service's code or message. */
 export type Meaning = {
@@ -32,7 +36,7 @@ const GENERAL: readonly Meaning[] = [
 /** An error answer as a fault. The body's text stays out of it: services quote what they were sent. */
 export function toFault(
   operation: string,
-  answer: Answer,
+  answer: WholeAnswer,
   own: readonly Meaning[],
 ): { readonly error: CodedError; readonly retry: boolean } {
   const { serviceCode, message } = errorBody(answer.body)

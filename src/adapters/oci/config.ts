@@ -3,13 +3,10 @@
  * Whoever controls it can make calls fail or go elsewhere; what comes back is verified by core, not believed.
  */
 import { z } from 'zod'
+import { HttpOrigin, isLoopback } from '#adapters/http/origin.ts'
 import { CodedError } from '#core/errors.ts'
 
-const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|\[::1\]|localhost)$/
-
-const endpoint = z
-  .string()
-  .regex(/^https?:\/\/[A-Za-z0-9.:[\]-]{1,255}$/, 'must be an http(s) origin without path')
+const endpoint = HttpOrigin
 const profileName = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'must be a profile name')
 
 /**
@@ -72,11 +69,6 @@ export function endpointOf(config: OciConfig, name: EndpointName): string {
   if (found === undefined)
     throw new CodedError('config.invalid', `oci.endpoints.${name} is absent and has no default`)
   return found
-}
-
-/** The URL's host is this machine, by name or address. */
-export function isLoopback(url: string): boolean {
-  return LOOPBACK.test(new URL(url).hostname)
 }
 
 /**

@@ -7,7 +7,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CircuitBreaker, type HttpClient, type HttpRequest, NoRetryConfigurationDetails } from 'oci-common'
 import { CodedError } from '#core/errors.ts'
-import { type Answer, type Meaning, toFault } from './answers.ts'
+import { type Meaning, toFault, type WholeAnswer } from './answers.ts'
 import { createSockets, exchange, type Limits, type Outgoing, readWhole } from './exchange.ts'
 import { quietly } from './quiet.ts'
 import { type Principal, signRequest } from './signature.ts'
@@ -63,7 +63,7 @@ export function createHttp(principal: Principal): Http {
     outgoing: Outgoing,
     bodyUnsigned: boolean,
     call: Call,
-  ): Promise<IncomingMessage | Answer> => {
+  ): Promise<IncomingMessage | WholeAnswer> => {
     const limits: Limits = {
       answerMs: call.options.answerMs ?? ANSWER_MS,
       idleMs: IDLE_MS,
@@ -183,7 +183,7 @@ function isSuccess(status: number | undefined): boolean {
   return status !== undefined && status >= 200 && status <= 299
 }
 
-function toResponse(answer: Answer): Response {
+function toResponse(answer: WholeAnswer): Response {
   const body = answer.body.byteLength === 0 ? null : new Uint8Array(answer.body)
   return new Response(body, { status: answer.status, headers: toHeaders(answer.headers) })
 }

@@ -4,15 +4,14 @@
  * as it says, or ever longer. What comes back is public and unproven: whoever uses it verifies it.
  */
 import PQueue from 'p-queue'
-import { z } from 'zod'
-import { isLoopback } from '#adapters/oci/config.ts'
+import { HttpOrigin, isLoopback } from '#adapters/http/origin.ts'
 import { CodedError } from '#core/errors.ts'
 import { chainPath, crlPath, vcekPath } from '#core/snp/kds.ts'
 import { MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, type SigningKey } from '#core/snp/layout.ts'
 import type { Product } from '#core/snp/product.ts'
 import type { Tcb } from '#core/snp/tcb.ts'
 import type { Clock } from '#ports/clock.ts'
-import { exchange, type KdsAnswer } from './kdsExchange.ts'
+import { askKds, type KdsAnswer } from './kdsExchange.ts'
 import { parsePem } from './pem.ts'
 
 /**
@@ -30,10 +29,8 @@ export type Kds = {
   readonly crl: (product: Product, signal?: AbortSignal) => Promise<Buffer>
 }
 
-/** An origin. Plain http is for a simulation on loopback. */
-export const KdsUrl = z
-  .string()
-  .regex(/^https?:\/\/[A-Za-z0-9.:[\]-]{1,255}$/, 'must be an http(s) origin without path')
+/** Plain http is for a simulation on loopback. */
+export const KdsUrl = HttpOrigin
 
 const MAX_CHAIN_BYTES = 16 * 1024
 const EXCHANGE_MS = 15_000
@@ -101,7 +98,7 @@ export function createKds({
         await clock.sleep(wait, signal)
       }
       if (isVcek) vcekAt = clock.monotonic() + VCEK_MS
-      const answer = await exchange(new URL(path, origin), { maxBytes, exchangeMs }, signal)
+      const answer = await askKds(new URL(path, origin), { maxBytes, exchangeMs }, signal)
       note(answer)
       if (answer.kind === 'given') return answer.body
       if (answer.kind === 'unknown')

@@ -1,36 +1,42 @@
-/** One GET of AMD's key distribution service: bounded in time and in bytes, and never sent elsewhere by an answer. */
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+/** One GET to AMD's key distribution service: bounded in time and bytes, and without redirects. */
+import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { CodedError } from '#core/errors.ts'
+import { answerTo, readBody } from '#adapters/http/answer.ts'
 
 export type KdsAnswer =
   | { readonly kind: 'given'; readonly body: Buffer }
   | { readonly kind: 'unknown' }
-  /** What may pass; `retryAfterMs` where the service said how long to wait. */
+  /** A state that may pass. `retryAfterMs`: how long the service asked us to wait, if it did. */
   | { readonly kind: 'unavailable'; readonly why: string; readonly retryAfterMs: number | undefined }
 
-/** It has no such chip or TCB, or never will understand the question. */
+/** The service has no such chip or TCB, or does not understand the question. Asking again would not help. */
 const UNKNOWN: readonly number[] = [400, 404]
 
-/** Throws the signal's reason, and nothing else: every other ending is an answer. */
-export async function exchange(
+/** Throws only the signal's reason. Every other ending is an answer. */
+export async function askKds(
   url: URL,
   { maxBytes, exchangeMs }: { readonly maxBytes: number; readonly exchangeMs: number },
   signal: AbortSignal | undefined,
 ): Promise<KdsAnswer> {
   const timeout = AbortSignal.timeout(exchangeMs)
   const ended = signal === undefined ? timeout : AbortSignal.any([signal, timeout])
+  const request = url.protocol === 'https:' ? httpsRequest : httpRequest
   try {
-    const response = await send(url, ended)
+    // node:http follows no redirects.
+    const response = await answerTo(request(url, { agent: false, signal: ended, headers: { accept: '*/*' } }))
     const { statusCode: status = 0, headers } = response
-    if (status === 200) return { kind: 'given', body: await readBounded(response, maxBytes) }
-    // Nobody reads the rest; the socket is not used again.
+    if (status === 200) {
+      const body = await readBody(response, maxBytes)
+      return body === undefined
+        ? unavailable(`answers with more than ${maxBytes} bytes`)
+        : { kind: 'given', body }
+    }
+    // The body of a refusal is not needed, and the socket is not used again.
     response.destroy()
     if (UNKNOWN.includes(status)) return { kind: 'unknown' }
     return unavailable(`answers with status ${status}`, retryAfterMs(headers['retry-after']))
   } catch (cause) {
     signal?.throwIfAborted()
-    if (cause instanceof CodedError) return unavailable(cause.message)
     const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
     return unavailable(timeout.aborted ? `takes more than ${exchangeMs} ms` : `cannot be reached${code}`)
   }
@@ -40,34 +46,7 @@ function unavailable(why: string, retryAfter?: number): KdsAnswer {
   return { kind: 'unavailable', why, retryAfterMs: retryAfter }
 }
 
-/** node:http follows no redirects. */
-function send(url: URL, signal: AbortSignal): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-  const request = url.protocol === 'https:' ? httpsRequest : httpRequest
-  request(url, { agent: false, signal, headers: { accept: '*/*' } })
-    .on('response', resolve)
-    .on('error', reject)
-    .end()
-  return promise
-}
-
-async function readBounded(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of response) {
-    // Without an encoding set, a response yields buffers alone.
-    const bytes: Buffer = chunk
-    size += bytes.byteLength
-    if (size > maxBytes) {
-      response.destroy()
-      throw new CodedError('kds.unavailable', `answers with more than ${maxBytes} bytes`)
-    }
-    chunks.push(bytes)
-  }
-  return Buffer.concat(chunks)
-}
-
-/** In seconds alone: the other form is a date of the service's clock, and is as good as none. */
+/** Reads the form in seconds. The other form is a date by the service's clock, and is ignored. */
 function retryAfterMs(header: string | undefined): number | undefined {
   return header !== undefined && /^\d{1,6}$/.test(header) ? Number(header) * 1000 : undefined
 }
