@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { errorFields } from '#adapters/system/log.ts'
 import { CodedError } from '#core/errors.ts'
-import { startProgram } from './program.ts'
+import { startModule } from './moduleProcess.ts'
 
 test('one JSON line a change of state, on stderr, out before the process ends', async () => {
-  const { stdout, stderr, code } = await startProgram(`
+  const { stdout, stderr, code } = await startModule(`
     import { createLog } from '#adapters/system/log.ts'
     const log = createLog('worker', 'warn')
     log.info('not heard')

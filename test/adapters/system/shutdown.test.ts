@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { startProgram } from './program.ts'
+import { startModule } from './moduleProcess.ts'
 
 /** Says `ready` when it listens, then what happens to it, and drains for as long as `drain` says. */
 const listening = (drainMilliseconds: number, drain: string) => `
@@ -19,7 +19,7 @@ const NEVER = ''
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const)
   test(`the first ${signal} aborts, and the program ends when it has drained`, async () => {
-    const { child, ended } = startProgram(listening(60_000, AT_ONCE))
+    const { child, ended } = startModule(listening(60_000, AT_ONCE))
     await once(child.stdout, 'data')
     child.kill(signal)
     const { code, stdout } = await ended
@@ -27,7 +27,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
   })
 
 test('the second signal leaves at once, to be started again', { timeout: 20_000 }, async () => {
-  const { child, ended } = startProgram(listening(3_600_000, NEVER))
+  const { child, ended } = startModule(listening(3_600_000, NEVER))
   await once(child.stdout, 'data')
   child.kill('SIGTERM')
   await once(child.stdout, 'data')
@@ -36,14 +36,14 @@ test('the second signal leaves at once, to be started again', { timeout: 20_000 
 })
 
 test('a drain that takes longer than it may is cut off', async () => {
-  const { child, ended } = startProgram(listening(1, NEVER))
+  const { child, ended } = startModule(listening(1, NEVER))
   await once(child.stdout, 'data')
   child.kill('SIGTERM')
   assert.equal((await ended).code, 75)
 })
 
 test('a program may ask for its own end, once', async () => {
-  const { ended } = startProgram(`
+  const { ended } = startModule(`
     import { listenForShutdown } from '#adapters/system/shutdown.ts'
     const shutdown = listenForShutdown(60_000, (reason) => process.stdout.write(reason + '\\n'))
     shutdown.request('first')

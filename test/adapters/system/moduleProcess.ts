@@ -1,4 +1,4 @@
-/** A small program over the project's own modules, in a process of its own: for what only a process can show. */
+/** Runs a small module over the project's own modules in a process of its own, for what only a process can show. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
-export type Program = {
+export type ModuleProcess = {
   readonly child: ChildProcessByStdio<null, Readable, Readable>
   readonly ended: Promise<{
     readonly code: number | null
@@ -18,7 +18,7 @@ export type Program = {
 }
 
 /** `code` is a module's text; its imports are those of src (`#adapters/…`). */
-export function startProgram(code: string): Program {
+export function startModule(code: string): ModuleProcess {
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
