@@ -1,23 +1,35 @@
 /**
- * The ingest function's configuration: the JSON file that `CW_CONFIG` names. Whoever controls it can keep jobs from
- * being made or have them made in vain: what a job leads to is decided by the provider, over what the provider signed.
+ * The ingest function's configuration: one JSON file, which `CW_CONFIG` names. An attacker who controls it can prevent jobs or
+ * cause useless ones. What a job may read is decided by the provider, from what the provider signed.
  */
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { bucketName, namespaceName, ocid } from '#core/fields.ts'
 
-const Place = z.strictObject({ namespace: namespaceName, bucket: bucketName })
-
 export const FunctionConfig = z.strictObject({
   oci: OciConfig,
-  /** The buckets whose objects become jobs; events of any other are refused. */
-  allowed: z.array(Place).min(1).max(64),
-  /** OCID of the jobs stream; its messages endpoint is `oci.endpoints.streaming`. */
-  jobsStreamId: ocid,
-  /** The consumer's bucket for one record of each decision. */
-  records: Place,
-  /** Allows plain http to this machine: the emulator. */
-  simulation: z.boolean(),
-  logLevel: z.enum(['info', 'warn', 'error']),
+  allowed: z
+    .array(z.strictObject({ namespace: namespaceName, bucket: bucketName }))
+    .min(1)
+    .max(64)
+    .meta({
+      description: 'The buckets whose objects become jobs, 1 to 64; events of any other bucket are refused.',
+      example: [{ namespace: 'hospital', bucket: 'outbox' }],
+    }),
+  jobsStreamId: ocid.meta({
+    description: 'The jobs stream; oci.endpoints.streaming is its messages endpoint.',
+    example: 'ocid1.stream.oc1.eu-frankfurt-1.jobs',
+  }),
+  records: z
+    .strictObject({
+      namespace: namespaceName.meta({ description: "The consumer's namespace.", example: 'research' }),
+      bucket: bucketName.meta({ description: 'Its bucket for records.', example: 'ingest' }),
+    })
+    .meta({ description: 'One record per decision.' }),
+  simulation: z.boolean().meta({
+    description: 'True allows plain http on loopback: for the emulator.',
+    example: false,
+  }),
+  logLevel: z.enum(['info', 'warn', 'error']).meta({ description: 'info, warn or error.', example: 'info' }),
 })
 export type FunctionConfig = z.output<typeof FunctionConfig>

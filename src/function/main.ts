@@ -1,29 +1,62 @@
 /**
- * The ingest function: Fn's development kit in front, `ingest` behind. The kit answers 502 with the text of whatever is
- * thrown, so one constant sentence is; the reason is in the log.
+ * The ingest function: Fn's development kit in front, `ingest` behind it. The kit answers 502 with the text of any error, so
+ * every error thrown to it is the same sentence; the reason is in the log.
  */
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { handle } from '@fnproject/fdk'
-import { createOci } from '#adapters/oci/clients.ts'
+import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { systemClock } from '#adapters/system/clock.ts'
-import { readConfig } from '#adapters/system/configFile.ts'
-import { createLog, errorFields, type Log } from '#adapters/system/log.ts'
-import { listenForShutdown } from '#adapters/system/shutdown.ts'
-import { CodedError, codeOf, errorRow } from '#core/errors.ts'
+import { errorFields, type Log } from '#adapters/system/log.ts'
+import { type Started, startProgram } from '#adapters/system/program.ts'
 import { FunctionConfig } from './config.ts'
 import { type IngestAnswer, type IngestDeps, ingest } from './ingest.ts'
 
+const ABOUT =
+  'Answers calls of OCI Functions on a unix socket: looks at the object that an event names, records its decision, and publishes a job for the object. OCI Functions starts it and sets its environment.'
 const DRAIN_MS = 10_000
 const POLL_MS = 5
 
-async function main(): Promise<void> {
-  const path = process.env['CW_CONFIG']
-  if (path === undefined) throw new CodedError('config.invalid', 'CW_CONFIG names no configuration file')
-  const config = await readConfig(path, FunctionConfig, 'function')
-  if (process.argv.includes('--check-config')) return
-  const log = createLog('function', config.logLevel)
-  const oci = createOci(config.oci, { allowPlainHttp: config.simulation, clock: systemClock })
+await startProgram(
+  {
+    name: 'function',
+    help: {
+      about: ABOUT,
+      environment: [
+        ['CW_CONFIG', 'the configuration file, if --config does not name it'],
+        ['FN_FORMAT', 'http-stream'],
+        ['FN_LISTENER', 'the unix socket to answer on: unix:/path'],
+        ['OCI_RESOURCE_PRINCIPAL_*', 'who the function is, from the platform'],
+      ],
+      examples: [
+        'confidential-worker function --print-config > function.json',
+        'confidential-worker function --config function.json --check-config',
+        'CW_CONFIG=function.json FN_FORMAT=http-stream FN_LISTENER=unix:/tmp/fn/lsnr.sock \\',
+        '  confidential-worker function',
+      ],
+      exitCodes: [
+        [0, 'ended in order after SIGTERM'],
+        [2, 'wrong command line'],
+        [75, 'ended early; starting it again may help'],
+        [78, 'the configuration must be changed first; starting it again does not help'],
+      ],
+    },
+    configVariable: 'CW_CONFIG',
+    schema: FunctionConfig,
+    logLevel: ({ logLevel }) => logLevel,
+    drainMilliseconds: () => DRAIN_MS,
+    prepare: ({ oci, simulation }) =>
+      Promise.resolve(createOci(oci, { allowPlainHttp: simulation, clock: systemClock })),
+    run: (started) => serve(started, (process.env['FN_LISTENER'] ?? '').replace(/^unix:/, '')),
+  },
+  { parameters: process.argv.slice(2), environment: process.env },
+)
+
+/** Returns when it listens. The process ends after `stop`, when the last call is answered. */
+async function serve(
+  { config, material: oci, log, shutdown }: Started<FunctionConfig, Oci>,
+  socket: string,
+): Promise<undefined> {
   const deps: IngestDeps = {
     allowed: config.allowed,
     records: config.records,
@@ -31,24 +64,23 @@ async function main(): Promise<void> {
     jobs: oci.streamProducer({ streamId: config.jobsStreamId }),
     clock: systemClock,
   }
-  const socket = (process.env['FN_LISTENER'] ?? '').replace(/^unix:/, '')
   await removeStaleSocket(socket)
   const stop = handle((body) => answer(body, deps, log), { inputMode: 'buffer' })
-  listenForShutdown(DRAIN_MS, (reason) => {
-    log.info('stopping', { reason })
+  await waitForSocket(socket)
+  log.info('ready')
+  void shutdown.requested.then(() => {
     stop()
     oci.close()
   })
-  await waitForSocket(socket)
-  log.info('ready')
+  return undefined
 }
 
-/** The kit does not say when it listens; the link is the last that it makes. */
+/** The kit does not say when it listens; the link is the last thing that it makes. */
 async function waitForSocket(socket: string): Promise<void> {
   while (!existsSync(socket)) await systemClock.sleep(POLL_MS)
 }
 
-/** A process that was killed leaves its socket and the link to it, over which the kit would stumble. */
+/** A killed process leaves its socket and the link to it, and the kit fails if they exist. */
 async function removeStaleSocket(socket: string): Promise<void> {
   if (socket === '') return
   await Promise.all([rm(socket, { force: true }), rm(`${socket}.tmp`, { force: true })])
@@ -68,8 +100,3 @@ async function answer(body: Buffer, deps: IngestDeps, log: Log): Promise<IngestA
     throw new Error('try again')
   }
 }
-
-main().catch((error: unknown) => {
-  createLog('function', 'info').error('failed', errorFields(error))
-  process.exit(errorRow(codeOf(error)).exit)
-})

@@ -1,7 +1,7 @@
 /**
- * The Verifier's configuration: one JSON file. Whoever controls it controls what the provider releases: it names the
- * policy signers, the roots of processors and the Vault. It lies on the Verifier's host beside the keys that it serves,
- * readable and writable for the provider's operator alone.
+ * The Verifier's configuration: one JSON file. An attacker who controls it controls which keys the provider releases: it names
+ * the policy signers, the roots of processors and the Vault. It lies on the Verifier's host beside the keys of its TLS
+ * server; only the provider's operator may read or write it.
  */
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'
@@ -13,61 +13,115 @@ const path = z
   .string()
   .regex(/^\/[^\0]*$/, 'must be an absolute path')
   .max(4096)
-const address = z.strictObject({
-  host: z.string().min(1).max(255),
-  /** 0 takes a free one; the log's `ready` line says which. */
-  port: z.int().min(0).max(65_535),
-})
+
+const address = (host: string, port: number) =>
+  z.strictObject({
+    host: z.string().min(1).max(255).meta({ description: 'The address to listen on.', example: host }),
+    port: z.int().min(0).max(65_535).meta({
+      description: '0 takes a free port; the log line `ready` says which.',
+      example: port,
+    }),
+  })
 
 export const VerifierConfig = z.strictObject({
-  /** Where workers connect: TLS 1.3, end to end. */
-  listen: address,
-  /**
-   * PEM files: the server's certificate chain and key, and the CAs whose client certificates are let in. A client
-   * certificate keeps strangers from the parser; it proves nothing that attestation and assertion must prove.
-   */
-  tls: z.strictObject({ cert: path, key: path, clientCa: path }),
-  /** The Verifier's name in nonces, assertions, policies and grants; the same for all replicas. */
-  audience,
-  /** The provider, as headers and policies name it; a policy of another tenant does not load. */
-  tenant: name,
-  /** The policy signers: what they sign by quorum is in force, and nothing else. */
+  listen: address('0.0.0.0', 8443).meta({
+    description: 'For workers: TLS 1.3, end to end. Balance the load by TCP, not by HTTP.',
+  }),
+  tls: z
+    .strictObject({
+      cert: path.meta({
+        description: "The server's certificate chain.",
+        example: '/etc/confidential-verifier/server-cert.pem',
+      }),
+      key: path.meta({ description: 'Its key.', example: '/etc/confidential-verifier/server-key.pem' }),
+      clientCa: path.meta({
+        description:
+          'The CAs of accepted client certificates. A client certificate keeps strangers from the parser; it proves nothing that attestation and assertion must prove.',
+        example: '/etc/confidential-verifier/client-ca.pem',
+      }),
+    })
+    .meta({ description: 'PEM files.' }),
+  audience: audience.meta({
+    description: "The Verifier's name in nonces, assertions, policies and grants; the same for all replicas.",
+    example: 'https://verifier.hospital.example',
+  }),
+  tenant: name.meta({
+    description: "The provider's name in headers and policies; a policy of another tenant does not load.",
+    example: 'hospital',
+  }),
   providerRoot: TrustAnchors.shape.providerRoot.refine(
     ({ keys, threshold }) => new Set(keys.map(({ person }) => person)).size >= threshold,
     'threshold: must not be more than there are persons',
   ),
-  /**
-   * True lets simulated roots and plain http endpoints on loopback in, for synthetic data alone; it is loud in log,
-   * metrics, evidence and grants. A policy must say the same.
-   */
-  simulation: z.boolean(),
-  logLevel: TrustAnchors.shape.logLevel,
-  /** The Verifier's own principal, and the services; `vaultCrypto` and `vaultManagement` are the provider's vault. */
-  oci: OciConfig,
-  /** The provider's namespace and buckets: governance (read), evidence and state (create, read). */
-  namespace: namespaceName,
-  buckets: z.strictObject({ governance: bucketName, evidence: bucketName, state: bucketName }),
-  /** The Vault secret of 32 random bytes under which nonces are made; all replicas share it. */
-  macSecretId: ocid,
-  /** The P-384 Vault key that certifies grant keys and signs registrations; `verifier-keys` must name it. */
-  grantCaKeyId: ocid,
-  endorsements: z.strictObject({
-    /**
-     * A folder with `<Product>/{ark,ask,asvk,crl}.der`, as far as they are there; AMD's own certificates need not be. An ARK that
-     * is not AMD's own by its fingerprint is a simulated root and loads only in simulation. Newer lists are written here.
-     */
-    folder: path,
-    /**
-     * AMD's key distribution service, asked for revocation lists in the background; absent, nobody is asked. Whoever answers
-     * there can keep a new list back, until releases that demand one refuse.
-     */
-    kds: z.strictObject({ url: KdsUrl, refreshHours: z.int().min(1).max(168) }).optional(),
+  simulation: z.boolean().meta({
+    description:
+      'True accepts simulated roots and plain http endpoints on loopback: only for synthetic data. Log, metrics, evidence and grants show it, and the policy must state it too.',
+    example: false,
   }),
-  /** `/metrics`, `/healthz`, `/readyz`; plain HTTP, so bind it to loopback or to the scraper's network. */
-  monitor: address,
-  /** How often the governance bucket is listed. What has not been confirmed for 30 seconds releases nothing. */
-  policyListingSeconds: z.int().min(1).max(15),
-  /** How long requests in hand and the last evidence may take after the first SIGTERM. */
-  drainSeconds: z.int().min(1).max(300),
+  logLevel: TrustAnchors.shape.logLevel,
+  oci: OciConfig.meta({
+    description: "The Verifier's own identity, and the services. The Vault is the provider's.",
+  }),
+  namespace: namespaceName.meta({
+    description: "The provider's Object Storage namespace, for the buckets below.",
+    example: 'hospital',
+  }),
+  buckets: z.strictObject({
+    governance: bucketName.meta({
+      description: 'Policies, keys and revocations (read).',
+      example: 'governance',
+    }),
+    evidence: bucketName.meta({
+      description: "Verifiers' logs and registrations (create, read).",
+      example: 'evidence-verifier',
+    }),
+    state: bucketName.meta({
+      description: 'Nonce markers (create, read). Give it a lifecycle rule of one day for nonce/.',
+      example: 'verifier-state',
+    }),
+  }),
+  macSecretId: ocid.meta({
+    description: 'The Vault secret of 32 random bytes that authenticates nonces; all replicas share it.',
+    example: 'ocid1.vaultsecret.oc1.eu-frankfurt-1.nonces',
+  }),
+  grantCaKeyId: ocid.meta({
+    description:
+      'The P-384 Vault key that certifies grant keys and signs registrations; verifier-keys must name it.',
+    example: 'ocid1.key.oc1.eu-frankfurt-1.example.grantca',
+  }),
+  endorsements: z.strictObject({
+    folder: path.meta({
+      description:
+        "A folder with <Product>/crl.der and, if they are not AMD's current ones, <Product>/{ark,ask,asvk}.der. An ARK that is not AMD's by its fingerprint is a simulated root and loads only in simulation. Newer revocation lists are written here.",
+      example: '/etc/confidential-verifier/endorsements',
+    }),
+    kds: z
+      .strictObject({
+        url: KdsUrl.meta({ description: 'Its origin.', example: 'https://kdsintf.amd.com' }),
+        refreshHours: z.int().min(1).max(168).meta({
+          description: 'Hours between requests for revocation lists, 1 to 168.',
+          example: 24,
+        }),
+      })
+      .meta({
+        description:
+          "AMD's key distribution service, asked for revocation lists in the background. An attacker on the path can keep back a new list, until reference values that require one refuse.",
+      })
+      .optional(),
+  }),
+  monitor: address('127.0.0.1', 9464).meta({
+    description:
+      '/metrics, /healthz and /readyz over plain HTTP: bind it to loopback or to the network of the scraper.',
+  }),
+  policyListingSeconds: z.int().min(1).max(15).meta({
+    description:
+      'Seconds between listings of the governance bucket, 1 to 15. After 30 seconds without confirmation nothing is released.',
+    example: 10,
+  }),
+  drainSeconds: z.int().min(1).max(300).meta({
+    description:
+      'How long current requests and the last evidence may take after the first SIGTERM, 1 to 300 seconds.',
+    example: 30,
+  }),
 })
 export type VerifierConfig = z.output<typeof VerifierConfig>

@@ -1,78 +1,66 @@
 /**
- * `verifier --config FILE [--check-config]`: answers challenges and releases until SIGTERM. One JSON line on stderr says
- * `ready` with the addresses. Ends with 0 after a drain, 2 on usage, 75 where another try may help, 78 where the
- * configuration or a permission has to be mended first.
+ * `verifier --config FILE`: answers challenges and release requests until SIGTERM. One JSON line on stderr says `ready` with the
+ * addresses.
  */
-import { parseArgs } from 'node:util'
 import { systemClock } from '#adapters/system/clock.ts'
-import { readConfig } from '#adapters/system/configFile.ts'
-import { createLog, errorFields } from '#adapters/system/log.ts'
-import { createNotifier } from '#adapters/system/notify.ts'
-import { listenForShutdown } from '#adapters/system/shutdown.ts'
+import { type Started, startProgram } from '#adapters/system/program.ts'
 import { softwareName } from '#adapters/system/software.ts'
-import { CodedError, codeOf, errorRow } from '#core/errors.ts'
+import { errorRow } from '#core/errors.ts'
 import { VerifierConfig } from './config.ts'
-import { readMaterial } from './material.ts'
+import { type Material, readMaterial } from './material.ts'
 import { startVerifier } from './verifier.ts'
 
-function readArguments(): { readonly config: string; readonly checkOnly: boolean } {
-  try {
-    const { values } = parseArgs({
-      options: { config: { type: 'string' }, 'check-config': { type: 'boolean', default: false } },
-    })
-    if (values.config === undefined) throw new Error('--config is absent')
-    return { config: values.config, checkOnly: values['check-config'] }
-  } catch (cause) {
-    throw new CodedError('usage.invalid', 'usage: verifier --config FILE [--check-config]', { cause })
-  }
-}
+const ABOUT =
+  'Answers challenges and release requests of workers over TLS 1.3. It checks report, client and policy, and writes its decision to its log. Only then has the Vault open the key, which it wraps to the worker. It runs until SIGTERM, which lets current requests finish.'
 
-async function main(): Promise<void> {
-  const { config: path, checkOnly } = readArguments()
-  const config = await readConfig(path, VerifierConfig, 'verifier')
-  const clock = systemClock
-  const material = await readMaterial(config, clock)
-  if (checkOnly) return
+await startProgram(
+  {
+    name: 'verifier',
+    help: {
+      about: ABOUT,
+      examples: [
+        'confidential-worker verifier --print-config > verifier.json',
+        'confidential-worker verifier --config verifier.json --check-config',
+        'confidential-worker verifier --config /etc/confidential-verifier/verifier.json',
+      ],
+      exitCodes: [
+        [0, 'ended in order after SIGTERM'],
+        [2, 'wrong command line'],
+        [75, 'ended early; starting it again may help'],
+        [78, 'the configuration or a permission must be changed first; starting it again does not help'],
+      ],
+    },
+    schema: VerifierConfig,
+    logLevel: ({ logLevel }) => logLevel,
+    drainMilliseconds: ({ drainSeconds }) => drainSeconds * 1000,
+    prepare: (config) => readMaterial(config, systemClock),
+    run,
+    // Nothing was answered yet: if waiting does not help, the configuration or a permission must change.
+    exitOf: (code) => (errorRow(code).exit === 75 ? 75 : 78),
+  },
+  { parameters: process.argv.slice(2), environment: process.env },
+)
 
-  const log = createLog('verifier', config.logLevel)
-  const notifier = createNotifier({
-    NOTIFY_SOCKET: process.env['NOTIFY_SOCKET'],
-    WATCHDOG_USEC: process.env['WATCHDOG_USEC'],
-  })
-  if (config.simulation) log.warn('simulation: simulated roots are let in; synthetic data only')
-  const shutdown = listenForShutdown(config.drainSeconds * 1000, (reason) => log.info('stopping', { reason }))
+async function run(started: Started<VerifierConfig, Material>): Promise<number> {
+  const { config, material, log, notifier, shutdown } = started
+  if (config.simulation) log.warn('simulation: simulated roots are accepted; synthetic data only')
+  let exit = 0
   const verifier = await startVerifier(config, material, {
     software: softwareName(),
-    clock,
+    clock: systemClock,
     log,
     doom: (reason) => {
-      process.exitCode = 75
+      exit = 75
       shutdown.request(reason)
     },
-  })
-  const { signal } = shutdown
-  const ended = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
   })
   notifier.ready()
   const unwatch = notifier.watch(() => true)
   log.info('ready', { url: verifier.url, monitor: verifier.monitorUrl, boot: verifier.boot })
-  await ended
+  await shutdown.requested
   notifier.stopping()
   await verifier.stop()
   unwatch()
   log.info('stopped', { boot: verifier.boot })
+  return exit
 }
-
-/** Nothing was answered yet: what waiting does not mend is the configuration or a permission. */
-function exitOf(error: unknown): number {
-  const code = codeOf(error)
-  if (code === 'usage.invalid') return 2
-  return errorRow(code).exit === 75 ? 75 : 78
-}
-
-main().catch((error: unknown) => {
-  createLog('verifier', 'error').error('failed', errorFields(error))
-  process.exit(exitOf(error))
-})

@@ -1,7 +1,7 @@
 /**
- * The worker's configuration: one JSON file. `trust` is what could weaken the worker; its digest is under every report
- * and the provider lists the digests it accepts. Whoever controls the rest can cause refusal or delay, nothing more:
- * what is read is verified, what is written is sealed.
+ * The worker's configuration: one JSON file. `trust` holds what could weaken the worker: every report covers its digest, and the
+ * provider lists the digests it accepts. An attacker who controls the rest can only cause refusal or delay, since every
+ * input is verified and every output is sealed.
  */
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'
@@ -12,50 +12,136 @@ import { TrustAnchors } from '#core/release/trust.ts'
 const path = z.string().startsWith('/').max(4096)
 
 export const WorkerConfig = z.strictObject({
-  /** Under the trust digest, together with the digests of the workloads that this program carries. */
-  trust: TrustAnchors.omit({ workloads: true }),
-  verifier: z.strictObject({
-    /** The Verifier's name, as it stands in nonces and grants, and where it listens. */
-    audience,
-    url: audience,
-    /** PEM files: the CA of the Verifier's server certificate, and this worker's client certificate and key. */
-    ca: path,
-    cert: path,
-    key: path,
+  trust: TrustAnchors.omit({ workloads: true }).meta({
+    description:
+      'Covered by the trust digest, together with the digests of the workloads. Change it only with the policy: a worker with other values gets no keys.',
   }),
-  attestation: ReportSourceConfig,
-  client: z.strictObject({
-    /** As the provider's policy names this organisation. */
-    id: name,
-    purpose,
-    /** What is asked for; the grant may hold no more. */
-    scopes: z.array(scopeText).min(1).max(64),
-    /** The key in the consumer's Vault that signs client assertions (ECDSA P-384). */
-    keyId: ocid,
+  verifier: z
+    .strictObject({
+      audience: audience.meta({
+        description: 'Its name, as nonces and grants state it.',
+        example: 'https://verifier.hospital.example',
+      }),
+      url: audience.meta({
+        description: 'Its address.',
+        example: 'https://verifier.hospital.example:8443',
+      }),
+      ca: path.meta({
+        description: "PEM file: the CA of the Verifier's server certificate.",
+        example: '/etc/confidential-worker/verifier-ca.pem',
+      }),
+      cert: path.meta({
+        description: "PEM file: this worker's client certificate.",
+        example: '/run/credentials/confidential-worker.service/client-cert.pem',
+      }),
+      key: path.meta({
+        description: 'PEM file: the key of the client certificate.',
+        example: '/run/credentials/confidential-worker.service/client-key.pem',
+      }),
+    })
+    .meta({ description: 'The Verifier that grants keys.' }),
+  attestation: ReportSourceConfig.meta({
+    description:
+      'The source of attestation reports: "auto" (the device, else configfs-tsm), "device" or "configfs-tsm"; the last two take a "path". In a simulation: {"source": "socket", "path": "/…"}. "endorsements" names the folder of AMD\'s certificates and, as "kds", the service for certificates that neither host nor folder has.',
+    example: {
+      source: 'auto',
+      endorsements: {
+        folder: '/var/lib/confidential-worker/endorsements',
+        kds: { url: 'https://kdsintf.amd.com' },
+      },
+    },
   }),
+  client: z
+    .strictObject({
+      id: name.meta({
+        description: "This organisation's name in the provider's policy.",
+        example: 'research',
+      }),
+      purpose: purpose.meta({ description: 'The purpose of use.', example: 'HRESCH' }),
+      scopes: z
+        .array(scopeText)
+        .min(1)
+        .max(64)
+        .meta({
+          description: 'SMART scopes to request, 1 to 64. The grant may contain fewer, never more.',
+          example: ['system/Condition.rs', 'system/Patient.rs'],
+        }),
+      keyId: ocid.meta({
+        description: "The P-384 key in the consumer's Vault that signs client assertions.",
+        example: 'ocid1.key.oc1.eu-frankfurt-1.example.client',
+      }),
+    })
+    .meta({ description: 'Who asks the Verifier, and for what.' }),
   oci: OciConfig,
-  stream: z.strictObject({
-    /** OCID and name of the jobs stream's group; every worker of the pool has the same. */
-    id: ocid,
-    group: name,
-    deadLetterId: ocid,
-    /** How long a silent worker keeps its partitions. 30,000 on OCI; less only shortens a take-over. */
-    reservationMs: z.int().min(2000).max(60_000),
+  stream: z
+    .strictObject({
+      id: ocid.meta({ description: 'The jobs stream.', example: 'ocid1.stream.oc1.eu-frankfurt-1.jobs' }),
+      group: name.meta({
+        description: 'The consumer group; every worker of the pool names the same.',
+        example: 'workers',
+      }),
+      deadLetterId: ocid.meta({
+        description: 'The stream for jobs that were set aside.',
+        example: 'ocid1.stream.oc1.eu-frankfurt-1.deadletters',
+      }),
+      reservationMs: z.int().min(2000).max(60_000).meta({
+        description:
+          'How long a silent worker keeps its partitions, 2,000 to 60,000 milliseconds. OCI reserves for 30,000; a smaller value only shortens a take-over.',
+        example: 30_000,
+      }),
+    })
+    .meta({ description: 'The source of jobs.' }),
+  registrations: z
+    .strictObject({
+      namespace: namespaceName.meta({
+        description: "The provider's Object Storage namespace.",
+        example: 'hospital',
+      }),
+      bucket: bucketName.meta({
+        description: "The provider's evidence bucket.",
+        example: 'evidence-verifier',
+      }),
+    })
+    .meta({
+      description: "The registrations of boots: they tell another worker's result from a stranger's.",
+    }),
+  namespace: namespaceName.meta({
+    description: "The consumer's Object Storage namespace, for the buckets below.",
+    example: 'research',
   }),
-  /** The provider's log bucket, where boots are registered: how another worker's result is told from a stranger's. */
-  registrations: z.strictObject({ namespace: namespaceName, bucket: bucketName }),
-  /** The consumer's namespace and buckets: results (create, read), evidence and attempts (create, read). */
-  namespace: namespaceName,
-  buckets: z.strictObject({ results: bucketName, evidence: bucketName, state: bucketName }),
+  buckets: z.strictObject({
+    results: bucketName.meta({ description: 'Sealed results (create, read).', example: 'results' }),
+    evidence: bucketName.meta({ description: "Workers' logs (create, read).", example: 'evidence-worker' }),
+    state: bucketName.meta({ description: 'Attempts per job (create, read).', example: 'worker-state' }),
+  }),
   batch: z.strictObject({
-    /** Jobs taken from the stream at once: one challenge, one report, one release request. */
-    maxJobs: z.int().min(1).max(64),
-    /** Jobs of a batch that run at the same time. */
-    concurrency: z.int().min(1).max(64),
+    maxJobs: z.int().min(1).max(64).meta({
+      description:
+        'Jobs leased at once, 1 to 64: they share one challenge, one report and one release request.',
+      example: 16,
+    }),
+    concurrency: z.int().min(1).max(64).meta({
+      description: 'Jobs of a batch that run in parallel, 1 to 64.',
+      example: 4,
+    }),
   }),
-  /** `/metrics`, `/healthz`, `/readyz`; plain HTTP. Port 0 takes a free one. */
-  monitor: z.strictObject({ host: z.string().min(1).max(255), port: z.int().min(0).max(65_535) }),
-  /** How long the jobs in hand may take after the first SIGTERM. */
-  drainSeconds: z.int().min(1).max(3600),
+  monitor: z
+    .strictObject({
+      host: z
+        .string()
+        .min(1)
+        .max(255)
+        .meta({ description: 'The address to listen on.', example: '127.0.0.1' }),
+      port: z.int().min(0).max(65_535).meta({ description: '0 takes a free port.', example: 9464 }),
+    })
+    .meta({
+      description:
+        '/metrics, /healthz and /readyz over plain HTTP: bind it to loopback or to the network of the scraper.',
+    }),
+  drainSeconds: z.int().min(1).max(3600).meta({
+    description:
+      'How long current jobs may take after the first SIGTERM, 1 to 3,600 seconds. The systemd unit kills a worker after 120.',
+    example: 90,
+  }),
 })
 export type WorkerConfig = z.output<typeof WorkerConfig>

@@ -1,22 +1,17 @@
 /**
- * `worker --config FILE [--check-config | --trust | --job FILE]`: leases jobs until SIGTERM. One JSON line on stderr says
- * `ready`. `--trust` prints the trust anchors and their digest, for the provider's policy. `--job FILE` runs one job that a
- * file gives instead of the stream and prints how it ended.
- *
- * Ends with 0 after a drain or a result, 1 where the worker or the job was refused, 2 on usage, 75 where another try may
- * help, 78 where the configuration has to be mended first.
+ * `worker --config FILE`: leases jobs until SIGTERM. One JSON line on stderr says `ready`. `--trust` prints the trust anchors and
+ * their digest, for the provider's policy. `--job FILE` runs one job from a file instead of the stream and prints how it ended.
  */
 import { readFile } from 'node:fs/promises'
-import { parseArgs } from 'node:util'
 import { systemClock } from '#adapters/system/clock.ts'
-import { readConfig } from '#adapters/system/configFile.ts'
-import { createLog, errorFields, type Log } from '#adapters/system/log.ts'
+import type { Log } from '#adapters/system/log.ts'
 import { createRegistry, startMonitor } from '#adapters/system/monitor.ts'
-import { createNotifier } from '#adapters/system/notify.ts'
-import { listenForShutdown } from '#adapters/system/shutdown.ts'
+import type { Notifier } from '#adapters/system/notify.ts'
+import { type Started, startProgram } from '#adapters/system/program.ts'
+import type { Shutdown } from '#adapters/system/shutdown.ts'
 import { softwareName } from '#adapters/system/software.ts'
 import { toBase64url } from '#core/bytes.ts'
-import { CodedError, codeOf, errorRow } from '#core/errors.ts'
+import { CodedError } from '#core/errors.ts'
 import { JobFormat } from '#core/job/job.ts'
 import { type Crew, untilAvailable, WorkerRefused } from './batch.ts'
 import { WorkerConfig } from './config.ts'
@@ -25,47 +20,55 @@ import { type Material, readMaterial, readTrust } from './material.ts'
 import { runOne } from './single.ts'
 import { openWorker } from './worker.ts'
 
-const USAGE = 'usage: worker --config FILE [--check-config | --trust | --job FILE]'
+const ABOUT =
+  'Takes jobs from the stream, proves to the Verifier with an attestation report what it is, opens the objects whose keys the Verifier releases to it, and seals the results. It runs until SIGTERM, which lets current jobs finish.'
 
-type Arguments = {
-  readonly config: string
-  readonly checkOnly: boolean
-  readonly trust: boolean
-  readonly job: string | undefined
-}
-
-function readArguments(): Arguments {
-  try {
-    const { values } = parseArgs({
-      options: {
-        config: { type: 'string' },
-        'check-config': { type: 'boolean', default: false },
-        trust: { type: 'boolean', default: false },
-        job: { type: 'string' },
+await startProgram(
+  {
+    name: 'worker',
+    help: {
+      about: ABOUT,
+      examples: [
+        'confidential-worker worker --print-config > worker.json',
+        'confidential-worker worker --config worker.json --check-config',
+        'confidential-worker worker --config worker.json --trust',
+        'confidential-worker worker --config /etc/confidential-worker/worker.json',
+      ],
+      exitCodes: [
+        [0, 'ended in order: drained after SIGTERM, or the one job has its result'],
+        [1, 'the Verifier refused this worker, or the one job was refused'],
+        [2, 'wrong command line or malformed job'],
+        [75, 'ended early; starting it again may help'],
+        [78, 'the configuration or this machine must be changed first; starting it again does not help'],
+      ],
+    },
+    schema: WorkerConfig,
+    options: [
+      {
+        name: 'trust',
+        meaning: 'print the trust anchors and their digest, which the policy must list, and end',
+        print: printTrust,
       },
-    })
-    if (values.config === undefined) throw new Error('--config is absent')
-    return { config: values.config, checkOnly: values['check-config'], trust: values.trust, job: values.job }
-  } catch (cause) {
-    throw new CodedError('usage.invalid', USAGE, { cause })
-  }
+      { name: 'job', value: 'file', meaning: 'run the one job in this file instead of the stream, and end' },
+    ],
+    logLevel: ({ trust }) => trust.logLevel,
+    drainMilliseconds: ({ drainSeconds }) => drainSeconds * 1000,
+    prepare: (config, log) => readMaterial(config, systemClock, log),
+    run,
+    failureFields: (error) => (error instanceof WorkerRefused ? { denialId: error.denialId } : {}),
+  },
+  { parameters: process.argv.slice(2), environment: process.env },
+)
+
+async function printTrust(config: WorkerConfig): Promise<string> {
+  const { anchors, digest } = await readTrust(config)
+  return JSON.stringify({ anchors, digest: toBase64url(digest) })
 }
 
-async function main(): Promise<number> {
-  const { config: path, checkOnly, trust, job } = readArguments()
-  const config = await readConfig(path, WorkerConfig, 'worker')
-  if (trust) {
-    const { anchors, digest } = await readTrust(config)
-    process.stdout.write(`${JSON.stringify({ anchors, digest: toBase64url(digest) })}\n`)
-    return 0
-  }
-  const log = createLog('worker', config.trust.logLevel)
-  const material = await readMaterial(config, systemClock, log)
-  if (checkOnly) return 0
-
+async function run(started: Started<WorkerConfig, Material>): Promise<number> {
+  const { config, material, values, log, notifier, shutdown } = started
   if (config.trust.simulation)
     log.warn('simulation: reports come from a simulated platform; synthetic data only')
-  const shutdown = listenForShutdown(config.drainSeconds * 1000, (reason) => log.info('stopping', { reason }))
   const registry = createRegistry()
   const open = () =>
     openWorker(config, material, {
@@ -75,8 +78,9 @@ async function main(): Promise<number> {
       registry,
       signal: shutdown.signal,
     })
+  const { job } = values
   try {
-    if (job === undefined) return await serve(config, open, material, { log, registry, shutdown })
+    if (job === undefined) return await serve(config, open, material, { log, registry, shutdown, notifier })
     const crew = await open()
     const exit = await runOne(JobFormat.decode(await readJob(job)), crew, shutdown.signal)
     await crew.desk.evidence.close('drained')
@@ -94,20 +98,17 @@ async function serve(
   around: {
     readonly log: Log
     readonly registry: ReturnType<typeof createRegistry>
-    readonly shutdown: ReturnType<typeof listenForShutdown>
+    readonly shutdown: Shutdown
+    readonly notifier: Notifier
   },
 ): Promise<number> {
-  const { log, registry, shutdown } = around
+  const { log, registry, shutdown, notifier } = around
   const { signal } = shutdown
   let joined = false
   const attests = () => reports.lost() === undefined
   const monitor = await startMonitor(config.monitor, registry, {
     alive: attests,
     ready: () => joined && attests(),
-  })
-  const notifier = createNotifier({
-    NOTIFY_SOCKET: process.env['NOTIFY_SOCKET'],
-    WATCHDOG_USEC: process.env['WATCHDOG_USEC'],
   })
   notifier.ready()
   const unwatch = notifier.watch(() => true)
@@ -132,7 +133,7 @@ async function serve(
       },
     })
     notifier.stopping()
-    // The log is closed even where the drain was asked for in an outage: systemd's own limit ends the wait.
+    // The log is closed even if the drain began in an outage: systemd's own limit ends the wait.
     await untilAvailable(() => crew.desk.evidence.close('drained'), crew, new AbortController().signal)
     log.info('stopped', { boot })
     return 0
@@ -150,12 +151,3 @@ async function readJob(path: string): Promise<Buffer> {
     throw new CodedError('input.unreadable', `${path} cannot be read`, { cause })
   })
 }
-
-main().then(
-  (exit) => process.exit(exit),
-  (error: unknown) => {
-    const denial = error instanceof WorkerRefused ? { denialId: error.denialId } : {}
-    createLog('worker', 'error').error('failed', { ...errorFields(error), ...denial })
-    process.exit(errorRow(codeOf(error)).exit)
-  },
-)

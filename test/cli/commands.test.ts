@@ -438,9 +438,3 @@ test('report verify: what is not a report is malformed, in the same JSON as any 
     ['report.malformed'],
   )
 })
-
-test('a program gets its arguments, and its exit code is ours', async () => {
-  const { code, stderr } = await cli('verifier', '--config', '/nonexistent.json')
-  assert.equal(code, 78)
-  assert.match(stderr, /config\.invalid/)
-})

@@ -1,4 +1,4 @@
-/** The command line as a person has it: arguments in; stdout, stderr and an exit code out. */
+/** Runs the command line as a process: arguments in; stdout, stderr and an exit code out. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
@@ -17,7 +17,7 @@ import {
   REGION,
 } from '../lab/emulator/testEmulator.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const mainOf = (program: string) => fileURLToPath(new URL(`../../src/${program}/main.ts`, import.meta.url))
 
 export type Outcome = { readonly code: number | null; readonly stdout: string; readonly stderr: string }
 
@@ -26,7 +26,18 @@ export function cli(...parameters: readonly string[]): Promise<Outcome> {
 }
 
 export function startCli(...parameters: readonly string[]) {
-  const child = spawn(process.execPath, [MAIN, ...parameters], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return startMain('cli', ...parameters)
+}
+
+/** A program itself, not by way of the command line. */
+export function runMain(program: string, ...parameters: readonly string[]): Promise<Outcome> {
+  return startMain(program, ...parameters).ended
+}
+
+function startMain(program: string, ...parameters: readonly string[]) {
+  const child = spawn(process.execPath, [mainOf(program), ...parameters], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const ended: Promise<Outcome> = Promise.all([
     text(child.stdout),
     text(child.stderr),
@@ -37,7 +48,7 @@ export function startCli(...parameters: readonly string[]) {
 
 const USERS = { sealer: PROVIDER, auditor: PROVIDER, researcher: CONSUMER } as const
 
-/** Configuration files for the three people that the command line is for; returns their paths. */
+/** Writes the configuration files of sealer, researcher and auditor; returns their paths. */
 export async function writeConfigs(
   folder: string,
   emulator: Emulator,
@@ -92,6 +103,6 @@ export async function writeConfigs(
       return [name, file] as const
     }),
   )
-  // Its keys are those of `configs`.
+  // The keys are those of `configs`.
   return Object.fromEntries(written) as { seal: string; open: string; audit: string }
 }

@@ -1,6 +1,6 @@
 /**
- * How a program reaches OCI: who it is, and where the services are. One section of every program's config file.
- * Whoever controls it can make calls fail or go elsewhere; what comes back is verified by core, not believed.
+ * A program's identity in OCI and the addresses of its services: one section of every configuration file. An attacker who
+ * controls it can make calls fail or go elsewhere. Core verifies every answer.
  */
 import { z } from 'zod'
 import { HttpOrigin, isLoopback } from '#adapters/http/origin.ts'
@@ -9,17 +9,10 @@ import { CodedError } from '#core/errors.ts'
 const endpoint = HttpOrigin
 const profileName = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'must be a profile name')
 
-/**
- * Who signs the requests.
- *
- * - `instance`: the VM itself; a session token from the regional federation service, by way of the metadata service.
- *   `metadataUrl` (up to and with `/opc/v2`) and `federationUrl` replace OCI's own; they come with the emulator.
- * - `resource`: a function; token and key from the files that `OCI_RESOURCE_PRINCIPAL_*` name.
- * - `config-file`: a person; the OCI CLI's config file with tenancy, user, fingerprint and key file.
- */
 const PrincipalConfig = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('instance'),
+    // These two replace OCI's own addresses: for the emulator.
     metadataUrl: z
       .string()
       .regex(/^http:\/\/[A-Za-z0-9.:[\]-]{1,255}\/opc\/v2$/, 'must be http://HOST/opc/v2')
@@ -29,29 +22,64 @@ const PrincipalConfig = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('resource') }),
   z.strictObject({
     kind: z.literal('config-file'),
-    /** Path of the OCI config file. */
     path: z.string().min(1).max(4096),
     profile: profileName,
   }),
 ])
 export type PrincipalConfig = z.output<typeof PrincipalConfig>
 
-export const OciConfig = z.strictObject({
-  /** Names the endpoints of Object Storage and secrets where `endpoints` does not. */
-  region: z
-    .string()
-    .regex(/^[a-z]{2,3}-[a-z]+-\d$/, 'must be a region such as eu-frankfurt-1')
-    .optional(),
-  principal: PrincipalConfig,
-  /** Origins. Streaming: the stream's messages endpoint. Vault: the endpoints of the vault, which have no default. */
-  endpoints: z.strictObject({
-    objectStorage: endpoint.optional(),
-    streaming: endpoint.optional(),
-    vaultCrypto: endpoint.optional(),
-    vaultManagement: endpoint.optional(),
-    secrets: endpoint.optional(),
-  }),
-})
+export const OciConfig = z
+  .strictObject({
+    region: z
+      .string()
+      .regex(/^[a-z]{2,3}-[a-z]+-\d$/, 'must be a region such as eu-frankfurt-1')
+      .meta({
+        description: 'Gives the endpoints of Object Storage and secrets, unless they are named below.',
+        example: 'eu-frankfurt-1',
+      })
+      .optional(),
+    principal: PrincipalConfig.meta({
+      description:
+        'The identity that signs requests. {"kind": "instance"}: this VM, by its metadata service and the regional federation service. {"kind": "resource"}: this function, by the files that OCI_RESOURCE_PRINCIPAL_* name. {"kind": "config-file", "path": "/…", "profile": "…"}: a person, by the OCI CLI\'s configuration file.',
+      example: { kind: 'instance' },
+    }),
+    endpoints: z
+      .strictObject({
+        objectStorage: endpoint
+          .meta({
+            description: "By default the region's.",
+            example: 'https://objectstorage.eu-frankfurt-1.oraclecloud.com',
+          })
+          .optional(),
+        streaming: endpoint
+          .meta({
+            description: "The stream's messages endpoint. A program that uses streams needs it.",
+            example: 'https://cell-1.streaming.eu-frankfurt-1.oci.oraclecloud.com',
+          })
+          .optional(),
+        vaultCrypto: endpoint
+          .meta({
+            description:
+              "The Vault's cryptographic endpoint. A program that uses keys needs both Vault endpoints.",
+            example: 'https://example-crypto.kms.eu-frankfurt-1.oraclecloud.com',
+          })
+          .optional(),
+        vaultManagement: endpoint
+          .meta({
+            description: "The Vault's management endpoint.",
+            example: 'https://example-management.kms.eu-frankfurt-1.oraclecloud.com',
+          })
+          .optional(),
+        secrets: endpoint
+          .meta({
+            description: "By default the region's.",
+            example: 'https://secrets.vaults.eu-frankfurt-1.oci.oraclecloud.com',
+          })
+          .optional(),
+      })
+      .meta({ description: 'Origins of the services.' }),
+  })
+  .meta({ description: 'Access to OCI.' })
 export type OciConfig = z.output<typeof OciConfig>
 
 export type EndpointName = keyof OciConfig['endpoints']
@@ -62,7 +90,7 @@ const REGIONAL: Partial<Record<EndpointName, (region: string) => string>> = {
   secrets: (region) => `https://secrets.vaults.${region}.oci.oraclecloud.com`,
 }
 
-/** Throws `config.invalid` where neither `endpoints` nor the region gives it. */
+/** Throws `config.invalid` if neither `endpoints` nor the region gives it. */
 export function endpointOf(config: OciConfig, name: EndpointName): string {
   const { region } = config
   const found = config.endpoints[name] ?? (region === undefined ? undefined : REGIONAL[name]?.(region))

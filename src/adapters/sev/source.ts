@@ -18,7 +18,7 @@ const absolutePath = z
 
 export const ReportSourceConfig = z.discriminatedUnion('source', [
   z.strictObject({
-    /** The device where the addon is built and the device can be read, else configfs-tsm. */
+    /** The device if the addon is built and the device can be read, else configfs-tsm. */
     source: z.literal('auto'),
     endorsements: EndorsementsConfig,
   }),

@@ -1,11 +1,13 @@
 /**
- * How a program ends. The first SIGTERM or SIGINT aborts `signal`: finish or release what is in hand, start nothing
- * new. The second leaves at once, and so does a drain that takes longer than it may: everything that counts is durable
- * before it is acted on, so leaving early costs a retry and nothing else.
+ * How a program ends. The first SIGTERM or SIGINT aborts `signal`: finish or give back current work, start nothing new. The second
+ * ends the process at once, and so does a drain that exceeds its limit. Everything that counts is durable before it has an
+ * effect, so an early end costs a retry and nothing else.
  */
 export type Shutdown = {
   readonly signal: AbortSignal
-  /** Ends the process for a reason of its own, as the first signal would. */
+  /** Resolves with the first request. */
+  readonly requested: Promise<void>
+  /** Drains for a reason of the program's own, as after the first signal. */
   readonly request: (reason: string) => void
 }
 
@@ -13,10 +15,12 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 export function listenForShutdown(drainMilliseconds: number, onRequest: (reason: string) => void): Shutdown {
   const controller = new AbortController()
+  const { promise: requested, resolve } = Promise.withResolvers<void>()
   const request = (reason: string) => {
     if (controller.signal.aborted) return
     onRequest(reason)
     controller.abort(new Error(reason))
+    resolve()
     setTimeout(() => process.exit(75), drainMilliseconds).unref()
   }
   for (const name of SIGNALS)
@@ -24,5 +28,5 @@ export function listenForShutdown(drainMilliseconds: number, onRequest: (reason:
       if (controller.signal.aborted) process.exit(75)
       request(name)
     })
-  return { signal: controller.signal, request }
+  return { signal: controller.signal, requested, request }
 }

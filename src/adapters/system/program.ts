@@ -1,0 +1,191 @@
+/**
+ * Starts a long-running program: reads its arguments and its configuration, opens its log, listens for signals, and turns its
+ * end into an exit code. Worker, Verifier and function differ in what they prepare and what they run.
+ */
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import type { z } from 'zod'
+import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
+import { configExample } from './configExample.ts'
+import { readConfig } from './configFile.ts'
+import { createLog, errorFields, type Log, type LogFields, type LogLevel } from './log.ts'
+import { createNotifier, type Notifier } from './notify.ts'
+import { type ProgramHelp, renderHelp } from './programHelp.ts'
+import { listenForShutdown, type Shutdown } from './shutdown.ts'
+
+export type Program<Config, Material> = {
+  /** As the command line and the log name it. */
+  readonly name: string
+  /** The options that every program has are added here. */
+  readonly help: Pick<ProgramHelp, 'about' | 'examples' | 'exitCodes'> &
+    Partial<Pick<ProgramHelp, 'environment'>>
+  /** The variable that names the configuration file if `--config` does not. */
+  readonly configVariable?: string
+  readonly schema: z.ZodType<Config>
+  readonly options?: readonly ProgramOption<Config>[]
+  readonly logLevel: (config: Config) => LogLevel
+  readonly drainMilliseconds: (config: Config) => number
+  /** Reads the files that the configuration names; calls no service. `--check-config` ends after it. */
+  readonly prepare: (config: Config, log: Log) => Promise<Material>
+  /** Returns the exit code, or undefined if the process ends by itself once its handles are closed. */
+  readonly run: (started: Started<Config, Material>) => Promise<number | undefined>
+  /** The exit code of a failure; by default that of its code. */
+  readonly exitOf?: (code: ErrorCode) => number
+  /** What the log says about a failure besides its code and message. */
+  readonly failureFields?: (error: unknown) => LogFields
+}
+
+export type ProgramOption<Config> = {
+  readonly name: string
+  readonly meaning: string
+} & (
+  | { readonly value: string }
+  /** Prints this and ends. */
+  | { readonly print: (config: Config) => Promise<string> }
+)
+
+export type Started<Config, Material> = {
+  readonly config: Config
+  readonly material: Material
+  /** Values of the program's own options. */
+  readonly values: Readonly<Record<string, string | undefined>>
+  readonly log: Log
+  readonly notifier: Notifier
+  readonly shutdown: Shutdown
+}
+
+/** The world outside, from main.ts. */
+export type Surroundings = {
+  readonly parameters: readonly string[]
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+const EXAMPLE_NOTE = `// An example: every name, address and key is a placeholder. The file itself is plain JSON:
+// delete the comments with  sed '/^ *\\/\\//d'
+`
+
+/** Ends the process, unless `run` leaves that to its handles. */
+export async function startProgram<Config, Material>(
+  program: Program<Config, Material>,
+  surroundings: Surroundings,
+): Promise<void> {
+  try {
+    const exit = await start(program, surroundings)
+    if (exit !== undefined) process.exit(exit)
+  } catch (error) {
+    process.exit(reportFailure(program, error))
+  }
+}
+
+async function start<Config, Material>(
+  program: Program<Config, Material>,
+  { parameters, environment }: Surroundings,
+): Promise<number | undefined> {
+  const { name, schema, options = [], configVariable } = program
+  const { flags, values } = readArguments(options, parameters)
+  if (flags.has('help')) return print(helpOf(program))
+  if (flags.has('print-config')) return print(EXAMPLE_NOTE + configExample(schema))
+
+  const config = await readConfig(configPath(values['config'], configVariable, environment), schema, name)
+  for (const option of options)
+    if ('print' in option && flags.has(option.name)) return print(`${await option.print(config)}\n`)
+  const log = createLog(name, program.logLevel(config))
+  const material = await program.prepare(config, log)
+  if (flags.has('check-config')) return 0
+
+  const notifier = createNotifier({
+    NOTIFY_SOCKET: environment['NOTIFY_SOCKET'],
+    WATCHDOG_USEC: environment['WATCHDOG_USEC'],
+  })
+  const shutdown = listenForShutdown(program.drainMilliseconds(config), (reason) =>
+    log.info('stopping', { reason }),
+  )
+  return await program.run({ config, material, values, log, notifier, shutdown })
+}
+
+/** Throws `usage.invalid`. */
+function readArguments(
+  own: readonly ProgramOption<never>[],
+  parameters: readonly string[],
+): { readonly flags: ReadonlySet<string>; readonly values: Readonly<Record<string, string | undefined>> } {
+  const options: ParseArgsConfig['options'] = {
+    help: { type: 'boolean', short: 'h' },
+    'check-config': { type: 'boolean' },
+    'print-config': { type: 'boolean' },
+    config: { type: 'string' },
+    ...Object.fromEntries(
+      own.map((option) => [option.name, { type: 'value' in option ? 'string' : 'boolean' } as const]),
+    ),
+  }
+  try {
+    const parsed = Object.entries(parseArgs({ options, args: [...parameters] }).values)
+    return {
+      flags: new Set(parsed.flatMap(([name, value]) => (value === true ? [name] : []))),
+      values: Object.fromEntries(
+        parsed.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+      ),
+    }
+  } catch (cause) {
+    throw new CodedError('usage.invalid', sentenceOf(cause), { cause })
+  }
+}
+
+/** The first sentence of Node's message: "unknown option '--what'". */
+function sentenceOf(cause: unknown): string {
+  const [sentence = ''] = cause instanceof Error ? cause.message.split(/\. |\n/) : []
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1).replace(/\.$/, '')
+}
+
+/** Throws `usage.invalid`; `config.invalid` if only the platform could have named the file. */
+function configPath(
+  given: string | undefined,
+  variable: string | undefined,
+  environment: Surroundings['environment'],
+): string {
+  const path = given ?? (variable === undefined ? undefined : environment[variable])
+  if (path !== undefined) return path
+  if (variable === undefined) throw new CodedError('usage.invalid', '--config FILE is missing')
+  throw new CodedError('config.invalid', `${variable} names no configuration file`)
+}
+
+function helpOf<Config, Material>({
+  name,
+  help,
+  options = [],
+  configVariable,
+}: Program<Config, Material>): string {
+  const fallback = configVariable === undefined ? '' : ` (default: the file that ${configVariable} names)`
+  return renderHelp({
+    name,
+    environment: [],
+    ...help,
+    options: [
+      ['--config <file>', `the configuration, one JSON file${fallback}`],
+      ['--check-config', 'read the configuration and the files that it names, report every problem, and end'],
+      ['--print-config', 'print an example configuration with a comment per field, and end'],
+      ...options.map(
+        (option) =>
+          [`--${option.name}${'value' in option ? ` <${option.value}>` : ''}`, option.meaning] as const,
+      ),
+      ['-h, --help', 'print this help, and end'],
+    ],
+  })
+}
+
+function print(text: string): 0 {
+  process.stdout.write(text)
+  return 0
+}
+
+/** A wrong command line is told to the person who typed it; everything else goes to the log. */
+function reportFailure<Config, Material>(program: Program<Config, Material>, error: unknown): number {
+  const { name, exitOf = (code: ErrorCode) => errorRow(code).exit, failureFields } = program
+  const code = codeOf(error)
+  if (code === 'usage.invalid' && error instanceof CodedError) {
+    process.stderr.write(
+      `error: ${error.message} (${code})\n  remedy: "confidential-worker ${name} --help" lists the options\n`,
+    )
+    return errorRow(code).exit
+  }
+  createLog(name, 'error').error('failed', { ...errorFields(error), ...failureFields?.(error) })
+  return exitOf(code)
+}
