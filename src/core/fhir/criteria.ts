@@ -5,7 +5,8 @@
  */
 import { parseScope, type TokenValue } from './scope.ts'
 import { type SearchParameter, searchParameter } from './searchParameters.ts'
-import { ARRAY, type SliceScanner } from './slice.ts'
+import type { SliceScanner } from './slice.ts'
+import { ARRAY } from './tokens.ts'
 import type { WordTable } from './words.ts'
 
 export type ScopeFilter = {

@@ -5,8 +5,9 @@
 import { type Elements, type Form, REQUIRED_CODES } from './elements.ts'
 import type { LineWriter } from './lineWriter.ts'
 import type { Pseudonymizer } from './pseudonym.ts'
-import { ARRAY, FALSE, NUMBER, OBJECT, type SliceScanner, STRING, TRUE } from './slice.ts'
+import type { SliceScanner } from './slice.ts'
 import type { PublishedCodeCheck } from './terminology.ts'
+import { ARRAY, FALSE, NUMBER, OBJECT, STRING, TRUE } from './tokens.ts'
 import { WordTable } from './words.ts'
 
 /** What the forms work on; one for each filter. */

@@ -11,7 +11,8 @@ import {
   SENSITIVITY_LABELS,
   SNOMED_CODES,
 } from './sensitiveCodes.ts'
-import { ESCAPED, type SliceScanner, STRING } from './slice.ts'
+import type { SliceScanner } from './slice.ts'
+import { ESCAPED, STRING } from './tokens.ts'
 import { WordTable } from './words.ts'
 
 /** Of a label that says "sensitive" without saying how; longer than any category of a permission. */

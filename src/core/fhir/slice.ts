@@ -1,66 +1,53 @@
 /**
  * One line of NDJSON as slices of its own bytes: strict JSON (RFC 8259) checked from the first byte to the last, and
- * a flat list of values that says where each begins and ends. Nothing is decoded and nothing becomes an object, so a
- * decimal keeps its digits (FHIR R4 §2.24: precision is significant) and a member name such as `__proto__` is just bytes.
+ * a flat list of values with the start and end of each. Nothing is decoded and no object is built. So a decimal keeps
+ * its digits (FHIR R4 §2.24: precision is significant), and a member name such as `__proto__` is just bytes.
  *
- * Stricter than JSON where laxness is an ambiguity: a member name occurs once in its object, has no escapes and is of
- * `A-Z a-z 0-9 _`, as every FHIR name is.
+ * Stricter than JSON if laxness would be ambiguous: a member name occurs once in its object, has no escapes and
+ * consists of `A-Z a-z 0-9 _`, as every FHIR name does.
  */
 import { isUtf8 } from 'node:buffer'
+import {
+  ARRAY,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  ENDS_TEXT,
+  ESCAPED,
+  lengthOfLiteral,
+  literalAt,
+  MINUS,
+  NAME,
+  NINE,
+  NOTHING,
+  NUMBER,
+  OBJECT,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+  STRING,
+  scanEscapes,
+  scanNumber,
+  skipSpace,
+  ZERO,
+} from './tokens.ts'
 import { hashOf, sameSlice, type WordTable } from './words.ts'
 
 export const MAX_DEPTH = 64
 export const MAX_MEMBERS = 256
 
-export const OBJECT = 1
-export const ARRAY = 2
-/** A string without escapes: its slice is its text. */
-export const STRING = 3
-/** A string with at least one escape: its text is to be had from `text` alone. */
-export const ESCAPED = 4
-export const NUMBER = 5
-export const TRUE = 6
-export const FALSE = 7
-export const NULL = 8
-
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const COMMA = 0x2c
-const COLON = 0x3a
-const MINUS = 0x2d
-const DOT = 0x2e
-const ZERO = 0x30
-const NINE = 0x39
-const OPEN_OBJECT = 0x7b
-const CLOSE_OBJECT = 0x7d
-const OPEN_ARRAY = 0x5b
-const CLOSE_ARRAY = 0x5d
-
-const NOTHING = 0
-const LITERALS: readonly (readonly [kind: number, word: Buffer])[] = [
-  [TRUE, Buffer.from('true')],
-  [FALSE, Buffer.from('false')],
-  [NULL, Buffer.from('null')],
-]
-
-const SPACE = byteSet(' \t\r\n')
-/** What may follow a backslash (RFC 8259 §7). */
-const ESCAPES = byteSet('"\\/bfnrtu')
-/** What stands in a string for more than itself: the quote, the backslash and the control characters. */
-const ENDS_TEXT = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0,
-)
-const HEX = byteSet('0123456789abcdefABCDEF')
-const NAME = byteSet('abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_')
-
 /**
- * Reused for every line; `scan` overwrites what it found before. Values are numbered in the order in which they begin,
- * the resource itself is 0. For value `i`: `kind[i]`; its bytes from `start[i]` to `end[i]` (of a string, without the
- * quotes); `next[i]`, the number after the last value inside it; `name[i]`, the word of `names` under which its object
- * holds it (0 for elements of arrays and for other names).
+ * One scanner for all lines: each `scan` overwrites the result of the one before. Values are numbered in the order in
+ * which they begin; the resource itself is 0. For value `i`:
+ *
+ * - `kind[i]` is its kind;
+ * - `start[i]` to `end[i]` are its bytes, for a string without the quotes;
+ * - `next[i]` is the number after the last value inside it;
+ * - `name[i]` is the word of `names` under which its object holds it (0 for elements of arrays and for other names).
  */
 export class SliceScanner {
-  /** A copy of the line, followed by a zero: every loop below ends there, and no read is out of bounds. */
+  /** A copy of the line, followed by a zero: every loop ends there, and no read is out of bounds. */
   bytes = Buffer.alloc(64 * 1024)
   count = 0
   kind = new Uint8Array(1024)
@@ -68,9 +55,9 @@ export class SliceScanner {
   end = new Int32Array(1024)
   next = new Int32Array(1024)
   name = new Int32Array(1024)
-  /** The objects that have a string under `markedName`, in order of their ends: the codings of a resource. */
+  /** The objects with a string under `markedName`, in the order in which they end: the codings of a resource. */
   readonly marked: number[] = []
-  /** Which names of the table occur anywhere in the line. */
+  /** 1 for each name of the table that occurs anywhere in the line. */
   readonly occurs: Uint8Array
   readonly names: WordTable
   readonly #markedName: number
@@ -80,7 +67,7 @@ export class SliceScanner {
   readonly #open = new Int32Array(MAX_DEPTH)
   readonly #members = new Int32Array(MAX_DEPTH)
   readonly #mark = new Uint8Array(MAX_DEPTH)
-  /** For each depth 64 bits: which hashes of names its object has had. */
+  /** 64 bits per depth: the hashes of the names that its object has had so far. */
   readonly #bits = new Int32Array(MAX_DEPTH * 2)
 
   constructor(names: WordTable, markedName: string) {
@@ -90,7 +77,7 @@ export class SliceScanner {
     this.#markedName = names.idOf(markedName) || -1
   }
 
-  /** False where the line is not one JSON object in UTF-8 of the strict kind above; then the slices mean nothing. */
+  /** False if the line is not one JSON object in UTF-8 of the strict kind above; the slices then mean nothing. */
   scan(line: Uint8Array): boolean {
     const { length } = line
     if (length >= this.bytes.length) this.bytes = Buffer.alloc(length * 2)
@@ -123,10 +110,7 @@ export class SliceScanner {
     return this.kind[value] === ESCAPED ? String(JSON.parse(`"${raw}"`)) : raw
   }
 
-  /**
-   * One loop and no recursion: depth costs a row of a fixed stack, and the hot path stays in one function, over
-   * locals.
-   */
+  /** One loop and no recursion: depth costs a row of a fixed stack, and the hot path is one function over locals. */
   #scanObject(bytes: Uint8Array): boolean {
     let { kind, start, end, next, name } = this
     let keyStart = this.#keyStart
@@ -141,7 +125,7 @@ export class SliceScanner {
     if (bytes[at] !== OPEN_OBJECT) return false
     let count = 0
     let depth = -1
-    /** The innermost object or array that is open, and the byte that closes it. */
+    /** The innermost open object or array, and the byte that closes it. */
     let container = 0
     let closing = 0
     let pendingName = 0
@@ -196,7 +180,7 @@ export class SliceScanner {
         at = skipSpace(bytes, at)
       }
 
-      // Close what closes here; then a comma and the next value of what is still open.
+      // Close all containers that end here. A comma then leads to the next value of the one still open.
       while (ended) {
         if (bytes[at] !== closing) {
           if (bytes[at] !== COMMA) return false
@@ -225,7 +209,7 @@ export class SliceScanner {
       const member = (members[depth] ?? 0) + 1
       members[depth] = member
       if (member > MAX_MEMBERS) return false
-      // Two members with one name have one bit, so that most names need not be held against each other.
+      // Two equal names share a bit, so most names need no comparison with the others.
       const bit = 1 << (pendingHash >>> 27)
       const half = depth * 2 + ((pendingHash >>> 26) & 1)
       const isSeen = ((bits[half] ?? 0) & bit) !== 0
@@ -260,70 +244,7 @@ export class SliceScanner {
   }
 }
 
-/** The member names, of which one is at `other` and the other from `start` to its quote at `end`, are the same. */
+/** True if the member name at `other` equals the one from `start` to its closing quote at `end`. */
 function sameName(bytes: Uint8Array, other: number, start: number, end: number): boolean {
   return sameSlice(bytes, other, bytes, start, end - start + 1)
-}
-
-/** From the first escape of a string: the index of its closing quote, or -1. */
-function scanEscapes(bytes: Uint8Array, from: number): number {
-  let at = from
-  while (bytes[at] !== QUOTE) {
-    // A control character, or the zero behind the line.
-    if (bytes[at] !== BACKSLASH) return -1
-    const escaped = bytes[++at] ?? 0
-    if (ESCAPES[escaped] !== 1) return -1
-    if (escaped === 0x75) for (let digit = 1; digit <= 4; digit++) if (HEX[bytes[++at] ?? 0] !== 1) return -1
-    at++
-    while (ENDS_TEXT[bytes[at] ?? 0] === 0) at++
-  }
-  return at
-}
-
-function literalAt(bytes: Uint8Array, at: number): number {
-  for (const [kind, word] of LITERALS) if (sameSlice(bytes, at, word, 0, word.length)) return kind
-  return NOTHING
-}
-
-function lengthOfLiteral(kind: number): number {
-  return kind === FALSE ? 5 : 4
-}
-
-/** RFC 8259 §2. Compact JSON, the usual kind, has none. */
-function skipSpace(bytes: Uint8Array, from: number): number {
-  let at = from
-  while (SPACE[bytes[at] ?? 0] === 1) at++
-  return at
-}
-
-/** RFC 8259 §6; the index after the number, or -1. */
-function scanNumber(bytes: Uint8Array, from: number): number {
-  let at = bytes[from] === MINUS ? from + 1 : from
-  const whole = at
-  at = skipDigits(bytes, at)
-  if (at === whole || (bytes[whole] === ZERO && at > whole + 1)) return -1
-  if (bytes[at] === DOT) {
-    const fraction = at + 1
-    at = skipDigits(bytes, fraction)
-    if (at === fraction) return -1
-  }
-  if (bytes[at] === 0x65 || bytes[at] === 0x45) {
-    const sign = bytes[at + 1] === MINUS || bytes[at + 1] === 0x2b ? 2 : 1
-    const exponent = at + sign
-    at = skipDigits(bytes, exponent)
-    if (at === exponent) return -1
-  }
-  return at
-}
-
-function skipDigits(bytes: Uint8Array, from: number): number {
-  let at = from
-  for (let byte = bytes[at] ?? 0; byte >= ZERO && byte <= NINE; byte = bytes[at] ?? 0) at++
-  return at
-}
-
-function byteSet(characters: string): Uint8Array {
-  const set = new Uint8Array(256)
-  for (const byte of Buffer.from(characters, 'latin1')) set[byte] = 1
-  return set
 }

@@ -3,8 +3,9 @@
  * system is knowledge about medicine; a code of a hospital's own system, or text under a published system's name, may
  * be anything, and is dropped.
  */
-import { type SliceScanner, STRING } from './slice.ts'
+import type { SliceScanner } from './slice.ts'
 import { SliceCache } from './sliceCache.ts'
+import { STRING } from './tokens.ts'
 import { WordTable } from './words.ts'
 
 const HL7 = 'http://terminology.hl7.org/CodeSystem/'

@@ -6,8 +6,9 @@ import type { Elements, Form, TypeView } from './elements.ts'
 import { FORMS, INNER_NAMES, type Projector, type Write, writeValue } from './forms.ts'
 import { LineWriter } from './lineWriter.ts'
 import type { Pseudonymizer } from './pseudonym.ts'
-import { OBJECT, type SliceScanner } from './slice.ts'
+import type { SliceScanner } from './slice.ts'
 import { createPublishedCodeCheck } from './terminology.ts'
+import { OBJECT } from './tokens.ts'
 import type { WordTable } from './words.ts'
 
 /** Over 89 years is one age (45 CFR 164.514(b)(2)(i)(C)), so a year before that is not told from its neighbours. */

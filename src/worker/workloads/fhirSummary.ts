@@ -7,7 +7,8 @@
 import type { OutputContract } from '#core/egress/contract.ts'
 import { type Cell, COUNT_TABLE_CONTENT_TYPE, CountTableFormat, compareCells } from '#core/egress/table.ts'
 import { CodedError, under } from '#core/errors.ts'
-import { ARRAY, SliceScanner } from '#core/fhir/slice.ts'
+import { SliceScanner } from '#core/fhir/slice.ts'
+import { ARRAY } from '#core/fhir/tokens.ts'
 import { WordTable } from '#core/fhir/words.ts'
 import type { WorkloadRun, WorkloadSource } from './workload.ts'
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { ARRAY, FALSE, MAX_DEPTH, MAX_MEMBERS, NULL, OBJECT, SliceScanner, TRUE } from '#core/fhir/slice.ts'
+import { MAX_DEPTH, MAX_MEMBERS, SliceScanner } from '#core/fhir/slice.ts'
+import { ARRAY, FALSE, NULL, OBJECT, TRUE } from '#core/fhir/tokens.ts'
 import { WordTable } from '#core/fhir/words.ts'
 
 const names = new WordTable(['resourceType', 'code', 'value'])
