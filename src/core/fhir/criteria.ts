@@ -1,7 +1,7 @@
 /**
- * Scopes compiled to questions about the slices of one resource. A bulk file is a search over a whole type that
- * returns its content, so a resource passes only where it is granted both `s` (it may be found) and `r` (it may be
- * read), by one scope or by two that both match it.
+ * Scopes compiled to predicates over the slices of one resource. A bulk file is a search over a whole type
+ * that returns its content. A resource therefore passes only if it is granted both `s` (it may be found) and
+ * `r` (it may be read), by one scope or by two that both match it.
  */
 import { parseScope, type TokenValue } from './scope.ts'
 import { type SearchParameter, searchParameter } from './searchParameters.ts'
@@ -10,9 +10,9 @@ import { ARRAY } from './tokens.ts'
 import type { WordTable } from './words.ts'
 
 export type ScopeFilter = {
-  /** False where no resource of the type can pass, whatever it holds. */
+  /** False if no resource of the type can pass, whatever its content. */
   readonly grantsType: (type: string) => boolean
-  /** Whether the resource that was scanned is granted. */
+  /** True if the scanned resource is granted. */
   readonly admits: (type: string, resource: SliceScanner) => boolean
 }
 
@@ -23,7 +23,7 @@ type Alternative = {
   readonly criteria: readonly Predicate[]
 }
 
-/** `scopes` as a grant carries them (`expandScopes`). Throws `scope.invalid`. */
+/** Compiles `scopes` as a grant carries them (`expandScopes`). Throws `scope.invalid`. */
 export function compileFilter(scopes: readonly string[], names: WordTable): ScopeFilter {
   const byType = new Map<string, Alternative[]>()
   for (const text of scopes) {
@@ -52,7 +52,7 @@ function compileCriterion(
   values: readonly TokenValue[],
   names: WordTable,
 ): Predicate {
-  // `parseScope` knows only parameters of the table.
+  // Cannot happen: `parseScope` accepts only parameters of the table.
   if (parameter === undefined) return () => false
   const path = parameter.path.map((element) => names.idOf(element))
   const codingName = names.idOf('coding')
@@ -85,7 +85,7 @@ function compileCriterion(
   return (resource) => follow(resource, 0, 0)
 }
 
-/** The value itself, or the elements where it is an array. */
+/** True if `holds` is true of the value, or of one of its elements if it is an array. */
 export function someElement(
   resource: SliceScanner,
   value: number,

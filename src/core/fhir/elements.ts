@@ -1,8 +1,8 @@
 /**
- * The minimal view: for each resource type (FHIR R4 4.0.1) the elements that pass, and in what form. Mandatory and
- * coded clinical elements, quantities, the year of dates, the person and the encounter as pseudonyms. What is not
- * named here does not pass: names, identifiers, addresses, narrative, notes, extensions, contained resources,
- * attachments, displays and every text. A type that is not here has no minimal view.
+ * The minimal view: the elements of each resource type (FHIR R4 4.0.1) that pass, and their form. It keeps
+ * mandatory and coded clinical elements, quantities, the year of dates, and the person and the encounter as
+ * pseudonyms. No other element passes: names, identifiers, addresses, narrative, notes, extensions, contained
+ * resources, attachments, displays and every text are dropped. A type without an entry has no minimal view.
  */
 export type Form =
   /** A code of a required value set (`REQUIRED_CODES`). */
@@ -14,9 +14,9 @@ export type Form =
   | 'year'
   /** A Period of two years. */
   | 'period'
-  /** A Coding or Quantity unit of a published system (terminology.ts): system and code. */
+  /** System and code of a Coding or of a Quantity's unit, if the system is published (terminology.ts). */
   | 'coding'
-  /** A CodeableConcept: those of its codings that pass. */
+  /** The codings of a CodeableConcept that pass. */
   | 'concept'
   /** Value, comparator, system and code, without the unit's text. */
   | 'quantity'
@@ -24,7 +24,7 @@ export type Form =
   | 'person'
   /** A relative reference to an Encounter. */
   | 'encounter'
-  /** The resource's own id: for the types that the references above point to. */
+  /** The resource's own id, for the types that the references above point to. */
   | 'id'
   | Elements
 
@@ -32,7 +32,7 @@ export type Elements = { readonly [element: string]: Form }
 
 export type TypeView = {
   readonly elements: Elements
-  /** Modifier elements that the view does not carry: where one is present, the resource is withheld. */
+  /** Modifier elements that the view does not carry. If one is present, the resource is withheld. */
   readonly modifiers?: readonly string[]
 }
 
@@ -259,7 +259,10 @@ export const MINIMAL_VIEW: Readonly<Record<string, TypeView>> = {
   },
 }
 
-/** The codes that elements of the form `code` may have: the required R4 value sets of those elements, in one list. */
+/**
+ * The codes allowed in elements of the form `code`: the required R4 value sets of those elements, in one
+ * list.
+ */
 export const REQUIRED_CODES: readonly string[] = [
   // status, docStatus, intent, priority of all types above
   'registered preliminary final amended corrected appended cancelled entered-in-error unknown partial',

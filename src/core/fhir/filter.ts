@@ -1,6 +1,7 @@
 /**
- * Minimum necessary, line by line: from the bytes of one resource to the bytes that the grant lets through, or to the
- * reason why none. A line that is not a FHIR resource is withheld and counted; it does not end the object.
+ * The minimum-necessary filter. It turns the bytes of one resource into the bytes that the grant lets
+ * through, or into the reason for withholding it. A line that is not a FHIR resource is withheld and counted;
+ * it does not end the object.
  */
 import { CodedError } from '../errors.ts'
 import { toRfc3339, toUnixSeconds } from '../time.ts'
@@ -16,9 +17,10 @@ import { compileProjection, createProjector, elementNames } from './view.ts'
 import { sameSlice, WordTable } from './words.ts'
 
 /**
- * Why a resource is withheld, in the order of asking. `scope`: no scope grants its type. `malformed`: not strict JSON
- * with a type of R4. `type`: the view has no such type. `modifier`: it carries a modifier that the view would drop.
- * `criteria`: the type is granted, this resource is not. `sensitive`: it falls into a category that is not granted.
+ * The reasons for withholding a resource, in the order of the checks. `scope`: no scope grants its type.
+ * `malformed`: it is not strict JSON with a type of R4. `type`: the view has no such type. `modifier`: it
+ * carries a modifier that the view would drop. `criteria`: the type is granted, but not this resource.
+ * `sensitive`: it falls into a category that is not granted.
  */
 type WithheldReason = 'scope' | 'malformed' | 'type' | 'modifier' | 'criteria' | 'sensitive'
 
@@ -29,18 +31,18 @@ export type Outcome =
 
 export type Filter = {
   readonly apply: (line: Uint8Array) => Outcome
-  /** So far; throws `resource.malformed` where lines were read and not one of them was a resource. */
+  /** The counts so far. Throws `resource.malformed` if lines were read and none of them was a resource. */
   readonly counts: () => Counts
 }
 
-/** What the filter takes from a grant. */
+/** The terms of a grant that the filter enforces. */
 export type FilterTerms = {
   /** SMART v2 system scopes. */
   readonly scopes: readonly string[]
   readonly view: 'minimal'
-  /** Sensitive categories that pass. */
+  /** The sensitive categories that pass. */
   readonly sensitive: readonly string[]
-  /** Seconds since the epoch: ages are computed as of this time. */
+  /** Time of issue, in seconds since the epoch. Ages are computed as of this time. */
   readonly iat: number
 }
 
@@ -69,7 +71,7 @@ export function createFilter(terms: FilterTerms, pseudonymKey: Uint8Array): Filt
   const year = Number(toRfc3339(toUnixSeconds(terms.iat)).slice(0, 4))
   const projector = createProjector(resource, new Pseudonymizer(pseudonymKey), year)
   const resourceType = names.idOf('resourceType')
-  // Anywhere, not only at the root: a modifier inside changes the meaning of what is around it.
+  // Anywhere, not only at the root: a nested modifier changes the meaning of the element around it.
   const modifiersAnywhere = [names.idOf('modifierExtension'), names.idOf('implicitRules')]
   const rows = ['', ...RESOURCE_TYPES].map((type) => {
     const view = Object.hasOwn(MINIMAL_VIEW, type) ? MINIMAL_VIEW[type] : undefined
@@ -86,7 +88,7 @@ export function createFilter(terms: FilterTerms, pseudonymKey: Uint8Array): Filt
   const withheld = new Map<WithheldReason, number>()
 
   const decide = (line: Uint8Array): Uint8Array | WithheldReason => {
-    // Most of what is withheld ends here, unparsed: whatever else the line holds, it does not pass.
+    // Most withheld lines end here, unparsed: no content of theirs could make them pass.
     const announced = rows[announcedType(line)]
     if (announced !== undefined && announced.type !== '' && !announced.isGranted) return 'scope'
     if (!resource.scan(line)) return 'malformed'
@@ -120,7 +122,7 @@ export function createFilter(terms: FilterTerms, pseudonymKey: Uint8Array): Filt
   }
 }
 
-/** The number of the type that the line begins with, as exporters write it; 0 where it begins otherwise. */
+/** The number of the type if the line begins with it, as exporters write it; otherwise 0. */
 function announcedType(line: Uint8Array): number {
   const start = BEGINNING.length
   if (line.length <= start || !sameSlice(line, 0, BEGINNING, 0, start)) return 0

@@ -1,6 +1,6 @@
 /**
- * How an element is written in each form of the view table. A form writes its value and says true, or says false where
- * the value is not what the form demands; what it wrote before that is taken back by the caller.
+ * The writers for the forms of the view table. A writer returns true after writing its value, and false if
+ * the value does not have the form. After false, the caller takes back any bytes written.
  */
 import { type Elements, type Form, REQUIRED_CODES } from './elements.ts'
 import type { LineWriter } from './lineWriter.ts'
@@ -10,16 +10,16 @@ import type { PublishedCodeCheck } from './terminology.ts'
 import { ARRAY, FALSE, NUMBER, OBJECT, STRING, TRUE } from './tokens.ts'
 import { WordTable } from './words.ts'
 
-/** What the forms work on; one for each filter. */
+/** The state that the writers share; one per filter. */
 export type Projector = {
   readonly resource: SliceScanner
   readonly out: LineWriter
   readonly names: Readonly<Record<InnerName, number>>
   readonly pseudonyms: Pseudonymizer
   readonly isPublishedCode: PublishedCodeCheck
-  /** No earlier year is written. */
+  /** Earlier years are written as this one. */
   readonly oldestYear: number
-  /** Of the resource that is being written, for its own id. */
+  /** Type of the resource being written, for its own id. */
   type: string
 }
 
@@ -39,7 +39,7 @@ export const INNER_NAMES = [
 type InnerName = (typeof INNER_NAMES)[number]
 
 const CODES = new WordTable(REQUIRED_CODES)
-/** Longer numbers are not measurements. */
+/** A longer number is not a measurement. */
 const MAX_NUMBER_LENGTH = 40
 
 const COMMA = 0x2c
@@ -60,7 +60,7 @@ const CODING = Buffer.from('{"coding":')
 const REFERENCE = Buffer.from('{"reference":"')
 const CLOSE_TEXT_AND_OBJECT = Buffer.from('"}')
 
-/** The types that a reference may point to. The tag tells their ids apart in the memory of pseudonyms. */
+/** The types that a reference may point to. The tag tells their ids apart in the cache of pseudonyms. */
 const TARGETS = ['Patient', 'Group', 'Encounter'].map((type, tag) => ({
   type,
   tag,
@@ -133,7 +133,7 @@ export const FORMS: Readonly<Record<Exclude<Form, Elements>, Write>> = {
   },
 }
 
-/** One value, or an array of those of its elements that pass; arrays in arrays do not exist in FHIR. */
+/** Writes one value, or an array of the elements that pass. FHIR has no arrays in arrays. */
 export function writeValue(projector: Projector, value: number, write: Write): boolean {
   const { resource, out } = projector
   if (resource.kind[value] !== ARRAY) return write(projector, value)
@@ -151,7 +151,10 @@ export function writeValue(projector: Projector, value: number, write: Write): b
   return isWritten
 }
 
-/** A key, with the comma or bracket before it, and a value; nothing where the value is absent or does not pass. */
+/**
+ * Writes a key, with the comma or brace before it, and its value; nothing if the value is absent or does not
+ * pass.
+ */
 function writeMember(projector: Projector, key: Buffer, value: number, write: Write): boolean {
   if (value < 0) return false
   const mark = projector.out.length
@@ -192,7 +195,7 @@ function writeCoding(projector: Projector, value: number): boolean {
   return isWritten
 }
 
-/** `system` and `code` of an object, as far as the code's closing quote; nothing where they do not pass. */
+/** Writes `system` and `code` of an object up to the code's closing quote; nothing if they do not pass. */
 function writeSystemAndCode(projector: Projector, opening: Buffer, value: number): boolean {
   const { resource, out, names } = projector
   if (resource.kind[value] !== OBJECT) return false
@@ -206,7 +209,7 @@ function writeSystemAndCode(projector: Projector, opening: Buffer, value: number
   return true
 }
 
-/** `Type/id` alone: a conditional reference, a URL, a version or a fragment may carry an identifier, and is dropped. */
+/** Only `Type/id` passes: a conditional reference, a URL, a version or a fragment may carry an identifier. */
 function writeReference(projector: Projector, value: number, targets: readonly Target[]): boolean {
   const { resource, names } = projector
   const reference = resource.member(value, names.reference)

@@ -1,6 +1,6 @@
-/** A line being written. Setting `length` back takes back what was written after it. */
+/** A growing line of output. Setting `length` back takes back the bytes after it. */
 
-/** Up to here a loop is cheaper than a view and a call into native code. */
+/** Up to this size, a loop is cheaper than a view and a call into native code. */
 const COPY_IN_PLACE = 96
 
 export class LineWriter {
@@ -31,7 +31,7 @@ export class LineWriter {
     this.length += size
   }
 
-  /** ASCII. */
+  /** `text` is ASCII. */
   writeText(text: string): void {
     this.#reserve(text.length)
     this.length += this.#bytes.write(text, this.length, 'latin1')

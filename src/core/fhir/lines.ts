@@ -1,10 +1,10 @@
 /**
- * NDJSON lines out of a stream of bytes. Lines end with LF or CRLF, the last one may end with the stream; blank lines
- * are no lines. What a line holds is not looked at here.
+ * NDJSON lines from a stream of bytes. Lines end with LF or CRLF; the last one may end with the stream. Blank
+ * lines are skipped. The content of a line is not examined.
  */
 import { CodedError } from '../errors.ts'
 
-/** Of one line. A base64 attachment is the only thing that makes a FHIR resource longer than a few hundred KiB. */
+/** Limit for one line. Only a base64 attachment makes a FHIR resource longer than a few hundred KiB. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024
 
 const LF = 0x0a
@@ -14,17 +14,17 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 export type LineSplitter = {
   /** Calls `onLine` for each line that ends in `chunk`, with a view that is valid during the call only. */
   readonly push: (chunk: Uint8Array, onLine: (line: Uint8Array) => void) => void
-  /** The last line, where it does not end with LF. */
+  /** Emits the last line if it does not end with LF. */
   readonly end: (onLine: (line: Uint8Array) => void) => void
 }
 
 /**
- * Both calls throw `resource.malformed` for a line of more than `maxLineBytes` and for a byte order mark at the
- * beginning of the stream (RFC 8259 §8.1). Holds at most one line.
+ * Both methods throw `resource.malformed` for a line of more than `maxLineBytes`, and for a byte order mark
+ * at the beginning of the stream (RFC 8259 §8.1). The splitter holds at most one line.
  */
 export function createLineSplitter(maxLineBytes = MAX_LINE_BYTES): LineSplitter {
   let number = 1
-  /** The pieces of the line that has begun but not ended, copied: the caller reuses its chunks. */
+  /** The pieces of the unfinished line, copied because the caller reuses its chunks. */
   let pieces: Buffer[] = []
   let pending = 0
 

@@ -1,13 +1,13 @@
 /**
- * Pseudonyms of resources: HMAC-SHA-256 over `Type/id` under a key that is the provider's, bound to one client and one
- * purpose. The same resource gets the same pseudonym everywhere in that client's data and another one elsewhere
- * (45 CFR 164.514(c): not derivable by whoever lacks the key).
+ * Pseudonyms of resources: HMAC-SHA-256 over `Type/id`. The key belongs to the provider and is bound to one
+ * client and one purpose. A resource has the same pseudonym everywhere in that client's data, and another one
+ * elsewhere. Without the key, no one can derive it (45 CFR 164.514(c)).
  */
 import { createHmac, createSecretKey } from 'node:crypto'
 import type { LineWriter } from './lineWriter.ts'
 import { SliceCache } from './sliceCache.ts'
 
-/** 128 bits as hex, which is within FHIR's id grammar. */
+/** 128 bits in hex, which fits FHIR's id grammar. */
 const PSEUDONYM_LENGTH = 32
 /** FHIR R4 §2.24.0.1, `id`. */
 const MAX_ID_LENGTH = 64
@@ -23,7 +23,10 @@ export class Pseudonymizer {
     this.#secret = createSecretKey(key)
   }
 
-  /** Writes the pseudonym of `type/id`, where the id is the slice; false where it is not an id by FHIR's grammar. */
+  /**
+   * Writes the pseudonym of `type/id`; the slice is the id. Returns false if it is not an id by FHIR's
+   * grammar.
+   */
   write(
     out: LineWriter,
     type: string,

@@ -3,17 +3,20 @@
  *
  *     system/(ResourceType | *).(c?r?u?d?s? not empty | read | write | *)[?param=value[&param=value]…]
  *
- * Everything outside this grammar refuses with `scope.invalid`, and always the whole scope: a query that was not
- * understood is never dropped. `patient/` and `user/` refuse, since a backend service has no such context.
+ * Any text outside this grammar is refused with `scope.invalid`, and always the whole scope: an unknown query
+ * is never dropped. `patient/` and `user/` are refused, since a backend service has no such context.
  */
 import { CodedError } from '../errors.ts'
 import { searchParameter } from './searchParameters.ts'
 import { isResourceType, RESOURCE_TYPES } from './types.ts'
 
-/** `code` matches in any system; `system|code` in one; `|code` where there is none (`system` is ''); `system|` any code. */
+/**
+ * `code` matches in any system, `system|code` in one, `|code` without a system (`system` is ''), `system|`
+ * any code.
+ */
 export type TokenValue = { readonly system?: string; readonly code?: string }
 
-/** One `param=value,value`: the values are alternatives, the criteria of a scope must all hold. */
+/** One `param=value,value`. The values are alternatives; all criteria of a scope must hold. */
 type Criterion = { readonly parameter: string; readonly values: readonly TokenValue[] }
 
 export type Scope = {
@@ -27,11 +30,14 @@ export type Scope = {
 
 const MAX_SCOPE_LENGTH = 512
 const PREFIX = 'system/'
-/** SMART v1 permissions, as v2 reads them. */
+/** SMART v1 permissions in the letters of v2. */
 const V1_LETTERS: Readonly<Record<string, string>> = { read: 'rs', write: 'cud', '*': 'cruds' }
 const LETTERS = 'cruds'
 const ORDERED_LETTERS = /^(?=.)c?r?u?d?s?$/
-/** Unreserved characters and those that FHIR tokens and canonical URLs need; `+` is ambiguous and refuses. */
+/**
+ * Unreserved characters and those that FHIR tokens and canonical URLs need. `+` is ambiguous, so it is
+ * refused.
+ */
 const RAW_VALUE = /^[A-Za-z0-9._~:/|,%()-]+$/
 const DECODED_TOKEN_PART = /^[!-~]{1,200}$/
 
@@ -51,24 +57,25 @@ export function parseScope(text: string): Scope {
   }
 }
 
-/** The one spelling of a scope: v2 letters, sorted criteria, percent-encoding only where it is needed. */
+/** The canonical spelling of a scope: v2 letters, sorted criteria, no more percent-encoding than needed. */
 export function formatScope({ type, letters, criteria }: Scope): string {
   const query = criteria.map(({ parameter, values }) => `${parameter}=${values.map(formatToken).join(',')}`)
   return `${PREFIX}${type}.${letters}${query.length === 0 ? '' : `?${query.join('&')}`}`
 }
 
 /**
- * The scopes as a grant carries them: `*` replaced by the pinned R4 types, one scope for each type and criteria with
- * the letters of all, sorted. Throws `scope.invalid` where any of the texts is invalid.
+ * The scopes as a grant carries them, sorted: `*` is replaced by the pinned R4 types, and scopes with equal
+ * type and criteria become one with the letters of all. Throws `scope.invalid` if any of the texts is
+ * invalid.
  */
 export function expandScopes(texts: readonly string[]): readonly string[] {
   return merge(texts.map(parseScope)).map(formatScope)
 }
 
 /**
- * True where every requested scope lies within the granted ones: each of its letters is granted for its type under
- * criteria that are no narrower. Conservative: containment is decided one granted scope at a time, so a request that
- * only a union of grants would cover is not covered. Throws `scope.invalid`.
+ * True if every requested scope lies within the granted ones: each of its letters is granted for its type
+ * under criteria that are no narrower. This is conservative. Each granted scope is compared alone, so a
+ * request that only a union of granted scopes would cover is not covered. Throws `scope.invalid`.
  */
 export function covers(granted: readonly string[], requested: readonly string[]): boolean {
   const grants = merge(granted.map(parseScope))
@@ -98,7 +105,7 @@ function merge(scopes: readonly Scope[]): readonly Scope[] {
 
 function parseLetters(permission: string): string {
   if (Object.hasOwn(V1_LETTERS, permission)) return V1_LETTERS[permission] ?? ''
-  // "dus", "sr" and "" are not defined by SMART; reading them leniently is how `.rd` would become `.read`.
+  // SMART does not define "dus", "sr" or "". A lenient reader would turn `.rd` into `.read`.
   if (!ORDERED_LETTERS.test(permission))
     throw invalid('does not have permissions that are read, write, * or an ordered subset of cruds')
   return permission
@@ -109,7 +116,7 @@ function parseCriteria(type: string, query: string): readonly Criterion[] {
     const [parameter = '', value, ...rest] = pair.split('=')
     const definition = searchParameter(type, parameter)
     if (definition === undefined || value === undefined || rest.length > 0)
-      throw invalid('narrows by something that is not one of the supported search parameters')
+      throw invalid('narrows by an unsupported search parameter')
     const values = parseTokens(value)
     if (definition.type === 'code' && values.some(({ system }) => system !== undefined))
       throw invalid(`gives a system for ${parameter}, which takes none`)
@@ -143,7 +150,8 @@ function parseToken(text: string): TokenValue {
   const parts = text.split('|')
   const [first = '', second = ''] = parts
   const isToken = parts.length <= 2 && (first !== '' || second !== '')
-  // A backslash escapes a separator (FHIR R4 search §3.1.1.4.0.1): not needed here, so not read.
+  // A backslash escapes a separator (FHIR R4 search §3.1.1.4.0.1). No supported parameter needs one, so it is
+  // refused.
   const isPlain = parts.every(
     (part) => part === '' || (DECODED_TOKEN_PART.test(part) && !part.includes('\\')),
   )
@@ -169,7 +177,7 @@ function percent(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase()}`
 }
 
-/** Whoever satisfies `wanted` satisfies `criterion`. */
+/** True if every resource that satisfies `wanted` also satisfies `criterion`. */
 function isImplied(criterion: Criterion, wanted: readonly Criterion[]): boolean {
   return wanted.some(
     ({ parameter, values }) =>

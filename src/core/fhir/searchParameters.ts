@@ -1,12 +1,14 @@
 /**
- * The search parameters that a scope may narrow by, each with the one place where its value stands (FHIR R4
- * SearchParameter expressions, token type only). A parameter that is not here refuses the whole scope: to ignore it
- * would widen what was meant to be narrow.
+ * The search parameters that a scope may narrow by, each with the path of its value (FHIR R4 SearchParameter
+ * expressions, token type only). A scope with any other parameter is refused: to ignore the parameter would
+ * widen a scope that was meant to be narrow.
  */
 export type SearchParameter = {
   /** Element names from the resource's root. */
   readonly path: readonly string[]
-  /** A Coding, a CodeableConcept, or a code with a required value set (which then takes no system in a scope). */
+  /**
+   * A Coding, a CodeableConcept, or a code with a required value set (which then takes no system in a scope).
+   */
   readonly type: 'coding' | 'concept' | 'code'
 }
 
@@ -14,7 +16,7 @@ const concept = (...path: string[]): SearchParameter => ({ path, type: 'concept'
 const coding = (...path: string[]): SearchParameter => ({ path, type: 'coding' })
 const code = (...path: string[]): SearchParameter => ({ path, type: 'code' })
 
-/** Of every type, and the only ones that can stand behind `*`. */
+/** Parameters of every type, and the only ones allowed with `*`. */
 const COMMON = { _security: coding('meta', 'security'), _tag: coding('meta', 'tag') }
 
 const BY_TYPE: Readonly<Record<string, Readonly<Record<string, SearchParameter>>>> = {
@@ -76,7 +78,7 @@ export function searchParameter(type: string, name: string): SearchParameter | u
   return undefined
 }
 
-/** Every element name on the way to a value. */
+/** The element names of all paths. */
 export const SEARCH_ELEMENTS: readonly string[] = [COMMON, ...Object.values(BY_TYPE)].flatMap((table) =>
   Object.values(table).flatMap(({ path }) => path),
 )

@@ -1,6 +1,6 @@
 /**
- * Into which sensitive categories a resource falls: by its labels (`meta.security`) and by every code in it, wherever
- * it stands. A label that is not understood is a category that no permission can name.
+ * The sensitive categories of a resource, by its labels (`meta.security`) and by every code anywhere in it.
+ * An unknown label counts as a category that no permission can name.
  */
 import { someElement } from './criteria.ts'
 import {
@@ -15,13 +15,13 @@ import type { SliceScanner } from './slice.ts'
 import { ESCAPED, STRING } from './tokens.ts'
 import { WordTable } from './words.ts'
 
-/** Of a label that says "sensitive" without saying how; longer than any category of a permission. */
+/** The category of an unknown label. No permission can name it, since it is longer than `CATEGORY` allows. */
 const UNKNOWN = 'UNKNOWN-LABEL'
 const CATEGORY = /^[A-Z]{2,12}$/
 const ICD10_SHAPE = /^[A-Z][0-9][0-9A-Z]/
 
 type CodeSystem = {
-  /** Every spelling seen in the wild: the URL, and the OID with or without `urn:oid:`. */
+  /** All spellings in use: the URL, and the OID with or without `urn:oid:`. */
   readonly spelling: RegExp
   readonly categoriesOf: (code: string) => readonly string[]
 }
@@ -43,7 +43,7 @@ const CONFIDENTIALITY = listed(
 
 const ACT_CODE = /v3[-/]ActCode$|2\.16\.840\.1\.113883\.5\.4$/
 const CONFIDENTIALITY_SYSTEM = /v3[-/]Confidentiality$|2\.16\.840\.1\.113883\.5\.25$/
-/** Integrity and handling marks, and "this is test data": they say nothing about the person. */
+/** Marks of integrity and handling, and of test data. They say nothing about the person. */
 const HARMLESS_SYSTEM = /v3[-/](?:ObservationValue|ActReason)$/
 const HARMLESS_CONFIDENTIALITY: ReadonlySet<string> = new Set(['U', 'L', 'M', 'N'])
 
@@ -79,7 +79,9 @@ export function labelCategories(system: string | undefined, code: string | undef
 
 export type SensitivityCheck = (resource: SliceScanner) => boolean
 
-/** True where the resource falls into a category that `permitted` does not name. The scanner must mark `code`. */
+/**
+ * True if the resource falls into a category that `permitted` does not name. The scanner must mark `code`.
+ */
 export function compileSensitivity(permitted: readonly string[], names: WordTable): SensitivityCheck {
   const allowed: ReadonlySet<string> = new Set(permitted.filter((category) => CATEGORY.test(category)))
   const isForbidden = (categories: readonly string[]) => categories.some((category) => !allowed.has(category))
@@ -103,7 +105,7 @@ export function compileSensitivity(permitted: readonly string[], names: WordTabl
   const hasForbiddenCode = (resource: SliceScanner): boolean => {
     for (const coding of resource.marked) {
       const code = resource.member(coding, codeName ?? 0)
-      // Nearly every code fails this look at its bytes, and costs no string.
+      // Nearly every code fails this test of its bytes, and costs no string.
       if (!mayBeSensitive(resource, code, known)) continue
       if (isForbidden(categoriesOf(textAt(resource, coding, systemName), resource.text(code)))) return true
     }
@@ -125,7 +127,7 @@ function mayBeSensitive(resource: SliceScanner, code: number, known: WordTable):
   return looksLikeIcd10 || isPadded || known.find(bytes, start, end) !== 0
 }
 
-/** Not white space as `trim` sees it: anything outside printable ASCII goes the long way. */
+/** False for any byte that `trim` might remove: every byte outside printable ASCII takes the slow path. */
 function isVisible(byte: number | undefined): boolean {
   return byte !== undefined && byte > 0x20 && byte < 0x7f
 }

@@ -1,10 +1,11 @@
 /**
- * One line of NDJSON as slices of its own bytes: strict JSON (RFC 8259) checked from the first byte to the last, and
- * a flat list of values with the start and end of each. Nothing is decoded and no object is built. So a decimal keeps
- * its digits (FHIR R4 §2.24: precision is significant), and a member name such as `__proto__` is just bytes.
+ * One line of NDJSON as slices of its own bytes: strict JSON (RFC 8259) checked from the first byte to the
+ * last, and a flat list of values with the start and end of each. Nothing is decoded and no object is built.
+ * So a decimal keeps its digits (FHIR R4 §2.24: precision is significant), and a member name such as
+ * `__proto__` is just bytes.
  *
- * Stricter than JSON if laxness would be ambiguous: a member name occurs once in its object, has no escapes and
- * consists of `A-Z a-z 0-9 _`, as every FHIR name does.
+ * Stricter than JSON if laxness would be ambiguous: a member name occurs once in its object, has no escapes
+ * and consists of `A-Z a-z 0-9 _`, as every FHIR name does.
  */
 import { isUtf8 } from 'node:buffer'
 import {
@@ -38,13 +39,14 @@ export const MAX_DEPTH = 64
 export const MAX_MEMBERS = 256
 
 /**
- * One scanner for all lines: each `scan` overwrites the result of the one before. Values are numbered in the order in
- * which they begin; the resource itself is 0. For value `i`:
+ * One scanner for all lines: each `scan` overwrites the result of the one before. Values are numbered in the
+ * order in which they begin; the resource itself is 0. For value `i`:
  *
  * - `kind[i]` is its kind;
  * - `start[i]` to `end[i]` are its bytes, for a string without the quotes;
  * - `next[i]` is the number after the last value inside it;
- * - `name[i]` is the word of `names` under which its object holds it (0 for elements of arrays and for other names).
+ * - `name[i]` is the word of `names` under which its object holds it (0 for elements of arrays and for other
+ *   names).
  */
 export class SliceScanner {
   /** A copy of the line, followed by a zero: every loop ends there, and no read is out of bounds. */
@@ -55,7 +57,9 @@ export class SliceScanner {
   end = new Int32Array(1024)
   next = new Int32Array(1024)
   name = new Int32Array(1024)
-  /** The objects with a string under `markedName`, in the order in which they end: the codings of a resource. */
+  /**
+   * The objects with a string under `markedName`, in the order in which they end: the codings of a resource.
+   */
   readonly marked: number[] = []
   /** 1 for each name of the table that occurs anywhere in the line. */
   readonly occurs: Uint8Array
@@ -77,7 +81,9 @@ export class SliceScanner {
     this.#markedName = names.idOf(markedName) || -1
   }
 
-  /** False if the line is not one JSON object in UTF-8 of the strict kind above; the slices then mean nothing. */
+  /**
+   * False if the line is not one JSON object in UTF-8 of the strict kind above; the slices then mean nothing.
+   */
   scan(line: Uint8Array): boolean {
     const { length } = line
     if (length >= this.bytes.length) this.bytes = Buffer.alloc(length * 2)
@@ -110,7 +116,10 @@ export class SliceScanner {
     return this.kind[value] === ESCAPED ? String(JSON.parse(`"${raw}"`)) : raw
   }
 
-  /** One loop and no recursion: depth costs a row of a fixed stack, and the hot path is one function over locals. */
+  /**
+   * One loop and no recursion: depth costs a row of a fixed stack, and the hot path is one function over
+   * locals.
+   */
   #scanObject(bytes: Uint8Array): boolean {
     let { kind, start, end, next, name } = this
     let keyStart = this.#keyStart

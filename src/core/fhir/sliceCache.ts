@@ -1,7 +1,7 @@
 /**
- * Remembers what was worked out for a slice, found again by its bytes: clinical data repeats the same codes and the
- * same patients. Direct-mapped and of fixed size, so that a hostile file can make it useless but not large. A hit is
- * decided by comparing the whole key.
+ * A cache keyed by the bytes of a slice: clinical data repeats the same codes and the same patients. It is
+ * direct-mapped and of fixed size, so a hostile file can make it useless but not large. A hit requires that
+ * the whole key is equal.
  */
 import { idHashOf, sameSlice } from './words.ts'
 
@@ -14,7 +14,7 @@ export class SliceCache {
   readonly #lengths: Int32Array
   readonly #tags: Int32Array
 
-  /** `slots` is a power of two; longer keys than `keyBytes` are not remembered; every value has `valueBytes`. */
+  /** `slots` is a power of two. Keys longer than `keyBytes` are not cached. Every value has `valueBytes`. */
   constructor(slots: number, keyBytes: number, valueBytes: number) {
     this.#slots = slots
     this.#keyBytes = keyBytes
@@ -25,7 +25,7 @@ export class SliceCache {
     this.#tags = new Int32Array(slots)
   }
 
-  /** The values of all slots: that of slot `n` begins at `n * valueBytes`. */
+  /** The values of all slots; the value of slot `n` begins at `n * valueBytes`. */
   get values(): Uint8Array {
     return this.#values
   }
@@ -40,7 +40,7 @@ export class SliceCache {
     return found ? slot : -1
   }
 
-  /** Forgets what was in the slot before. */
+  /** Overwrites the slot. */
   put(tag: number, bytes: Uint8Array, start: number, end: number, value: Uint8Array): void {
     if (end - start > this.#keyBytes) return
     const slot = this.#slotOf(tag, bytes, start, end)

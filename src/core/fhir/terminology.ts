@@ -1,7 +1,7 @@
 /**
- * The code systems whose codes a minimal view may carry, each with the shape of its codes. A code of a published
- * system is knowledge about medicine; a code of a hospital's own system, or text under a published system's name, may
- * be anything, and is dropped.
+ * The code systems that a minimal view may carry, each with the shape of its codes. A code of a published
+ * system is medical knowledge. A code of a hospital's own system, or a text under the name of a published
+ * one, can contain anything and is dropped.
  */
 import type { SliceScanner } from './slice.ts'
 import { SliceCache } from './sliceCache.ts'
@@ -9,7 +9,7 @@ import { STRING } from './tokens.ts'
 import { WordTable } from './words.ts'
 
 const HL7 = 'http://terminology.hl7.org/CodeSystem/'
-/** The two ways in which HL7 writes its codes: v3 and v2 mnemonics, and words joined by hyphens. */
+/** The two spellings of HL7 codes: v3 and v2 mnemonics, and words joined by hyphens. */
 const HL7_CODE = /^(?:[A-Z][A-Z0-9_]{0,15}|[0-9]{1,4}|[a-z][a-z0-9-]{1,39})$/
 const ICD = /^[A-Z0-9][0-9][0-9A-Z](?:\.?[0-9A-Z]{1,4})?$/
 const OID_URN = 'urn:oid:2.16.840.1.113883.6.'
@@ -45,16 +45,16 @@ const SYSTEMS: readonly (readonly [system: string, code: RegExp])[] = [
 
 const NAMES = new WordTable(SYSTEMS.map(([system]) => system))
 const SHAPES: readonly (RegExp | undefined)[] = [undefined, ...SYSTEMS.map(([, shape]) => shape)]
-/** Longer than any shape above allows. */
+/** At least as long as any code of the shapes above. */
 const MAX_CODE_LENGTH = 64
 
-/** Whether two values are the texts of a system of the table and of a code of its shape. */
+/** True if the two values are the texts of a system of the table and of a code of its shape. */
 export type PublishedCodeCheck = (resource: SliceScanner, system: number, code: number) => boolean
 
 const REMEMBERED = 4096
 const NO_VALUE = new Uint8Array(0)
 
-/** With a memory of the codes that passed, since a file repeats a few thousand of them. */
+/** The check has a cache of the codes that passed, since a file repeats a few thousand of them. */
 export function createPublishedCodeCheck(): PublishedCodeCheck {
   const passed = new SliceCache(REMEMBERED, MAX_CODE_LENGTH, 0)
   return (resource, system, code) => {
@@ -72,7 +72,7 @@ export function createPublishedCodeCheck(): PublishedCodeCheck {
   }
 }
 
-/** The same for strings with escapes, which some exporters use for every slash. */
+/** The same check for strings with escapes, which some exporters use for every slash. */
 function isPublishedText(resource: SliceScanner, system: number, code: number): boolean {
   if (!resource.isText(system) || !resource.isText(code)) return false
   const shape = SHAPES[NAMES.idOf(resource.text(system))]

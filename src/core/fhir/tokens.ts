@@ -1,6 +1,7 @@
 /**
- * The tokens of strict JSON (RFC 8259) in a line that ends with a zero byte: the kinds of values, classes of bytes, and
- * where a string, number or literal ends. Every loop stops at the zero, so no read is out of bounds.
+ * The tokens of strict JSON (RFC 8259) in a line that ends with a zero byte: the kinds of values, classes of
+ * bytes, and where a string, number or literal ends. Every loop stops at the zero, so no read is out of
+ * bounds.
  */
 import { sameSlice } from './words.ts'
 
@@ -39,7 +40,9 @@ const LITERALS: readonly (readonly [kind: number, word: Buffer])[] = [
 const SPACE = byteSet(' \t\r\n')
 /** The bytes that may follow a backslash (RFC 8259 §7). */
 const ESCAPES = byteSet('"\\/bfnrtu')
-/** The bytes that end a run of plain text in a string: the quote, the backslash and the control characters. */
+/**
+ * The bytes that end a run of plain text in a string: the quote, the backslash and the control characters.
+ */
 export const ENDS_TEXT = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte < 0x20 || byte === QUOTE || byte === BACKSLASH ? 1 : 0,
 )

@@ -1,4 +1,7 @@
-/** The resource types of FHIR R4 (4.0.1, https://hl7.org/fhir/R4/resourcelist.html): what `*` in a scope stands for. */
+/**
+ * The resource types of FHIR R4 (4.0.1, https://hl7.org/fhir/R4/resourcelist.html): the meaning of `*` in a
+ * scope.
+ */
 export const RESOURCE_TYPES = `
 Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic Binary
 BiologicallyDerivedProduct BodyStructure Bundle CapabilityStatement CarePlan CareTeam CatalogEntry ChargeItem

@@ -1,6 +1,6 @@
 /**
- * The projection of one scanned resource to a view: what the table names is copied from the resource's own bytes,
- * the rest is never looked at. An element that does not have the form that its row demands is dropped.
+ * The projection of one scanned resource to a view. Elements of the table are copied from the resource's own
+ * bytes; no others are read. An element that does not have the form in its row is dropped.
  */
 import type { Elements, Form, TypeView } from './elements.ts'
 import { FORMS, INNER_NAMES, type Projector, type Write, writeValue } from './forms.ts'
@@ -11,7 +11,9 @@ import { createPublishedCodeCheck } from './terminology.ts'
 import { OBJECT } from './tokens.ts'
 import type { WordTable } from './words.ts'
 
-/** Over 89 years is one age (45 CFR 164.514(b)(2)(i)(C)), so a year before that is not told from its neighbours. */
+/**
+ * All ages over 89 years count as one (45 CFR 164.514(b)(2)(i)(C)), so earlier years are not distinguished.
+ */
 const OLDEST_YEARS = 90
 
 const OPEN_OBJECT = 0x7b
@@ -33,7 +35,7 @@ export function elementNames(views: Readonly<Record<string, TypeView>>): readonl
   ]
 }
 
-/** `year` is the year in which the grant was issued: no year more than 90 before it is told. */
+/** `year` is the year in which the grant was issued. No year more than 90 before it is written. */
 export function createProjector(resource: SliceScanner, pseudonyms: Pseudonymizer, year: number): Projector {
   const name = (inner: (typeof INNER_NAMES)[number]) => resource.names.idOf(inner)
   return {
@@ -56,11 +58,14 @@ export function createProjector(resource: SliceScanner, pseudonyms: Pseudonymize
   }
 }
 
-/** The scanned resource of this type as one line of JSON, without its end. Valid until the projector's next line. */
+/**
+ * The scanned resource of one type as a line of JSON, without its line end. Valid until the projector's next
+ * line.
+ */
 export type Projection = (projector: Projector) => Uint8Array
 
 export function compileProjection(type: string, view: TypeView, names: WordTable): Projection {
-  // FHIR R4 §2.1.0.9 asks that a partial resource says so, lest it be written back.
+  // FHIR R4 §2.1.0.9 asks for this tag on a partial resource, so that no one writes it back.
   const head = Buffer.from(
     `{"resourceType":"${type}","meta":{"tag":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}]}`,
   )
@@ -78,7 +83,7 @@ export function compileProjection(type: string, view: TypeView, names: WordTable
 
 type Row = { readonly key: Buffer; readonly write: Write }
 
-/** By the number of the element's name. */
+/** The rows of a view, indexed by the number of the element's name. */
 function compileRows(elements: Elements, names: WordTable): readonly (Row | undefined)[] {
   const rows: (Row | undefined)[] = new Array(names.size).fill(undefined)
   for (const [element, form] of Object.entries(elements))
@@ -97,7 +102,10 @@ function compileForm(form: Form, names: WordTable): Write {
   }
 }
 
-/** Those members of an object that have a row, in the object's order; true where the object has any now. */
+/**
+ * Writes the members of an object that have a row, in the object's order. True if the output object has any
+ * members.
+ */
 function writeMembers(
   projector: Projector,
   parent: number,

@@ -1,10 +1,12 @@
-/** A closed set of ASCII words that can be looked up by their bytes, without making a string of them first. */
-/** Odd, so that multiplying loses nothing; the value is FNV's. */
+/** A closed set of ASCII words, looked up by bytes without making a string first. */
+
+/** The prime of FNV. It is odd, so multiplying loses no information. */
 const SPREADING = 0x01000193
 
 /**
- * A hash of a slice by its length and four of its bytes. It only spreads tables: a match is always decided by
- * comparing bytes, so words chosen to collide cost time within the limits of a line and nothing else.
+ * A hash of a slice by its length and four of its bytes. It only spreads entries over a table: a match always
+ * requires equal bytes. Words chosen to collide cost time, within the limits of a line, and have no other
+ * effect.
  */
 export function hashOf(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start
@@ -13,7 +15,7 @@ export function hashOf(bytes: Uint8Array, start: number, end: number): number {
   return Math.imul((ends << 16) ^ (middle << 4) ^ length, SPREADING)
 }
 
-/** The same of up to sixteen bytes, for slices that differ in a few places only, such as ids. */
+/** A hash of up to sixteen bytes, for slices that differ in few places, such as ids. */
 export function idHashOf(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start
   const step = 1 + (length >> 4)
@@ -33,14 +35,14 @@ export function sameSlice(
   return true
 }
 
-/** Words are numbered from 1 in the order given; 0 is no word. */
+/** Words are numbered from 1 in the given order; 0 means no word. */
 export class WordTable {
   readonly size: number
   readonly #ids = new Map<string, number>()
-  /** All words in a row; word `n` is from `#offsets[n]` to `#offsets[n + 1]`. */
+  /** All words joined; word `n` is from `#offsets[n]` to `#offsets[n + 1]`. */
   readonly #bytes: Uint8Array
   readonly #offsets: Int32Array
-  /** Open addressing with linear probing, at most a quarter full, so that a probe always ends. */
+  /** Open addressing with linear probing. The table is at most a quarter full, so a probe always ends. */
   readonly #slots: Int32Array
   readonly #hashes: Int32Array
   readonly #mask: number
@@ -66,7 +68,7 @@ export class WordTable {
     }
   }
 
-  /** 0 where the word is not of the set. */
+  /** 0 if the word is not in the set. */
   idOf(word: string): number {
     return this.#ids.get(word) ?? 0
   }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MINIMAL_VIEW } from '#core/fhir/elements.ts'
-import { filterAll, fixtures, NO_FIXTURES } from './granted.ts'
+import { filterAll, fixtures, NO_FIXTURES } from './grantedFilter.ts'
 
 const FOLDERS = ['export-a', 'export-b', 'cohort', 'hl7-examples']
 
-/** What may not be found in any projected line: texts of the resource that are names, ids or written by people. */
+/** The texts that no projected line may contain: names, ids, and texts written by people. */
 function secretsOf(resource: unknown): string[] {
   const found: string[] = []
   const visit = (value: unknown, key: string, path: readonly string[]): void => {
@@ -26,7 +26,7 @@ function isSecret(key: string, path: readonly string[]): boolean {
 }
 
 for (const folder of FOLDERS)
-  test(`nothing of ${folder} but what the view names`, { skip: NO_FIXTURES }, () => {
+  test(`only elements of the view pass from ${folder}`, { skip: NO_FIXTURES }, () => {
     let kept = 0
     for (const { file, bytes } of fixtures(folder)) {
       const { lines, counts } = filterAll(bytes)
@@ -90,7 +90,7 @@ test('every decimal of the official examples that passes has its own digits', { 
   for (const decimal of kept) assert.ok(given.has(decimal), decimal)
 })
 
-test('each type is judged by its lines, not by its file', { skip: NO_FIXTURES }, () => {
+test('a resource is filtered by its own type, not by its file', { skip: NO_FIXTURES }, () => {
   const mixed = Buffer.concat(
     ['export-a', 'export-b'].flatMap((folder) => fixtures(folder).map(({ bytes }) => bytes)),
   )

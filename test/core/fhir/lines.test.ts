@@ -12,7 +12,7 @@ function split(chunks: readonly Uint8Array[], maxLineBytes?: number): string[] {
   for (const chunk of chunks) {
     const reused = Buffer.from(chunk)
     splitter.push(reused, onLine)
-    // Whoever gives a chunk may use its memory again.
+    // The caller may reuse the memory of a chunk.
     reused.fill(0x58)
   }
   splitter.end(onLine)
@@ -34,7 +34,7 @@ for (const [name, text, lines] of cases) {
     assert.deepEqual(split([...Buffer.from(text)].map((byte) => Buffer.of(byte))), lines))
 }
 
-test('the same lines for any cut of the stream', () => {
+test('any cut of the stream gives the same lines', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 20 })), (chunks) => {
       const text = chunks.map((chunk) =>
@@ -46,7 +46,7 @@ test('the same lines for any cut of the stream', () => {
 })
 
 for (const text of ['12345678\n', '1\n12345678', '12345678\r\n'])
-  test(`a line of the greatest length passes: ${JSON.stringify(text)}`, () =>
+  test(`accepts a line of maximum length: ${JSON.stringify(text)}`, () =>
     assert.equal(split([Buffer.from(text)], 8).at(-1), '12345678'))
 
 for (const chunks of [['123456789\n'], ['12345', '6789\n'], ['123456789'], ['1234567890']])
@@ -63,7 +63,7 @@ for (const chunks of [['123456789\n'], ['12345', '6789\n'], ['123456789'], ['123
       },
     ))
 
-test('gives up before it holds a line that does not end', () => {
+test('refuses an endless line before it buffers much more than the limit', () => {
   const splitter = createLineSplitter(1000)
   const never = () => assert.fail('no line ends')
   assert.throws(

@@ -38,12 +38,12 @@ for (const { text, canonical } of valid)
   })
 
 const invalid: readonly (readonly [why: string, text: string])[] = [
-  // What Medplum's parser let pass (facts of its smart.ts at 07f998d)
+  // Accepted by Medplum's parser (its smart.ts at 07f998d)
   ['an empty permission', 'system/Patient.'],
   ['garbage', 'garbage'],
   ['no permission at all', 'system/Patient'],
   ['letters out of order', 'system/Patient.sr'],
-  ['a letter that is not of cruds', 'system/Patient.rx'],
+  ['a letter outside cruds', 'system/Patient.rx'],
   // The rest of the grammar
   ['an empty text', ''],
   ['a repeated letter', 'system/Patient.rr'],
@@ -63,7 +63,7 @@ const invalid: readonly (readonly [why: string, text: string])[] = [
   ['two queries', 'system/Observation.rs?status=final?status=final'],
   ['an unknown parameter', 'system/Observation.rs?colour=red'],
   ['a parameter of another type', 'system/Patient.rs?category=a'],
-  ['a parameter of one type behind *', 'system/*.rs?status=final'],
+  ['a parameter of one type with *', 'system/*.rs?status=final'],
   ['a prototype member as a parameter', 'system/Observation.rs?toString=a'],
   ['a modifier', 'system/Observation.rs?code:in=http://a'],
   ['a chain', 'system/Observation.rs?patient.birthdate=2000'],
@@ -85,12 +85,12 @@ const invalid: readonly (readonly [why: string, text: string])[] = [
 ]
 for (const [why, text] of invalid) test(`refuses ${why}`, () => refuses(text))
 
-test('one invalid scope refuses them all', () => {
+test('one invalid scope makes all of them refused', () => {
   assert.throws(() => expandScopes(['system/Patient.rs', 'system/Patient.']), { code: 'scope.invalid' })
   assert.throws(() => covers(['system/*.rs'], ['system/Patient.rs', 'x']), { code: 'scope.invalid' })
 })
 
-test('* stands for the pinned types', () => {
+test('* means the pinned types', () => {
   assert.deepEqual(
     expandScopes(['system/*.rs']),
     RESOURCE_TYPES.map((type) => `system/${type}.rs`),
@@ -98,7 +98,7 @@ test('* stands for the pinned types', () => {
   assert.equal(expandScopes(['system/*.r', 'system/*.s', 'system/Patient.rs']).length, RESOURCE_TYPES.length)
 })
 
-test('scopes of one type unite and keep their criteria apart', () => {
+test('scopes of one type merge, but not across different criteria', () => {
   assert.deepEqual(
     expandScopes(['system/Observation.s', 'system/Observation.r?status=final', 'system/Observation.r']),
     ['system/Observation.rs', 'system/Observation.r?status=final'],
@@ -131,7 +131,7 @@ for (const [granted, requested, expected] of coverage)
   test(`${granted.join(' ')} ${expected ? 'covers' : 'does not cover'} ${requested.join(' ')}`, () =>
     assert.equal(covers(granted, requested), expected))
 
-test('any text is read to a canonical form of itself, or refused', () => {
+test('any text is refused, or has a canonical form that parses to itself', () => {
   const piece = fc.constantFrom(
     'system/',
     'Patient',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { categoriesOf, labelCategories } from '#core/fhir/sensitivity.ts'
-import { decide } from './granted.ts'
+import { decide } from './grantedFilter.ts'
 
 const SNOMED = 'http://snomed.info/sct'
 const ICD10 = 'http://hl7.org/fhir/sid/icd-10-cm'
@@ -33,7 +33,7 @@ const codes: readonly (readonly [system: string | undefined, code: string, categ
   ['http://loinc.org', '44261-6', ['PSY']],
   ['http://www.nlm.nih.gov/research/umls/rxnorm', '1010600', ['SUD']],
   ['http://unitsofmeasure.org', 'F20', []],
-  // Without a system every list applies.
+  // Without a system, every list applies.
   [undefined, '361055000', ['SUD']],
   [undefined, ' F20 ', ['PSY']],
 ]
@@ -74,7 +74,7 @@ const withheld: readonly (readonly [why: string, resource: unknown])[] = [
   ['a code', coded('361055000', SNOMED)],
   ['a code without a system', coded('361055000')],
   [
-    'a code between others',
+    'a code among others',
     {
       ...condition,
       code: {
@@ -94,11 +94,11 @@ const withheld: readonly (readonly [why: string, resource: unknown])[] = [
   ['a system with escapes', JSON.stringify(coded('361055000', SNOMED)).replaceAll('/', '\\/')],
   ['a code with white space', coded('\u00a0361055000', SNOMED)],
   ['a label', labelled([{ system: `${HL7}v3-ActCode`, code: 'HIV' }])],
-  ['a label that is no array', labelled({ system: `${HL7}v3-ActCode`, code: 'HIV' })],
+  ['a label that is not an array', labelled({ system: `${HL7}v3-ActCode`, code: 'HIV' })],
   ['a label without a code', labelled([{ system: `${HL7}v3-ActCode` }])],
   ['a confidentiality', labelled([{ system: `${HL7}v3-Confidentiality`, code: 'R' }])],
   [
-    'a label behind a harmless one',
+    'a label after a harmless one',
     labelled([
       { system: `${HL7}v3-Confidentiality`, code: 'N' },
       { system: 'http://x', code: 'vip' },
@@ -106,7 +106,7 @@ const withheld: readonly (readonly [why: string, resource: unknown])[] = [
   ],
   ['an inline label', labelled([{ system: `${HL7}v3-ActCode`, code: 'PROCESSINLINELABEL' }])],
   [
-    'a label on an element, not announced',
+    'a label on an element, without an inline label',
     {
       ...condition,
       onsetDateTime: '2020',
@@ -145,7 +145,7 @@ for (const [resource, sensitive, passes] of permitted)
   test(`${sensitive.join()} ${passes ? 'lets through' : 'does not let through'} ${JSON.stringify(resource)}`, () =>
     assert.equal(typeof decide(resource, { sensitive }), passes ? 'object' : 'string'))
 
-test('a label is no reason to leave the harmless out', () =>
+test('a harmless label passes', () =>
   assert.equal(
     typeof decide(labelled([{ system: `${HL7}v3-ObservationValue`, code: 'SUBSETTED' }])),
     'object',

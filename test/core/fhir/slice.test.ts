@@ -80,7 +80,7 @@ const refused: readonly (readonly [why: string, text: string | Uint8Array])[] = 
 ]
 for (const [why, text] of refused)
   test(`refuses ${why}`, () => {
-    // What an earlier line left behind must not complete this one.
+    // The rest of an earlier line must not complete this one.
     scan('{"a":"true null 0123456789 }}}}]]]]""""","b":"\\u0000 1234"}')
     assert.equal(scan(text), false)
   })
@@ -102,7 +102,7 @@ test('marks the objects with a code', () => {
   assert.equal(scanner.marked.length, 2)
 })
 
-test('grows with a line and takes the next one', () => {
+test('grows for a long line and then scans the next one', () => {
   const text = `{"value":[${'"0123456789",'.repeat(50_000)}0]}`
   assert.equal(scan(text), true)
   assert.equal(scanner.count, 50_003)
@@ -123,7 +123,7 @@ const { json } = fc.letrec<{ json: unknown; object: object }>((tie) => ({
 }))
 const document = fc.dictionary(name, json, { noNullPrototype: true, maxKeys: 6 })
 
-test('accepts what JSON.stringify writes, and finds the same in it', () => {
+test('accepts the output of JSON.stringify and describes the same value', () => {
   fc.assert(
     fc.property(document, fc.constantFrom(undefined, 2, '\t'), (value, space) => {
       const text = JSON.stringify(value, null, space)
@@ -134,7 +134,7 @@ test('accepts what JSON.stringify writes, and finds the same in it', () => {
   )
 })
 
-test('what it accepts of any mutation, JSON.parse reads the same', () => {
+test('an accepted mutation describes the value that JSON.parse reads', () => {
   const changes = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), {
     minLength: 1,
     maxLength: 3,
@@ -165,7 +165,7 @@ function rebuild(value: number): unknown {
   return Number(scanner.bytes.toString('latin1', scanner.start[value], scanner.end[value]))
 }
 
-/** The member name that stands before a value in the line. */
+/** The member name before a value in the line. */
 function nameBefore(value: number): string {
   const before = scanner.bytes.toString(
     'utf8',

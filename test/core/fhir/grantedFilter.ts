@@ -1,4 +1,4 @@
-/** A filter and a job's worth of lines, as the tests of this folder use them. */
+/** Filters with granted scopes, and fixtures to run through them. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { type Counts, createFilter, type Outcome } from '#core/fhir/filter.ts'
 import { createLineSplitter } from '#core/fhir/lines.ts'
@@ -18,7 +18,7 @@ export function filterOf(
   )
 }
 
-/** What one resource becomes: its projection, parsed, or the reason why it is withheld. */
+/** The outcome for one resource: its projection, parsed, or the reason for withholding it. */
 export function decide(resource: unknown, options?: Parameters<typeof filterOf>[0]): unknown {
   const text = typeof resource === 'string' ? resource : JSON.stringify(resource)
   return readable(filterOf(options).apply(Buffer.from(text)))
@@ -48,7 +48,7 @@ export function filterAll(
 
 const FIXTURES = new URL('../../../../shared/fixtures/health/fhir/', import.meta.url)
 
-/** The NDJSON files of a folder of fixtures; empty where the fixtures are not there. */
+/** The NDJSON files of a folder of fixtures; empty if the fixtures are absent. */
 export function fixtures(folder: string): readonly { readonly file: string; readonly bytes: Buffer }[] {
   const place = new URL(`${folder}/`, FIXTURES)
   if (!existsSync(place)) return []
