@@ -1,4 +1,7 @@
-/** Dead letter v1: what is set aside, and why. Enough to put it back by hand; the message itself only up to a job's size. */
+/**
+ * Dead letter v1: a message that was set aside, and the reason. It suffices to put the message back by hand.
+ * It contains the message itself only up to the size of a job.
+ */
 import { z } from 'zod'
 import { sha256, toBase64url } from '../bytes.ts'
 import { defineFormat } from '../canonical.ts'
@@ -9,13 +12,13 @@ import { JobFormat } from './job.ts'
 
 const Schema = z.strictObject({
   v: version1,
-  /** Null where the message was not a job. */
+  /** Null if the message was not a job. */
   jobId: randomId.nullable(),
   code: z.string().refine(isErrorCode, 'must be a code of docs/errors.md'),
   attempts: count,
   boot,
   deadAt: time,
-  /** SHA-256 and size of the message; the message where it is no longer than a job may be. */
+  /** SHA-256 and size of the message, and the message itself if it is no longer than a job may be. */
   digest: sha256Digest,
   size: count,
   message: base64urlBytes(0, JobFormat.maxBytes).nullable(),
@@ -38,9 +41,14 @@ export function deadLetterOf(
     readonly deadAt: UnixSeconds
   },
 ): Buffer {
+  const { jobId, code, attempts, boot: id, deadAt } = about
   return DeadLetterFormat.encode({
     v: 1,
-    ...about,
+    jobId,
+    code,
+    attempts,
+    boot: id,
+    deadAt,
     digest: toBase64url(sha256(message)),
     size: message.byteLength,
     message: message.byteLength <= JobFormat.maxBytes ? toBase64url(message) : null,

@@ -1,6 +1,7 @@
 /**
- * The sealed object v1 (docs/formats/sealed.md): magic, signed header, FLOE ciphertext. Nothing here trusts the header:
- * its signature is verified by whoever decides on it, and the ciphertext opens only beside the very bytes of it.
+ * The sealed object v1 (docs/formats/sealed.md): magic, signed header, FLOE ciphertext. Nothing here trusts
+ * the header. The Verifier checks its signature, and the ciphertext opens only with exactly the same header
+ * bytes.
  */
 import { randomBytes } from 'node:crypto'
 import { utf8 } from '../bytes.ts'
@@ -18,12 +19,13 @@ const MAX_HEADER_BYTES = 4096
 const COMPACT_JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/
 const AAD_PREFIX = utf8('confidential-worker/seal/v1\0')
 
-/** As many bytes of an object as `readSealHeader` may need. */
+/** The number of bytes that `readSealHeader` needs at most. */
 export const SEAL_PREFIX_BYTES = MAGIC.byteLength + 4 + MAX_HEADER_BYTES
 
 /**
- * The header of an object whose first bytes these are, and where its ciphertext starts. Throws `object.malformed` where
- * the magic, the length or the alphabet of the header is wrong, or the header is not all there.
+ * Reads the header from the first bytes of an object, and the offset of the ciphertext. Throws
+ * `object.malformed` if the magic, the length or the alphabet of the header is wrong, or if the header is
+ * incomplete.
  */
 export function readSealHeader(prefix: Uint8Array): { readonly headerJws: string; readonly offset: number } {
   const bytes = Buffer.from(prefix.buffer, prefix.byteOffset, prefix.byteLength)
@@ -40,7 +42,7 @@ export function readSealHeader(prefix: Uint8Array): { readonly headerJws: string
   return { headerJws, offset }
 }
 
-/** What stands before the ciphertext. Throws `object.malformed` for a header that could not be read again. */
+/** The bytes before the ciphertext. Throws `object.malformed` for a header that could not be read again. */
 export function encodeSealHeader(headerJws: string): Buffer {
   const length = Buffer.alloc(4)
   length.writeUInt32BE(headerJws.length)
@@ -49,14 +51,15 @@ export function encodeSealHeader(headerJws: string): Buffer {
   return encoded
 }
 
-/** Bytes of the whole object. */
+/** The size of the whole object. */
 export function sealedSize(headerJwsLength: number, plaintextSize: number): number {
   return MAGIC.byteLength + 4 + headerJwsLength + floeBytes(plaintextSize)
 }
 
 /**
- * The bytes of the whole object, in constant memory. Throws `input.changed` where `chunks` does not have exactly `size`
- * bytes, before the object is complete. `chunks` are kept until sealed; the caller owns and wipes `dek` (32 bytes).
+ * The bytes of the whole object, in constant memory. Throws `input.changed` if `chunks` does not have exactly
+ * `size` bytes, before the object is complete. `chunks` are kept until sealed. The caller owns and wipes
+ * `dek` (32 bytes).
  */
 export async function* sealObject(sealing: {
   readonly headerJws: string
@@ -65,19 +68,21 @@ export async function* sealObject(sealing: {
   /** `size` of the header. */
   readonly size: number
   readonly cipher: SegmentCipher
-  /** Of what is yielded; `given` unless said. */
+  /** Ownership of the yielded bytes; `given` by default. */
   readonly ownership?: Ownership
   readonly random?: RandomBytes
 }): AsyncGenerator<Buffer, void, undefined> {
-  const { headerJws, ownership = 'given', random = randomBytes } = sealing
+  const { headerJws, dek, chunks, size, cipher, ownership = 'given', random = randomBytes } = sealing
+  const aad = objectAad(headerJws)
   yield encodeSealHeader(headerJws)
-  yield* sealFloe({ ...sealing, aad: objectAad(headerJws), ownership, random, parameters: FLOE })
+  yield* sealFloe({ dek, aad, chunks, size, cipher, random, ownership, parameters: FLOE })
 }
 
 /**
- * The plaintext of an object, in constant memory; no byte before its segment is authentic, and whole only when the
- * stream ends without an error. Throws `object.unopened` in every way of not opening, errors of `chunks` as they are.
- * `chunks` are kept until opened; the caller owns and wipes `dek` (32 bytes).
+ * The plaintext of an object, in constant memory. No byte is yielded before its segment is authentic, and the
+ * plaintext is complete only if the stream ends without an error. Throws `object.unopened` for every failure
+ * to open; errors of `chunks` pass unchanged. `chunks` are kept until opened. The caller owns and wipes `dek`
+ * (32 bytes).
  */
 export async function* openObject(opening: {
   readonly headerJws: string
@@ -87,17 +92,13 @@ export async function* openObject(opening: {
   /** The object from `offset` on. */
   readonly chunks: Chunks
   readonly cipher: SegmentCipher
-  /** Of what is yielded; `given` unless said. */
+  /** Ownership of the yielded bytes; `given` by default. */
   readonly ownership?: Ownership
 }): AsyncGenerator<Buffer, void, undefined> {
-  const { headerJws, size, ownership = 'given' } = opening
+  const { headerJws, size, dek, chunks, cipher, ownership = 'given' } = opening
+  const aad = objectAad(headerJws)
   let missing = size
-  for await (const chunk of openFloe({
-    ...opening,
-    aad: objectAad(headerJws),
-    ownership,
-    parameters: FLOE,
-  })) {
+  for await (const chunk of openFloe({ dek, aad, chunks, cipher, ownership, parameters: FLOE })) {
     missing -= chunk.byteLength
     if (missing < 0) throw unopened('the plaintext is longer than the header says')
     yield chunk
@@ -105,7 +106,7 @@ export async function* openObject(opening: {
   if (missing > 0) throw unopened('the plaintext is shorter than the header says')
 }
 
-/** Binds the ciphertext to the signed header, and keeps it apart from results. */
+/** Binds the ciphertext to the signed header. The prefix separates objects from results. */
 function objectAad(headerJws: string): Buffer {
   return Buffer.concat([AAD_PREFIX, headerDigest(headerJws)])
 }

@@ -1,9 +1,9 @@
 /**
- * The content of a result v1 (docs/formats/sealed.md): one FLOE ciphertext over `u64be length ‖ bytes ‖ zeros`, padded
- * by Padmé and cut into parts. The length stands first and decides the padding, so it must be known before the first
- * byte: a workload's result is held in memory up to the `maxBytes` of its contract, or given with its length.
+ * The content of a result v1 (docs/formats/sealed.md): one FLOE ciphertext over `u64be length ‖ bytes ‖
+ * zeros`, padded by Padmé and cut into parts. The length comes first and decides the padding, so it must be
+ * known before the first byte. A workload's result is therefore held in memory, up to the `maxBytes` of its
+ * contract, or passed with its length.
  */
-
 import { constants, createHash, publicEncrypt, randomBytes } from 'node:crypto'
 import { fromHex, isZero, sha256, toBase64url, utf8 } from '../bytes.ts'
 import { importJwk, type RsaJwk } from '../jwk.ts'
@@ -17,14 +17,14 @@ import type { Ownership } from './outputBuffers.ts'
 import { padmeLength } from './padme.ts'
 import { type Chunks, readPieces } from './pieces.ts'
 
-/** Every part but the last. */
+/** The size of every part but the last. */
 export const PART_BYTES = 16 * 1024 * 1024
 const LENGTH_BYTES = 8
 const ZEROS = Buffer.alloc(64 * 1024)
 const AAD_PREFIX = utf8('confidential-worker/result/v1\0')
 
 export type ResultPart = {
-  /** From 0, as in the part's name. */
+  /** Counted from 0, as in the part's name. */
   readonly part: number
   readonly bytes: Buffer
   /** SHA-256 of `bytes`. */
@@ -36,13 +36,13 @@ export type ResultPart = {
 export type SealedResult = {
   /** The DEK, RSA-OAEP-256 to the recipient. */
   readonly wrappedDek: Buffer
-  /** To be read once and to its end; the DEK is wiped then. */
+  /** Read it once and to its end; the DEK is then wiped. */
   readonly parts: AsyncGenerator<ResultPart, void, undefined>
 }
 
 /**
- * Seals a result to its recipient under a DEK that is made, and wiped, here. `parts` throws `input.changed` where `chunks`
- * does not have exactly `size` bytes; one part at a time is in memory.
+ * Seals a result to its recipient under a DEK that is made and wiped here. `parts` throws `input.changed` if
+ * `chunks` does not have exactly `size` bytes. One part at a time is in memory.
  */
 export function sealResult(sealing: {
   /** Lower-case hex, 32 bytes. */
@@ -51,12 +51,12 @@ export function sealResult(sealing: {
   readonly chunks: Chunks
   readonly size: number
   readonly cipher: SegmentCipher
-  /** Where the DEK is, until the last part is taken. */
+  /** Holds the DEK until the last part is taken. */
   readonly memory: SecretMemory
   readonly random?: RandomBytes
 }): SealedResult {
-  const { random = randomBytes } = sealing
-  const dek = moveInto(sealing.memory, random(KEY_BYTES))
+  const { resultId, chunks, size, cipher, memory, random = randomBytes } = sealing
+  const dek = moveInto(memory, random(KEY_BYTES))
   const wrappedDek = publicEncrypt(
     {
       key: importJwk(sealing.recipient),
@@ -65,7 +65,7 @@ export function sealResult(sealing: {
     },
     dek,
   )
-  return { wrappedDek, parts: sealParts({ ...sealing, dek, random }) }
+  return { wrappedDek, parts: sealParts({ resultId, dek, chunks, size, cipher, memory, random }) }
 }
 
 async function* sealParts(sealing: {
@@ -77,15 +77,17 @@ async function* sealParts(sealing: {
   readonly memory: SecretMemory
   readonly random: RandomBytes
 }): AsyncGenerator<ResultPart, void, undefined> {
-  const { size, dek } = sealing
+  const { resultId, dek, chunks, size, cipher, memory, random } = sealing
   const paddedSize = padmeLength(LENGTH_BYTES + size)
   const content = createHash('sha256')
   const ciphertext = readPieces(
     sealFloe({
-      ...sealing,
-      aad: resultAad(sealing.resultId),
-      chunks: padded(sealing.chunks, size, paddedSize),
+      dek,
+      aad: resultAad(resultId),
+      chunks: padded(chunks, size, paddedSize),
       size: paddedSize,
+      cipher,
+      random,
       ownership: 'given',
       parameters: FLOE,
     }),
@@ -100,36 +102,29 @@ async function* sealParts(sealing: {
     }
   } finally {
     ciphertext.close()
-    sealing.memory.free(dek)
+    memory.free(dek)
   }
 }
 
 /**
- * The content of a result, in constant memory, whole only when the stream ends without an error. Throws
- * `object.unopened` in every way of not opening. The caller owns and wipes `dek` (32 bytes).
+ * The content of a result, in constant memory. It is complete only if the stream ends without an error.
+ * Throws `object.unopened` for every failure to open. The caller owns and wipes `dek` (32 bytes).
  */
 export async function* openResult(opening: {
   /** Lower-case hex, 32 bytes. */
   readonly resultId: string
   readonly dek: Uint8Array
-  /** The parts in order; any cut of their bytes will do. */
+  /** The parts in order, in chunks of any size. */
   readonly parts: Chunks
   readonly cipher: SegmentCipher
-  /** Of what is yielded; `given` unless said. */
+  /** Ownership of the yielded bytes; `given` by default. */
   readonly ownership?: Ownership
 }): AsyncGenerator<Buffer, void, undefined> {
-  const { dek, cipher, ownership = 'given' } = opening
-  const aad = resultAad(opening.resultId)
+  const { resultId, dek, parts, cipher, ownership = 'given' } = opening
+  const aad = resultAad(resultId)
   let start = 0
   let contentEnd = LENGTH_BYTES
-  for await (const chunk of openFloe({
-    dek,
-    aad,
-    chunks: opening.parts,
-    cipher,
-    ownership,
-    parameters: FLOE,
-  })) {
+  for await (const chunk of openFloe({ dek, aad, chunks: parts, cipher, ownership, parameters: FLOE })) {
     if (start === 0) contentEnd = LENGTH_BYTES + readLength(chunk)
     const split = Math.max(0, Math.min(chunk.byteLength, contentEnd - start))
     if (!isZero(chunk.subarray(split))) throw unopened('the padding is not zero')
@@ -137,12 +132,12 @@ export async function* openResult(opening: {
     start += chunk.byteLength
     if (content.byteLength > 0) yield content
   }
-  if (start !== padmeLength(contentEnd)) throw unopened('the padding is not of its length')
+  if (start !== padmeLength(contentEnd)) throw unopened('the padding has the wrong length')
 }
 
 /**
- * Passes on the parts that a manifest names, each only after its size and digest were found right. Throws
- * `object.unopened` where one differs, is missing or is too many.
+ * Passes on the parts that a manifest names, each only after a check of its size and digest. Throws
+ * `object.unopened` if a part differs, is missing or is extra.
  */
 export async function* verifyParts(
   { parts, contentDigest }: Pick<ResultManifest, 'parts' | 'contentDigest'>,
@@ -157,7 +152,8 @@ export async function* verifyParts(
     content.update(bytes)
     yield bytes
   }
-  if (content.digest('base64url') !== contentDigest) throw unopened('the parts are not all of the manifest')
+  if (content.digest('base64url') !== contentDigest)
+    throw unopened('the parts are not all parts of the manifest')
 }
 
 async function* padded(
@@ -168,7 +164,7 @@ async function* padded(
   const length = Buffer.alloc(LENGTH_BYTES)
   length.writeBigUInt64BE(BigInt(size))
   yield length
-  // sealFloe counts: with content of another length than `size`, the whole is not `paddedSize` long.
+  // sealFloe counts: if the content does not have `size` bytes, the whole does not have `paddedSize`.
   yield* chunks
   let zeros = paddedSize - LENGTH_BYTES - size
   for (; zeros > 0; zeros -= ZEROS.byteLength) yield ZEROS.subarray(0, zeros)
@@ -176,11 +172,11 @@ async function* padded(
 
 function readLength(start: Buffer): number {
   if (start.byteLength < LENGTH_BYTES) throw unopened('the plaintext is shorter than its length field')
-  // Beyond 2^53 it is rounded, and still longer than any plaintext: the padding refuses it.
+  // Beyond 2^53 it is rounded but still longer than any plaintext, so the check of the padding refuses it.
   return Number(start.readBigUInt64BE())
 }
 
-/** Binds the ciphertext to what was asked of whom, and keeps it apart from sealed objects. */
+/** Binds the ciphertext to the id of its result. The prefix separates results from sealed objects. */
 function resultAad(resultId: string): Buffer {
   return Buffer.concat([AAD_PREFIX, fromHex(resultId, 'resultId')])
 }
