@@ -1,13 +1,16 @@
-/** Memory for keys. Core asks for it and does not know where it lies; the worker's is locked (docs/threat-model.md). */
+/**
+ * Memory for keys. The worker's is locked (docs/threat-model.md). The interface is in core, not in ports,
+ * because core moves unwrapped keys into it and core imports no ports; an adapter implements it.
+ */
 
 export type SecretMemory = {
-  /** So many zeros. Whoever asks for them frees them. */
+  /** A buffer of zeros. The caller frees it. */
   readonly allocate: (bytes: number) => Buffer
-  /** Wipes them at once. The buffer is not to be used any more: it may have no bytes from then on. */
+  /** Wipes and frees the buffer at once. It must not be used afterwards: it may then have no bytes. */
   readonly free: (secret: Buffer) => void
 }
 
-/** JavaScript's own: wiped when freed, but neither locked nor kept out of a dump. */
+/** Ordinary JavaScript memory: wiped when freed, but neither locked nor kept out of a dump. */
 export const plainMemory: SecretMemory = {
   allocate: (bytes) => Buffer.alloc(bytes),
   free: (secret) => {
@@ -15,7 +18,7 @@ export const plainMemory: SecretMemory = {
   },
 }
 
-/** Moves key material to where it stays; nothing is left where it was. */
+/** Moves key material into `memory` and wipes the original, also if there is no room. */
 export function moveInto(memory: SecretMemory, plain: Uint8Array): Buffer {
   try {
     const secret = memory.allocate(plain.byteLength)

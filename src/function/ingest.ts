@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { toHex } from '#core/bytes.ts'
 import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
 import { decisionName, eventDigest, type IngestDecision, IngestDecisionFormat } from '#core/job/decision.ts'
-import { authoriseEvent, type ObjectEvent, type Place, parseEvent, toJob } from '#core/job/event.ts'
+import { authoriseEvent, type BucketRef, type ObjectEvent, parseEvent, toJob } from '#core/job/event.ts'
 import { type Job, JobFormat } from '#core/job/job.ts'
 import type { Clock } from '#ports/clock.ts'
 import { createIfAbsent } from '#ports/createOnce.ts'
@@ -11,8 +11,8 @@ import type { StreamProducer } from '#ports/jobStream.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 
 export type IngestDeps = {
-  readonly allowed: readonly Place[]
-  readonly records: Place
+  readonly allowed: readonly BucketRef[]
+  readonly records: BucketRef
   readonly store: Pick<ObjectStore, 'head' | 'create'>
   readonly jobs: StreamProducer
   readonly clock: Pick<Clock, 'now'>

@@ -7,7 +7,7 @@ import { pseudonymKey } from '#core/release/idKey.ts'
 import { unwrapKeys, wrapKeys } from '#core/release/wrap.ts'
 import { moveInto, plainMemory, type SecretMemory } from '#core/secretMemory.ts'
 
-/** Counts what is held, and refuses more than `limit` of it. */
+/** Counts the buffers held, and refuses more than `limit`. */
 function counted(limit = Number.POSITIVE_INFINITY) {
   const held = new Set<Buffer>()
   const memory: SecretMemory = {
@@ -30,7 +30,7 @@ const context = { nonce: randomBytes(60), headerDigest: randomBytes(32) }
 const keys = { dek: randomBytes(32), idKey: randomBytes(32) }
 const jwe = wrapKeys(keys, P256Jwk.parse(exportJwk(publicKey)), context)
 
-test('what is moved is there and nowhere else, also where there is no room', () => {
+test('a moved key has no other copy, even if there was no room for it', () => {
   const plain = Buffer.from('a secret')
   const { memory, held } = counted()
   const secret = moveInto(memory, plain)
@@ -44,7 +44,7 @@ test('what is moved is there and nowhere else, also where there is no room', () 
   assert.deepEqual(more, Buffer.alloc(7))
 })
 
-test('unwrapped keys are in the memory that was given', () => {
+test('unwrapped keys are in the given memory', () => {
   const { memory, held } = counted()
   const opened = unwrapKeys(jwe, privateKey, context, memory)
   assert.deepEqual(opened, keys)
@@ -53,7 +53,7 @@ test('unwrapped keys are in the memory that was given', () => {
   assert.ok(held.has(pseudonyms))
 })
 
-test('where there is room for one of two keys, none is held', () => {
+test('if there is room for only one of two keys, none is held', () => {
   const { memory, held } = counted(1)
   assert.throws(() => unwrapKeys(jwe, privateKey, context, memory), { code: 'memory.unlocked' })
   assert.equal(held.size, 0)

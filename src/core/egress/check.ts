@@ -1,15 +1,15 @@
 /**
- * The last look at a result before it is sealed, by the contract of the grant and without any trust in the workload:
- * the table is parsed again from its bytes.
+ * The last check of a result before it is sealed, against the contract of the grant. It trusts nothing about
+ * the workload: the table is parsed again from its bytes.
  */
 import { CodedError } from '../errors.ts'
 import type { OutputContract } from './contract.ts'
 import { COUNT_TABLE_CONTENT_TYPE, type CountTable, CountTableFormat, compareCells } from './table.ts'
 
-/** Throws `output.violated`. What is not a count table passes only where the contract shows all cells. */
+/** Throws `output.violated`. Only a contract that shows all cells lets anything but a count table pass. */
 export function checkOutput(output: Uint8Array, contentType: string, contract: OutputContract): void {
   if (contentType !== contract.contentType)
-    throw new CodedError('output.violated', `the output is ${contentType}, not ${contract.contentType}`)
+    throw new CodedError('output.violated', `the output is ${contentType}, expected ${contract.contentType}`)
   if (output.byteLength > contract.maxBytes)
     throw new CodedError(
       'output.violated',
@@ -17,7 +17,7 @@ export function checkOutput(output: Uint8Array, contentType: string, contract: O
     )
   if (contract.minimumCell === 1) return
   if (contentType !== COUNT_TABLE_CONTENT_TYPE)
-    throw new CodedError('output.violated', `small cells cannot be looked for in ${contentType}`)
+    throw new CodedError('output.violated', `${contentType} cannot be checked for small cells`)
   checkCells(CountTableFormat.decode(output), contract.minimumCell)
 }
 
@@ -25,20 +25,20 @@ function checkCells(output: CountTable, minimumCell: number): void {
   if (output.minimumCell !== minimumCell)
     throw new CodedError(
       'output.violated',
-      `the table was made for cells of ${output.minimumCell}, the contract demands ${minimumCell}`,
+      `minimumCell of the table is ${output.minimumCell}, the contract requires ${minimumCell}`,
     )
-  // A cell of n persons has at least n resources, so this holds whichever of the two is counted.
+  // A cell of n persons has at least n resources, so this check is sound for either count.
   const small = output.table.findIndex(({ count }) => count > 0 && count < minimumCell)
   if (small >= 0)
     throw new CodedError(
       'output.violated',
-      `cell ${small} of the table is below the smallest that may be shown`,
+      `cell ${small} of the table is below the minimum of ${minimumCell}`,
     )
   const misplaced = output.table.findIndex((cell, index) => {
     const before = output.table[index - 1]
     return before !== undefined && compareCells(before, cell) >= 0
   })
-  // Two cells about the same thing could be told apart by a second run and subtracted.
+  // Two cells about the same subject could be told apart by a second run and subtracted.
   if (misplaced >= 0)
-    throw new CodedError('output.violated', `cell ${misplaced} of the table is out of order or a repetition`)
+    throw new CodedError('output.violated', `cell ${misplaced} of the table is out of order or repeated`)
 }

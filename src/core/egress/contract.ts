@@ -1,10 +1,13 @@
-/** The output contract: what a result may look like. Part of a permission, copied into the grant, enforced in the TEE. */
+/**
+ * The output contract: the limits of a result. Part of a permission, copied into the grant, enforced in the
+ * TEE.
+ */
 import { z } from 'zod'
 import { contentType } from '../fields.ts'
 
 export const OutputContract = z.strictObject({
   contentType,
-  /** Of the whole result, before padding and sealing. */
+  /** Limit for the whole result, before padding and sealing. */
   maxBytes: z
     .int()
     .min(1)

@@ -1,7 +1,7 @@
 /**
- * A table of counts: the one shape of result whose small cells can be judged by something else than the workload that
- * made it. Closed: every field has a grammar, so there is no place for a text. No margins: each resource is counted in
- * one cell at most, so no cell can be had from the others.
+ * A table of counts: the only kind of result whose small cells can be checked without trusting the workload.
+ * It is closed: every field has a grammar, so free text has no room. It has no margins: each resource is
+ * counted in at most one cell, so no cell can be computed from the others.
  */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
@@ -23,7 +23,7 @@ const Cell = z.strictObject({
     .string()
     .regex(/^\d{4}$/)
     .nullable(),
-  /** Resources. */
+  /** Number of resources. */
   count,
 })
 export type Cell = z.output<typeof Cell>
@@ -31,13 +31,13 @@ export type Cell = z.output<typeof Cell>
 const Schema = z.strictObject({
   v: version1,
   workload: name,
-  /** What `count` counts, and what the smallest cell is about. */
+  /** The units of `count` and of `minimumCell`. */
   unit: z.strictObject({ count: z.literal('resources'), minimumCell: z.literal('persons') }),
-  /** Cells of fewer persons than this are not in the table. */
+  /** Cells of fewer persons are left out of the table. */
   minimumCell: count,
-  /** That there were such cells; not how many, nor which. */
+  /** True if there were such cells; the table does not say how many or which. */
   cellsWithheld: z.boolean(),
-  /** By resource type, system, code and year, null first; no two cells are about the same. */
+  /** Sorted by resource type, system, code and year, null first. No two cells have the same four values. */
   table: z.array(Cell).max(1_000_000),
 })
 export type CountTable = z.output<typeof Schema>
@@ -51,7 +51,9 @@ export const CountTableFormat = defineFormat({
   schema: Schema,
 })
 
-/** The order of a table's cells: less than zero where `a` stands before `b`, zero where they are about the same. */
+/**
+ * The order of a table's cells: negative if `a` comes before `b`, zero if both are about the same subject.
+ */
 export function compareCells(a: Cell, b: Cell): number {
   for (const field of ['resourceType', 'system', 'code', 'year'] as const) {
     const [one, other] = [a[field] ?? '', b[field] ?? '']

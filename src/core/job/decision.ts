@@ -1,4 +1,6 @@
-/** What the ingest function decided on an event, allowed and denied alike: written once to the consumer's bucket. */
+/**
+ * The ingest function's decision on an event, published or refused: written once to the consumer's bucket.
+ */
 import { z } from 'zod'
 import { sha256, toBase64url, toHex, utf8 } from '../bytes.ts'
 import { defineFormat } from '../canonical.ts'
@@ -7,9 +9,9 @@ import { etag, objectName, randomId, sha256Digest, time, traceparent, version1 }
 
 const Schema = z.strictObject({
   v: version1,
-  /** SHA-256 of the event's id, or of the whole body where it has none that can be read. */
+  /** SHA-256 of the event's id, or of the whole body if it has no readable id. */
   eventDigest: sha256Digest,
-  /** What is refused is not named: its words may be anybody's. */
+  /** A refused event is not named: any sender can choose its words. */
   outcome: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('published'), jobId: randomId, object: objectName, etag, traceparent }),
     z.strictObject({ kind: z.literal('refused'), code: z.string().refine(isErrorCode, 'must be a code') }),
@@ -25,7 +27,7 @@ export const IngestDecisionFormat = defineFormat({
   schema: Schema,
 })
 
-/** One decision an event, however often it comes; `text` is its id, or else the bytes that came. */
+/** One decision per event, however often it arrives. `text` is its id, or else the received bytes. */
 export function eventDigest(text: string | Uint8Array): string {
   return toBase64url(
     sha256(utf8(typeof text === 'string' ? 'id:' : 'body:'), typeof text === 'string' ? utf8(text) : text),

@@ -1,6 +1,6 @@
 /**
- * The event by which OCI Object Storage says that an object was created. It is not signed and may come more than once:
- * a hint, from which a job is made only after the object itself has been looked at.
+ * The event with which OCI Object Storage announces a new object. It is not signed and may arrive more than
+ * once. It is a hint: a job is made from it only after a look at the object itself.
  */
 import { z } from 'zod'
 import { checkShape, parseJson } from '../canonical.ts'
@@ -10,16 +10,16 @@ import { sealedSize } from '../sealed/object.ts'
 import type { UnixSeconds } from '../time.ts'
 import { type Job, jobIdOf } from './job.ts'
 
-/** OCI's own are below 2 KiB. */
+/** OCI's events are below 2 KiB. */
 const MAX_EVENT_BYTES = 16 * 1024
 
 const printable = (max: number) =>
   z.string().regex(new RegExp(`^[\\x21-\\x7e]{1,${max}}$`), 'must be printable')
 
 /**
- * CloudEvents 0.1 as OCI Events sends it. Of what is not read here more may come, as it does with tags and versions;
- * what is read has to be exactly this. An overwritten object (`updateobject`) is refused: outbox objects are written
- * once, and what replaced one is nothing that was sealed there.
+ * CloudEvents 0.1 as OCI Events sends it. The fields below must be exactly so; further fields may follow, as
+ * tags and versions do. An overwritten object (`updateobject`) is refused: outbox objects are written once,
+ * so a replacement was not sealed there.
  */
 const Schema = z.object({
   cloudEventsVersion: z.literal('0.1'),
@@ -42,16 +42,16 @@ export type ObjectEvent = {
   readonly eventId: string
   readonly namespace: string
   readonly bucket: string
-  /** As the event has it: any text. */
+  /** The name in the event: any text. */
   readonly object: string
   readonly etag: string
 }
 
-/** An object of a bucket that is served, under a name of our grammar. */
+/** An event about an object in a served bucket, under a name of our grammar. */
 declare const authorised: unique symbol
 export type AuthorisedEvent = ObjectEvent & { readonly [authorised]: true }
 
-export type Place = { readonly namespace: string; readonly bucket: string }
+export type BucketRef = { readonly namespace: string; readonly bucket: string }
 
 /** Throws `event.malformed`. */
 export function parseEvent(body: Uint8Array): ObjectEvent {
@@ -66,17 +66,20 @@ export function parseEvent(body: Uint8Array): ObjectEvent {
   return { eventId: eventID, namespace, bucket: bucketName, object: data.resourceName, etag: eTag }
 }
 
-/** Throws `event.unauthorised`; the message names neither bucket nor object, which may be anybody's words. */
-export function authoriseEvent(event: ObjectEvent, allowed: readonly Place[]): AuthorisedEvent {
+/**
+ * Throws `event.unauthorised`. The message names neither bucket nor object: any sender can choose these
+ * words.
+ */
+export function authoriseEvent(event: ObjectEvent, allowed: readonly BucketRef[]): AuthorisedEvent {
   if (!allowed.some(({ namespace, bucket }) => namespace === event.namespace && bucket === event.bucket))
-    throw new CodedError('event.unauthorised', 'the bucket of the event is not one that is served')
+    throw new CodedError('event.unauthorised', 'the bucket of the event is not served')
   if (!objectName.safeParse(event.object).success)
-    throw new CodedError('event.unauthorised', 'the name of the object is not one that a sealed object has')
-  // The brand has no run-time form; this is the one place that gives it.
+    throw new CodedError('event.unauthorised', 'the name of the object is not a name of a sealed object')
+  // The brand has no run-time form; only this line gives it.
   return event as AuthorisedEvent
 }
 
-/** Throws `object.malformed` for what is too small to be a sealed object. `size` is the one that storage tells. */
+/** Throws `object.malformed` for an object too small to be sealed. `size` comes from object storage. */
 export function toJob(
   event: AuthorisedEvent,
   head: { readonly size: number },

@@ -1,6 +1,7 @@
 /**
- * Job v1: a reference to an object, at most 4 KiB of JSON on the stream. It is a hint; nothing in it is believed, and
- * whatever matters is read again from what the provider has signed.
+ * Job v1: a reference to an object, at most 4 KiB of JSON on the stream. It is only a hint: every decision
+ * rests on documents that the provider has signed. `eventId`, `enqueuedAt` and `size` are for operators; no
+ * program reads them.
  */
 import { z } from 'zod'
 import { sha256, toHex } from '../bytes.ts'
@@ -28,14 +29,19 @@ const Schema = z.strictObject({
   size: count,
   traceparent,
   enqueuedAt: time,
-  /** Not to be run before this time; 0 on the first publication, later where a job was put back. */
+  /**
+   * The job does not run before this time. It is 0 on the first publication and later if the job was put
+   * back.
+   */
   notBefore: time,
 })
 export type Job = z.output<typeof Schema>
 
 export const JobFormat = defineFormat({ name: 'job', maxBytes: 4096, code: 'job.malformed', schema: Schema })
 
-/** One object version, one job: a duplicate event gives the same id, so attempts are counted across duplicates. */
+/**
+ * One job per object version: a duplicate event gives the same id, so attempts are counted across duplicates.
+ */
 export function jobIdOf(object: Pick<Job, 'namespace' | 'bucket' | 'object' | 'etag'>): string {
   const { namespace, bucket, object: name, etag: tag } = object
   return toHex(sha256(canonicalBytes([namespace, bucket, name, tag]))).slice(0, 32)

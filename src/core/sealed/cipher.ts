@@ -1,6 +1,8 @@
 /**
- * The one primitive below FLOE: AES-256-GCM (NIST SP 800-38D) over whole segments, with a 12-byte IV and a 16-byte tag.
- * It is a parameter everywhere, so that a program can bring one that works off the event loop.
+ * The one primitive below FLOE: AES-256-GCM (NIST SP 800-38D) over whole segments, with a 12-byte IV and a
+ * 16-byte tag. It is a parameter everywhere, so that a program can pass one that works off the event loop.
+ * The interface is in core, not in ports, because FLOE calls it and core imports no ports; the native cipher
+ * implements it in an adapter.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 
@@ -12,26 +14,32 @@ export type Segment = {
   /** 12 bytes. */
   readonly iv: Uint8Array
   readonly aad: Uint8Array
-  /** The text to seal or open, in order, in pieces of any number and length; none of them overlaps `output`. */
+  /**
+   * The text to seal or open, in order, in any number of pieces of any length. None of them overlaps
+   * `output`.
+   */
   readonly input: readonly Uint8Array[]
-  /** Takes exactly as many bytes as the pieces of `input` have together. */
+  /** Exactly as long as all pieces of `input` together. */
   readonly output: Uint8Array
   /** 16 bytes; `seal` writes it, `open` compares it. */
   readonly tag: Uint8Array
 }
 
 /**
- * All segments of one call share a key of 32 bytes and are worked on one after the other; calls may overlap. Neither the
- * key nor any array of a segment may be touched until the call has settled. Wrong lengths reject with a `RangeError`
- * before anything is written.
+ * All segments of one call share a key of 32 bytes and are processed in order; calls may overlap. Neither the
+ * key nor any array of a segment may be touched until the call has settled. Wrong lengths reject with a
+ * `RangeError` before anything is written.
  */
 export type SegmentCipher = {
   readonly seal: (key: Uint8Array, segments: readonly Segment[]) => Promise<void>
-  /** False where any tag does not match; every `output` of the call has then been overwritten with zeros. */
+  /** False if any tag does not match; every `output` of the call has then been overwritten with zeros. */
   readonly open: (key: Uint8Array, segments: readonly Segment[]) => Promise<boolean>
 }
 
-/** Over node:crypto, on the event loop: for small objects, tests, and where there is no native cipher. */
+/**
+ * A cipher over node:crypto, on the event loop: for small objects, tests, and machines without the native
+ * cipher.
+ */
 export const nodeCipher: SegmentCipher = {
   seal: async (key, segments) => {
     checkLengths(key, segments)
@@ -68,7 +76,7 @@ function passThrough(
   }
 }
 
-/** `final` throws where the tag does not match, and for no other reason in this mode. */
+/** In this mode, `final` throws only if the tag does not match. */
 function isAuthentic(decipher: { final: () => unknown }): boolean {
   try {
     decipher.final()
@@ -79,7 +87,8 @@ function isAuthentic(decipher: { final: () => unknown }): boolean {
 }
 
 function checkLengths(key: Uint8Array, segments: readonly Segment[]): void {
-  if (key.byteLength !== KEY_BYTES) throw new RangeError(`key has ${key.byteLength} bytes, not ${KEY_BYTES}`)
+  if (key.byteLength !== KEY_BYTES)
+    throw new RangeError(`key has ${key.byteLength} bytes, expected ${KEY_BYTES}`)
   for (const { iv, input, output, tag } of segments) {
     const bytes = input.reduce((sum, piece) => sum + piece.byteLength, 0)
     if (iv.byteLength !== IV_BYTES || tag.byteLength !== TAG_BYTES || output.byteLength !== bytes)

@@ -1,7 +1,7 @@
 /**
- * FLOE (c2sp.org/FLOE, ePrint 2025/2275): random access authenticated encryption in segments, here always AES-256-GCM
- * with HKDF-Expand-SHA-384. This file has its parameters, its header and its keys; the names in capitals are the
- * specification's.
+ * FLOE (c2sp.org/FLOE, ePrint 2025/2275): random access authenticated encryption in segments, here always
+ * AES-256-GCM with HKDF-Expand-SHA-384. This file holds its parameters, its header and its keys. Names in
+ * capitals are those of the specification.
  */
 import { createHmac } from 'node:crypto'
 import { sameBytes } from '../bytes.ts'
@@ -15,21 +15,21 @@ export type FloeParameters = {
   readonly rotationMask: number
 }
 
-/** What this project seals with and opens. */
+/** The parameters of this project. */
 export const FLOE: FloeParameters = { segmentBytes: 262_144, rotationMask: 20 }
 
 /** PARAM_ENCODE ‖ FLOE IV ‖ header tag. */
 export const FLOE_HEADER_BYTES = 10 + 32 + 32
-/** Length or marker ‖ AEAD IV: what stands before the ciphertext of a segment. */
+/** Length or marker ‖ AEAD IV: the bytes before the ciphertext of a segment. */
 export const FRAME_HEAD_BYTES = 4 + IV_BYTES
-/** What a segment has beside its plaintext. */
+/** The overhead of a segment. */
 export const FRAME_BYTES = FRAME_HEAD_BYTES + TAG_BYTES
-/** Stands where the final segment has its length. */
+/** The marker of every segment but the final one, which has its length instead. */
 export const NOT_FINAL = 0xffff_ffff
 
 export type RandomBytes = (bytes: number) => Buffer
 
-/** The keys of one message; whoever started it wipes them. */
+/** The keys of one message. The caller that started the message wipes them. */
 export type FloeKeys = {
   /** DERIVE_KEY, 32 bytes; the same buffer for every segment of a rotation. */
   readonly segmentKey: (position: number) => Buffer
@@ -50,8 +50,8 @@ export function startSealing(
 }
 
 /**
- * startDecryption. Throws `object.unopened` for a header that is cut, of other parameters, or made under another key or
- * other associated data.
+ * startDecryption. Throws `object.unopened` for a header that is cut, has other parameters, or was made under
+ * another key or other associated data.
  */
 export function startOpening(
   key: Uint8Array,
@@ -60,8 +60,9 @@ export function startOpening(
   parameters: FloeParameters,
 ): FloeKeys {
   const encoded = encodeParameters(parameters)
-  if (!sameBytes(header.subarray(0, encoded.byteLength), encoded)) throw unopened('the parameters are others')
-  // The header tag commits to the key: a ciphertext opens under one key at most.
+  if (!sameBytes(header.subarray(0, encoded.byteLength), encoded))
+    throw unopened('the header has other parameters')
+  // The header tag commits to the key: a ciphertext opens under at most one key.
   const kdf = floeKdf(header.subarray(0, 42), aad)
   if (!sameBytes(kdf(checkKey(key), ['HEADER_TAG:'], 32), header.subarray(42)))
     throw unopened('the header tag does not match')
@@ -72,23 +73,23 @@ export function plaintextBytesOf({ segmentBytes }: FloeParameters): number {
   return segmentBytes - FRAME_BYTES
 }
 
-/** Segments that `startSealing` leads to for a plaintext: the final one is empty only where the whole is. */
+/** The number of segments of a plaintext. The final one is empty only if the whole plaintext is. */
 export function segmentsOf(plaintextBytes: number, parameters: FloeParameters): number {
   return Math.max(1, Math.ceil(plaintextBytes / plaintextBytesOf(parameters)))
 }
 
-/** Bytes of header and segments together. */
+/** The size of header and segments together. */
 export function floeBytes(plaintextBytes: number, parameters: FloeParameters = FLOE): number {
   return FLOE_HEADER_BYTES + segmentsOf(plaintextBytes, parameters) * FRAME_BYTES + plaintextBytes
 }
 
-/** How many segments from `position` on have one key. */
+/** The number of segments from `position` on that share its key. */
 export function segmentsUnderKey(position: number, { rotationMask }: FloeParameters): number {
   const rotation = 2 ** rotationMask
   return rotation - (position % rotation)
 }
 
-/** I2BE(position, 8) ‖ final: binds a segment to its place and to the end. */
+/** I2BE(position, 8) ‖ final: binds a segment to its position and to the end. */
 export function segmentAad(position: number, isFinal: boolean): Buffer {
   const aad = Buffer.allocUnsafe(9)
   aad.writeUInt32BE(Math.floor(position / 2 ** 32))
@@ -97,7 +98,7 @@ export function segmentAad(position: number, isFinal: boolean): Buffer {
   return aad
 }
 
-/** The one error for whatever does not open; what was seen is only its cause. */
+/** The one error for every ciphertext that does not open. The reason is only in its cause. */
 export function unopened(seen: string): CodedError {
   return new CodedError('object.unopened', 'the ciphertext does not open', { cause: new Error(seen) })
 }
@@ -144,6 +145,6 @@ function encodeParameters({ segmentBytes }: FloeParameters): Buffer {
 
 function checkKey(key: Uint8Array): Uint8Array {
   if (key.byteLength !== KEY_BYTES)
-    throw new CodedError('key.unopened', `the DEK has ${key.byteLength} bytes, not ${KEY_BYTES}`)
+    throw new CodedError('key.unopened', `the DEK has ${key.byteLength} bytes, expected ${KEY_BYTES}`)
   return key
 }

@@ -1,3 +1,4 @@
+/** Opening a FLOE ciphertext as a stream. */
 import { viewOf } from '../bytes.ts'
 import { type Segment, type SegmentCipher, TAG_BYTES } from './cipher.ts'
 import {
@@ -17,10 +18,13 @@ import { type Chunks, cutPieces, joinPieces, lengthOf, type PieceReader, readPie
 import { BATCH_SEGMENTS, type Batch, runPipeline } from './pipeline.ts'
 
 export type FloeOpening = {
-  /** 32 bytes, the caller's. */
+  /** 32 bytes; the caller owns and wipes them. */
   readonly dek: Uint8Array
   readonly aad: Uint8Array
-  /** The ciphertext from its FLOE header on; kept until opened, so they must be the stream's to give. */
+  /**
+   * The ciphertext from its FLOE header on. Chunks are kept until opened, so their source must not reuse
+   * them.
+   */
   readonly chunks: Chunks
   readonly cipher: SegmentCipher
   readonly ownership: Ownership
@@ -28,8 +32,9 @@ export type FloeOpening = {
 }
 
 /**
- * The plaintext; no byte of a segment before the segment is authentic. It is whole only when the stream ends without an
- * error: `object.unopened` for whatever was cut, extended, moved or changed.
+ * The plaintext. No byte of a segment is yielded before the segment is authentic. The plaintext is complete
+ * only if the stream ends without an error. Throws `object.unopened` if anything was cut, extended, moved or
+ * changed.
  */
 export async function* openFloe(opening: FloeOpening): AsyncGenerator<Buffer, void, undefined> {
   const { dek, aad, cipher, parameters } = opening
@@ -52,7 +57,7 @@ export async function* openFloe(opening: FloeOpening): AsyncGenerator<Buffer, vo
   }
 }
 
-/** The segments as their length fields frame them; their places and the end are the tags' to prove. */
+/** Reads the segments as their length fields frame them. The tags then prove their positions and the end. */
 function readBatches(
   reader: PieceReader,
   keys: FloeKeys,
@@ -78,9 +83,10 @@ function readBatches(
       const marker = viewOf(head).getUint32(0)
       left -= bytes
       isOver = marker !== NOT_FINAL
-      if (isOver ? marker !== bytes : bytes !== segmentBytes) throw unopened('a segment is not of its length')
+      if (isOver ? marker !== bytes : bytes !== segmentBytes)
+        throw unopened('a segment has another length than its frame says')
       if (isOver && (left > 0 || !(await reader.isAtEnd())))
-        throw unopened('the ciphertext goes on after its final segment')
+        throw unopened('the ciphertext continues after its final segment')
       const end = start + bytes - FRAME_BYTES
       segments.push({
         iv: head.subarray(4),

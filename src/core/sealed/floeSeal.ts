@@ -1,3 +1,4 @@
+/** Sealing a FLOE ciphertext as a stream. */
 import { CodedError } from '../errors.ts'
 import { IV_BYTES, type Segment, type SegmentCipher, TAG_BYTES } from './cipher.ts'
 import {
@@ -17,12 +18,12 @@ import { type Chunks, cutPieces, lengthOf, readPieces } from './pieces.ts'
 import { BATCH_SEGMENTS, type Batch, runPipeline } from './pipeline.ts'
 
 export type FloeSealing = {
-  /** 32 bytes, the caller's. */
+  /** 32 bytes; the caller owns and wipes them. */
   readonly dek: Uint8Array
   readonly aad: Uint8Array
-  /** Kept until sealed, so they must be the stream's to give. */
+  /** Chunks are kept until sealed, so their source must not reuse them. */
   readonly chunks: Chunks
-  /** Bytes that `chunks` has together. */
+  /** Bytes of all `chunks` together. */
   readonly size: number
   readonly cipher: SegmentCipher
   readonly random: RandomBytes
@@ -31,8 +32,8 @@ export type FloeSealing = {
 }
 
 /**
- * The FLOE ciphertext, header first. Throws `input.changed` where `chunks` is shorter or longer than `size`, always before
- * the last bytes are out: what a consumer holds then is no complete ciphertext.
+ * The FLOE ciphertext, header first. Throws `input.changed` if `chunks` is shorter or longer than `size`,
+ * always before the last bytes are yielded: the consumer then holds no complete ciphertext.
  */
 export async function* sealFloe(sealing: FloeSealing): AsyncGenerator<Buffer, void, undefined> {
   const { dek, aad, cipher, random, parameters } = sealing

@@ -1,6 +1,7 @@
 /**
- * The result manifest v1: the commit point of a result. It is written once, under a name that the grant fixes, and
- * says which parts are the result, under which DEK, for whom, by which boot, on which release.
+ * The result manifest v1: the commit point of a result. It is written once, under a name that the grant
+ * fixes. It names the parts of the result, its wrapped DEK and recipient, the boot that made it, and the
+ * release that allowed it.
  */
 import { z } from 'zod'
 import { sha256, toBase64url, utf8 } from '../bytes.ts'
@@ -32,7 +33,7 @@ const Schema = z.strictObject({
     .array(z.strictObject({ size: count, digest: sha256Digest }))
     .min(1)
     .max(100_000),
-  /** SHA-256 over all parts in order: what `result.intent` announced. */
+  /** SHA-256 over all parts in order, as announced in `result.intent`. */
   contentDigest: sha256Digest,
   contentType,
   /** The result DEK, RSA-OAEP-256 to `recipient`. */
@@ -44,7 +45,10 @@ const Schema = z.strictObject({
   workload: z.strictObject({ name, digest: sha256Digest }),
   simulation: z.boolean(),
   committedAt: time,
-  /** The Verifier log's checkpoint from the grant, and this worker's own after `result.intent` (signed notes). */
+  /**
+   * The checkpoint of the Verifier's log from the grant, and of the worker's log after `result.intent`
+   * (signed notes).
+   */
   verifierCheckpoint: noteText,
   workerCheckpoint: noteText,
   /** Index of `result.intent` in the log of `boot`. */
@@ -63,7 +67,7 @@ export const ResultManifestFormat = defineSigned(
   }),
 )
 
-/** SHA-256 of the compact JWS of a manifest, as evidence names it. */
+/** SHA-256 of the compact JWS of a manifest. Evidence names a manifest by it. */
 export function manifestDigest(manifest: string): string {
   return toBase64url(sha256(utf8(manifest)))
 }

@@ -1,25 +1,27 @@
-/** The memory that streams yield. */
+/** The memory of the bytes that streams yield. */
 
 /**
- * Whose the bytes are that a stream yields. `given`: the consumer's, to keep. `lent`: they hold until the next are asked
- * for, then the memory is used again, and wiped at the end; the faster of the two.
+ * The owner of the bytes that a stream yields. `given`: the consumer, who may keep them. `lent`: the stream.
+ * Lent bytes are valid until the consumer asks for the next; their memory is then used again, and wiped at
+ * the end. `lent` is the faster of the two.
  */
 export type Ownership = 'given' | 'lent'
 
 export type OutputBuffers = {
   readonly acquire: (bytes: number) => Buffer
+  /** Takes back a buffer that the consumer is done with. */
   readonly recycle: (output: Buffer) => void
   /** Ends the stream: wipes what it lent. */
   readonly close: () => void
 }
 
-/** A batch of segments at the most; smaller needs are met by memory of their own. */
-const SHELVED_BYTES = 2 * 1024 * 1024
-const MIN_SHELVED_BYTES = 64 * 1024
-const MAX_SHELVED = 6
+/** A pooled buffer holds a whole batch of segments. Smaller or larger requests get memory of their own. */
+const POOLED_BYTES = 2 * 1024 * 1024
+const MIN_POOLED_BYTES = 64 * 1024
+const MAX_POOLED = 6
 
-/** Wiped memory between streams: faulting new pages in takes half as long as the cipher does. */
-const shelf: Buffer[] = []
+/** Wiped buffers, kept between streams: faulting in new pages takes half as long as the cipher does. */
+const pool: Buffer[] = []
 
 export function createOutputBuffers(ownership: Ownership): OutputBuffers {
   if (ownership === 'given')
@@ -28,7 +30,7 @@ export function createOutputBuffers(ownership: Ownership): OutputBuffers {
       recycle: () => undefined,
       close: () => undefined,
     }
-  /** All that this stream has, each with the most that was used of it. */
+  /** All buffers of this stream, each with the largest number of bytes used. */
   const all = new Map<Buffer, number>()
   const free: Buffer[] = []
   return {
@@ -44,7 +46,7 @@ export function createOutputBuffers(ownership: Ownership): OutputBuffers {
     close: () => {
       for (const [buffer, used] of all) {
         buffer.fill(0, 0, used)
-        if (buffer.byteLength === SHELVED_BYTES && shelf.length < MAX_SHELVED) shelf.push(buffer)
+        if (buffer.byteLength === POOLED_BYTES && pool.length < MAX_POOLED) pool.push(buffer)
       }
       all.clear()
       free.length = 0
@@ -53,6 +55,6 @@ export function createOutputBuffers(ownership: Ownership): OutputBuffers {
 }
 
 function obtain(bytes: number): Buffer {
-  if (bytes < MIN_SHELVED_BYTES || bytes > SHELVED_BYTES) return Buffer.allocUnsafeSlow(bytes)
-  return shelf.pop() ?? Buffer.allocUnsafeSlow(SHELVED_BYTES)
+  if (bytes < MIN_POOLED_BYTES || bytes > POOLED_BYTES) return Buffer.allocUnsafeSlow(bytes)
+  return pool.pop() ?? Buffer.allocUnsafeSlow(POOLED_BYTES)
 }

@@ -1,6 +1,6 @@
 /**
- * Padmé (PURBs, PoPETs 2019/4, §4): rounds a length up so that it tells at most O(log log n) bits, for at most 12 % more
- * bytes. Arithmetic instead of shifts, since lengths exceed 32 bits.
+ * Padmé (PURBs, PoPETs 2019/4, §4): rounds a length up so that it reveals at most O(log log n) bits, for at
+ * most 12 % more bytes. It uses arithmetic instead of shifts, since lengths exceed 32 bits.
  */
 export function padmeLength(bytes: number): number {
   if (bytes < 2) return bytes
@@ -9,7 +9,7 @@ export function padmeLength(bytes: number): number {
   return Math.ceil(bytes / unit) * unit
 }
 
-/** Exact where `Math.log2` may round up. */
+/** Exact even if `Math.log2` rounds up. */
 function floorLog2(value: number): number {
   const estimate = Math.floor(Math.log2(value))
   return 2 ** estimate > value ? estimate - 1 : estimate

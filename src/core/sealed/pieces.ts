@@ -1,16 +1,18 @@
-/** A stream of chunks of any size, read in portions of a known size and without copying. */
+/** Reads a stream of chunks of any size in portions of a known size, without copying. */
 
 export type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 
 export type PieceReader = {
-  /** Views that have `bytes` together, or all that is left. Calls must not overlap. */
+  /** Views of `bytes` in total, or of all that is left. Calls must not overlap. */
   readonly take: (bytes: number) => Promise<Uint8Array[]>
   readonly isAtEnd: () => Promise<boolean>
-  /** Lets the source go; does not wait for a read that is still under way. */
+  /** Ends the source. Does not wait for a pending read. */
   readonly close: () => void
 }
 
-/** More pieces than this are joined: a source of tiny chunks costs a copy, and not a list as long as the portion. */
+/**
+ * More pieces than this are joined: a source of tiny chunks then costs a copy instead of a very long list.
+ */
 const MAX_PIECES = 256
 
 export function readPieces(chunks: Chunks): PieceReader {
@@ -19,7 +21,7 @@ export function readPieces(chunks: Chunks): PieceReader {
   let offset = 0
   let isOver = false
 
-  /** False where the stream has no further byte. */
+  /** False if the stream has no further byte. */
   const fill = async (): Promise<boolean> => {
     while (offset === chunk.byteLength && !isOver) {
       const next = await source.next()
@@ -56,7 +58,7 @@ export function lengthOf(pieces: readonly Uint8Array[]): number {
   return pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
 }
 
-/** Cuts portions off a list of pieces, one behind the other; the caller knows how much there is. */
+/** Cuts portions off a list of pieces, in order. The caller knows their total length. */
 export function cutPieces(pieces: readonly Uint8Array[]): (bytes: number) => Uint8Array[] {
   let index = 0
   let offset = 0
@@ -76,7 +78,7 @@ export function cutPieces(pieces: readonly Uint8Array[]): (bytes: number) => Uin
   }
 }
 
-/** One run of bytes: the piece itself where there is but one. */
+/** All pieces as one run of bytes, without a copy if there is only one. */
 export function joinPieces(pieces: readonly Uint8Array[]): Uint8Array {
   const [first] = pieces
   return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces)

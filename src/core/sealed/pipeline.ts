@@ -1,25 +1,27 @@
 /**
- * Batches of segments on their way through a cipher: while the consumer holds one, the next are read and worked on. The
- * window is bounded, results come in order, and nothing of a batch is seen before the cipher has finished it.
+ * The pipeline of batches through a cipher: while the consumer holds one batch, the next ones are read and
+ * processed. The window is bounded, results come in order, and no byte of a batch is yielded before the
+ * cipher has finished it.
  */
 import type { Segment } from './cipher.ts'
 import type { OutputBuffers } from './outputBuffers.ts'
 
-/** A call of the cipher costs as much as half a segment. */
+/** One call of the cipher costs as much as half a segment. */
 export const BATCH_SEGMENTS = 8
-/** One batch with the consumer, two ahead of it. */
+/** One batch at the consumer, two ahead of it. */
 const WINDOW_BATCHES = 3
 
 export type Batch = {
   readonly key: Uint8Array
   readonly segments: readonly Segment[]
-  /** All that the batch gives, as one run of bytes. */
+  /** The whole output of the batch, as one run of bytes. */
   readonly output: Buffer
 }
 
 /**
- * `read` gives the batches one after the other, `undefined` behind the last; its calls never overlap, those of `work` do.
- * An error of either comes in the place of its batch. However the stream ends, no call of `work` outlives it.
+ * `read` returns one batch per call, and `undefined` after the last. Its calls never overlap; those of `work`
+ * do. An error of either is thrown in the place of its batch. No call of `work` outlives the stream, however
+ * it ends.
  */
 export async function* runPipeline(options: {
   readonly read: () => Promise<Batch | undefined>
@@ -43,7 +45,8 @@ export async function* runPipeline(options: {
   const start = (): void => {
     const batch = reading.then(read)
     const finished = batch.then(finish)
-    // Whoever awaits `finished` sees the error; until then it must not count as unhandled.
+    // The loop below awaits `finished` and sees its error; until then the rejection must not count as
+    // unhandled.
     finished.catch(() => undefined)
     reading = batch
     ahead.push(finished)

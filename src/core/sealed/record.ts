@@ -1,4 +1,7 @@
-/** The seal record v1: what the provider says it put, written once to the governance bucket after the upload. */
+/**
+ * The seal record v1: the provider's statement about an upload, written once to the governance bucket after
+ * it.
+ */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
 import {

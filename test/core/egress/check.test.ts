@@ -24,11 +24,11 @@ const output = (changes: object) => canonicalBytes({ ...table, ...changes })
 const cells = (...changes: object[]) => output({ table: changes.map((change) => ({ ...cell, ...change })) })
 
 const accepted: readonly (readonly [why: string, bytes: Uint8Array])[] = [
-  ['a cell of the smallest size', cells({ count: 11 })],
+  ['a cell of the minimum size', cells({ count: 11 })],
   ['an empty table', output({ table: [] })],
-  ['a cell of none', cells({ count: 0 })],
+  ['a cell of zero', cells({ count: 0 })],
   ['cells in order', cells({ year: null }, { year: '2019' }, { year: '2020' }, { code: '5', year: null })],
-  ['a cell about nothing', cells({ system: null, code: null, year: null })],
+  ['a cell without system, code and year', cells({ system: null, code: null, year: null })],
 ]
 for (const [why, bytes] of accepted)
   test(`accepts ${why}`, () => checkOutput(bytes, 'application/json', contract))
@@ -45,12 +45,12 @@ const refused: readonly (readonly [why: string, bytes: Uint8Array])[] = [
   ['a free text as a system', cells({ system: 'Jane Doe' })],
   ['a free text as a type', cells({ resourceType: 'jane doe' })],
   ['a date', cells({ year: '2020-01-01' })],
-  ['a field more in a cell', cells({ name: 'x' })],
-  ['a field more', output({ note: 'x' })],
+  ['an extra field in a cell', cells({ name: 'x' })],
+  ['an extra field', output({ note: 'x' })],
   ['a table made for other cells', output({ minimumCell: 5 })],
   ['another unit', output({ unit: { count: 'resources', minimumCell: 'resources' } })],
   ['no table', output({ table: undefined })],
-  ['text that is no JSON', utf8('count,1')],
+  ['text that is not JSON', utf8('count,1')],
   ['JSON that is not canonical', utf8(JSON.stringify(table))],
   ['nothing', utf8('')],
   [
@@ -62,16 +62,16 @@ for (const [why, bytes] of refused)
   test(`refuses ${why}`, () =>
     assert.throws(() => checkOutput(bytes, 'application/json', contract), { code: 'output.violated' }))
 
-test('refuses another type of content', () =>
+test('refuses another content type', () =>
   assert.throws(() => checkOutput(cells({}), 'text/csv', contract), { code: 'output.violated' }))
 
-test('refuses what it cannot look into', () =>
+test('refuses content that it cannot check for small cells', () =>
   assert.throws(() => checkOutput(cells({}), 'text/csv', { ...contract, contentType: 'text/csv' }), {
     code: 'output.violated',
-    message: 'small cells cannot be looked for in text/csv',
+    message: 'text/csv cannot be checked for small cells',
   }))
 
-test('lets anything of the right type and size out where all cells may be shown', () => {
+test('accepts anything of the right type and size if all cells may be shown', () => {
   const open = { ...contract, contentType: 'text/csv', minimumCell: 1 }
   checkOutput(utf8('a,1'), 'text/csv', open)
   assert.throws(() => checkOutput(Buffer.alloc(10_001), 'text/csv', open), { code: 'output.violated' })

@@ -7,7 +7,7 @@ import { authoriseEvent, parseEvent, toJob } from '#core/job/event.ts'
 import { JobFormat, jobIdOf } from '#core/job/job.ts'
 import { toUnixSeconds } from '#core/time.ts'
 
-/** The example of Oracle's console. */
+/** The example in Oracle's console. */
 const EVENT = {
   cloudEventsVersion: '0.1',
   eventID: 'unique_ID',
@@ -41,7 +41,7 @@ const withDetails = (change: object) => ({
 })
 const withData = (change: object) => ({ ...EVENT, data: { ...EVENT.data, ...change } })
 
-test('an event is read, in either spelling of its source', () => {
+test('parses an event with either spelling of its source', () => {
   for (const source of ['objectstorage', 'ObjectStorage'])
     assert.deepEqual(parseEvent(bytes({ ...EVENT, source })), {
       eventId: 'unique_ID',
@@ -52,13 +52,13 @@ test('an event is read, in either spelling of its source', () => {
     })
 })
 
-test('fields that OCI may add do not matter', () => {
+test('ignores fields that OCI may add', () => {
   assert.equal(parseEvent(bytes(withDetails({ versionId: 'v1' }))).eventId, 'unique_ID')
 })
 
 const MALFORMED: readonly (readonly [string, Uint8Array])[] = [
   ['nothing', Buffer.alloc(0)],
-  ['no UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+  ['bytes that are not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
   ['an array', bytes([EVENT])],
   ['one byte over the limit', utf8(JSON.stringify(EVENT).padEnd(16 * 1024 + 1))],
   ['another CloudEvents version', bytes({ ...EVENT, cloudEventsVersion: '1.0' })],
@@ -80,7 +80,7 @@ for (const [name, body] of MALFORMED)
     assert.throws(() => parseEvent(body), { code: 'event.malformed' })
   })
 
-test('the largest event that is read', () => {
+test('parses an event of maximum size', () => {
   assert.equal(parseEvent(utf8(JSON.stringify(EVENT).padEnd(16 * 1024))).eventId, 'unique_ID')
 })
 
@@ -99,7 +99,7 @@ for (const [name, event] of UNAUTHORISED)
     })
   })
 
-test('a job says what storage says, under an id that duplicates share', () => {
+test('a job has the fields of the event and the size from storage, under an id that duplicates share', () => {
   const event = authoriseEvent(parseEvent(bytes(EVENT)), ALLOWED)
   const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
   const job = toJob(event, { size: 119 }, traceparent, toUnixSeconds(1_800_000_000))
@@ -118,13 +118,13 @@ test('a job says what storage says, under an id that duplicates share', () => {
     enqueuedAt: 1_800_000_000,
     notBefore: 0,
   })
-  // Magic, length, an empty header and one empty segment: what has no more is no sealed object.
+  // Magic, length, an empty header and one empty segment: a sealed object is longer.
   assert.throws(() => toJob(event, { size: 118 }, traceparent, toUnixSeconds(0)), {
     code: 'object.malformed',
   })
 })
 
-test('a decision has one name an event, whether its id can be read or not', () => {
+test('a decision has one name per event, with or without a readable id', () => {
   const digest = eventDigest('unique_ID')
   assert.equal(decisionName(digest), decisionName(eventDigest('unique_ID')))
   assert.match(decisionName(digest), /^decision\/[0-9a-f]{64}$/)

@@ -1,4 +1,4 @@
-/** FLOE against the known answers of its authors (Go, Java and Rust), which are not part of this repository. */
+/** FLOE compared with known answers of its authors (Go, Java and Rust), which are not part of this repository. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
@@ -30,7 +30,7 @@ for (const { name, segmentBytes, rotationMask } of answers) {
     assert.deepEqual(await open(answer(name, 'ct'), parameters), answer(name, 'pt'))
   })
 
-  test(`${name}: what is sealed with these parameters opens and has the announced size`, {
+  test(`${name}: content sealed with these parameters opens and has the computed size`, {
     skip,
   }, async () => {
     const plaintext = answer(name, 'pt')

@@ -43,7 +43,7 @@ const sizes = [0, 1, 5, TEXT - 1, TEXT, TEXT + 1, 4 * TEXT - 1, 4 * TEXT, 4 * TE
 
 for (const size of sizes) {
   for (const ownership of ['given', 'lent'] as const) {
-    test(`${size} bytes, ${ownership}, open to what was sealed, in the announced size`, async () => {
+    test(`${size} bytes, ${ownership}, open to the sealed content and have the computed size`, async () => {
       const plaintext = contentOf(size)
       const sealed = await collect(seal([plaintext], size, ownership))
       assert.equal(sealed.byteLength, sealedSize(HEADER.length, size))
@@ -54,7 +54,7 @@ for (const size of sizes) {
   }
 }
 
-test('chunks of any size are sealed and opened alike', async () => {
+test('the size of chunks changes nothing', async () => {
   const plaintext = contentOf(2 * TEXT + 9)
   const sealed = await collect(seal([plaintext], plaintext.byteLength))
   const cut = fc.array(fc.integer({ min: 1, max: SEGMENT }), { minLength: 1, maxLength: 6 })
@@ -128,7 +128,7 @@ for (const { name, chunks } of changes)
     await assert.rejects(collect(open(chunks, 6 * TEXT)), { code: 'object.unopened' })
   })
 
-test('beside another header, an object does not open', async () => {
+test('with another header, an object does not open', async () => {
   const stream = openObject({
     headerJws: `${HEADER}A`,
     size: 40,
@@ -150,7 +150,7 @@ test('under another key, an object does not open', async () => {
   await assert.rejects(collect(stream), { code: 'object.unopened' })
 })
 
-test('a key that is not of 32 bytes opens and seals nothing', async () => {
+test('a key that does not have 32 bytes opens and seals nothing', async () => {
   const dek = Buffer.alloc(16)
   const both = { headerJws: HEADER, size: 40, dek, chunks: [small.subarray(OFFSET)], cipher: nodeCipher }
   await assert.rejects(collect(openObject(both)), { code: 'key.unopened' })
@@ -158,11 +158,11 @@ test('a key that is not of 32 bytes opens and seals nothing', async () => {
 })
 
 for (const size of [39, 41])
-  test(`with ${size} bytes in its header, an object of 40 does not open`, async () => {
+  test(`an object of 40 bytes whose header says ${size} does not open`, async () => {
     await assert.rejects(collect(open([small.subarray(OFFSET)], size)), { code: 'object.unopened' })
   })
 
-test('what opens before a changed segment is authentic, and nothing behind it comes out', async () => {
+test('bytes before a changed segment are authentic, and none after it are yielded', async () => {
   const changed = Buffer.from(body)
   changed.writeUInt8(changed.readUInt8(74 + 5 * SEGMENT + 100) ^ 1, 74 + 5 * SEGMENT + 100)
   const opened: Buffer[] = []
@@ -195,12 +195,12 @@ for (const [difference, chunks] of [
 
 const long = await collect(seal([contentOf(40 * TEXT)], 40 * TEXT))
 
-test('extended by a byte where a batch ends, an object does not open', async () => {
+test('extended by a byte at the end of a batch, an object does not open', async () => {
   const stream = openLong([long.subarray(OFFSET), Buffer.alloc(1)], nodeCipher)
   await assert.rejects(collect(stream), { code: 'object.unopened' })
 })
 
-test('an error of the source comes out as it is, behind what was opened before', async () => {
+test('an error of the source is thrown unchanged, after the bytes opened before it', async () => {
   const failure = new Error('the network is gone')
   async function* source(): AsyncGenerator<Uint8Array> {
     yield long.subarray(OFFSET, OFFSET + 74 + 9 * SEGMENT)
@@ -211,16 +211,16 @@ test('an error of the source comes out as it is, behind what was opened before',
   await assert.rejects(stream.next(), failure)
 })
 
-test('a stream of no bytes has no chunk', async () => {
+test('an empty stream has no chunk', async () => {
   const sealed = await collect(seal([], 0))
   assert.deepEqual(await Array.fromAsync(open([sealed.subarray(OFFSET)], 0)), [])
 })
 
 for (const [name, start] of [
-  ['opens', (chunks: Chunks, cipher: SegmentCipher) => openLong(chunks, cipher)],
-  ['seals', (chunks: Chunks, cipher: SegmentCipher) => sealLong(chunks, cipher)],
+  ['opening', (chunks: Chunks, cipher: SegmentCipher) => openLong(chunks, cipher)],
+  ['sealing', (chunks: Chunks, cipher: SegmentCipher) => sealLong(chunks, cipher)],
 ] as const) {
-  test(`whoever ${name} and stops lets the source go and waits for the cipher`, async () => {
+  test(`${name}, then stopping, ends the source and waits for the cipher`, async () => {
     let isClosed = false
     let running = 0
     function* source(): Generator<Uint8Array> {
@@ -243,7 +243,7 @@ for (const [name, start] of [
     assert.deepEqual({ running, isClosed }, { running: 0, isClosed: true })
   })
 
-  test(`whoever ${name} and stops starts no further work on what was already there`, async () => {
+  test(`${name}, then stopping, starts no work on chunks already read`, async () => {
     let calls = 0
     const cipher = observed((_key, work) => {
       calls++
@@ -257,13 +257,13 @@ for (const [name, start] of [
     assert.equal(calls, before)
   })
 
-  test(`whoever ${name} leaves no segment key behind`, async () => {
+  test(`${name} leaves no segment key behind`, async () => {
     const keys = new Set<Uint8Array>()
     const cipher = observed((key, work) => {
       keys.add(key)
       return work()
     })
-    const content = name === 'opens' ? [long.subarray(OFFSET)] : [contentOf(40 * TEXT)]
+    const content = name === 'opening' ? [long.subarray(OFFSET)] : [contentOf(40 * TEXT)]
     await collect(start(content, cipher))
     assert.deepEqual([...keys], [Buffer.alloc(32)])
   })
@@ -284,7 +284,7 @@ test('the source is read at most a bounded window ahead of the consumer', async 
   await stream.return()
 })
 
-test('lent bytes are of few buffers, and wiped when the stream is over', async () => {
+test('lent bytes share a few buffers, which are wiped when the stream ends', async () => {
   for (const stream of [
     open([long.subarray(OFFSET)], 40 * TEXT, 'lent'),
     seal([contentOf(40 * TEXT)], 40 * TEXT, 'lent'),
@@ -312,7 +312,7 @@ for (const { name, bytes } of prefixes)
     assert.throws(() => readSealHeader(bytes), { code: 'object.malformed' })
   })
 
-test('a header of the greatest length is read from the announced prefix', () => {
+test('a header of maximum length is read from the prefix', () => {
   const headerJws = `a.b.${'c'.repeat(4092)}`
   const encoded = encodeSealHeader(headerJws)
   assert.equal(encoded.byteLength, SEAL_PREFIX_BYTES)
@@ -336,7 +336,7 @@ function sealLong(chunks: Chunks, cipher: SegmentCipher) {
   return sealObject({ headerJws: HEADER, dek: DEK, chunks, size: 40 * TEXT, cipher })
 }
 
-/** The node:crypto cipher, with something around each call. */
+/** The node:crypto cipher, with a wrapper around each call. */
 function observed(around: <T>(key: Uint8Array, work: () => Promise<T>) => Promise<T>): SegmentCipher {
   return {
     seal: (key, segments) => around(key, () => nodeCipher.seal(key, segments)),

@@ -3,7 +3,7 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { cutPieces, joinPieces, lengthOf, readPieces } from '#core/sealed/pieces.ts'
 
-test('portions of any size from chunks of any size are the stream, without a copy of large pieces', async () => {
+test('portions of any size from chunks of any size give the stream, without copying large pieces', async () => {
   const chunks = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 30 })
   await fc.assert(
     fc.asyncProperty(chunks, fc.integer({ min: 1, max: 100 }), async (given, portion) => {
@@ -25,12 +25,12 @@ test('pieces are views of the chunks', async () => {
   assert.equal(Buffer.from(piece ?? []).toString(), 'Xbcd')
 })
 
-test('a portion of very many chunks is joined', async () => {
+test('a portion of many small chunks is joined', async () => {
   const pieces = await readPieces(Array(1000).fill(Buffer.from('a'))).take(1000)
   assert.deepEqual(pieces, [Buffer.alloc(1000, 'a')])
 })
 
-test('closing lets the source go', async () => {
+test('closing ends the source', async () => {
   let isClosed = false
   async function* source(): AsyncGenerator<Uint8Array> {
     try {

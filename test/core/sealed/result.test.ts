@@ -27,7 +27,7 @@ for (const size of [0, 1, 1000, 300_000, PART_BYTES, PART_BYTES + 5_000_000])
     assert.ok(Buffer.concat(await Array.fromAsync(opened)).equals(content))
   })
 
-test('parts are cut at 16 MiB, tell their digests, and are as long as the padding demands', async () => {
+test('parts are cut at 16 MiB, have their digests, and have the padded length in total', async () => {
   const size = PART_BYTES + 5_000_000
   const { parts } = await seal([contentOf(size)], size)
   const whole = Buffer.concat(bytesOf(parts))
@@ -43,7 +43,7 @@ test('parts are cut at 16 MiB, tell their digests, and are as long as the paddin
   assert.deepEqual(parts[1]?.contentDigest, sha256(whole))
 })
 
-test('results of nearly the same length are of one length sealed', async () => {
+test('results of nearly the same length have the same sealed length', async () => {
   const sizes = await Promise.all(
     [1000, 1010, 1016].map(async (size) =>
       Buffer.concat(bytesOf((await seal([contentOf(size)], size)).parts)),
@@ -107,12 +107,12 @@ const plaintexts = [
   { name: 'without a length field', plaintext: Buffer.alloc(7) },
   { name: 'of no bytes', plaintext: Buffer.alloc(0) },
   {
-    name: 'with a bit in its padding',
+    name: 'with a bit set in its padding',
     plaintext: Buffer.concat([lengthField(9n), contentOf(9), Buffer.from([1])]),
   },
   { name: 'with a byte too little of padding', plaintext: Buffer.concat([lengthField(9n), contentOf(9)]) },
   {
-    name: 'with a byte too much of padding',
+    name: 'with an extra byte of padding',
     plaintext: Buffer.concat([lengthField(8n), contentOf(8), Buffer.alloc(1)]),
   },
   {
@@ -156,12 +156,12 @@ const foreign = [
   { name: 'a part too many', manifest, parts: [part, part] },
   { name: 'a part that is cut', manifest, parts: [part.subarray(1)] },
   {
-    name: 'a part of another digest',
+    name: 'a part with another digest',
     manifest: { ...manifest, parts: [{ size: part.byteLength, digest: other }] },
     parts: [part],
   },
   {
-    name: 'a part of another size',
+    name: 'a part with another size',
     manifest: { ...manifest, parts: [{ size: 1, digest: manifest.contentDigest }] },
     parts: [part],
   },

@@ -1,4 +1,4 @@
-/** The good cases that the vectors start from, made from seeds alone. */
+/** The good cases that the vectors start from, made only from seeds. */
 
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
@@ -73,7 +73,7 @@ const prepared = await prepareRequest({
   software: 'confidential-worker/1',
 })
 export const REPORT_DATA = prepared.reportData
-/** The report and its certificate are not looked at by what is tested here. */
+/** The operations under test do not read the report or its certificate. */
 export const REQUEST: ReleaseRequest = prepared.withEvidence({
   report: Buffer.alloc(1184),
   certs: [Buffer.alloc(256)],
@@ -153,7 +153,7 @@ export type AnswerChanges = {
   readonly grantSigner?: Signer
 }
 
-/** An answer, each layer of which can be made otherwise. */
+/** An answer, each layer of which a case can change. */
 export async function answerOf(changes: AnswerChanges = {}) {
   const certified = {
     v: 1 as const,

@@ -1,4 +1,7 @@
-/** Makes the vectors of this folder: `node test/vectors/release/generate.ts`. The same seeds give the same files. */
+/**
+ * Makes the vectors of this folder: `node test/vectors/release/generate.ts`. The same seeds give the same
+ * files.
+ */
 
 import { createHash } from 'node:crypto'
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -594,7 +597,7 @@ function runtimeData(): RuntimeData {
   return RuntimeDataFormat.decode(fromBase64url(REQUEST.runtimeData))
 }
 
-/** §2, beside the implementation. */
+/** §2, independent of the implementation. */
 function reportDataBeside(bytes: Uint8Array, domain = 'confidential-worker/release/v1\0'): Buffer {
   return createHash('sha512').update(domain).update(bytes).digest()
 }

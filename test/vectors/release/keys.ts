@@ -1,4 +1,7 @@
-/** Keys, signatures and wrapped keys that a seed decides: what is random elsewhere must be the same each time here. */
+/**
+ * Keys, signatures and wrapped keys from a seed: values that are random elsewhere are the same each time
+ * here.
+ */
 import {
   createCipheriv,
   createECDH,
@@ -23,7 +26,7 @@ export function ed25519(seed: string): { readonly signer: Signer; readonly jwk: 
   return { signer, jwk: Ed25519Jwk.parse(signer.jwk) }
 }
 
-/** ES384 whose secret number follows from seed and message. */
+/** ES384 with a secret number from seed and message. */
 export function p384(seed: string): { readonly signer: Signer; readonly jwk: P384Jwk } {
   const d = scalar(seed, 48)
   const jwk = P384Jwk.parse({ kty: 'EC', crv: 'P-384', ...pointOf('secp384r1', d) })
@@ -43,7 +46,7 @@ export function p256(seed: string): { readonly privateKey: KeyObject; readonly j
   return { privateKey, jwk: P256Jwk.parse(exportJwk(privateKey)) }
 }
 
-/** A modulus of the right length, of which nobody knows a factor. */
+/** A modulus of the right length without a known factor. */
 export function rsaJwk(seed: string): RsaJwk {
   const n = seeded(seed)(256)
   n.writeUInt8(n.readUInt8(0) | 0x80, 0)
@@ -51,7 +54,10 @@ export function rsaJwk(seed: string): RsaJwk {
   return { kty: 'RSA', n: toBase64url(n), e: 'AQAB' }
 }
 
-/** docs/formats/release.md §7, beside the implementation: with an ephemeral key, CEK and IV from the seed. */
+/**
+ * docs/formats/release.md §7, independent of the implementation: ephemeral key, CEK and IV come from the
+ * seed.
+ */
 export function wrapSeeded(
   seed: string,
   plaintext: Uint8Array,

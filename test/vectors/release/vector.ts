@@ -1,4 +1,7 @@
-/** A vector: one input, what must come of it, and why. docs/formats/release.md §10 says how another program can run them. */
+/**
+ * A vector: one input, its required outcome, and the reason. docs/formats/release.md §10 says how to run them
+ * elsewhere.
+ */
 
 import type { ErrorCode } from '#core/errors.ts'
 import type { P256Jwk, SigningJwk } from '#core/jwk.ts'

@@ -1,4 +1,4 @@
-/** Every vector of this folder does what it says, and the generator still makes exactly these files. */
+/** Every vector of this folder has its stated outcome, and the generator still makes exactly these files. */
 
 import assert from 'node:assert/strict'
 import { createPrivateKey } from 'node:crypto'
@@ -26,7 +26,7 @@ import type { Vector } from './vector.ts'
 const FOLDER = new URL('./', import.meta.url)
 const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'))
 
-test('the generator makes exactly the files that are here', async () => {
+test('the generator makes exactly the files of this folder', async () => {
   const made = (await makeVectors()).map(fileOf)
   assert.deepEqual(files.toSorted(), made.map(({ file }) => file).toSorted())
   for (const { file, content } of made) assert.equal(readFileSync(new URL(file, FOLDER), 'utf8'), content)

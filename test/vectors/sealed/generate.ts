@@ -1,4 +1,7 @@
-/** Makes the vectors of this folder: `node test/vectors/sealed/generate.ts`. The same seeds give the same files. */
+/**
+ * Makes the vectors of this folder: `node test/vectors/sealed/generate.ts`. The same seeds give the same
+ * files.
+ */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { canonicalBytes } from '#core/canonical.ts'
 import { type Signer, signCompact } from '#core/jws.ts'

@@ -1,4 +1,4 @@
-/** The good cases that the vectors start from, made from seeds alone. */
+/** The good cases that the vectors start from, made only from seeds. */
 
 import { createPrivateKey } from 'node:crypto'
 import { RsaJwk, thumbprint } from '#core/jwk.ts'
@@ -82,7 +82,9 @@ export async function floeCiphertext(
   return Buffer.concat(await Array.fromAsync(sealing))
 }
 
-/** `sealResult` draws its DEK first. RSA-OAEP draws its own randomness, so the wrapped DEK is in no vector. */
+/**
+ * `sealResult` draws its DEK first. RSA-OAEP draws its own randomness, so the wrapped DEK is in no vector.
+ */
 export async function sealedResult(seed: string): Promise<{ dek: Buffer; parts: Buffer[] }> {
   const n = seeded('modulus')(256)
   n.writeUInt8(n.readUInt8(0) | 0x80, 0)

@@ -1,4 +1,4 @@
-/** Random bytes that a seed decides, for vectors and for tests that must fail twice in the same way. */
+/** Random bytes from a seed, for vectors and for tests whose failures must repeat. */
 import { createCipheriv, createHash } from 'node:crypto'
 
 export function seeded(seed: string): (bytes: number) => Buffer {

@@ -1,4 +1,7 @@
-/** A vector: one input, what must come of it, and why. docs/formats/sealed.md says how another program can run them. */
+/**
+ * A vector: one input, its required outcome, and the reason. docs/formats/sealed.md says how to run them
+ * elsewhere.
+ */
 import type { ErrorCode } from '#core/errors.ts'
 import type { SigningJwk } from '#core/jwk.ts'
 
