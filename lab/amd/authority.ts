@@ -1,6 +1,6 @@
 /**
- * An imitation of AMD: a root key (ARK), the intermediates under it (ASK for chips, ASVK for providers) and the secret of a
- * host's chips, kept in a folder.
+ * A simulated AMD: a root key (ARK), the intermediates below it (ASK for chips, ASVK for cloud providers) and
+ * the secret of a host's chips, kept in a folder.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
@@ -27,19 +27,19 @@ export type AmdAuthority = {
   readonly askDer: Buffer
   readonly asvkKey: KeyObject
   readonly asvkDer: Buffer
-  /** When the life of its certificates begins, in seconds since the epoch. */
+  /** The start of the validity of its certificates, in seconds since the epoch. */
   readonly notBefore: number
-  /** The chip that this host has, unless a guest is said to run on another one; hex. */
+  /** The hardware id of this host's chip in hex. A guest's platform can name another chip. */
   readonly hardwareId: string
   /** The key of a chip at a TCB, and its VCEK certificate. */
   readonly endorse: (hardwareId: string, tcb: Tcb) => { readonly key: KeyObject; readonly vcekDer: Buffer }
-  /** The key of a provider at a TCB, and its VLEK certificate: a year from `notBefore`. */
+  /** The key of a provider at a TCB, and its VLEK certificate, valid for a year from `notBefore`. */
   readonly endorseProvider: (cspId: string, tcb: Tcb) => { readonly key: KeyObject; readonly vlekDer: Buffer }
-  /** The revocation list that is out at a time, in DER: nothing is revoked. */
+  /** The revocation list that is current at a time, in DER. Nothing is revoked. */
   readonly crl: (at: number) => Buffer
 }
 
-/** Of the certificates below an ARK; AMD's current ones have the same. */
+/** Serial numbers of the certificates below an ARK, the same as in AMD's current ones. */
 export const SERIALS = { ark: 0x20000, ask: 0x20001, asvk: 0x20101 } as const
 
 const FILES = ['ark.key', 'ark.der', 'ask.key', 'ask.der', 'chip.secret'] as const
@@ -50,8 +50,8 @@ const SECRET_BYTES = 48
 const LIFE_SECONDS = 25 * 31_557_600
 
 /**
- * Opens the authority kept under `<stateDir>/<product>`, or makes it there: RSA keys of 4096 bits, which takes seconds of
- * other threads. A folder that has no ASVK gets one.
+ * Opens the authority in `<stateDir>/<product>`, or creates it there. Its RSA keys of 4096 bits take seconds
+ * to make, on other threads. A folder without an ASVK gets one.
  */
 export async function openAuthority(stateDir: string, product: Product): Promise<AmdAuthority> {
   const folder = join(stateDir, product)
@@ -59,7 +59,7 @@ export async function openAuthority(stateDir: string, product: Product): Promise
   return load(files, await keepAsvk(folder, files, product), product)
 }
 
-/** Puts the revocation list that is out at `at` beside the certificates, as `crl.der`. */
+/** Writes the revocation list that is current at `at` beside the certificates, as `crl.der`. */
 export async function publishCrl(
   stateDir: string,
   { product, crl }: AmdAuthority,
@@ -97,7 +97,7 @@ async function make(product: Product): Promise<Files> {
   }
 }
 
-/** The key first: whichever process makes the certificate, it is of the one key that is there. */
+/** Creates the key first, so that every process that issues the certificate issues it for the same key. */
 async function keepAsvk(folder: string, files: Files, product: Product): Promise<Asvk> {
   const key = privateKeyOf(await keepFile(join(folder, 'asvk.key'), async () => pkcs8Of(await newRsaKey())))
   const arkKey = privateKeyOf(files['ark.key'])

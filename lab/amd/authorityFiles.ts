@@ -1,4 +1,4 @@
-/** Where an authority is kept: `<stateDir>/<Product>`, one file a key, a certificate or a secret. */
+/** The files of an authority in `<stateDir>/<Product>`: one file per key, certificate or secret. */
 import { generateKeyPair, type KeyObject, randomBytes } from 'node:crypto'
 import { link, mkdir, mkdtemp, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,8 +11,8 @@ export const newRsaKey = async (): Promise<KeyObject> =>
   (await promisify(generateKeyPair)('rsa', { modulusLength: 4096 })).privateKey
 
 /**
- * The files `names` of `folder`, which `make` fills where it is absent. Of several processes that make it at once one wins, and
- * all return that one's.
+ * Reads the files `names` of `folder`. If the folder is absent, creates it with what `make` returns. If
+ * several processes create it at once, one wins, and all return its files.
  */
 export async function keepFolder<Name extends string>(
   folder: string,
@@ -27,7 +27,7 @@ export async function keepFolder<Name extends string>(
   try {
     const made = await make()
     for (const name of names) await writeFile(join(draft, name), made[name], { mode: 0o600 })
-    // Renaming onto a folder that has files fails: then another process has made it meanwhile.
+    // Renaming onto a folder with files fails: another process has created it meanwhile.
     await rename(draft, folder)
   } catch (error) {
     if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') throw error
@@ -35,18 +35,21 @@ export async function keepFolder<Name extends string>(
     await rm(draft, { recursive: true, force: true })
   }
   const made = await readFiles(folder, names)
-  if (made === undefined) throw new Error(`what was made in ${folder} vanished`)
+  if (made === undefined) throw new Error(`the files just created in ${folder} are gone`)
   return made
 }
 
-/** One more file of a folder: what is there, or what `make` gives. It appears whole; of several that make it one wins. */
+/**
+ * Reads a file, or creates it with what `make` returns. It appears whole. If several processes create it, one
+ * wins.
+ */
 export async function keepFile(path: string, make: () => Promise<Buffer>): Promise<Buffer> {
   const kept = await readIfPresent(path)
   if (kept !== undefined) return kept
   const draft = `${path}.${toHex(randomBytes(6))}.new`
   try {
     await writeFile(draft, await make(), { mode: 0o600 })
-    // link, unlike rename, refuses a name that is taken.
+    // link, unlike rename, fails if the name exists.
     await link(draft, path)
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error
@@ -56,7 +59,7 @@ export async function keepFile(path: string, make: () => Promise<Buffer>): Promi
   return await readFile(path)
 }
 
-/** Replaces a file as a whole. */
+/** Replaces a file atomically. */
 export async function replaceFile(path: string, content: Uint8Array): Promise<void> {
   const draft = `${path}.${toHex(randomBytes(6))}.new`
   await writeFile(draft, content, { mode: 0o600 })

@@ -1,4 +1,4 @@
-/** Issues certificates in the form of AMD's: the same names, extensions and signature parameters. */
+/** Issues certificates in AMD's form: the same names, extensions and signature parameters. */
 import { constants, createHash, type KeyObject, sign } from 'node:crypto'
 import {
   bits,
@@ -18,24 +18,24 @@ import {
 
 export type CertificateRequest = {
   readonly serial: number
-  /** Common names; the rest of a name is AMD's. */
+  /** Common names. The other attributes of a name are AMD's. */
   readonly issuer: string
   readonly subject: string
   /** Seconds since the epoch. */
   readonly notBefore: number
   readonly notAfter: number
   readonly publicKey: KeyObject
-  /** From `extension`, in order. */
+  /** Made by `extension`, in order. */
   readonly extensions: readonly Buffer[]
 }
 
-/** How a certificate is signed: the AlgorithmIdentifier that it states, and the signature over its tbs bytes. */
+/** A way to sign: the AlgorithmIdentifier in the certificate, and the signature over its TBS bytes. */
 export type SignatureScheme = {
   readonly algorithm: Buffer
   readonly sign: (tbs: Buffer) => Buffer
 }
 
-/** AMD's: RSASSA-PSS, SHA-384, MGF1 over SHA-384, salt of 48 bytes. */
+/** AMD's scheme: RSASSA-PSS, SHA-384, MGF1 over SHA-384, a salt of 48 bytes. */
 export function amdScheme(key: KeyObject): SignatureScheme {
   const padding = constants.RSA_PKCS1_PSS_PADDING
   return {
@@ -44,7 +44,7 @@ export function amdScheme(key: KeyObject): SignatureScheme {
   }
 }
 
-/** In DER. */
+/** Returns DER. */
 export function issueCertificate(request: CertificateRequest, scheme: SignatureScheme): Buffer {
   const tbs = sequence(
     explicit(0, integer(2)),
@@ -63,7 +63,7 @@ export function extension(name: string, value: Uint8Array, critical = false): Bu
   return sequence(oid(name), ...(critical ? [boolean(true)] : []), octets(value))
 }
 
-/** What makes a certificate an authority; an ASK may sign leaves only (`pathLength` 0). */
+/** The extensions of an issuing certificate. An ASK may only sign leaf certificates (`pathLength` 0). */
 export function authorityExtensions(pathLength?: 0): readonly Buffer[] {
   const constraints = sequence(boolean(true), ...(pathLength === undefined ? [] : [integer(pathLength)]))
   // keyCertSign, and cRLSign for the ARK: bits 5 and 6.
@@ -71,7 +71,7 @@ export function authorityExtensions(pathLength?: 0): readonly Buffer[] {
   return [extension('2.5.29.15', usage, true), extension('2.5.29.19', constraints, true)]
 }
 
-/** How certificates and lists of one issuer are found (RFC 5280 §4.2.1.1): SHA-1 over the public key's bits. */
+/** The key identifier of RFC 5280 §4.2.1.1: SHA-1 over the public key's bits. */
 function keyIdentifier(publicKey: KeyObject): Buffer {
   // The modulus and exponent of an RSA key in PKCS#1 are the bits of its BIT STRING.
   return createHash('sha1')
@@ -102,7 +102,7 @@ const PSS_SHA384 = sequence(
   ),
 )
 
-/** AMD's name with this common name. */
+/** AMD's distinguished name with this common name. */
 export function nameOf(commonName: string): Buffer {
   const attribute = (name: string, text: Buffer) => set(sequence(oid(name), text))
   return sequence(

@@ -1,4 +1,7 @@
-/** Issues certificate revocation lists in the form of AMD's: version 2, PSS, number and key identifier, nothing critical. */
+/**
+ * Issues revocation lists in AMD's form: version 2, PSS, with number and key identifier, no critical
+ * extension.
+ */
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { amdScheme, authorityKeyIdentifier, extension, nameOf, type SignatureScheme } from './certificate.ts'
 import { bits, explicit, integer, sequence, time } from './der.ts'
@@ -10,11 +13,11 @@ export type CrlRequest = {
   readonly thisUpdate: number
   readonly nextUpdate: number
   readonly revoked: readonly { readonly serial: number; readonly at: number }[]
-  /** From `crlExtensions`, or of a form of its own. */
+  /** Made by `crlExtensions`, or malformed for a test. */
   readonly extensions: readonly Buffer[]
 }
 
-/** In DER. RFC 5280 §5.1.2.6: where nothing is revoked, the list of it is absent. */
+/** Returns DER. If nothing is revoked, the list of entries is absent (RFC 5280 §5.1.2.6). */
 export function issueCrl(request: CrlRequest, scheme: SignatureScheme): Buffer {
   const { issuer, thisUpdate, nextUpdate, revoked, extensions } = request
   const entries = revoked.map(({ serial, at }) => sequence(integer(serial), time(at)))
@@ -39,8 +42,8 @@ const PERIOD_SECONDS = 7 * 86_400
 const LIFE_SECONDS = 45 * 86_400
 
 /**
- * The list that an ARK has out at `at`: a new one with the next number each week from `notBefore` on, good for 45 days, as AMD
- * kept it in 2026. Times in seconds since the epoch.
+ * The list of an ARK that is current at `at`. A new list with the next number appears each week from
+ * `notBefore` on and is valid for 45 days, as AMD did in 2026. Times are in seconds since the epoch.
  */
 export function currentCrl(
   ark: { readonly issuer: string; readonly key: KeyObject; readonly notBefore: number },

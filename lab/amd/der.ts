@@ -1,4 +1,4 @@
-/** Writes DER: one function a type, so that a certificate reads like its ASN.1. */
+/** Writes DER. One function per type, so that code that builds a certificate reads like its ASN.1. */
 import forge from 'node-forge'
 
 export function sequence(...parts: readonly Uint8Array[]): Buffer {
@@ -9,12 +9,12 @@ export function set(...parts: readonly Uint8Array[]): Buffer {
   return tagged(0x31, ...parts)
 }
 
-/** Explicit tag [n]. */
+/** An explicit tag [n]. */
 export function explicit(tag: number, content: Uint8Array): Buffer {
   return tagged(0xa0 + tag, content)
 }
 
-/** Implicit tag [n] around a primitive value. */
+/** An implicit tag [n] around a primitive value. */
 export function implicit(tag: number, content: Uint8Array): Buffer {
   return tagged(0x80 + tag, content)
 }
@@ -42,7 +42,7 @@ export function octets(bytes: Uint8Array): Buffer {
   return tagged(0x04, bytes)
 }
 
-/** A BIT STRING of whole bytes, less `unused` bits of the last. */
+/** A BIT STRING of whole bytes, without the last `unused` bits. */
 export function bits(bytes: Uint8Array, unused = 0): Buffer {
   return tagged(0x03, Buffer.from([unused]), bytes)
 }
@@ -59,7 +59,7 @@ export function ia5(text: string): Buffer {
   return tagged(0x16, Buffer.from(text, 'latin1'))
 }
 
-/** UTCTime until 2049, GeneralizedTime from then on (RFC 5280 §4.1.2.5). `seconds` since the epoch. */
+/** UTCTime until 2049, GeneralizedTime afterwards (RFC 5280 §4.1.2.5). `seconds` is since the epoch. */
 export function time(seconds: number): Buffer {
   const text = new Date(seconds * 1000).toISOString().replace(/[-:T]|\.\d+/g, '')
   return text < '2050' ? tagged(0x17, Buffer.from(text.slice(2))) : tagged(0x18, Buffer.from(text))

@@ -1,4 +1,4 @@
-/** A guest on the fake host, and its description on disk, which the hook of a fake device reads. */
+/** A guest on the simulated host, and its description on disk, which the hook of a fake device reads. */
 import type { KeyObject } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,9 +12,9 @@ import { mintReport, parseRequest } from './report.ts'
 export const GuestName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be a-z, 0-9 and -')
 
 export type Guest = {
-  /** The report for a request of 96 bytes, or undefined where the firmware answers INVALID_PARAM. */
+  /** The report for a request of 96 bytes. Undefined if the firmware answers INVALID_PARAM. */
   readonly report: (request: Uint8Array) => Buffer | undefined
-  /** DER: VCEK and ASK, or VLEK and ASVK. */
+  /** In DER: VCEK and ASK, or VLEK and ASVK. */
   readonly certs: readonly Buffer[]
 }
 
@@ -29,7 +29,7 @@ export async function writeDescription(
   await writeFile(descriptionFile(stateDir, name), JSON.stringify(description), { mode: 0o600 })
 }
 
-/** The guest `name` as it was last described. Throws `config.invalid`. */
+/** Opens the guest `name` by its latest description. Throws `config.invalid`. */
 export async function openGuest(stateDir: string, name: string): Promise<Guest> {
   const bytes = await readFile(
     descriptionFile(stateDir, checkShape(GuestName, name, 'guest name', 'config.invalid')),
@@ -60,7 +60,7 @@ function createGuest(
   }
 }
 
-/** The key that signs a platform's reports, and what AMD certifies of it: the leaf, then its issuer. */
+/** The key that signs a platform's reports, and its certificates: the leaf, then its issuer. */
 export function endorsementOf(
   authority: AmdAuthority,
   { signingKey, hardwareId, cspId, tcb }: Platform,

@@ -1,6 +1,7 @@
 /**
- * A guest's firmware behind a unix socket; the wire is described where it is read, in adapters/sev/socket.ts. One request a
- * connection. Whoever can connect is the guest: the socket's file permissions are the guest's walls.
+ * A guest's firmware behind a unix socket, one request per connection. src/adapters/sev/socket.ts describes
+ * the wire format. Any process that can connect acts as the guest: the socket's file permissions are the only
+ * protection.
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Guest } from './guest.ts'
@@ -8,7 +9,7 @@ import { REQUEST_BYTES } from './report.ts'
 
 /** MSG_REPORT_RSP status of the firmware ABI. */
 const STATUS = { success: 0, invalidParam: 0x16 } as const
-/** A client that sends no request within this time is cut off. */
+/** A client that sends no request within this time is disconnected. */
 const IDLE_MS = 10_000
 
 export function createGuestServer(guest: Guest): Server {

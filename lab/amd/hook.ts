@@ -1,7 +1,7 @@
 /**
- * The firmware as a filter: a request of 96 bytes (struct snp_report_req) on stdin, the report of 1184 bytes on stdout. For a
- * fake device that forwards its ioctl: `node lab/amd/hook.ts STATE_DIR GUEST`. Exit 1 where the
- * firmware would answer INVALID_PARAM, 2 where the guest is unknown.
+ * The firmware as a filter: reads a request of 96 bytes (struct snp_report_req) on stdin, writes the report
+ * of 1184 bytes to stdout. A fake device forwards its ioctl to `node lab/amd/hook.ts STATE_DIR GUEST`. Exits
+ * with 1 if the firmware would answer INVALID_PARAM, with 2 if the guest is unknown.
  */
 import { buffer } from 'node:stream/consumers'
 import { openGuest } from './guest.ts'

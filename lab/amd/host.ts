@@ -1,4 +1,4 @@
-/** A host with AMD processors of our own making: guests with unix sockets, reports signed for real. */
+/** A host with simulated AMD processors: guests behind unix sockets, reports with real signatures. */
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import type { Server as HttpServer } from 'node:http'
@@ -17,29 +17,29 @@ import { type PlatformInput, PlatformSchema } from './platform.ts'
 export type GuestConfig = {
   /** a-z, 0-9 and -. */
   readonly name: string
-  /** Absent where only the hook of a fake device serves the guest. */
+  /** Absent if only the hook of a fake device serves the guest. */
   readonly socketPath?: string
   readonly platform: PlatformInput
 }
 
 export type AmdHost = {
-  /** The roots that the guests' reports chain to, ASK and ASVK included, marked as simulated. */
+  /** The roots of the guests' reports with ASK and ASVK, marked as simulated. */
   readonly roots: readonly (RootEntry & {
     readonly ark: Buffer
     readonly ask: Buffer
     readonly asvk: Buffer
   })[]
-  /** AMD's key distribution service for the guests' chips; not yet listening. */
+  /** The key distribution service for the guests' chips; not yet listening. */
   readonly kds: (options: Pick<KdsParts, 'vcekSeconds' | 'now' | 'faults'>) => HttpServer
-  /** Listens on every socket; a file left over from a dead host is replaced. */
+  /** Listens on every socket. Replaces a socket file that a dead host left behind. */
   readonly start: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
 /**
- * Keys live in `stateDir/<Product>` (which is also a `--roots` folder, with the revocation list of the day) and are made on
- * first use; that takes seconds. Each call is a new boot of every guest: they get new report ids. Throws
- * `config.invalid`.
+ * Creates the keys on first use, which takes seconds, and keeps them in `stateDir/<Product>`. That folder
+ * also serves as a `--roots` folder, with the current revocation list. Each call boots every guest anew, with
+ * a new report id. Throws `config.invalid`.
  */
 export async function createAmdHost(options: {
   readonly stateDir: string
@@ -85,7 +85,7 @@ function assertGuests(guests: readonly GuestConfig[]): void {
   for (const { name, platform } of guests) {
     checkShape(GuestName, name, 'guest name', 'config.invalid')
     checkShape(PlatformSchema, platform, `guest ${name}`, 'config.invalid')
-    if (names.has(name)) throw new CodedError('config.invalid', `guest ${name} is there twice`)
+    if (names.has(name)) throw new CodedError('config.invalid', `guest ${name} is configured twice`)
     names.add(name)
   }
 }

@@ -1,6 +1,6 @@
 /**
- * AMD's key distribution service, for chips of our own making: the paths, parameters, media types and limits of
- * kdsintf.amd.com. Like there, nobody has to say who asks, and what is given out is public.
+ * AMD's key distribution service for simulated chips: the paths, parameters, media types and limits of
+ * kdsintf.amd.com. As there, requests are anonymous and every answer is public.
  */
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -21,22 +21,22 @@ type KdsResponse = {
 
 export type KdsParts = {
   readonly authorities: readonly AmdAuthority[]
-  /** Hardware ids in hex that a certificate is given for, beside each authority's own. */
+  /** The chips that get certificates, besides each authority's own: hardware ids in hex. */
   readonly chips: readonly string[]
-  /** One VCEK in this many seconds, whoever asks; the real one allows about one in ten. */
+  /** One VCEK per this many seconds, for all clients together. The real service allows about one in ten. */
   readonly vcekSeconds: number
   /** Milliseconds since the epoch. */
   readonly now: () => number
-  /** Those of the service `kds`. */
+  /** The armed faults; this service takes those of `kds`. */
   readonly faults: Pick<Faults, 'take'>
-  /** Told of every request and how it was answered. */
+  /** Called with every request and the status of its answer. */
   readonly answered?: (url: string, status: number) => void
 }
 
 const NOT_FOUND: KdsResponse = { status: 404 }
 const BAD_REQUEST: KdsResponse = { status: 400 }
 const DER = 'application/pkix-cert'
-/** More than any client should take: what `oversized` sends. */
+/** The size of an `oversized` body: more than any client should accept. */
 const OVERSIZED_BYTES = 8 * 1024 * 1024
 
 export function createKds(parts: KdsParts): Server {
@@ -50,7 +50,7 @@ export function createKds(parts: KdsParts): Server {
   })
 }
 
-/** Its one state is when it last gave a VCEK. */
+/** Its only state is the time from which it may give the next VCEK. */
 function createAnswers({ authorities, chips, vcekSeconds, now }: KdsParts) {
   let freeAt = 0
 
@@ -76,7 +76,7 @@ function createAnswers({ authorities, chips, vcekSeconds, now }: KdsParts) {
       return { status: 200, type: 'application/x-pem-file', body: chainOf(authority, kind) }
     if (what === 'crl')
       return { status: 200, type: 'application/pkix-crl', body: authority.crl(Math.floor(now() / 1000)) }
-    // A VLEK is for the provider that it was made for, who does not get it here.
+    // AMD gives a VLEK to its provider by other means, never here.
     return kind === 'vcek' ? vcekOf(authority, what, new URLSearchParams(query)) : NOT_FOUND
   }
 }
@@ -94,7 +94,7 @@ function isHardwareId(text: string, product: Product): boolean {
   return /^[0-9a-f]+$/.test(text) && text.length === 2 * HARDWARE_ID_BYTES[product]
 }
 
-/** Exactly the product's parameters, each 0 to 255. */
+/** Requires exactly the product's parameters, each from 0 to 255. */
 function tcbOf(query: URLSearchParams, product: Product): Tcb | undefined {
   const wanted = splsOf(product).map((component) => SPL_PARAMETERS[component])
   const given = [...query.keys()]
@@ -124,7 +124,7 @@ async function send(response: ServerResponse, answer: KdsResponse, fault: Fault 
   if (retryAfter !== undefined) response.setHeader('retry-after', String(retryAfter))
   if (fault?.body === 'redirect') response.setHeader('location', '/vcek/v1/Genoa/cert_chain')
   if (fault?.body === 'stalled') {
-    // The rest never comes.
+    // The rest of the body never comes.
     response.setHeader('content-length', String(body?.byteLength ?? 1))
     response.write(body?.subarray(0, -1) ?? '')
     return
@@ -132,7 +132,7 @@ async function send(response: ServerResponse, answer: KdsResponse, fault: Fault 
   response.end(body)
 }
 
-/** Nobody is kept waiting for a client that has left. */
+/** Aborted when the client closes the connection, so that a delay does not outlast it. */
 function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController()
   response.once('close', () => gone.abort())

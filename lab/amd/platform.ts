@@ -1,4 +1,4 @@
-/** A processor and a guest on it, as the signer sees them: everything that ends up in a report. */
+/** A processor and a guest on it: everything that the signer writes into a report. */
 import { z } from 'zod'
 import { hexBytes } from '#core/fields.ts'
 import { HARDWARE_ID_BYTES } from '#core/snp/extensions.ts'
@@ -9,7 +9,7 @@ import type { Tcb } from '#core/snp/tcb.ts'
 const byte = z.int().min(0).max(255)
 const TcbSchema = z.strictObject({ fmc: byte, bootloader: byte, tee: byte, snp: byte, microcode: byte })
 
-/** What up-to-date hosts report (Genoa B1, Turin C1); Milan as of 2026. */
+/** The values of up-to-date hosts (Genoa B1, Turin C1; Milan as of 2026). */
 const USUAL: Readonly<Record<Product, { readonly cpuid: Cpuid; readonly tcb: Tcb }>> = {
   Milan: {
     cpuid: { family: 0x19, model: 0x01, stepping: 1 },
@@ -29,18 +29,18 @@ const bit = (usual: boolean) => z.boolean().default(usual)
 const zeros = (bytes: number) => hexBytes(bytes).default('00'.repeat(bytes))
 const FirmwareSchema = z.strictObject({ major: byte, minor: byte, build: byte })
 const FIRMWARE = { major: 1, minor: 55, build: 49 } as const
-/** A provider's name, as AMD writes it into a VLEK certificate. */
+/** A provider's name as in a VLEK certificate. */
 const CspId = z.string().regex(/^[\x20-\x7e]{1,128}$/, 'must be 1 to 128 printable characters')
 
-/** The guest policy and host settings default to those of an ordinary, well-kept host. */
+/** Guest policy and host settings default to those of an ordinary, up-to-date host. */
 export const PlatformSchema = z
   .strictObject({
     product: z.enum(PRODUCTS).default('Genoa'),
     version: z.literal([2, 3, 4, 5]).default(3),
     cpuid: z.strictObject({ family: byte, model: byte, stepping: byte }).optional(),
-    /** The chip: 64 bytes, 8 on Turin. Absent, the host's own. */
+    /** The chip: 64 bytes, 8 on Turin. Defaults to the host's own. */
     hardwareId: z.union([hexBytes(64), hexBytes(8)]).optional(),
-    /** The reported TCB; the others equal it unless given. */
+    /** The reported TCB. The other TCBs default to it. */
     tcb: TcbSchema.optional(),
     committedTcb: TcbSchema.optional(),
     currentTcb: TcbSchema.optional(),
@@ -49,26 +49,28 @@ export const PlatformSchema = z
     hostData: zeros(32),
     familyId: zeros(16),
     imageId: zeros(16),
-    /** Digests of the keys that signed the guest's ID block; zeros where it was launched without one. */
+    /** Digests of the keys that signed the guest's ID block; zeros if it was launched without one. */
     idKeyDigest: zeros(48),
     authorKeyDigest: zeros(48),
     authorKeyEnabled: bit(false),
-    /** All ones where there is no migration agent. */
+    /** All ones if there is no migration agent. */
     reportIdMa: hexBytes(32).default('ff'.repeat(32)),
     guestSvn: z.int().min(0).max(0xffff_ffff).default(0),
-    /** The guest's own privilege level; it can ask for reports at this level and less privileged ones. */
+    /**
+     * The guest's own privilege level. It can request reports for this level and for less privileged ones.
+     */
     vmpl: z.int().min(0).max(3).default(0),
-    /** The key that signs: the chip's, or one that AMD gave to a provider. */
+    /** The signing key: the chip's, or one that AMD gave to a cloud provider. */
     signingKey: z.enum(SIGNING_KEYS).default('vcek'),
     cspId: CspId.default('CN=cc-region-1.cloud.example'),
-    /** MASK_CHIP_ID: the report names no chip. A VLEK never names one. */
+    /** MASK_CHIP_ID: the report names no chip. A report signed with a VLEK never does. */
     chipIdMasked: bit(false),
-    /** MASK_CHIP_KEY: the firmware signs with a VLEK or not at all. */
+    /** MASK_CHIP_KEY: the firmware signs only with a VLEK. */
     chipKeyMasked: bit(false),
     firmware: FirmwareSchema.default(FIRMWARE),
-    /** Equals `firmware` unless given. */
+    /** Defaults to `firmware`. */
     committedFirmware: FirmwareSchema.optional(),
-    /** Bit sets, most significant byte first; in reports of version 5. */
+    /** Bit sets, most significant byte first. Only in reports of version 5. */
     mitigations: z
       .strictObject({ launch: hexBytes(8), current: hexBytes(8) })
       .default({ launch: '0000000000000007', current: '0000000000000007' }),
@@ -116,7 +118,7 @@ export const PlatformSchema = z
     'hardwareId must be 64 bytes, 8 on Turin',
   )
 
-/** As written in a configuration. */
+/** A platform as written in a configuration. */
 export type PlatformInput = z.input<typeof PlatformSchema>
-/** With everything decided, the chip included. */
+/** A platform with every default filled in, the chip included. */
 export type Platform = Omit<z.output<typeof PlatformSchema>, 'hardwareId'> & { readonly hardwareId: string }

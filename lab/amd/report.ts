@@ -22,7 +22,7 @@ export const REQUEST_BYTES = 96
 
 export type ReportRequest = { readonly reportData: Buffer; readonly vmpl: number }
 
-/** Undefined for what the firmware answers with INVALID_PARAM. */
+/** Undefined if the firmware would answer INVALID_PARAM. */
 export function parseRequest(bytes: Uint8Array, { vmpl: own }: Platform): ReportRequest | undefined {
   const request = Buffer.from(bytes)
   if (request.byteLength !== REQUEST_BYTES || !isZero(request.subarray(68))) return undefined
@@ -30,7 +30,7 @@ export function parseRequest(bytes: Uint8Array, { vmpl: own }: Platform): Report
   return vmpl >= own && vmpl <= 3 ? { reportData: request.subarray(0, 64), vmpl } : undefined
 }
 
-/** `reportId` is the guest's, one a boot. Returns 1184 bytes. */
+/** `reportId` identifies the guest, one per boot. Returns 1184 bytes. */
 export function mintReport(
   platform: Platform,
   { reportData, vmpl }: ReportRequest,
@@ -81,7 +81,7 @@ export function mintReport(
   return signReport(report, key)
 }
 
-/** Signs the bytes as they are: r and s little-endian, each in 72 bytes. */
+/** Signs the bytes as they are. r and s are little-endian, each in 72 bytes. */
 export function signReport(report: Buffer, key: KeyObject): Buffer {
   const signature = sign('sha384', report.subarray(0, SIGNED_BYTES), { key, dsaEncoding: 'ieee-p1363' })
   report.set(signature.subarray(0, SCALAR_BYTES).reverse(), FIELDS.signatureR.at)

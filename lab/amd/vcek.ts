@@ -1,4 +1,7 @@
-/** Keys of chips, derived from a secret, the hardware id and the TCB, as AMD derives them: they need no keeping. */
+/**
+ * Chip keys (VCEK). As at AMD, they are derived from a secret, the hardware id and the TCB, and are not
+ * stored.
+ */
 import { createECDH, createPrivateKey, createPublicKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { fromHex, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { AMD_OID, HARDWARE_ID_BYTES, SPL_OID, SPL_ROWS } from '#core/snp/extensions.ts'
@@ -11,7 +14,7 @@ import { ia5, integer } from './der.ts'
 export const YEAR = 31_557_600
 const VCEK_YEARS = 7
 
-/** Hex, of the product's length. */
+/** Returns hex, in the product's length. */
 export function hardwareIdOf(secret: Uint8Array, product: Product): string {
   return toHex(expand(secret, 'hardware id', HARDWARE_ID_BYTES[product]))
 }
@@ -21,9 +24,9 @@ export function deriveVcek(secret: Uint8Array, product: Product, hardwareId: str
   return derivedKey(secret, `VCEK ${hardwareId} ${toHex(encodeTcb(tcb, product))}`)
 }
 
-/** A private key on P-384, the same one for the same secret and label. */
+/** A private key on P-384. The same secret and label give the same key. */
 export function derivedKey(secret: Uint8Array, label: string): KeyObject {
-  // 16 bytes more than the order has, so that the remainder is as good as uniform.
+  // 16 bytes longer than the order, so that the bias of the remainder is negligible.
   const wide = BigInt(`0x${toHex(expand(secret, label, SCALAR_BYTES + 16))}`)
   const scalar = (wide % (P384_ORDER - 1n)) + 1n
   const d = fromHex(scalar.toString(16).padStart(2 * SCALAR_BYTES, '0'))
@@ -40,7 +43,7 @@ export function derivedKey(secret: Uint8Array, label: string): KeyObject {
   return createPrivateKey({ key: jwk, format: 'jwk' })
 }
 
-/** What AMD certifies of it. `notBefore` in seconds since the epoch. */
+/** The content of its certificate. `notBefore` is in seconds since the epoch. */
 export function vcekRequest(
   key: KeyObject,
   about: {
@@ -65,7 +68,7 @@ export function vcekRequest(
   }
 }
 
-/** What VCEK and VLEK have in common: structure version, product name, patch levels. */
+/** The extensions that VCEK and VLEK share: structure version, product name, patch levels. */
 export function endorsementExtensions(product: Product, productName: string, tcb: Tcb): readonly Buffer[] {
   const levels: Partial<Record<keyof typeof SPL_OID, number>> = tcb
   return [

@@ -1,4 +1,4 @@
-/** Keys that AMD loads for a cloud provider (VLEK): one for all of its chips at a TCB, certified for a year. */
+/** Provider keys (VLEK): AMD issues one per cloud provider and TCB, for all its chips, valid for a year. */
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { toHex } from '#core/bytes.ts'
 import { AMD_OID } from '#core/snp/extensions.ts'
@@ -13,7 +13,7 @@ export function deriveVlek(secret: Uint8Array, product: Product, cspId: string, 
   return derivedKey(secret, `VLEK ${cspId} ${toHex(encodeTcb(tcb, product))}`)
 }
 
-/** What AMD certifies of it. `notBefore` in seconds since the epoch. */
+/** The content of its certificate. `notBefore` is in seconds since the epoch. */
 export function vlekRequest(
   key: KeyObject,
   about: {

@@ -1,7 +1,7 @@
 /**
- * TLS between workers and Verifier: the provider's CA, a server certificate for loopback, and one client certificate
- * per registered worker. RSA, because node-forge signs with nothing else. TLS does not decide who gets a key:
- * attestation does.
+ * TLS between workers and Verifier: the provider's CA, a server certificate for loopback, and one client
+ * certificate per registered worker. RSA, because node-forge signs with nothing else. TLS does not decide who
+ * gets a key: attestation does.
  */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -34,7 +34,10 @@ export async function runCommand(options: CommandOptions): Promise<CommandResult
   return { exit: child.exitCode, stdout, stderr: lines.join('\n') }
 }
 
-/** Runs a command that has to succeed and returns its stdout. On failure throws `internal.fault` with its last lines. */
+/**
+ * Runs a command that has to succeed and returns its stdout. On failure throws `internal.fault` with its last
+ * lines.
+ */
 export async function runToSuccess(options: CommandOptions): Promise<string> {
   const { exit, stdout, stderr } = await runCommand(options)
   if (exit === 0) return stdout

@@ -1,4 +1,7 @@
-/** The hospital's view of a worker's log: what the filter kept and withheld, sealed to the hospital's audit key. */
+/**
+ * The hospital's view of a worker's log: what the filter kept and withheld, sealed to the hospital's audit
+ * key.
+ */
 import { openCollection } from '#adapters/evidence/collection.ts'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
@@ -8,7 +11,10 @@ import type { Counts as FilterCounts } from '#core/fhir/filter.ts'
 import { openSealed } from '#core/release/jwe.ts'
 import { readPrivateKey } from './identities.ts'
 
-/** Opens the counts of a result in a verified collection. Throws `input.unreadable` if no log mentions the result. */
+/**
+ * Opens the counts of a result in a verified collection. Throws `input.unreadable` if no log mentions the
+ * result.
+ */
 export async function openCounts(
   evidenceFolder: string,
   resultId: string,

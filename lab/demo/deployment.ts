@@ -1,6 +1,7 @@
 /**
- * Two tenancies, a Verifier, an ingest function and workers on this machine, each in its own process, over real
- * sockets. Creates everything that a real deployment would hold: keys, certificates, policies, configurations.
+ * Two tenancies, a Verifier, an ingest function and workers on this machine, each in its own process, over
+ * real sockets. Creates everything that a real deployment would hold: keys, certificates, policies,
+ * configurations.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
@@ -49,7 +50,10 @@ export type DeploymentOptions = {
 
 export type Deployment = {
   readonly folders: Folders
-  /** The configuration file of a program or command: `seal`, `open`, `export`, `trust` (the pin), `worker-1`, … */
+  /**
+   * The configuration file of a program or command: `seal`, `open`, `export`, `trust` (the pin), `worker-1`,
+   * …
+   */
   readonly configOf: (name: string) => string
   /** The hospital's private key for the sealed counts. */
   readonly auditKeyFile: string

@@ -1,6 +1,6 @@
 /**
- * The emulator's configuration for the demo: the tenancies of a hospital and of a research organisation, under the
- * policies that infra/ deploys. The emulator checks it when it starts.
+ * The emulator's configuration for the demo: the tenancies of a hospital and of a research organisation,
+ * under the policies that infra/ deploys. The emulator checks it when it starts.
  */
 import { readFile } from 'node:fs/promises'
 import {

@@ -1,4 +1,7 @@
-/** Enrolment before the first release: the hospital learns of worker, client and recipient, and signs a policy. */
+/**
+ * Enrolment before the first release: the hospital learns of worker, client and recipient, and signs a
+ * policy.
+ */
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -33,7 +33,10 @@ export async function makeFolders(folder: string): Promise<Folders> {
   }
 }
 
-/** Checks for room: the sealed file, its copy in the emulator's bucket, logs and state. Throws `output.unwritable`. */
+/**
+ * Checks for room: the sealed file, its copy in the emulator's bucket, logs and state. Throws
+ * `output.unwritable`.
+ */
 export async function expectRoom({ root }: Folders, inputBytes: number): Promise<void> {
   const needed = 2 * inputBytes + SPARE_BYTES
   const { bavail, bsize } = await statfs(root)

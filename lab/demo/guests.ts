@@ -1,4 +1,6 @@
-/** The confidential VMs of the demo: the launch measurement of each, and the refusal that each probe must get. */
+/**
+ * The confidential VMs of the demo: the launch measurement of each, and the refusal that each probe must get.
+ */
 import { join } from 'node:path'
 import { sha384, toHex, utf8 } from '#core/bytes.ts'
 import type { GuestOptions } from './emulatorConfig.ts'

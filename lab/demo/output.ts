@@ -1,4 +1,7 @@
-/** What the demo prints: one line per finished step (duration, actor, action, outcome) and plain lines in between. */
+/**
+ * What the demo prints: one line per finished step (duration, actor, action, outcome) and plain lines in
+ * between.
+ */
 
 /** Runs one step and prints its line. `progress` reports how far a long step has come. */
 export type RunStep = <T>(

@@ -1,7 +1,7 @@
 /**
- * A synthetic hospital's bulk export: FHIR R4 NDJSON of patients with their encounters, conditions, observations and
- * notes, the same bytes for the same seed. No patient in it exists. It is full of content that a filter must remove,
- * and of words that show whether the filter did (`POPULATION_CANARIES`).
+ * A synthetic hospital's bulk export: FHIR R4 NDJSON of patients with their encounters, conditions,
+ * observations and notes, the same bytes for the same seed. No patient in it exists. It is full of content
+ * that a filter must remove, and of words that show whether the filter did (`POPULATION_CANARIES`).
  */
 
 /** A number of patients, or a number of bytes that the last patient reaches or exceeds. */

@@ -1,4 +1,7 @@
-/** The refused side of the demo: guests that must not get the key ask for it, each with its own copy of the job. */
+/**
+ * The refused side of the demo: guests that must not get the key ask for it, each with its own copy of the
+ * job.
+ */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CodedError, type ErrorCode } from '#core/errors.ts'

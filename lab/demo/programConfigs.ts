@@ -1,4 +1,6 @@
-/** The configuration file of each program and command, as an operator of these two tenancies would write it. */
+/**
+ * The configuration file of each program and command, as an operator of these two tenancies would write it.
+ */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OciConfig } from '#adapters/oci/config.ts'

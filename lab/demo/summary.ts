@@ -1,4 +1,7 @@
-/** The end of the demo in a few lines: released, withheld, the largest cells of the table, and where the files are. */
+/**
+ * The end of the demo in a few lines: released, withheld, the largest cells of the table, and where the files
+ * are.
+ */
 import { join, relative } from 'node:path'
 import { formatBytes } from '#cli/terminal.ts'
 import type { Cell, CountTable } from '#core/egress/table.ts'

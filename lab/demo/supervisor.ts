@@ -1,4 +1,7 @@
-/** The running programs: started one by one, watched, stopped in reverse order. If one dies, the deployment ends. */
+/**
+ * The running programs: started one by one, watched, stopped in reverse order. If one dies, the deployment
+ * ends.
+ */
 import { CodedError } from '#core/errors.ts'
 import type { LogLine } from './logLine.ts'
 import { endedEarly, type Program, type ProgramOptions, startProgram } from './program.ts'

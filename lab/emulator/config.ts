@@ -1,6 +1,6 @@
 /**
- * The emulator's configuration: two tenancies and all that stands in them before the first request. Everything is
- * named by its OCID, as a deployment's Terraform outputs would be; nothing is created over the wire.
+ * The emulator's configuration: the tenancies and every resource in them. Everything is named by its OCID, as
+ * in the Terraform outputs of a deployment. Clients cannot create resources over the wire.
  */
 import { z } from 'zod'
 import { checkShape } from '#core/canonical.ts'
@@ -13,7 +13,7 @@ const label = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/, 'must be a name of letters, digits, _ . -')
 
 const Tenancy = z.strictObject({
-  /** Its OCID is that of its root compartment. */
+  /** A tenancy and its root compartment have the same OCID. */
   id: ocid,
   name: label,
   /** Object Storage namespace. */
@@ -37,21 +37,21 @@ const Group = z.strictObject({ id: ocid, name: label, tenancyId: ocid })
 /** `rule` is OCI's matching rule over `instance.*` and `resource.*`. */
 const DynamicGroup = z.strictObject({ id: ocid, name: label, tenancyId: ocid, rule: z.string().min(1) })
 
-/** A confidential VM: whoever reaches its metadata endpoint is it. */
+/** A confidential VM. Any process that reaches its metadata endpoint gets its identity. */
 const Instance = z.strictObject({
   id: ocid,
   name: label,
   compartmentId: ocid,
-  /** TCP port of its metadata service on loopback; 0 for any. */
+  /** TCP port of its metadata service on loopback; 0 for any free port. */
   imdsPort: z.int().min(0).max(65_535),
 })
 
-/** A guest of the AMD host: its firmware behind a unix socket, and what its reports say. */
+/** A guest of the AMD host: the socket of its firmware, and the content of its reports. */
 const Guest = z.strictObject({
   name: z.string(),
-  /** Whoever can connect is the guest. */
+  /** Any process that can connect acts as the guest. */
   socketPath: z.string().startsWith('/'),
-  /** Checked in full by the host itself, when it starts. */
+  /** The AMD host checks it in full when it starts. */
   platform: z.custom<PlatformInput>(
     (value) => typeof value === 'object' && value !== null,
     'must be an object',
@@ -71,15 +71,15 @@ const Bucket = z.strictObject({
   id: ocid,
   name: bucketName,
   compartmentId: ocid,
-  /** Emits createobject, updateobject and deleteobject events. */
+  /** Whether changes emit createobject, updateobject and deleteobject events. */
   objectEvents: z.boolean(),
-  /** Age until which an object can be neither overwritten nor deleted; 0 for no retention rule. */
+  /** Until this age an object can be neither overwritten nor deleted; 0 for no retention rule. */
   retentionSeconds: z.int().min(0),
 })
 
 const Vault = z.strictObject({ id: ocid, name: label, compartmentId: ocid })
 
-/** Made on first start from the machine's randomness and kept in the data folder. */
+/** A key of random material, created on first start and kept in the data folder. */
 const Key = z.strictObject({
   id: ocid,
   name: label,
@@ -95,7 +95,7 @@ const Key = z.strictObject({
   ]),
 })
 
-/** 32 random bytes made on first start. */
+/** 32 random bytes, created on first start. */
 const Secret = z.strictObject({ id: ocid, name: label, vaultId: ocid, compartmentId: ocid })
 
 const Stream = z.strictObject({
@@ -106,7 +106,7 @@ const Stream = z.strictObject({
   retentionSeconds: z.int().min(60),
 })
 
-/** OCI Events: which events go to which function. */
+/** A rule of OCI Events: which events go to which function. */
 const EventRule = z.strictObject({
   id: ocid,
   name: label,
@@ -126,18 +126,20 @@ const EventRule = z.strictObject({
 const Policy = z.strictObject({
   name: label,
   tenancyId: ocid,
-  /** The text of a file of infra/policies: one statement a line, `#` for comments. */
+  /** The text of a file of infra/policies: one statement per line, `#` for comments. */
   statements: z.string(),
-  /** What the deployment fills in for `${name}`; one without a value refuses to load. */
+  /** The values for `${name}` in the statements. A name without a value is `config.invalid`. */
   variables: z.record(z.string(), z.string()),
 })
 
 const ConfigSchema = z.strictObject({
   v: z.literal(1),
   region: z.string().regex(/^[a-z]{2,3}-[a-z]+-\d$/, 'must be a region such as eu-frankfurt-1'),
-  /** Life of the session tokens of instances and functions, in seconds (OCI: 20 minutes for instances). */
+  /**
+   * Lifetime of the session tokens of instances and functions, in seconds (OCI: 20 minutes for instances).
+   */
   sessionSeconds: z.int().min(5).max(86_400),
-  /** TCP port of the services on loopback; 0 for any. */
+  /** TCP port of the services on loopback; 0 for any free port. */
   port: z.int().min(0).max(65_535),
   tenancies: z.array(Tenancy).min(1),
   compartments: z.array(Compartment),
@@ -157,12 +159,14 @@ const ConfigSchema = z.strictObject({
 })
 export type EmulatorConfig = z.output<typeof ConfigSchema>
 
-/** Throws `config.invalid`: unknown or absent fields, an id used twice, a reference to nothing. */
+/**
+ * Throws `config.invalid` for an unknown or absent field, an id used twice, or a reference to an unknown id.
+ */
 export function parseEmulatorConfig(value: unknown): EmulatorConfig {
   const config = checkShape(ConfigSchema, value, 'emulator configuration', 'config.invalid')
   const { tenancies, compartments, groups, vaults, functions } = config
   assertUnique(config)
-  // The root compartment of a tenancy has the tenancy's OCID.
+  // A tenancy's root compartment has the tenancy's OCID.
   const places = idsOf([...tenancies, ...compartments])
   const tenants = idsOf(tenancies)
   const references: readonly (readonly [string, ReadonlySet<string>, readonly string[]])[] = [

@@ -1,4 +1,4 @@
-/** The emulator's own endpoint, unsigned and on loopback only: arm faults, and look at state that OCI does not show. */
+/** The emulator's own endpoint, unsigned and on loopback only: arms faults and shows state that OCI hides. */
 import type { IncomingMessage } from 'node:http'
 import { ZodError } from 'zod'
 import { parseJson } from '#core/canonical.ts'
@@ -9,10 +9,10 @@ import { OciError, type ServiceResponse } from './service.ts'
 
 export const CONTROL_PREFIX = '/emulator/'
 const MAX_BODY_BYTES = 64 * 1024
-/** The OCID or name that makes two calls of one operation differ; counted calls are told apart by the path's head. */
+/** Calls are counted by the first segments of the path; the rest only names one object or message. */
 const PATH_HEAD = /^(?:\/[^/?]*){1,5}/
 
-/** How often each call was answered how. */
+/** Counts calls by their status. */
 export type Calls = {
   readonly count: (request: IncomingMessage, status: number) => void
   readonly list: () => readonly { readonly call: string; readonly status: number; readonly count: number }[]

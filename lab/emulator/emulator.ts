@@ -1,4 +1,4 @@
-/** Two OCI tenancies on loopback: the services on one port, the metadata service of each instance on its own. */
+/** OCI on loopback: all services on one port, the metadata service of each instance on a port of its own. */
 
 import { mkdir } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
@@ -33,29 +33,29 @@ export type Emulator = {
   readonly endpoint: string
   /** `metadataBaseUrl` of each instance, by its OCID. */
   readonly imds: Readonly<Record<string, string>>
-  /** Where each function finds its resource principal, by its OCID. */
+  /** The resource principal files of each function, by its OCID. */
   readonly functions: Readonly<Record<string, ResourcePrincipal>>
   /** Base URL of AMD's key distribution service for the guests' chips. */
   readonly kds: string
-  /** A folder for each product of the guests, with its simulated roots. */
+  /** Holds one folder per product of the guests, with its simulated roots. */
   readonly amdFolder: string
   readonly close: () => Promise<void>
 }
 
 export type EmulatorOptions = {
   readonly config: EmulatorConfig
-  /** Holds all state; made where it is absent. A restart over it continues where the last answer left off. */
+  /** Holds all state; created if absent. A restart over it continues after the last answered request. */
   readonly folder: string
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly onFault: (error: unknown) => void
 }
 
-/** As often as AMD's own gives a certificate. */
+/** AMD's service gives one VCEK per this many seconds. */
 const VCEK_SECONDS = 10
 const Ports = z.record(z.string(), z.int())
 
-/** Throws `config.invalid` on a policy or matching rule that is not understood. */
+/** Throws `config.invalid` if it does not understand a policy or a matching rule. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   const { config, now, onFault } = options
   const folder = resolve(options.folder)
@@ -108,7 +108,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       onFault,
     }),
   )
-  // Large bodies take their time; idle connections outlive the pools of the clients, so that these never meet a close.
+  // Large bodies take time. Idle connections outlive the clients' pools, so that no client reuses a closed
+  // one.
   server.requestTimeout = 0
   server.keepAliveTimeout = 65_000
 
@@ -139,7 +140,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 
 type Listener = { readonly name: string; readonly server: Server; readonly port: number }
 
-/** Where the configuration leaves the port open, a restart takes the one of the last run if it is free. */
+/** Port 0 means the port of the last run if it is free, and any free port otherwise. */
 async function listenAll(file: string, listeners: readonly Listener[]): Promise<Record<string, string>> {
   const last = Ports.parse(JSON.parse(await readOrCreate(file, async () => '{}')))
   const ports: Record<string, number> = {}
@@ -165,7 +166,7 @@ function listen(server: Server, port: number): Promise<number> {
   return promise
 }
 
-/** Calls in flight get a second to end. */
+/** Gives calls in flight one second to end. */
 function closeServer(server: Server): Promise<void> {
   const { promise, resolve: done } = Promise.withResolvers<void>()
   const cut = setTimeout(() => server.closeAllConnections(), 1000)

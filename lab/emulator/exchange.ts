@@ -1,11 +1,11 @@
-/** One HTTP exchange: bounded bodies in, OCI's answers and errors out. */
+/** One HTTP exchange: reads a bounded body, sends OCI's responses and errors. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { OciError, type ServiceResponse } from './service.ts'
 
-/** Throws 413 as soon as more than `maxBytes` were announced or came. */
+/** Throws 413 as soon as the body announces or exceeds more than `maxBytes`. */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const tooLarge = (): OciError =>
     new OciError(413, 'RequestEntityTooLarge', `the body exceeds ${maxBytes} bytes`)
@@ -33,7 +33,7 @@ export async function sendResponse(
   }
   const clientRequestId = request.headers['opc-client-request-id']
   if (typeof clientRequestId === 'string') headers['opc-client-request-id'] = clientRequestId
-  // A refused upload is read to its end, so that the client gets to read why.
+  // Reads a refused upload to its end, so that the client reads the response.
   if (!request.readableEnded) request.resume()
   if (answer.stream === undefined || request.method === 'HEAD') {
     answer.stream?.destroy()
@@ -44,11 +44,11 @@ export async function sendResponse(
     return
   }
   response.writeHead(answer.status, headers)
-  // A client that goes away in the middle of a body is its own affair.
+  // If the client leaves in the middle of a body, there is no one to tell.
   await pipeline(answer.stream, response).catch(() => undefined)
 }
 
-/** `{"code", "message"}`; what is no `OciError` is a fault of the emulator's own. */
+/** `{"code", "message"}`. An error other than `OciError` is a fault of the emulator. */
 export function toResponse(error: unknown): ServiceResponse {
   if (error instanceof OciError)
     return { status: error.status, json: { code: error.code, message: error.message } }
@@ -59,7 +59,7 @@ export function emptyStream(): Readable {
   return Readable.from([])
 }
 
-/** OCI answers the client's own request id with parts of its own behind it. */
+/** OCI returns the client's request id and appends its own. */
 function requestId(request: IncomingMessage): string {
   const given = request.headers['opc-request-id']
   const own = randomUUID().replaceAll('-', '').toUpperCase()

@@ -1,10 +1,15 @@
-/** Failures on demand, for tests and the demo: an unsigned endpoint on loopback arms them, a matching call takes one. */
+/**
+ * Failures on demand, for tests and the demo. The control endpoint arms them; each matching call uses one up.
+ */
 import { z } from 'zod'
 
 const FaultSchema = z.strictObject({
-  /** A service's name, `kds` for AMD's, or `events` for deliveries to functions. */
+  /** The name of a service, `kds` for AMD's, or `events` for deliveries to functions. */
   service: z.string(),
-  /** All given parts must fit: the method; a part of the path (of the object's name for events); the principal's OCID. */
+  /**
+   * All given fields must match: the method, a substring of the path (for events: of the object's name), the
+   * principal's OCID.
+   */
   match: z
     .strictObject({
       method: z.string().optional(),
@@ -12,16 +17,16 @@ const FaultSchema = z.strictObject({
       principal: z.string().optional(),
     })
     .optional(),
-  /** Answers this status and code instead of serving the call. */
+  /** Answers with this status and code instead of serving the call. */
   status: z.int().min(400).max(599).optional(),
   code: z.string().optional(),
   /** Waits before serving. */
   latencyMs: z.int().min(1).max(600_000).optional(),
-  /** Cuts the connection: before the call is served, or after, so that only the answer is lost. */
+  /** Cuts the connection: before the call is served, or afterwards, so that only the answer is lost. */
   reset: z.literal(['before', 'after']).optional(),
-  /** Of `kds`: answers other bytes, too many, not all of them, or with another address. */
+  /** Only for `kds`: answers with other bytes, too many, an incomplete body, or a redirect. */
   body: z.literal(['garbage', 'oversized', 'stalled', 'redirect']).optional(),
-  /** Delivers the event this many times more. */
+  /** Delivers the event this many additional times. */
   duplicateEvent: z.int().min(1).max(100).optional(),
   times: z.int().min(1).max(1_000_000),
 })
@@ -35,10 +40,10 @@ type Call = {
 }
 
 export type Faults = {
-  /** Throws a ZodError where the value is no fault. */
+  /** Throws a ZodError if the value is not a valid fault. */
   readonly arm: (value: unknown) => void
   readonly clear: () => void
-  /** What is armed, with how many times are left. */
+  /** The armed faults with the uses that are left. */
   readonly list: () => readonly Fault[]
   readonly take: (call: Call) => Fault | undefined
 }

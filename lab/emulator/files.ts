@@ -14,7 +14,10 @@ export async function readOrCreate(file: string, make: () => Promise<string>): P
   return text
 }
 
-/** Replaces the file atomically: readers see the old text or the new one, and so does the next start after a crash. */
+/**
+ * Replaces the file atomically: readers see the old text or the new one, and so does the next start after a
+ * crash.
+ */
 export async function replaceFile(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true })
   const handle = await open(`${file}.new`, 'w', 0o600)

@@ -1,9 +1,10 @@
 /**
  * Durable state of a service: a journal of JSON records, one per line, replayed at start.
  *
- * Handlers change their maps in memory and append a record in the same turn, so no two requests interleave. The request
- * handler waits for `flushed` before it answers. Records appended during a write share the next one (group commit).
- * A crash can leave a torn last line. That line was never acknowledged, so the replay cuts it off.
+ * Handlers change their maps in memory and append a record in the same turn, so no two requests interleave.
+ * The request handler waits for `flushed` before it answers. Records appended during a write share the next
+ * one (group commit). A crash can leave a torn last line. That line was never acknowledged, so the replay
+ * cuts it off.
  */
 import { mkdir, open, readFile, truncate } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -25,7 +26,9 @@ type Options<Schema extends z.ZodType> = {
   /** The schema of one record. Strict: a file with an unknown field does not load. */
   readonly schema: Schema
   readonly replay: (entry: z.output<Schema>) => void
-  /** The records that make up the present state. A journal that is much longer is rewritten to them at start. */
+  /**
+   * The records that make up the present state. A journal that is much longer is rewritten to them at start.
+   */
   readonly snapshot: () => Iterable<z.output<Schema>>
 }
 

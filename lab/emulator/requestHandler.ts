@@ -1,6 +1,6 @@
 /**
- * What stands before every service: find the route, verify who asks, read a bounded body, ask the policy, and answer
- * only when what the service changed is on disk.
+ * Handles every request before and after its service: finds the route, verifies the signature, reads a
+ * bounded body, checks the policy, and answers only when the service's changes are on disk.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -42,7 +42,7 @@ export type HandlerParts = {
   /** State that the control endpoint shows. */
   readonly inspect: () => Readonly<Record<string, unknown>>
   readonly now: () => number
-  /** Told of what is no answer of OCI's but a failure of the emulator. */
+  /** Called with every failure of the emulator itself. */
   readonly onFault: (error: unknown) => void
 }
 

@@ -1,3 +1,4 @@
+/** Routes: patterns of paths, and the search for the route of a request. */
 import { OciError, type Route, type Service } from './service.ts'
 
 export type Match = {
@@ -6,7 +7,9 @@ export type Match = {
   readonly params: Readonly<Record<string, string>>
 }
 
-/** Finds the route of a method and a path as sent; parameters come percent-decoded. Throws 400 on malformed escapes. */
+/**
+ * Finds the route of a method and a raw path. Parameters are percent-decoded; a malformed escape throws 400.
+ */
 export function createRouter(
   services: readonly Service[],
 ): (method: string, path: string) => Match | undefined {

@@ -1,4 +1,7 @@
-/** Secret retrieval: the bundles of the world's secrets. Contents are 32 random bytes, made at the first start. */
+/**
+ * Secret retrieval: the bundles of the configured secrets. Contents are 32 random bytes, created on first
+ * start.
+ */
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -60,7 +63,7 @@ export async function createSecretsService({ config, folder, now }: ServiceConte
   }
 }
 
-/** By version number or stage; the current version where the query names none. */
+/** Selects by version number or stage. The default is the current version. */
 function describe(versions: readonly Entry[], query: URLSearchParams) {
   const current = versions.at(-1)
   const number = query.get('versionNumber')

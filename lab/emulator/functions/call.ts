@@ -1,4 +1,6 @@
-/** One call of a function over the Fn contract: POST /call on the unix socket that its FDK listens on (http-stream). */
+/**
+ * Calls a function over the Fn contract: POST /call on the unix socket where its FDK listens (http-stream).
+ */
 import { randomUUID } from 'node:crypto'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { CodedError } from '#core/errors.ts'
@@ -13,7 +15,7 @@ export type FunctionResponse = {
   readonly body: Buffer
 }
 
-/** Throws `service.unavailable` where nobody listens, the deadline passes or the connection breaks. */
+/** Throws `service.unavailable` if no process listens, the deadline passes or the connection breaks. */
 export function callFunction(
   { socket, timeoutSeconds }: Pick<EmulatorConfig['functions'][number], 'socket' | 'timeoutSeconds'>,
   body: Uint8Array,

@@ -1,4 +1,4 @@
-/** Functions: invocation over HTTP, and the resource principal that each function finds in its folder. */
+/** Functions: invocation over HTTP, and the files of each function's resource principal. */
 import { createPublicKey } from 'node:crypto'
 import { join } from 'node:path'
 import type { EmulatorConfig } from '#lab/emulator/config.ts'
@@ -35,7 +35,7 @@ export function createFunctionsService(config: EmulatorConfig, now: () => number
         pattern: '/20181201/functions/:functionId/actions/invoke',
         body: 'bytes',
         maxBodyBytes: MAX_REQUEST_BYTES,
-        // InvokeFunction streams its body: the SDKs leave it outside the signature.
+        // InvokeFunction streams its body, so the SDKs do not sign it.
         bodyUnsigned: true,
         access,
         handle: async (request) => {
@@ -66,8 +66,9 @@ export function createFunctionsService(config: EmulatorConfig, now: () => number
 export type ResourcePrincipal = { readonly rpst: string; readonly privatePem: string }
 
 /**
- * Writes token and key of every function (resource principal 2.2), and the token anew at half its life; the key stays,
- * so that a reader between two writes never sees a token of another key.
+ * Writes the token and the key of every function (resource principal 2.2), and renews the token after half
+ * its lifetime. The key stays the same, so that a reader between two writes never sees a token for another
+ * key.
  */
 export async function provideResourcePrincipals(parts: {
   readonly config: EmulatorConfig

@@ -1,4 +1,7 @@
-/** `POST /v1/x509`: a leaf certificate of an instance, and proof of its key, for a session token over a fresh key. */
+/**
+ * `POST /v1/x509`: exchanges an instance's certificate and proof of its key for a session token over a fresh
+ * key.
+ */
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
 import type { ServiceResponse } from '#lab/emulator/service.ts'
@@ -13,7 +16,7 @@ import {
   verifySignature,
 } from './signature.ts'
 
-/** Certificates in PEM or DER base64, with or without line breaks, as the SDKs of the several languages send them. */
+/** The certificate is in base64 of PEM or DER, with or without line breaks, depending on the SDK. */
 const Body = z.looseObject({
   certificate: z.string().max(16_384),
   purpose: z.literal('DEFAULT'),
@@ -39,7 +42,7 @@ export function createFederation(parts: {
     // keyId: {tenancy}/fed-x509/{SHA-1 of the leaf in colon hex}
     const keyId = `${instance.tenancyId}/fed-x509/${leaf.fingerprint}`
     if (signature.keyId.toLowerCase() !== keyId.toLowerCase())
-      throw notAuthenticated('the key id is not that of the certificate')
+      throw notAuthenticated('the key id does not name the certificate')
     verifySignature(request, signature, leaf.publicKey, { bodyUnsigned: false, now })
     return { status: 200, json: { token: await sessions.issue(instance, decodeSessionKey(publicKey), now) } }
   }
@@ -55,7 +58,7 @@ function parseBody(body: Buffer): z.output<typeof Body> {
 
 function verifyLeaf(leaf: X509Certificate, root: X509Certificate, now: number): void {
   if (!leaf.checkIssued(root) || !leaf.verify(root.publicKey))
-    throw notAuthenticated('the certificate is not of this realm')
+    throw notAuthenticated('the certificate is not issued by this realm')
   if (!(leaf.validFromDate.getTime() <= now && now < leaf.validToDate.getTime()))
     throw notAuthenticated('the certificate is outside its validity')
 }
@@ -83,7 +86,7 @@ function decodeSessionKey(text: string): KeyObject {
     const key = createPublicKey({ key: Buffer.from(text, 'base64'), format: 'der', type: 'spki' })
     if (key.asymmetricKeyType === 'rsa') return key
   } catch {
-    // Answered below, with a key of another kind.
+    // Malformed keys and other key types get the same answer below.
   }
   throw notAuthenticated('the session key is not an RSA public key')
 }

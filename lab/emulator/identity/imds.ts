@@ -1,6 +1,6 @@
 /**
- * The instance metadata service v2, one listener an instance: on OCI the link-local address decides who asks, here the
- * port does. Leafs are renewed at half their life.
+ * The instance metadata service v2, one listener per instance. On OCI the link-local address identifies the
+ * instance, here the port does. Leaf certificates are renewed after half their lifetime.
  */
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Principal } from '#lab/emulator/service.ts'
@@ -56,7 +56,7 @@ export function createMetadataService(parts: {
   })
 }
 
-/** IMDSv2: no request that came through a proxy, none without the header that a browser does not send. */
+/** IMDSv2 refuses requests through a proxy, and requests without a header that browsers do not send. */
 function refusalOf({ method, headers }: IncomingMessage): number | undefined {
   if (FORWARDED.some((header) => header in headers)) return 400
   if (headers.authorization !== 'Bearer Oracle') return 401

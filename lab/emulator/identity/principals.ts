@@ -1,4 +1,6 @@
-/** Who is behind a key: users by their API keys, instances and functions by their session tokens and matching rules. */
+/**
+ * The principals: users by their API keys; instances and functions by their OCIDs, with their dynamic groups.
+ */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { type EmulatorConfig, tenancyOf } from '#lab/emulator/config.ts'
 import { type Condition, isMet, parseMatchingRule } from '#lab/emulator/policy/conditions.ts'
@@ -7,13 +9,13 @@ import type { Principal } from '#lab/emulator/service.ts'
 type ApiKey = { readonly principal: Principal; readonly key: KeyObject }
 
 export type Principals = {
-  /** By `<tenancy>/<user>/<fingerprint>`. */
+  /** Finds by `<tenancy>/<user>/<fingerprint>`. */
   readonly apiKey: (keyId: string) => ApiKey | undefined
   readonly instance: (id: string) => Principal | undefined
   readonly function: (id: string) => Principal | undefined
 }
 
-/** Throws `config.invalid` on a matching rule that is not understood. */
+/** Throws `config.invalid` if it does not understand a matching rule. */
 export function createPrincipals(config: EmulatorConfig): Principals {
   const rules = config.dynamicGroups.map((group) => ({ ...group, condition: parseMatchingRule(group.rule) }))
   const dynamicGroups = (tenancyId: string, variables: Readonly<Record<string, string>>): readonly string[] =>
@@ -59,7 +61,7 @@ export function createPrincipals(config: EmulatorConfig): Principals {
   }
 }
 
-/** Fingerprint of an API key: MD5 of its SPKI DER, in colon hex. */
+/** The fingerprint of an API key: MD5 of its SPKI DER, in hex with colons. */
 export function fingerprintOf(key: KeyObject): string {
   const digest = createHash('md5')
     .update(key.export({ type: 'spki', format: 'der' }))

@@ -1,4 +1,7 @@
-/** Session tokens of instances (`/v1/x509`) and functions (resource principals): JWTs that bind a principal to a key. */
+/**
+ * Session tokens of instances (`/v1/x509`) and functions (resource principals): JWTs that bind principal and
+ * key.
+ */
 import {
   createPrivateKey,
   createPublicKey,
@@ -28,7 +31,7 @@ type Session = { readonly principal: Principal; readonly key: KeyObject; readonl
 
 export type Sessions = {
   readonly issue: (principal: Principal, key: KeyObject, now: number) => Promise<string>
-  /** Undefined for a token that is not ours, has expired, or names what no longer exists. */
+  /** Undefined if the token is invalid, has expired, or names a principal that no longer exists. */
   readonly find: (token: string, now: number) => Promise<Session | undefined>
 }
 
@@ -59,7 +62,7 @@ export async function openSessions(
       const key = createPublicKey({ key: { kty, n, e }, format: 'jwk' })
       return principal === undefined ? undefined : { principal, key, expiresAt: exp * 1000 }
     } catch {
-      // Every way to be no token of ours is one answer.
+      // All reasons for an invalid token get one answer.
       return undefined
     }
   }

@@ -1,6 +1,7 @@
 /**
- * OCI request signature version 1 (draft-cavage-http-signatures-08 with OCI's rules): RSA-SHA256 over the listed
- * headers in the listed order, a date at most five minutes off, and the body by its SHA-256 where OCI signs it.
+ * OCI request signature version 1 (draft-cavage-http-signatures-08 with OCI's rules): RSA-SHA256 over the
+ * listed headers in the listed order, a date at most five minutes off, and the SHA-256 of the body if OCI
+ * signs it.
  */
 import { createHash, type KeyObject, verify } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
@@ -13,19 +14,19 @@ const BODY_HEADERS = ['content-length', 'content-type', 'x-content-sha256']
 
 export type SignedRequest = {
   readonly method: string
-  /** Path and query, exactly as sent. */
+  /** The path and query exactly as sent. */
   readonly url: string
   readonly headers: IncomingHttpHeaders
 }
 
 export type RequestSignature = {
   readonly keyId: string
-  /** Lower-case names, in the order in which they were signed. */
+  /** Lower-case names in the order of signing. */
   readonly headers: readonly string[]
   readonly signature: Buffer
 }
 
-/** Throws 401 `NotAuthenticated` unless the header has exactly the form of version 1. */
+/** Throws 401 `NotAuthenticated` unless the header has the exact form of version 1. */
 export function parseAuthorization(authorization: string | undefined): RequestSignature {
   if (authorization === undefined) throw notAuthenticated('the request is not signed')
   const [scheme = '', text = ''] = splitOnce(authorization, ' ')
@@ -47,7 +48,7 @@ export function parseAuthorization(authorization: string | undefined): RequestSi
   }
 }
 
-/** Throws 401 unless `key` made the signature over all that must be signed, now. */
+/** Throws 401 unless `key` signed every required header, recently. */
 export function verifySignature(
   request: SignedRequest,
   signature: RequestSignature,
@@ -55,7 +56,7 @@ export function verifySignature(
   options: { readonly bodyUnsigned: boolean; readonly now: number },
 ): void {
   const { headers } = signature
-  // Where both dates are signed, x-date counts.
+  // If both dates are signed, x-date counts.
   const dateHeader = ['x-date', 'date'].find((name) => headers.includes(name))
   const required = ['(request-target)', 'host']
   if (WITH_BODY.has(request.method) && !options.bodyUnsigned) required.push(...BODY_HEADERS)
@@ -78,7 +79,7 @@ export function verifySignature(
     throw notAuthenticated('the signature does not verify')
 }
 
-/** Throws 401 unless the body is the one whose hash was signed. */
+/** Throws 401 unless the body has the signed hash. */
 export function verifyBody(headers: IncomingHttpHeaders, body: Uint8Array): void {
   if (createHash('sha256').update(body).digest('base64') !== headers['x-content-sha256'])
     throw notAuthenticated('x-content-sha256 is not the hash of the body')

@@ -1,4 +1,4 @@
-/** Object bodies on disk: received and sent as streams, never whole in memory, durable before anything names them. */
+/** Object bodies on disk: streamed, never whole in memory, and durable before any record names them. */
 import { createHash, randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,22 +15,25 @@ type Received = {
   readonly sha256: string | undefined
 }
 
-/** What the client said about the body: its length, and digests in base64 where it gave them. */
+/** What the client announced about the body: its length, and optional digests in base64. */
 export type Announced = {
   readonly length: number | undefined
   readonly md5: string | undefined
   readonly sha256: string | undefined
-  /** Compute a SHA-256 even where none was given. */
+  /** Compute a SHA-256 even if none was announced. */
   readonly withSha256: boolean
 }
 
 export type Bodies = {
-  /** Durable when it resolves. Throws 400 where the body is not what was announced; nothing is left then. */
+  /** Durable when it resolves. Throws 400 and leaves no file if the body differs from what was announced. */
   readonly receive: (stream: Readable, announced: Announced) => Promise<Received>
-  /** Bytes `start` to `end`, inclusive. The files are open when it resolves: removing them does not cut the reader. */
+  /**
+   * Bytes `start` to `end`, inclusive. Its files are open when it resolves, so their removal does not stop
+   * the reader.
+   */
   readonly read: (segments: readonly Segment[], start: number, end: number) => Promise<Readable>
   readonly remove: (segments: readonly Segment[]) => Promise<void>
-  /** At start: bodies that no record names were never acknowledged. */
+  /** Called at start: a body that no record names was never acknowledged. */
   readonly removeAllBut: (named: ReadonlySet<string>) => Promise<void>
 }
 
@@ -99,7 +102,7 @@ async function receive(
   }
 }
 
-/** A run of bytes, `from` to `to` inclusive, of an open file. */
+/** Bytes `from` to `to`, inclusive, of an open file. */
 type Slice = { readonly handle: FileHandle; from: number; readonly to: number }
 
 async function openSlices(
@@ -130,7 +133,7 @@ function readableOf(slices: readonly Slice[]): Readable {
     if (slice === undefined) return null
     const length = Math.min(CHUNK_BYTES, slice.to - slice.from + 1)
     const { bytesRead, buffer } = await slice.handle.read(Buffer.allocUnsafe(length), 0, length, slice.from)
-    if (bytesRead === 0) throw new Error('a body is shorter than its record says')
+    if (bytesRead === 0) throw new Error('a body file is shorter than its record says')
     slice.from += bytesRead
     return buffer.subarray(0, bytesRead)
   }

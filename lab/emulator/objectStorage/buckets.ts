@@ -1,4 +1,4 @@
-/** Object Storage: namespaces and buckets, as the world has them. */
+/** Routes of namespaces and buckets. */
 
 import { type EmulatorConfig, tenancyOf } from '#lab/emulator/config.ts'
 import type { Permission } from '#lab/emulator/policy/permissions.ts'
@@ -35,7 +35,7 @@ export function bucketRoutes(config: EmulatorConfig): readonly Route[] {
   ]
 }
 
-/** Throws 404 `BucketNotFound`: what a missing permission answers, too. */
+/** Throws 404 `BucketNotFound`, which is also the answer to a missing permission. */
 export function findBucket(config: EmulatorConfig, { params }: ServiceRequest): Bucket {
   const { namespace = '', bucket: name = '' } = params
   const bucket = config.buckets.find(

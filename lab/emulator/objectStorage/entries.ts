@@ -1,7 +1,7 @@
 /** The records of Object Storage's journal. */
 import { z } from 'zod'
 
-/** A file in the data folder that holds bytes of an object; never changed once it is named in the journal. */
+/** A file with bytes of an object. It never changes once the journal names it. */
 const Segment = z.strictObject({ file: z.string(), size: z.int().min(0) })
 export type Segment = z.output<typeof Segment>
 
@@ -9,10 +9,10 @@ const StoredObject = z.strictObject({
   name: z.string(),
   etag: z.string(),
   size: z.int().min(0),
-  /** Base64; of a multipart object, `<md5 of the parts' md5s>-<parts>`. */
+  /** In base64. For a multipart object: `<MD5 of the parts' MD5s>-<number of parts>`. */
   md5: z.string(),
   multipart: z.boolean(),
-  /** Base64, where the writer asked for it. */
+  /** In base64, if the writer asked for it. */
   sha256: z.string().optional(),
   contentType: z.string(),
   /** `opc-meta-*` headers, with the prefix. */
@@ -38,26 +38,26 @@ const Upload = z.strictObject({
   name: z.string(),
   contentType: z.string(),
   meta: z.record(z.string(), z.string()),
-  /** The upload was begun with `if-none-match: *`. */
+  /** True if the upload began with `if-none-match: *`. */
   onlyNew: z.boolean(),
   createdAt: z.number(),
 })
 export type Upload = z.output<typeof Upload>
 
-/** An event and the rules whose functions are still to be told. */
+/** An event and the rules whose functions must still receive it. */
 const Emission = z.strictObject({
   event: z.looseObject({ eventID: z.string(), data: z.looseObject({ resourceName: z.string() }) }),
   ruleIds: z.array(z.string()),
 })
 export type Emission = z.output<typeof Emission>
 
-/** A change and the event that it causes are one record: neither is ever durable without the other. */
+/** A change and its event share one record, so neither is ever durable without the other. */
 export const Entry = z.discriminatedUnion('op', [
   z.strictObject({
     op: z.literal('put'),
     bucketId: z.string(),
     object: StoredObject,
-    /** The upload that this commits. */
+    /** The multipart upload that this record commits. */
     uploadId: z.string().optional(),
     emission: Emission.optional(),
   }),

@@ -1,6 +1,6 @@
 /**
- * OCI Events for objects: a change makes a CloudEvent, rules choose functions, and each function is called until it
- * answers 2xx, at least once, in no particular order. What is not yet delivered is in the store's journal.
+ * OCI Events for objects. A change creates a CloudEvent, rules choose functions, and each function is called
+ * until it answers 2xx: at least once, in no particular order. Undelivered events are in the store's journal.
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,15 +15,15 @@ import { eventIdOf, type Store } from './store.ts'
 const CALLS_AT_ONCE = 8
 const FIRST_DELAY_MS = 200
 const MAX_DELAY_MS = 10_000
-/** Then OCI gives up, and the event is lost. */
+/** At this age OCI gives up, and the event is lost. */
 const MAX_AGE_MS = 24 * 3_600_000
 
 type ObjectEventType = 'createobject' | 'updateobject' | 'deleteobject'
 
 export type ObjectEvents = {
-  /** The event of a change and whom to tell; undefined where nobody is to be told. */
+  /** The event of a change and the rules that match it; undefined if no rule does. */
   readonly emission: (type: ObjectEventType, bucket: Bucket, object: StoredObject) => Emission | undefined
-  /** Begins to deliver, once the emission is durable. */
+  /** Begins to deliver as soon as the emission is durable. */
   readonly deliver: (emission: Emission | undefined) => void
   readonly close: () => Promise<void>
 }
@@ -85,7 +85,7 @@ export function createObjectEvents(parts: {
     deliver: (emission) => {
       for (const rule of config.eventRules) {
         if (emission === undefined || !emission.ruleIds.includes(rule.id)) continue
-        // What fails here fails by closing or with the journal; either way the next start delivers.
+        // It fails only if the emulator closes or the journal fails; then the next start delivers.
         const delivery = deliverTo(rule, emission.event)
           .catch(() => undefined)
           .finally(() => running.delete(delivery))
@@ -129,7 +129,7 @@ function eventOf(
   }
 }
 
-/** A rule sees the events of its compartment; one in a root compartment those of the whole tenancy. */
+/** A rule sees the events of its compartment. A rule in a root compartment sees the whole tenancy. */
 function isMatched(
   config: EmulatorConfig,
   rule: Rule,

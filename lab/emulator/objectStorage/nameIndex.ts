@@ -2,7 +2,7 @@
 export type NameIndex = {
   readonly add: (name: string) => void
   readonly remove: (name: string) => void
-  /** Names from the first that is not before `start`, in order. */
+  /** The names from `start` on, in order. */
   readonly from: (start: string) => IterableIterator<string>
 }
 
@@ -35,7 +35,7 @@ export function createNameIndex(): NameIndex {
 
 const SURROGATE = /[\ud800-\udfff]/
 
-/** UTF-16 order is UTF-8 order but for surrogates. */
+/** The order of UTF-16 units is that of UTF-8 bytes, except for surrogates. */
 export function compareNames(a: string, b: string): number {
   if (SURROGATE.test(a) || SURROGATE.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b))
   return a < b ? -1 : a > b ? 1 : 0

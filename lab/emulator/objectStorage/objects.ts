@@ -145,7 +145,10 @@ async function putObject(parts: ObjectStorageParts, request: ServiceRequest): Pr
   }
 }
 
-/** Puts a new version of the object and begins to deliver its event. The caller has checked every precondition. */
+/**
+ * Puts a new version of the object and begins to deliver its event. The caller has checked every
+ * precondition.
+ */
 export function storeObject(
   { store, events, now }: ObjectStorageParts,
   bucket: Bucket,
@@ -161,7 +164,10 @@ export function storeObject(
   return object
 }
 
-/** A create needs OBJECT_CREATE, whether the object exists or not. Any other write over an object needs OBJECT_OVERWRITE. */
+/**
+ * A create needs OBJECT_CREATE, whether the object exists or not. Any other write over an object needs
+ * OBJECT_OVERWRITE.
+ */
 function writeAccess({ config, store }: ObjectStorageParts, request: ServiceRequest): Access {
   const bucket = findBucket(config, request)
   const name = objectNameOf(request)

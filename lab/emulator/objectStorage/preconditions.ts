@@ -4,14 +4,14 @@ import { OciError } from '#lab/emulator/service.ts'
 import type { Bucket } from './buckets.ts'
 import type { StoredObject } from './entries.ts'
 
-/** For reads and deletes of what exists. Throws 412, or 304 for a read that need not be repeated. */
+/** For reads and deletes of an existing object. Throws 412, or 304 if the client has this version already. */
 export function checkRead(object: StoredObject, headers: IncomingHttpHeaders): void {
   checkMatch(object, headers)
   if (headers['if-none-match'] === object.etag || headers['if-none-match'] === '*')
     throw new OciError(304, 'NotModified', 'the object has not changed')
 }
 
-/** For writes, where nothing may be there yet. Throws 412, 400. */
+/** For writes. The object may not exist yet. Throws 412 or 400. */
 export function checkWrite(object: StoredObject | undefined, headers: IncomingHttpHeaders): void {
   const ifNoneMatch = headers['if-none-match']
   if (ifNoneMatch !== undefined && ifNoneMatch !== '*')
@@ -40,7 +40,10 @@ export function checkRetention(bucket: Bucket, object: StoredObject | undefined,
 
 export type ByteRange = { readonly start: number; readonly end: number }
 
-/** `bytes=a-b`, `bytes=a-` or `bytes=-n`, cut to the object. Throws 416 where none of it is there; undefined without one. */
+/**
+ * `bytes=a-b`, `bytes=a-` or `bytes=-n`, cut to the size. Throws 416 if nothing is left; undefined without a
+ * header.
+ */
 export function parseRange(header: string | undefined, size: number): ByteRange | undefined {
   if (header === undefined) return undefined
   const match = /^bytes=(\d*)-(\d*)$/.exec(header)

@@ -1,6 +1,7 @@
 /**
- * What Object Storage holds: an index in memory over the journal and the bodies. Every change here is one synchronous
- * step that checks nothing: whoever changes has checked preconditions in the same turn, so of racing creates one wins.
+ * The content of Object Storage: an index in memory over the journal and the bodies. Every change is one
+ * synchronous step without checks. The caller checks preconditions in the same turn, so exactly one of
+ * several racing creates wins.
  */
 import { join } from 'node:path'
 import { openJournal } from '#lab/emulator/journal.ts'
@@ -25,7 +26,7 @@ export type Store = {
   readonly beginUpload: (upload: Upload) => void
   readonly putPart: (uploadId: string, part: Part) => void
   readonly abortUpload: (uploadId: string) => void
-  /** Emissions of earlier runs that have not been delivered. */
+  /** Events that not every function has received, including those of earlier runs. */
   readonly undelivered: () => readonly Emission[]
   readonly delivered: (eventId: string, ruleId: string) => void
   readonly flushed: () => Promise<void>
@@ -49,7 +50,7 @@ export async function openStore(folder: string): Promise<Store> {
     emissions.set(eventIdOf(emission.event), { event: emission.event, ruleIds: new Set(emission.ruleIds) })
   }
 
-  /** The one place that changes the index, for requests and for the replay alike. */
+  /** The only function that changes the index, for requests and for the replay. */
   const apply = (entry: Entry): void => {
     switch (entry.op) {
       case 'put': {
@@ -114,7 +115,7 @@ export async function openStore(folder: string): Promise<Store> {
     journal.append(entry)
     apply(entry)
   }
-  /** Bodies go only when no durable record names them any more; a failed flush ends the process anyway. */
+  /** Removes bodies only when no durable record names them. After a failed flush every call fails anyway. */
   const discard = (segments: StoredObject['segments']): void => {
     void journal.flushed().then(
       () => bodies.remove(segments),

@@ -1,4 +1,4 @@
-/** Routes of multipart uploads. OCI demands OBJECT_CREATE and OBJECT_OVERWRITE for each of them but the abort. */
+/** Routes of multipart uploads. Except for the abort, OCI requires OBJECT_CREATE and OBJECT_OVERWRITE. */
 import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { decodeBody } from '#lab/emulator/requestBody.ts'

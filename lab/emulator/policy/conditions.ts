@@ -1,7 +1,7 @@
 /**
- * Conditions of policy statements (`where …`) and matching rules of dynamic groups: `variable = 'value'` or a pattern of
- * how the value begins, and `all {…}`, `any {…}` over conditions. Other operators and unknown variables refuse to load,
- * so that a misspelt restriction cannot be one that is silently never met, or always.
+ * Conditions of policy statements (`where …`) and matching rules of dynamic groups: `variable = 'value'`, a
+ * pattern for the beginning of the value, and `all {…}` or `any {…}` over conditions. Other operators and
+ * unknown variables do not load. Otherwise a misspelt restriction could silently hold always or never.
  */
 import { type Tokens, tokensOf } from './tokens.ts'
 
@@ -41,9 +41,9 @@ export function parseMatchingRule(text: string): Condition {
   return condition
 }
 
-/** A variable that the request does not have meets no condition. */
+/** A condition on a variable that the request lacks is not met. */
 export function isMet(condition: Condition, variables: Readonly<Record<string, string>>): boolean {
-  // OCI compares the values of conditions without regard to case.
+  // OCI ignores case when it compares values.
   if (condition.kind === 'begins')
     return variables[condition.variable]?.toLowerCase().startsWith(condition.value.toLowerCase()) === true
   if (condition.kind === 'equals')

@@ -1,6 +1,6 @@
 /**
- * Who may do what. Within a tenancy an Allow suffices; across tenancies the principal's tenancy must Endorse and the
- * resource's must Admit. What no statement grants is refused.
+ * Decides what a principal may do. Within a tenancy one Allow suffices. Across tenancies the principal's
+ * tenancy must Endorse and the resource's tenancy must Admit. Everything else is refused.
  */
 import { CodedError } from '#core/errors.ts'
 import { type EmulatorConfig, tenancyOf } from '#lab/emulator/config.ts'
@@ -14,10 +14,10 @@ export type Policy = { readonly permits: (principal: Principal, access: Access) 
 /** A statement with its names resolved to OCIDs. */
 type Rule = {
   readonly kind: 'allow' | 'endorse' | 'admit'
-  /** Where the statement stands. */
+  /** The tenancy that made the statement. */
   readonly tenancyId: string
   readonly groupId: string
-  /** Endorse: where to; Admit: where from. */
+  /** Endorse: the tenancy of the resource. Admit: the tenancy of the principal. */
   readonly otherTenancyId: string | undefined
   /** Undefined: the whole tenancy. */
   readonly compartmentId: string | undefined
@@ -25,7 +25,9 @@ type Rule = {
   readonly where: Condition | undefined
 }
 
-/** Throws `config.invalid` on a statement that is not understood or names what does not exist. */
+/**
+ * Throws `config.invalid` if it does not understand a statement, or if a statement names something unknown.
+ */
 export function createPolicy(config: EmulatorConfig): Policy {
   const rules = config.policies.flatMap(({ tenancyId, statements, variables }) =>
     resolve(config, tenancyId, parseStatements(fillIn(statements, variables))),
@@ -93,7 +95,7 @@ function resolve(
       tenancyId,
       permissions,
       where,
-      // An Admit speaks of the other tenancy's groups, by their OCIDs; the others of their own, by name.
+      // An Admit names a group of the other tenancy by its OCID. The other kinds name their own groups.
       groupId:
         kind === 'admit'
           ? alias(subject.kind, subject.name)

@@ -1,6 +1,7 @@
 /**
- * Parses OCI policy statements, as far as infra/policies uses their language: Define, Allow, Endorse and Admit; groups
- * and dynamic groups; `{PERMISSION, …}` or a verb with a resource type; tenancy and compartment; where.
+ * Parses OCI policy statements, as far as infra/policies uses their language: Define, Allow, Endorse and
+ * Admit; groups and dynamic groups; `{PERMISSION, …}` or a verb with a resource type; tenancy and
+ * compartment; where.
  */
 
 import { type Condition, parseWhere } from './conditions.ts'
@@ -27,7 +28,10 @@ export type Statement =
       readonly location: Location
     } & Terms)
 
-/** One statement per line. `#` begins a comment line; a line that begins with a blank continues the previous one. */
+/**
+ * One statement per line. `#` begins a comment line; a line that begins with a blank continues the previous
+ * one.
+ */
 export function parseStatements(text: string): readonly Statement[] {
   const lines: string[] = []
   for (const line of text.split('\n')) {

@@ -1,6 +1,9 @@
 import { CodedError } from '#core/errors.ts'
 
-/** The words of a policy statement or a matching rule, read one by one; whatever is not expected throws `config.invalid`. */
+/**
+ * The words of a policy statement or matching rule, read one by one. An unexpected word throws
+ * `config.invalid`.
+ */
 export type Tokens = {
   readonly peek: () => string | undefined
   readonly next: () => string
@@ -9,7 +12,7 @@ export type Tokens = {
   readonly expect: (...words: readonly string[]) => string
   readonly name: () => string
   readonly quoted: () => string
-  // `/text*/` stands for what begins with the text; undefined where no pattern comes next.
+  // The prefix of a pattern such as `/text*/`; undefined if no pattern comes next.
   readonly pattern: () => string | undefined
   readonly end: () => void
   readonly fail: (expected: string) => never

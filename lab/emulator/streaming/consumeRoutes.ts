@@ -1,4 +1,4 @@
-/** Reading a stream: single cursors, group cursors, and the messages behind either. */
+/** Routes for reading a stream: cursors of a partition, cursors of a group, and messages. */
 import { randomUUID } from 'node:crypto'
 import { decodeBody } from '#lab/emulator/requestBody.ts'
 import { invalidParameter, type Route, type ServiceResponse } from '#lab/emulator/service.ts'
@@ -9,7 +9,7 @@ import { type StreamParts, streamAccess, streamOf } from './produceRoutes.ts'
 import { CreateCursor, CreateGroupCursor, invalidCursor, outsideRetention, tooMany } from './requests.ts'
 import type { Stream } from './streams.ts'
 
-/** A second, for every partition of a group. */
+/** Per second and per partition of a group. */
 const CALLS_PER_SECOND = 5
 const MAX_LIMIT = 10_000
 
@@ -32,7 +32,7 @@ export function consumeRoutes(parts: StreamParts): readonly Route[] {
     json: { value: encodeCursor(cursor, now()) },
   })
   const access: Route['access'] = (request) => streamAccess(parts, request, 'STREAM_CONSUME')
-  /** A call with a group cursor and no body that answers the next cursor. */
+  /** A call with a group cursor and no body; its answer is the next cursor. */
   const renewal = (
     name: string,
     run: (stream: Stream, group: Group, cursor: GroupCursor) => GroupCursor,
@@ -56,7 +56,8 @@ export function consumeRoutes(parts: StreamParts): readonly Route[] {
     const log = streams.groupLog(stream)
     if (cursor.commitOnGet) commit(group, cursor, now(), log)
     attend(group, cursor, now(), log)
-    // A position counts under the reservation that it was read under; under a new one, the committed offset does.
+    // An uncommitted position counts only under the reservation of its read. A new one starts at the
+    // committed offset.
     const read = cursor.commitOnGet
       ? []
       : cursor.read.filter(({ partition, epoch }) => group.reservations.get(partition)?.epoch === epoch)
@@ -94,7 +95,7 @@ export function consumeRoutes(parts: StreamParts): readonly Route[] {
         const stream = streamOf(parts, request)
         const details = decodeBody(CreateCursor, request.body)
         const partition = stream.log[Number(details.partition)]
-        if (partition === undefined) throw invalidParameter('partition is not one of the stream')
+        if (partition === undefined) throw invalidParameter('the stream has no such partition')
         return toValue({
           kind: 'partition',
           stream: stream.id,
@@ -113,7 +114,7 @@ export function consumeRoutes(parts: StreamParts): readonly Route[] {
         const stream = streamOf(parts, request)
         const details = decodeBody(CreateGroupCursor, request.body)
         limitRate(stream, 'groupCursors', details.groupName)
-        // The start counts for a group that does not exist yet.
+        // The start applies only to a group that does not exist yet.
         const group =
           stream.groups.get(details.groupName) ??
           streams.setGroup(
@@ -186,7 +187,7 @@ function limitOf(query: URLSearchParams): number {
   return limit
 }
 
-/** OCI reads from an arbitrary partition of those held: no consumer may rely on a turn. */
+/** OCI reads from any of the held partitions, so no consumer may rely on an order. */
 function shuffle(partitions: readonly number[]): readonly number[] {
   return partitions
     .map((partition) => ({ partition, order: Math.random() }))

@@ -1,6 +1,6 @@
 /**
- * Cursors: opaque to clients, and all that the service knows about what a consumer has read but not committed. They
- * expire five minutes after issue and outlive a restart, since nothing about them is kept.
+ * Cursors, opaque to clients. A cursor carries everything that a consumer has read but not committed. It
+ * expires five minutes after issue. It survives a restart, because the service stores nothing about it.
  */
 import { z } from 'zod'
 import { parseJson } from '#core/canonical.ts'
@@ -23,7 +23,7 @@ const GroupCursor = z.strictObject({
   instance: z.string(),
   timeoutMs: z.int(),
   commitOnGet: z.boolean(),
-  /** Read and not committed: where to go on, under which reservation. */
+  /** The positions that were read and not committed, each with its reservation. */
   read: z.array(z.strictObject({ partition: z.int(), next: z.int(), epoch: z.string() })),
 })
 const Cursor = z.discriminatedUnion('kind', [PartitionCursor, GroupCursor])
@@ -32,12 +32,12 @@ export type GroupCursor = z.output<typeof GroupCursor>
 
 export type Cursor = z.output<typeof Cursor>
 
-/** Base64 with its `+`, `/` and `=`, as the cursors of OCI. */
+/** Base64 with `+`, `/` and `=`, like OCI's cursors. */
 export function encodeCursor(cursor: Cursor, now: number): string {
   return Buffer.from(JSON.stringify({ ...cursor, issuedAt: now })).toString('base64')
 }
 
-/** Throws 400 for what is no cursor of this stream, or too old. */
+/** Throws 400 if the text is not a cursor of this stream, or is too old. */
 export function decodeCursor(text: string | null, stream: string, now: number): Cursor {
   const cursor = parse(text ?? '')
   if (cursor === undefined || cursor.stream !== stream || now - cursor.issuedAt >= LIFE_MS)

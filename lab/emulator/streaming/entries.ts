@@ -1,4 +1,4 @@
-/** What Streaming writes down. */
+/** The records of Streaming's journal. */
 import { z } from 'zod'
 import { ocid } from '#core/fields.ts'
 
@@ -10,17 +10,17 @@ export const StreamEntry = z.discriminatedUnion('kind', [
     kind: z.literal('put'),
     ...place,
     offset,
-    /** Base64, as sent. */
+    /** In base64, as sent. */
     key: z.string().nullable(),
     value: z.string(),
     /** Milliseconds since the epoch. */
     time: z.int(),
   }),
-  /** Where the next message goes: for partitions whose messages have all left. */
+  /** The offset of the next message, for a partition whose messages have all expired. */
   z.strictObject({ kind: z.literal('end'), ...place, offset }),
-  /** The offset at which a group goes on; the first one makes the group. */
+  /** The offset where a group continues. The first commit creates the group. */
   z.strictObject({ kind: z.literal('commit'), ...place, group: z.string(), offset }),
-  /** A reservation, by the epoch that its cursors carry; without an instance, its end. */
+  /** A reservation with the epoch that its cursors carry. Without an instance, the end of a reservation. */
   z.strictObject({
     kind: z.literal('reserve'),
     ...place,

@@ -1,6 +1,7 @@
 /**
- * A consumer group: committed offsets, and who has which partition. An instance that is silent for its timeout loses
- * its place and its partitions; what it had read and not committed is read again by whoever takes them.
+ * A consumer group: committed offsets, and the instance that holds each partition. An instance that is silent
+ * for its timeout loses its membership and its partitions. The next holder reads the uncommitted messages
+ * again.
  */
 import { randomUUID } from 'node:crypto'
 import type { GroupCursor } from './cursor.ts'
@@ -11,7 +12,7 @@ type Member = { readonly until: number; readonly timeoutMs: number }
 
 export type Group = {
   readonly name: string
-  /** By partition: where the group goes on. */
+  /** By partition: the offset where the group continues. */
   readonly committed: number[]
   /** By partition. Invariant: the instance of every reservation is a member. */
   readonly reservations: Map<number, Reservation>
@@ -23,7 +24,7 @@ export type GroupLog = {
   readonly reserve: (group: Group, partition: number, reservation: Reservation | undefined) => void
 }
 
-/** Takes the instance into the group, or prolongs its place, and gives it what it lacks for its fair share. */
+/** Adds the instance to the group or renews its membership, and fills up its fair share of partitions. */
 export function attend(
   group: Group,
   { instance, timeoutMs }: { readonly instance: string; readonly timeoutMs: number },
@@ -34,7 +35,8 @@ export function attend(
   group.members.set(instance, { until: now + timeoutMs, timeoutMs })
   const share = Math.ceil(group.committed.length / group.members.size)
   const held = heldBy(group, instance)
-  // OCI tells nobody of a rebalance: who has too much loses it at its own next call, here the highest partitions.
+  // OCI announces no rebalance: an instance with too many partitions loses some at its next call, here the
+  // highest.
   for (const partition of held.slice(share)) setReservation(group, partition, undefined, log)
   let missing = share - held.length
   for (const partition of group.committed.keys()) {
@@ -45,14 +47,14 @@ export function attend(
   }
 }
 
-/** Prolongs a place that is still held; one that is lost stays lost. */
+/** Renews a membership that has not expired. An expired one stays lost. */
 export function prolong(group: Group, instance: string, now: number, log: GroupLog): void {
   expire(group, now, log)
   const member = group.members.get(instance)
   if (member !== undefined) group.members.set(instance, { ...member, until: now + member.timeoutMs })
 }
 
-/** All of the cursor's partitions or none. Throws 400 where one of them is another's, or nobody's, by now. */
+/** Commits all partitions of the cursor or none. Throws 400 if the instance has lost one of them. */
 export function commit(group: Group, cursor: GroupCursor, now: number, log: GroupLog): void {
   prolong(group, cursor.instance, now, log)
   for (const { partition, epoch } of cursor.read)

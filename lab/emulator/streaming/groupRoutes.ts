@@ -1,4 +1,4 @@
-/** A consumer group as operators see and move it. */
+/** Routes for operators: inspect a consumer group, or move its offsets. */
 import { decodeBody } from '#lab/emulator/requestBody.ts'
 import { OciError, type Route, type ServiceRequest } from '#lab/emulator/service.ts'
 import { expire, type Group } from './group.ts'

@@ -1,9 +1,9 @@
-/** One partition: messages in the order of their offsets, those behind the retention period gone. */
+/** One partition: messages in the order of their offsets, without the expired ones. */
 import type { CursorStart } from './requests.ts'
 
 export type StoredMessage = {
   readonly offset: number
-  /** Base64, as sent. */
+  /** In base64, as sent. */
   readonly key: string | null
   readonly value: string
   /** Milliseconds since the epoch. */
@@ -12,11 +12,11 @@ export type StoredMessage = {
 
 export type Partition = {
   messages: StoredMessage[]
-  /** Of the next message. */
+  /** The offset of the next message. */
   end: number
 }
 
-/** Never more bytes of values than this in one answer, but always one message. */
+/** The limit of values in one answer. One message is always sent. */
 const MAX_BATCH_CHARACTERS = 1024 * 1024
 
 export function trim(partition: Partition, oldest: number): void {
@@ -30,7 +30,7 @@ export function horizon({ messages, end }: Partition): number {
 }
 
 export function batchFrom({ messages }: Partition, offset: number, limit: number): readonly StoredMessage[] {
-  // Here offsets are dense, which clients must not rely on.
+  // Offsets are dense here; clients must not rely on it.
   const first = Math.max(0, offset - (messages[0]?.offset ?? 0))
   const batch: StoredMessage[] = []
   let characters = 0

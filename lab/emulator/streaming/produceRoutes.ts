@@ -1,4 +1,4 @@
-/** Putting messages into a stream. */
+/** The route that puts messages into a stream. */
 import { sha256 } from '#core/bytes.ts'
 import type { Permission } from '#lab/emulator/policy/permissions.ts'
 import { decodeBody } from '#lab/emulator/requestBody.ts'
@@ -16,7 +16,7 @@ export type StreamParts = {
 
 /** One MiB of messages as base64 in JSON, with room for keys and punctuation. */
 const MAX_BODY_BYTES = 4 * MAX_MESSAGE_BYTES
-/** A partition takes one MB a second. */
+/** A partition accepts one MiB per second. */
 const PARTITION_BYTES_PER_SECOND = 1024 * 1024
 const THROTTLED = { error: 'TooManyRequests', errorMessage: 'The partition is being written to too fast.' }
 
@@ -49,7 +49,7 @@ export function produceRoutes(parts: StreamParts): readonly Route[] {
           return { partition: String(partition), offset, timestamp: new Date(time).toISOString() }
         })
         const failures = entries.filter((entry) => 'error' in entry).length
-        // Partly throttled is a 200 with failures in it; wholly throttled is a 429.
+        // If some messages are throttled, the answer is 200 with failures; if all are, 429.
         if (failures === entries.length) throw tooMany()
         return { status: 200, json: { failures, entries } }
       },

@@ -1,6 +1,6 @@
-/** Streaming's limits: so many units in any second of the service's clock. */
+/** Streaming's rate limits: a number of units within any second of the service's clock. */
 export type Rates = {
-  /** False, and nothing is counted, where `units` more would exceed the limit. */
+  /** Counts `units`. Returns false and counts nothing if they would exceed the limit. */
   readonly take: (what: string, units: number, limit: number) => boolean
 }
 

@@ -1,4 +1,4 @@
-/** What Streaming takes, and its own sentences for what it refuses. */
+/** Streaming's request bodies, and its own messages for refusals. */
 import { z } from 'zod'
 import { invalidParameter, OciError } from '#lab/emulator/service.ts'
 

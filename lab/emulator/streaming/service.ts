@@ -1,4 +1,6 @@
-/** Streaming: streams with partitions, group cursors with reservations, offsets that outlive a crash. */
+/**
+ * Streaming as a service: partitioned streams, group cursors with reservations, offsets that survive a crash.
+ */
 import type { Service, ServiceContext } from '#lab/emulator/service.ts'
 import { consumeRoutes } from './consumeRoutes.ts'
 import { groupRoutes } from './groupRoutes.ts'

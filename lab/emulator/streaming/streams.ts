@@ -1,4 +1,4 @@
-/** All streams of the world in memory, and the journal that brings them back. */
+/** All configured streams in memory, and the journal that restores them. */
 import { join } from 'node:path'
 import type { EmulatorConfig } from '#lab/emulator/config.ts'
 import { openJournal } from '#lab/emulator/journal.ts'
@@ -13,11 +13,11 @@ export type Stream = EmulatorConfig['streams'][number] & {
 }
 
 export type Streams = {
-  /** Without what has left the retention period. Throws OCI's 404. */
+  /** Finds a stream and removes its expired messages. Throws OCI's 404. */
   readonly find: (id: string) => Stream
   /** Appends a message and returns it. */
   readonly put: (stream: Stream, partition: number, key: string | null, value: string) => StoredMessage
-  /** Makes the group, or moves it. */
+  /** Creates the group, or moves it. */
   readonly setGroup: (stream: Stream, name: string, starts: readonly number[]) => Group
   readonly groupLog: (stream: Stream) => GroupLog
   readonly flushed: () => Promise<void>
@@ -86,10 +86,10 @@ function partitionOf(stream: Stream, index: number): Partition {
   return partition
 }
 
-/** A place in a group that was held when the process died is held from now for its timeout. */
+/** An instance that was a member when the process died stays a member for its timeout from now. */
 function replay(streams: ReadonlyMap<string, Stream>, entry: StreamEntry, now: number): void {
   const stream = streams.get(entry.stream)
-  // A stream that the world no longer has.
+  // The configuration no longer has this stream or partition.
   if (stream === undefined || entry.partition >= stream.partitions) return
   if (entry.kind === 'put' || entry.kind === 'end') {
     const partition = partitionOf(stream, entry.partition)

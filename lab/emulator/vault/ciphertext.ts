@@ -1,6 +1,7 @@
 /**
- * What the Vault makes of a plaintext under an AES key; opaque to its clients. One byte of format, 16 bytes that name
- * the key version, a 12-byte nonce, ciphertext, 16-byte tag. The associated data is authenticated, not stored.
+ * The Vault's ciphertext under an AES key, opaque to clients: one byte of format, 16 bytes that name the key
+ * version, a nonce of 12 bytes, the ciphertext, a tag of 16 bytes. The associated data is authenticated and
+ * not stored.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { sha256, utf8 } from '#core/bytes.ts'
@@ -27,7 +28,7 @@ export function encryptAes(
   return Buffer.concat([Buffer.of(FORMAT), nameOf(version), nonce, body, cipher.getAuthTag()])
 }
 
-/** Undefined where it is no ciphertext of this key, was changed, or was made with other associated data. */
+/** Undefined if it is not a ciphertext of this key, was changed, or has other associated data. */
 export function decryptAes(
   key: VaultKey,
   ciphertext: Uint8Array,

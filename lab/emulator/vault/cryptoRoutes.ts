@@ -1,4 +1,4 @@
-/** The crypto endpoint: what the Vault does with keys that nobody sees. */
+/** The crypto endpoint: operations with keys that never leave the Vault. */
 import {
   constants,
   createPublicKey,
@@ -110,7 +110,7 @@ function encrypt(details: z.output<typeof EncryptDetails>, key: VaultKey, versio
   return { ciphertext: ciphertext.toString('base64'), encryptionAlgorithm }
 }
 
-/** OCI does not say why a ciphertext does not open. */
+/** OCI does not say why a ciphertext does not decrypt. */
 function decrypt(details: z.output<typeof DecryptDetails>, key: VaultKey) {
   const { encryptionAlgorithm, associatedData } = details
   const ciphertext = bytesOf(details.ciphertext, 'ciphertext')
@@ -134,7 +134,7 @@ function decrypt(details: z.output<typeof DecryptDetails>, key: VaultKey) {
   }
 }
 
-/** Everything that must hold before a key signs or verifies. */
+/** The checks before a key signs or verifies. */
 function signing(
   { message, signingAlgorithm }: z.output<typeof SignDetails | typeof VerifyDetails>,
   key: VaultKey,
@@ -142,7 +142,7 @@ function signing(
   const scheme = SIGNING[signingAlgorithm]
   assertAlgorithm(key, scheme.algorithm)
   if (key.shape.algorithm === 'ECDSA' && key.shape.curve !== scheme.curve)
-    throw invalidParameter(`the key is not of the curve of ${signingAlgorithm}`)
+    throw invalidParameter(`the key's curve is not that of ${signingAlgorithm}`)
   const input = bytesOf(message, 'message')
   if (input.byteLength > 4096) throw invalidParameter('message has more than 4096 bytes')
   return { input, scheme }
@@ -155,7 +155,9 @@ function signatureOf(details: z.output<typeof SignDetails>, key: VaultKey, versi
   if (scheme.curve === undefined || scheme.curve === 'NIST_P521')
     throw invalidParameter('the emulator signs digests with P-256 and P-384 keys only')
   if (input.byteLength !== scheme.bytes)
-    throw invalidParameter(`message is not a digest of ${scheme.bytes} bytes`)
+    throw invalidParameter(
+      `message has ${input.byteLength} bytes, a digest for this algorithm has ${scheme.bytes}`,
+    )
   return signDigest(scheme.curve, version.material, input)
 }
 

@@ -1,6 +1,7 @@
 /**
- * ECDSA over a digest that is given (FIPS 186-5 §6.4.1): node:crypto signs messages only. The point multiplication is
- * OpenSSL's, by way of ECDH; the rest is arithmetic modulo the order. Not in constant time: this is the emulator.
+ * ECDSA over a given digest (FIPS 186-5 §6.4.1), because node:crypto only signs messages. OpenSSL multiplies
+ * the point (through ECDH); the rest is arithmetic modulo the order. It does not run in constant time, which
+ * only an emulator can afford.
  */
 import { createECDH, type KeyObject, randomBytes } from 'node:crypto'
 
@@ -20,7 +21,7 @@ const CURVES = {
 
 export type DigestCurve = keyof typeof CURVES
 
-/** DER, as the Vault gives it. The digest is as long as the order. */
+/** Returns DER, as the Vault does. The digest must be as long as the order. */
 export function signDigest(curve: DigestCurve, key: KeyObject, digest: Uint8Array): Buffer {
   const { name, bytes, order } = CURVES[curve]
   const secret = toInteger(Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url'))
@@ -35,7 +36,7 @@ export function signDigest(curve: DigestCurve, key: KeyObject, digest: Uint8Arra
   }
 }
 
-/** Fermat: the order is prime. */
+/** By Fermat's little theorem; the order is prime. */
 function inverse(value: bigint, order: bigint): bigint {
   let result = 1n
   let base = value % order

@@ -1,4 +1,6 @@
-/** The keys of the world: their material is made at the first start, written down before anybody hears of it, and stays. */
+/**
+ * The configured keys. Their material is created on first start and is durable before any client can use it.
+ */
 import {
   createPrivateKey,
   createSecretKey,
@@ -17,14 +19,14 @@ type KeyConfig = EmulatorConfig['keys'][number]
 
 export type KeyVersion = {
   readonly id: string
-  /** The secret, or the private half. */
+  /** The secret key, or the private key of a pair. */
   readonly material: KeyObject
   /** Milliseconds since the epoch. */
   readonly createdAt: number
 }
 
 export type VaultKey = KeyConfig & {
-  /** The newest last; never empty. */
+  /** The newest is last; never empty. */
   readonly versions: readonly KeyVersion[]
 }
 
@@ -39,7 +41,7 @@ const Entry = z.strictObject({
   keyId: ocid,
   versionId: ocid,
   createdAt: z.int(),
-  /** Base64 of the secret, or a PKCS #8 PEM. */
+  /** The secret key in base64, or a private key as PKCS #8 PEM. */
   material: z.string(),
 })
 type Entry = z.output<typeof Entry>

@@ -1,4 +1,7 @@
-/** The management endpoint, as far as clients of keys need it: what a key is, its public half, a vault's endpoints. */
+/**
+ * The management endpoint, as far as clients need it: keys, their public halves, and the endpoints of a
+ * vault.
+ */
 import { createPublicKey } from 'node:crypto'
 import type { EmulatorConfig } from '#lab/emulator/config.ts'
 import {
@@ -100,7 +103,7 @@ function describeVault(
   }
 }
 
-/** In bytes; for ECDSA with the curve's name. */
+/** The length is in bytes. ECDSA also names its curve. */
 function keyShape(shape: VaultKey['shape']) {
   if (shape.algorithm !== 'ECDSA') return shape
   const length = { NIST_P256: 32, NIST_P384: 48, NIST_P521: 66 }[shape.curve]

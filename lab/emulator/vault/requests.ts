@@ -1,4 +1,4 @@
-/** The bodies that the crypto endpoint takes. */
+/** The request bodies of the crypto endpoint. */
 import { constants } from 'node:crypto'
 import { z } from 'zod'
 import { ocid } from '#core/fields.ts'
@@ -39,7 +39,7 @@ type Scheme = {
   readonly algorithm: 'RSA' | 'ECDSA'
   readonly curve: 'NIST_P256' | 'NIST_P384' | 'NIST_P521' | undefined
   readonly hash: string
-  /** Of the digest. */
+  /** The length of the digest. */
   readonly bytes: number
   readonly options: { readonly padding?: number }
 }
@@ -85,7 +85,7 @@ export const SignDetails = z.strictObject({
   ...signed,
   messageType: z.literal(['RAW', 'DIGEST']).default('RAW'),
 })
-/** The emulator verifies messages, not digests. */
+/** The emulator verifies only messages, not digests. */
 export const VerifyDetails = z.strictObject({
   ...signed,
   messageType: z.literal('RAW').default('RAW'),

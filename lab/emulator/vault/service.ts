@@ -1,4 +1,4 @@
-/** Vault: the crypto and management endpoints of every vault of the world, on one origin. */
+/** Vault as a service: the crypto and management endpoints of every vault, on one origin. */
 
 import type { Service, ServiceContext } from '#lab/emulator/service.ts'
 import { cryptoRoutes } from './cryptoRoutes.ts'
