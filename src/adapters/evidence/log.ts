@@ -8,6 +8,7 @@
  */
 
 import type { KeyObject } from 'node:crypto'
+import { abandonable } from '#adapters/system/abandonable.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
 import { utf8 } from '#core/bytes.ts'
@@ -119,7 +120,7 @@ class LogWriter {
       this.#running ??= this.#store().finally(() => {
         this.#running = undefined
       })
-      await endOf(this.#running, signal)
+      await abandonable(this.#running, signal)
     }
   }
 
@@ -176,18 +177,5 @@ class LogWriter {
         cause,
       })
     return cause
-  }
-}
-
-/** The promise's end, or the signal's reason, whichever comes first. */
-async function endOf(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return await promise
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }

@@ -1,41 +1,37 @@
-/** One piece of work for all who want the same at the same time. */
+/** One run of a piece of work for all callers that ask for it at the same time. */
+import { abandonable } from '#adapters/system/abandonable.ts'
 
-/** `run` hears of the abort once all who waited for it are gone. Each caller's own abort ends its own wait. */
+type Work<Value> = { waiters: number; readonly abandoned: AbortController; readonly promise: Promise<Value> }
+
+/** A caller's abort ends only its own wait. The signal of `run` is aborted when the last caller has left. */
 export function createCoalescer<Value>(): (
   key: string,
   run: (signal: AbortSignal) => Promise<Value>,
   signal?: AbortSignal,
 ) => Promise<Value> {
-  const pending = new Map<string, { waiters: number; gone: AbortController; promise: Promise<Value> }>()
+  const pending = new Map<string, Work<Value>>()
 
   return (key, run, signal) => {
     signal?.throwIfAborted()
     let work = pending.get(key)
-    if (work === undefined || work.gone.signal.aborted) {
-      const gone = new AbortController()
-      const promise = run(gone.signal).finally(() => {
-        if (pending.get(key)?.gone === gone) pending.delete(key)
+    if (work === undefined || work.abandoned.signal.aborted) {
+      const abandoned = new AbortController()
+      const promise = run(abandoned.signal).finally(() => {
+        if (pending.get(key)?.abandoned === abandoned) pending.delete(key)
       })
-      work = { waiters: 0, gone, promise }
+      work = { waiters: 0, abandoned, promise }
       pending.set(key, work)
     }
     return join(work, signal)
   }
 }
 
-async function join<Value>(
-  work: { waiters: number; readonly gone: AbortController; readonly promise: Promise<Value> },
-  signal: AbortSignal | undefined,
-): Promise<Value> {
-  const aborted = Promise.withResolvers<never>()
-  const abort = () => aborted.reject(signal?.reason)
-  signal?.addEventListener('abort', abort, { once: true })
+async function join<Value>(work: Work<Value>, signal: AbortSignal | undefined): Promise<Value> {
   work.waiters += 1
   try {
-    return await Promise.race([work.promise, aborted.promise])
+    return await abandonable(work.promise, signal)
   } finally {
-    signal?.removeEventListener('abort', abort)
     work.waiters -= 1
-    if (work.waiters === 0) work.gone.abort(new Error('nobody waits any more'))
+    if (work.waiters === 0) work.abandoned.abort(new Error('no caller waits any more'))
   }
 }

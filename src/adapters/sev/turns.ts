@@ -1,5 +1,6 @@
 /** One request to the firmware at a time, at a pace that no host throttles, until the way to it is lost. */
 import PQueue from 'p-queue'
+import { abandonable } from '#adapters/system/abandonable.ts'
 import type { Clock } from '#ports/clock.ts'
 import { SevFault } from './fault.ts'
 
@@ -55,14 +56,4 @@ function createPace({ monotonic, sleep }: Clock): (signal: AbortSignal | undefin
     const waitMs = fullAt - burst * everyMs - now
     if (waitMs > 0) await sleep(waitMs, signal)
   }
-}
-
-function abandonable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    if (signal.aborted) abort()
-    signal.addEventListener('abort', abort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }
