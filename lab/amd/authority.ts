@@ -4,9 +4,10 @@
  */
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
+import { replaceFile } from '#adapters/system/files.ts'
 import type { Product } from '#core/snp/product.ts'
 import type { Tcb } from '#core/snp/tcb.ts'
-import { keepFile, keepFolder, newRsaKey, replaceFile } from './authorityFiles.ts'
+import { keepFile, keepFolder, newRsaKey } from './authorityFiles.ts'
 import {
   amdScheme,
   authorityExtensions,

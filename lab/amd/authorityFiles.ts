@@ -1,9 +1,9 @@
 /** The files of an authority in `<stateDir>/<Product>`: one file per key, certificate or secret. */
-import { generateKeyPair, type KeyObject, randomBytes } from 'node:crypto'
-import { link, mkdir, mkdtemp, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
+import { generateKeyPair, type KeyObject } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { toHex } from '#core/bytes.ts'
+import { createFile } from '#adapters/system/files.ts'
 
 export type AuthorityFiles<Name extends string> = Readonly<Record<Name, Buffer>>
 
@@ -46,24 +46,12 @@ export async function keepFolder<Name extends string>(
 export async function keepFile(path: string, make: () => Promise<Buffer>): Promise<Buffer> {
   const kept = await readIfPresent(path)
   if (kept !== undefined) return kept
-  const draft = `${path}.${toHex(randomBytes(6))}.new`
   try {
-    await writeFile(draft, await make(), { mode: 0o600 })
-    // link, unlike rename, fails if the name exists.
-    await link(draft, path)
+    await createFile(path, [await make()])
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error
-  } finally {
-    await unlink(draft).catch(() => undefined)
+    if (codeOf(error) !== 'output.exists') throw error
   }
   return await readFile(path)
-}
-
-/** Replaces a file atomically. */
-export async function replaceFile(path: string, content: Uint8Array): Promise<void> {
-  const draft = `${path}.${toHex(randomBytes(6))}.new`
-  await writeFile(draft, content, { mode: 0o600 })
-  await rename(draft, path)
 }
 
 async function readFiles<Name extends string>(

@@ -5,11 +5,12 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { replaceFile } from '#adapters/system/files.ts'
 import { createAmdHost } from '#lab/amd/host.ts'
 import type { EmulatorConfig } from './config.ts'
 import { createCalls } from './control.ts'
 import { createFaults } from './faults.ts'
-import { readOrCreate, replaceFile } from './files.ts'
+import { readOrCreate } from './files.ts'
 import {
   createFunctionsService,
   provideResourcePrincipals,

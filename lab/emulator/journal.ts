@@ -9,9 +9,9 @@
 import { mkdir, open, readFile, truncate } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { z } from 'zod'
+import { replaceFile, syncFolder } from '#adapters/system/files.ts'
 import { checkShape, parseJson } from '#core/canonical.ts'
 import { under } from '#core/errors.ts'
-import { replaceFile, syncFolder } from './files.ts'
 
 export type Journal<Entry> = {
   /** Begins to write. Throws after a failed write, because memory is then ahead of the disk for good. */

@@ -1,8 +1,7 @@
 /** What the configuration names on disk, read and checked before anything listens or is called. */
-import { readFile } from 'node:fs/promises'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { createKds, type Kds } from '#adapters/sev/kds.ts'
-import { CodedError } from '#core/errors.ts'
+import { readPem } from '#adapters/system/pem.ts'
 import type { TrustStore } from '#core/snp/chain.ts'
 import type { Crl } from '#core/snp/crl.ts'
 import type { Clock } from '#ports/clock.ts'
@@ -45,13 +44,5 @@ export async function readMaterial(
             refreshSeconds: kds.refreshHours * 3600,
           },
     oci: createOci(oci, { allowPlainHttp: simulation, clock }),
-  }
-}
-
-async function readPem(field: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new CodedError('config.invalid', `${field}: ${path} cannot be read`, { cause })
   }
 }

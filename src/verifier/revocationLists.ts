@@ -6,8 +6,9 @@
  * report may still be accepted under an old list, or under none, is said by each release (`crl`): one that demands a list refuses
  * where there is none, and from `nextUpdate` and its grace on.
  */
-import { endorsementPath, replaceFile } from '#adapters/sev/endorsementFolder.ts'
+import { endorsementPath } from '#adapters/sev/endorsementFolder.ts'
 import type { Kds } from '#adapters/sev/kds.ts'
+import { replaceFile } from '#adapters/system/files.ts'
 import { errorFields, type Log, type LogFields } from '#adapters/system/log.ts'
 import { CodedError, codeOf, type ErrorCode } from '#core/errors.ts'
 import type { TrustStore } from '#core/snp/chain.ts'

@@ -1,12 +1,11 @@
 /** What the configuration names on this machine, read and checked before anything is called. */
-import { readFile } from 'node:fs/promises'
 import { loadSegmentCipher } from '#adapters/aead/native.ts'
 import { createReleaseService } from '#adapters/http/releaseService.ts'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { createReportSource } from '#adapters/sev/source.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
+import { readPem } from '#adapters/system/pem.ts'
 import { openSecretMemory } from '#adapters/system/secretMemory.ts'
-import { CodedError } from '#core/errors.ts'
 import { type TrustAnchors, trustDigest } from '#core/release/trust.ts'
 import type { SegmentCipher } from '#core/sealed/cipher.ts'
 import { plainMemory, type SecretMemory } from '#core/secretMemory.ts'
@@ -76,13 +75,5 @@ function openMemory({ trust, batch }: WorkerConfig, log: Log): SecretMemory {
     if (!trust.simulation) throw error
     log.warn('simulation: keys are in plain memory', errorFields(error))
     return plainMemory
-  }
-}
-
-async function readPem(field: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new CodedError('config.invalid', `${field}: ${path} cannot be read`, { cause })
   }
 }

@@ -1,8 +1,9 @@
 /** Functions: invocation over HTTP, and the files of each function's resource principal. */
 import { createPublicKey } from 'node:crypto'
 import { join } from 'node:path'
+import { replaceFile } from '#adapters/system/files.ts'
 import type { EmulatorConfig } from '#lab/emulator/config.ts'
-import { readOrCreate, replaceFile } from '#lab/emulator/files.ts'
+import { readOrCreate } from '#lab/emulator/files.ts'
 import { newRsaKey } from '#lab/emulator/identity/certificate.ts'
 import type { Principals } from '#lab/emulator/identity/principals.ts'
 import type { Sessions } from '#lab/emulator/identity/sessions.ts'

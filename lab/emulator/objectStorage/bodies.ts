@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { syncFolder } from '#lab/emulator/files.ts'
+import { syncFolder } from '#adapters/system/files.ts'
 import { OciError } from '#lab/emulator/service.ts'
 import type { Segment } from './entries.ts'
 

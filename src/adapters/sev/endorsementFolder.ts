@@ -3,11 +3,10 @@
  * `<Product>/vcek/<hardware id>-<TCB>.der`, both in lower-case hex as the report has them. Nothing here is believed
  * because it lies here: roots are pinned, and all else is verified under them.
  */
-import { randomBytes } from 'node:crypto'
-import { mkdir, open, rename, unlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { readIfPresent } from '#adapters/system/files.ts'
 import { toHex } from '#core/bytes.ts'
-import { CodedError, type ErrorCode } from '#core/errors.ts'
+import type { ErrorCode } from '#core/errors.ts'
 import { MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES } from '#core/snp/layout.ts'
 import { PRODUCTS, type Product } from '#core/snp/product.ts'
 import { arkFingerprint, PINNED_ARKS, type RootEntry } from '#core/snp/roots.ts'
@@ -55,59 +54,4 @@ export async function readRoots(folder: string, code: ErrorCode): Promise<readon
     }),
   )
   return entries.filter((entry) => entry !== undefined)
-}
-
-/** Undefined where there is no such file. Throws `code`. */
-export async function readIfPresent(
-  path: string,
-  maxBytes: number,
-  code: ErrorCode,
-): Promise<Buffer | undefined> {
-  const cannot = (cause: unknown) => new CodedError(code, `${path} cannot be read`, { cause })
-  let file: Awaited<ReturnType<typeof open>>
-  try {
-    file = await open(path, 'r')
-  } catch (cause) {
-    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(cause))) return undefined
-    throw cannot(cause)
-  }
-  try {
-    // One byte more than allowed tells whether there are more, however large the file is.
-    const bytes = Buffer.alloc(maxBytes + 1)
-    let size = 0
-    for (;;) {
-      const { bytesRead } = await file.read(bytes, size, bytes.byteLength - size)
-      size += bytesRead
-      if (bytesRead === 0 || size > maxBytes) break
-    }
-    if (size > maxBytes) throw new CodedError(code, `${path} has more than ${maxBytes} bytes`)
-    return bytes.subarray(0, size)
-  } catch (cause) {
-    throw cause instanceof CodedError ? cause : cannot(cause)
-  } finally {
-    await file.close()
-  }
-}
-
-/** A reader sees the old content or the new, also after a crash. Throws `output.unwritable`. */
-export async function replaceFile(path: string, content: Uint8Array): Promise<void> {
-  const draft = `${path}.${toHex(randomBytes(6))}.new`
-  try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    const file = await open(draft, 'wx', 0o600)
-    try {
-      await file.writeFile(content)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(draft, path)
-  } catch (cause) {
-    await unlink(draft).catch(() => undefined)
-    throw new CodedError('output.unwritable', `${path} cannot be written: ${errnoOf(cause)}`, { cause })
-  }
-}
-
-function errnoOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
 }

@@ -1,6 +1,7 @@
 /** Certificates for the key that signed a report: from the host, from the operator's folder, or from AMD. */
 import { join } from 'node:path'
 import { z } from 'zod'
+import { readIfPresent } from '#adapters/system/files.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { isZero } from '#core/bytes.ts'
 import { CodedError, under } from '#core/errors.ts'
@@ -9,7 +10,6 @@ import { isLeafOf, type WantedLeaf, wantedLeavesOf } from '#core/snp/leaf.ts'
 import { parseReport, type Report } from '#core/snp/report.ts'
 import type { Clock } from '#ports/clock.ts'
 import { createAuthorities, type Leaf } from './authorities.ts'
-import { readIfPresent } from './endorsementFolder.ts'
 import { createKds, KdsUrl } from './kds.ts'
 import { createVcekCache, type VcekCache } from './vcekCache.ts'
 

@@ -5,6 +5,7 @@
  */
 import PQueue from 'p-queue'
 import { HttpOrigin, isLoopback } from '#adapters/http/origin.ts'
+import { parsePem } from '#adapters/system/pem.ts'
 import { CodedError } from '#core/errors.ts'
 import { chainPath, crlPath, vcekPath } from '#core/snp/kds.ts'
 import { MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, type SigningKey } from '#core/snp/layout.ts'
@@ -12,7 +13,6 @@ import type { Product } from '#core/snp/product.ts'
 import type { Tcb } from '#core/snp/tcb.ts'
 import type { Clock } from '#ports/clock.ts'
 import { askKds, type KdsAnswer } from './kdsExchange.ts'
-import { parsePem } from './pem.ts'
 
 /**
  * `kds.unknown` where it has no such certificate, `kds.unavailable` where it cannot be had now or answers nonsense. All DER.

@@ -3,13 +3,14 @@
  * given. A cached certificate is evidence like any other: whoever poisons the cache can cause another fetch, or a refusal, and
  * no more.
  */
+import { readIfPresent, replaceFile } from '#adapters/system/files.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
 import { MAX_CERTIFICATE_BYTES } from '#core/snp/layout.ts'
 import type { WantedLeaf } from '#core/snp/leaf.ts'
 import type { Clock } from '#ports/clock.ts'
 import { createCoalescer } from './coalesce.ts'
-import { leafPath, readIfPresent, replaceFile } from './endorsementFolder.ts'
+import { leafPath } from './endorsementFolder.ts'
 import type { Kds } from './kds.ts'
 
 export type WantedVcek = WantedLeaf & { readonly hardwareId: Buffer }

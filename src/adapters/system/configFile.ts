@@ -1,27 +1,19 @@
-/** A program's configuration: one JSON file, one closed schema, every problem at once; and `--check-config`. */
-import { readFile } from 'node:fs/promises'
+/** A program's configuration: one JSON file under one closed schema. A refusal names every problem at once. */
 import type { z } from 'zod'
 import { checkShape, parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
+import { readFileUpTo } from './files.ts'
 
 const MAX_BYTES = 1024 * 1024
 
-/** Throws `config.invalid`, naming the file and each field that is absent, unknown or out of its range. */
+/** Throws `config.invalid`, naming the file and each field that is absent, unknown or out of range. */
 export async function readConfig<Schema extends z.ZodType>(
   path: string,
   schema: Schema,
   program: string,
 ): Promise<z.output<Schema>> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new CodedError('config.invalid', `${program}: the configuration file ${path} cannot be read`, {
-      cause,
-    })
-  })
-  if (bytes.byteLength > MAX_BYTES)
-    throw new CodedError(
-      'config.invalid',
-      `${program}: the configuration file is larger than ${MAX_BYTES} bytes`,
-    )
+  const name = `${program}: the configuration file ${path}`
+  const bytes = await readFileUpTo(path, MAX_BYTES, 'config.invalid', name)
   let value: unknown
   try {
     value = parseJson(bytes, `${program} configuration`)

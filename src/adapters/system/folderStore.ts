@@ -6,14 +6,15 @@
  * and a name cannot have segments that are empty or begin with a dot.
  */
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, link, mkdir, open, readdir, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 import type { ListedObject, ObjectHead, ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+import { createFile } from './files.ts'
 
 const SEGMENT = /^[^./\0][^/\0]{0,254}$/
-/** Where a write is made before it gets its name; no bucket can be called so. */
-const PARTIAL = '.partial'
+/** The folder in which an object is written before it gets its name. No bucket can have this name. */
+const DRAFTS = '.partial'
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
   ENOENT: 'service.missing',
@@ -53,20 +54,19 @@ export function createFolderStore(options: {
     }
   }
 
-  const write = async (object: ObjectRef, chunks: AsyncIterable<Uint8Array>, size: number) => {
+  const write = async (
+    object: ObjectRef,
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    size: number,
+  ) => {
     const path = pathOf(object)
-    const partial = join(root, PARTIAL, randomBytes(16).toString('hex'))
-    await mkdir(dirname(partial), { recursive: true })
+    const draft = join(root, DRAFTS, randomBytes(16).toString('hex'))
+    await mkdir(dirname(draft), { recursive: true })
     await mkdir(dirname(path), { recursive: true })
-    try {
-      const etag = await writeDurably(partial, chunks, size)
-      // link is the atomic create: it fails where the name exists, and what it names is complete and on disk.
-      await link(partial, path)
-      await syncFolder(dirname(path))
-      return { etag }
-    } finally {
-      await unlink(partial).catch(() => undefined)
-    }
+    await createFile(path, ofSize(chunks, size), { mode: 0o666, draft })
+    const { file, head } = await openAt(object, undefined)
+    await file.close()
+    return { etag: head.etag }
   }
 
   return {
@@ -94,7 +94,7 @@ export function createFolderStore(options: {
         return { ...head, chunks: file.createReadStream({ start, ...(signal && { signal }) }) }
       }),
     create: (object, bytes, signal) =>
-      coded(object.name, signal, () => write(object, oneChunk(bytes), bytes.byteLength)),
+      coded(object.name, signal, () => write(object, [bytes], bytes.byteLength)),
     createFrom: (object, chunks, size, signal) =>
       coded(object.name, signal, () => write(object, chunks, size)),
     async *list(bucket, prefix, after, signal) {
@@ -154,34 +154,17 @@ async function readSpan(file: FileHandle, start: number, end: number): Promise<B
   }
 }
 
-async function writeDurably(path: string, chunks: AsyncIterable<Uint8Array>, size: number): Promise<string> {
-  const file = await open(path, 'wx')
-  try {
-    let written = 0
-    for await (const chunk of chunks) {
-      await file.writeFile(chunk)
-      written += chunk.byteLength
-    }
-    if (written !== size)
-      throw new CodedError('service.failed', `${written} bytes came where ${size} were promised`)
-    await file.sync()
-    return (await headOf(file)).etag
-  } finally {
-    await file.close()
+async function* ofSize(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  size: number,
+): AsyncIterable<Uint8Array> {
+  let given = 0
+  for await (const chunk of chunks) {
+    given += chunk.byteLength
+    yield chunk
   }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
-}
-
-async function* oneChunk(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  yield bytes
+  if (given !== size)
+    throw new CodedError('internal.fault', `a stream has ${given} bytes, ${size} were announced`)
 }
 
 /** Runs one call, with the file system's errors under the port's codes. */
@@ -189,7 +172,8 @@ async function coded<T>(name: string, signal: AbortSignal | undefined, call: () 
   signal?.throwIfAborted()
   try {
     return await call()
-  } catch (cause) {
+  } catch (error) {
+    const cause = error instanceof CodedError && error.code.startsWith('output.') ? error.cause : error
     if (cause instanceof CodedError || !(cause instanceof Error) || !('code' in cause)) throw cause
     const code = CODES[String(cause.code)] ?? 'service.failed'
     throw new CodedError(code, `${name}: ${String(cause.code)}`, { cause })

@@ -5,10 +5,9 @@ import {
   endorsementPath,
   leafPath,
   readEndorsement,
-  readIfPresent,
-  replaceFile,
 } from '#adapters/sev/endorsementFolder.ts'
 import { createKds, type Kds, KdsUrl } from '#adapters/sev/kds.ts'
+import { readIfPresent, replaceFile } from '#adapters/system/files.ts'
 import type { Progress } from '#cli/progress.ts'
 import { readInput, readRootFolder } from '#cli/report/files.ts'
 import { sameBytes, sha256, toHex } from '#core/bytes.ts'

@@ -6,9 +6,9 @@ import {
   endorsementPath,
   leafPath,
   readEndorsement,
-  readIfPresent,
   readRoots,
 } from '#adapters/sev/endorsementFolder.ts'
+import { readIfPresent } from '#adapters/system/files.ts'
 import { sha256, toHex } from '#core/bytes.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'

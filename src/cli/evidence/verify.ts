@@ -1,7 +1,8 @@
 /** `evidence verify DIR`: the audit of a folder that holds copies of the buckets. Needs no network and no key of anyone. */
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openCollection } from '#adapters/evidence/collection.ts'
+import { readIfPresent } from '#adapters/system/files.ts'
 import { checkShape, parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { auditCollection } from '#core/evidence/audit/audit.ts'
@@ -45,12 +46,8 @@ export async function verifyEvidence(
 }
 
 async function readTrust(path: string): Promise<TrustAnchors> {
-  const bytes = await readFile(path).catch((cause: unknown) => {
-    throw new CodedError('input.unreadable', `${path} cannot be read; name the pin with --trust FILE`, {
-      cause,
-    })
-  })
-  if (bytes.byteLength > MAX_TRUST_BYTES)
-    throw new CodedError('input.unreadable', `${path} has more than ${MAX_TRUST_BYTES} bytes`)
+  const bytes = await readIfPresent(path, MAX_TRUST_BYTES, 'input.unreadable')
+  if (bytes === undefined)
+    throw new CodedError('input.unreadable', `${path} does not exist; name the pin with --trust FILE`)
   return checkShape(TrustAnchors, parseJson(bytes, path), path, 'input.unreadable')
 }

@@ -1,6 +1,6 @@
 /** `open`: a result, verified and decrypted on the researcher's own machine. */
 
-import { assertNoOutput, writeOutput } from '#cli/outputFile.ts'
+import { assertAbsent, createFile } from '#adapters/system/files.ts'
 import type { Progress } from '#cli/progress.ts'
 import { fromBase64url } from '#core/bytes.ts'
 import { checkShape } from '#core/canonical.ts'
@@ -49,9 +49,9 @@ export async function openResultFile(
 ): Promise<OpenedResult> {
   const { out } = options
   const resultId = checkShape(resultIdField, options.resultId, 'the result id', 'usage.invalid')
-  await assertNoOutput(out)
+  await assertAbsent(out)
   const manifest = await readManifest(deps.results, resultId, deps.trust)
-  const size = await writeOutput(out, contentOf(manifest, deps))
+  const size = await createFile(out, contentOf(manifest, deps))
   const { contentType, workload, boot, simulation, committedAt } = manifest
   return { resultId, file: out, size, contentType, workload: workload.name, boot, simulation, committedAt }
 }

@@ -1,9 +1,10 @@
 /** What `report` commands read: a report, certificates and revocation lists in DER or PEM, a folder of roots, a policy. */
 import { X509Certificate } from 'node:crypto'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readRoots } from '#adapters/sev/endorsementFolder.ts'
-import { type PemLabel, parsePem } from '#adapters/sev/pem.ts'
+import { readFileUpTo } from '#adapters/system/files.ts'
+import { type PemLabel, parsePem } from '#adapters/system/pem.ts'
 import { fromBase64url } from '#core/bytes.ts'
 import { canonicalBytes, parseJson } from '#core/canonical.ts'
 import { CodedError, under } from '#core/errors.ts'
@@ -17,15 +18,7 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024
 const CERTIFICATE_FILE = /\.(der|pem|crt|cer)$/
 
 export async function readInput(path: string): Promise<Buffer> {
-  try {
-    const { size } = await stat(path)
-    if (size > MAX_FILE_BYTES)
-      throw new CodedError('input.unreadable', `${path} has ${size} bytes, the limit is ${MAX_FILE_BYTES}`)
-    return await readFile(path)
-  } catch (cause) {
-    if (cause instanceof CodedError) throw cause
-    throw new CodedError('input.unreadable', `${path} cannot be read`, { cause })
-  }
+  return await readFileUpTo(path, MAX_FILE_BYTES, 'input.unreadable')
 }
 
 /**

@@ -1,8 +1,8 @@
 /** `seal`: encrypts a file on the hospital's own machine, before any of it leaves. */
 import { randomBytes } from 'node:crypto'
+import { assertAbsent, createFile } from '#adapters/system/files.ts'
 import type { SealConfig } from '#cli/config.ts'
 import { openInput } from '#cli/inputFile.ts'
-import { assertNoOutput, writeOutput } from '#cli/outputFile.ts'
 import { counted, type Progress } from '#cli/progress.ts'
 import { toBase64url, toHex } from '#core/bytes.ts'
 import { checkShape } from '#core/canonical.ts'
@@ -61,7 +61,7 @@ export async function sealFile(
   const sealId = toHex(randomBytes(16))
   const object = checkShape(objectName, options.object ?? sealId, '--object', 'usage.invalid')
   checkShape(contentTypeField, contentType, '--content-type', 'usage.invalid')
-  await assertNoOutput(out)
+  await assertAbsent(out)
 
   const input = await openInput(options.file)
   try {
@@ -84,7 +84,7 @@ export async function sealFile(
       }
       const headerJws = await signCompact(SealHeaderFormat, header, deps.signer)
       const chunks = counted(input.chunks(deps.signal), size, deps.progress)
-      const sealedSize = await writeOutput(
+      const sealedSize = await createFile(
         out,
         sealObject({
           headerJws,
