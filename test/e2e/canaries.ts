@@ -1,4 +1,4 @@
-/** Looking for what must not be anywhere: words of patients, and keys in every form in which they could be written. */
+/** Searches files for leaks: words of patients, and keys in every encoding that could have been written. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 
@@ -13,13 +13,16 @@ export function keyCanaries(name: string, key: Buffer): readonly Canary[] {
     { name: `${name}, raw`, bytes: key },
     ...(['hex', 'base64', 'base64url'] as const).map((encoding) => ({
       name: `${name} in ${encoding}`,
-      // Padding follows from what stands behind the key.
+      // The padding depends on what follows the key.
       bytes: Buffer.from(key.toString(encoding).replace(/=+$/, '')),
     })),
   ]
 }
 
-/** `<file>: <canary>` for each find in the files below `folder`, but for those that begin with one of `except`. */
+/**
+ * Returns `<file>: <canary>` for each find below `folder`, except in files whose path begins with one of
+ * `except`.
+ */
 export async function findCanaries(
   folder: string,
   canaries: readonly Canary[],

@@ -1,4 +1,4 @@
-/** The command line as a user starts it, in a process of its own. */
+/** Starts the command line and the demo as a user does, each in its own process. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'

@@ -1,4 +1,6 @@
-/** `demo` as a new user runs it: what it shows, what it leaves behind, and what is nowhere in it. */
+/**
+ * The demo as a new user runs it: its output, the files it leaves, and the secrets that must not be in them.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
@@ -35,7 +37,7 @@ before(async () => {
   run = await resultOf(startDemo('--out', out, '--patients', '60', '--seed', 'e2e', '--json'))
 })
 
-test('it ends with a result for the researcher and three refusals, and says so', async () => {
+test('the demo ends with a result and three refusals, and its summary says so', async () => {
   assert.equal(run.exit, 0, run.stderr)
   const summary = JSON.parse(run.stdout)
   assert.deepEqual(
@@ -60,7 +62,7 @@ test('it ends with a result for the researcher and three refusals, and says so',
     assert.ok(bytes > 0 && bytes < MAX_RESIDENT_BYTES, `${bytes} bytes resident`)
 })
 
-test('what it leaves can be checked again by anyone, who has to accept the simulation', async () => {
+test('anyone who accepts simulated machines can verify the evidence again', async () => {
   const verify = ['evidence', 'verify', inOut('evidence'), '--trust', inOut('config', 'trust.json')]
   assert.equal((await runCommand(...verify, '--simulation')).exit, 0)
   assert.equal((await runCommand(...verify)).exit, 1)
@@ -71,28 +73,28 @@ test('what it leaves can be checked again by anyone, who has to accept the simul
     )
 })
 
-test('no word of a patient is in anything but the input', async () => {
+test('words of patients are only in the input file', async () => {
   const words = wordCanaries(Object.values(POPULATION_CANARIES).flat())
   const { found: planted } = await findCanaries(out, words, [])
   assert.ok(planted.some((find) => find.startsWith('input.ndjson')))
   const { found, files } = await findCanaries(out, words, ['input.ndjson'])
   assert.deepEqual(found, [])
-  assert.ok(files > 50, `${files} files were looked at`)
-  assert.deepEqual(findIn('what it printed', Buffer.from(run.stdout + run.stderr), words), [])
+  assert.ok(files > 50, `${files} files were searched`)
+  assert.deepEqual(findIn('the output', Buffer.from(run.stdout + run.stderr), words), [])
 })
 
-test('no key that was released is in anything that it wrote', async () => {
+test('released keys are in no file and in no output', async () => {
   const keys = await releasedKeys()
   const canaries = Object.entries(keys).flatMap(([name, key]) => keyCanaries(name, key))
-  // The emulator's Vault has to keep its secrets somewhere; data keys it does not keep.
+  // The emulator must store its secrets. It does not store data keys.
   const { found } = await findCanaries(out, canaries, ['emulator/secrets'])
   assert.deepEqual(found, [])
-  assert.deepEqual(findIn('what it printed', Buffer.from(run.stdout + run.stderr), canaries), [])
+  assert.deepEqual(findIn('the output', Buffer.from(run.stdout + run.stderr), canaries), [])
   const { found: known } = await findCanaries(out, keyCanaries('nonce secret', keys['nonce secret']), [])
-  assert.notDeepEqual(known, [], 'the search finds the one key that is there')
+  assert.notDeepEqual(known, [], 'the search must find the one stored secret')
 })
 
-test('an output folder that is there is left alone', async () => {
+test('an existing output folder is refused and not touched', async () => {
   const before = (await stat(out)).mtimeMs
   const { exit, stderr } = await resultOf(startDemo('--out', out))
   assert.equal(exit, 2)
@@ -101,16 +103,16 @@ test('an output folder that is there is left alone', async () => {
 })
 
 for (const { name, parameters, code } of [
-  { name: 'no people', parameters: ['--patients', '0'], code: 'usage.invalid' },
+  { name: 'zero patients', parameters: ['--patients', '0'], code: 'usage.invalid' },
   { name: 'an unknown option', parameters: ['--fast'], code: 'usage.invalid' },
-  { name: 'both input and seed', parameters: ['--input', 'x', '--seed', 'y'], code: 'usage.invalid' },
+  { name: 'both --input and --seed', parameters: ['--input', 'x', '--seed', 'y'], code: 'usage.invalid' },
   {
-    name: 'an input that is not there',
+    name: 'an absent input file',
     parameters: ['--input', join(folder, 'absent')],
     code: 'input.unreadable',
   },
 ])
-  test(`${name}: refused before anything is started`, async () => {
+  test(`${name}: refused before any program starts`, async () => {
     const unused = join(folder, 'unused')
     const { exit, stderr } = await resultOf(startDemo('--out', unused, ...parameters))
     assert.equal(exit, 2)
@@ -118,11 +120,11 @@ for (const { name, parameters, code } of [
     await assert.rejects(stat(unused), { code: 'ENOENT' })
   })
 
-test('Ctrl-C in the middle ends every process that it started', async () => {
+test('Ctrl-C during the start ends every process', async () => {
   const interrupted = join(folder, 'interrupted')
   const child = startDemo('--out', interrupted, '--patients', '20')
   const ended = resultOf(child)
-  // A demo that ends by itself ends the wait too.
+  // If the demo ends by itself, the wait ends too.
   for (let said = ''; !said.includes('verifier') && child.exitCode === null; )
     said += String(await Promise.race([once(child.stdout, 'data'), ended]))
   child.kill('SIGINT')
@@ -134,7 +136,7 @@ test('Ctrl-C in the middle ends every process that it started', async () => {
   assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
 })
 
-/** As those who may have them: the Verifier, and the researcher, over the state that the demonstration left. */
+/** Decrypts the keys from the files of the demo, with the rights of the Verifier and of the researcher. */
 async function releasedKeys(): Promise<
   Readonly<Record<'dek' | 'idKey' | 'result dek' | 'nonce secret', Buffer>>
 > {

@@ -1,6 +1,6 @@
 /**
- * A worker whose reports come from the device: the driver is the tests' fake, which the emulated processor signs for, and the
- * certificate comes from the emulated key distribution service.
+ * A worker that gets its reports from the device. The driver is the tests' fake, the simulated processor
+ * signs, and the certificate comes from the simulated key distribution service.
  */
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -45,7 +45,7 @@ after(async () => {
   if (typeof device !== 'string') device.remove()
 })
 
-/** The same worker, where the device gives `answers`; what it logged, and how it ended. */
+/** Runs the worker on a device that gives `answers`. Returns its exit code, its output and its log. */
 async function work(answers: string, ...parameters: readonly string[]) {
   assert.ok(typeof device !== 'string')
   const command = [process.execPath, ...nodeOptionsFor('src/worker/main.ts'), WORKER, '--config', config]
@@ -57,7 +57,7 @@ async function work(answers: string, ...parameters: readonly string[]) {
   return { exitCode, stdout, say: (message: string) => lines.find((line) => messageOf(line) === message) }
 }
 
-test('a guest that loses its key ends with 78 and no result; another asks its device and does the job', {
+test('a worker whose guest key is lost ends with 78; the next one gets a report and finishes the job', {
   skip,
   timeout: 120_000,
 }, async () => {
@@ -65,7 +65,7 @@ test('a guest that loses its key ends with 78 and no result; another asks its de
   const uploaded = await system.upload(sealed.file)
   const jobId = jobIdOf(uploaded)
 
-  // The host throttles until the driver gives up: nothing would ever be answered again.
+  // The host throttles until the driver gives up. After that the device never answers again.
   const lost = await work('busy,ok')
   assert.equal(lost.exitCode, 78)
   assert.equal(lost.say('leased')?.['jobs'], 1)

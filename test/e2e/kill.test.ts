@@ -1,6 +1,6 @@
 /**
- * kill -9 of a worker at every point of a job at which something else is durable. The emulator keeps one call of the worker
- * waiting, so that the moment is certain; whatever the worker would have done after it never happens.
+ * Kills a worker (SIGKILL) at each point of a job where the durable state differs. The emulator holds one
+ * call of the worker, which fixes the moment: nothing that the worker would do afterwards happens.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -20,40 +20,40 @@ import {
 } from './systemUnderTest.ts'
 
 const WORKERS = ['worker-1', 'worker-2'] as const
-/** Until the partitions of the dead worker are given to another. */
+/** After this time the partitions of the dead worker go to another. */
 const RESERVATION_MS = 3000
 
 type Moment = {
   readonly name: string
-  /** The call of the worker that never returns. */
+  /** The worker's call that never returns. */
   readonly call: { readonly service: string; readonly method: string; readonly path: string }
-  /** What the audit says of the release to the worker that was killed; null where it had none. */
+  /** The audited status of the release to the killed worker; null if it got no key. */
   readonly killed: string | null
-  /** And of the one to the worker that took the job over. */
+  /** The audited status of the release to the worker that took over. */
   readonly finished: 'visible' | 'superseded'
 }
 
 const MOMENTS: readonly Moment[] = [
   {
-    name: 'after the lease, before it has asked for a key',
+    name: 'after the lease, before the key request',
     call: { service: 'objectstorage', method: 'GET', path: '/b/outbox/' },
     killed: null,
     finished: 'visible',
   },
   {
-    name: 'with the key in hand, before its attempt is counted',
+    name: 'after the key was granted, before its attempt is counted',
     call: { service: 'objectstorage', method: 'PUT', path: '/b/worker-state/' },
     killed: 'undelivered',
     finished: 'visible',
   },
   {
-    name: 'with the object opened and computed, before the intent',
+    name: 'after the computation, before the intent',
     call: { service: 'objectstorage', method: 'PUT', path: '/b/results/' },
     killed: 'undelivered',
     finished: 'visible',
   },
   {
-    name: 'after parts and intent, before the manifest',
+    name: 'after the parts and the intent, before the manifest',
     call: { service: 'objectstorage', method: 'PUT', path: '%2Fresult' },
     killed: 'abandoned',
     finished: 'visible',
@@ -74,7 +74,7 @@ before(async () => {
 after(() => system?.close())
 
 for (const moment of MOMENTS)
-  test(`a worker is killed ${moment.name}: the other one finishes, and there is one result`, async () => {
+  test(`a worker is killed ${moment.name}: the other worker finishes, with one result`, async () => {
     const sealed = await system.seal(moment.name.replaceAll(/\W+/g, '-'))
     const committed = await commits(system)
     for (const worker of WORKERS) {
@@ -89,7 +89,7 @@ for (const moment of MOMENTS)
     const uploaded = await system.upload(sealed.file)
     const jobId = jobIdOf(uploaded)
 
-    const victim = await killWhoHangs(moment)
+    const victim = await killWaitingWorker(moment)
     const killedBoot = bootOf(system, victim)
     const { program, line } = await waitForLine(system, 'ended', { jobId, outcome: moment.finished })
     const boot = bootOf(system, program)
@@ -116,17 +116,19 @@ for (const moment of MOMENTS)
     await system.deployment.start(victim)
   })
 
-test('an auditor without network or key finds the same: intact, with one result a job', async () => {
+test('an offline audit without keys finds the evidence intact, with one result per job', async () => {
   await auditByCommand(system)
   const { results } = await audit(system)
   assert.equal(results.length, MOMENTS.length)
   assert.equal(new Set(results.map(({ resultId }) => resultId)).size, MOMENTS.length)
 })
 
-/** Ends it as the kernel does when memory runs out: no word, no file closed, no lease given back. */
-async function killWhoHangs({ name }: Moment): Promise<string> {
+/**
+ * Kills the waiting worker as the kernel does when memory runs out: nothing is logged, closed or given back.
+ */
+async function killWaitingWorker({ name }: Moment): Promise<string> {
   let victim: string | undefined
-  await until(system, `no worker has come to be ${name}`, async () => {
+  await until(system, `no worker has reached the moment ${name}`, async () => {
     const waiting = new Set((await system.deployment.control.armed()).map(({ match }) => match?.principal))
     victim = WORKERS.find((worker) => !waiting.has(principalOf(worker)))
     return victim !== undefined

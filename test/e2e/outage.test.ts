@@ -1,6 +1,6 @@
 /**
- * The Verifier, or all of OCI, goes away while a job is in hand, for seconds here and for as long as it takes in life: the
- * worker waits, keeps its process, and goes on where it was.
+ * The Verifier or all of OCI fails during a job: for seconds here, for any time in production. The worker
+ * waits in the same process and then continues the job.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -17,13 +17,16 @@ import {
 } from './systemUnderTest.ts'
 
 const WORKERS = ['worker-1', 'worker-2'] as const
-/** Longer than a first wait, than a reservation, and than what a call is tried again for by itself. 30 s were run by hand. */
+/**
+ * Longer than the first wait, a reservation, and the retries of a single call. Also run once by hand with 30
+ * s.
+ */
 const OUTAGE_MS = 5000
 
 type Outage = {
   readonly name: string
   readonly program: 'verifier' | 'emulator'
-  /** Where the job is when it begins: the call that hangs. */
+  /** The call that is waiting when the outage begins. */
   readonly during: { readonly method: string; readonly path: string }
 }
 
@@ -54,16 +57,16 @@ after(() => system?.close())
 const pids = () => WORKERS.map((worker) => system.pid(worker))
 
 for (const { name, program, during } of OUTAGES)
-  test(`${name}, and comes back: the job has one result, by workers that never ended`, async () => {
+  test(`${name} and restarted: the job has one result, and the workers never ended`, async () => {
     const { deployment } = system
     const before = pids()
     const sealed = await system.seal(name.replaceAll(/\W+/g, '-'))
-    // Long enough for the kill to come first; the call is then answered late, or cut with whoever would answer it.
+    // Long enough for the kill to come first. The call is then answered late, or its connection breaks.
     await deployment.control.arm({ service: 'objectstorage', match: during, latencyMs: 1500, times: 1 })
     const jobId = jobIdOf(await system.upload(sealed.file))
     await until(
       system,
-      'no worker is at the call',
+      'no worker has made the call',
       async () => (await system.deployment.control.armed()).length === 0,
     )
 
@@ -82,7 +85,7 @@ for (const { name, program, during } of OUTAGES)
     assert.deepEqual(pids(), before)
   })
 
-test('the Verifier hangs without a word: the job waits for it', async () => {
+test('the Verifier hangs: the job waits for it', async () => {
   const before = pids()
   const verifier = system.deployment.program('verifier')
   const sealed = await system.seal('frozen')
@@ -97,7 +100,7 @@ test('the Verifier hangs without a word: the job waits for it', async () => {
   assert.deepEqual(pids(), before)
 })
 
-test('the evidence of all of it is intact', async () => {
+test('the evidence is intact after every outage', async () => {
   for (const worker of WORKERS)
     assert.deepEqual(await system.deployment.program(worker)?.stop(), { code: 0, signal: null })
   await audit(system)
@@ -111,7 +114,7 @@ async function killProgram(name: Outage['program']): Promise<void> {
   await program.ended
 }
 
-/** While OCI is away, nobody can look; while the Verifier is, there must be nothing to see. */
+/** Without OCI no client can list results. Without the Verifier there must be none. */
 async function resultsAtRest(program: Outage['program'], headerDigest: string) {
   return program === 'emulator' ? [] : await resultsOf(system, headerDigest)
 }

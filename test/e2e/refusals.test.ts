@@ -1,20 +1,18 @@
 /**
- * What must not get through, and must not hold up what is behind it: messages that are no jobs, jobs that lead nowhere,
- * objects that do not open, events that come twice. Each has its coded end, and a good job gets its result afterwards.
+ * Input that must be refused without blocking the stream: malformed messages, jobs without an object, objects
+ * that do not open, repeated events. Each ends with its code, and a good job gets its result afterwards.
  */
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import type { Oci } from '#adapters/oci/clients.ts'
-import { toBase64url, toHex } from '#core/bytes.ts'
-import type { ErrorCode } from '#core/errors.ts'
+import { toBase64url } from '#core/bytes.ts'
 import { type Job, JobFormat, jobIdOf } from '#core/job/job.ts'
-import { keySigner } from '#core/jws.ts'
 import { workerEntries } from '#lab/demo/counts.ts'
 import { copyMetrics } from '#lab/demo/metrics.ts'
 import { PROVIDER, STREAMS } from '#lab/demo/names.ts'
 import { POPULATION_CANARIES } from '#lab/demo/population.ts'
+import { BAD_OBJECTS } from './badObjects.ts'
 import { findCanaries, wordCanaries } from './canaries.ts'
 import { deadLetters, timesPublished } from './streamMessages.ts'
 import {
@@ -30,12 +28,12 @@ import {
 } from './systemUnderTest.ts'
 
 const OUTBOX = { namespace: PROVIDER.namespace, bucket: 'outbox' }
-/** Words of nobody's, where a patient's would stand. */
+/** A made-up name in the place of a patient's name. */
 const CANARY = 'Quillfeather-Ombrose'
 const WORKERS = ['worker-1', 'worker-2'] as const
 
 let system: SystemUnderTest
-/** The ingest function's and a worker's own rights, used by whoever broke into them. */
+/** OCI with the rights of the ingest function and of a worker, as an attacker in them would have. */
 let ingest: Oci
 let worker: Oci
 before(async () => {
@@ -52,7 +50,7 @@ after(async () => {
 const publish = (key: string, message: Uint8Array) =>
   ingest.streamProducer({ streamId: STREAMS.jobs }).publish(key, message)
 
-/** The stream has moved on: a good object put in now gets its one result. */
+/** Checks that the stream is not blocked: a good object that is put in now gets exactly one result. */
 async function expectGoodJob(name: string): Promise<void> {
   const sealed = await system.seal(name)
   const jobId = jobIdOf(await system.upload(sealed.file))
@@ -60,27 +58,27 @@ async function expectGoodJob(name: string): Promise<void> {
   assert.equal((await resultsOf(system, sealed.headerDigest)).length, 1)
 }
 
-test('messages that are no jobs are set aside with their digest and code, and the stream moves on', async () => {
+test('malformed messages become dead letters with their code, and the stream continues', async () => {
   const good = jobOf('absent', 'e1')
   const messages = [
     { what: 'a text', bytes: Buffer.from(CANARY), kept: true },
     { what: 'a name', bytes: Buffer.from(JSON.stringify({ ...good, [CANARY]: 1 })), kept: true },
     { what: 'random bytes', bytes: randomBytes(100), kept: true },
-    { what: 'nothing', bytes: Buffer.from('{}'), kept: true },
+    { what: 'an empty object', bytes: Buffer.from('{}'), kept: true },
     { what: 'an unknown field', bytes: Buffer.from(JSON.stringify({ ...good, more: 1 })), kept: true },
     { what: 'white space', bytes: Buffer.concat([JobFormat.encode(good), Buffer.from(' ')]), kept: true },
     {
-      what: 'a path that climbs',
+      what: 'a path traversal',
       bytes: Buffer.from(JSON.stringify({ ...good, bucket: '../x' })),
       kept: true,
     },
-    { what: 'more than a job may have', bytes: Buffer.alloc(5000, '{'), kept: false },
-    { what: 'as much as a message may have', bytes: randomBytes(500_000), kept: false },
+    { what: 'more bytes than a job may have', bytes: Buffer.alloc(5000, '{'), kept: false },
+    { what: 'as many bytes as a message may have', bytes: randomBytes(500_000), kept: false },
   ]
   for (const { what, bytes } of messages) await publish(what, bytes)
   await until(
     system,
-    'not all are set aside',
+    'some messages have no dead letter',
     async () => (await deadLetters(system)).length >= messages.length,
   )
 
@@ -98,79 +96,9 @@ test('messages that are no jobs are set aside with their digest and code, and th
   await expectGoodJob('after-garbage')
 })
 
-type BadObject = {
-  readonly name: string
-  readonly code: ErrorCode
-  /** `failed` in the worker's hands; `refused` by the Verifier, before there was a key. */
-  readonly outcome: 'failed' | 'refused'
-  readonly make: () => Promise<{ readonly object: string; readonly bytes: Buffer }>
-}
-
-/** What the sealing host's role, or whoever has stolen it, can put into the outbox. */
-const BAD_OBJECTS: readonly BadObject[] = [
-  {
-    name: 'no sealed object at all',
-    code: 'object.malformed',
-    outcome: 'failed',
-    make: async () => ({ object: 'noise', bytes: randomBytes(5000) }),
-  },
-  {
-    name: 'a header longer than the object',
-    code: 'object.malformed',
-    outcome: 'failed',
-    make: async () => {
-      const { object, bytes } = await goodObject()
-      bytes.writeUInt32BE(4096, 8)
-      return { object, bytes: bytes.subarray(0, 2000) }
-    },
-  },
-  {
-    name: 'a header in which one letter is changed',
-    code: 'object.unsigned',
-    outcome: 'refused',
-    make: () => changedAt((headerEnd) => headerEnd - 5),
-  },
-  {
-    name: 'a seal by a key that nobody knows',
-    code: 'object.unsigned',
-    outcome: 'refused',
-    make: () => goodObject(keySigner(generateKeyPairSync('ed25519').privateKey)),
-  },
-  {
-    name: 'an object under the name of another',
-    code: 'object.misplaced',
-    outcome: 'refused',
-    make: async () => ({ object: toHex(randomBytes(16)), bytes: (await goodObject()).bytes }),
-  },
-  {
-    name: 'a ciphertext that was cut',
-    code: 'object.unopened',
-    outcome: 'failed',
-    make: async () => {
-      const { object, bytes } = await goodObject()
-      return { object, bytes: bytes.subarray(0, -1) }
-    },
-  },
-  {
-    name: 'a ciphertext in which one bit is changed',
-    code: 'object.unopened',
-    outcome: 'failed',
-    make: () => changedAt((headerEnd) => headerEnd + 1000),
-  },
-  {
-    name: 'a ciphertext with something behind it',
-    code: 'object.unopened',
-    outcome: 'failed',
-    make: async () => {
-      const { object, bytes } = await goodObject()
-      return { object, bytes: Buffer.concat([bytes, Buffer.of(0)]) }
-    },
-  },
-]
-
-test('objects that must not be opened, or do not open: each has its code, its dead letter, and no result', async () => {
+test('an object that must not be opened or does not open gets its code and a dead letter', async () => {
   const { sealer } = system
-  const cases = await Promise.all(BAD_OBJECTS.map(async (bad) => ({ ...bad, ...(await bad.make()) })))
+  const cases = await Promise.all(BAD_OBJECTS.map(async (bad) => ({ ...bad, ...(await bad.make(system)) })))
   const put = await Promise.all(
     cases.map(async ({ object, bytes }) => {
       const { etag } = await sealer.objectStore().create({ ...OUTBOX, name: object }, bytes)
@@ -210,19 +138,19 @@ test('objects that must not be opened, or do not open: each has its code, its de
 })
 
 for (const { name, code, job } of [
-  { name: 'an object that is not there', code: 'service.missing', job: async () => jobOf('absent', 'e1') },
+  { name: 'an absent object', code: 'service.missing', job: async () => jobOf('absent', 'e1') },
   {
-    name: 'an object that is another by now',
+    name: 'an object that has changed since',
     code: 'object.changed',
     job: async () => jobOf((await put('changed')).object, 'older'),
   },
   {
-    name: 'a bucket that is not the worker’s to read',
+    name: 'a bucket that the worker may not read',
     code: 'service.missing',
     job: async () => ({ ...jobOf('policy/000000001', 'e1'), bucket: 'governance' }),
   },
 ] as const)
-  test(`a job for ${name}: set aside as ${code}`, async () => {
+  test(`a job for ${name} becomes a dead letter with ${code}`, async () => {
     const made: Job = await job()
     await publish(made.jobId, JobFormat.encode(made))
     await waitForLine(system, 'ended', { jobId: made.jobId, outcome: 'failed', code })
@@ -231,21 +159,21 @@ for (const { name, code, job } of [
   })
 
 for (const { name, lines } of [
-  { name: 'a resource that breaks off', lines: `{"resourceType":"Patient","name":[{"family":"${CANARY}"` },
-  { name: 'a line that is text', lines: `${CANARY}\n` },
-  { name: 'a name that no resource has', lines: `{"resourceType":"${CANARY}","id":"1"}\n{"${CANARY}":1}\n` },
+  { name: 'a truncated resource', lines: `{"resourceType":"Patient","name":[{"family":"${CANARY}"` },
+  { name: 'a line of plain text', lines: `${CANARY}\n` },
+  { name: 'an unknown resource type', lines: `{"resourceType":"${CANARY}","id":"1"}\n{"${CANARY}":1}\n` },
 ])
-  test(`${name}: the job ends as resource.malformed`, async () => {
+  test(`${name} ends the job as resource.malformed`, async () => {
     const sealed = await system.seal(name.replaceAll(' ', '-'), { lines })
     const jobId = jobIdOf(await system.upload(sealed.file))
     await waitForLine(system, 'ended', { jobId, outcome: 'failed', code: 'resource.malformed' })
     assert.deepEqual(await resultsOf(system, sealed.headerDigest), [])
   })
 
-test('a job that was tried three times is not run again', async () => {
+test('a job with three failed attempts does not run again', async () => {
   const sealed = await system.seal('exhausted')
   const ingesting = system.deployment.program('function')
-  // The event waits while the attempts of workers that died are put down, as those workers would have done.
+  // The event waits while the test records three attempts, as workers that died would have done.
   ingesting?.kill('SIGSTOP')
   const jobId = jobIdOf(await system.upload(sealed.file))
   const state = { namespace: 'research', bucket: 'worker-state' }
@@ -258,7 +186,7 @@ test('a job that was tried three times is not run again', async () => {
   assert.deepEqual(await resultsOf(system, sealed.headerDigest), [])
 })
 
-test('an event that comes three times is one job', async () => {
+test('an event that is delivered three times becomes one job', async () => {
   const sealed = await system.seal('repeated')
   await system.deployment.control.arm({
     service: 'events',
@@ -273,9 +201,10 @@ test('an event that comes three times is one job', async () => {
   assert.equal(await timesPublished(system, jobId), 1)
 })
 
-test('a job that is published twice has one result; its second run is superseded', async () => {
+test('a job that is published twice has one result, and its second run is superseded', async () => {
   const sealed = await system.seal('twice')
-  // The function cannot record what it has published, so the event comes again: as often as a call is sent.
+  // The function cannot record the published job, so OCI delivers the event again. 4 is the number of tries
+  // per call.
   const record = { method: 'PUT', path: '/b/ingest/' }
   await system.deployment.control.arm({ service: 'objectstorage', match: record, status: 503, times: 4 })
   const jobId = jobIdOf(await system.upload(sealed.file))
@@ -285,17 +214,17 @@ test('a job that is published twice has one result; its second run is superseded
   assert.equal((await resultsOf(system, sealed.headerDigest)).length, 1)
 })
 
-test('what was refused is quoted nowhere: not in a log, an error, a metric, or the evidence', async () => {
+test('refused content is quoted in no log, error, metric or evidence', async () => {
   const { deployment } = system
   await audit(system)
   await copyMetrics(deployment, [...WORKERS, 'verifier'])
   const words = wordCanaries([CANARY, ...Object.values(POPULATION_CANARIES).flat()])
   const { found, files } = await findCanaries(deployment.folders.root, words, [])
   assert.deepEqual(found, [])
-  assert.ok(files > 50, `${files} files were looked at`)
+  assert.ok(files > 50, `${files} files were searched`)
 })
 
-test('SIGTERM: the job in hand is finished, the log closed, the exit code 0', async () => {
+test('after SIGTERM a worker finishes its job, closes its log and exits with 0', async () => {
   const sealed = await system.seal('drained')
   const match = { method: 'PUT', path: '/b/results/' }
   await system.deployment.control.arm({ service: 'objectstorage', match, latencyMs: 1500, times: 1 })
@@ -315,19 +244,6 @@ test('SIGTERM: the job in hand is finished, the log closed, the exit code 0', as
   for (const boot of boots) assert.equal(logs.find((log) => log.boot === boot)?.status, 'closed')
   await auditByCommand(system)
 })
-
-async function goodObject(by = system.signer) {
-  const sealed = await system.seal(toHex(randomBytes(8)), { by })
-  return { object: sealed.object, bytes: await readFile(sealed.file) }
-}
-
-async function changedAt(position: (headerEnd: number) => number) {
-  const { object, bytes } = await goodObject()
-  const at = position(12 + bytes.readUInt32BE(8))
-  // Another letter of the same alphabet: a header stays a text, a ciphertext is any bytes.
-  bytes[at] = bytes[at] === 0x41 ? 0x42 : 0x41
-  return { object, bytes }
-}
 
 async function put(name: string) {
   return await system.upload((await system.seal(name)).file)

@@ -22,7 +22,7 @@ export async function deadLetters(system: SystemUnderTest) {
   return (await messagesOn(system, STREAMS.deadLetters)).map((value) => DeadLetterFormat.decode(value))
 }
 
-/** How often a job was put on the jobs stream. */
+/** The number of times that a job was put on the jobs stream. */
 export async function timesPublished(system: SystemUnderTest, jobId: string): Promise<number> {
   const messages = await messagesOn(system, STREAMS.jobs)
   return messages.filter((message) => message.includes(`"jobId":"${jobId}"`)).length

@@ -56,7 +56,10 @@ export type SystemUnderTest = {
   readonly pid: (program: string) => number | undefined
   readonly sealer: Oci
   readonly signer: Signer
-  /** Seals synthetic patients or the given lines, signed with the dataset's key or another, outside the deployment. */
+  /**
+   * Seals synthetic patients or the given lines, signed with the dataset's key or another, outside the
+   * deployment.
+   */
   readonly seal: (
     name: string,
     options?: { readonly lines?: string; readonly by?: Signer },
@@ -157,7 +160,7 @@ export function bootOf(system: SystemUnderTest, program: string): string {
   return String(opened['boot'])
 }
 
-/** How many batches were committed to the jobs stream. */
+/** The number of committed batches of the jobs stream. */
 export async function commits({ deployment }: SystemUnderTest): Promise<number> {
   const calls = await deployment.control.calls()
   const suffix = `/streams/${STREAMS.jobs}/commit`

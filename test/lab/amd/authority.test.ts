@@ -44,7 +44,7 @@ for (const product of PRODUCTS)
         )
       })
 
-test('every field of the platform stands in the report', async () => {
+test('every field of the platform is in the report', async () => {
   const authority = await testAuthority('Turin')
   const level = { fmc: 1, bootloader: 3, tee: 2, snp: 5, microcode: 97 }
   const { bytes } = mint(authority, {
@@ -86,7 +86,7 @@ test('every field of the platform stands in the report', async () => {
   assert.deepEqual((['reported', 'committed', 'current', 'launch'] as const).map(snp), [4, 4, 5, 3])
 })
 
-test('a VLEK is of one provider and one TCB, and lives a year', async () => {
+test('a VLEK belongs to one provider and one TCB and is valid for a year', async () => {
   const authority = await testAuthority('Milan')
   const { tcb } = platformOf(authority)
   const keys = [
@@ -106,7 +106,7 @@ test('a VLEK is of one provider and one TCB, and lives a year', async () => {
   assert.throws(() => verifyAt(YEAR + 1), { code: 'chain.expired' })
 })
 
-test('a revocation list of an ARK: any window, any serials', async () => {
+test('a revocation list can have any validity and any serial numbers', async () => {
   const authority = await testAuthority('Genoa')
   const { roots } = storeOf(authority)
   const at = noon(authority)
@@ -122,7 +122,7 @@ test('a revocation list of an ARK: any window, any serials', async () => {
   assert.throws(() => openCrl(crlOf(turin), roots), { code: 'crl.untrusted' })
 })
 
-test('the list of the day: a new number each week, good for 45 days, nothing revoked', async () => {
+test('the current list: a new number each week, valid for 45 days, nothing revoked', async () => {
   const authority = await testAuthority('Genoa')
   const { roots } = storeOf(authority)
   const listAt = (days: number) => openCrl(authority.crl(authority.notBefore + days * DAY), roots)
@@ -135,7 +135,7 @@ test('the list of the day: a new number each week, good for 45 days, nothing rev
   assert.equal(revoked.size, 0)
 })
 
-test('a folder from before there were VLEKs gets its ASVK, the same one for all who open it', async () => {
+test('a folder without an ASVK gets one, the same for all who open it at once', async () => {
   await testAuthority('Genoa')
   await cp(join(AMD_STATE, 'Genoa'), join(folder, 'Genoa'), { recursive: true })
   for (const name of ['asvk.key', 'asvk.der']) await rm(join(folder, 'Genoa', name))

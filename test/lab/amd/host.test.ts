@@ -34,7 +34,7 @@ const host = await createAmdHost({
   ],
 })
 
-test('each guest gets reports of its own that the production verifier takes', async () => {
+test('each guest gets its own reports, and the production verifier accepts them', async () => {
   await host.start()
   try {
     const roots = new TrustStore(host.roots)
@@ -57,7 +57,7 @@ test('each guest gets reports of its own that the production verifier takes', as
   }
 })
 
-test('a host starts again over the sockets that a dead one left', async () => {
+test('a host starts over the socket files of a dead host', async () => {
   await host.start()
   await host.stop()
   const again = await createAmdHost({
@@ -72,7 +72,7 @@ test('a host starts again over the sockets that a dead one left', async () => {
   }
 })
 
-test('the keys are made once', async () => {
+test('keys are created once and derived the same way again', async () => {
   const again = await openAuthority(AMD_STATE, 'Genoa')
   assert.deepEqual(again.arkDer, amd.arkDer)
   assert.equal(again.hardwareId, amd.hardwareId)
@@ -82,7 +82,7 @@ test('the keys are made once', async () => {
   assert.ok(!amd.endorse(amd.hardwareId, { ...tcb.reported, snp: 1 }).key.equals(one))
 })
 
-test('the hook is the firmware of a fake device', () => {
+test('the hook answers as the firmware of a fake device', () => {
   const hook = new URL('../../../lab/amd/hook.ts', import.meta.url).pathname
   const ask = (guest: string, input: Buffer) =>
     spawnSync(process.execPath, [hook, AMD_STATE, guest], { input, timeout: 20_000 })
@@ -103,7 +103,7 @@ test('the hook is the firmware of a fake device', () => {
 
   const privileged = ask('host-test-c', Buffer.alloc(96))
   assert.deepEqual([privileged.status, privileged.stdout.byteLength], [1, 0])
-  const unknown = ask('nobody', request)
+  const unknown = ask('unknown', request)
   assert.deepEqual([unknown.status, unknown.stdout.byteLength], [2, 0])
 })
 
@@ -118,13 +118,13 @@ for (const [name, bytes] of [
   ['VMPL 4', request((b) => b.writeUInt32LE(4, 64))],
   ['a reserved byte', request((b) => b.writeUInt8(1, 95))],
 ] as const)
-  test(`the firmware takes no request of ${name}`, () => {
+  test(`the firmware refuses a request with ${name}`, () => {
     assert.equal(parseRequest(bytes, platformOf(amd)), undefined)
   })
 
 for (const [name, guests] of [
   [
-    'a guest twice',
+    'the same guest twice',
     [
       { name: 'x', platform: { measurement: MEASUREMENT } },
       { name: 'x', platform: { measurement: MEASUREMENT } },
@@ -137,6 +137,6 @@ for (const [name, guests] of [
     [{ name: 'x', platform: { measurement: MEASUREMENT, hardwareId: '11'.repeat(8) } }],
   ],
 ] as const)
-  test(`no host with ${name}`, async () => {
+  test(`a host with ${name} is config.invalid`, async () => {
     await assert.rejects(createAmdHost({ stateDir: AMD_STATE, guests }), { code: 'config.invalid' })
   })

@@ -26,7 +26,7 @@ const get = async (path: string, method = 'GET') => {
     body: Buffer.from(await response.arrayBuffer()),
   }
 }
-/** When the last VCEK is long past. */
+/** A request after the rate limit of the last VCEK has passed. */
 const later = (path: string) => {
   passed += 10_000
   return get(path)
@@ -60,7 +60,7 @@ for (const kind of ['vcek', 'vlek'] as const)
     assert.deepEqual(ders, [kind === 'vcek' ? genoa.askDer : genoa.asvkDer, genoa.arkDer, Buffer.alloc(0)])
   })
 
-test('the revocation list of the day, the same under both kinds', async () => {
+test('the current revocation list is the same under both paths', async () => {
   const { roots } = new TrustStore([{ product: 'Genoa', ark: genoa.arkDer, simulated: true }])
   for (const kind of ['vcek', 'vlek']) {
     const { status, type, body } = await get(`/${kind}/v1/Genoa/crl`)
@@ -70,7 +70,7 @@ test('the revocation list of the day, the same under both kinds', async () => {
   }
 })
 
-test('one VCEK in ten seconds, whoever asks; the rest is not throttled', async () => {
+test('one VCEK in ten seconds for all clients together; other requests are not limited', async () => {
   const path = `/vcek/v1/Genoa/${genoa.hardwareId}?${GENOA_TCB}`
   assert.equal((await later(path)).status, 200)
   const { status, retryAfter } = await get(`/vcek/v1/Turin/${turin.hardwareId}?${TURIN_TCB}`)
@@ -82,29 +82,33 @@ test('one VCEK in ten seconds, whoever asks; the rest is not throttled', async (
   assert.equal((await get(path)).status, 200)
 })
 
-describe('what it does not give', () => {
+describe('refused requests', () => {
   const other = '00'.repeat(64)
   for (const [what, path, status] of [
-    ['a chip that it does not know', `/vcek/v1/Genoa/${other}?${GENOA_TCB}`, 404],
-    ['a product that it does not know', `/vcek/v1/Milan/${other}?${GENOA_TCB}`, 404],
-    ['another version', `/vcek/v2/Genoa/cert_chain`, 404],
+    ['an unknown chip', `/vcek/v1/Genoa/${other}?${GENOA_TCB}`, 404],
+    ['an unknown product', `/vcek/v1/Milan/${other}?${GENOA_TCB}`, 404],
+    ['another API version', `/vcek/v2/Genoa/cert_chain`, 404],
     ['a VLEK', `/vlek/v1/Genoa/${genoa.hardwareId}?${GENOA_TCB}`, 404],
     ['a longer path', '/vcek/v1/Genoa/crl/x', 404],
     ['a hardware id of another length', `/vcek/v1/Genoa/${other.slice(2)}?${GENOA_TCB}`, 400],
     ['Turin with 64 bytes', `/vcek/v1/Turin/${other}?${TURIN_TCB}`, 400],
-    ['upper case', `/vcek/v1/Genoa/${'AB'.repeat(64)}?${GENOA_TCB}`, 400],
+    ['a hardware id in upper case', `/vcek/v1/Genoa/${'AB'.repeat(64)}?${GENOA_TCB}`, 400],
     ['no TCB', `/vcek/v1/Genoa/${genoa.hardwareId}`, 400],
     ['the TCB of Turin for Genoa', `/vcek/v1/Genoa/${genoa.hardwareId}?${TURIN_TCB}`, 400],
     ['the TCB of Genoa for Turin', `/vcek/v1/Turin/${turin.hardwareId}?${GENOA_TCB}`, 400],
     ['a level of 256', `/vcek/v1/Genoa/${genoa.hardwareId}?${GENOA_TCB.replace('86', '256')}`, 400],
-    ['a level that is no number', `/vcek/v1/Genoa/${genoa.hardwareId}?${GENOA_TCB.replace('86', 'x')}`, 400],
+    [
+      'a level that is not a number',
+      `/vcek/v1/Genoa/${genoa.hardwareId}?${GENOA_TCB.replace('86', 'x')}`,
+      400,
+    ],
   ] as const)
     test(what, async () => assert.equal((await later(path)).status, status))
 
-  test('to another method', async () => assert.equal((await get('/vcek/v1/Genoa/crl', 'POST')).status, 405))
+  test('another method', async () => assert.equal((await get('/vcek/v1/Genoa/crl', 'POST')).status, 405))
 })
 
-test('another chip of the host has its own', async () => {
+test('another chip of the host has its own certificate', async () => {
   const hardwareId = 'ab'.repeat(64)
   const { body } = await later(`/vcek/v1/Genoa/${hardwareId}?${GENOA_TCB}`)
   const { tcb } = platformOf(genoa)
@@ -118,7 +122,7 @@ describe('faults', () => {
     const { status, retryAfter } = await get('/vcek/v1/Genoa/crl')
     assert.deepEqual([status, retryAfter], [503, '1'])
   })
-  test('garbage, too much, another address', async () => {
+  test('garbage, an oversized body, a redirect', async () => {
     for (const body of ['garbage', 'oversized', 'redirect']) arm({ body })
     assert.match((await get('/vcek/v1/Genoa/crl')).body.toString(), /^garbage/)
     assert.equal((await get('/vcek/v1/Genoa/crl')).body.byteLength, 8 * 1024 * 1024)
@@ -128,7 +132,7 @@ describe('faults', () => {
     arm({ reset: 'before' })
     await assert.rejects(get('/vcek/v1/Genoa/crl'))
   })
-  test('an answer that does not end', async () => {
+  test('an answer that never ends', async () => {
     arm({ body: 'stalled' })
     const response = await fetch(`${kds.url}/vcek/v1/Genoa/crl`)
     const reader = response.body?.getReader()

@@ -9,13 +9,13 @@ const digestOf = async (options: Parameters<typeof generatePopulation>[0]) => {
   return hash.digest('hex')
 }
 
-test('one seed, one population', async () => {
+test('one seed gives one population', async () => {
   const one = await digestOf({ seed: 'a', patients: 200 })
   assert.equal(await digestOf({ seed: 'a', patients: 200 }), one)
   assert.notEqual(await digestOf({ seed: 'b', patients: 200 }), one)
 })
 
-test('as many patients as asked for, each line a resource, and every canary planted', async () => {
+test('a population has the requested number of patients and contains every canary', async () => {
   const text = Buffer.concat(
     await Array.fromAsync(generatePopulation({ seed: 'a', patients: 200 })),
   ).toString()
@@ -31,7 +31,7 @@ test('as many patients as asked for, each line a resource, and every canary plan
   assert.ok(text.endsWith('}\n'))
 })
 
-test('at least as many bytes as asked for, in chunks that do not grow', async () => {
+test('a population has at least the requested number of bytes, in bounded chunks', async () => {
   let bytes = 0
   for await (const chunk of generatePopulation({ seed: 'a', bytes: 3_000_000 })) {
     bytes += chunk.length
@@ -40,5 +40,5 @@ test('at least as many bytes as asked for, in chunks that do not grow', async ()
   assert.ok(bytes >= 3_000_000 && bytes < 3_100_000)
 })
 
-test('nobody, nothing', async () =>
+test('zero patients give an empty population', async () =>
   assert.deepEqual(await Array.fromAsync(generatePopulation({ seed: 'a', patients: 0 })), []))

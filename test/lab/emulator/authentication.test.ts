@@ -31,7 +31,7 @@ type Signing = {
   readonly body?: string
 }
 
-/** A request signed as OCI demands, but for what the case changes. */
+/** Sends a request signed as OCI demands, except for what the case changes. */
 async function statusOf(emulator: Emulator, signing: Signing): Promise<number> {
   const { method = 'GET', path = LIST, body, key = apiKey.privateKey } = signing
   const values: Record<string, string> = {
@@ -72,12 +72,12 @@ async function statusOf(emulator: Emulator, signing: Signing): Promise<number> {
   return response.status
 }
 
-test('a request is served only under the right signature', async (t) => {
+test('a request is served only with a valid signature', async (t) => {
   const emulator = await emulatorFor(t, testConfig())
   const minutes = (count: number) => ({ date: new Date(Date.now() + count * 60_000).toUTCString() })
-  const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+  const otherKey = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
   const cases: readonly (readonly [string, Signing, number])[] = [
-    ['as it should be', {}, 200],
+    ['valid', {}, 200],
     ['with the header names in another order', { headers: ['host', '(request-target)', 'date'] }, 200],
     ['four minutes late', { sent: minutes(-4) }, 200],
     ['six minutes late', { sent: minutes(-6) }, 401],
@@ -86,24 +86,24 @@ test('a request is served only under the right signature', async (t) => {
     ['without the target', { headers: ['date', 'host'] }, 401],
     ['without the host', { headers: ['date', '(request-target)'] }, 401],
     ['for another path', { signedPath: `${LIST}?prefix=x` }, 401],
-    ['by another key', { key: stranger }, 401],
+    ['by another key', { key: otherKey }, 401],
     ['with an unknown key id', { keyId: `${KEY_ID}0` }, 401],
-    ['with a token of nobody', { keyId: 'ST$abc' }, 401],
+    ['with an unknown session token', { keyId: 'ST$abc' }, 401],
     [
       'with another algorithm',
       { authorization: (header) => header.replace('rsa-sha256', 'hmac-sha256') },
       401,
     ],
     ['without a version', { authorization: (header) => header.replace('version="1",', '') }, 401],
-    ['with a field twice', { authorization: (header) => `${header},version="1"` }, 401],
+    ['with a repeated field', { authorization: (header) => `${header},version="1"` }, 401],
     ['under another scheme', { authorization: () => 'Bearer Oracle' }, 401],
     [
-      'with a signed body, but no permission',
+      'with a signed body, but without permission',
       { method: 'POST', path: CREATE_UPLOAD, body: '{"object":"x"}' },
       404,
     ],
     [
-      'with a body that is not the signed one',
+      'with a body other than the signed one',
       { method: 'POST', path: CREATE_UPLOAD, body: '{"object":"x"}', sent: { 'x-content-sha256': 'AAAA' } },
       401,
     ],
@@ -122,7 +122,7 @@ test('a request is served only under the right signature', async (t) => {
   assert.equal((await fetch(emulator.endpoint + LIST)).status, 401)
 })
 
-test('the metadata service answers its own instance alone', async (t) => {
+test('the metadata service answers only IMDSv2 requests, about its own instance', async (t) => {
   const emulator = await emulatorFor(t, testConfig())
   const base = emulator.imds[id('instance', 'worker-1')] ?? ''
   const oracle = { authorization: 'Bearer Oracle' }
@@ -143,7 +143,7 @@ test('the metadata service answers its own instance alone', async (t) => {
     assert.equal(await status('/identity/key.pem', { ...oracle, [header]: '10.0.0.1' }), 400)
 })
 
-test('a session token ends with its time, and only then', async (t) => {
+test('a session token is valid until it expires', async (t) => {
   let now = Date.now()
   const config = testConfig({
     change: (change) => {
@@ -161,7 +161,7 @@ test('a session token ends with its time, and only then', async (t) => {
   assert.equal(await statusOf(emulator, { ...signing, sent: { date: new Date(now).toUTCString() } }), 401)
 })
 
-test('federation wants the certificate and its key together', async (t) => {
+test('federation requires a certificate of this realm and a signature by its key', async (t) => {
   const emulator = await emulatorFor(t, testConfig())
   const read = async (instance: string, file: string) => {
     const url = `${emulator.imds[id('instance', instance)]}/identity/${file}`
@@ -194,7 +194,7 @@ test('federation wants the certificate and its key together', async (t) => {
   assert.equal(await ask('worker-1', {}, `${CONSUMER}/fed-x509/00`), 401)
 })
 
-test('a function finds its resource principal in its folder', async (t) => {
+test('a function authenticates with the resource principal files in its folder', async (t) => {
   const emulator = await emulatorFor(t, testConfig())
   const paths = emulator.functions[id('fnfunc', 'ingest')]
   const variables = {

@@ -1,4 +1,6 @@
-/** The unmodified SDK clients over the smallest HTTP client of our own (no breaker, no retry), as any principal. */
+/**
+ * Unmodified SDK clients for any principal, over a minimal HTTP client without circuit breaker and retries.
+ */
 import {
   type AuthenticationDetailsProvider,
   DefaultRequestSigner,
@@ -31,7 +33,7 @@ export function httpClientOf(provider: AuthenticationDetailsProvider): HttpClien
   }
 }
 
-/** A user of the test world, by the API key that all of them share. */
+/** A user of the test tenancies, with the API key that all users share. */
 export function userProvider(tenancyId: string, name: string): AuthenticationDetailsProvider {
   return new SimpleAuthenticationDetailsProvider(
     tenancyId,
@@ -43,7 +45,7 @@ export function userProvider(tenancyId: string, name: string): AuthenticationDet
   )
 }
 
-/** The SDK's own instance principal, by way of the metadata service and the federation endpoint. */
+/** The SDK's own instance principal, through the metadata service and the federation endpoint. */
 export async function instanceProvider(
   emulator: Emulator,
   name: string,

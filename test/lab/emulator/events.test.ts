@@ -20,7 +20,7 @@ type Delivery = {
   readonly event: Record<string, unknown>
 }
 
-/** Listens as a function's FDK does, answers the given statuses in turn and 200 after them. */
+/** Listens as a function's FDK does. Answers with the given statuses in turn, then with 200. */
 async function functionFor(t: TestContext, socket: string, statuses: readonly number[] = []) {
   const left = [...statuses]
   const deliveries: Delivery[] = []
@@ -106,7 +106,7 @@ test('a created object reaches the function as a CloudEvent over the Fn contract
   })
 })
 
-test('an event that the function fails is delivered again, the same', async (t) => {
+test('an event is delivered again, unchanged, if the function fails', async (t) => {
   const socket = join(await temporaryFolder(t), 'lsnr.sock')
   const { received } = await functionFor(t, socket, [502, 500])
   const emulator = await emulatorFor(t, testConfig({ socket }))
@@ -116,7 +116,7 @@ test('an event that the function fails is delivered again, the same', async (t) 
   assert.deepEqual(events[2], events[0])
 })
 
-test('an event outlives the emulator until a function takes it', async (t) => {
+test('an undelivered event survives a restart', async (t) => {
   const folder = await temporaryFolder(t)
   const socket = join(await temporaryFolder(t), 'lsnr.sock')
   const config = testConfig({ socket })
@@ -134,7 +134,7 @@ test('an event outlives the emulator until a function takes it', async (t) => {
   assert.equal(await undelivered(third), 0)
 })
 
-test('a fault delivers an event twice', async (t) => {
+test('the fault duplicateEvent delivers an event twice', async (t) => {
   const socket = join(await temporaryFolder(t), 'lsnr.sock')
   const { received } = await functionFor(t, socket)
   const emulator = await emulatorFor(t, testConfig({ socket }))

@@ -16,7 +16,7 @@ async function arm(emulator: Emulator, fault: object): Promise<number> {
   return response.status
 }
 
-test('faults hit the calls they match, as often as they say', async (t) => {
+test('a fault hits the calls that match it, the armed number of times', async (t) => {
   const emulator = await emulatorFor(t, testConfig())
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   const put = (objectName: string) =>
@@ -51,7 +51,7 @@ test('faults hit the calls they match, as often as they say', async (t) => {
   await put('e')
 })
 
-test('a fault is taken by the calls it fits, in the order of arming, until it is used up', () => {
+test('a call takes the first armed fault that matches, until that is used up', () => {
   const faults = createFaults()
   faults.arm({ service: 'vault', match: { path: '/decrypt', principal: 'p' }, status: 503, times: 1 })
   faults.arm({ service: 'vault', status: 429, times: 2 })

@@ -8,7 +8,7 @@ import { CONSUMER, emulatorFor, id, PROVIDER, temporaryFolder, testConfig } from
 
 const options = () => ({ contentType: 'text/plain', now: 0, signal: new AbortController().signal })
 
-test('a function is called once with its body, its id and its deadline', async (t) => {
+test('a function gets the body, a call id and a deadline', async (t) => {
   const socket = join(await temporaryFolder(t), 'lsnr.sock')
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
@@ -28,7 +28,7 @@ test('a function is called once with its body, its id and its deadline', async (
   })
 })
 
-test('a function that is not there, or hangs up, is unavailable', async (t) => {
+test('a call fails as service.unavailable if no function listens or if it hangs up', async (t) => {
   const folder = await temporaryFolder(t)
   const socket = join(folder, 'lsnr.sock')
   const server = createServer((request) => request.socket.destroy())
@@ -40,7 +40,7 @@ test('a function that is not there, or hangs up, is unavailable', async (t) => {
     })
 })
 
-test('an invocation needs its permission, and gives back what the function answered', async (t) => {
+test('an invocation needs its permission and returns the answer of the function', async (t) => {
   const socket = join(await temporaryFolder(t), 'lsnr.sock')
   const statuses = [200, 502]
   const server = createServer((request, response) => {

@@ -8,7 +8,7 @@ import { temporaryFolder } from './testEmulator.ts'
 
 const schema = z.strictObject({ key: z.string(), value: z.int() })
 
-/** A map kept by a journal. */
+/** A map whose changes are in a journal. */
 async function openMap(file: string) {
   const map = new Map<string, number>()
   const journal = await openJournal({
@@ -20,7 +20,7 @@ async function openMap(file: string) {
   return { map, journal }
 }
 
-test('a journal gives back what was flushed, in order', async (t) => {
+test('a journal replays what was flushed, in order', async (t) => {
   const file = join(await temporaryFolder(t), 'deep', 'journal')
   const { journal } = await openMap(file)
   for (let value = 0; value < 100; value += 1) journal.append({ key: `k${value % 10}`, value })
@@ -32,7 +32,7 @@ test('a journal gives back what was flushed, in order', async (t) => {
   await again.close()
 })
 
-test('a torn last line is cut off, and writing goes on behind what was whole', async (t) => {
+test('a torn last line is cut off, and the next record follows the last whole one', async (t) => {
   const file = join(await temporaryFolder(t), 'journal')
   await writeFile(file, '{"key":"a","value":1}\n{"key":"b","val')
   const { map, journal } = await openMap(file)
@@ -54,7 +54,7 @@ test('a long journal is rewritten to its present state', async (t) => {
   await next.close()
 })
 
-test('a record that is whole but not of the journal refuses to load', async (t) => {
+test('a whole line that is not a record of the journal is config.invalid', async (t) => {
   for (const line of ['{"key":"a","value":1,"more":2}', '{"key":"a"}', 'nothing']) {
     const file = join(await temporaryFolder(t), 'journal')
     await writeFile(file, '{"key":"a","value":1}\n')

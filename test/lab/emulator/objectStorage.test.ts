@@ -1,11 +1,11 @@
+/** Objects on the wire: reads, writes, preconditions, permissions, listings, retention and restarts. */
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import type { ObjectStorageClient } from 'oci-objectstorage'
-import type { EmulatorConfig } from '#lab/emulator/config.ts'
+import { bodyOf, configWithoutEvents, governance, outbox, refusedWith, results, state } from './buckets.ts'
 import { instanceProvider, objectStorageOf, userProvider } from './clients.ts'
 import {
   CONSUMER,
@@ -14,44 +14,11 @@ import {
   PROVIDER,
   PROVIDER_NAMESPACE,
   temporaryFolder,
-  testConfig,
 } from './testEmulator.ts'
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-const outbox = { namespaceName: PROVIDER_NAMESPACE, bucketName: 'outbox' }
-const governance = { namespaceName: PROVIDER_NAMESPACE, bucketName: 'governance' }
-const results = { namespaceName: CONSUMER_NAMESPACE, bucketName: 'results' }
-const state = { namespaceName: CONSUMER_NAMESPACE, bucketName: 'worker-state' }
 
-/** No event is to be delivered in these tests. */
-function configWithoutEvents(change: (config: EmulatorConfig) => void = () => {}) {
-  return testConfig({
-    change: (config) => {
-      for (const bucket of config.buckets) bucket.objectEvents = false
-      change(config)
-    },
-  })
-}
-
-function refusedWith(statusCode: number, serviceCode: string) {
-  return (error: unknown): boolean => {
-    const { statusCode: status, serviceCode: code } = error as { statusCode?: number; serviceCode?: string }
-    assert.deepEqual({ status, code }, { status: statusCode, code: serviceCode })
-    return true
-  }
-}
-
-async function bodyOf(
-  client: ObjectStorageClient,
-  request: Parameters<ObjectStorageClient['getObject']>[0],
-): Promise<Buffer> {
-  const { value } = await client.getObject(request)
-  const chunks: Uint8Array[] = []
-  for await (const chunk of value as AsyncIterable<Uint8Array>) chunks.push(chunk)
-  return Buffer.concat(chunks)
-}
-
-test('an object comes back as it was put, whole, in ranges and by its etag', async (t) => {
+test('an object is read back whole, in ranges and by its etag', async (t) => {
   const emulator = await emulatorFor(t, configWithoutEvents())
   const sealer = objectStorageOf(emulator, userProvider(PROVIDER, 'sealer'))
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
@@ -91,7 +58,7 @@ test('an object comes back as it was put, whole, in ranges and by its etag', asy
   await assert.rejects(worker.getObject({ ...at, objectName: 'absent' }), refusedWith(404, 'ObjectNotFound'))
 })
 
-test('a body that is not what was announced leaves nothing', async (t) => {
+test('a body with another digest than announced is refused and leaves no file', async (t) => {
   const folder = await temporaryFolder(t)
   const emulator = await emulatorFor(t, configWithoutEvents(), { folder })
   const sealer = objectStorageOf(emulator, userProvider(PROVIDER, 'sealer'))
@@ -119,7 +86,7 @@ test('a body that is not what was announced leaves nothing', async (t) => {
   assert.deepEqual(await readdir(join(folder, 'objectstorage', 'bodies')), [])
 })
 
-test('of racing creates exactly one succeeds, and the others leave no body', async (t) => {
+test('exactly one of several racing creates succeeds, and the others leave no file', async (t) => {
   const folder = await temporaryFolder(t)
   const emulator = await emulatorFor(t, configWithoutEvents(), { folder })
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
@@ -139,7 +106,7 @@ test('of racing creates exactly one succeeds, and the others leave no body', asy
   assert.equal((await readdir(join(folder, 'objectstorage', 'bodies'))).length, 1)
 })
 
-test('a principal that may only create cannot overwrite, delete or use multipart', async (t) => {
+test('a principal with only OBJECT_CREATE cannot overwrite, delete or use multipart uploads', async (t) => {
   const emulator = await emulatorFor(t, configWithoutEvents())
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   const at = { ...state, objectName: 'attempt/1' }
@@ -155,7 +122,7 @@ test('a principal that may only create cannot overwrite, delete or use multipart
   )
 })
 
-test('what policy hides looks like what does not exist', async (t) => {
+test('a bucket without permission looks like an absent one', async (t) => {
   const emulator = await emulatorFor(t, configWithoutEvents())
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   const verifier = objectStorageOf(emulator, await instanceProvider(emulator, 'verifier'))
@@ -178,7 +145,7 @@ test('what policy hides looks like what does not exist', async (t) => {
   assert.equal((await worker.getNamespace({})).value, CONSUMER_NAMESPACE)
 })
 
-test('a listing is in order, by prefix, in pages', async (t) => {
+test('a listing is ordered and can be limited by prefix and in pages', async (t) => {
   const emulator = await emulatorFor(t, configWithoutEvents())
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   for (const objectName of ['b/2', 'a', 'b/10', 'c', 'b/1'])
@@ -201,80 +168,7 @@ test('a listing is in order, by prefix, in pages', async (t) => {
   assert.match(listObjects.objects[0]?.etag ?? '', UUID)
 })
 
-test('a multipart upload becomes one object, once, in the order of its parts', async (t) => {
-  const folder = await temporaryFolder(t)
-  const emulator = await emulatorFor(t, configWithoutEvents(), { folder })
-  const sealer = objectStorageOf(emulator, userProvider(PROVIDER, 'sealer'))
-  const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
-  const at = { ...outbox, objectName: 'big' }
-  const parts = [randomBytes(70_000), randomBytes(300_000), randomBytes(5)]
-  const { multipartUpload } = await sealer.createMultipartUpload({
-    ...outbox,
-    createMultipartUploadDetails: { object: 'big', contentType: 'application/x-seal' },
-    ifNoneMatch: '*',
-  })
-  const { uploadId } = multipartUpload
-  const etags = await Promise.all(
-    parts.map((bytes, index) =>
-      sealer.uploadPart({
-        ...at,
-        uploadId,
-        uploadPartNum: index + 1,
-        contentLength: bytes.byteLength,
-        uploadPartBody: Readable.from([bytes]),
-      }),
-    ),
-  )
-  const partsToCommit = etags.map(({ eTag }, index) => ({ partNum: index + 1, etag: eTag }))
-  const commit = (commitMultipartUploadDetails: { partsToCommit: typeof partsToCommit }) =>
-    sealer.commitMultipartUpload({ ...at, uploadId, commitMultipartUploadDetails })
-  await assert.rejects(
-    commit({ partsToCommit: partsToCommit.toReversed() }),
-    refusedWith(400, 'InvalidUploadPart'),
-  )
-  const { eTag, opcMultipartMd5 } = await commit({ partsToCommit })
-  assert.match(opcMultipartMd5, /-3$/)
-  assert.deepEqual(await bodyOf(worker, { ...at, ifMatch: eTag }), Buffer.concat(parts))
-  assert.deepEqual(
-    await bodyOf(worker, { ...at, range: { startByte: 69_999, endByte: 370_001 } as never }),
-    Buffer.concat(parts).subarray(69_999, 370_002),
-  )
-  await assert.rejects(commit({ partsToCommit }), refusedWith(404, 'NoSuchUpload'))
-  await assert.rejects(
-    sealer.createMultipartUpload({
-      ...outbox,
-      createMultipartUploadDetails: { object: 'big' },
-      ifNoneMatch: '*',
-    }),
-    refusedWith(412, 'IfNoneMatchFailed'),
-  )
-  assert.equal((await readdir(join(folder, 'objectstorage', 'bodies'))).length, 3)
-})
-
-test('two uploads of one name begun as new: the second commit fails', async (t) => {
-  const emulator = await emulatorFor(t, configWithoutEvents())
-  const sealer = objectStorageOf(emulator, userProvider(PROVIDER, 'sealer'))
-  const begin = async (byte: string) => {
-    const { multipartUpload } = await sealer.createMultipartUpload({
-      ...outbox,
-      createMultipartUploadDetails: { object: 'one' },
-      ifNoneMatch: '*',
-    })
-    const upload = { ...outbox, objectName: 'one', uploadId: multipartUpload.uploadId }
-    const { eTag } = await sealer.uploadPart({
-      ...upload,
-      uploadPartNum: 1,
-      contentLength: 1,
-      uploadPartBody: Buffer.from(byte),
-    })
-    return { ...upload, commitMultipartUploadDetails: { partsToCommit: [{ partNum: 1, etag: eTag }] } }
-  }
-  const [first, second] = [await begin('1'), await begin('2')]
-  await sealer.commitMultipartUpload(first)
-  await assert.rejects(sealer.commitMultipartUpload(second), refusedWith(412, 'IfNoneMatchFailed'))
-})
-
-test('a retention rule refuses overwriting and deleting until it has passed', async (t) => {
+test('a retention rule refuses overwrites and deletes until it expires', async (t) => {
   let now = Date.now()
   const config = configWithoutEvents(({ policies, buckets }) => {
     for (const policy of policies)
@@ -297,7 +191,7 @@ test('a retention rule refuses overwriting and deleting until it has passed', as
   await assert.rejects(researcher.getObject(at), refusedWith(404, 'ObjectNotFound'))
 })
 
-test('a restart loses nothing: objects, uploads in the making, sessions and ports', async (t) => {
+test('objects, unfinished uploads, sessions and ports survive a restart', async (t) => {
   const folder = await temporaryFolder(t)
   const config = configWithoutEvents()
   const first = await emulatorFor(t, config, { folder })

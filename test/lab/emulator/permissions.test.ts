@@ -22,7 +22,7 @@ function clientsOf(emulator: Emulator, provider: AuthenticationDetailsProvider) 
   return { crypto, secrets, streams }
 }
 
-test("a worker that tries a verb on the provider's keys or secrets is told that there is nothing", async (t) => {
+test('keys, secrets and streams without permission look like absent ones', async (t) => {
   const emulator = await emulatorFor(t, testConfig())
   const sealer = clientsOf(emulator, userProvider(PROVIDER, 'sealer'))
   const worker = clientsOf(emulator, await instanceProvider(emulator, 'worker-1'))

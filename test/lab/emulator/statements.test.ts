@@ -34,7 +34,7 @@ function bucketAccess(tenancyId: string, place: string, name: string, permission
   }
 }
 
-test('the deployed policies give each principal what design §4 names, and nothing else', () => {
+test('the deployed policies give each principal exactly the permissions of design §4', () => {
   const { permits } = createPolicy(config)
   const keyVerbs: readonly Permission[] = [
     'KEY_READ',
@@ -84,7 +84,7 @@ test('the deployed policies give each principal what design §4 names, and nothi
     assert.equal(permits(principal, access), expected, `${principal.id} ${JSON.stringify(access)}`)
 })
 
-test('across tenancies both must agree', () => {
+test('access across tenancies needs both the Endorse and the Admit', () => {
   const access = bucketAccess(PROVIDER, 'data', 'outbox', 'OBJECT_READ')
   for (const [tenancy, verb] of [
     [0, 'Admit'],
@@ -107,7 +107,7 @@ test('across tenancies both must agree', () => {
   }
 })
 
-test('conditions nest, and a variable that the request lacks meets none', () => {
+test('conditions nest, and a condition on an absent variable is not met', () => {
   const decide = (where: string, variables: Record<string, string>): boolean => {
     const changed = testConfig({
       change: ({ policies }) => {
@@ -137,7 +137,7 @@ test('conditions nest, and a variable that the request lacks meets none', () => 
   )
 })
 
-test('a pattern stands for how a name begins', () => {
+test('a pattern matches the beginning of a name', () => {
   const { permits } = createPolicy(config)
   const researcher = found(
     principals.apiKey(`${CONSUMER}/${id('user', 'researcher')}/${fingerprintOf(apiKey.publicKey)}`)
@@ -153,7 +153,7 @@ test('a pattern stands for how a name begins', () => {
   assert.equal(reads('governance', 'policy/000000001'), false)
 })
 
-test('what is not understood refuses to load', () => {
+test('a statement that is not understood is config.invalid', () => {
   const statements: readonly string[] = [
     'Permit group researchers to {OBJECT_READ} in tenancy',
     'Allow user researcher to {OBJECT_READ} in tenancy',

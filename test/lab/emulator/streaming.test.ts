@@ -1,98 +1,25 @@
-/** Streaming on the wire, beyond what the port uses: exact errors, limits, cursors, and what stays over a restart. */
+/** Streaming on the wire, beyond what the port uses: exact errors, limits, cursors and restarts. */
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import { type AuthenticationDetailsProvider, NoRetryConfigurationDetails } from 'oci-common'
-import { StreamClient } from 'oci-streaming'
-import type { EmulatorConfig } from '#lab/emulator/config.ts'
+import { test } from 'node:test'
 import { startEmulator } from '#lab/emulator/emulator.ts'
-import { httpClientOf, instanceProvider } from './clients.ts'
-import { CONSUMER, emulatorFor, id, temporaryFolder, testConfig } from './testEmulator.ts'
+import { instanceProvider } from './clients.ts'
+import {
+  base64,
+  INVALID_CURSOR,
+  LETTERS,
+  OUTSIDE,
+  openStream,
+  readAll,
+  refused,
+  STREAM,
+  streamClient,
+  streamConfig,
+  THROTTLED,
+} from './streamClient.ts'
+import { emulatorFor, temporaryFolder, testConfig } from './testEmulator.ts'
 
-const STREAM = id('stream', 'jobs')
-const base64 = (text: string): string => Buffer.from(text).toString('base64')
-const refused = (message: string) => ({ statusCode: 400, serviceCode: 'InvalidParameter', message })
-const THROTTLED = { statusCode: 429, serviceCode: 'TooManyRequests' }
-const INVALID_CURSOR = refused('The cursor is invalid. Create a new one.')
-const UNRESERVED = refused('Trying to commit unreserved partition')
-const OUTSIDE = refused('The cursor is outside the retention period and is now invalid.')
-
-/** Two partitions, and workers that may do everything with streams. */
-function streamWorld(): EmulatorConfig {
-  return testConfig({
-    change: (config) => {
-      for (const stream of config.streams) if (stream.id === STREAM) stream.partitions = 2
-      for (const policy of config.policies)
-        if (policy.tenancyId === CONSUMER)
-          policy.statements +=
-            '\nAllow dynamic-group workers to {STREAM_READ, STREAM_CONSUME, STREAM_PRODUCE} in tenancy\n'
-    },
-  })
-}
-
-/** The clock stands still unless a test turns it; two minutes behind, since the clients sign with the real time. */
-async function open(t: TestContext) {
-  const start = Date.now() - 120_000
-  const time = { now: start }
-  const emulator = await emulatorFor(t, streamWorld(), { now: () => time.now })
-  const provider = await instanceProvider(emulator, 'worker-1')
-  return { time, ...streamOf(emulator.endpoint, provider) }
-}
-
-function streamOf(endpoint: string, provider: AuthenticationDetailsProvider) {
-  const client = new StreamClient(
-    { httpClient: httpClientOf(provider) },
-    { retryConfiguration: NoRetryConfigurationDetails },
-  )
-  client.endpoint = endpoint
-  const streamId = STREAM
-  const put = async (...values: readonly string[]) => {
-    const messages = values.map((value) => ({ key: base64(value), value: base64(value) }))
-    return (await client.putMessages({ streamId, putMessagesDetails: { messages } })).putMessagesResult
-  }
-  const join = async (instanceName: string, more: object = {}): Promise<string> => {
-    const createGroupCursorDetails = {
-      type: 'TRIM_HORIZON' as never,
-      groupName: 'g',
-      instanceName,
-      timeoutInMs: 10_000,
-      commitOnGet: false,
-      ...more,
-    }
-    return (await client.createGroupCursor({ streamId, createGroupCursorDetails })).cursor.value
-  }
-  const get = async (cursor: string, limit = 100) => {
-    const answer = await client.getMessages({ streamId, cursor: encodeURIComponent(cursor), limit })
-    const values = answer.items.map(({ value }) => Buffer.from(value, 'base64').toString())
-    return { values, items: answer.items, next: answer.opcNextCursor }
-  }
-  const commit = async (cursor: string): Promise<string> =>
-    (await client.consumerCommit({ streamId, cursor: encodeURIComponent(cursor) })).cursor.value
-  const heartbeat = async (cursor: string): Promise<string> =>
-    (await client.consumerHeartbeat({ streamId, cursor: encodeURIComponent(cursor) })).cursor.value
-  const group = async () => (await client.getGroup({ streamId, groupName: 'g' })).group
-  const single = async (details: object): Promise<string> => {
-    const createCursorDetails = details as never
-    return (await client.createCursor({ streamId, createCursorDetails })).cursor.value
-  }
-  return { client, put, join, get, commit, heartbeat, group, single }
-}
-
-/** Until nothing comes. */
-async function readAll(stream: ReturnType<typeof streamOf>, cursor: string) {
-  const values: string[] = []
-  for (let next = cursor, empty = false; !empty; ) {
-    const batch = await stream.get(next)
-    values.push(...batch.values)
-    next = batch.next
-    empty = batch.values.length === 0
-  }
-  return values.sort()
-}
-
-const LETTERS = [...'abcdefgh']
-
-test('a message has its partition, offset, key and time', async (t) => {
-  const stream = await open(t)
+test('a message carries its partition, offset, key and time', async (t) => {
+  const stream = await openStream(t)
   const { entries = [], failures } = await stream.put(...LETTERS)
   assert.equal(failures, 0)
   assert.deepEqual([...new Set(entries.map(({ partition }) => partition))].sort(), ['0', '1'])
@@ -106,8 +33,8 @@ test('a message has its partition, offset, key and time', async (t) => {
   ])
 })
 
-test('a cursor starts where it says', async (t) => {
-  const stream = await open(t)
+test('a cursor starts at the requested position', async (t) => {
+  const stream = await openStream(t)
   const putOne = async (value: string): Promise<void> => {
     const messages = [{ key: base64('one key'), value: base64(value) }]
     await stream.client.putMessages({ streamId: STREAM, putMessagesDetails: { messages } })
@@ -131,67 +58,8 @@ test('a cursor starts where it says', async (t) => {
   }
 })
 
-test('the group of an instance that falls silent goes on at the committed offset', async (t) => {
-  const stream = await open(t)
-  await stream.put(...LETTERS)
-  const first = await stream.get(await stream.join('a'), 1)
-  const committed = await stream.commit(first.next)
-  const lost = await stream.get(committed)
-  stream.time.now += 9999
-  assert.deepEqual(
-    (await stream.group()).reservations?.map(({ reservedInstance }) => reservedInstance),
-    ['a', 'a'],
-  )
-  stream.time.now += 1
-  assert.deepEqual(
-    (await stream.group()).reservations?.map(({ reservedInstance }) => reservedInstance),
-    [undefined, undefined],
-  )
-  const heir = await stream.join('b')
-  assert.deepEqual(
-    await readAll(stream, heir),
-    LETTERS.filter((letter) => letter !== first.values[0]),
-  )
-  await assert.rejects(stream.commit(lost.next), UNRESERVED)
-  // A heartbeat of whoever has lost its place answers, and brings nothing back.
-  const late = await stream.heartbeat(lost.next)
-  await assert.rejects(stream.commit(late), UNRESERVED)
-})
-
-test('a newcomer gets its share when the one who has too much calls', async (t) => {
-  const stream = await open(t)
-  const a = await stream.join('a')
-  await stream.join('b')
-  const owners = async () =>
-    (await stream.group()).reservations?.map(({ reservedInstance }) => reservedInstance)
-  assert.deepEqual(await owners(), ['a', 'a'])
-  const { next } = await stream.get(a)
-  assert.deepEqual(await owners(), ['a', undefined])
-  await stream.get(await stream.join('b'))
-  assert.deepEqual(await owners(), ['a', 'b'])
-  // A third one has nothing to get, and may ask.
-  assert.deepEqual((await stream.get(await stream.join('c'))).values, [])
-  await stream.get(next)
-  assert.deepEqual(await owners(), ['a', 'b'])
-})
-
-test('with commitOnGet a get commits the batch before', async (t) => {
-  const stream = await open(t)
-  await stream.put('a')
-  const { values, next } = await stream.get(await stream.join('i', { commitOnGet: true }))
-  assert.deepEqual(values, ['a'])
-  const offsets = async () =>
-    (await stream.group()).reservations?.map(({ committedOffset }) => committedOffset)
-  assert.ok((await offsets())?.every((offset) => offset === undefined))
-  await stream.get(next)
-  assert.deepEqual(
-    (await offsets())?.filter((offset) => offset !== undefined),
-    [0],
-  )
-})
-
-test('a cursor expires five minutes after it was given out, and each call gives a new one', async (t) => {
-  const stream = await open(t)
+test('a cursor expires five minutes after issue, and each call returns a new one', async (t) => {
+  const stream = await openStream(t)
   const single = await stream.single({ type: 'LATEST', partition: '0' })
   const cursor = await stream.join('a', { timeoutInMs: 3_600_000 })
   stream.time.now += 299_999
@@ -212,13 +80,13 @@ test('a cursor expires five minutes after it was given out, and each call gives 
   await assert.rejects(stream.commit(single), INVALID_CURSOR)
 })
 
-test('messages leave with the retention period, and a group that slept through it is told', async (t) => {
+test('messages expire with the retention period, and a group that missed them gets an error', async (t) => {
   const start = Date.now() - 200_000
   const time = { now: start }
-  const config = streamWorld()
+  const config = streamConfig()
   for (const stream of config.streams) stream.retentionSeconds = 60
   const emulator = await emulatorFor(t, config, { now: () => time.now })
-  const stream = streamOf(emulator.endpoint, await instanceProvider(emulator, 'worker-1'))
+  const stream = streamClient(emulator.endpoint, await instanceProvider(emulator, 'worker-1'))
   await stream.put(...LETTERS)
   const cursor = await stream.join('a', { timeoutInMs: 3_600_000 })
   time.now += 60_001
@@ -226,15 +94,15 @@ test('messages leave with the retention period, and a group that slept through i
   await assert.rejects(stream.get(cursor), OUTSIDE)
   const fresh = await stream.join('a', { groupName: 'fresh' })
   assert.deepEqual(await readAll(stream, fresh), ['new'])
-  // An operator moves the group.
+  // An operator moves the group to the oldest message.
   const updateGroupDetails = { type: 'TRIM_HORIZON' as never }
   await stream.client.updateGroup({ streamId: STREAM, groupName: 'g', updateGroupDetails })
   time.now += 1000
   assert.deepEqual(await readAll(stream, await stream.join('a')), ['new'])
 })
 
-test('what is too much is refused, in part where a part of it fits', async (t) => {
-  const stream = await open(t)
+test('messages over the limits are refused, and those that fit are accepted', async (t) => {
+  const stream = await openStream(t)
   const putAll = (messages: readonly { key: string; value: string }[]) =>
     stream.client.putMessages({ streamId: STREAM, putMessagesDetails: { messages: [...messages] } })
   const half = { key: base64('k'), value: Buffer.alloc(600_000).toString('base64') }
@@ -256,8 +124,8 @@ test('what is too much is refused, in part where a part of it fits', async (t) =
   await assert.rejects(putAll([]), { statusCode: 400 })
 })
 
-test('five gets a second for each partition of a group', async (t) => {
-  const stream = await open(t)
+test('a group may get messages five times per second and partition', async (t) => {
+  const stream = await openStream(t)
   const cursor = await stream.join('a')
   for (let gets = 0; gets < 10; gets += 1) await stream.get(cursor)
   await assert.rejects(stream.get(cursor), THROTTLED)
@@ -265,37 +133,37 @@ test('five gets a second for each partition of a group', async (t) => {
   await stream.get(cursor)
 })
 
-test('who may only push does not read, and a group that nobody made does not exist', async (t) => {
+test('a principal without permission sees no stream, and an unknown group is 404', async (t) => {
   const emulator = await emulatorFor(t, testConfig())
-  const worker = streamOf(emulator.endpoint, await instanceProvider(emulator, 'worker-1'))
+  const worker = streamClient(emulator.endpoint, await instanceProvider(emulator, 'worker-1'))
   await assert.rejects(worker.group(), { statusCode: 404 })
-  const verifier = streamOf(emulator.endpoint, await instanceProvider(emulator, 'verifier'))
+  const verifier = streamClient(emulator.endpoint, await instanceProvider(emulator, 'verifier'))
   const hidden = { statusCode: 404, serviceCode: 'NotAuthorizedOrNotFound' }
   await assert.rejects(verifier.join('v'), hidden)
   await assert.rejects(verifier.put('x'), hidden)
 })
 
-test('messages, offsets and reservations outlive the process', async (t) => {
+test('messages, offsets and reservations survive a restart', async (t) => {
   const folder = await temporaryFolder(t)
-  const config = streamWorld()
+  const config = streamConfig()
   const time = { now: Date.now() }
   const options = { config, folder, now: () => time.now, onFault: assert.ifError }
   const before = await startEmulator(options)
-  const stream = streamOf(before.endpoint, await instanceProvider(before, 'worker-1'))
+  const stream = streamClient(before.endpoint, await instanceProvider(before, 'worker-1'))
   await stream.put(...LETTERS)
   const done = await stream.get(await stream.join('a'), 1)
   const open = await stream.get(await stream.commit(done.next), 1)
   await before.close()
 
   const after = await emulatorFor(t, config, { folder, now: () => time.now })
-  const again = streamOf(after.endpoint, await instanceProvider(after, 'worker-1'))
+  const again = streamClient(after.endpoint, await instanceProvider(after, 'worker-1'))
   const reservations = (await again.group()).reservations ?? []
   assert.deepEqual(
     reservations.map(({ reservedInstance }) => reservedInstance),
     ['a', 'a'],
   )
   assert.equal(reservations.filter(({ committedOffset }) => committedOffset === 0).length, 1)
-  // The cursor of before the restart commits what was read then.
+  // A cursor from before the restart still commits what it read.
   await again.commit(open.next)
   time.now += 10_000
   const rest = LETTERS.filter((letter) => letter !== done.values[0] && letter !== open.values[0])

@@ -1,4 +1,6 @@
-/** Two tenancies as infra/ deploys them, for tests: the real policy files over OCIDs that can be read. */
+/**
+ * Emulators for tests, over two tenancies as infra/ deploys them: the real policy files with readable OCIDs.
+ */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { readFileSync, rmSync } from 'node:fs'
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
@@ -19,7 +21,7 @@ export function id(kind: string, name: string): string {
   return `ocid1.${kind}.oc1.${REGION}.${name}`
 }
 
-/** Users of both tenancies share one API key pair: making RSA keys is slow, and who they are is in the key id. */
+/** All users share one API key pair, because RSA keys are slow to make. The key id tells the users apart. */
 export const apiKey: { readonly publicKey: KeyObject; readonly privateKey: KeyObject } = generateKeyPairSync(
   'rsa',
   {
@@ -35,7 +37,7 @@ const AES = { algorithm: 'AES', length: 32 } as const
 const P384 = { algorithm: 'ECDSA', curve: 'NIST_P384' } as const
 const RSA = { algorithm: 'RSA', length: 256 } as const
 
-/** `change` gets a copy to alter before it is checked. */
+/** `change` can alter the configuration before it is checked. */
 export function testConfig(
   options: { readonly socket?: string; readonly change?: (config: EmulatorConfig) => void } = {},
 ): EmulatorConfig {
@@ -224,7 +226,9 @@ export function compartment(tenancyId: string, name: string): string {
   return id('compartment', `${tenancyId === PROVIDER ? 'provider' : 'consumer'}-${name}`)
 }
 
-/** The state of an emulator that has just been started for the first time: its keys, which take a while to make. */
+/**
+ * The state of an emulator after its first start. Its keys take a while to make, so tests share copies of it.
+ */
 let untouched: Promise<string> | undefined
 
 async function makeUntouched(): Promise<string> {
@@ -232,19 +236,19 @@ async function makeUntouched(): Promise<string> {
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const emulator = await startEmulator({ config: testConfig(), folder, now: Date.now, onFault: () => {} })
   await emulator.close()
-  // Emulators of other tests listen beside this one.
+  // Other emulators run at the same time, so each needs its own ports.
   await rm(join(folder, 'ports.json'))
   return folder
 }
 
-/** A folder that goes with the test. */
+/** A folder that is removed after the test. */
 export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'cw-emulator-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   return folder
 }
 
-/** An emulator in this process that ends with the test, which fails if the emulator had a failure of its own. */
+/** An emulator in this process that ends with the test. The test fails if the emulator itself had a fault. */
 export async function emulatorFor(
   t: TestContext,
   config: EmulatorConfig,

@@ -1,4 +1,7 @@
-/** The Vault on the wire: who may do what, and what stays over a restart. What keys do is in test/contract/keyVault.ts. */
+/**
+ * The Vault on the wire: permissions, malformed calls and restarts. test/contract/keyVault.ts tests the
+ * operations.
+ */
 import assert from 'node:assert/strict'
 import { createPublicKey, hash as digestOf, generateKeyPairSync, verify } from 'node:crypto'
 import { test } from 'node:test'
@@ -34,7 +37,7 @@ const generate = (keyId: string) => ({
   },
 })
 
-test('a worker has no verb on a key of the provider, and its own key only signs', async (t) => {
+test('a worker cannot use any key of the provider, and can only sign with its own', async (t) => {
   const emulator = await emulatorFor(t, testConfig())
   const worker = clientsOf(emulator.endpoint, await instanceProvider(emulator, 'worker-1'))
   const ciphertext = Buffer.alloc(64).toString('base64')
@@ -60,12 +63,12 @@ test('a worker has no verb on a key of the provider, and its own key only signs'
   await assert.rejects(worker.crypto.encrypt({ encryptDataDetails: details }), HIDDEN)
 })
 
-test('whoever seals makes data keys and cannot open them; the Verifier opens and cannot make', async (t) => {
+test('the sealer can create data keys but not decrypt them; the Verifier can only decrypt', async (t) => {
   const emulator = await emulatorFor(t, testConfig())
   const { crypto: sealer, management } = clientsOf(emulator.endpoint, userProvider(PROVIDER, 'sealer'))
   const verifier = clientsOf(emulator.endpoint, await instanceProvider(emulator, 'verifier')).crypto
   const { generatedKey } = await sealer.generateDataEncryptionKey(generate(DATASET))
-  // Its header names the version.
+  // The seal header names the key version.
   assert.equal((await management.getKey({ keyId: DATASET })).key.id, DATASET)
   const decryptDataDetails = { keyId: DATASET, ciphertext: generatedKey.ciphertext }
   await assert.rejects(sealer.decrypt({ decryptDataDetails }), HIDDEN)
@@ -75,7 +78,7 @@ test('whoever seals makes data keys and cannot open them; the Verifier opens and
   assert.equal(decryptedData.plaintextChecksum, generatedKey.plaintextChecksum)
 })
 
-test('keys and secrets outlive the process', async (t) => {
+test('keys and secrets survive a restart', async (t) => {
   const folder = await temporaryFolder(t)
   const config = testConfig()
   const onFault = assert.ifError
@@ -98,7 +101,7 @@ test('keys and secrets outlive the process', async (t) => {
   assert.deepEqual((await again.secrets.getSecretBundle({ secretId })).secretBundle, secretBundle)
 })
 
-test('what a key cannot do, and what is malformed, is an invalid parameter', async (t) => {
+test('an unsuitable key or a malformed request is InvalidParameter', async (t) => {
   const config = testConfig({
     change: (change) => {
       for (const policy of change.policies)
@@ -123,9 +126,9 @@ test('what a key cannot do, and what is malformed, is an invalid parameter', asy
       'a message of more than 4096 bytes',
       () => crypto.sign({ signDataDetails: { ...sign, message: Buffer.alloc(4097).toString('base64') } }),
     ],
-    ['text that is no base64', () => crypto.sign({ signDataDetails: { ...sign, message: '*' } })],
+    ['text that is not base64', () => crypto.sign({ signDataDetails: { ...sign, message: '*' } })],
     [
-      'a version of no such key',
+      'an unknown key version',
       () => crypto.sign({ signDataDetails: { ...sign, keyVersionId: 'ocid1.keyversion.oc1..none' } }),
     ],
     ['an unknown field', () => crypto.sign({ signDataDetails: { ...sign, more: 1 } as never })],
@@ -159,7 +162,7 @@ test('what a key cannot do, and what is malformed, is an invalid parameter', asy
   assert.equal(await isValid(signedData.signature, Buffer.from('other').toString('base64')), false)
 })
 
-test('a signed digest is a signature of the message', () => {
+test('the signature of a digest verifies as a signature of the message', () => {
   for (const [curve, name, hash] of [
     ['NIST_P256', 'P-256', 'sha256'],
     ['NIST_P384', 'P-384', 'sha384'],
