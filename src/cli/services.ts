@@ -2,6 +2,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { openCollection, shelfOf } from '#adapters/evidence/collection.ts'
+import type { ResultTrust } from '#adapters/evidence/resultManifest.ts'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import type { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
@@ -10,7 +11,6 @@ import { keySigner, type Signer } from '#core/jws.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import type { OpenConfig, SealConfig } from './config.ts'
-import type { ResultTrust } from './open/manifest.ts'
 
 /** Calls nothing yet; whoever opens it closes it. Throws `config.invalid`. */
 export function openServices(config: { readonly oci: OciConfig; readonly simulation: boolean }): Oci {

@@ -1,7 +1,8 @@
 /** What a command says and how it ends: results on stdout, progress and errors on stderr, an exit code by class. */
+
+import type { Progress } from '#adapters/system/progress.ts'
 import { listenForShutdown } from '#adapters/system/shutdown.ts'
 import { CodedError, codeOf, type ErrorCode, type ExitCode, errorRow } from '#core/errors.ts'
-import type { Progress } from './progress.ts'
 
 const DRAIN_MS = 10_000
 const LINE_MS = 5000

@@ -7,9 +7,9 @@ import {
   readEndorsement,
 } from '#adapters/sev/endorsementFolder.ts'
 import { createKds, type Kds, KdsUrl } from '#adapters/sev/kds.ts'
+import { readInput, readRootFolder } from '#adapters/sev/reportFiles.ts'
 import { readIfPresent, replaceFile } from '#adapters/system/files.ts'
-import type { Progress } from '#cli/progress.ts'
-import { readInput, readRootFolder } from '#cli/report/files.ts'
+import type { Progress } from '#adapters/system/progress.ts'
 import { sameBytes, sha256, toHex } from '#core/bytes.ts'
 import { CodedError, codeOf, under } from '#core/errors.ts'
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'

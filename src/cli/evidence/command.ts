@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { ExportConfig } from '#cli/config.ts'
 import type { CommandContext } from '#cli/terminal.ts'
-import type { ExportedEvidence } from './export.ts'
+import { renderExported } from './exportText.ts'
 
 type VerifyArguments = { readonly trust?: string; readonly simulation: boolean; readonly json?: boolean }
 type ExportArguments = {
@@ -37,14 +37,14 @@ Exit codes
   0 intact   1 incomplete, or broken   2 nothing to audit, or no root to audit it from`,
     )
     .action(async (dir: string, options: VerifyArguments) => {
-      const [{ verifyEvidence }, { renderEvidence }] = await Promise.all([
-        import('./verify.ts'),
+      const [{ auditFolder }, { renderEvidence }] = await Promise.all([
+        import('#adapters/evidence/folderAudit.ts'),
         import('./text.ts'),
       ])
-      const { exit, report } = await verifyEvidence(dir, options)
+      const report = await auditFolder(dir, options)
       if (options.json === true) context.terminal.printJson(report)
       else context.terminal.print(renderEvidence(report))
-      context.exit(exit)
+      context.exit(report.verdict === 'intact' ? 0 : 1)
     })
 
   evidence
@@ -82,7 +82,7 @@ async function exportAll(options: ExportArguments, { terminal }: CommandContext)
   const [{ readConfig }, { openServices }, { exportEvidence }] = await Promise.all([
     import('#adapters/system/configFile.ts'),
     import('#cli/services.ts'),
-    import('./export.ts'),
+    import('#adapters/evidence/export.ts'),
   ])
   const config = await readConfig(options.config, ExportConfig, 'evidence export')
   const services = openServices(config)
@@ -92,16 +92,8 @@ async function exportAll(options: ExportArguments, { terminal }: CommandContext)
       signal: terminal.interruption(),
     })
     if (options.json === true) terminal.printJson(exported)
-    else terminal.print(exportedText(exported))
+    else terminal.print(renderExported(exported))
   } finally {
     services.close()
   }
-}
-
-function exportedText({ folder, copied, kept }: ExportedEvidence): string {
-  const lines = Object.entries(copied).map(
-    ([name, count]) =>
-      `${name.padEnd(18)} ${count} copied${kept[name] === 0 ? '' : `, ${kept[name]} there before`}`,
-  )
-  return `${[...lines, `in ${folder}`].join('\n')}\n`
 }

@@ -1,4 +1,5 @@
 /** The audit's report for people: the verdict first, then what ran, what was decided, and what is wrong. */
+import type { FolderReport, TrustReport } from '#adapters/evidence/folderAudit.ts'
 import { FINDINGS } from '#core/evidence/audit/finding.ts'
 import type {
   AllowedRelease,
@@ -7,11 +8,8 @@ import type {
   RefusedRelease,
 } from '#core/evidence/audit/report.ts'
 import { toRfc3339, toUnixSeconds } from '#core/time.ts'
-import type { TrustReport, VerifiedEvidence } from './verify.ts'
 
-type Report = VerifiedEvidence['report']
-
-export function renderEvidence(report: Report): string {
+export function renderEvidence(report: FolderReport): string {
   const sections = [
     verdict(report),
     trust(report.trust),
@@ -44,7 +42,13 @@ const VERDICTS: Readonly<Record<EvidenceReport['verdict'], string>> = {
   broken: 'BROKEN      something was changed, or contradicts',
 }
 
-function verdict({ verdict: kind, simulation, findings: list, findingsOmitted, releases }: Report): string {
+function verdict({
+  verdict: kind,
+  simulation,
+  findings: list,
+  findingsOmitted,
+  releases,
+}: FolderReport): string {
   const count = list.length + findingsOmitted
   const allowedCount = releases.filter((release) => release.kind === 'allowed').length
   return [
@@ -130,7 +134,7 @@ function refused({ denialId, time, boot, client, objects, reasons }: RefusedRele
   return `${at(time)}  ${short(denialId)}  ${objects} ${objects === 1 ? 'object' : 'objects'} to ${who}${lines.join('')}`
 }
 
-function findings({ findings: list, findingsOmitted }: Report): string[] {
+function findings({ findings: list, findingsOmitted }: FolderReport): string[] {
   return [
     ...list.map(({ code, log: boot, index, text }) => {
       const where = [

@@ -1,11 +1,18 @@
 /** What `measure --solve` tries: what was named, and where nothing was named what hosts are known to do. */
+
+import {
+  type Deps,
+  type FirmwareFile,
+  type HashedFile,
+  hashFile,
+  readFirmware,
+} from '#adapters/sev/launchFiles.ts'
 import { USUAL_FEATURES } from '#core/snp/launch/sevFeatures.ts'
 import type { Candidates } from '#core/snp/launch/solve.ts'
 import { VCPU_TYPES, vcpuSignature } from '#core/snp/launch/vcpuTypes.ts'
 import type { FpuState, VcpuState } from '#core/snp/launch/vmsa.ts'
 import type { Cpuid } from '#core/snp/product.ts'
 import { type MeasureOptions, parseDigest, parseFeatures, parseFpuStates, parseVcpus } from './arguments.ts'
-import { type Deps, type FirmwareFile, type HashedFile, hashFile, readFirmware } from './files.ts'
 import { hashesOf, hex, type KernelFiles, namedSignatures, withDefault } from './measure.ts'
 
 const USUAL_VCPUS = '1-256'

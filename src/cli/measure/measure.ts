@@ -1,4 +1,12 @@
 /** `measure`: the MEASUREMENT that reports of a guest will carry, from what the guest is launched with. */
+
+import {
+  type Deps,
+  type FirmwareFile,
+  type HashedFile,
+  hashFile,
+  readFirmware,
+} from '#adapters/sev/launchFiles.ts'
 import { toHex } from '#core/bytes.ts'
 import { hashAppend, type KernelHashes, NO_INITRD } from '#core/snp/launch/kernelHashes.ts'
 import { measureLaunch } from '#core/snp/launch/measure.ts'
@@ -18,7 +26,6 @@ import {
   parseVcpuTypes,
   parseVmm,
 } from './arguments.ts'
-import { type Deps, type FirmwareFile, type HashedFile, hashFile, readFirmware } from './files.ts'
 
 /** Hashes and digests in lower-case hex, numbers of the processor as 0x…. */
 export type LaunchResult = {

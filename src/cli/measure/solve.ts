@@ -1,6 +1,7 @@
 /** `measure --solve`: which of the candidates a MEASUREMENT comes from, in a sentence. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { readInput } from '#cli/report/files.ts'
+import type { Deps } from '#adapters/sev/launchFiles.ts'
+import { readInput } from '#adapters/sev/reportFiles.ts'
 import { toHex } from '#core/bytes.ts'
 import { countLaunches, solveLaunch } from '#core/snp/launch/solve.ts'
 import { assertSettled } from '#core/snp/launch/vmm.ts'
@@ -8,7 +9,6 @@ import type { Cpuid } from '#core/snp/product.ts'
 import { parseReport } from '#core/snp/report.ts'
 import { assertTogether, type MeasureOptions, parseDigest, parseVmm, usage } from './arguments.ts'
 import { readCandidates, type Tried } from './candidates.ts'
-import type { Deps } from './files.ts'
 import { describeLaunch, type LaunchResult } from './measure.ts'
 
 const TURN_MS = 50

@@ -1,7 +1,8 @@
 /** The results of `measure` for people: the digest or the sentence first, then what went in, then the steps. */
+
+import type { HashedFile } from '#adapters/sev/launchFiles.ts'
 import { PAGE_BYTES } from '#core/snp/launch/digest.ts'
 import type { FpuState } from '#core/snp/launch/vmsa.ts'
-import type { HashedFile } from './files.ts'
 import type { LaunchResult } from './measure.ts'
 import type { SolveResult } from './solve.ts'
 

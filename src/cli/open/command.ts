@@ -1,10 +1,9 @@
 /** `open`, as it is typed. */
 import type { Command } from 'commander'
 import { OpenConfig } from '#cli/config.ts'
-import { type CommandContext, formatBytes } from '#cli/terminal.ts'
+import type { CommandContext } from '#cli/terminal.ts'
 import { CodedError } from '#core/errors.ts'
-import { toRfc3339, toUnixSeconds } from '#core/time.ts'
-import type { OpenedResult } from './open.ts'
+import { renderOpened } from './text.ts'
 
 type OpenArguments = {
   readonly config: string
@@ -60,7 +59,7 @@ async function open(
   if (resultId === undefined)
     throw new CodedError('usage.invalid', 'open needs the id of a result, or --list')
   const [{ openResultFile }, { resultTrust }, { loadSegmentCipher }] = await Promise.all([
-    import('./open.ts'),
+    import('#adapters/sealed/openResult.ts'),
     import('#cli/services.ts'),
     import('#adapters/aead/native.ts'),
   ])
@@ -79,14 +78,14 @@ async function open(
       },
     )
     if (options.json === true) terminal.printJson(opened)
-    else terminal.print(openedText(opened))
+    else terminal.print(renderOpened(opened))
   } finally {
     services.close()
   }
 }
 
 async function list(options: OpenArguments, { terminal }: CommandContext): Promise<void> {
-  const { listResults } = await import('./open.ts')
+  const { listResults } = await import('#adapters/sealed/openResult.ts')
   const { services, results } = await openResults(options.config)
   try {
     for await (const result of listResults(results))
@@ -108,14 +107,4 @@ async function openResults(path: string) {
   const store = services.objectStore()
   const { namespace, bucket } = config
   return { config, services, store, results: shelfOf(store, { namespace, bucket }) }
-}
-
-function openedText(opened: OpenedResult): string {
-  const { file, size, contentType, workload, boot, committedAt, simulation } = opened
-  return [
-    ...(simulation ? ['SIMULATED  made on a simulated machine: nothing about it was confidential'] : []),
-    `opened     ${formatBytes(size)} of ${contentType} into ${file}`,
-    `made by    ${workload} on worker ${boot}, ${toRfc3339(toUnixSeconds(committedAt))}`,
-    '',
-  ].join('\n')
 }

@@ -78,7 +78,7 @@ Exit codes
     )
     .action(async (file: string, { json }: { readonly json?: boolean }) => {
       const [{ readInput }, { showReport }, { renderShown }] = await Promise.all([
-        import('./files.ts'),
+        import('#adapters/sev/reportFiles.ts'),
         import('#core/snp/shownReport.ts'),
         import('./showText.ts'),
       ])

@@ -1,12 +1,18 @@
 /** `report verify` and `report show`: from files to what is said of them. Needs no network. */
 
+import {
+  readCertificates,
+  readCrls,
+  readInput,
+  readPolicy,
+  readRootFolder,
+} from '#adapters/sev/reportFiles.ts'
 import { type Judgement, judge } from '#core/appraisal/judgement.ts'
 import type { ReferenceChoice } from '#core/appraisal/referenceChoice.ts'
 import { CodedError, under } from '#core/errors.ts'
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
 import { TrustStore } from '#core/snp/chain.ts'
 import { parseRfc3339, type UnixSeconds } from '#core/time.ts'
-import { readCertificates, readCrls, readInput, readPolicy, readRootFolder } from './files.ts'
 
 export type ReportOptions = {
   /** File of 1184 bytes. */

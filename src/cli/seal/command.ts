@@ -1,9 +1,10 @@
 /** `seal` and `upload`, as they are typed. */
 import type { Command } from 'commander'
+import type { SealedFile } from '#adapters/sealed/sealFile.ts'
+import type { UploadedObject } from '#adapters/sealed/upload.ts'
 import { SealConfig as Schema, type SealConfig } from '#cli/config.ts'
-import { type CommandContext, formatBytes } from '#cli/terminal.ts'
-import type { SealedFile } from './seal.ts'
-import type { UploadedObject } from './upload.ts'
+import type { CommandContext } from '#cli/terminal.ts'
+import { renderSealed, renderUploaded } from './text.ts'
 
 const CONFIG_HELP = `
 Configuration (JSON; no secret stands in it)
@@ -78,7 +79,7 @@ Exit codes
 async function seal(file: string, options: SealArguments, context: CommandContext): Promise<void> {
   const { terminal } = context
   const [{ sealFile }, { loadSegmentCipher }, { systemClock }] = await Promise.all([
-    import('./seal.ts'),
+    import('#adapters/sealed/sealFile.ts'),
     import('#adapters/aead/native.ts'),
     import('#adapters/system/clock.ts'),
   ])
@@ -107,7 +108,7 @@ async function seal(file: string, options: SealArguments, context: CommandContex
     }
     const uploaded = await put(sealed.file, { config, services, signer }, context)
     if (options.json === true) terminal.printJson({ ...sealed, uploaded })
-    else terminal.print(sealedText(sealed) + uploadedText(uploaded))
+    else terminal.print(renderSealed(sealed) + renderUploaded(uploaded))
   } finally {
     services.close()
   }
@@ -118,7 +119,7 @@ async function upload(file: string, options: SealArguments, context: CommandCont
   try {
     const uploaded = await put(file, sealing, context)
     if (options.json === true) context.terminal.printJson(uploaded)
-    else context.terminal.print(uploadedText(uploaded))
+    else context.terminal.print(renderUploaded(uploaded))
   } finally {
     sealing.services.close()
   }
@@ -147,7 +148,7 @@ async function put(
   { terminal }: CommandContext,
 ): Promise<UploadedObject> {
   const [{ uploadSealed }, { systemClock }] = await Promise.all([
-    import('./upload.ts'),
+    import('#adapters/sealed/upload.ts'),
     import('#adapters/system/clock.ts'),
   ])
   return await uploadSealed(config, file, {
@@ -161,18 +162,5 @@ async function put(
 
 function printSealed(sealed: SealedFile, { json }: SealArguments, { terminal }: CommandContext): void {
   if (json === true) terminal.printJson(sealed)
-  else terminal.print(sealedText(sealed))
-}
-
-function sealedText({ file, object, sealId, size, sealedSize }: SealedFile): string {
-  return [
-    `sealed    ${formatBytes(size)} into ${file} (${formatBytes(sealedSize)})`,
-    `seal id   ${sealId}`,
-    `object    ${object}`,
-    '',
-  ].join('\n')
-}
-
-function uploadedText({ namespace, bucket, object, etag, record }: UploadedObject): string {
-  return [`uploaded  ${namespace}/${bucket}/${object} (etag ${etag})`, `record    ${record}`, ''].join('\n')
+  else terminal.print(renderSealed(sealed))
 }

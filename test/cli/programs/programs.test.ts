@@ -8,12 +8,12 @@ import { test } from 'node:test'
 import { z } from 'zod'
 import { configExample } from '#adapters/system/configExample.ts'
 import { exportJwk } from '#core/jwk.ts'
-import { FunctionConfig } from '../../src/function/config.ts'
-import { VerifierConfig } from '../../src/verifier/config.ts'
-import { WorkerConfig } from '../../src/worker/config.ts'
-import { temporaryFolder } from '../lab/emulator/testEmulator.ts'
-import { createCa } from '../verifier/tls.ts'
-import { cli, runMain, startCli } from './process.ts'
+import { FunctionConfig } from '../../../src/function/config.ts'
+import { VerifierConfig } from '../../../src/verifier/config.ts'
+import { WorkerConfig } from '../../../src/worker/config.ts'
+import { temporaryFolder } from '../../lab/emulator/testEmulator.ts'
+import { createCa } from '../../verifier/tls.ts'
+import { cli, runMain, startCli } from '../process.ts'
 
 const PROGRAMS = [
   { name: 'worker', schema: WorkerConfig, own: ['--trust', '--job <file>'] },

@@ -1,9 +1,8 @@
-/** `seal`: encrypts a file on the hospital's own machine, before any of it leaves. */
+/** Seals a file on the hospital's own machine, before any of it leaves. */
 import { randomBytes } from 'node:crypto'
 import { assertAbsent, createFile } from '#adapters/system/files.ts'
-import type { SealConfig } from '#cli/config.ts'
-import { openInput } from '#cli/inputFile.ts'
-import { counted, type Progress } from '#cli/progress.ts'
+import { openInput } from '#adapters/system/inputFile.ts'
+import { counted, type Progress } from '#adapters/system/progress.ts'
 import { toBase64url, toHex } from '#core/bytes.ts'
 import { checkShape } from '#core/canonical.ts'
 import { contentType as contentTypeField, objectName } from '#core/fields.ts'
@@ -14,12 +13,19 @@ import { sealObject } from '#core/sealed/object.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
 
+export type Dataset = {
+  readonly tenant: string
+  readonly dataset: string
+  /** The Vault key that wraps the data key of each object. */
+  readonly keyId: string
+}
+
 export type SealOptions = {
-  /** What to seal. */
+  /** The content. */
   readonly file: string
   /** The sealed object, a new file. */
   readonly out: string
-  /** Name in the bucket; the sealId, which says nothing, unless asked otherwise. */
+  /** Its name in the bucket; by default the sealId, which reveals nothing. */
   readonly object?: string | undefined
   readonly contentType?: string | undefined
 }
@@ -48,16 +54,15 @@ export type SealedFile = {
 const DEFAULT_CONTENT_TYPE = 'application/fhir+ndjson'
 
 /**
- * Writes the sealed object to `options.out`, in constant memory; where anything fails, no file is left. Throws
- * `output.exists`, `output.unwritable`, `input.unreadable`, `input.changed`, `usage.invalid`, and the Vault's codes.
+ * Writes the sealed object to `options.out`, in constant memory; on failure it leaves no file. Throws `output.exists`,
+ * `output.unwritable`, `input.unreadable`, `input.changed`, `usage.invalid`, and the Vault's codes.
  */
 export async function sealFile(
-  config: Pick<SealConfig, 'tenant' | 'dataset' | 'keyId'>,
+  { tenant, dataset, keyId }: Dataset,
   options: SealOptions,
   deps: SealDeps,
 ): Promise<SealedFile> {
   const { out, contentType = DEFAULT_CONTENT_TYPE } = options
-  const { tenant, dataset, keyId } = config
   const sealId = toHex(randomBytes(16))
   const object = checkShape(objectName, options.object ?? sealId, '--object', 'usage.invalid')
   checkShape(contentTypeField, contentType, '--content-type', 'usage.invalid')
@@ -84,17 +89,15 @@ export async function sealFile(
       }
       const headerJws = await signCompact(SealHeaderFormat, header, deps.signer)
       const chunks = counted(input.chunks(deps.signal), size, deps.progress)
-      const sealedSize = await createFile(
-        out,
-        sealObject({
-          headerJws,
-          dek: dek.plaintext,
-          chunks,
-          size,
-          cipher: deps.cipher,
-          ownership: 'lent',
-        }),
-      )
+      const sealed = sealObject({
+        headerJws,
+        dek: dek.plaintext,
+        chunks,
+        size,
+        cipher: deps.cipher,
+        ownership: 'lent',
+      })
+      const sealedSize = await createFile(out, sealed)
       const digest = toBase64url(headerDigest(headerJws))
       return { file: out, sealId, object, headerDigest: digest, size, sealedSize }
     } finally {

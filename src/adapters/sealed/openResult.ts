@@ -1,7 +1,8 @@
-/** `open`: a result, verified and decrypted on the researcher's own machine. */
+/** Opens a result on the researcher's own machine: verified, decrypted and written to a new file. */
 
+import { type ResultTrust, readManifest } from '#adapters/evidence/resultManifest.ts'
 import { assertAbsent, createFile } from '#adapters/system/files.ts'
-import type { Progress } from '#cli/progress.ts'
+import type { Progress } from '#adapters/system/progress.ts'
 import { fromBase64url } from '#core/bytes.ts'
 import { checkShape } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
@@ -11,7 +12,6 @@ import type { SegmentCipher } from '#core/sealed/cipher.ts'
 import { partName, type ResultManifest } from '#core/sealed/manifest.ts'
 import { openResult, PART_BYTES, verifyParts } from '#core/sealed/result.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
-import { type ResultTrust, readManifest } from './manifest.ts'
 
 export type OpenDeps = {
   /** The results bucket. */
@@ -40,8 +40,8 @@ export type OpenedResult = {
 export type ListedResult = { readonly resultId: string }
 
 /**
- * Writes the content of a result to `out`, in constant memory; where anything fails, no file is left. Throws the codes
- * of `readManifest`, `key.unopened`, `object.unopened`, `output.exists` and the services' codes.
+ * Writes the content of a result to `out`, in constant memory; on failure it leaves no file. Throws the codes of
+ * `readManifest`, `key.unopened`, `object.unopened`, `output.exists` and the services' codes.
  */
 export async function openResultFile(
   options: { readonly resultId: string; readonly out: string },
@@ -56,7 +56,7 @@ export async function openResultFile(
   return { resultId, file: out, size, contentType, workload: workload.name, boot, simulation, committedAt }
 }
 
-/** Names of all results in the bucket; what they are worth shows when they are opened. */
+/** The ids of all results in the bucket. Nothing is verified before a result is opened. */
 export async function* listResults(results: Pick<Shelf, 'list'>): AsyncGenerator<ListedResult> {
   for await (const name of results.list('r/')) {
     const [, resultId] = /^r\/([0-9a-f]{64})\/result$/.exec(name) ?? []
@@ -86,7 +86,7 @@ async function* readParts(
     signal?.throwIfAborted()
     const bytes = await results.read(partName(resultId, attempt, index), Math.min(size, PART_BYTES))
     if (bytes === undefined)
-      throw new CodedError('object.unopened', `part ${index} of ${parts.length} is not there`)
+      throw new CodedError('object.unopened', `part ${index} of ${parts.length} is missing`)
     yield bytes
     done += bytes.byteLength
     progress?.(done, total)

@@ -1,7 +1,7 @@
 /** The files of a launch: OVMF, kernel and initrd. Kernels and initrds are hashed as they are read. */
 import { createHash } from 'node:crypto'
-import { openInput } from '#cli/inputFile.ts'
-import { counted, type Progress } from '#cli/progress.ts'
+import { openInput } from '#adapters/system/inputFile.ts'
+import { counted, type Progress } from '#adapters/system/progress.ts'
 import { sha256, toHex } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { type Firmware, MAX_FIRMWARE_BYTES, parseFirmware } from '#core/snp/launch/firmware.ts'

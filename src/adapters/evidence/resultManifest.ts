@@ -1,8 +1,7 @@
 /**
- * Whose result it is, before it is opened. A manifest counts where a registered worker has signed it, the registration
- * is by a grant CA, and a quorum of the provider's signers has certified that CA: from the pin and nothing else.
+ * The manifest of a result, verified before the result is opened. A registered worker must have signed it, a grant CA the
+ * registration, and a quorum of the provider's signers the CA. Trust comes only from the pin.
  */
-
 import { RegistrationFormat, readRegistration, registrationName } from '#core/boot/registration.ts'
 import { fromUtf8 } from '#core/bytes.ts'
 import { CodedError, under } from '#core/errors.ts'
@@ -13,9 +12,9 @@ import { manifestName, type ResultManifest, ResultManifestFormat } from '#core/s
 
 export type ResultTrust = {
   readonly providerRoot: Root
-  /** Whether results of a simulated root are opened. */
+  /** Accepts results of a simulated root. */
   readonly simulation: boolean
-  /** The provider's objects `verifier-keys/<seq>` and `registration/<boot>`; nothing of them is listed. */
+  /** The provider's objects `verifier-keys/<seq>` and `registration/<boot>`, read by name and never listed. */
   readonly governance: Pick<Shelf, 'read'>
   readonly registrations: Pick<Shelf, 'read'>
 }
@@ -26,8 +25,8 @@ const MAX_KEYS_BYTES = VerifierKeysFormat.maxBytes * 2 + 16_384
 const MAX_REGISTRATION_BYTES = RegistrationFormat.maxBytes * 2 + 1024
 
 /**
- * Throws `service.missing` where there is no such result, `result.foreign` where no registered worker signed it,
- * `evidence.simulated`, and `evidence.inconsistent` where keys or registration do not lead to the root.
+ * Throws `service.missing` if there is no such result, `result.foreign` if no registered worker signed it,
+ * `evidence.simulated`, and `evidence.inconsistent` if keys or registration do not lead to the root.
  */
 export async function readManifest(
   results: Pick<Shelf, 'read'>,
@@ -37,15 +36,21 @@ export async function readManifest(
   const name = manifestName(resultId)
   const bytes = await results.read(name, MAX_MANIFEST_BYTES)
   if (bytes === undefined)
-    throw new CodedError('service.missing', `there is no result ${resultId}, or it may not be seen`)
+    throw new CodedError('service.missing', `there is no result ${resultId}, or you may not read it`)
   const jws = under('record.malformed', () => fromUtf8(bytes, name))
   const { boot } = peekCompact(ResultManifestFormat, jws, 'record.malformed').payload
   const registration = await findRegistration(boot, trust)
   if (registration.role !== 'worker')
-    throw new CodedError('result.foreign', `the manifest is by the ${registration.role} ${boot}`)
+    throw new CodedError(
+      'result.foreign',
+      `the manifest is signed by the ${registration.role} ${boot}, not by a worker`,
+    )
   const { payload } = verifyCompact(ResultManifestFormat, jws, [registration.key], 'result.foreign')
   if (payload.resultId !== resultId)
-    throw new CodedError('result.foreign', `the manifest is of another result, ${payload.resultId}`)
+    throw new CodedError(
+      'result.foreign',
+      `the manifest is for the result ${payload.resultId}, not for ${resultId}`,
+    )
   if ((payload.simulation || registration.simulation) && !trust.simulation)
     throw new CodedError('evidence.simulated', 'the result was made on a simulated machine')
   return payload
@@ -58,7 +63,7 @@ async function findRegistration(boot: string, trust: ResultTrust) {
   return readRegistration(bytes, name, await readGrantCas(trust))
 }
 
-/** They are numbered 1, 2, 3, … without gaps. */
+/** The objects are numbered 1, 2, 3, … without gaps. */
 async function readGrantCas({ governance, providerRoot }: ResultTrust): Promise<readonly GrantCa[]> {
   const grantCas: GrantCa[] = []
   for (;;) {

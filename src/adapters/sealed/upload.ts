@@ -1,8 +1,7 @@
-/** `upload`: puts a sealed object where the consumer may read it, and says so in a signed record. */
+/** Puts a sealed object into the outbox, where the consumer may read it, and records it under the sealing key. */
 import { createHash } from 'node:crypto'
-import type { SealConfig } from '#cli/config.ts'
-import { type InputFile, openInput } from '#cli/inputFile.ts'
-import { counted, type Progress } from '#cli/progress.ts'
+import { type InputFile, openInput } from '#adapters/system/inputFile.ts'
+import { counted, type Progress } from '#adapters/system/progress.ts'
 import { toBase64url, utf8 } from '#core/bytes.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
 import { type Signer, signCompact, verifyCompact } from '#core/jws.ts'
@@ -12,6 +11,14 @@ import { SealRecordFormat, sealRecordName } from '#core/sealed/record.ts'
 import type { Clock } from '#ports/clock.ts'
 import { createIfAbsent } from '#ports/createOnce.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+
+export type UploadTarget = {
+  /** Both must be those of the object's header. */
+  readonly tenant: string
+  readonly dataset: string
+  readonly namespace: string
+  readonly buckets: { readonly outbox: string; readonly governance: string }
+}
 
 export type UploadDeps = {
   readonly store: Pick<ObjectStore, 'create' | 'createFrom' | 'head' | 'stream'>
@@ -36,19 +43,18 @@ export type UploadedObject = {
 }
 
 /**
- * Throws `object.malformed` and `object.unsigned` for a file that this dataset's key has not sealed, or that was cut;
- * `service.conflict` where another object has the name. May be repeated: what an upload that broke off has left is
- * compared and completed.
+ * May be repeated: what an interrupted upload left is compared and completed. Throws `object.malformed` for a file that was cut,
+ * `object.unsigned` if this dataset's key did not seal it, and `service.conflict` if another object has the name.
  */
 export async function uploadSealed(
-  config: Pick<SealConfig, 'tenant' | 'dataset' | 'namespace' | 'buckets'>,
+  target: UploadTarget,
   file: string,
   deps: UploadDeps,
 ): Promise<UploadedObject> {
-  const { namespace, buckets } = config
+  const { namespace, buckets } = target
   const input = await openInput(file)
   try {
-    const { header, headerJws } = await readOwnHeader(config, input, deps.signer)
+    const { header, headerJws } = await readOwnHeader(target, input, deps.signer)
     const ref = { namespace, bucket: buckets.outbox, name: header.object }
     const { etag, digest } = await putOnce(ref, input, deps)
     const uploaded = {
@@ -81,7 +87,7 @@ export async function uploadSealed(
 }
 
 async function readOwnHeader(
-  { tenant, dataset }: Pick<SealConfig, 'tenant' | 'dataset'>,
+  { tenant, dataset }: UploadTarget,
   input: InputFile,
   signer: Signer,
 ): Promise<{ readonly header: SealHeader; readonly headerJws: string }> {
@@ -90,17 +96,20 @@ async function readOwnHeader(
   if (header.tenant !== tenant || header.dataset !== dataset)
     throw new CodedError(
       'object.unsigned',
-      `the object is of ${header.tenant}/${header.dataset}, not of ${tenant}/${dataset}`,
+      `the object belongs to ${header.tenant}/${header.dataset}, the configuration to ${tenant}/${dataset}`,
     )
   const expected = sealedSize(headerJws.length, header.size)
   if (input.size !== expected)
-    throw new CodedError('object.malformed', `the file has ${input.size} bytes, the object ${expected}`)
+    throw new CodedError(
+      'object.malformed',
+      `the file has ${input.size} bytes, its header requires ${expected}`,
+    )
   return { header, headerJws }
 }
 
 type Put = { readonly etag: string; readonly digest: string }
 
-/** What is recorded is the digest of what was sent. */
+/** The digest is of the bytes that were sent, so the record cannot describe others. */
 async function putOnce(ref: ObjectRef, input: InputFile, deps: UploadDeps): Promise<Put> {
   const { store, signal, progress } = deps
   const hash = createHash('sha256')
@@ -109,7 +118,7 @@ async function putOnce(ref: ObjectRef, input: InputFile, deps: UploadDeps): Prom
     const { etag } = await store.createFrom(ref, chunks, input.size, signal)
     return { etag, digest: hash.digest('base64url') }
   } catch (error) {
-    // An answer that was lost, or a run that broke off before its record: the object may be this very one.
+    // The answer may have been lost, or an earlier run may have ended before its record: then the object is this one.
     if (codeOf(error) !== 'service.conflict' && codeOf(error) !== 'service.unavailable') throw error
     const stored = await findStored(ref, deps).catch(() => undefined)
     if (stored === undefined || stored.digest !== (await digestOf(input.chunks(signal)))) throw error

@@ -1,19 +1,20 @@
-/** A file that a command reads once, from its first byte to its last, as long as it was when it was opened. */
+/** A file of any size, read in chunks from its first byte to its last. */
 import { type FileHandle, open } from 'node:fs/promises'
 import { CodedError } from '#core/errors.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
 export type InputFile = {
+  /** When it was opened. A caller that reads another number of bytes knows that the file changed. */
   readonly size: number
   /** Up to `bytes` from the start. */
   readonly prefix: (bytes: number) => Promise<Buffer>
-  /** All of it; the signal ends it with the signal's reason. */
+  /** The whole file. The signal ends the reading with its reason. */
   readonly chunks: (signal?: AbortSignal) => AsyncIterable<Uint8Array>
   readonly close: () => Promise<void>
 }
 
-/** Throws `input.unreadable` for what is not a readable file. */
+/** Throws `input.unreadable` for anything but a regular file that can be read. */
 export async function openInput(path: string): Promise<InputFile> {
   const unreadable = (cause: unknown) =>
     new CodedError('input.unreadable', `${path} cannot be read as a file`, { cause })
@@ -40,7 +41,7 @@ export async function openInput(path: string): Promise<InputFile> {
 async function* readAll(file: FileHandle, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   for (let position = 0; ; ) {
     signal?.throwIfAborted()
-    // A buffer of its own for each chunk: whoever reads may still hold the one before.
+    // One buffer per chunk: the consumer may still hold the last one.
     const { bytesRead, buffer } = await file.read(
       Buffer.allocUnsafeSlow(CHUNK_BYTES),
       0,

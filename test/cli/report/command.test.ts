@@ -4,9 +4,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { toRfc3339 } from '#core/time.ts'
-import { MEASUREMENT, mint, noon, testAuthority } from '../amd.ts'
-import { temporaryFolder } from '../lab/emulator/testEmulator.ts'
-import { cli } from './process.ts'
+import { MEASUREMENT, mint, noon, testAuthority } from '../../amd.ts'
+import { temporaryFolder } from '../../lab/emulator/testEmulator.ts'
+import { cli } from '../process.ts'
 
 const amd = await testAuthority()
 const at = toRfc3339(noon(amd))

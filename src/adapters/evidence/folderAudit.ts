@@ -1,7 +1,6 @@
-/** `evidence verify DIR`: the audit of a folder that holds copies of the buckets. Needs no network and no key of anyone. */
+/** Audits a folder with copies of the buckets. Needs no network and no secret key. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openCollection } from '#adapters/evidence/collection.ts'
 import { readIfPresent } from '#adapters/system/files.ts'
 import { checkShape, parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
@@ -9,30 +8,27 @@ import { auditCollection } from '#core/evidence/audit/audit.ts'
 import type { EvidenceReport } from '#core/evidence/audit/report.ts'
 import { thumbprint } from '#core/jwk.ts'
 import { TrustAnchors } from '#core/release/trust.ts'
+import { openCollection } from './collection.ts'
 
 const MAX_TRUST_BYTES = 64 * 1024
 
 export type TrustReport = {
-  /** `collection`: the pin came with what it is to check; compare the thumbprints by another way. */
+  /** `collection`: the pin came with the evidence that it is to check; compare the thumbprints by another way. */
   readonly source: 'file' | 'collection'
   readonly threshold: number
   readonly keys: readonly { readonly person: string; readonly thumbprint: string }[]
 }
 
-export type VerifiedEvidence = {
-  readonly exit: 0 | 1
-  readonly report: EvidenceReport & { readonly trust: TrustReport }
-}
+export type FolderReport = EvidenceReport & { readonly trust: TrustReport }
 
 /**
  * `dir` holds `governance/`, `evidence-verifier/`, `evidence-worker/` and `results/` with object names as paths, and
- * `trust.json` where `trust` names no other file. Throws `input.unreadable` where there is nothing to audit or no
- * root to audit it from: the command exits 2.
+ * `trust.json` unless `trust` names another file. Throws `input.unreadable` if there is nothing to audit, or no root.
  */
-export async function verifyEvidence(
+export async function auditFolder(
   dir: string,
   options: { readonly trust?: string | undefined; readonly simulation: boolean },
-): Promise<VerifiedEvidence> {
+): Promise<FolderReport> {
   const folder = await stat(dir).catch(() => undefined)
   if (folder?.isDirectory() !== true) throw new CodedError('input.unreadable', `${dir} is not a folder`)
   const { providerRoot } = await readTrust(options.trust ?? join(dir, 'trust.json'))
@@ -42,7 +38,7 @@ export async function verifyEvidence(
     threshold: providerRoot.threshold,
     keys: providerRoot.keys.map(({ person, jwk }) => ({ person, thumbprint: thumbprint(jwk) })),
   }
-  return { exit: report.verdict === 'intact' ? 0 : 1, report: { ...report, trust } }
+  return { ...report, trust }
 }
 
 async function readTrust(path: string): Promise<TrustAnchors> {

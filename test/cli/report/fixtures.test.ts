@@ -12,7 +12,7 @@ import { TrustStore } from '#core/snp/chain.ts'
 import { showReport } from '#core/snp/shownReport.ts'
 import { parseRfc3339 } from '#core/time.ts'
 
-const FOLDER = new URL('../../../shared/fixtures/snp/', import.meta.url)
+const FOLDER = new URL('../../../../shared/fixtures/snp/', import.meta.url)
 const present = existsSync(FOLDER)
 const skip = present ? false : 'the folder of real reports is absent'
 const path = (name: string) => fileURLToPath(new URL(name, FOLDER))

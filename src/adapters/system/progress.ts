@@ -1,7 +1,7 @@
-/** How far a long step has come: bytes done, and bytes in all. Called often; whoever shows it decides how seldom. */
+/** Reports a long step: how much is done, of how much. Called often; the receiver decides how often to show it. */
 export type Progress = (done: number, total: number) => void
 
-/** Passes the chunks on and counts them. */
+/** Passes chunks on and reports their bytes. */
 export async function* counted<Chunk extends Uint8Array>(
   chunks: AsyncIterable<Chunk>,
   total: number,

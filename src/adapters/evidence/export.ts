@@ -1,15 +1,19 @@
-/** `evidence export`: copies of both sides' buckets in one folder, as `evidence verify` reads them. */
+/** Copies both sides' evidence from its buckets into one folder, as an audit reads it. */
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import PQueue from 'p-queue'
-import { FOLDERS, NAMESPACE } from '#adapters/evidence/collection.ts'
 import { createFolderStore } from '#adapters/system/folderStore.ts'
-import type { ExportConfig } from '#cli/config.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { ListedObject, ObjectStore } from '#ports/objectStore.ts'
+import { FOLDERS, NAMESPACE } from './collection.ts'
+
+export type EvidenceBuckets = {
+  readonly provider: { readonly namespace: string; readonly governance: string; readonly evidence: string }
+  readonly consumer: { readonly namespace: string; readonly evidence: string; readonly results: string }
+}
 
 export type ExportOptions = {
-  /** The folder; made where it is absent. What lies in it already is kept and not read again. */
+  /** The folder, created if it is absent. Objects that are there already are kept and not read again. */
   readonly out: string
   /** The pin, copied to `trust.json`. */
   readonly trust?: string | undefined
@@ -22,7 +26,7 @@ export type ExportDeps = {
 
 export type ExportedEvidence = {
   readonly folder: string
-  /** Objects copied now, and objects that were there from an earlier run, by folder. */
+  /** Objects per folder: copied now, and kept from an earlier run. */
   readonly copied: Readonly<Record<string, number>>
   readonly kept: Readonly<Record<string, number>>
 }
@@ -30,20 +34,19 @@ export type ExportedEvidence = {
 /** The largest object of evidence is a bundle of 256 entries of 64 KiB. */
 const MAX_OBJECT_BYTES = 32 * 1024 * 1024
 const AT_ONCE = 8
-/** Of results the manifests alone: what the parts hold is the researchers'. */
+/** Only the manifests of results: their parts hold the researchers' content. */
 const MANIFEST = /^r\/[0-9a-f]{64}\/result$/
 const ANY = /./s
 
 /**
- * Evidence is written once, so a second run copies what is new. Throws `output.exists` where an object in the folder is
- * not as long as the bucket's, `input.unreadable` for a pin that cannot be read, and the services' codes.
+ * Evidence is written once, so a second run copies only new objects. Throws `output.exists` if an object in the folder differs in
+ * size from the bucket's, `input.unreadable` for a pin that cannot be read, and the services' codes.
  */
 export async function exportEvidence(
-  config: Pick<ExportConfig, 'provider' | 'consumer'>,
+  { provider, consumer }: EvidenceBuckets,
   options: ExportOptions,
   deps: ExportDeps,
 ): Promise<ExportedEvidence> {
-  const { provider, consumer } = config
   const folder = createFolderStore({ root: options.out, namespace: NAMESPACE })
   const sources = [
     { namespace: provider.namespace, bucket: provider.governance, folder: FOLDERS.governance, only: ANY },
@@ -87,7 +90,7 @@ async function copyBucket(
     if (present !== undefined)
       throw new CodedError(
         'output.exists',
-        `${source.folder}/${name} has ${present} bytes here and ${size} in its bucket`,
+        `${source.folder}/${name} has ${present} bytes, in its bucket ${size}`,
       )
     await folder.create(target, await store.readAll({ namespace, bucket, name }, MAX_OBJECT_BYTES, signal))
     copied += 1
