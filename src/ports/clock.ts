@@ -1,10 +1,16 @@
 import type { UnixSeconds } from '#core/time.ts'
 
-/** Time as a program sees it. In a worker it is the host's, and serves for waiting alone; evidence uses the Verifier's. */
+/**
+ * A program's view of time. In a worker the host controls it, so a worker uses it only to wait: what a worker
+ * signs or checks carries the Verifier's time.
+ */
 export type Clock = {
   readonly now: () => UnixSeconds
-  /** Milliseconds that never go back, from an arbitrary start. */
+  /** Milliseconds from an arbitrary start; never goes back, whatever happens to the system's time. */
   readonly monotonic: () => number
-  /** Resolves after `milliseconds`, or rejects with the signal's reason as soon as it is aborted. */
+  /**
+   * Resolves after `milliseconds`, by `monotonic`. If the signal is aborted before that, rejects at once with
+   * the signal's reason itself, because callers act on its code. Sleeps are independent of each other.
+   */
   readonly sleep: (milliseconds: number, signal?: AbortSignal) => Promise<void>
 }

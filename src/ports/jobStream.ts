@@ -1,13 +1,19 @@
 /**
- * A partitioned stream read by a group of consumers, at least once.
+ * A partitioned stream that a group of consumers reads, at least once.
  *
- * - `join` gives this instance a place in the group; a partition belongs to at most one instance at a time. An
- *   instance that neither gets, heartbeats nor commits within the reservation loses its partitions to the others, who
- *   start again at the last committed offset: whoever takes a message must be able to take it twice.
- * - `get` may come back empty; one batch comes from one partition, in order.
- * - `commit` makes every message of the batch's cursor done for the whole group, and renews the reservation. After
- *   `lease.lost` nothing was committed: abandon the batch and join again.
- * - `publish` is durable when it returns; it gives `service.unavailable` where the stream took nothing.
+ * - Order: messages of one partition come in the order of their offsets. Partitions have no order among each
+ *   other.
+ * - Exclusion: `join` gives this instance a place in the group. A partition belongs to at most one instance
+ *   at a time. An instance that neither gets, heartbeats nor commits within the reservation loses its
+ *   partitions to the others. They start again at the last committed offset, so every message must be safe to
+ *   process twice.
+ * - Commit: `commit` marks every message of the current batch as done for the whole group, durably, and
+ *   renews the reservation. `heartbeat` only renews it. After `lease.lost` nothing was committed: abandon the
+ *   batch, join again.
+ * - Publish: a message is durable when `publish` returns. After a lost answer the adapter sends it again, so
+ *   it may be on the stream twice. `service.unavailable`: the stream did not take it.
+ * - `service.missing`: the stream is absent, or policy hides it. `service.unavailable`: throttling or an
+ *   outage, after the adapter's bounded retries. An abort rejects with the signal's reason.
  */
 export type StreamMessage = {
   readonly partition: string
@@ -15,8 +21,12 @@ export type StreamMessage = {
   readonly value: Buffer
 }
 
-/** The place that this instance holds; each call uses it up and leaves the next in its stead. Calls never overlap. */
+/**
+ * This instance's place in the group. Each call uses the place up and receives the next, so overlapping calls
+ * queue.
+ */
 export type StreamLease = {
+  /** The next batch: up to `limit` messages of one partition. May be empty at any time. */
   readonly get: (limit: number, signal?: AbortSignal) => Promise<readonly StreamMessage[]>
   readonly heartbeat: (signal?: AbortSignal) => Promise<void>
   readonly commit: (signal?: AbortSignal) => Promise<void>
@@ -25,5 +35,6 @@ export type StreamLease = {
 export type StreamConsumer = { readonly join: (signal?: AbortSignal) => Promise<StreamLease> }
 
 export type StreamProducer = {
+  /** Messages with one key go to one partition. */
   readonly publish: (key: string, value: Uint8Array, signal?: AbortSignal) => Promise<void>
 }

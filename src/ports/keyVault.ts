@@ -4,13 +4,18 @@ import type { Signer } from '#core/jws.ts'
 /**
  * Cryptographic operations with keys that never leave a Vault.
  *
- * `service.missing` for a key that is absent or that policy hides (OCI does not tell them apart); `key.unopened` where
- * a ciphertext does not open under the key and associated data; `service.unavailable` under throttling, after bounded
- * retries. Plaintext keys come as buffers that the caller owns and wipes.
+ * - Every operation may be sent more than once. No operation changes a key, so a repetition does no harm.
+ * - Plaintext keys come in buffers that the caller owns and wipes.
+ * - `service.missing`: the key is absent, or policy hides it; OCI does not tell them apart.
+ * - `key.unopened`: a ciphertext does not open under the key and the associated data. The reason is not
+ *   known.
+ * - `service.unavailable`: throttling or an outage, after the adapter's bounded retries.
+ * - `service.failed`: the answer is not as documented, or the key cannot do what is asked.
  */
 export type AssociatedData = Readonly<Record<string, string>>
 
 export type KeyVault = {
+  /** A new 256-bit key, in plain and wrapped. `keyVersionId` is for people: `decrypt` needs no version. */
   readonly generateDataKey: (
     keyId: string,
     associatedData: AssociatedData,
@@ -20,16 +25,26 @@ export type KeyVault = {
     plaintext: Uint8Array,
     associatedData: AssociatedData,
   ) => Promise<{ readonly wrapped: Buffer; readonly keyVersionId: string }>
+  /**
+   * The order of the associated data's fields does not matter. Ciphertexts of older key versions open too.
+   */
   readonly decrypt: (keyId: string, wrapped: Uint8Array, associatedData: AssociatedData) => Promise<Buffer>
   /** RSA-OAEP with SHA-256, for the recipient of a result. */
   readonly decryptRsa: (keyId: string, keyVersionId: string, wrapped: Uint8Array) => Promise<Buffer>
-  /** A signer over a P-384 key of the Vault (ES384); reads its public half once. */
+  /**
+   * A signer over the current version of a P-384 key (ES384). It reads the public half once and keeps to that
+   * version, so that after a rotation its signatures still match its key. Throws `config.invalid` for a key
+   * of another kind.
+   */
   readonly signer: (keyId: string) => Promise<Signer>
   /** The public half of the key's current version. */
   readonly publicKey: (keyId: string) => Promise<{ readonly key: KeyObject; readonly keyVersionId: string }>
 }
 
-/** A secret's current content, and its version number for rotation. */
+/**
+ * Secrets of a Vault. `read` gives the current content, and its version number: at least 1, and higher after
+ * each rotation. Errors as of `KeyVault`.
+ */
 export type SecretStore = {
   readonly read: (secretId: string) => Promise<{ readonly content: Buffer; readonly version: number }>
 }

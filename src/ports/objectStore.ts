@@ -1,13 +1,16 @@
 /**
- * Object Storage, as much of it as this project relies on.
+ * The part of Object Storage that this project relies on.
  *
- * - A write is durable and visible to every later read and list once it returns.
- * - `create` is atomic: of any number of racing creates of one name, exactly one succeeds and the others get
- *   `service.conflict`. A create whose answer was lost may have succeeded: read before concluding.
- * - Reads pin a version by `etag`; a version that is gone gives `object.changed`.
- * - Absent and invisible are one answer, `service.missing`.
- * - Throttling and outages give `service.unavailable` after the adapter's own bounded retries; a refused permission
- *   on a write gives `service.denied` where the service tells it apart from absence.
+ * - Durability: a write is durable, and visible to every later read and list, when it returns.
+ * - Atomicity: an object appears whole or not at all. Of any number of racing creates of one name exactly one
+ *   succeeds; the others get `service.conflict`. Nothing is ever overwritten.
+ * - Lost answers: the adapter sends a small create again, so `service.conflict` may be about our own object,
+ *   and `service.unavailable` does not mean that nothing was written. `createOnce` settles both by reading.
+ * - Versions: a read with an `etag` reads that version or throws `object.changed`.
+ * - `service.missing`: the object or bucket is absent, or policy hides it; OCI does not tell them apart.
+ * - `service.denied`: policy forbids the write, if the service tells that apart from absence.
+ * - `service.unavailable`: throttling or an outage, after the adapter's bounded retries.
+ * - An abort rejects with the signal's reason.
  */
 export type ObjectRef = { readonly namespace: string; readonly bucket: string; readonly name: string }
 
@@ -18,7 +21,10 @@ export type ObjectHead = {
 }
 
 export type ObjectBody = ObjectHead & {
-  /** Consume it or call `return()`; the socket is held until then. Chunks are of any size. */
+  /**
+   * The bytes, in chunks of any size. A connection that breaks is resumed in the same version. Consume it, or
+   * call `return()`: the socket is held until then.
+   */
   readonly chunks: AsyncIterable<Uint8Array>
 }
 
@@ -26,33 +32,40 @@ export type ListedObject = { readonly name: string; readonly size: number; reado
 
 export type ObjectStore = {
   readonly head: (object: ObjectRef, etag?: string, signal?: AbortSignal) => Promise<ObjectHead>
-  /** Bytes `start` to `end` inclusive, fewer where the object ends before. */
+  /** Bytes `start` to `end` inclusive; fewer, or none, if the object ends before. */
   readonly read: (
     object: ObjectRef,
     range: { readonly start: number; readonly end: number },
     etag?: string,
     signal?: AbortSignal,
   ) => Promise<Buffer>
+  /** The object from byte `start` to its end. */
   readonly stream: (
     object: ObjectRef,
     options: { readonly etag: string; readonly start?: number; readonly signal?: AbortSignal },
   ) => Promise<ObjectBody>
-  /** The whole of a small object; `service.failed` where it is larger than `maxBytes`. */
+  /** A small object, whole. Throws `service.failed` if it has more than `maxBytes`. */
   readonly readAll: (object: ObjectRef, maxBytes: number, signal?: AbortSignal) => Promise<Buffer>
-  /** Writes a new object and returns its etag; never overwrites (`service.conflict`). */
+  /** Writes a new object. Throws `service.conflict` if the name is taken. */
   readonly create: (
     object: ObjectRef,
     bytes: Uint8Array,
     signal?: AbortSignal,
   ) => Promise<{ readonly etag: string }>
-  /** A large new object from a stream of known size, in constant memory; never overwrites. */
+  /**
+   * Writes a new object of any size in constant memory. Throws `service.conflict` if the name is taken, and
+   * `internal.fault` if the chunks do not have `size` bytes in all; then nothing is visible.
+   */
   readonly createFrom: (
     object: ObjectRef,
     chunks: AsyncIterable<Uint8Array>,
     size: number,
     signal?: AbortSignal,
   ) => Promise<{ readonly etag: string }>
-  /** All names with the prefix, in ascending order of UTF-8 bytes; `after` starts behind a name. */
+  /**
+   * All objects whose name begins with `prefix`, in ascending order of the name's UTF-8 bytes. With `after`,
+   * only names behind it, whether or not an object has that name.
+   */
   readonly list: (
     bucket: { readonly namespace: string; readonly bucket: string },
     prefix: string,

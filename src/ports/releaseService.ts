@@ -2,8 +2,17 @@ import type { Challenge } from '#core/release/challenge.ts'
 import type { ReleaseRequest, ReleaseResponse } from '#core/release/request.ts'
 
 /**
- * The Verifier as a worker reaches it. Answers are decoded but not believed: `core/release` verifies them.
- * `verifier.unavailable` where it cannot be reached or says so itself; a refusal of the whole request throws its code.
+ * The Verifier as a worker reaches it.
+ *
+ * - Answers are decoded, within limits of size, and not believed: `core/release` verifies them.
+ * - A call is sent once. After a lost answer the Verifier may have decided and spent the nonce: start again
+ *   with a new challenge.
+ * - The refusal of a whole request throws its code (`RequestRefused`). The refusal of one object is part of
+ *   the answer.
+ * - `verifier.unavailable`: no connection, no answer in time, a fault inside the Verifier, or no answer of
+ *   its own.
+ * - `verifier.untrusted`: the answer is not of the documented form, or too long.
+ * - An abort rejects with the signal's reason; the Verifier may have received the call.
  */
 export type ReleaseService = {
   readonly challenge: (signal?: AbortSignal) => Promise<Challenge>

@@ -1,6 +1,9 @@
 import type { CodedError } from '#core/errors.ts'
 
-/** Three parties' numbers, apart: the system call's, the firmware's and the hypervisor's; absent where nobody told. */
+/**
+ * The error numbers of three parties, apart: system call, firmware and hypervisor. Absent if the party gave
+ * none.
+ */
 export type FirmwareFault = CodedError & {
   readonly errno: number | undefined
   readonly fwError: number | undefined
@@ -8,13 +11,19 @@ export type FirmwareFault = CodedError & {
 }
 
 /**
- * Where a worker gets its attestation report.
+ * A worker's source of attestation reports.
  *
- * One request is in flight at a time; others wait. The report's REPORT_DATA equals what was asked for, or the call
- * fails: the caller never sees a report about something else. `sev.lost` is for good (the guest's key to the firmware is
- * gone): nothing is sent any more, every call fails with it, and `lost` gives it from then on, so that the caller stops and
- * the guest is replaced. `certs` are DER, the VCEK or VLEK first, then ASK or ASVK where the source has them; they are
- * evidence to be checked, not trusted.
+ * - Order: one request is in flight at a time; others wait. An abort ends the caller's wait with the signal's
+ *   reason. A request that was sent cannot be called back, and keeps its turn.
+ * - Binding: the report's REPORT_DATA equals `reportData` as it was at the call, or the call fails. The
+ *   caller never receives a report about other data. `RangeError`: `reportData` does not have 64 bytes.
+ * - `certs` are DER: the VCEK or VLEK first, then ASK or ASVK if the source has it. They are evidence:
+ *   unverified.
+ * - `sev.lost` is final: the guest's key to the firmware is gone. From then on nothing is sent, every call
+ *   fails with this fault and `lost` returns it. The caller stops, and the guest is replaced.
+ * - `sev.busy`: this attempt failed, the next may succeed. `sev.failed`: the answer is not as documented.
+ *   `sev.unavailable`: there is no source, or no one has the certificate for its report. `kds.unknown` and
+ *   `kds.unavailable`: AMD was asked for the certificate.
  */
 export type ReportSource = {
   readonly kind: 'device' | 'configfs-tsm' | 'socket'

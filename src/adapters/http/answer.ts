@@ -9,7 +9,9 @@ export function answerTo(request: ClientRequest, body?: Uint8Array): Promise<Inc
   return promise
 }
 
-/** Reads a whole body. Undefined if it has more than `maxBytes`; the socket is then closed, the rest unread. */
+/**
+ * Reads a whole body. Undefined if it has more than `maxBytes`; the socket is then closed, the rest unread.
+ */
 export async function readBody(response: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
   const chunks: Buffer[] = []
   let size = 0

@@ -85,7 +85,10 @@ async function exchange(call: {
   return under('verifier.untrusted', () => parseJson(bytes, 'answer'))
 }
 
-/** Anything but a refusal by the Verifier comes from a device in front of it: the Verifier is not available now. */
+/**
+ * Anything but a refusal by the Verifier comes from a device in front of it: the Verifier is not available
+ * now.
+ */
 function refusalOf(status: number, answer: Buffer | undefined): CodedError {
   if (answer === undefined)
     return new CodedError('verifier.unavailable', `a refusal has more than ${MAX_PROBLEM_BYTES} bytes`)

@@ -1,6 +1,7 @@
 /**
- * Waits for a promise, or for a signal if that comes first. An abort rejects with the signal's reason and ends only the
- * wait: the work behind the promise goes on, and its failure then has no one to hear it and is dropped.
+ * Waits for a promise, or for a signal if that comes first. An abort rejects with the signal's reason and
+ * ends only the wait: the work behind the promise goes on, and its failure then has no one to hear it and is
+ * dropped.
  */
 export async function abandonable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await promise

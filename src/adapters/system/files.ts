@@ -14,7 +14,10 @@ export async function assertAbsent(path: string): Promise<void> {
   if (found) throw existing(path)
 }
 
-/** Throws `code` if the file is absent, cannot be read or has more than `maxBytes`. `name` is what the message calls it. */
+/**
+ * Throws `code` if the file is absent, cannot be read or has more than `maxBytes`. `name` is what the message
+ * calls it.
+ */
 export async function readFileUpTo(
   path: string,
   maxBytes: number,
@@ -49,11 +52,12 @@ export async function readIfPresent(
 }
 
 /**
- * Creates a file whole or not at all, never in the place of another, and returns its size. It is durable when this
- * returns. Until all of it is on disk it has the name `draft`, on the same file system; on failure the draft is removed.
+ * Creates a file whole or not at all, never in the place of another, and returns its size. It is durable when
+ * this returns. Until all of it is on disk it has the name `draft`, on the same file system; on failure the
+ * draft is removed.
  *
- * Throws `output.exists` if the name is taken, `output.unwritable` if the system refuses, both with the system's error
- * as their cause, and whatever `chunks` throws.
+ * Throws `output.exists` if the name is taken, `output.unwritable` if the system refuses, both with the
+ * system's error as their cause, and whatever `chunks` throws.
  */
 export async function createFile(
   path: string,
@@ -81,8 +85,8 @@ export async function createFile(
 }
 
 /**
- * Replaces a file, or creates it with its folder. Readers see the old content or the new one, and so does the next
- * start after a crash. Throws `output.unwritable`.
+ * Replaces a file, or creates it with its folder. Readers see the old content or the new one, and so does the
+ * next start after a crash. Throws `output.unwritable`.
  */
 export async function replaceFile(path: string, content: Uint8Array | string): Promise<void> {
   const draft = draftOf(path)
