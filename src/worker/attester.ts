@@ -1,6 +1,6 @@
 /**
- * The Attester (RFC 9334): one challenge, one report over everything asked for, one release request, and what comes back led
- * to the provider's root before anything of it is used.
+ * The Attester (RFC 9334): one challenge, one report over all jobs, one release request. The answer is verified up to the
+ * provider's root before any part of it is used.
  */
 import { generateKeyPair, type KeyObject, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -24,24 +24,23 @@ import type { VerifierTime } from './verifierTime.ts'
 const newKeyPair = promisify(generateKeyPair)
 
 export type Attester = {
-  /** Throws `verifier.unavailable`; what it gives is good for one `ask` within five minutes. */
+  /** A challenge for one `ask` within five minutes. Throws `verifier.unavailable`. */
   readonly challenge: (signal: AbortSignal) => Promise<Challenge>
-  /** One answer a job, in order. Throws the code of a request that was refused or cannot be believed as a whole. */
+  /** One answer per job, in order. Throws the code of a request that was refused, or whose answer does not verify. */
   readonly ask: (
     challenge: Challenge,
     jobs: readonly ReleaseJob[],
     signal: AbortSignal,
-  ) => Promise<readonly Answer[]>
+  ) => Promise<readonly JobAnswer[]>
 }
 
-export type Answer =
-  | {
-      readonly kind: 'granted'
-      readonly accepted: AcceptedGrant
-      /** One pair for each object of the grant; the caller owns and frees them. Throws `key.unopened`. */
-      readonly openKeys: () => readonly ObjectKeys[]
-    }
-  | { readonly kind: 'refused'; readonly refusal: RefusalBody }
+export type GrantedJob = {
+  readonly kind: 'granted'
+  readonly accepted: AcceptedGrant
+  /** One pair per object of the grant; the caller owns and frees them. Throws `key.unopened`. */
+  readonly openKeys: () => readonly ObjectKeys[]
+}
+export type JobAnswer = GrantedJob | { readonly kind: 'refused'; readonly refusal: RefusalBody }
 
 export function createAttester(options: {
   readonly service: ReleaseService
@@ -57,30 +56,38 @@ export function createAttester(options: {
   readonly time: VerifierTime
   readonly memory: SecretMemory
 }): Attester {
-  const { service, reports, time, memory } = options
+  const { service, reports, signer, asker, audience, anchors, trust, evidenceKey, boot, software } = options
+  const { time, memory } = options
   return {
     challenge: (signal) => service.challenge(signal),
     ask: async (challenge, jobs, signal) => {
       const { privateKey, jwk } = await freshWrapKey()
       const request = await prepareRequest({
-        ...options,
         challenge,
+        audience,
         jobs,
+        asker,
+        signer,
         jti: toHex(randomBytes(16)),
         wrapKey: jwk,
+        evidenceKey,
+        trust,
+        software,
       })
       const evidence = await reports.getReport(request.reportData, signal)
       const response = await service.release(request.withEvidence(evidence), signal)
       const answers = acceptAnswer(response, {
-        ...options,
-        providerRoot: options.anchors.providerRoot,
-        simulation: options.anchors.simulation,
+        providerRoot: anchors.providerRoot,
+        audience,
+        asker,
+        boot,
         nonce: fromBase64url(challenge.nonce),
         wrapKey: jwk,
         jobs,
+        simulation: anchors.simulation,
         now: time.now(),
       })
-      return answers.map((answer): Answer => {
+      return answers.map((answer): JobAnswer => {
         if (answer.kind === 'refused') return answer
         time.observe(toUnixSeconds(answer.grant.iat))
         return { kind: 'granted', accepted: answer, openKeys: () => keysOf(answer, privateKey, memory) }
@@ -89,7 +96,7 @@ export function createAttester(options: {
   }
 }
 
-/** Born for one request; what is released can be opened with its private half alone, which is never stored. */
+/** A key pair for one request. Only its private half opens the released keys, and it is never stored. */
 async function freshWrapKey(): Promise<{ readonly privateKey: KeyObject; readonly jwk: P256Jwk }> {
   const { privateKey, publicKey } = await newKeyPair('ec', { namedCurve: 'P-256' })
   const jwk = exportJwk(publicKey)

@@ -7,25 +7,23 @@ import { peekCompact } from '#core/jws.ts'
 import type { AcceptedGrant } from '#core/release/accept.ts'
 import { pseudonymKey } from '#core/release/idKey.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
-import type { ObjectKeys } from '#core/release/wrap.ts'
 import { SealHeaderFormat } from '#core/sealed/header.ts'
 import { openObject, readSealHeader, SEAL_PREFIX_BYTES } from '#core/sealed/object.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
-import type { WorkerMetrics } from './metrics.ts'
-import { findResult, type Press, type Published, publish, supersede } from './publication.ts'
+import type { GrantedJob } from './attester.ts'
+import type { Boot } from './boot.ts'
+import { findResult, type PublicationBoot, type Published, publish, supersede } from './publication.ts'
 import { findWorkload } from './workloads/registry.ts'
-import { runWorkload } from './workloads/run.ts'
+import { type Computed, runWorkload } from './workloads/run.ts'
 import type { Workload } from './workloads/workload.ts'
 
-export type Workshop = Press & {
-  readonly workloads: readonly Workload[]
-  readonly metrics: WorkerMetrics
-}
+type ComputationBoot = PublicationBoot & Pick<Boot, 'workloads' | 'metrics'>
 
-/** The head of a sealed object, as read for the request: unverified, until a grant names its digest. */
+/** The head of a sealed object, as read for the request. It is unverified until a grant names its digest. */
 export type ObjectHeader = {
-  readonly release: ReleaseJob
-  readonly headerJws: string
+  /** Compact JWS, exactly as it lies in the object. */
+  readonly jws: string
+  /** Where the ciphertext begins. */
   readonly offset: number
 }
 
@@ -33,11 +31,15 @@ export type ObjectHeader = {
 export async function readHeader(job: Job, store: ObjectStore, signal: AbortSignal): Promise<ObjectHeader> {
   const prefix = await store.read(refOf(job), { start: 0, end: SEAL_PREFIX_BYTES - 1 }, job.etag, signal)
   const { headerJws, offset } = readSealHeader(prefix)
-  const { bucket, object: name, etag } = job
-  return { release: { objects: [{ header: headerJws, bucket, name, etag }] }, headerJws, offset }
+  return { jws: headerJws, offset }
 }
 
-/** What the worker now holds, in its log before anything is opened with it. */
+/** What the Verifier is asked about this object. */
+export function releaseJobOf({ bucket, object, etag }: Job, { jws }: ObjectHeader): ReleaseJob {
+  return { objects: [{ header: jws, bucket, name: object, etag }] }
+}
+
+/** Records the keys that the worker now holds. This precedes the first use of any of them. */
 export function recordGrant(job: Job, { grant, grantDigest }: AcceptedGrant, evidence: EvidenceLog): void {
   evidence.append({
     event: 'key.received',
@@ -55,37 +57,34 @@ export function recordGrant(job: Job, { grant, grantDigest }: AcceptedGrant, evi
 }
 
 /**
- * Throws the code of whatever failed. No byte of the object is in a result unless the whole of it opened, and nothing opens
- * where a result of the same work stands already.
+ * Computes and publishes the result of a granted job. If a result of the same work exists, the object is not opened. A
+ * result holds no byte of the object unless the whole object opened. Throws the code of the step that failed.
  */
 export async function compute(
   job: Job,
   header: ObjectHeader,
-  answer: { readonly accepted: AcceptedGrant; readonly openKeys: () => readonly ObjectKeys[] },
-  workshop: Workshop,
+  granted: GrantedJob,
+  boot: ComputationBoot,
   signal: AbortSignal,
 ): Promise<Published> {
-  const { accepted } = answer
-  const standing = await findResult(accepted, workshop, signal)
-  if (standing !== undefined) return supersede(accepted, standing, workshop)
-  const workload = findWorkload(workshop.workloads, accepted.grant.workload)
-  const computed = await open(job, header, answer, workload, workshop, signal)
-  expectInForce(accepted, workshop)
-  return publish(accepted, { ...computed, contentType: workload.contentType }, workshop, signal)
+  const { accepted } = granted
+  const existing = await findResult(accepted, boot, signal)
+  if (existing !== undefined) return supersede(accepted, existing, boot)
+  const workload = findWorkload(boot.workloads, accepted.grant.workload)
+  const { output, counts } = await openAndRun(job, header, granted, workload, boot, signal)
+  expectInForce(accepted, boot)
+  return publish(accepted, { output, counts, contentType: workload.contentType }, boot, signal)
 }
 
-async function open(
+async function openAndRun(
   job: Job,
   header: ObjectHeader,
-  {
-    accepted,
-    openKeys,
-  }: { readonly accepted: AcceptedGrant; readonly openKeys: () => readonly ObjectKeys[] },
+  { accepted, openKeys }: GrantedJob,
   workload: Workload,
-  { store, cipher, memory, metrics }: Workshop,
+  { store, cipher, memory, metrics }: ComputationBoot,
   signal: AbortSignal,
-) {
-  const { size } = peekCompact(SealHeaderFormat, header.headerJws, 'object.malformed').payload
+): Promise<Computed> {
+  const { size } = peekCompact(SealHeaderFormat, header.jws, 'object.malformed').payload
   const opened = openKeys()
   const secrets = opened.flatMap(({ dek, idKey }) => [dek, idKey])
   try {
@@ -96,7 +95,7 @@ async function open(
     secrets.push(pseudonyms)
     const { chunks } = await store.stream(refOf(job), { etag: job.etag, start: header.offset, signal })
     const plaintext = openObject({
-      headerJws: header.headerJws,
+      headerJws: header.jws,
       size,
       dek: keys.dek,
       chunks,
@@ -109,7 +108,7 @@ async function open(
   }
 }
 
-/** Says how far it came, as it comes. */
+/** Passes the chunks through and counts them. */
 async function* counted(chunks: AsyncIterable<Uint8Array>, count: (bytes: number) => void) {
   for await (const chunk of chunks) {
     count(chunk.byteLength)
@@ -117,10 +116,10 @@ async function* counted(chunks: AsyncIterable<Uint8Array>, count: (bytes: number
   }
 }
 
-/** A grant may run out while a large object is worked on: then there is no result. */
-function expectInForce({ grant }: AcceptedGrant, { time }: Workshop): void {
+/** A grant may expire while a large object is processed. Then there is no result. */
+function expectInForce({ grant }: AcceptedGrant, { time }: Pick<Boot, 'time'>): void {
   if (time.now() >= grant.exp)
-    throw new CodedError('grant.expired', 'the grant ran out before the result was ready')
+    throw new CodedError('grant.expired', 'the grant expired before the result was ready')
 }
 
 function refOf({ namespace, bucket, object }: Job): ObjectRef {

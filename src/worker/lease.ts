@@ -1,59 +1,45 @@
-/**
- * A job as this worker has leased it, and the two ways in which it can leave the stream other than by a result.
- */
-
-import type { EvidenceLog } from '#adapters/evidence/log.ts'
+/** A leased job, its attempts, and the two ways in which it leaves the stream without a result. */
 import { codeOf, type ErrorCode } from '#core/errors.ts'
 import { deadLetterOf } from '#core/job/deadLetter.ts'
 import { type Job, JobFormat } from '#core/job/job.ts'
 import { addSeconds } from '#core/time.ts'
 import { createIfAbsent } from '#ports/createOnce.ts'
-import type { StreamMessage, StreamProducer } from '#ports/jobStream.ts'
-import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
-import type { WorkerMetrics } from './metrics.ts'
-import type { VerifierTime } from './verifierTime.ts'
+import type { StreamMessage } from '#ports/jobStream.ts'
+import type { Boot } from './boot.ts'
 
 export const MAX_ATTEMPTS = 3
 const RETURN_SECONDS = 10
 
 export type LeasedJob = { readonly job: Job; readonly message: Buffer }
 
-export type Desk = {
-  readonly store: ObjectStore
-  readonly stateBucket: Omit<ObjectRef, 'name'>
-  readonly jobs: StreamProducer
-  readonly deadLetters: StreamProducer
-  readonly evidence: EvidenceLog
-  readonly time: VerifierTime
-  readonly metrics: WorkerMetrics
-}
+type SetAsideBoot = Pick<Boot, 'deadLetters' | 'evidence' | 'time' | 'metrics'>
 
-/** The job of a message; undefined where it is none and was set aside. */
+/** Decodes the job of a message. A message that is not a job is set aside, and undefined is returned. */
 export async function acceptMessage(
   { value }: StreamMessage,
-  desk: Desk,
+  boot: SetAsideBoot,
   signal: AbortSignal,
 ): Promise<LeasedJob | undefined> {
   try {
     return { job: JobFormat.decode(value), message: value }
   } catch (error) {
-    await setAside({ message: value, job: null, code: codeOf(error), attempts: 0 }, desk, signal)
+    await setAside({ message: value, job: null, code: codeOf(error), attempts: 0 }, boot, signal)
     return undefined
   }
 }
 
 /**
- * Create-once `attempt/<jobId>/<n>`: the first free n is this attempt, whichever worker made the ones before; beyond
- * `MAX_ATTEMPTS` there is none. Counted before the object is opened, so that a job that kills its worker is tried three times
- * in all.
+ * Creates `attempt/<jobId>/<n>` once and returns n: the first free one, whichever worker made those before. Returns
+ * `MAX_ATTEMPTS + 1` if none is free. An attempt is counted before the object is opened, so a job that kills its worker is
+ * tried three times in all.
  */
 export async function claimAttempt(
   { jobId }: Job,
-  { store, stateBucket, evidence }: Desk,
+  { store, buckets, evidence }: Pick<Boot, 'store' | 'buckets' | 'evidence'>,
   signal: AbortSignal,
 ): Promise<number> {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const object = { ...stateBucket, name: `attempt/${jobId}/${attempt}` }
+    const object = { ...buckets.state, name: `attempt/${jobId}/${attempt}` }
     // A lost answer spends the attempt. Comparing would not help: this boot may have made an earlier one.
     if (await createIfAbsent(store, object, Buffer.from(evidence.boot), signal)) return attempt
   }
@@ -68,7 +54,7 @@ export async function setAside(
     readonly code: ErrorCode
     readonly attempts: number
   },
-  { deadLetters, evidence, time, metrics }: Desk,
+  { deadLetters, evidence, time, metrics }: SetAsideBoot,
   signal: AbortSignal,
 ): Promise<void> {
   const { message, job, code, attempts } = about
@@ -91,15 +77,15 @@ export async function setAside(
   metrics.deadLettered(code)
 }
 
-/** Puts the job back on its stream, not to be run for a while. */
+/** Puts the job back on its stream, to be run again ten seconds later at the earliest. */
 export async function putBack(
   { job }: LeasedJob,
   code: ErrorCode,
-  desk: Desk,
+  boot: Pick<Boot, 'jobs' | 'evidence' | 'time'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const notBefore = addSeconds(desk.time.now(), RETURN_SECONDS)
-  await desk.jobs.publish(job.jobId, JobFormat.encode({ ...job, notBefore }), signal)
+  const notBefore = addSeconds(boot.time.now(), RETURN_SECONDS)
+  await boot.jobs.publish(job.jobId, JobFormat.encode({ ...job, notBefore }), signal)
   const { jobId, traceparent } = job
-  desk.evidence.append({ event: 'job.returned', jobId, traceparent, code, notBefore })
+  boot.evidence.append({ event: 'job.returned', jobId, traceparent, code, notBefore })
 }

@@ -1,17 +1,20 @@
 /**
- * get → work → heartbeat → every job ended → evidence flushed → commit → next get. One batch is in hand at a time.
+ * The worker's loop: get → work and heartbeat → every job ended → evidence flushed → commit → next get. One batch is in
+ * hand at a time.
  *
- * Crash argument. Offsets are committed last, so whatever was in hand when this process dies is met again by whoever takes
- * the partition over; results have one name each and attempts are counted, so meeting it again costs work and nothing else.
+ * Crash argument. Offsets are committed last. If this process dies, the worker that takes the partition over meets the same
+ * jobs again. Each result has one name and attempts are counted, so meeting a job again only costs work.
  */
 import { errorFields } from '#adapters/system/log.ts'
 import { codeOf, errorRow } from '#core/errors.ts'
 import type { StreamConsumer, StreamLease, StreamMessage } from '#ports/jobStream.ts'
-import { type Crew, runJobs, untilAvailable } from './batch.ts'
+import { runBatch } from './batch.ts'
+import type { Boot } from './boot.ts'
 import { acceptMessage, type LeasedJob } from './lease.ts'
+import { untilAvailable } from './outage.ts'
 
-// OCI allows five gets a second for a partition and its whole group: who finds nothing asks less often, so that a pool larger
-// than the number of partitions leaves room for those that have work.
+// OCI allows five gets per second for a partition and its whole group. A worker that finds nothing asks less often, so a
+// pool larger than the number of partitions leaves room for the workers that have jobs.
 const FIRST_IDLE_MS = 100
 const LONGEST_IDLE_MS = 1000
 
@@ -24,8 +27,8 @@ export type LoopOptions = {
   readonly joined: (joined: boolean) => void
 }
 
-/** Returns after a drain. Throws what stops the worker; the batch in hand is then not committed. */
-export async function consume(crew: Crew, options: LoopOptions): Promise<void> {
+/** Returns after a drain. Throws the error that stops the worker; the batch in hand is then not committed. */
+export async function consume(boot: Boot, options: LoopOptions): Promise<void> {
   const { consumer, stopping, joined } = options
   while (!stopping.aborted) {
     try {
@@ -35,10 +38,10 @@ export async function consume(crew: Crew, options: LoopOptions): Promise<void> {
       while (!stopping.aborted) {
         const messages = await lease.get(options.maxJobs, stopping)
         if (messages.length > 0) {
-          await holdBatch(messages, lease, crew, options)
+          await holdBatch(messages, lease, boot, options)
           idleMs = FIRST_IDLE_MS
         } else {
-          await crew.clock.sleep(idleMs, stopping)
+          await boot.clock.sleep(idleMs, stopping)
           idleMs = Math.min(idleMs * 2, LONGEST_IDLE_MS)
         }
       }
@@ -46,9 +49,9 @@ export async function consume(crew: Crew, options: LoopOptions): Promise<void> {
       if (stopping.aborted) return
       if (errorRow(codeOf(error)).disposition !== 'retry') throw error
       joined(false)
-      if (codeOf(error) === 'lease.lost') crew.desk.metrics.leaseLost()
-      crew.log.warn('rejoining', errorFields(error))
-      await crew.clock.sleep(1000, stopping).catch(() => {})
+      if (codeOf(error) === 'lease.lost') boot.metrics.leaseLost()
+      boot.log.warn('rejoining', errorFields(error))
+      await boot.clock.sleep(1000, stopping).catch(() => {})
     }
   }
 }
@@ -57,43 +60,43 @@ export async function consume(crew: Crew, options: LoopOptions): Promise<void> {
 async function holdBatch(
   messages: readonly StreamMessage[],
   lease: StreamLease,
-  crew: Crew,
+  boot: Boot,
   { heartbeatMs, stopping }: LoopOptions,
 ): Promise<void> {
   const batch = new AbortController()
-  const beating = beat(lease, crew, heartbeatMs, batch)
-  crew.desk.metrics.batchJobs(messages.length)
+  const beating = beat(lease, boot, heartbeatMs, batch)
+  boot.metrics.batchJobs(messages.length)
   try {
-    const jobs = await acceptAll(messages, crew, batch.signal)
-    crew.log.info('leased', { jobs: jobs.length, partition: messages[0]?.partition })
-    await runJobs(jobs, crew, batch.signal, stopping)
-    await untilAvailable(() => crew.desk.evidence.flush(batch.signal), crew, batch.signal)
+    const jobs = await acceptAll(messages, boot, batch.signal)
+    boot.log.info('leased', { jobs: jobs.length, partition: messages[0]?.partition })
+    await runBatch(jobs, boot, batch.signal, stopping)
+    await untilAvailable(() => boot.evidence.flush(batch.signal), boot, batch.signal)
     batch.signal.throwIfAborted()
     await lease.commit()
   } finally {
     batch.abort(new Error('the batch has ended'))
-    crew.desk.metrics.batchJobs(0)
+    boot.metrics.batchJobs(0)
     await beating
   }
 }
 
 async function acceptAll(
   messages: readonly StreamMessage[],
-  crew: Crew,
+  boot: Boot,
   signal: AbortSignal,
 ): Promise<readonly LeasedJob[]> {
   const jobs: LeasedJob[] = []
   for (const message of messages) {
-    const leased = await untilAvailable(() => acceptMessage(message, crew.desk, signal), crew, signal)
+    const leased = await untilAvailable(() => acceptMessage(message, boot, signal), boot, signal)
     if (leased !== undefined) jobs.push(leased)
   }
   return jobs
 }
 
-/** A heartbeat that fails for want of the service is tried again; a lost lease ends the batch. */
+/** Sends heartbeats. If the service is away, the next one is sent as usual; a lost lease ends the batch. */
 async function beat(
   lease: StreamLease,
-  { clock }: Crew,
+  { clock }: Pick<Boot, 'clock'>,
   everyMs: number,
   batch: AbortController,
 ): Promise<void> {

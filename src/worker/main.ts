@@ -13,12 +13,13 @@ import { softwareName } from '#adapters/system/software.ts'
 import { toBase64url } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { JobFormat } from '#core/job/job.ts'
-import { type Crew, untilAvailable, WorkerRefused } from './batch.ts'
+import { type Boot, openBoot } from './boot.ts'
 import { WorkerConfig } from './config.ts'
 import { consume } from './loop.ts'
 import { type Material, readMaterial, readTrust } from './material.ts'
+import { untilAvailable } from './outage.ts'
+import { WorkerRefused } from './round.ts'
 import { runOne } from './single.ts'
-import { openWorker } from './worker.ts'
 
 const ABOUT =
   'Takes jobs from the stream, proves to the Verifier with an attestation report what it is, opens the objects whose keys the Verifier releases to it, and seals the results. It runs until SIGTERM, which lets current jobs finish.'
@@ -71,7 +72,7 @@ async function run(started: Started<WorkerConfig, Material>): Promise<number> {
     log.warn('simulation: reports come from a simulated platform; synthetic data only')
   const registry = createRegistry()
   const open = () =>
-    openWorker(config, material, {
+    openBoot(config, material, {
       software: softwareName(),
       clock: systemClock,
       log,
@@ -81,9 +82,9 @@ async function run(started: Started<WorkerConfig, Material>): Promise<number> {
   const { job } = values
   try {
     if (job === undefined) return await serve(config, open, material, { log, registry, shutdown, notifier })
-    const crew = await open()
-    const exit = await runOne(JobFormat.decode(await readJob(job)), crew, shutdown.signal)
-    await crew.desk.evidence.close('drained')
+    const boot = await open()
+    const exit = await runOne(JobFormat.decode(await readJob(job)), boot, shutdown.signal)
+    await boot.evidence.close('drained')
     return exit
   } finally {
     material.service.close()
@@ -93,7 +94,7 @@ async function run(started: Started<WorkerConfig, Material>): Promise<number> {
 
 async function serve(
   config: WorkerConfig,
-  open: () => Promise<Crew>,
+  open: () => Promise<Boot>,
   { oci, reports }: Pick<Material, 'oci' | 'reports'>,
   around: {
     readonly log: Log
@@ -114,15 +115,15 @@ async function serve(
   const unwatch = notifier.watch(() => true)
   log.info('ready', { monitor: monitor.url })
   try {
-    const crew = await open()
-    const { boot } = crew.desk.evidence
-    log.info('opened', { boot })
-    notifier.status(`boot ${boot}`)
-    await consume(crew, {
+    const boot = await open()
+    const id = boot.evidence.boot
+    log.info('opened', { boot: id })
+    notifier.status(`boot ${id}`)
+    await consume(boot, {
       consumer: oci.streamConsumer({
         streamId: config.stream.id,
         group: config.stream.group,
-        instance: boot,
+        instance: id,
         reservationMs: config.stream.reservationMs,
       }),
       maxJobs: config.batch.maxJobs,
@@ -134,8 +135,8 @@ async function serve(
     })
     notifier.stopping()
     // The log is closed even if the drain began in an outage: systemd's own limit ends the wait.
-    await untilAvailable(() => crew.desk.evidence.close('drained'), crew, new AbortController().signal)
-    log.info('stopped', { boot })
+    await untilAvailable(() => boot.evidence.close('drained'), boot, new AbortController().signal)
+    log.info('stopped', { boot: id })
     return 0
   } catch (error) {
     if (signal.aborted && error === signal.reason) return 0

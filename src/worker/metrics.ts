@@ -2,10 +2,10 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 export const OUTCOMES = ['visible', 'superseded', 'refused', 'failed', 'returned'] as const
-export type Outcome = (typeof OUTCOMES)[number]
+export type JobOutcome = (typeof OUTCOMES)[number]
 
 export type WorkerMetrics = {
-  readonly jobEnded: (outcome: Outcome, code: string, seconds: number) => void
+  readonly jobEnded: (outcome: JobOutcome, code: string, seconds: number) => void
   readonly opened: (bytes: number) => void
   readonly deadLettered: (code: string) => void
   readonly leaseLost: () => void

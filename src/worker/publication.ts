@@ -8,18 +8,16 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import type { EvidenceLog } from '#adapters/evidence/log.ts'
 import { readRegistration, registrationName } from '#core/boot/registration.ts'
 import { fromUtf8, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { Counts } from '#core/fhir/filter.ts'
 import { thumbprint } from '#core/jwk.ts'
-import { peekCompact, type Signer, signCompact, verifyCompact } from '#core/jws.ts'
+import { peekCompact, signCompact, verifyCompact } from '#core/jws.ts'
 import type { AcceptedGrant } from '#core/release/accept.ts'
 import { sealTo } from '#core/release/jwe.ts'
 import { resultIdOf } from '#core/release/resultId.ts'
-import type { SegmentCipher } from '#core/sealed/cipher.ts'
 import {
   manifestDigest,
   manifestName,
@@ -28,23 +26,14 @@ import {
   ResultManifestFormat,
 } from '#core/sealed/manifest.ts'
 import { sealResult } from '#core/sealed/result.ts'
-import type { SecretMemory } from '#core/secretMemory.ts'
 import { createIfAbsent } from '#ports/createOnce.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
-import type { VerifierTime } from './verifierTime.ts'
+import type { Boot } from './boot.ts'
 
-export type Press = {
-  readonly store: ObjectStore
-  readonly results: Omit<ObjectRef, 'name'>
-  readonly registrations: Omit<ObjectRef, 'name'>
-  readonly cipher: SegmentCipher
-  readonly memory: SecretMemory
-  readonly evidence: EvidenceLog
-  /** Over the evidence key of this boot. */
-  readonly signer: Signer
-  readonly time: VerifierTime
-  readonly simulation: boolean
-}
+export type PublicationBoot = Pick<
+  Boot,
+  'store' | 'buckets' | 'cipher' | 'memory' | 'evidence' | 'signer' | 'time' | 'simulation'
+>
 
 export type Published = { readonly kind: 'visible' | 'superseded'; readonly resultId: string }
 
@@ -52,14 +41,14 @@ export type Published = { readonly kind: 'visible' | 'superseded'; readonly resu
 export async function publish(
   accepted: AcceptedGrant,
   computed: { readonly output: Uint8Array; readonly contentType: string; readonly counts: Counts },
-  press: Press,
+  boot: PublicationBoot,
   signal: AbortSignal,
 ): Promise<Published> {
   const { grant } = accepted
-  const { evidence } = press
+  const { evidence } = boot
   const resultId = resultIdOf(grant)
   const attempt = toHex(randomBytes(16))
-  const sealed = await putParts(resultId, attempt, accepted, computed.output, press, signal)
+  const sealed = await putParts(resultId, attempt, accepted, computed.output, boot, signal)
   const { releaseId } = grant
   const intentIndex = evidence.append({
     event: 'result.intent',
@@ -89,20 +78,20 @@ export async function publish(
       grantDigest: accepted.grantDigest,
       headerDigests: grant.objects.map(({ headerDigest }) => headerDigest),
       workload: grant.workload,
-      simulation: press.simulation,
-      committedAt: press.time.now(),
+      simulation: boot.simulation,
+      committedAt: boot.time.now(),
       verifierCheckpoint: grant.log.checkpoint,
       workerCheckpoint: checkpoint,
       intentIndex,
       cosignatures: [],
     },
-    press.signer,
+    boot.signer,
   )
-  const object = { ...press.results, name: manifestName(resultId) }
-  if (!(await createIfAbsent(press.store, object, utf8(manifest), signal))) {
-    const standing = await findResult(accepted, press, signal)
+  const object = { ...boot.buckets.results, name: manifestName(resultId) }
+  if (!(await createIfAbsent(boot.store, object, utf8(manifest), signal))) {
+    const existing = await findResult(accepted, boot, signal)
     // The signed manifest names this attempt: equal digests mean that our own create succeeded, its answer lost.
-    if (standing?.digest !== manifestDigest(manifest)) return supersede(accepted, standing, press)
+    if (existing?.digest !== manifestDigest(manifest)) return supersede(accepted, existing, boot)
   }
   evidence.append({
     event: 'result.visible',
@@ -114,18 +103,18 @@ export async function publish(
   return { kind: 'visible', resultId }
 }
 
-export type StandingResult = { readonly digest: string }
+export type ExistingResult = { readonly digest: string }
 
 /** The result of this very work, if a registered boot has made it; undefined where there is none. */
 export async function findResult(
   { grant, grantCa }: AcceptedGrant,
-  { store, results, registrations, evidence }: Press,
+  { store, buckets, evidence }: PublicationBoot,
   signal: AbortSignal,
-): Promise<StandingResult | undefined> {
+): Promise<ExistingResult | undefined> {
   const resultId = resultIdOf(grant)
   const text = await readText(
     store,
-    { ...results, name: manifestName(resultId) },
+    { ...buckets.results, name: manifestName(resultId) },
     ResultManifestFormat.maxBytes * 2,
     signal,
   )
@@ -134,7 +123,7 @@ export async function findResult(
   try {
     const { boot } = peekCompact(ResultManifestFormat, text, 'result.foreign').payload
     const name = registrationName(boot)
-    const registration = await readText(store, { ...registrations, name }, 16_384, signal)
+    const registration = await readText(store, { ...buckets.registrations, name }, 16_384, signal)
     if (registration === undefined)
       throw new CodedError('result.foreign', 'the boot of the manifest is not registered')
     const { key, role } = readRegistration(utf8(registration), name, [grantCa])
@@ -163,21 +152,21 @@ export async function findResult(
   }
 }
 
-/** Someone else's result stands: this release ends with it. */
+/** Another worker's result exists: this release ends with it. */
 export function supersede(
   { grant }: AcceptedGrant,
-  standing: StandingResult | undefined,
-  { evidence }: Pick<Press, 'evidence'>,
+  existing: ExistingResult | undefined,
+  { evidence }: Pick<Boot, 'evidence'>,
 ): Published {
   // Results are never deleted: what was in the way of a create is there to be read.
-  if (standing === undefined)
+  if (existing === undefined)
     throw new CodedError('service.unavailable', 'a manifest exists and cannot be read')
   const resultId = resultIdOf(grant)
   evidence.append({
     event: 'result.superseded',
     releaseId: grant.releaseId,
     resultId,
-    manifestDigest: standing.digest,
+    manifestDigest: existing.digest,
   })
   return { kind: 'superseded', resultId }
 }
@@ -187,7 +176,7 @@ async function putParts(
   attempt: string,
   { grant }: AcceptedGrant,
   output: Uint8Array,
-  { store, results, cipher, memory }: Press,
+  { store, buckets, cipher, memory }: PublicationBoot,
   signal: AbortSignal,
 ): Promise<Pick<ResultManifest, 'parts' | 'contentDigest' | 'wrappedDek'>> {
   const sealed = sealResult({
@@ -201,7 +190,11 @@ async function putParts(
   const parts: { size: number; digest: string }[] = []
   let contentDigest = sha256()
   for await (const part of sealed.parts) {
-    await store.create({ ...results, name: partName(resultId, attempt, part.part) }, part.bytes, signal)
+    await store.create(
+      { ...buckets.results, name: partName(resultId, attempt, part.part) },
+      part.bytes,
+      signal,
+    )
     parts.push({ size: part.bytes.byteLength, digest: toBase64url(part.digest) })
     contentDigest = part.contentDigest
   }

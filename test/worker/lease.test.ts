@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import { createRegistry } from '#adapters/system/monitor.ts'
 import { DeadLetterFormat } from '#core/job/deadLetter.ts'
 import { JobFormat, jobIdOf } from '#core/job/job.ts'
-import { acceptMessage, claimAttempt, type Desk, MAX_ATTEMPTS, putBack } from '../../src/worker/lease.ts'
+import { acceptMessage, claimAttempt, MAX_ATTEMPTS, putBack } from '../../src/worker/lease.ts'
 import { createWorkerMetrics } from '../../src/worker/metrics.ts'
 import { temporaryFolder } from '../adapters/evidence/stores.ts'
 import { NOW } from '../core/release/world.ts'
-import { bucket, folderStore, pressOf } from './world.ts'
+import { folderStore, publicationBootOf } from './workerBoot.ts'
 
 const { signal } = new AbortController()
 const place = { namespace: 'hospital', bucket: 'outbox', object: 'ab/cd', etag: 'e-1' }
@@ -22,32 +22,32 @@ const job = {
   notBefore: 0,
 }
 
-async function deskOf() {
+async function leasingBoot() {
   const store = folderStore(await temporaryFolder())
-  const { evidence, time } = await pressOf(store)
+  const { evidence, time, buckets } = await publicationBootOf(store)
   const published: { stream: string; value: Uint8Array }[] = []
   const producer = (stream: string) => ({
     publish: async (_key: string, value: Uint8Array) => {
       published.push({ stream, value })
     },
   })
-  const desk: Desk = {
+  const boot = {
     store,
-    stateBucket: bucket('state'),
+    buckets,
     jobs: producer('jobs'),
     deadLetters: producer('dead-letters'),
     evidence,
     time,
     metrics: createWorkerMetrics(createRegistry(), true),
   }
-  return { desk, published }
+  return { boot, published }
 }
 
 const message = (value: Uint8Array) => ({ partition: '0', offset: 0, value: Buffer.from(value) })
 
 test('a job is taken as it is', async () => {
-  const { desk, published } = await deskOf()
-  const leased = await acceptMessage(message(JobFormat.encode(job)), desk, signal)
+  const { boot, published } = await leasingBoot()
+  const leased = await acceptMessage(message(JobFormat.encode(job)), boot, signal)
   assert.deepEqual(leased?.job, job)
   assert.deepEqual(published, [])
 })
@@ -58,8 +58,8 @@ for (const { name, value, kept } of [
   { name: 'more than a job may have', value: Buffer.alloc(5000, 0x20), kept: false },
 ])
   test(`${name}: set aside with its code, and the message where it is small`, async () => {
-    const { desk, published } = await deskOf()
-    assert.equal(await acceptMessage(message(value), desk, signal), undefined)
+    const { boot, published } = await leasingBoot()
+    assert.equal(await acceptMessage(message(value), boot, signal), undefined)
     assert.deepEqual(
       published.map(({ stream }) => stream),
       ['dead-letters'],
@@ -72,17 +72,17 @@ for (const { name, value, kept } of [
   })
 
 test('a job is tried three times, whoever tries it', async () => {
-  const { desk } = await deskOf()
-  for (const attempt of [1, 2, 3]) assert.equal(await claimAttempt(job, desk, signal), attempt)
-  assert.equal(await claimAttempt(job, desk, signal), MAX_ATTEMPTS + 1)
-  assert.equal(await claimAttempt(job, desk, signal), MAX_ATTEMPTS + 1)
+  const { boot } = await leasingBoot()
+  for (const attempt of [1, 2, 3]) assert.equal(await claimAttempt(job, boot, signal), attempt)
+  assert.equal(await claimAttempt(job, boot, signal), MAX_ATTEMPTS + 1)
+  assert.equal(await claimAttempt(job, boot, signal), MAX_ATTEMPTS + 1)
   const other = { ...job, jobId: 'f'.repeat(32) }
-  assert.equal(await claimAttempt(other, desk, signal), 1)
+  assert.equal(await claimAttempt(other, boot, signal), 1)
 })
 
 test('a job that is put back is the same job, later', async () => {
-  const { desk, published } = await deskOf()
-  await putBack({ job, message: JobFormat.encode(job) }, 'internal.fault', desk, signal)
+  const { boot, published } = await leasingBoot()
+  await putBack({ job, message: JobFormat.encode(job) }, 'internal.fault', boot, signal)
   const [returned] = published
   assert.equal(returned?.stream, 'jobs')
   assert.deepEqual(JobFormat.decode(returned.value), { ...job, notBefore: NOW + 10 })

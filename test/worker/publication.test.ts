@@ -7,7 +7,7 @@ import { manifestDigest, manifestName, ResultManifestFormat } from '#core/sealed
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { findResult, publish } from '../../src/worker/publication.ts'
 import { temporaryFolder } from '../adapters/evidence/stores.ts'
-import { acceptedGrant, bucket, folderStore, pressOf } from './world.ts'
+import { acceptedGrant, bucket, folderStore, publicationBootOf } from './workerBoot.ts'
 
 const { signal } = new AbortController()
 const computed = {
@@ -29,7 +29,7 @@ const textOf = async (store: ObjectStore, object: Parameters<ObjectStore['readAl
 
 test('a result is visible once its manifest stands, signed by this boot and announced before', async () => {
   const { store, accepted, manifest } = await stage()
-  const press = await pressOf(store)
+  const press = await publicationBootOf(store)
   const published = await publish(accepted, computed, press, signal)
   assert.deepEqual(published, { kind: 'visible', resultId: resultIdOf(accepted.grant) })
   const jws = await textOf(store, manifest)
@@ -41,16 +41,16 @@ test('a result is visible once its manifest stands, signed by this boot and anno
 
 test('a second worker with the same work finds the first result and ends with it', async () => {
   const { store, accepted, manifest } = await stage()
-  await publish(accepted, computed, await pressOf(store), signal)
+  await publish(accepted, computed, await publicationBootOf(store), signal)
   const first = await textOf(store, manifest)
-  const published = await publish(accepted, computed, await pressOf(store), signal)
+  const published = await publish(accepted, computed, await publicationBootOf(store), signal)
   assert.equal(published.kind, 'superseded')
   assert.equal(await textOf(store, manifest), first)
 })
 
 test('a manifest whose answer was lost is this worker’s own', async () => {
   const { store, accepted, manifest } = await stage()
-  const press = await pressOf({
+  const press = await publicationBootOf({
     ...store,
     create: async (object, bytes, aborted) => {
       const created = await store.create(object, bytes, aborted)
@@ -65,7 +65,7 @@ for (const { name, put } of [
   {
     name: 'a boot that is not registered',
     put: async ({ store, accepted }: Awaited<ReturnType<typeof stage>>) => {
-      await publish(accepted, computed, await pressOf(store, false), signal)
+      await publish(accepted, computed, await publicationBootOf(store, false), signal)
     },
   },
   {
@@ -77,7 +77,7 @@ for (const { name, put } of [
   {
     name: 'a registered boot, about another result',
     put: async ({ store, manifest }: Awaited<ReturnType<typeof stage>>) => {
-      const press = await pressOf(store)
+      const press = await publicationBootOf(store)
       const other = await acceptedGrant()
       await publish(other, computed, press, signal)
       const moved = await textOf(store, { ...manifest, name: manifestName(resultIdOf(other.grant)) })
@@ -87,8 +87,8 @@ for (const { name, put } of [
   {
     name: 'a boot under whose name another one’s registration stands',
     put: async ({ store, accepted }: Awaited<ReturnType<typeof stage>>) => {
-      const press = await pressOf(store, false)
-      const honest = await pressOf(store)
+      const press = await publicationBootOf(store, false)
+      const honest = await publicationBootOf(store)
       const nameOf = (boot: string) => ({ ...bucket('registrations'), name: `registration/${boot}` })
       const borrowed = await textOf(store, nameOf(honest.evidence.boot))
       await store.create(nameOf(press.evidence.boot), Buffer.from(borrowed))
@@ -99,7 +99,7 @@ for (const { name, put } of [
     name: 'a registered boot’s name, with another key',
     put: async ({ store, accepted, manifest }: Awaited<ReturnType<typeof stage>>) => {
       const aside = folderStore(await temporaryFolder())
-      const honest = await pressOf(aside)
+      const honest = await publicationBootOf(aside)
       await publish(accepted, computed, honest, signal)
       const { payload } = verifyCompact(
         ResultManifestFormat,
@@ -107,7 +107,7 @@ for (const { name, put } of [
         [honest.signer.jwk],
         'result.foreign',
       )
-      const { boot } = (await pressOf(store)).evidence
+      const { boot } = (await publicationBootOf(store)).evidence
       const forged = await signCompact(ResultManifestFormat, { ...payload, boot }, honest.signer)
       await store.create(manifest, Buffer.from(forged))
     },
@@ -116,7 +116,7 @@ for (const { name, put } of [
   test(`a manifest by ${name} is foreign`, async () => {
     const scene = await stage()
     await put(scene)
-    const press = await pressOf(scene.store)
+    const press = await publicationBootOf(scene.store)
     const foreign = { name: 'CodedError', code: 'result.foreign' }
     await assert.rejects(findResult(scene.accepted, press, signal), foreign)
     await assert.rejects(publish(scene.accepted, computed, press, signal), foreign)

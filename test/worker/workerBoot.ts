@@ -20,7 +20,7 @@ import { nodeCipher } from '#core/sealed/cipher.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import { plainMemory } from '#core/secretMemory.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
-import type { Press } from '../../src/worker/publication.ts'
+import type { PublicationBoot } from '../../src/worker/publication.ts'
 import { VerifierTime } from '../../src/worker/verifierTime.ts'
 import {
   AUDIENCE,
@@ -110,7 +110,7 @@ export async function acceptedGrant(): Promise<AcceptedGrant> {
 }
 
 /** A boot with a log of its own; registered by the provider's grant CA unless told otherwise. */
-export async function pressOf(store: ObjectStore, registered = true): Promise<Press> {
+export async function publicationBootOf(store: ObjectStore, registered = true): Promise<PublicationBoot> {
   const { privateKey } = generateKeyPairSync('ed25519')
   const key = Ed25519Jwk.parse(exportJwk(privateKey))
   const boot = bootOf(key)
@@ -145,8 +145,11 @@ export async function pressOf(store: ObjectStore, registered = true): Promise<Pr
   }
   return {
     store,
-    results: bucket('results'),
-    registrations: bucket('registrations'),
+    buckets: {
+      results: bucket('results'),
+      state: bucket('state'),
+      registrations: bucket('registrations'),
+    },
     cipher: nodeCipher,
     memory: plainMemory,
     evidence: createEvidenceLog({

@@ -1,27 +1,55 @@
-/** One boot of a worker, put together: its evidence key, its log, and everyone who works on a batch. */
+/** One start of the worker: its evidence key, its log and its time, with everything that a job needs, put together once. */
 import { generateKeyPairSync } from 'node:crypto'
 import type { Registry } from 'prom-client'
-import { createEvidenceLog } from '#adapters/evidence/log.ts'
+import { createEvidenceLog, type EvidenceLog } from '#adapters/evidence/log.ts'
 import type { Log } from '#adapters/system/log.ts'
 import { bootOf } from '#core/boot/boot.ts'
 import { fromBase64url } from '#core/bytes.ts'
 import { Ed25519Jwk, exportJwk } from '#core/jwk.ts'
-import { keySigner } from '#core/jws.ts'
+import { keySigner, type Signer } from '#core/jws.ts'
 import { nonceTime } from '#core/release/nonce.ts'
+import type { SegmentCipher } from '#core/sealed/cipher.ts'
+import type { SecretMemory } from '#core/secretMemory.ts'
 import type { Clock } from '#ports/clock.ts'
-import { createAttester } from './attester.ts'
-import { type Crew, untilAvailable } from './batch.ts'
+import type { StreamProducer } from '#ports/jobStream.ts'
+import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+import { type Attester, createAttester } from './attester.ts'
 import type { WorkerConfig } from './config.ts'
 import type { Material } from './material.ts'
-import { createWorkerMetrics } from './metrics.ts'
+import { createWorkerMetrics, type WorkerMetrics } from './metrics.ts'
+import { untilAvailable } from './outage.ts'
 import { watchReports } from './reports.ts'
 import { VerifierTime } from './verifierTime.ts'
+import type { Workload } from './workloads/workload.ts'
+
+type Bucket = Omit<ObjectRef, 'name'>
+
+export type Boot = {
+  readonly attester: Attester
+  readonly evidence: EvidenceLog
+  /** Signs with the evidence key of this boot. */
+  readonly signer: Signer
+  readonly time: VerifierTime
+  readonly store: ObjectStore
+  readonly buckets: { readonly results: Bucket; readonly state: Bucket; readonly registrations: Bucket }
+  readonly jobs: StreamProducer
+  readonly deadLetters: StreamProducer
+  readonly workloads: readonly Workload[]
+  readonly cipher: SegmentCipher
+  readonly memory: SecretMemory
+  readonly simulation: boolean
+  /** How many jobs of a batch run at the same time. */
+  readonly concurrency: number
+  readonly clock: Clock
+  readonly metrics: WorkerMetrics
+  readonly log: Log
+}
 
 /**
- * Waits until the Verifier has given a first challenge, since its time dates the log, and until the log is open: a boot
- * whose log cannot be found is never registered. Throws the signal's reason, or what waiting does not mend.
+ * Waits for the Verifier's first challenge, since its time dates the log, and until the log is open: a boot whose log
+ * cannot be found is never registered. Throws the signal's reason, or an error that waiting does not mend.
  */
-export async function openWorker(
+export async function openBoot(
   config: WorkerConfig,
   material: Material,
   options: {
@@ -31,7 +59,7 @@ export async function openWorker(
     readonly registry: Registry
     readonly signal: AbortSignal
   },
-): Promise<Crew> {
+): Promise<Boot> {
   const { oci, service, trust, cipher, memory } = material
   const { clock, log, registry, software, signal } = options
   const { simulation } = config.trust
@@ -41,7 +69,7 @@ export async function openWorker(
   const evidenceKey = Ed25519Jwk.parse(exportJwk(privateKey))
   const boot = bootOf(evidenceKey)
   const time = new VerifierTime(clock.monotonic)
-  // Nothing vouches for this time yet but the Verifier's certificate: it dates `log.opened`, and verified grants the rest.
+  // Only the Verifier's certificate vouches for this time. It dates `log.opened`; verified grants date the rest.
   const first = await wait(() => service.challenge(signal))
   time.observe(nonceTime(fromBase64url(first.nonce)))
 
@@ -76,30 +104,24 @@ export async function openWorker(
       time,
       memory,
     }),
-    workshop: {
-      store,
+    evidence,
+    signer: keySigner(privateKey),
+    time,
+    store,
+    buckets: {
       results: bucket(config.buckets.results),
+      state: bucket(config.buckets.state),
       registrations: config.registrations,
-      cipher,
-      memory,
-      evidence,
-      signer: keySigner(privateKey),
-      time,
-      simulation,
-      workloads: trust.workloads,
-      metrics,
     },
-    desk: {
-      store,
-      stateBucket: bucket(config.buckets.state),
-      jobs: oci.streamProducer({ streamId: config.stream.id }),
-      deadLetters: oci.streamProducer({ streamId: config.stream.deadLetterId }),
-      evidence,
-      time,
-      metrics,
-    },
+    jobs: oci.streamProducer({ streamId: config.stream.id }),
+    deadLetters: oci.streamProducer({ streamId: config.stream.deadLetterId }),
+    workloads: trust.workloads,
+    cipher,
+    memory,
+    simulation,
     concurrency: config.batch.concurrency,
     clock,
+    metrics,
     log: log.child({ boot }),
   }
 }
