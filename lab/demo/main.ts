@@ -5,11 +5,16 @@ import { HELP, readOptions } from './options.ts'
 import { createOutput } from './output.ts'
 import { summaryJson } from './summary.ts'
 
+/** Codes whose remedy the table of codes knows; every other fault comes from a program, whose log says more. */
+const OF_THE_COMMAND: readonly ErrorCode[] = [
+  'usage.invalid',
+  'output.exists',
+  'input.unreadable',
+  'output.unwritable',
+]
+const READ_THE_LOGS = 'read the logs in the output folder, fix the cause, run it again with another --out'
+/** The folder of a demo that was interrupted exists, and the input of a demo is not sealed yet. */
 const REMEDIES: Partial<Record<ErrorCode, string>> = {
-  'usage.invalid': 'add --help to see the options',
-  'output.exists': 'choose another folder with --out, or move this one away',
-  'input.unreadable': 'choose a file that exists and that you may read',
-  'output.unwritable': 'choose a folder with more space with --out, or a smaller file',
   'resource.malformed': 'use FHIR R4 resources in NDJSON, one per line',
   'process.interrupted': 'run it again with another --out',
 }
@@ -35,10 +40,10 @@ async function main(): Promise<number> {
 function report(error: unknown): number {
   const code = codeOf(error)
   const message = error instanceof CodedError ? error.message : String(error)
-  const remedy =
-    REMEDIES[code] ?? 'read the logs in the output folder, fix the cause, run it again with another --out'
+  const row = errorRow(code)
+  const remedy = OF_THE_COMMAND.includes(code) ? row.remedy : (REMEDIES[code] ?? READ_THE_LOGS)
   process.stderr.write(`error: ${message} (${code})\n  remedy: ${remedy}\n`)
-  return errorRow(code).exit
+  return row.exit
 }
 
 process.exitCode = await main().catch(report)

@@ -2,26 +2,11 @@
 
 import type { Progress } from '#adapters/system/progress.ts'
 import { listenForShutdown } from '#adapters/system/shutdown.ts'
-import { CodedError, codeOf, type ErrorCode, type ExitCode, errorRow } from '#core/errors.ts'
+import { CodedError, type ExitCode, errorRow } from '#core/errors.ts'
 
 const DRAIN_MS = 10_000
 const LINE_MS = 5000
 const REDRAW_MS = 200
-
-/** What to do about it, where there is one thing to do. */
-const REMEDIES: Partial<Record<ErrorCode, string>> = {
-  'usage.invalid': 'add --help to the command to see what it takes',
-  'config.invalid': 'add --help to the command to see an example of its configuration',
-  'output.exists': 'name another file with --out, or move that one away',
-  'input.changed': 'seal it again when nothing writes to it any more',
-  'object.unsigned': 'use the configuration of the tenant and dataset that sealed it',
-  'evidence.simulated':
-    'nothing on a simulated machine is confidential; a demonstration sets trust.simulation',
-  'service.unavailable': 'run the same command again; what was done is kept',
-  'service.denied': 'compare the tenancy’s policies with infra/policies',
-  'service.missing': 'check the name, and that a policy lets you see it',
-  'process.interrupted': 'run the same command again',
-}
 
 /** What is counted. */
 export type ProgressUnit = 'bytes' | 'launches' | 'answers'
@@ -65,9 +50,9 @@ export function reportFailure(error: unknown, say: (text: string) => void): Exit
     error instanceof CodedError
       ? error
       : new CodedError('internal.fault', `something that should not happen: ${describe(error)}`)
-  const remedy = REMEDIES[coded.code]
-  say(`error: ${coded.message} (${coded.code})\n${remedy === undefined ? '' : `  remedy: ${remedy}\n`}`)
-  return errorRow(codeOf(coded)).exit
+  const { remedy, exit } = errorRow(coded.code)
+  say(`error: ${coded.message} (${coded.code})\n  remedy: ${remedy}\n`)
+  return exit
 }
 
 /** Where it happened, without what it was about: a foreign error's text may quote data. */

@@ -4,7 +4,7 @@
  * respelled.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { CodedError } from './errors.ts'
+import { CodedError } from './errors/report.ts'
 
 const HEX = /^(?:[0-9a-f]{2})*$/
 const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'

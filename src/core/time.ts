@@ -1,5 +1,5 @@
 /** Core never asks what time it is: every function that depends on time takes it, in seconds since the epoch. */
-import { CodedError } from './errors.ts'
+import { CodedError } from './errors/report.ts'
 
 declare const unixSeconds: unique symbol
 export type UnixSeconds = number & { readonly [unixSeconds]: true }

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { STAGES, type Stage } from '#core/errors/coded.ts'
+import { REPORT_ERRORS, CodedError as ReportError } from '#core/errors/report.ts'
 import { CodedError, codeOf, ERRORS, type ErrorCode, errorRow, isErrorCode, under } from '#core/errors.ts'
+import { refusalBody } from '#core/release/refusal.ts'
 
 test('a fault keeps its code, message and cause', () => {
   const cause = new Error('why')
@@ -17,6 +20,13 @@ test('whatever has no code of its own is a fault of ours, and stops', () => {
   for (const foreign of [new TypeError('x'), { code: 'nonce.spent' }, 'nonce.spent', undefined])
     assert.equal(codeOf(foreign), 'internal.fault')
   assert.equal(errorRow('internal.fault').disposition, 'stop')
+})
+
+test('an error of the report library is one of the product, with the same row', () => {
+  const error: unknown = new ReportError('chain.expired', 'x')
+  assert.ok(error instanceof CodedError)
+  assert.equal(codeOf(error), 'chain.expired')
+  for (const [code, row] of Object.entries(REPORT_ERRORS)) assert.equal(errorRow(code as ErrorCode), row)
 })
 
 test('a code is one of the table and nothing that an object has by nature', () => {
@@ -46,12 +56,79 @@ test("a decoder's code speaks for what it calls, with the cause kept", () => {
   )
 })
 
-// What a disposition means to the loops: each class has its one exit, so that a supervisor knows what to do.
-for (const [code, { disposition, exit, http, meaning }] of Object.entries(ERRORS))
-  test(`${code} ends in a way that fits what it means`, () => {
+// A supervisor acts on the exit code, so each disposition has its own.
+for (const [code, { disposition, exit, http, meaning, remedy }] of Object.entries(ERRORS))
+  test(`${code} has a row that agrees with itself`, () => {
     const exits = { retry: [75], reject: [1, 2], stop: [75, 78] }[disposition]
     assert.ok(exits.includes(exit), `${disposition} with exit ${exit}`)
     assert.ok(http >= 400 && http < 600)
     assert.match(meaning, /^[A-Za-z].*[^.]$/)
+    assert.match(remedy, /^[a-z].*[^.]$/)
     assert.equal(errorRow(code as ErrorCode).meaning, meaning)
   })
+
+/** The stage of each family of codes, and the codes that differ from their family. */
+const EXPECTED: Readonly<Record<string, Stage | null>> = {
+  'report.data-mismatch': 'binding',
+  report: 'evidence',
+  'certificate-table': 'evidence',
+  chain: 'evidence',
+  'crl.malformed': 'evidence',
+  'crl.untrusted': 'evidence',
+  'crl.superseded': null,
+  crl: 'appraisal',
+  'firmware.malformed': null,
+  firmware: 'appraisal',
+  measurement: 'appraisal',
+  reference: 'appraisal',
+  product: 'appraisal',
+  root: 'appraisal',
+  'signing-key': 'appraisal',
+  tcb: 'appraisal',
+  mitigations: 'appraisal',
+  'guest-policy': 'appraisal',
+  'guest-svn': 'appraisal',
+  'platform-info': 'appraisal',
+  vmpl: 'appraisal',
+  'id-key': 'appraisal',
+  'author-key': 'appraisal',
+  'family-id': 'appraisal',
+  'image-id': 'appraisal',
+  'host-data': 'appraisal',
+  chip: 'appraisal',
+  trust: 'appraisal',
+  boot: 'appraisal',
+  request: 'request',
+  policy: 'request',
+  'verifier.unavailable': 'request',
+  nonce: 'nonce',
+  assertion: 'assertion',
+  permission: 'grant',
+  assurance: 'grant',
+  grant: 'grant',
+  scope: 'grant',
+  quota: 'grant',
+  object: 'grant',
+  key: 'custody',
+  service: 'custody',
+  internal: 'custody',
+}
+
+test('each code names the step of the Verifier that gives it', () => {
+  for (const [code, { stage }] of Object.entries(ERRORS)) {
+    const [family = ''] = code.split('.')
+    const expected = code in EXPECTED ? EXPECTED[code] : (EXPECTED[family] ?? null)
+    assert.equal(stage, expected, code)
+  }
+})
+
+test('a refusal on the wire carries stage, title and status of the table', () => {
+  for (const [code, { stage, meaning, http, disposition }] of Object.entries(ERRORS)) {
+    const body = refusalBody(code as ErrorCode, '00'.repeat(16))
+    assert.deepEqual(
+      [body.stage, body.title, body.status, body.retryable],
+      [stage ?? 'request', meaning, http, disposition === 'retry'],
+    )
+    assert.ok(STAGES.includes(body.stage))
+  }
+})

@@ -1,22 +1,36 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ERRORS } from '#core/errors.ts'
+import { ERROR_SECTIONS, ERRORS } from '#core/errors.ts'
+import { errorsPage } from '../../docs/generate.ts'
 import { readDocument, tableRows } from './document.ts'
 
-test('docs/errors.md has a row for each code, in the same order, and says the same', async () => {
+test('docs/errors.md is what "npm run docs" writes', async () => {
+  const page = await readDocument('docs/errors.md')
+  assert.equal(errorsPage(page), page)
+})
+
+test('docs/errors.md has one row per code, with all that the table says', async () => {
   const rows = tableRows(await readDocument('docs/errors.md')).filter(([code = '']) => code.startsWith('`'))
   assert.deepEqual(
-    rows.map(([code]) => code),
-    Object.keys(ERRORS).map((code) => `\`${code}\``),
+    rows.map((cells) => cells.slice(0, 6)),
+    Object.entries(ERRORS).map(([code, { meaning, stage, disposition, http, exit }]) => [
+      `\`${code}\``,
+      meaning,
+      stage ?? '–',
+      disposition,
+      String(http),
+      String(exit),
+    ]),
   )
-  for (const [index, [code, { meaning, disposition, http, exit }]] of Object.entries(ERRORS).entries())
-    assert.deepEqual(
-      rows[index]?.slice(1, 5),
-      [meaning, disposition, String(http), String(exit)],
-      `${code} says something else`,
-    )
-  for (const [code, , , , , remedy = ''] of rows)
-    assert.match(remedy, /^[A-Z].*\.$/, `${code} does not say what to do`)
+  for (const [code, , , , , , remedy = ''] of rows)
+    assert.match(remedy, /^[A-Z].*[^.]\.$/, `${code} does not say what to do`)
+})
+
+test('the sections are the table', () => {
+  assert.deepEqual(
+    ERROR_SECTIONS.flatMap(({ rows }) => Object.entries(rows)),
+    Object.entries(ERRORS),
+  )
 })
 
 test('a code is two words of the field, in lower case', () => {

@@ -1,6 +1,6 @@
 /** Is an authentic report acceptable? The decision and its explanation are one evaluation. */
 
-import type { Refusal } from '../errors.ts'
+import type { Refusal } from '../errors/report.ts'
 import type { Tcb } from '../snp/tcb.ts'
 import type { VerifiedReport } from '../snp/verify.ts'
 import type { UnixSeconds } from '../time.ts'

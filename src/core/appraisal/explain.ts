@@ -1,5 +1,5 @@
 /** An evaluation in the one form from which people's text and programs' JSON are both made. Plain data, in a fixed order. */
-import type { ErrorCode, Refusal } from '../errors.ts'
+import type { Refusal, ReportErrorCode } from '../errors/report.ts'
 import { TCB_NAMES, type TcbName } from '../snp/report.ts'
 import { TCB_COMPONENTS, TCB_LAYOUTS, type Tcb, type TcbComponent } from '../snp/tcb.ts'
 import type { Evaluation } from './appraise.ts'
@@ -54,7 +54,7 @@ function tcbTable({ verified, floor }: Evaluation, reasons: readonly Refusal[]):
   const components = TCB_COMPONENTS.filter((component) => TCB_LAYOUTS[product].bytes.includes(component))
   const levels = (values: Tcb): Levels =>
     Object.fromEntries(components.map((component) => [component, values[component]]))
-  const marked = (code: ErrorCode, name: TcbName) =>
+  const marked = (code: ReportErrorCode, name: TcbName) =>
     components.filter((component) =>
       reasons.some((reason) => reason.code === code && reason.field === `tcb.${name}.${component}`),
     )

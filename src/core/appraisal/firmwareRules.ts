@@ -1,5 +1,5 @@
 /** The rules about the host's firmware: that its versions agree with each other, are committed, new enough and mitigated. */
-import type { Refusal } from '../errors.ts'
+import type { Refusal } from '../errors/report.ts'
 import type { Firmware } from '../snp/report.ts'
 import { below } from '../snp/tcb.ts'
 import type { Rule } from './reference.ts'

@@ -1,11 +1,11 @@
 /** The rules about the guest: what its owner allowed and demanded at launch, and where inside it the report was asked for. */
 import { toHex } from '../bytes.ts'
-import type { ErrorCode } from '../errors.ts'
+import type { ReportErrorCode } from '../errors/report.ts'
 import { GUEST_POLICY_BITS } from '../snp/layout.ts'
 import { bitViolations } from './bitRules.ts'
 import type { Rule } from './reference.ts'
 
-const CODES: Partial<Record<keyof typeof GUEST_POLICY_BITS, ErrorCode>> = {
+const CODES: Partial<Record<keyof typeof GUEST_POLICY_BITS, ReportErrorCode>> = {
   debug: 'guest-policy.debug',
   migrateMa: 'guest-policy.migration',
 }

@@ -1,6 +1,6 @@
 /** The rules about whose guest and whose machine this is: ID block, host data, chip. */
 import { isZero, toHex } from '../bytes.ts'
-import type { Refusal } from '../errors.ts'
+import type { Refusal } from '../errors/report.ts'
 import { oneOf, type Rule } from './reference.ts'
 
 type Values = readonly string[] | 'any'

@@ -1,6 +1,6 @@
 /** From what is given to what is said of it: the one path of `report verify` and of every conformance case. Reads no file. */
 
-import { CodedError, type ErrorCode, errorRow } from '../errors.ts'
+import { CodedError, REPORT_ERRORS, type ReportErrorCode } from '../errors/report.ts'
 import { TrustStore } from '../snp/chain.ts'
 import { type Crl, openCrl } from '../snp/crl.ts'
 import { describe } from '../snp/describedReport.ts'
@@ -90,7 +90,7 @@ function refuse(
 ): Judgement {
   const claimed = report?.cpuid === undefined ? undefined : productOfCpuid(report.cpuid)
   return {
-    exit: errorRow(error.code).exit,
+    exit: REPORT_ERRORS[error.code].exit,
     result: {
       ...base,
       reasons: [refusalOf(error, field, base.roots === 'amd' ? report : undefined)],
@@ -118,7 +118,7 @@ function verifyAny(
 }
 
 /** From far to near: the certificate of the chip for another TCB is nearer than one of another chip. */
-const STEPS: readonly ErrorCode[] = [
+const STEPS: readonly ReportErrorCode[] = [
   'chain.malformed',
   'chain.kind-mismatch',
   'chain.untrusted',

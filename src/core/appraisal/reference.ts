@@ -1,5 +1,5 @@
 /** What a report is held against: the reference values of a policy, or (for looking at reports by hand) a built-in set. */
-import type { Refusal } from '../errors.ts'
+import type { Refusal } from '../errors/report.ts'
 import type { Product } from '../snp/product.ts'
 import type { Tcb } from '../snp/tcb.ts'
 import type { VerifiedReport } from '../snp/verify.ts'

@@ -1,6 +1,6 @@
 /** The answer of `report verify` and of a conformance case (docs/conformance.md): the JSON that is printed, in this order. */
 
-import type { Refusal } from '../errors.ts'
+import type { Refusal } from '../errors/report.ts'
 import type { DescribedReport } from '../snp/describedReport.ts'
 import type { TcbTable } from './explain.ts'
 import type { Assurance } from './reference.ts'

@@ -4,46 +4,15 @@ import { checkShape } from '../canonical.ts'
 import { CodedError, type ErrorCode, errorRow } from '../errors.ts'
 import { RefusalBody } from './request.ts'
 
-type Stage = RefusalBody['stage']
-
-/** Where in the order of work a code is given; by the longest prefix. */
-const STAGES: readonly (readonly [prefix: string, stage: Stage])[] = [
-  ['report.data-mismatch', 'binding'],
-  ['grant.', 'grant'],
-  ['permission.', 'grant'],
-  ['object.', 'grant'],
-  ['scope.', 'grant'],
-  ['quota.', 'grant'],
-  ['assurance.', 'grant'],
-  ['nonce.', 'nonce'],
-  ['assertion.', 'assertion'],
-  ['report.', 'evidence'],
-  ['chain.', 'evidence'],
-  ['measurement.', 'appraisal'],
-  ['reference.', 'appraisal'],
-  ['product.', 'appraisal'],
-  ['root.', 'appraisal'],
-  ['tcb.', 'appraisal'],
-  ['guest-policy.', 'appraisal'],
-  ['platform-info.', 'appraisal'],
-  ['vmpl.', 'appraisal'],
-  ['chip.', 'appraisal'],
-  ['trust.', 'appraisal'],
-  ['boot.', 'appraisal'],
-  ['signing-key.', 'appraisal'],
-  ['key.', 'custody'],
-  ['service.', 'custody'],
-  ['internal.', 'custody'],
-]
-
 export function refusalBody(code: ErrorCode, denialId: string): RefusalBody {
-  const { disposition, http, meaning } = errorRow(code)
+  const { disposition, http, meaning, stage } = errorRow(code)
   return {
     type: `urn:confidential-worker:error:${code}`,
     title: meaning,
     status: http,
     code,
-    stage: STAGES.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 'request',
+    // A code that belongs to no step is about the request as a whole.
+    stage: stage ?? 'request',
     retryable: disposition === 'retry',
     denialId,
   }

@@ -1,6 +1,7 @@
 /** POST /v1/releases: the request and its answer. */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
+import { STAGES } from '../errors/coded.ts'
 import { isErrorCode } from '../errors.ts'
 import { base64urlBytes, bucketName, compactJwe, compactJws, etag, objectName, randomId } from '../fields.ts'
 import { GeneralJws } from '../jws.ts'
@@ -59,7 +60,7 @@ export const RefusalBody = z.strictObject({
   title: z.string().max(400),
   status: z.int().min(400).max(599),
   code: z.string().refine(isErrorCode, 'must be a code of docs/errors.md'),
-  stage: z.enum(['request', 'nonce', 'binding', 'assertion', 'evidence', 'appraisal', 'grant', 'custody']),
+  stage: z.enum(STAGES),
   retryable: z.boolean(),
   denialId: randomId,
 })

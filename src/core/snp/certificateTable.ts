@@ -4,7 +4,7 @@
  * may be garbage: nothing here is a certificate until `verifyReport` says so.
  */
 import { isZero } from '../bytes.ts'
-import { CodedError } from '../errors.ts'
+import { CodedError } from '../errors/report.ts'
 import { MAX_CERTIFICATE_BYTES } from './layout.ts'
 
 /** What Linux's driver takes from a host at most (SEV_FW_BLOB_MAX_SIZE). */

@@ -1,6 +1,6 @@
 /** ARK → ASK → VCEK, or ARK → ASVK → VLEK: is this the key of a genuine processor, and of which? */
 import { hash } from 'node:crypto'
-import { CodedError } from '../errors.ts'
+import { CodedError } from '../errors/report.ts'
 import { toRfc3339, toUnixSeconds, type UnixSeconds } from '../time.ts'
 import { assertLeaf, type Certificate, isIssuedBy, parseCertificate } from './certificate.ts'
 import { Malformed, reading } from './der.ts'

@@ -1,6 +1,6 @@
 /** AMD's certificate revocation lists (RFC 5280 §5): which ASK and ASVK a root no longer stands for. They never name a leaf. */
 import { sha256, toHex } from '../bytes.ts'
-import { CodedError } from '../errors.ts'
+import { CodedError } from '../errors/report.ts'
 import { toRfc3339, type UnixSeconds } from '../time.ts'
 import {
   type Der,

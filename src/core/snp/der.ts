@@ -2,7 +2,7 @@
  * DER, strictly (X.690 §10, §11): one encoding for each value, or a refusal. It reads bytes that nobody has vouched for, so it
  * copies nothing, descends only where it is told to, and has no length that could wrap.
  */
-import { CodedError, type ErrorCode } from '../errors.ts'
+import { CodedError, type ReportErrorCode } from '../errors/report.ts'
 
 /** One value: its identifier octet, and where in the input it begins, its content begins, and both end. */
 export type Der = {
@@ -38,7 +38,7 @@ const MAX_ARC_OCTETS = 4
 export class Malformed extends Error {}
 
 /** Runs `read`; what it finds malformed is thrown as `code`, and begins with `what`. */
-export function reading<T>(what: string, code: ErrorCode, read: () => T): T {
+export function reading<T>(what: string, code: ReportErrorCode, read: () => T): T {
   try {
     return read()
   } catch (cause) {

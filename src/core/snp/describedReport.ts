@@ -1,6 +1,6 @@
 /** A report's fields in the words of the output. */
 import { toHex } from '../bytes.ts'
-import { CodedError } from '../errors.ts'
+import { CodedError } from '../errors/report.ts'
 import { type Cpuid, dieOfCpuid, type Product } from './product.ts'
 import type { Firmware, Report, TcbName } from './report.ts'
 import { hex64 } from './shownValues.ts'

@@ -1,5 +1,5 @@
 /** AMD's certificate extensions, 1.3.6.1.4.1.3704.1 (AMD publication 57230). */
-import { CodedError } from '../errors.ts'
+import { CodedError } from '../errors/report.ts'
 import { ia5Of, integerOf, Malformed, octetsOf, parseDer } from './der.ts'
 import type { SigningKey } from './layout.ts'
 import { PRODUCTS, type Product } from './product.ts'

@@ -3,7 +3,7 @@
  * certificate is genuine; `verifyReport` does.
  */
 import { isZero, sameBytes } from '../bytes.ts'
-import { CodedError } from '../errors.ts'
+import { CodedError } from '../errors/report.ts'
 import { isIssuedBy, parseCertificate } from './certificate.ts'
 import { reading } from './der.ts'
 import { HARDWARE_ID_BYTES, readEndorsedKey } from './extensions.ts'

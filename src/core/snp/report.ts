@@ -1,6 +1,6 @@
 /** What the bytes of a report mean. Nothing here is believed yet: `verifyReport` says whether the report is authentic. */
 import { isZero } from '../bytes.ts'
-import { CodedError } from '../errors.ts'
+import { CodedError } from '../errors/report.ts'
 import {
   ECDSA_P384_SHA384,
   FIELDS,

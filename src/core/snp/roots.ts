@@ -1,6 +1,6 @@
 /** Where trust begins: AMD's root keys, pinned per product, and (in simulation) roots that a policy names as such. */
 import { sha256, toHex } from '../bytes.ts'
-import { CodedError } from '../errors.ts'
+import { CodedError } from '../errors/report.ts'
 import {
   assertIntermediate,
   assertRoot,

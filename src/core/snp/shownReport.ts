@@ -1,7 +1,7 @@
 /** `report show`: every field of a report, where it stands and what it claims. Nothing is verified. */
 
 import { toHex } from '../bytes.ts'
-import { CodedError, type ErrorCode } from '../errors.ts'
+import { CodedError, type ReportErrorCode } from '../errors/report.ts'
 import { certificateUrl } from './certificateUrl.ts'
 import { FIELDS, type Field, type FieldName, REPORT_VERSIONS, RESERVED } from './layout.ts'
 import { FIELD_MEANINGS, type Meaning, RESERVED_MEANING } from './meanings.ts'
@@ -24,7 +24,7 @@ export type ShownField = Meaning & {
 export type ShownReport = {
   readonly verified: false
   /** What the ABI does not allow; null for a report that it allows, genuine or not. */
-  readonly problem: { readonly code: ErrorCode; readonly message: string } | null
+  readonly problem: { readonly code: ReportErrorCode; readonly message: string } | null
   /** By CPUID; null in version 2, which has none, and for a processor that is not known here. */
   readonly product: Product | null
   readonly die: string | null

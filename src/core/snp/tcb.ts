@@ -3,7 +3,7 @@
  * component, never as a number, and read only in the layout of a product that the chain has proven.
  */
 import { isZero } from '../bytes.ts'
-import { CodedError } from '../errors.ts'
+import { CodedError } from '../errors/report.ts'
 import type { Product } from './product.ts'
 
 /** Security patch levels, 0 to 255. `fmc` exists on Turin alone and is 0 elsewhere. */

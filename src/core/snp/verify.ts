@@ -1,6 +1,6 @@
 /** Is a report authentic: made and signed by a genuine processor at the TCB it states? */
 import { isZero, sameBytes } from '../bytes.ts'
-import { CodedError } from '../errors.ts'
+import { CodedError } from '../errors/report.ts'
 import { toRfc3339, type UnixSeconds } from '../time.ts'
 import type { Endorsement, TrustStore } from './chain.ts'
 import type { Crl } from './crl.ts'

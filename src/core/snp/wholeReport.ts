@@ -1,5 +1,5 @@
 /** The bytes of a report as they come: alone, or behind a header that has to be cut off. */
-import { CodedError } from '../errors.ts'
+import { CodedError } from '../errors/report.ts'
 import { ECDSA_P384_SHA384, FIELDS, REPORT_BYTES, REPORT_VERSIONS } from './layout.ts'
 
 /** What the kernel and paravisors put before a report: 32 bytes, the report's length among them. */

@@ -4,7 +4,7 @@
  * An entry is its content, a 16-bit size that counts size and GUID too, and the GUID.
  */
 import { toHex } from '../../bytes.ts'
-import { CodedError } from '../../errors.ts'
+import { CodedError } from '../../errors/report.ts'
 import { GUID_BYTES, guidBytes } from './guid.ts'
 
 const FOOTER = guidBytes('96b582de-1fb2-45f7-baea-a366c55a082d')

@@ -3,7 +3,7 @@
  * hashes what it is given later and boots it only if it is this (QEMU, target/i386/sev.c, SevHashTable).
  */
 import { sha256, utf8 } from '../../bytes.ts'
-import { CodedError } from '../../errors.ts'
+import { CodedError } from '../../errors/report.ts'
 import { PAGE_BYTES } from './digest.ts'
 import type { Firmware } from './firmware.ts'
 import { GUID_BYTES, guidBytes } from './guid.ts'

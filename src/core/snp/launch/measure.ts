@@ -4,7 +4,7 @@
  *
  * Held against vectors of virtee/sev-snp-measure, and against that program itself (docs/measure.md).
  */
-import { CodedError } from '../../errors.ts'
+import { CodedError } from '../../errors/report.ts'
 import { extendByPages, extendDigest, hashPage, PAGE_BYTES } from './digest.ts'
 import { type Firmware, measureFirmware } from './firmware.ts'
 import { type KernelHashes, kernelHashesPage } from './kernelHashes.ts'

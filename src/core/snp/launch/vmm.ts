@@ -2,7 +2,7 @@
  * Hypervisors, and whether the launch digest under them is settled. A digest that is only believed to be right ends in
  * a policy that approves nothing, or the wrong thing: what is not settled is refused.
  */
-import { CodedError } from '../../errors.ts'
+import { CodedError } from '../../errors/report.ts'
 
 const UNSETTLED = {
   ec2: 'two implementations expect different digests of the same inputs under EC2',

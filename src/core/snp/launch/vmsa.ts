@@ -2,7 +2,7 @@
  * A virtual processor's first state: the save area that QEMU and KVM hand to the secure processor, one page for each
  * (AMD APM volume 2, table B-4, "VMSA layout, state save area for SEV-ES").
  */
-import { CodedError } from '../../errors.ts'
+import { CodedError } from '../../errors/report.ts'
 import { PAGE_BYTES } from './digest.ts'
 import { SNP_ACTIVE } from './sevFeatures.ts'
 

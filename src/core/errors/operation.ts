@@ -1,0 +1,173 @@
+/** The codes of commands, of content, of jobs, of evidence and of the platform. Only custody is a step of the Verifier. */
+import { type ErrorRow, rowsOf } from './coded.ts'
+
+const { refused, malformed, later, misconfigured, fatal } = rowsOf(null)
+const custody = rowsOf('custody')
+
+export const COMMAND_ERRORS = {
+  'usage.invalid': malformed(
+    'the command line does not say what to do',
+    'add --help to the command to see its options',
+  ),
+  'input.unreadable': malformed(
+    'a file named on the command line cannot be read',
+    'check the path and its permission',
+  ),
+  'input.changed': malformed(
+    'the content does not have the announced length',
+    'run the command again when nothing writes to the file any more',
+  ),
+  'output.exists': malformed(
+    'the output exists already and is never overwritten',
+    'name another output, or move the existing one away',
+  ),
+  'output.unwritable': malformed(
+    'the output cannot be written',
+    'check the path, its permission and the free space',
+  ),
+  'config.invalid': misconfigured(
+    'the configuration file is absent, unreadable or does not follow its schema',
+    'correct the fields that the message names; --help shows an example; the unit stays stopped until then',
+  ),
+  'internal.fault': custody.fatal(
+    'a fault without a code of its own; the cause is in the log',
+    'keep the log and report the defect, by SECURITY.md if patient data may be concerned',
+  ),
+  'process.interrupted': later(
+    'a signal ended the command before it was done',
+    'run the same command again; nothing that is half done counts',
+  ),
+} as const satisfies Record<string, ErrorRow>
+
+export const CONTENT_ERRORS = {
+  'resource.malformed': malformed(
+    'a line is not one FHIR resource in strict JSON',
+    'export FHIR R4 resources as NDJSON, one per line, and seal them again',
+  ),
+  'resource.modifier': refused(
+    'a resource carries a modifier whose removal would change its meaning',
+    'do nothing unless the resource is needed; it is withheld',
+  ),
+  'workload.unknown': refused(
+    'the grant names a workload that this worker does not carry',
+    'run a worker that carries this workload and digest, or have the policy name another',
+  ),
+  'workload.failed': malformed(
+    'the workload ended without a result',
+    "seal smaller objects; the input exceeds the workload's limits",
+  ),
+  'output.violated': refused(
+    'the output breaks the output contract of the grant',
+    'change the workload or the contract so that they fit; nothing left the worker',
+  ),
+} as const satisfies Record<string, ErrorRow>
+
+export const JOB_ERRORS = {
+  'event.malformed': malformed(
+    'the event is not an Object Storage event of the accepted type and version',
+    'compare the event rule with the accepted type and version',
+  ),
+  'event.unauthorised': refused(
+    'the event names a bucket or object that this function does not serve',
+    "restrict the event rule to the buckets of the function's configuration",
+  ),
+  'job.malformed': malformed(
+    'the message is not a job',
+    'find out who else writes to the stream; the message is in the dead-letter stream',
+  ),
+  'job.exhausted': refused(
+    'the job was tried three times and is set aside',
+    'read the dead letter and the codes of its three attempts',
+  ),
+} as const satisfies Record<string, ErrorRow>
+
+export const EVIDENCE_LOG_ERRORS = {
+  'evidence.malformed': malformed(
+    'an entry, tile, checkpoint or proof does not follow its format',
+    'compare it with docs/formats/evidence.md, and copy it again',
+  ),
+  'evidence.inconsistent': refused(
+    'the evidence contradicts itself or was changed',
+    'do not trust this evidence; find out who could write to the bucket',
+  ),
+  'evidence.simulated': refused(
+    'the evidence comes from a simulated root',
+    'nothing on a simulated machine is confidential; for a demo, set trust.simulation',
+  ),
+  'evidence.conflict': fatal(
+    'another writer wrote under this log name',
+    'find the other process or writer of the evidence bucket; the worker restarts with a new boot',
+  ),
+  'evidence.unavailable': later(
+    'evidence cannot be written, so no key may be released',
+    "wait: work is kept; check Object Storage and the evidence bucket's permission",
+  ),
+} as const satisfies Record<string, ErrorRow>
+
+export const PLATFORM_ERRORS = {
+  'crl.superseded': refused(
+    'the revocation list is older than the one in force',
+    'fetch the list over another path; a cache or an attacker serves an old one, and the newer one stays in force',
+  ),
+  'sev.unavailable': misconfigured(
+    'no source of attestation reports is present or permitted',
+    'run in an SEV-SNP guest, with permission on /dev/sev-guest and the addon; the message says what is missing',
+  ),
+  'sev.busy': later(
+    'the attestation device did not accept the request',
+    'wait: the request is repeated; the host throttles reports',
+  ),
+  'sev.failed': fatal(
+    'the attestation device gave no usable answer',
+    'replace the guest if it happens again; the message says what the device answered',
+  ),
+  'sev.lost': misconfigured(
+    "the guest's key to its firmware is gone; the guest must be launched again",
+    'replace the guest: only a new launch helps, so the unit stays stopped; ETIMEDOUT means that the host throttled reports',
+  ),
+  'memory.unlocked': misconfigured(
+    'keys cannot be kept in locked memory',
+    'build the addon, or let the worker lock 16 KiB per concurrent job (LimitMEMLOCK= in the unit, ulimit -l elsewhere)',
+  ),
+  'kds.unavailable': later(
+    "AMD's key distribution service does not answer, throttles, or answers garbage",
+    'wait: the request is repeated at the pace that the service asks for; otherwise fill the folder of docs/endorsements.md',
+  ),
+  'kds.unknown': {
+    stage: null,
+    disposition: 'retry',
+    http: 404,
+    exit: 75,
+    meaning: "AMD's key distribution service has no certificate for this chip and TCB",
+    remedy:
+      "wait: it is asked again after ten minutes; if AMD does not know the chip or its TCB, ask the host's operator",
+  },
+  'service.unavailable': custody.later(
+    'an OCI service does not answer or throttles',
+    "run the same command again, which keeps what was done; a program waits; check OCI's status and limits",
+  ),
+  'service.denied': {
+    stage: 'custody',
+    disposition: 'stop',
+    http: 502,
+    exit: 78,
+    meaning: 'an OCI policy does not allow this call',
+    remedy: "compare the tenancy's policies with infra/policies",
+  },
+  'service.conflict': custody.refused(
+    'the object exists already or has changed',
+    'find out who else writes the object; a program that can go on gives another code',
+  ),
+  'service.missing': custody.refused(
+    'the object or key does not exist, or may not be seen',
+    'check names and OCIDs, and that a policy allows you to see it',
+  ),
+  'service.failed': custody.later(
+    'an OCI service answered with an unexpected error',
+    'take the request id from the log and ask OCI',
+  ),
+  'lease.lost': later(
+    'the stream partition belongs to another consumer now',
+    'do nothing: the other worker goes on; if it happens often, batches take longer than the reservation',
+  ),
+} as const satisfies Record<string, ErrorRow>

@@ -1,0 +1,138 @@
+/** The codes of key release and of sealed objects (core/release, core/sealed). */
+import { type ErrorRow, rowsOf } from './coded.ts'
+
+const general = rowsOf(null)
+const request = rowsOf('request')
+const nonce = rowsOf('nonce')
+const grant = rowsOf('grant')
+const custody = rowsOf('custody')
+
+export const RELEASE_ERRORS = {
+  'request.malformed': request.malformed(
+    'the release request does not follow its schema or exceeds a limit',
+    'compare the versions of worker and Verifier; otherwise a stranger sent it',
+  ),
+  'nonce.invalid': nonce.refused(
+    'this Verifier did not issue the nonce for this audience',
+    'check verifier.audience; the nonce comes from another Verifier, or is forged',
+  ),
+  'nonce.expired': {
+    stage: 'nonce',
+    disposition: 'retry',
+    http: 403,
+    exit: 75,
+    meaning: 'the nonce is older than five minutes',
+    remedy: 'wait: the worker asks again; if it persists, find out why a request takes minutes to arrive',
+  },
+  'nonce.spent': {
+    stage: 'nonce',
+    disposition: 'retry',
+    http: 409,
+    exit: 75,
+    meaning: 'the nonce was used before',
+    remedy: 'wait: the worker asks again with a new nonce',
+  },
+  'report.data-mismatch': rowsOf('binding').refused(
+    'REPORT_DATA does not bind this request',
+    'look for an attack or a defect; the evidence belongs to another request',
+  ),
+  'assertion.invalid': rowsOf('assertion').refused(
+    'the client assertion is not a valid private_key_jwt of a registered client',
+    'check client.id, its key in the policy, and that the worker may use the Vault key',
+  ),
+  'boot.mismatch': rowsOf('appraisal').refused(
+    'the boot is registered with another evidence key or is revoked',
+    'replace the worker, which gives it a new boot; if it comes back, another worker uses its identity',
+  ),
+  'permission.none': grant.refused(
+    'no permission covers this object for this client and purpose',
+    'ask the provider for a permission for this client, purpose and dataset; unknown objects get the same answer',
+  ),
+  'permission.expired': grant.refused(
+    'the permission is outside its time window',
+    'have the policy signers renew the permission',
+  ),
+  'assurance.insufficient': grant.refused(
+    'the dataset demands a higher level of assurance than the reference values give',
+    "run the workload where the whole image is measured, or have the dataset's policy demand less",
+  ),
+  'grant.expired': grant.refused(
+    'the grant is outside its time window',
+    'ask the provider to renew the permission',
+  ),
+  'grant.invalid': grant.refused(
+    'the grant, its key or its certificate does not verify under the provider root',
+    "compare the worker's providerRoot with the Verifier's signers; if they belong together, look for an attack",
+  ),
+  'scope.invalid': grant.refused(
+    'a SMART scope breaks the grammar or asks for what cannot be granted',
+    'write the scope as docs/formats/minimum-necessary.md specifies',
+  ),
+  'scope.exceeded': grant.refused(
+    'the granted scopes do not cover a requested scope',
+    'ask for less, or ask the provider for more',
+  ),
+  'quota.exceeded': grant.refused(
+    'the grant allows no further run in this window',
+    'wait for the next window',
+  ),
+  'object.withdrawn': grant.refused(
+    'the provider has withdrawn the object',
+    'remove the job: the provider took the object back',
+  ),
+  'policy.none': request.later(
+    'no valid policy is in force',
+    "publish a policy; the Verifier's log says why none of those in the bucket is valid",
+  ),
+  'policy.stale': request.later(
+    'the policy has not been confirmed for more than 30 seconds',
+    'check Object Storage and its permission; the Verifier cannot list the governance bucket',
+  ),
+  'policy.invalid': request.misconfigured(
+    'a policy object does not verify or does not follow its schema',
+    'check signers, sequence and schema of the newest objects in the governance bucket',
+  ),
+  'verifier.unavailable': request.later(
+    'the Verifier does not answer',
+    "wait: work is kept and asked for again; check the Verifier's /readyz and the network",
+  ),
+  'verifier.untrusted': general.refused(
+    'the answer does not verify under the provider root',
+    "check that providerRoot is current; otherwise an attacker answers under the Verifier's name; nothing was opened",
+  ),
+} as const satisfies Record<string, ErrorRow>
+
+export const SEALED_ERRORS = {
+  'object.malformed': grant.malformed(
+    'the object does not begin with a sealed-object header',
+    'seal the content again; this is not an output of "seal"',
+  ),
+  'object.unsigned': grant.refused(
+    'no sealing key of the dataset signed the header',
+    "compare the dataset's sealing keys in the policy with the configuration that sealed the object",
+  ),
+  'object.unopened': grant.refused(
+    'the object does not open: it was cut, changed, or sealed under another key or header',
+    'seal the content again, and keep the damaged object for investigation',
+  ),
+  'object.misplaced': grant.refused(
+    'the object is not stored under the name that its header signs',
+    'store the object under the name that its header signs; it was copied or renamed',
+  ),
+  'object.changed': grant.refused(
+    'the object is no longer the version that was decided on',
+    'wait for the next event, which brings the new version; the object was overwritten after the decision',
+  ),
+  'key.unopened': custody.refused(
+    'the wrapped key does not open with this key',
+    'look for an attack; the wrapped key belongs to another request, object or recipient',
+  ),
+  'record.malformed': general.malformed(
+    'a seal record, a manifest or another signed record does not follow its schema',
+    'compare the document with docs/formats/sealed.md',
+  ),
+  'result.foreign': general.refused(
+    'the result name holds a manifest that no registered worker signed',
+    'find out who else writes to the results bucket; the job is in the dead-letter stream',
+  ),
+} as const satisfies Record<string, ErrorRow>
