@@ -4,8 +4,8 @@
  * - Durability: a write is durable, and visible to every later read and list, when it returns.
  * - Atomicity: an object appears whole or not at all. Of any number of racing creates of one name exactly one
  *   succeeds; the others get `service.conflict`. Nothing is ever overwritten.
- * - Lost answers: the adapter sends a small create again, so `service.conflict` may be about our own object,
- *   and `service.unavailable` does not mean that nothing was written. `createOnce` settles both by reading.
+ * - Lost answers: the adapter sends a small create again, so `service.conflict` may be about our own object.
+ *   `createOnce` tells by reading. After `service.unavailable` the object may exist or not: create it again.
  * - Versions: a read with an `etag` reads that version or throws `object.changed`.
  * - `service.missing`: the object or bucket is absent, or policy hides it; OCI does not tell them apart.
  * - `service.denied`: policy forbids the write, if the service tells that apart from absence.

@@ -1,4 +1,4 @@
-/** What an answer of OCI means: one table, most specific row first. */
+/** The meaning of OCI's error answers: one table, the most specific row first. */
 import type { IncomingHttpHeaders } from 'node:http'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
@@ -9,7 +9,9 @@ export type WholeAnswer = {
   readonly body: Buffer
 }
 
-/** A refusal that an operation knows by its status and, where given, by the service's code or message. */
+/**
+ * An error answer, recognised by its status and, if given, by the service's code or a part of its message.
+ */
 export type Meaning = {
   readonly status: number
   readonly serviceCode?: string
@@ -19,7 +21,7 @@ export type Meaning = {
 }
 
 const GENERAL: readonly Meaning[] = [
-  // Tokens and clocks; the HTTP client renews the token once before it believes a 401.
+  // An expired token or a wrong clock. The HTTP client renews the token once before it believes a 401.
   { status: 401, code: 'service.denied' },
   { status: 403, code: 'service.denied' },
   { status: 404, code: 'service.missing' },
@@ -33,7 +35,10 @@ const GENERAL: readonly Meaning[] = [
   { status: 504, code: 'service.unavailable', retry: true },
 ]
 
-/** An error answer as a fault. The body's text stays out of it: services quote what they were sent. */
+/**
+ * Turns an error answer into a fault. The body's text stays out of it, because services quote what they were
+ * sent.
+ */
 export function toFault(
   operation: string,
   answer: WholeAnswer,

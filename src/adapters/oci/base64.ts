@@ -1,7 +1,7 @@
 /** Padded base64 (RFC 4648 §4), as OCI writes bytes in JSON. */
 import { CodedError } from '#core/errors.ts'
 
-/** Throws `service.failed` for anything but canonical base64. */
+/** Throws `service.failed` if the text is not canonical base64. */
 export function fromBase64(text: string, field: string): Buffer {
   const bytes = Buffer.from(text, 'base64')
   if (bytes.toString('base64') !== text) throw new CodedError('service.failed', `${field} is not base64`)

@@ -1,5 +1,5 @@
 /**
- * From one config record to the ports. Programs compose with this and see no SDK type.
+ * The ports over OCI, from one record of configuration. Programs see no type of the SDK.
  *
  * ```ts
  * const oci = createOci(config.oci, { allowPlainHttp: config.simulation, clock })
@@ -17,25 +17,16 @@ import type { KeyVault, SecretStore } from '#ports/keyVault.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { assertTransport, type EndpointName, endpointOf, type OciConfig } from './config.ts'
 import { createHttp } from './http.ts'
-import { createStreamConsumer, createStreamProducer } from './jobStream.ts'
+import { type ConsumerOptions, createStreamConsumer, createStreamProducer } from './jobStream.ts'
 import { createObjectStore } from './objectStore.ts'
 import { createPrincipal } from './principal.ts'
 import { createSecretStore } from './secrets.ts'
 import { createKeyVault } from './vault.ts'
 
 export type OciOptions = {
-  /** Programs pass their `simulation`: without it, plain http endpoints are refused; with it, all but loopback ones. */
+  /** A program's `simulation`. Only with it are plain http endpoints taken, and only on loopback. */
   readonly allowPlainHttp: boolean
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>
-}
-
-type ConsumerOptions = {
-  readonly streamId: string
-  readonly group: string
-  /** Unique in the group: instance OCID and boot, for example. */
-  readonly instance: string
-  /** How long a partition stays with an instance that is silent; 30 s as on OCI. */
-  readonly reservationMs?: number
 }
 
 export type Oci = {
@@ -43,12 +34,15 @@ export type Oci = {
   readonly keyVault: () => KeyVault
   readonly secretStore: () => SecretStore
   readonly streamConsumer: (options: ConsumerOptions) => StreamConsumer
-  readonly streamProducer: (options: Pick<ConsumerOptions, 'streamId'>) => StreamProducer
+  readonly streamProducer: (options: { readonly streamId: string }) => StreamProducer
   /** Drops idle sockets and timers; calls in flight fail. */
   readonly close: () => void
 }
 
-/** Throws `config.invalid`; makes no call before the first port is used. Ports of one `Oci` share sockets and token. */
+/**
+ * Throws `config.invalid`. Makes no call until a port is used. All ports of one `Oci` share sockets and
+ * token.
+ */
 export function createOci(config: OciConfig, { allowPlainHttp, clock }: OciOptions): Oci {
   assertTransport(config, allowPlainHttp)
   const http = createHttp(createPrincipal(config.principal))

@@ -1,6 +1,6 @@
 /**
- * A program's identity in OCI and the addresses of its services: one section of every configuration file. An attacker who
- * controls it can make calls fail or go elsewhere. Core verifies every answer.
+ * A program's identity in OCI and the addresses of its services: one section of every configuration file. An
+ * attacker who controls it can make calls fail or go elsewhere. Core verifies every answer.
  */
 import { z } from 'zod'
 import { HttpOrigin, isLoopback } from '#adapters/http/origin.ts'
@@ -100,8 +100,8 @@ export function endpointOf(config: OciConfig, name: EndpointName): string {
 }
 
 /**
- * Throws `config.invalid` for a plain `http:` endpoint, unless plain http is allowed and the host is this machine.
- * OCI's own metadata service is plain http by nature; it is not named in the config.
+ * Throws `config.invalid` for a plain `http:` endpoint, unless plain http is allowed and the host is this
+ * machine. OCI's own metadata service is plain http by nature; it is not named in the config.
  */
 export function assertTransport(config: OciConfig, allowPlainHttp: boolean): void {
   const { principal, endpoints } = config

@@ -1,10 +1,13 @@
-/** ECDSA signatures as the Vault gives them (DER, RFC 3279 §2.2.3) and as JWS wants them (r ‖ s, RFC 7518 §3.4). */
+/** ECDSA signatures: from the Vault's form (DER, RFC 3279 §2.2.3) to that of JWS (r ‖ s, RFC 7518 §3.4). */
 import { CodedError } from '#core/errors.ts'
 
 const SEQUENCE = 0x30
 const INTEGER = 0x02
 
-/** `width` bytes for each of r and s, 48 for P-384. Throws `service.failed` for anything but the one DER form. */
+/**
+ * Writes r and s in `width` bytes each (48 for P-384). Throws `service.failed` for anything but canonical
+ * DER.
+ */
 export function derToRaw(der: Uint8Array, width: number): Buffer {
   const [body, rest] = readElement(der, SEQUENCE)
   const [r, afterR] = readElement(body, INTEGER)
@@ -13,7 +16,7 @@ export function derToRaw(der: Uint8Array, width: number): Buffer {
   return Buffer.concat([toWidth(r, width), toWidth(s, width)])
 }
 
-/** Short and one-byte long lengths: an ECDSA signature up to P-521 needs no more. */
+/** Reads lengths of one byte, in short or long form. An ECDSA signature up to P-521 needs no others. */
 function readElement(bytes: Uint8Array, tag: number): readonly [Uint8Array, Uint8Array] {
   const [found, first = 0, second = 0] = bytes
   const isLong = first === 0x81
@@ -24,7 +27,7 @@ function readElement(bytes: Uint8Array, tag: number): readonly [Uint8Array, Uint
   return [bytes.subarray(start, start + length), bytes.subarray(start + length)]
 }
 
-/** A positive INTEGER in minimal form, left-padded. */
+/** Pads a positive INTEGER in minimal form on the left. */
 function toWidth(integer: Uint8Array, width: number): Uint8Array {
   const [first = 0x80, second = 0] = integer
   const isPadded = first === 0 && integer.byteLength > 1

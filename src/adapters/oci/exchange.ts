@@ -1,4 +1,7 @@
-/** One HTTP exchange over kept-alive sockets: no redirects, no decompression, no proxy, bounded in time and size. */
+/**
+ * One HTTP exchange over kept-alive sockets: no redirects, no decompression, no proxy, bounded in time and
+ * size.
+ */
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http'
 import { Agent, request as tlsRequest } from 'node:https'
 import { answerTo, readBody } from '#adapters/http/answer.ts'

@@ -1,6 +1,7 @@
 /**
- * The HTTP client that is injected into every SDK client. It replaces the SDK's transport, signer, retries and circuit
- * breakers: one bounded policy of our own, no body of an error in any message, and `CodedError` for every failure.
+ * The HTTP client inside every SDK client. It replaces the SDK's transport, signer, retries and circuit
+ * breakers with one bounded policy. Every failure is a `CodedError`, and no message contains the body of an
+ * error answer.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
@@ -12,26 +13,26 @@ import { createSockets, exchange, type Limits, type Outgoing, readWhole } from '
 import { quietly } from './quiet.ts'
 import { type Principal, signRequest } from './signature.ts'
 
-/** For one call of an SDK client. */
+/** Options of one call to an SDK client. */
 export type CallOptions = {
   readonly signal?: AbortSignal | undefined
-  /** What this operation's own refusals mean; rows before the general table. */
+  /** Refusals that mean something else for this operation; they precede the general table. */
   readonly meanings?: readonly Meaning[]
-  /** How often in all it may be sent. 1 where a second sending could do harm. */
+  /** How often the call may be sent in all. 1 if a second sending could do harm. */
   readonly attempts?: number
   readonly answerMs?: number
 }
 
 export type Http = {
-  /** `{ httpClient }` and the configuration for the constructor of an SDK client. */
+  /** The two arguments for the constructor of an SDK client. */
   readonly params: { readonly httpClient: HttpClient }
   readonly configuration: {
     readonly retryConfiguration: typeof NoRetryConfigurationDetails
     readonly circuitBreaker: CircuitBreaker
   }
-  /** Runs one call of an SDK client under these options; throws `CodedError` or the signal's reason. */
+  /** Runs one call of an SDK client. Throws `CodedError` or the signal's reason. */
   readonly call: <T>(operation: string, run: () => Promise<T>, options?: CallOptions) => Promise<T>
-  /** The same for a call whose body is to be read as it comes; the SDK sees an empty body. */
+  /** The same for a call whose body is read as it arrives. The SDK sees an empty body. */
   readonly open: (
     operation: string,
     run: () => Promise<unknown>,
@@ -43,7 +44,7 @@ export type Http = {
 const ATTEMPTS = 4
 const ANSWER_MS = 30_000
 const IDLE_MS = 30_000
-/** Full jitter over 100 ms, 200 ms, 400 ms, …, at most two seconds. */
+/** Full jitter over 100 ms, 200 ms, 400 ms, …, at most 2 s. */
 const BACKOFF_MS = { first: 100, most: 2000 } as const
 
 type Call = {
@@ -58,7 +59,10 @@ export function createHttp(principal: Principal): Http {
   const sockets = createSockets()
   const calls = new AsyncLocalStorage<Call>()
 
-  /** Signs and sends once. A 401 is answered by a fresh token, once; whose token it was is compared by the principal. */
+  /**
+   * Signs and sends once. After a 401 renews the token and sends again, once; the principal compares the
+   * tokens.
+   */
   const sendOnce = async (
     outgoing: Outgoing,
     bodyUnsigned: boolean,
@@ -69,13 +73,21 @@ export function createHttp(principal: Principal): Http {
       idleMs: IDLE_MS,
       signal: call.options.signal,
     }
+    const { method, origin, target, body } = outgoing
+    const { host } = new URL(origin)
     for (let renewed = false; ; renewed = true) {
       const identity = await principal.identity()
-      const headers = await signRequest(
-        { ...outgoing, host: new URL(outgoing.origin).host, bodyUnsigned, date: new Date() },
-        identity,
-      )
-      const response = await exchange({ ...outgoing, headers }, sockets, limits)
+      const unsigned = {
+        method,
+        target,
+        host,
+        headers: outgoing.headers,
+        body,
+        bodyUnsigned,
+        date: new Date(),
+      }
+      const headers = await signRequest(unsigned, identity)
+      const response = await exchange({ method, origin, target, headers, body }, sockets, limits)
       if (call.streamed && isSuccess(response.statusCode)) return response
       const answer = await readWhole(response, limits)
       if (answer.status !== 401 || renewed) return answer
@@ -113,7 +125,7 @@ export function createHttp(principal: Principal): Http {
       const call = calls.getStore()
       if (call === undefined) throw new CodedError('internal.fault', 'an SDK client was used outside a call')
       return send(request, bodyUnsigned, call).catch((error: unknown) => {
-        // The SDK's retrier would turn it into a plain object without its code.
+        // Kept here: the SDK's retrier would turn it into a plain object without its code.
         call.failure = error
         throw error
       })
@@ -126,7 +138,7 @@ export function createHttp(principal: Principal): Http {
     } catch (error) {
       call.options.signal?.throwIfAborted()
       if (call.failure !== undefined) throw call.failure
-      // Without its cause: a parse error of the SDK quotes the answer, which may hold a key.
+      // Without its cause: a parse error of the SDK quotes the answer, which may contain a key.
       const kind = error instanceof Error ? error.name : typeof error
       throw new CodedError('service.failed', `${call.operation}: the answer is not as documented (${kind})`)
     }
@@ -153,7 +165,7 @@ export function createHttp(principal: Principal): Http {
   }
 }
 
-/** Throws `service.unavailable`: nothing, or not all, of an answer came. */
+/** `service.unavailable`: no answer came, or not all of it. */
 export function transportFault(operation: string, cause: unknown): CodedError {
   const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : ''
   return new CodedError('service.unavailable', `${operation} got no answer${code}`, { cause })
@@ -171,7 +183,9 @@ function toOutgoing(request: HttpRequest): Outgoing {
   }
 }
 
-/** Bytes only: they can be sent again, and the SDK silently sends nothing for a web stream of known length. */
+/**
+ * Takes only bytes, which can be sent again. For a web stream of known length the SDK silently sends nothing.
+ */
 function toBody(body: unknown): Uint8Array {
   if (body === undefined || body === null) return new Uint8Array()
   if (typeof body === 'string') return Buffer.from(body)

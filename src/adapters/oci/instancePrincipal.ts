@@ -1,9 +1,10 @@
 /**
- * The instance principal: the SDK's provider does the metadata and federation steps, this wrapper decides when.
+ * The instance principal. The SDK's provider performs the metadata and federation steps; this wrapper decides
+ * when.
  *
- * The SDK swaps its key pair before the token that belongs to it has arrived, lets a token run out to its last second
- * and makes RSA keys synchronously. Here a refresh is one at a time, starts between 50 and 80 % of the token's life,
- * and replaces token and key in one assignment; requests go on with the old pair meanwhile.
+ * The SDK replaces its key pair before the token for it has arrived, uses a token to its last second and
+ * generates RSA keys synchronously. Here one refresh runs at a time. It starts between 50 and 80 % of the
+ * token's life and replaces token and key in one assignment; until then requests use the old pair.
  */
 import { createPrivateKey, generateKeyPair } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -18,16 +19,16 @@ import type { Identity, Principal } from './signature.ts'
 
 type Session = { readonly identity: Identity; readonly refreshAt: number; readonly expiresAt: number }
 
-/** How the session comes about; milliseconds of a clock that never goes back. */
+/** The origin of sessions. Milliseconds are of a clock that never goes back. */
 export type SessionSource = {
   readonly acquire: () => Promise<{ readonly identity: Identity; readonly lifeMs: number }>
   readonly close: () => void
 }
 
 const ACQUIRE_MS = 30_000
-/** Between two background refreshes that fail. */
+/** The pause after a refresh, so that failing ones do not follow each other at once. */
 const PAUSE_MS = 5000
-/** A token is not used in its last seconds: the request must still arrive. */
+/** A token is not used in its last seconds, because the request must still arrive. */
 const MARGIN_MS = 5000
 
 export function createInstancePrincipal(config: Extract<PrincipalConfig, { kind: 'instance' }>): Principal {
@@ -35,7 +36,7 @@ export function createInstancePrincipal(config: Extract<PrincipalConfig, { kind:
 }
 
 export function createSessionPrincipal(source: SessionSource, monotonic: () => number): Principal {
-  // Invariant: `session` holds a token and the key that it names, or nothing.
+  // Invariant: `session` is undefined, or holds a token and the private key that the token names.
   let session: Session | undefined
   let refreshing: Promise<Session> | undefined
   let pauseUntil = 0
@@ -60,7 +61,7 @@ export function createSessionPrincipal(source: SessionSource, monotonic: () => n
     identity: async () => {
       const now = monotonic()
       if (session === undefined || now >= session.expiresAt) return (await refresh()).identity
-      // In the background; the old session serves until it expires, and then the failure is the caller's to see.
+      // In the background. The old session serves until it expires; only then does a caller see the failure.
       if (now >= session.refreshAt && now >= pauseUntil) refresh().catch(() => {})
       return session.identity
     },
@@ -85,7 +86,9 @@ async function newKeyPair() {
 type KeyPair = Awaited<ReturnType<typeof newKeyPair>>
 type Provider = Awaited<ReturnType<InstancePrincipalsAuthenticationDetailsProviderBuilder['build']>>
 
-/** Hands the SDK keys that were made beforehand, off the event loop: `next` is taken up by `refreshKeys`. */
+/**
+ * Gives the SDK keys that were generated beforehand, off the event loop. `refreshKeys` switches to `next`.
+ */
 function keySupplier(first: KeyPair) {
   let current = first
   const supplier = {
@@ -140,7 +143,7 @@ function federation(config: Extract<PrincipalConfig, { kind: 'instance' }>): Ses
   }
 }
 
-/** Stops a breaker's timers. The SDK declares its wrapper where it hands out the breaker inside it. */
+/** Stops a breaker's timers. The SDK declares its wrapper's type for the breaker inside it. */
 function shutDownBreaker(breaker: unknown): void {
   if (typeof breaker !== 'object' || breaker === null || !('shutdown' in breaker)) return
   if (typeof breaker.shutdown === 'function') breaker.shutdown()
@@ -148,12 +151,13 @@ function shutDownBreaker(breaker: unknown): void {
 
 const Claims = z.object({ iat: z.number().optional(), exp: z.number() })
 
-/** From issue to expiry by the issuer's clock, so that ours need not agree with it. */
+/** From issue to expiry, both by the issuer's clock, so that ours need not agree with it. */
 function lifeOf(token: string): number {
   const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url')
   const { exp, iat } = Claims.parse(parseJson(payload, 'session token'))
   const seconds = exp - (iat ?? Date.now() / 1000)
-  if (!(seconds > 0 && seconds <= 7 * 86_400)) throw new Error('a session token of no sensible life')
+  if (!(seconds > 0 && seconds <= 7 * 86_400))
+    throw new Error('the session token lives for no plausible time')
   return seconds * 1000
 }
 

@@ -1,4 +1,4 @@
-/** OCI Streaming behind the job stream port: one group cursor, handed from call to call. */
+/** OCI Streaming behind the job stream port: one group cursor, which each call uses and replaces. */
 import type { StreamClient } from 'oci-streaming'
 import { models } from 'oci-streaming'
 import { z } from 'zod'
@@ -10,14 +10,20 @@ import type { Meaning } from './answers.ts'
 import { fromBase64, toBase64 } from './base64.ts'
 import type { Http } from './http.ts'
 
-/** OCI allows five gets a second for a partition and group. */
+/** OCI allows five gets per second, partition and group. */
 const GET_INTERVAL_MS = 210
-/** A get has been seen to take ten seconds on OCI. */
+/** Gets of ten seconds were observed on OCI. */
 const GET_ANSWER_MS = 40_000
-/** Two sendings must fit into a reservation, or the second one speaks for somebody else's partitions. */
+/**
+ * Two sendings must fit into a reservation. Otherwise the second could act on partitions that another
+ * instance has.
+ */
 const RENEWAL = { attempts: 2, answerMs: 10_000 } as const
 
-/** Streaming gives the same `code` to all of these: the message tells them apart (facts: troubleshooting page). */
+/**
+ * Streaming gives all of these the same `code`; only the message tells them apart (OCI's troubleshooting
+ * page).
+ */
 const LOST: readonly Meaning[] = [
   { status: 400, message: 'outside the retention period', code: 'service.failed' },
   { status: 400, message: 'Trying to commit unreserved partition', code: 'lease.lost' },
@@ -34,10 +40,12 @@ const Messages = z
   )
   .max(10_000)
 
-export type Consumer = {
+export type ConsumerOptions = {
   readonly streamId: string
   readonly group: string
+  /** Unique in the group: instance OCID and boot, for example. */
   readonly instance: string
+  /** The time that a partition stays with an instance that makes no call. By default 30 s, as on OCI. */
   readonly reservationMs?: number
 }
 
@@ -45,7 +53,7 @@ export function createStreamConsumer(
   http: Http,
   client: StreamClient,
   clock: Pick<Clock, 'monotonic' | 'sleep'>,
-  { streamId, group, instance, reservationMs = 30_000 }: Consumer,
+  { streamId, group, instance, reservationMs = 30_000 }: ConsumerOptions,
 ): StreamConsumer {
   return {
     join: async (signal) => {
@@ -76,20 +84,21 @@ function createLease(
   streamId: string,
   first: string,
 ): StreamLease {
-  // Invariant: `cursor` is the newest that OCI gave out; only the call at the head of the line uses and replaces it.
+  // Invariant: `cursor` is the newest that OCI gave us. Only the call at the head of the queue uses and
+  // replaces it.
   let cursor = first
-  let line: Promise<unknown> = Promise.resolve()
+  let queue: Promise<unknown> = Promise.resolve()
   let nextGetAt = Number.NEGATIVE_INFINITY
 
-  const inLine = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = line.then(work, work)
-    line = turn.catch(() => {})
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = queue.then(work, work)
+    queue = turn.catch(() => {})
     return turn
   }
 
   return {
     get: (limit, signal) =>
-      inLine(async () => {
+      inTurn(async () => {
         const wait = nextGetAt - clock.monotonic()
         if (wait > 0) await clock.sleep(wait, signal)
         nextGetAt = clock.monotonic() + GET_INTERVAL_MS
@@ -103,7 +112,7 @@ function createLease(
         return messages
       }),
     heartbeat: (signal) =>
-      inLine(async () => {
+      inTurn(async () => {
         const answer = await http.call(
           'consumerHeartbeat',
           () => client.consumerHeartbeat({ streamId, cursor: encodeURIComponent(cursor) }),
@@ -112,7 +121,7 @@ function createLease(
         cursor = nextCursor(answer.cursor?.value, 'consumerHeartbeat')
       }),
     commit: (signal) =>
-      inLine(async () => {
+      inTurn(async () => {
         const answer = await http.call(
           'consumerCommit',
           () => client.consumerCommit({ streamId, cursor: encodeURIComponent(cursor) }),
@@ -132,8 +141,8 @@ export function createStreamProducer(http: Http, client: StreamClient, streamId:
         () => client.putMessages({ streamId, putMessagesDetails: { messages: [message] } }),
         { signal },
       )
-      // A stream that took nothing still answers 200. A second sending after a lost answer doubles the message, which
-      // whoever reads a stream must expect anyway.
+      // A stream that took nothing still answers 200. A second sending after a lost answer doubles the
+      // message; readers of a stream expect that anyway.
       const { failures, entries } = putMessagesResult
       if (failures !== 0 || entries?.length !== 1)
         throw new CodedError('service.unavailable', 'putMessages: the stream did not take the message')

@@ -1,7 +1,8 @@
 /**
- * A large object in parts, written by ourselves: the SDK's UploadManager reads a whole stream into memory and forgets
- * the preconditions. OCI asks for the permission to overwrite for every multipart upload, so only the provider's
- * sealing user may do this; that nothing is overwritten is held by `if-none-match` at the start and at the commit.
+ * A large object, uploaded in parts. The SDK's UploadManager is not used: it reads a whole stream into memory
+ * and omits the preconditions. OCI requires the permission to overwrite for every multipart upload, so only
+ * the provider's sealing user may do this. `if-none-match` at the start and at the commit prevents
+ * overwriting.
  */
 import { createHash } from 'node:crypto'
 import type { ObjectStorageClient } from 'oci-objectstorage'
@@ -17,7 +18,7 @@ const PART_ANSWER_MS = 120_000
 
 type CommittedPart = { readonly partNum: number; readonly etag: string }
 
-/** Holds at most `IN_FLIGHT + 1` parts in memory. */
+/** Keeps at most `IN_FLIGHT + 1` parts in memory. */
 export async function createInParts(
   http: Http,
   client: ObjectStorageClient,
@@ -37,7 +38,12 @@ export async function createInParts(
       }),
     { signal, meanings: TAKEN },
   )
-  const upload = { ...path, uploadId: encodeURIComponent(multipartUpload.uploadId) }
+  const upload = {
+    namespaceName: path.namespaceName,
+    bucketName: path.bucketName,
+    objectName: path.objectName,
+    uploadId: encodeURIComponent(multipartUpload.uploadId),
+  }
   try {
     const partsToCommit = await uploadParts(cut(chunks, size), async (partNum, bytes) => {
       const answer = await http.call(
@@ -62,12 +68,12 @@ export async function createInParts(
           ifNoneMatch: '*',
           commitMultipartUploadDetails: { partsToCommit },
         }),
-      // Once: after a lost answer the upload may be gone because it was committed. The caller looks.
+      // Sent once: after a lost answer the upload may be gone because it was committed. The caller reads.
       { signal, meanings: TAKEN, attempts: 1, answerMs: PART_ANSWER_MS },
     )
     return toEtag(answer.eTag, 'commitMultipartUpload')
   } catch (error) {
-    // Parts of an abandoned upload cost money until the bucket's lifecycle rule removes them; this is the tidy way.
+    // Without this, the parts cost money until the bucket's lifecycle rule removes them.
     await http
       .call('abortMultipartUpload', () => client.abortMultipartUpload(upload), { attempts: 1 })
       .catch(() => {})
@@ -75,7 +81,7 @@ export async function createInParts(
   }
 }
 
-/** Settles when no part is under way any more, failed or not: what is abandoned then stays abandoned. */
+/** Settles only when no part is in flight any more, so that no part arrives after an abort. */
 async function uploadParts(
   parts: AsyncIterable<Buffer>,
   put: (partNum: number, bytes: Buffer) => Promise<CommittedPart>,
@@ -86,7 +92,7 @@ async function uploadParts(
     for await (const bytes of parts) {
       const part = put(all.length + 1, bytes)
       all.push(part)
-      // A failed part stays, so that the race below throws its error.
+      // A failed part stays in the set, so that the race below throws its error.
       inFlight.add(part)
       part.then(
         () => inFlight.delete(part),
@@ -101,7 +107,9 @@ async function uploadParts(
   }
 }
 
-/** Parts of one size, the last one smaller; throws unless the chunks have `size` bytes in all. */
+/**
+ * Cuts chunks into parts of one size; the last may be smaller. Throws unless they have `size` bytes in all.
+ */
 async function* cut(chunks: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer> {
   const partBytes = Math.max(PART_BYTES, Math.ceil(size / MAX_PARTS))
   let left = size

@@ -1,4 +1,4 @@
-/** Names and answers as the SDK has them, in our own terms. */
+/** Object names and answers, translated between the SDK's fields and the port's. */
 import { z } from 'zod'
 import { checkShape } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
@@ -11,8 +11,8 @@ export type ObjectPath = {
 }
 
 export function toPath({ namespace, bucket, name }: ObjectRef): ObjectPath {
-  // As a path segment these two are no names but directions.
-  if (name === '.' || name === '..') throw new CodedError('service.failed', 'an object name of dots alone')
+  // As a segment of the URL's path these would be path traversal.
+  if (name === '.' || name === '..') throw new CodedError('service.failed', 'an object is named . or ..')
   return { namespaceName: namespace, bucketName: bucket, objectName: name }
 }
 
@@ -22,7 +22,7 @@ const Head = z.object({
   contentType: z.string().optional(),
 })
 
-/** Of headObject, or of the headers of getObject under the same names. */
+/** Reads the answer of headObject, or the headers of getObject under the same names. */
 export function toHead(answer: unknown): ObjectHead {
   const { eTag, contentLength, contentType } = checkShape(Head, answer, 'object headers', 'service.failed')
   return { etag: eTag, size: contentLength, contentType }
@@ -35,5 +35,5 @@ export function toEtag(eTag: unknown, operation: string): { readonly etag: strin
 }
 
 export function wrongSize(size: number): CodedError {
-  return new CodedError('internal.fault', `a stream that should have ${size} bytes has another number`)
+  return new CodedError('internal.fault', `a stream does not have the ${size} bytes that were announced`)
 }

@@ -11,11 +11,11 @@ import { createInParts } from './multipart.ts'
 import { toEtag, toHead, toPath, wrongSize } from './objectPath.ts'
 import { readStream } from './objectStream.ts'
 
-/** `if-match` failed. */
+/** `if-match` failed: the object has another version. */
 const CHANGED: readonly Meaning[] = [{ status: 412, code: 'object.changed' }]
 /** `if-none-match: *` failed: the name is taken. */
 const TAKEN: readonly Meaning[] = [{ status: 412, code: 'service.conflict' }]
-/** Up to here an object is one put, which can be sent again and needs no permission to overwrite. */
+/** Up to this size an object is one put, which may be sent again and needs no permission to overwrite. */
 const SINGLE_PUT_BYTES = 16 * 1024 * 1024
 const PUT_ANSWER_MS = 120_000
 const LIST_PAGE = 1000
@@ -41,7 +41,7 @@ export function createObjectStore(http: Http, client: ObjectStorageClient): Obje
     try {
       return await collect((await readStream(http, client, object, { etag, start, end, signal })).chunks)
     } catch (error) {
-      // The range begins behind the end: fewer bytes than asked for, namely none.
+      // The range begins behind the object's end, so it has no bytes.
       if (codeOf(error) === 'object.malformed') return Buffer.alloc(0)
       throw error
     }
@@ -93,7 +93,6 @@ export function createObjectStore(http: Http, client: ObjectStorageClient): Obje
   }
 }
 
-/** Of a bounded number of bytes. */
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const all: Uint8Array[] = []
   for await (const chunk of chunks) all.push(chunk)
@@ -117,7 +116,7 @@ async function* listAll(
         client.listObjects({
           namespaceName: namespace,
           bucketName: bucket,
-          // The SDK puts query values into the URL as they are.
+          // The SDK does not encode query values.
           prefix: encodeURIComponent(prefix),
           ...(from !== undefined && { start: encodeURIComponent(from) }),
           limit: LIST_PAGE,

@@ -1,4 +1,4 @@
-/** Reading an object as a stream: one version, any length, resumed where a connection breaks. */
+/** An object as a stream: one version, any length, resumed after a broken connection. */
 import type { IncomingMessage } from 'node:http'
 import { Range } from 'oci-common'
 import type { ObjectStorageClient } from 'oci-objectstorage'
@@ -8,20 +8,20 @@ import type { Meaning } from './answers.ts'
 import { type Http, transportFault } from './http.ts'
 import { toHead, toPath } from './objectPath.ts'
 
-/** A range behind the end is `object.malformed`: the object is shorter than what its reader knows of its format. */
+/** A range behind the end is `object.malformed`: the object is shorter than its format requires. */
 const MEANINGS: readonly Meaning[] = [
   { status: 412, code: 'object.changed' },
   { status: 416, code: 'object.malformed' },
 ]
-/** The largest object of OCI. */
+/** OCI's limit for one object. */
 const MAX_OBJECT_BYTES = 10 * 2 ** 40
-/** Resumptions without a byte of progress between them. */
+/** Consecutive resumptions without a byte of progress. */
 const MAX_STALLS = 4
 
 export type Part = {
   readonly etag?: string | undefined
   readonly start: number
-  /** Inclusive; the object's end where absent. */
+  /** Inclusive; by default the object's end. */
   readonly end?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -56,7 +56,9 @@ export async function readStream(
   return { ...head, chunks: closing(chunks, first) }
 }
 
-/** Bytes `start` to `last`; a broken answer is opened again behind its last byte, in the same version. */
+/**
+ * Yields bytes `start` to `last`. A broken answer is opened again behind its last byte, in the same version.
+ */
 async function* resuming(
   first: IncomingMessage,
   start: number,
@@ -87,7 +89,10 @@ async function* resuming(
   }
 }
 
-/** A generator that was never started has nothing to clean up: whoever only returns must close the socket too. */
+/**
+ * A generator that never started runs no `finally`. A caller that only calls `return()` must close the socket
+ * too.
+ */
 function closing(
   chunks: AsyncGenerator<Uint8Array, void>,
   response: IncomingMessage,

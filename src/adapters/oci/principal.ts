@@ -1,4 +1,4 @@
-/** Who signs: the SDK's own providers behind one interface that is safe to use from many requests at once. */
+/** The signers of requests: the SDK's providers behind one interface that concurrent requests can share. */
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import {
   ConfigFileAuthenticationDetailsProvider,
@@ -21,7 +21,10 @@ export function createPrincipal(config: PrincipalConfig): Principal {
   }
 }
 
-/** A function's: the platform replaces the files, the SDK reads them again when the token in memory has expired. */
+/**
+ * A function's principal. The platform replaces its files; the SDK reads them again when the token has
+ * expired.
+ */
 function createResourcePrincipal(): Principal {
   const provider = loading('resource principal', () =>
     ResourcePrincipalAuthenticationDetailsProvider.builder(),
@@ -63,7 +66,9 @@ function loading<T>(what: string, load: () => T): T {
   }
 }
 
-/** Parsing a PEM costs as much as a signature; it changes only with the token. */
+/**
+ * Keeps the last key: parsing a PEM costs as much as a signature, and the PEM changes only with the token.
+ */
 function cachedKey(): (pem: string, passphrase: string | null) => KeyObject {
   let last: { readonly pem: string; readonly key: KeyObject } | undefined
   return (pem, passphrase) => {

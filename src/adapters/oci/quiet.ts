@@ -1,7 +1,7 @@
 /**
- * The SDK prints to the console on every failure, retry and federation step. What it knows reaches the caller as an
- * exception; what it prints while `quietly` runs it is dropped, so that it can neither break a log's format nor carry
- * a service's message into it. The console of everybody else is untouched.
+ * Silence for the SDK, which prints to the console on every failure, retry and federation step. Everything
+ * printed inside `quietly` is dropped, so that it can neither break the log's format nor carry a service's
+ * message into it. The caller learns of failures by exceptions. Other code keeps its console.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 

@@ -1,11 +1,12 @@
 /**
- * OCI request signature, version 1 (draft-cavage-http-signatures-08): RSA-SHA256 over the listed headers. Made here
- * and not by the SDK, which hashes and signs in JavaScript on the event loop and parses the key for every request.
+ * OCI's request signature, version 1 (draft-cavage-http-signatures-08): RSA-SHA256 over the listed headers.
+ * The SDK's signer is not used: it hashes and signs in JavaScript on the event loop, and parses the key for
+ * every request.
  */
 import { createHash, type KeyObject, sign } from 'node:crypto'
 import { promisify } from 'node:util'
 
-/** Whose requests these are: `{tenancy}/{user}/{fingerprint}` or `ST$<session token>`, and the key that goes with it. */
+/** `keyId`: `{tenancy}/{user}/{fingerprint}` or `ST$<session token>`. The private key belongs to it. */
 export type Identity = { readonly keyId: string; readonly privateKey: KeyObject }
 
 export type Unsigned = {
@@ -15,16 +16,16 @@ export type Unsigned = {
   readonly host: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
-  /** putObject, uploadPart and putMessages leave their body outside the signature. */
+  /** The signature leaves out the body: of putObject, uploadPart and putMessages. */
   readonly bodyUnsigned: boolean
   readonly date: Date
 }
 
-/** Whoever signs, safe to use from many requests at once. */
+/** A signer of requests. Concurrent requests can share it. */
 export type Principal = {
-  /** Token and key that belong together. Throws `service.unavailable` where none can be had. */
+  /** A token and its key. Throws `service.unavailable` if there is none. */
   readonly identity: () => Promise<Identity>
-  /** After a 401 for `rejected`: resolves when another identity is there, or when there can be no other. */
+  /** To be called after a 401 for `rejected`. Resolves when there is another identity, or can be no other. */
   readonly renew: (rejected: Identity) => Promise<void>
   readonly close: () => void
 }
@@ -32,7 +33,7 @@ export type Principal = {
 const signAsync = promisify(sign)
 const WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
 
-/** All headers to send, `authorization` among them. */
+/** Returns all headers to send, including `authorization`. */
 export async function signRequest(request: Unsigned, identity: Identity): Promise<Record<string, string>> {
   const headers: Record<string, string> = {
     ...request.headers,

@@ -1,7 +1,7 @@
 /**
- * OCI Vault behind the KeyVault port: the crypto endpoint for operations, the management endpoint for public keys.
- * Plaintext travels as base64 in JSON, so besides the buffer that the caller owns there are strings that nobody can
- * wipe; they die with the next garbage collections.
+ * OCI Vault behind the KeyVault port: the crypto endpoint for operations, the management endpoint for public
+ * keys. Plaintext travels as base64 in JSON. Besides the buffer that the caller owns there are therefore
+ * strings that cannot be wiped; they live until the next garbage collections.
  */
 import { createPublicKey } from 'node:crypto'
 import { crc32 } from 'node:zlib'
@@ -15,7 +15,7 @@ import { fromBase64, toBase64 } from './base64.ts'
 import { derToRaw } from './ecdsa.ts'
 import type { Http } from './http.ts'
 
-/** A ciphertext that does not open is a 400; the Vault does not say why, and neither do we. */
+/** A ciphertext that does not open gives a 400. The Vault does not say why. */
 const UNOPENED: readonly Meaning[] = [{ status: 400, code: 'key.unopened' }]
 const DEK_SHAPE = { algorithm: models.KeyShape.Algorithm.Aes, length: 32 } as const
 const { DecryptDataDetails, EncryptDataDetails, SignDataDetails } = models
@@ -55,8 +55,8 @@ export function createKeyVault(
 
   return {
     generateDataKey: async (keyId, associatedData) => {
-      // GenerateDataEncryptionKey does not name the version it used; after a rotation in between, the older one stands
-      // here. Decrypt needs no version: the name is for people.
+      // GenerateDataEncryptionKey does not name the version that it used. If the key rotates in between, this
+      // is the older one. Decrypt needs no version: it is for people.
       const keyVersionId = await currentVersion(keyId)
       const { generatedKey } = await http.call('generateDataEncryptionKey', () =>
         crypto.generateDataEncryptionKey({
@@ -66,7 +66,10 @@ export function createKeyVault(
       const { plaintext = '', plaintextChecksum, ciphertext } = generatedKey
       const key = checked(plaintext, plaintextChecksum, 'generateDataEncryptionKey')
       if (key.byteLength !== DEK_SHAPE.length)
-        throw new CodedError('service.failed', 'generateDataEncryptionKey: the key is not of 32 bytes')
+        throw new CodedError(
+          'service.failed',
+          `generateDataEncryptionKey: the key has ${key.byteLength} bytes, not ${DEK_SHAPE.length}`,
+        )
       return { plaintext: key, wrapped: fromBase64(ciphertext, 'ciphertext'), keyVersionId }
     },
 
@@ -103,7 +106,7 @@ export function createKeyVault(
         throw new CodedError('config.invalid', `the Vault key ${keyId} is not a P-384 signing key`)
       return {
         jwk,
-        // The version is pinned: after a rotation the signatures still match `jwk`.
+        // Pinned to the version, so that signatures still match `jwk` after a rotation.
         sign: async (message) => {
           const { signedData } = await http.call('sign', () =>
             crypto.sign({
@@ -125,7 +128,7 @@ export function createKeyVault(
   }
 }
 
-/** The Vault sends the CRC-32 of a plaintext, in decimal. */
+/** Compares with the CRC-32 that the Vault sends, in decimal. */
 function checked(plaintext: string, checksum: string | undefined, operation: string): Buffer {
   const bytes = fromBase64(plaintext, 'plaintext')
   if (String(crc32(bytes)) !== checksum) {
