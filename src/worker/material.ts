@@ -1,4 +1,4 @@
-/** What the configuration names on this machine, read and checked before anything is called. */
+/** The files, devices and clients that the configuration names, opened and checked before the first call. */
 import { loadSegmentCipher } from '#adapters/aead/native.ts'
 import { createReleaseService } from '#adapters/http/releaseService.ts'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
@@ -16,10 +16,10 @@ import type { WorkerConfig } from './config.ts'
 import { loadWorkloads, workloadAnchor } from './workloads/registry.ts'
 import type { Workload } from './workloads/workload.ts'
 
-/** DEK, idKey and pseudonym key of what a job reads, DEK of what it writes. */
+/** DEK, idKey and pseudonym key of the object that a job reads, and the DEK of its result. */
 const SECRETS_PER_JOB = 4
 
-/** A release of many objects waits for a Vault that throttles. */
+/** A release of many objects may wait for a Vault that throttles. */
 const VERIFIER_TIMEOUT_MS = 60_000
 
 export type Trust = {
@@ -39,14 +39,14 @@ export type Material = {
   readonly memory: SecretMemory
 }
 
-/** What this worker is by its configuration and its code. */
+/** The worker's identity by configuration and code, as the trust digest covers it. */
 export async function readTrust(config: WorkerConfig): Promise<Trust> {
   const workloads = await loadWorkloads()
   const anchors = { ...config.trust, workloads: workloads.map(workloadAnchor).sort() }
   return { workloads, anchors, digest: trustDigest(anchors) }
 }
 
-/** Throws `config.invalid`, `sev.unavailable` where no report can be had here, `memory.unlocked` where no key can be kept. */
+/** Throws `config.invalid`, `sev.unavailable` without a source of reports, `memory.unlocked` without lockable memory. */
 export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log): Promise<Material> {
   const { verifier, trust } = config
   const { cipher, provider } = loadSegmentCipher()
@@ -67,7 +67,7 @@ export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log)
   }
 }
 
-/** A simulation may run where nothing can be locked, and says so; a worker with real keys does not start there. */
+/** A simulation may run without locked memory, and logs it. A worker with real keys does not start. */
 function openMemory({ trust, batch }: WorkerConfig, log: Log): SecretMemory {
   try {
     return openSecretMemory(batch.concurrency * SECRETS_PER_JOB)

@@ -1,4 +1,4 @@
-/** The worker's metrics (docs/operations.md): fixed names, closed labels, nothing of a patient, a dataset or an object. */
+/** The worker's metrics (docs/operations.md). Names and labels are fixed; none tells of a patient, dataset or object. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 export const OUTCOMES = ['visible', 'superseded', 'refused', 'failed', 'returned'] as const
@@ -11,7 +11,7 @@ export type WorkerMetrics = {
   readonly leaseLost: () => void
   readonly batchJobs: (jobs: number) => void
   readonly released: (seconds: number) => void
-  /** A report was asked for; `code` is empty where there is one. */
+  /** A report was requested; `code` is empty on success. */
   readonly reported: (source: string, code: string, lost: boolean) => void
 }
 
@@ -19,7 +19,7 @@ export function createWorkerMetrics(registry: Registry, simulation: boolean): Wo
   const registers = [registry]
   const jobs = new Counter({
     name: 'cw_worker_jobs_total',
-    help: 'Jobs that ended, by outcome and, where they did not succeed, by code',
+    help: 'Jobs that ended, by outcome and, if they failed, by code',
     labelNames: ['outcome', 'code'],
     registers,
   })
@@ -47,7 +47,7 @@ export function createWorkerMetrics(registry: Registry, simulation: boolean): Wo
     help: 'Batches abandoned because another worker holds the partition now',
     registers,
   })
-  const batch = new Gauge({ name: 'cw_worker_batch_jobs', help: 'Jobs of the batch in hand', registers })
+  const batch = new Gauge({ name: 'cw_worker_batch_jobs', help: 'Jobs of the current batch', registers })
   const release = new Histogram({
     name: 'cw_worker_release_seconds',
     help: 'Time of one exchange with the Verifier: challenge, report, release',
@@ -56,16 +56,16 @@ export function createWorkerMetrics(registry: Registry, simulation: boolean): Wo
   })
   const reports = new Counter({
     name: 'cw_worker_reports_total',
-    help: 'Attestation reports asked for, by source and, where there was none, by code',
+    help: 'Attestation reports requested, by source and, if the request failed, by code',
     labelNames: ['source', 'code'],
     registers,
   })
   const attestationLost = new Gauge({
     name: 'cw_worker_attestation_lost',
-    help: "1 where the guest's key to its firmware is gone: the guest must be relaunched",
+    help: "1 if the guest's key to its firmware is gone: the guest must be relaunched",
     registers,
   })
-  new Gauge({ name: 'cw_worker_simulation', help: '1 where the platform is simulated', registers }).set(
+  new Gauge({ name: 'cw_worker_simulation', help: '1 if the platform is simulated', registers }).set(
     simulation ? 1 : 0,
   )
   return {

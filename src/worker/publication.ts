@@ -1,10 +1,10 @@
 /**
- * How a result becomes visible: parts → `result.intent` → flush → manifest → `result.visible`. The manifest is the commit
- * point; its name follows from the grant, so whoever does the same work writes the same name, and one of them succeeds.
+ * The publication of a result: parts → `result.intent` → flush → manifest → `result.visible`. The manifest is the commit
+ * point. Its name follows from the grant, so two workers that do the same work write the same name, and one succeeds.
  *
- * Crash argument. Before the manifest there is no result: parts under an attempt that nothing names. After it the result
- * is complete, and whoever runs the job again finds it. The intent is durable before the manifest, so no result exists that
- * the evidence did not announce; `result.visible` may be lost with the process, and the manifest itself says the rest.
+ * Crash argument. Before the manifest there is no result, only parts of an attempt that nothing names. After it the result
+ * is complete, and a worker that runs the job again finds it. The intent is durable before the manifest, so the evidence
+ * announces every result. `result.visible` may be lost with the process; the manifest says the same.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -37,7 +37,7 @@ export type PublicationBoot = Pick<
 
 export type Published = { readonly kind: 'visible' | 'superseded'; readonly resultId: string }
 
-/** Throws `result.foreign` where the name holds what no registered boot has signed. */
+/** Throws `result.foreign` if the name holds a manifest that no registered boot signed. */
 export async function publish(
   accepted: AcceptedGrant,
   computed: { readonly output: Uint8Array; readonly contentType: string; readonly counts: Counts },
@@ -105,7 +105,7 @@ export async function publish(
 
 export type ExistingResult = { readonly digest: string }
 
-/** The result of this very work, if a registered boot has made it; undefined where there is none. */
+/** The result of the same work by any registered boot; undefined if there is none. */
 export async function findResult(
   { grant, grantCa }: AcceptedGrant,
   { store, buckets, evidence }: PublicationBoot,
@@ -158,7 +158,7 @@ export function supersede(
   existing: ExistingResult | undefined,
   { evidence }: Pick<Boot, 'evidence'>,
 ): Published {
-  // Results are never deleted: what was in the way of a create is there to be read.
+  // Results are never deleted, so the object that prevented the create can be read.
   if (existing === undefined)
     throw new CodedError('service.unavailable', 'a manifest exists and cannot be read')
   const resultId = resultIdOf(grant)

@@ -1,10 +1,10 @@
-/** What becomes of asking for reports, for those who watch a worker. */
+/** Metrics and log lines about the source of attestation reports. */
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { codeOf } from '#core/errors.ts'
 import type { ReportSource } from '#ports/reportSource.ts'
 import type { WorkerMetrics } from './metrics.ts'
 
-/** The same source, counted; and one line in the log when it is lost, with each party's number by itself. */
+/** Wraps a source: counts its reports, and logs once if it is lost, with each party's error number. */
 export function watchReports(
   reports: ReportSource,
   metrics: Pick<WorkerMetrics, 'reported'>,
@@ -27,7 +27,7 @@ export function watchReports(
         observe('')
         return answer
       } catch (error) {
-        // An abort is the caller's own word, and says nothing of the source.
+        // The caller's own abort says nothing about the source.
         if (signal?.aborted !== true || error !== signal.reason) observe(codeOf(error))
         throw error
       }

@@ -1,6 +1,6 @@
 /**
- * Time as the Verifier gives it, for evidence: that of the first nonce, then of the latest verified grant, and what has passed
- * since by a clock that the host cannot set back. The guest's own wall clock is the host's to choose and stands nowhere.
+ * The Verifier's time, for evidence: the time of the first nonce, then of the latest verified grant, plus what a monotonic
+ * clock has counted since. The host chooses the guest's wall clock, so evidence never uses it.
  */
 import { toUnixSeconds, type UnixSeconds } from '#core/time.ts'
 

@@ -45,7 +45,7 @@ async function leasingBoot() {
 
 const message = (value: Uint8Array) => ({ partition: '0', offset: 0, value: Buffer.from(value) })
 
-test('a job is taken as it is', async () => {
+test('a job is accepted unchanged', async () => {
   const { boot, published } = await leasingBoot()
   const leased = await acceptMessage(message(JobFormat.encode(job)), boot, signal)
   assert.deepEqual(leased?.job, job)
@@ -53,11 +53,11 @@ test('a job is taken as it is', async () => {
 })
 
 for (const { name, value, kept } of [
-  { name: 'no JSON', value: Buffer.from('not a job'), kept: true },
+  { name: 'not JSON', value: Buffer.from('not a job'), kept: true },
   { name: 'a job with a field too many', value: Buffer.from('{"v":1,"x":2}'), kept: true },
-  { name: 'more than a job may have', value: Buffer.alloc(5000, 0x20), kept: false },
+  { name: 'more bytes than a job may have', value: Buffer.alloc(5000, 0x20), kept: false },
 ])
-  test(`${name}: set aside with its code, and the message where it is small`, async () => {
+  test(`${name}: set aside with its code, and with the message if it is small`, async () => {
     const { boot, published } = await leasingBoot()
     assert.equal(await acceptMessage(message(value), boot, signal), undefined)
     assert.deepEqual(
@@ -71,7 +71,7 @@ for (const { name, value, kept } of [
     )
   })
 
-test('a job is tried three times, whoever tries it', async () => {
+test('a job is tried three times by all workers together', async () => {
   const { boot } = await leasingBoot()
   for (const attempt of [1, 2, 3]) assert.equal(await claimAttempt(job, boot, signal), attempt)
   assert.equal(await claimAttempt(job, boot, signal), MAX_ATTEMPTS + 1)
@@ -80,7 +80,7 @@ test('a job is tried three times, whoever tries it', async () => {
   assert.equal(await claimAttempt(other, boot, signal), 1)
 })
 
-test('a job that is put back is the same job, later', async () => {
+test('a job that is put back is the same job with a later notBefore', async () => {
   const { boot, published } = await leasingBoot()
   await putBack({ job, message: JobFormat.encode(job) }, 'internal.fault', boot, signal)
   const [returned] = published

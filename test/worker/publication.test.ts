@@ -27,19 +27,19 @@ async function stage() {
 const textOf = async (store: ObjectStore, object: Parameters<ObjectStore['readAll']>[0]) =>
   (await store.readAll(object, 1_000_000)).toString()
 
-test('a result is visible once its manifest stands, signed by this boot and announced before', async () => {
+test('a result is visible by a manifest that this boot signs and the log announces', async () => {
   const { store, accepted, manifest } = await stage()
-  const press = await publicationBootOf(store)
-  const published = await publish(accepted, computed, press, signal)
+  const boot = await publicationBootOf(store)
+  const published = await publish(accepted, computed, boot, signal)
   assert.deepEqual(published, { kind: 'visible', resultId: resultIdOf(accepted.grant) })
   const jws = await textOf(store, manifest)
-  const { payload } = verifyCompact(ResultManifestFormat, jws, [press.signer.jwk], 'result.foreign')
+  const { payload } = verifyCompact(ResultManifestFormat, jws, [boot.signer.jwk], 'result.foreign')
   assert.equal(payload.intentIndex, 1)
   assert.match(payload.workerCheckpoint, /\n2\n/)
-  assert.deepEqual(await findResult(accepted, press, signal), { digest: manifestDigest(jws) })
+  assert.deepEqual(await findResult(accepted, boot, signal), { digest: manifestDigest(jws) })
 })
 
-test('a second worker with the same work finds the first result and ends with it', async () => {
+test('a second worker with the same work finds the first result and is superseded', async () => {
   const { store, accepted, manifest } = await stage()
   await publish(accepted, computed, await publicationBootOf(store), signal)
   const first = await textOf(store, manifest)
@@ -48,9 +48,9 @@ test('a second worker with the same work finds the first result and ends with it
   assert.equal(await textOf(store, manifest), first)
 })
 
-test('a manifest whose answer was lost is this worker’s own', async () => {
+test('a manifest whose answer was lost is recognised as our own', async () => {
   const { store, accepted, manifest } = await stage()
-  const press = await publicationBootOf({
+  const boot = await publicationBootOf({
     ...store,
     create: async (object, bytes, aborted) => {
       const created = await store.create(object, bytes, aborted)
@@ -58,7 +58,7 @@ test('a manifest whose answer was lost is this worker’s own', async () => {
       return created
     },
   })
-  assert.equal((await publish(accepted, computed, press, signal)).kind, 'visible')
+  assert.equal((await publish(accepted, computed, boot, signal)).kind, 'visible')
 })
 
 for (const { name, put } of [
@@ -69,7 +69,7 @@ for (const { name, put } of [
     },
   },
   {
-    name: 'nobody: no manifest at all',
+    name: 'no signer: not a manifest',
     put: async ({ store, manifest }: Awaited<ReturnType<typeof stage>>) => {
       await store.create(manifest, Buffer.from('x.y.z'))
     },
@@ -77,22 +77,22 @@ for (const { name, put } of [
   {
     name: 'a registered boot, about another result',
     put: async ({ store, manifest }: Awaited<ReturnType<typeof stage>>) => {
-      const press = await publicationBootOf(store)
+      const boot = await publicationBootOf(store)
       const other = await acceptedGrant()
-      await publish(other, computed, press, signal)
+      await publish(other, computed, boot, signal)
       const moved = await textOf(store, { ...manifest, name: manifestName(resultIdOf(other.grant)) })
       await store.create(manifest, Buffer.from(moved))
     },
   },
   {
-    name: 'a boot under whose name another one’s registration stands',
+    name: 'a boot whose name holds the registration of another',
     put: async ({ store, accepted }: Awaited<ReturnType<typeof stage>>) => {
-      const press = await publicationBootOf(store, false)
+      const boot = await publicationBootOf(store, false)
       const honest = await publicationBootOf(store)
       const nameOf = (boot: string) => ({ ...bucket('registrations'), name: `registration/${boot}` })
       const borrowed = await textOf(store, nameOf(honest.evidence.boot))
-      await store.create(nameOf(press.evidence.boot), Buffer.from(borrowed))
-      await publish(accepted, computed, { ...press, signer: honest.signer }, signal)
+      await store.create(nameOf(boot.evidence.boot), Buffer.from(borrowed))
+      await publish(accepted, computed, { ...boot, signer: honest.signer }, signal)
     },
   },
   {
@@ -116,8 +116,8 @@ for (const { name, put } of [
   test(`a manifest by ${name} is foreign`, async () => {
     const scene = await stage()
     await put(scene)
-    const press = await publicationBootOf(scene.store)
+    const boot = await publicationBootOf(scene.store)
     const foreign = { name: 'CodedError', code: 'result.foreign' }
-    await assert.rejects(findResult(scene.accepted, press, signal), foreign)
-    await assert.rejects(publish(scene.accepted, computed, press, signal), foreign)
+    await assert.rejects(findResult(scene.accepted, boot, signal), foreign)
+    await assert.rejects(publish(scene.accepted, computed, boot, signal), foreign)
   })

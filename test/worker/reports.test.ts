@@ -14,7 +14,7 @@ const lost = new SevFault('sev.lost', '/dev/sev-guest gave ETIMEDOUT', {
   vmmError: 2,
 })
 
-/** Gives, one after the other, what stands in the list; a fault for good stays. */
+/** Gives the answers in turn; `lost` is given again for ever. */
 function watched(answers: (Error | typeof REPORT)[]) {
   let gone: SevFault | undefined
   const source: ReportSource = {
@@ -35,7 +35,7 @@ function watched(answers: (Error | typeof REPORT)[]) {
   return { reports, lines, metricsOf }
 }
 
-test('a report passes as it is, and is counted', async () => {
+test('a report passes unchanged and is counted', async () => {
   const { reports, lines, metricsOf } = watched([REPORT])
   assert.equal(await reports.getReport(Buffer.alloc(64)), REPORT)
   assert.deepEqual(await metricsOf('cw_worker_reports_total'), [{ source: 'device', code: '', value: 1 }])
@@ -43,7 +43,7 @@ test('a report passes as it is, and is counted', async () => {
   assert.deepEqual(lines, [])
 })
 
-test('a source that is lost is said once, each party by its own number, and stays so', async () => {
+test('a lost source is logged once with each error number, and stays lost', async () => {
   const busy = new SevFault('sev.busy', 'busy')
   const { reports, lines, metricsOf } = watched([busy, lost])
   await assert.rejects(reports.getReport(Buffer.alloc(64)), busy)
@@ -69,7 +69,7 @@ test('a source that is lost is said once, each party by its own number, and stay
   assert.deepEqual(await metricsOf('cw_worker_attestation_lost'), [{ value: 1 }])
 })
 
-test('a fault of our own is one, and an abort is none', async () => {
+test('an unknown error counts as a fault, an abort does not count', async () => {
   const reason = new Error('drained')
   const { reports, metricsOf } = watched([new TypeError('x'), reason])
   await assert.rejects(reports.getReport(Buffer.alloc(64)), TypeError)

@@ -1,4 +1,4 @@
-/** A worker's own world without a network: a grant accepted for real, buckets in folders, a log that is written. */
+/** A worker's boot without a network: a grant that the real checks accept, buckets in folders, a log that is written. */
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
@@ -44,7 +44,7 @@ export function folderStore(folder: string): ObjectStore {
 
 export const bucket = (name: string) => ({ namespace: NAMESPACE, bucket: name })
 
-/** As an answer of a Verifier gives it, through the worker's own checks. */
+/** A grant from a Verifier's answer, through the worker's own checks. */
 export async function acceptedGrant(): Promise<AcceptedGrant> {
   const worker = workerKeys()
   const boot = bootOf(worker.evidenceKey)
@@ -109,7 +109,7 @@ export async function acceptedGrant(): Promise<AcceptedGrant> {
   return answer
 }
 
-/** A boot with a log of its own; registered by the provider's grant CA unless told otherwise. */
+/** A boot with its own log; the provider's grant CA registers it unless `registered` is false. */
 export async function publicationBootOf(store: ObjectStore, registered = true): Promise<PublicationBoot> {
   const { privateKey } = generateKeyPairSync('ed25519')
   const key = Ed25519Jwk.parse(exportJwk(privateKey))

@@ -1,8 +1,8 @@
 /**
- * fhir-summary: how many resources of each type, code and year were let through. A resource counts once, in the cell
- * of the first code and the first date that it still has, whatever its status. A cell is shown only where resources of
- * at least `minimumCell` different persons are in it: fifty observations of one patient are one person. A resource that
- * points to no person belongs to none.
+ * The fhir-summary workload counts the resources that pass by type, code and year. A resource counts once, in the cell of
+ * its first remaining code and date, whatever its status. A cell is shown only if its resources belong to at least
+ * `minimumCell` different persons: fifty observations of one patient are one person. A resource without a reference to a
+ * person counts for no person.
  */
 import type { OutputContract } from '#core/egress/contract.ts'
 import { type Cell, COUNT_TABLE_CONTENT_TYPE, CountTableFormat, compareCells } from '#core/egress/table.ts'
@@ -12,13 +12,13 @@ import { ARRAY } from '#core/fhir/tokens.ts'
 import { WordTable } from '#core/fhir/words.ts'
 import type { WorkloadRun, WorkloadSource } from './workload.ts'
 
-/** Bounds of memory: about 100 bytes a cell, 8 bytes a mark. */
+/** Bounds of memory: about 100 bytes per cell, 8 bytes per mark. */
 const MAX_CELLS = 200_000
 const MAX_MARKS = 4_000_000
 
 type About = { readonly code: readonly string[]; readonly date: readonly string[] }
 
-/** Where each type says what it is about, and when: the first that is there counts. */
+/** The elements of each type that hold its code and its date. The first one present counts. */
 const ABOUT: Readonly<Record<string, About>> = {
   AllergyIntolerance: { code: ['code'], date: ['onsetDateTime', 'onsetPeriod', 'recordedDate'] },
   Condition: { code: ['code'], date: ['onsetDateTime', 'onsetPeriod', 'recordedDate'] },
@@ -55,7 +55,7 @@ function openSummary({ minimumCell }: OutputContract): WorkloadRun {
   let marks = 0
   const tallyOf = (reading: Reading): Tally => {
     const { resourceType, system, code, year } = reading
-    // No part of a cell holds a space: the grammars of the table see to it.
+    // The grammars of the table admit no space in a part of a cell, so keys are unique.
     const key = `${resourceType} ${system ?? ''} ${code ?? ''} ${year ?? ''}`
     const known = tallies.get(key)
     if (known !== undefined) return known
@@ -94,13 +94,13 @@ function openSummary({ minimumCell }: OutputContract): WorkloadRun {
   }
 }
 
-/** What the summary takes from one resource. */
+/** The cell of one resource, and its person. */
 type Reading = Omit<Cell, 'count'> & {
   /** The first 48 bits of the person's pseudonym: two persons who share them count as one. */
   readonly person: number | undefined
 }
 
-/** Reads projected lines by their slices: most of a line is not needed. */
+/** Reads projected lines by their slices, since most of a line is not needed. */
 function createReader(): (line: Uint8Array) => Reading {
   const names = new WordTable([
     ...'resourceType id subject patient reference coding system code start end'.split(' '),
@@ -124,7 +124,7 @@ function createReader(): (line: Uint8Array) => Reading {
   )
   const references = ['subject.reference', 'patient.reference'].map(compile)
 
-  /** The first value at a path, entering the first element of each array; -1 where there is none. */
+  /** The first value at a path, entering the first element of each array; -1 if there is none. */
   const valueAt = (parent: number, path: Path = []): number => {
     let value = parent
     for (const name of path) {
@@ -180,15 +180,15 @@ function firstOf<From, T>(
 }
 
 type PersonMarks = {
-  /** Marks a person; returns how many marks are held more than before, which falls below zero when enough is reached. */
+  /** Marks a person. Returns the change in the number of marks held; it is negative when `enough` is reached. */
   readonly add: (person: number | undefined) => number
   readonly isEnough: () => boolean
 }
 
-/** Different persons, counted up to `enough` and no further: then the marks are let go. */
+/** Counts different persons up to `enough`, then drops the marks. */
 function createPersonMarks(enough: number): PersonMarks {
   const marks = new Set<number>()
-  // 1 shows all cells, those without a person too.
+  // 1 shows every cell, even one without a person.
   let isEnough = enough === 1
   return {
     add: (person) => {
@@ -196,9 +196,9 @@ function createPersonMarks(enough: number): PersonMarks {
       marks.add(person)
       if (marks.size < enough) return 1
       isEnough = true
-      const released = marks.size - 1
+      const dropped = marks.size - 1
       marks.clear()
-      return -released
+      return -dropped
     },
     isEnough: () => isEnough,
   }

@@ -10,7 +10,7 @@ const SOURCES: readonly { readonly source: WorkloadSource; readonly file: string
   { source: fhirSummary, file: './fhirSummary.ts' },
 ]
 
-/** Reads the source files once, at start. */
+/** Reads the source files; called once, at start. */
 export async function loadWorkloads(): Promise<readonly Workload[]> {
   return Promise.all(
     SOURCES.map(async ({ source, file }) => ({
@@ -25,10 +25,13 @@ export function workloadAnchor({ name, digest }: Pick<Workload, 'name' | 'digest
   return `${name}@${toHex(fromBase64url(digest))}`
 }
 
-/** Throws `workload.unknown` where no workload has the grant's name and digest. */
+/** Throws `workload.unknown` if no workload has the grant's name and digest. */
 export function findWorkload(workloads: readonly Workload[], wanted: Grant['workload']): Workload {
   const found = workloads.find(({ name, digest }) => name === wanted.name && digest === wanted.digest)
   if (found === undefined)
-    throw new CodedError('workload.unknown', `workload ${wanted.name} is not here with the granted digest`)
+    throw new CodedError(
+      'workload.unknown',
+      `this worker has no workload ${wanted.name} with the granted digest`,
+    )
   return found
 }

@@ -1,4 +1,4 @@
-/** One job's computation: plaintext of the object in, one checked result out, nothing in between kept. */
+/** One job's computation: the plaintext of the object in, one checked output out. It keeps nothing in between. */
 import { checkOutput } from '#core/egress/check.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { Counts } from '#core/fhir/filter.ts'
@@ -10,11 +10,11 @@ import type { Workload } from './workload.ts'
 export type Computed = { readonly output: Uint8Array; readonly counts: Counts }
 
 /**
- * Filters the NDJSON of `chunks` by the grant, folds what is left, and checks the output against the contract. The
- * chunks may be reused after each turn of the iteration; the pseudonym key is the caller's to wipe.
+ * Filters the NDJSON of `chunks` by the grant, folds the lines that pass, and checks the output against the contract. The
+ * producer may reuse a chunk after each turn of the iteration. The caller wipes the pseudonym key.
  *
- * Throws `scope.invalid`, `resource.malformed`, `workload.failed`, `output.violated`, and whatever the iteration throws:
- * an object whose end does not verify never becomes a result.
+ * Throws `scope.invalid`, `resource.malformed`, `workload.failed`, `output.violated`, and the errors of the iteration: an
+ * object whose end does not verify never becomes a result.
  */
 export async function runWorkload(
   chunks: AsyncIterable<Uint8Array>,
@@ -37,12 +37,12 @@ export async function runWorkload(
   return { output, counts }
 }
 
-/** Whatever a workload throws ends its job and nothing else; what it says may hold data, and goes no further. */
+/** An error of a workload ends only its job. Its text may hold patient data, so it is dropped. */
 function guarded<T>(call: () => T): T {
   try {
     return call()
   } catch (error) {
     if (codeOf(error) === 'workload.failed') throw error
-    throw new CodedError('workload.failed', 'the workload ended with a fault of its own')
+    throw new CodedError('workload.failed', 'the workload threw an error of its own')
   }
 }

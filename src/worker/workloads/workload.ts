@@ -1,19 +1,19 @@
 /**
- * A workload: what a researcher may have computed over what a grant lets through. It is a fold: opened once for each
- * job, given every projected resource in the order of the object, finished once. It sees nothing else, keeps bounded
- * memory, and gives the same bytes for the same lines.
+ * A workload computes a researcher's result from the resources that a grant lets pass. It is a fold: opened once per job,
+ * given each projected resource in the order of the object, finished once. It sees nothing else, its memory is bounded, and
+ * the same lines give the same bytes.
  */
 import type { OutputContract } from '#core/egress/contract.ts'
 
 export type Workload = {
   readonly name: string
-  /** SHA-256 of the workload's source file, base64url: with the name, what grants and the trust digest list. */
+  /** SHA-256 of the workload's source file, base64url. Grants and the trust digest list name and digest. */
   readonly digest: string
   readonly contentType: string
   readonly open: (contract: OutputContract) => WorkloadRun
 }
 
-/** What a source file exports; its digest is taken from the file itself. */
+/** The export of a source file; its digest is computed from the file. */
 export type WorkloadSource = Omit<Workload, 'digest'>
 
 export type WorkloadRun = {
