@@ -4,7 +4,7 @@ import type { CommandContext } from '#cli/terminal.ts'
 import { under } from '#core/errors.ts'
 import { KDS_ORIGIN } from '#core/snp/kds.ts'
 import { parseRfc3339 } from '#core/time.ts'
-import type { FetchOptions } from './fetch.ts'
+import type { FetchFlags } from './fetch.ts'
 
 export function addEndorsementsCommands(program: Command, context: CommandContext): void {
   const endorsements = program
@@ -47,8 +47,8 @@ Exit codes
   0 all there, and verified   1 not AMD's, revoked, or older than what is there
   2 a file is not what it should be, or cannot be written   75 the service cannot be had now, or does not know this key (yet)`,
     )
-    .action(async (options: FetchOptions & { readonly json?: boolean }) => {
-      const [{ fetchEndorsements }, { renderFetched }, { systemClock }] = await Promise.all([
+    .action(async (options: FetchFlags & { readonly json?: boolean }) => {
+      const [{ fetchByFlags }, { renderFetched }, { systemClock }] = await Promise.all([
         import('./fetch.ts'),
         import('./text.ts'),
         import('#adapters/system/clock.ts'),
@@ -58,7 +58,7 @@ Exit codes
         terminal.warn(
           `--roots: AMD's pinned roots are replaced by those in ${options.roots}; what is fetched under them proves nothing about a machine`,
         )
-      const result = await fetchEndorsements(options, {
+      const result = await fetchByFlags(options, {
         clock: systemClock,
         signal: terminal.interruption(),
         progress: terminal.progress('fetched', 'answers'),
@@ -93,16 +93,16 @@ Exit codes
   0 all good   1 something is expired, revoked, not AMD's or no certificate, or there is nothing   2 no such folder`,
     )
     .action(async (folder: string, options: { readonly at?: string; readonly json?: boolean }) => {
-      const [{ showEndorsements, isSound }, { renderShown }, { systemClock }] = await Promise.all([
-        import('./show.ts'),
+      const [{ inspectEndorsements, isSound }, { renderInspection }, { systemClock }] = await Promise.all([
+        import('#adapters/sev/inspectEndorsements.ts'),
         import('./text.ts'),
         import('#adapters/system/clock.ts'),
       ])
       const at = timeOf(options.at) ?? systemClock.now()
-      const shown = await showEndorsements(folder, at)
-      if (options.json === true) context.terminal.printJson({ sound: isSound(shown), ...shown })
-      else context.terminal.print(renderShown(shown))
-      context.exit(isSound(shown) ? 0 : 1)
+      const inspection = await inspectEndorsements(folder, at)
+      if (options.json === true) context.terminal.printJson({ sound: isSound(inspection), ...inspection })
+      else context.terminal.print(renderInspection(inspection))
+      context.exit(isSound(inspection) ? 0 : 1)
     })
 }
 

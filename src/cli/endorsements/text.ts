@@ -1,10 +1,10 @@
-/** Results of the `endorsements` commands, for people. */
-
+/** The results of the `endorsements` commands for people. */
+import type { FetchResult } from '#adapters/sev/fetchEndorsements.ts'
+import { type Inspection, isSound } from '#adapters/sev/inspectEndorsements.ts'
+import type { InspectedFile } from '#adapters/sev/inspectedFile.ts'
 import { columns } from '#cli/textBlock.ts'
-import type { FetchResult } from './fetch.ts'
-import { isSound, type Shown, type ShownFile } from './show.ts'
 
-/** Of a fingerprint: enough to tell two apart; the whole of it is in the JSON. */
+/** Enough of a fingerprint to tell two apart; the JSON has the whole. */
 const FINGERPRINT_DIGITS = 16
 
 export function renderFetched({ to, kds, files, lists }: FetchResult): string {
@@ -16,17 +16,17 @@ export function renderFetched({ to, kds, files, lists }: FetchResult): string {
     '',
     ...lists.map(
       ({ product, number, nextUpdate, ended, revoked }) =>
-        `${product}: revocation list ${decimal(number)}, ${ended ? 'ENDED' : 'good until'} ${nextUpdate}, ${revokedText(revoked)}`,
+        `${product}: revocation list ${decimal(number)}, ${ended ? 'ENDED' : 'valid until'} ${nextUpdate}, ${revokedText(revoked)}`,
     ),
     '',
   ].join('\n')
 }
 
-export function renderShown(shown: Shown): string {
-  const { folder, at, files } = shown
+export function renderInspection(inspection: Inspection): string {
+  const { folder, at, files } = inspection
   const bad = files.filter(({ state }) => state !== 'good')
   return [
-    `${isSound(shown) ? 'SOUND' : 'NOT SOUND'}  ${folder} at ${at}: ${summary(shown, bad.length)}`,
+    `${isSound(inspection) ? 'SOUND' : 'NOT SOUND'}  ${folder} at ${at}: ${summary(inspection, bad.length)}`,
     '',
     ...(files.length === 0 ? [] : [table(files), '']),
     ...(bad.some(({ state }) => state === 'simulated') ? [SIMULATED] : []),
@@ -38,14 +38,14 @@ export function renderShown(shown: Shown): string {
 }
 
 const SIMULATED =
-  "simulated: in order, but under a root that is not AMD's, which proves nothing about a machine"
+  "simulated: verified, but under a root that is not AMD's, which proves nothing about a machine"
 
-function summary({ files }: Shown, bad: number): string {
-  if (files.length === 0) return 'there is nothing'
+function summary({ files }: Inspection, bad: number): string {
+  if (files.length === 0) return 'the folder has no endorsements'
   return bad === 0 ? `${files.length} files, all good` : `${bad} of ${files.length} files are not good`
 }
 
-function table(files: readonly ShownFile[]): string {
+function table(files: readonly InspectedFile[]): string {
   return columns([
     ['state', 'file', 'subject', 'serial', 'sha256', 'from', 'to', 'days left', ''],
     ...files.map((file) => [
@@ -62,7 +62,7 @@ function table(files: readonly ShownFile[]): string {
   ])
 }
 
-function remark({ pinned, crl }: ShownFile): string {
+function remark({ pinned, crl }: InspectedFile): string {
   if (crl !== null) return `number ${decimal(crl.number)}, ${revokedText(crl.revoked)}`
   return pinned === null ? '' : pinned ? "AMD's own" : "not AMD's"
 }
@@ -75,7 +75,7 @@ function decimal(hex: string): string {
   return BigInt(`0x${hex}`).toString()
 }
 
-/** A chip's id is 64 bytes. */
+/** Shortens the chip id in a file's name, which has up to 64 bytes. */
 function shortened(file: string): string {
   return file.replace(/([0-9a-f]{12})[0-9a-f]{16,}/, '$1…')
 }
