@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { replaceFile } from '#adapters/system/files.ts'
 import type { Product } from '#core/snp/product.ts'
 import type { Tcb } from '#core/snp/tcb.ts'
-import { keepFile, keepFolder, newRsaKey } from './authorityFiles.ts'
+import { readOrCreate } from '#lab/readOrCreate.ts'
+import { newRsaKey, readOrCreateFolder } from './authorityFiles.ts'
 import {
   amdScheme,
   authorityExtensions,
@@ -56,8 +57,8 @@ const LIFE_SECONDS = 25 * 31_557_600
  */
 export async function openAuthority(stateDir: string, product: Product): Promise<AmdAuthority> {
   const folder = join(stateDir, product)
-  const files = await keepFolder(folder, FILES, () => make(product))
-  return load(files, await keepAsvk(folder, files, product), product)
+  const files = await readOrCreateFolder(folder, FILES, () => make(product))
+  return load(files, await openAsvk(folder, files, product), product)
 }
 
 /** Writes the revocation list that is current at `at` beside the certificates, as `crl.der`. */
@@ -99,10 +100,12 @@ async function make(product: Product): Promise<Files> {
 }
 
 /** Creates the key first, so that every process that issues the certificate issues it for the same key. */
-async function keepAsvk(folder: string, files: Files, product: Product): Promise<Asvk> {
-  const key = privateKeyOf(await keepFile(join(folder, 'asvk.key'), async () => pkcs8Of(await newRsaKey())))
+async function openAsvk(folder: string, files: Files, product: Product): Promise<Asvk> {
+  const key = privateKeyOf(
+    await readOrCreate(join(folder, 'asvk.key'), async () => pkcs8Of(await newRsaKey())),
+  )
   const arkKey = privateKeyOf(files['ark.key'])
-  const der = await keepFile(join(folder, 'asvk.der'), async () =>
+  const der = await readOrCreate(join(folder, 'asvk.der'), async () =>
     certifyIntermediate('vlek', product, key, arkKey, notBeforeOf(files['ark.der'])),
   )
   return { key, der }

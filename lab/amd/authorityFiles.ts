@@ -1,9 +1,11 @@
 /** The files of an authority in `<stateDir>/<Product>`: one file per key, certificate or secret. */
 import { generateKeyPair, type KeyObject } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { createFile } from '#adapters/system/files.ts'
+import { readIfPresent } from '#adapters/system/files.ts'
+
+const MAX_FILE_BYTES = 64 * 1024
 
 export type AuthorityFiles<Name extends string> = Readonly<Record<Name, Buffer>>
 
@@ -14,7 +16,7 @@ export const newRsaKey = async (): Promise<KeyObject> =>
  * Reads the files `names` of `folder`. If the folder is absent, creates it with what `make` returns. If
  * several processes create it at once, one wins, and all return its files.
  */
-export async function keepFolder<Name extends string>(
+export async function readOrCreateFolder<Name extends string>(
   folder: string,
   names: readonly Name[],
   make: () => Promise<AuthorityFiles<Name>>,
@@ -39,42 +41,18 @@ export async function keepFolder<Name extends string>(
   return made
 }
 
-/**
- * Reads a file, or creates it with what `make` returns. It appears whole. If several processes create it, one
- * wins.
- */
-export async function keepFile(path: string, make: () => Promise<Buffer>): Promise<Buffer> {
-  const kept = await readIfPresent(path)
-  if (kept !== undefined) return kept
-  try {
-    await createFile(path, [await make()])
-  } catch (error) {
-    if (codeOf(error) !== 'output.exists') throw error
-  }
-  return await readFile(path)
-}
-
 async function readFiles<Name extends string>(
   folder: string,
   names: readonly Name[],
 ): Promise<AuthorityFiles<Name> | undefined> {
   const files: Partial<Record<Name, Buffer>> = {}
   for (const name of names) {
-    const content = await readIfPresent(join(folder, name))
+    const content = await readIfPresent(join(folder, name), MAX_FILE_BYTES, 'config.invalid')
     if (content === undefined) return undefined
     files[name] = content
   }
   // The loop has filled every name.
   return files as AuthorityFiles<Name>
-}
-
-async function readIfPresent(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
 }
 
 function codeOf(error: unknown): string {

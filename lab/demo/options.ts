@@ -4,6 +4,7 @@ import { access, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { CodedError } from '#core/errors.ts'
+import { usageError } from '#lab/usageError.ts'
 
 export type DemoOptions = {
   /** Absolute path; undefined if the demo generates the input. */
@@ -84,8 +85,7 @@ function parse(parameters: readonly string[]) {
       },
     }).values
   } catch (cause) {
-    const sentence = cause instanceof Error ? cause.message.split('. ')[0] : ''
-    throw new CodedError('usage.invalid', `demo: ${sentence}`, { cause })
+    throw usageError(cause)
   }
 }
 

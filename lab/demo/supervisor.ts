@@ -2,6 +2,7 @@
  * The running programs: started one by one, watched, stopped in reverse order. If one dies, the deployment
  * ends.
  */
+import { abandonable } from '#adapters/system/abandonable.ts'
 import { CodedError } from '#core/errors.ts'
 import type { LogLine } from './logLine.ts'
 import { endedEarly, type Program, type ProgramOptions, startProgram } from './program.ts'
@@ -24,11 +25,7 @@ export type Supervisor = {
 export function createSupervisor(options: Pick<ProgramOptions, 'logFolder' | 'onLine'>): Supervisor {
   const controller = new AbortController()
   const { signal } = controller
-  const aborted = new Promise<never>((_resolve, reject) =>
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
-  )
-  aborted.catch(() => {})
-  const guard = <T>(work: Promise<T>): Promise<T> => Promise.race([work, aborted])
+  const guard = <T>(work: Promise<T>): Promise<T> => abandonable(work, signal)
   // In the order of their start.
   const programs = new Map<string, Program>()
 

@@ -7,10 +7,10 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { replaceFile } from '#adapters/system/files.ts'
 import { createAmdHost } from '#lab/amd/host.ts'
+import { readOrCreate } from '#lab/readOrCreate.ts'
 import type { EmulatorConfig } from './config.ts'
 import { createCalls } from './control.ts'
 import { createFaults } from './faults.ts'
-import { readOrCreate } from './files.ts'
 import {
   createFunctionsService,
   provideResourcePrincipals,
@@ -143,7 +143,7 @@ type Listener = { readonly name: string; readonly server: Server; readonly port:
 
 /** Port 0 means the port of the last run if it is free, and any free port otherwise. */
 async function listenAll(file: string, listeners: readonly Listener[]): Promise<Record<string, string>> {
-  const last = Ports.parse(JSON.parse(await readOrCreate(file, async () => '{}')))
+  const last = Ports.parse(JSON.parse((await readOrCreate(file, async () => '{}')).toString()))
   const ports: Record<string, number> = {}
   for (const { name, server, port } of listeners) {
     const wanted = port === 0 ? (last[name] ?? 0) : port

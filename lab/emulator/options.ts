@@ -1,6 +1,7 @@
 /** The emulator's command line and its help page. */
 import { parseArgs } from 'node:util'
 import { CodedError } from '#core/errors.ts'
+import { usageError } from '#lab/usageError.ts'
 
 export const HELP = `Usage: node lab/emulator/main.ts --config FILE --data DIR
 
@@ -59,8 +60,6 @@ function parse(parameters: readonly string[]) {
       },
     }).values
   } catch (cause) {
-    // Node's message continues with advice on positional arguments.
-    const sentence = cause instanceof Error ? cause.message.split('. ')[0] : ''
-    throw new CodedError('usage.invalid', `emulator: ${sentence}`, { cause })
+    throw usageError(cause)
   }
 }

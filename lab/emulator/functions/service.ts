@@ -3,7 +3,6 @@ import { createPublicKey } from 'node:crypto'
 import { join } from 'node:path'
 import { replaceFile } from '#adapters/system/files.ts'
 import type { EmulatorConfig } from '#lab/emulator/config.ts'
-import { readOrCreate } from '#lab/emulator/files.ts'
 import { newRsaKey } from '#lab/emulator/identity/certificate.ts'
 import type { Principals } from '#lab/emulator/identity/principals.ts'
 import type { Sessions } from '#lab/emulator/identity/sessions.ts'
@@ -14,6 +13,7 @@ import {
   type Service,
   type ServiceRequest,
 } from '#lab/emulator/service.ts'
+import { readOrCreate } from '#lab/readOrCreate.ts'
 import { callFunction } from './call.ts'
 
 const MAX_REQUEST_BYTES = 6 * 1024 * 1024

@@ -4,8 +4,8 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
-import { readOrCreate } from '#lab/emulator/files.ts'
 import type { Principal } from '#lab/emulator/service.ts'
+import { readOrCreate } from '#lab/readOrCreate.ts'
 import { keyPairOf, newRsaKey, signCertificate } from './certificate.ts'
 
 const LEAF_HOURS = 24
@@ -19,7 +19,7 @@ export type InstanceCa = {
 }
 
 export async function openInstanceCa(folder: string, now: number): Promise<InstanceCa> {
-  const root = keyPairOf(await readOrCreate(join(folder, 'authority.key'), newRsaKey))
+  const root = keyPairOf((await readOrCreate(join(folder, 'authority.key'), newRsaKey)).toString())
   const issuer = [
     { shortName: 'O', value: 'emulator' },
     { shortName: 'CN', value: 'emulator instance identity' },

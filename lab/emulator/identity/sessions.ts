@@ -12,8 +12,8 @@ import {
 import { join } from 'node:path'
 import { jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
-import { readOrCreate } from '#lab/emulator/files.ts'
 import type { Principal } from '#lab/emulator/service.ts'
+import { readOrCreate } from '#lab/readOrCreate.ts'
 import type { Principals } from './principals.ts'
 
 const ISSUER = 'authService.oracle.com'

@@ -145,5 +145,5 @@ test('a folder without an ASVK gets one, the same for all who open it at once', 
   assert.ok(first)
   const { bytes, certs } = mint(first, { signingKey: 'vlek' })
   verifyReport(parseReport(bytes), certs, { roots: storeOf(first), crls: [], at: noon(first) })
-  assert.ok((await readdir(join(folder, 'Genoa'))).every((name) => !name.endsWith('.new')))
+  assert.ok((await readdir(join(folder, 'Genoa'))).every((name) => !name.startsWith('.')))
 })

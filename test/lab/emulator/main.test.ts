@@ -99,7 +99,7 @@ test('--help teaches the options and the exit codes', async (t) => {
 })
 
 for (const { parameters, sentence } of [
-  { parameters: ['--fast'], sentence: "Unknown option '--fast'" },
+  { parameters: ['--fast'], sentence: "unknown option '--fast'" },
   { parameters: ['--data', 'x'], sentence: 'the option --config FILE is missing' },
 ])
   test(`wrong arguments (${parameters.join(' ')}) are answered with a sentence and exit code 2`, async (t) => {
