@@ -12,9 +12,10 @@ import { readRegistration, registrationName } from '#core/boot/registration.ts'
 import { fromUtf8, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
+import { claimedBoot, openManifest } from '#core/evidence/manifest.ts'
 import type { Counts } from '#core/fhir/filter.ts'
 import { thumbprint } from '#core/jwk.ts'
-import { peekCompact, signCompact, verifyCompact } from '#core/jws.ts'
+import { signCompact } from '#core/jws.ts'
 import type { AcceptedGrant } from '#core/release/accept.ts'
 import { sealTo } from '#core/release/jwe.ts'
 import { resultIdOf } from '#core/release/resultId.ts'
@@ -121,15 +122,10 @@ export async function findResult(
   if (text === undefined) return undefined
   const digest = manifestDigest(text)
   try {
-    const { boot } = peekCompact(ResultManifestFormat, text, 'result.foreign').payload
-    const name = registrationName(boot)
-    const registration = await readText(store, { ...buckets.registrations, name }, 16_384, signal)
-    if (registration === undefined)
-      throw new CodedError('result.foreign', 'the boot of the manifest is not registered')
-    const { key, role } = readRegistration(utf8(registration), name, [grantCa])
-    const manifest = verifyCompact(ResultManifestFormat, text, [key], 'result.foreign').payload
-    if (role !== 'worker' || !isThisWork(manifest, resultId, boot))
-      throw new CodedError('result.foreign', 'the manifest is not about this result')
+    const name = registrationName(claimedBoot(text))
+    const bytes = await readText(store, { ...buckets.registrations, name }, 16_384, signal)
+    const registration = bytes === undefined ? undefined : readRegistration(utf8(bytes), name, [grantCa])
+    openManifest(text, resultId, registration)
     return { digest }
   } catch (error) {
     if (
@@ -199,10 +195,6 @@ async function putParts(
     contentDigest = part.contentDigest
   }
   return { parts, contentDigest: toBase64url(contentDigest), wrappedDek: toBase64url(sealed.wrappedDek) }
-}
-
-function isThisWork(manifest: ResultManifest, resultId: string, boot: string): boolean {
-  return manifest.resultId === resultId && manifest.boot === boot
 }
 
 async function readText(

@@ -9,7 +9,7 @@ import { createEvidenceLog } from '#adapters/evidence/log.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { fromBase64url, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { auditCollection } from '#core/evidence/audit/audit.ts'
-import type { Shelf } from '#core/evidence/audit/collection.ts'
+import type { ObjectReader } from '#core/evidence/audit/collection.ts'
 import { checkpointName } from '#core/evidence/checkpoint.ts'
 import { keySigner } from '#core/jws.ts'
 import { RequestRefused } from '#core/release/refusal.ts'
@@ -398,7 +398,7 @@ test('a configuration is checked without being used', async (t) => {
   assert.deepEqual(await Promise.all(exits), [0, 78, 78, 78])
 })
 
-function shelfOf(store: ObjectStore, place: { namespace: string; bucket: string }): Shelf {
+function shelfOf(store: ObjectStore, place: { namespace: string; bucket: string }): ObjectReader {
   return {
     list: async function* (prefix) {
       for await (const { name } of store.list(place, prefix)) yield name

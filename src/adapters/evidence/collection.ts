@@ -1,7 +1,7 @@
 /** A folder with copies of the four buckets, as an audit reads it. */
 import { createFolderStore } from '#adapters/system/folderStore.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
-import type { Collection, Shelf } from '#core/evidence/audit/collection.ts'
+import type { Collection, ObjectReader } from '#core/evidence/audit/collection.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 
 /** Which bucket lies in which folder. */
@@ -30,7 +30,7 @@ export function openCollection(dir: string): Collection {
 export function shelfOf(
   store: Pick<ObjectStore, 'list' | 'head' | 'readAll'>,
   place: { readonly namespace: string; readonly bucket: string },
-): Shelf {
+): ObjectReader {
   return {
     async *list(prefix) {
       try {

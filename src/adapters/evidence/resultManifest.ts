@@ -5,8 +5,9 @@
 import { RegistrationFormat, readRegistration, registrationName } from '#core/boot/registration.ts'
 import { fromUtf8 } from '#core/bytes.ts'
 import { CodedError, under } from '#core/errors.ts'
-import type { Shelf } from '#core/evidence/audit/collection.ts'
-import { peekCompact, type Root, verifyCompact } from '#core/jws.ts'
+import type { ObjectReader } from '#core/evidence/audit/collection.ts'
+import { claimedBoot, openManifest } from '#core/evidence/manifest.ts'
+import type { Root } from '#core/jws.ts'
 import { type GrantCa, readGrantCa, VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
 import { manifestName, type ResultManifest, ResultManifestFormat } from '#core/sealed/manifest.ts'
 
@@ -15,8 +16,8 @@ export type ResultTrust = {
   /** Accepts results of a simulated root. */
   readonly simulation: boolean
   /** The provider's objects `verifier-keys/<seq>` and `registration/<boot>`, read by name and never listed. */
-  readonly governance: Pick<Shelf, 'read'>
-  readonly registrations: Pick<Shelf, 'read'>
+  readonly governance: Pick<ObjectReader, 'read'>
+  readonly registrations: Pick<ObjectReader, 'read'>
 }
 
 const MAX_MANIFEST_BYTES = ResultManifestFormat.maxBytes * 2
@@ -29,7 +30,7 @@ const MAX_REGISTRATION_BYTES = RegistrationFormat.maxBytes * 2 + 1024
  * `evidence.simulated`, and `evidence.inconsistent` if keys or registration do not lead to the root.
  */
 export async function readManifest(
-  results: Pick<Shelf, 'read'>,
+  results: Pick<ObjectReader, 'read'>,
   resultId: string,
   trust: ResultTrust,
 ): Promise<ResultManifest> {
@@ -38,28 +39,17 @@ export async function readManifest(
   if (bytes === undefined)
     throw new CodedError('service.missing', `there is no result ${resultId}, or you may not read it`)
   const jws = under('record.malformed', () => fromUtf8(bytes, name))
-  const { boot } = peekCompact(ResultManifestFormat, jws, 'record.malformed').payload
-  const registration = await findRegistration(boot, trust)
-  if (registration.role !== 'worker')
-    throw new CodedError(
-      'result.foreign',
-      `the manifest is signed by the ${registration.role} ${boot}, not by a worker`,
-    )
-  const { payload } = verifyCompact(ResultManifestFormat, jws, [registration.key], 'result.foreign')
-  if (payload.resultId !== resultId)
-    throw new CodedError(
-      'result.foreign',
-      `the manifest is for the result ${payload.resultId}, not for ${resultId}`,
-    )
-  if ((payload.simulation || registration.simulation) && !trust.simulation)
+  const registration = await findRegistration(claimedBoot(jws), trust)
+  const { manifest } = openManifest(jws, resultId, registration)
+  if ((manifest.simulation || registration?.simulation === true) && !trust.simulation)
     throw new CodedError('evidence.simulated', 'the result was made on a simulated machine')
-  return payload
+  return manifest
 }
 
 async function findRegistration(boot: string, trust: ResultTrust) {
   const name = registrationName(boot)
   const bytes = await trust.registrations.read(name, MAX_REGISTRATION_BYTES)
-  if (bytes === undefined) throw new CodedError('result.foreign', `the worker ${boot} is not registered`)
+  if (bytes === undefined) return undefined
   return readRegistration(bytes, name, await readGrantCas(trust))
 }
 

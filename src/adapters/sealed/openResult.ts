@@ -6,7 +6,7 @@ import type { Progress } from '#adapters/system/progress.ts'
 import { fromBase64url } from '#core/bytes.ts'
 import { checkShape } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
-import type { Shelf } from '#core/evidence/audit/collection.ts'
+import type { ObjectReader } from '#core/evidence/audit/collection.ts'
 import { resultId as resultIdField } from '#core/fields.ts'
 import type { SegmentCipher } from '#core/sealed/cipher.ts'
 import { partName, type ResultManifest } from '#core/sealed/manifest.ts'
@@ -15,7 +15,7 @@ import type { KeyVault } from '#ports/keyVault.ts'
 
 export type OpenDeps = {
   /** The results bucket. */
-  readonly results: Shelf
+  readonly results: ObjectReader
   readonly trust: ResultTrust
   /** The Vault with the recipient's key. */
   readonly vault: Pick<KeyVault, 'decryptRsa'>
@@ -57,7 +57,7 @@ export async function openResultFile(
 }
 
 /** The ids of all results in the bucket. Nothing is verified before a result is opened. */
-export async function* listResults(results: Pick<Shelf, 'list'>): AsyncGenerator<ListedResult> {
+export async function* listResults(results: Pick<ObjectReader, 'list'>): AsyncGenerator<ListedResult> {
   for await (const name of results.list('r/')) {
     const [, resultId] = /^r\/([0-9a-f]{64})\/result$/.exec(name) ?? []
     if (resultId !== undefined) yield { resultId }

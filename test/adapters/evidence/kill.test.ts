@@ -66,13 +66,13 @@ for (let dies = 0; dies < ALL_WRITES; dies++)
   test(`killed after write ${dies}: what a flush promised is sealed, the rest is a tail, nothing is wrong`, async () => {
     const { folder, sealed, appended } = await live(dies)
     const findings = new Findings()
-    const [log] = await auditLogs(
-      openCollection(folder).workerLogs,
-      'worker',
-      new Map(),
+    const [log] = await auditLogs({
+      objects: openCollection(folder).workerLogs,
+      role: 'worker',
+      registrations: new Map(),
       findings,
-      () => undefined,
-    )
+      record: () => undefined,
+    })
     assert.deepEqual(findings.list, [])
     assert.equal(log?.report.size ?? 0, sealed)
     assert.equal(log?.report.status ?? 'open', 'open')

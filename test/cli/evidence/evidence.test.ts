@@ -83,7 +83,7 @@ test('findings are listed with their place', async () => {
   const { boot } = told.boots.dead
   assert(
     lines.includes(
-      `incomplete log.missing at ${boot.slice(0, 10)}: the worker ${boot} is registered, and its whole log is not there`,
+      `incomplete log.missing at ${boot.slice(0, 10)}: the worker ${boot} is registered, and its log is absent`,
     ),
   )
 })

@@ -64,8 +64,11 @@ test('docs/formats/evidence.md has each event with its fields, and no other', ()
   assert.deepEqual(documented, actual)
 })
 
-test('docs/formats/evidence.md has each finding with its weight, and no other', () => {
-  const documented = rowsOf('6. Findings').map(([, code, severity]) => [quoted(code)[0], severity])
-  const actual = Object.entries(FINDINGS).map(([code, { severity }]) => [code, severity])
+test('docs/formats/evidence.md has each finding with its weight and meaning, and no other', () => {
+  const documented = rowsOf('6. Findings').map(([, code, ...cells]) => [
+    quoted(code)[0],
+    ...cells.slice(0, 2),
+  ])
+  const actual = Object.entries(FINDINGS).map(([code, { severity, meaning }]) => [code, severity, meaning])
   assert.deepEqual(documented, actual)
 })

@@ -5,23 +5,23 @@ import { Findings } from '#core/evidence/audit/finding.ts'
 test('the worst finding is the verdict', () => {
   const findings = new Findings()
   assert.equal(findings.verdict, 'intact')
-  findings.add('tile.missing', null, null, 'x')
+  findings.add('tile.missing', 'x')
   assert.equal(findings.verdict, 'incomplete')
-  findings.add('tile.altered', null, null, 'x')
+  findings.add('tile.altered', 'x')
   assert.equal(findings.verdict, 'broken')
-  findings.add('tile.missing', null, null, 'x')
+  findings.add('tile.missing', 'x')
   assert.equal(findings.verdict, 'broken')
 })
 
 test('findings beyond the limit are counted and still weigh', () => {
   const findings = new Findings()
-  for (let i = 0; i < 10_000; i++) findings.add('tile.missing', null, i, 'x')
-  findings.add('tile.altered', null, null, 'x')
+  for (let i = 0; i < 10_000; i++) findings.add('tile.missing', 'x')
+  findings.add('tile.altered', 'x')
   assert.deepEqual([findings.list.length, findings.omitted, findings.verdict], [10_000, 1, 'broken'])
 })
 
 test('a text from a hostile collection moves no cursor and has an end', () => {
   const findings = new Findings()
-  findings.add('object.unexpected', null, null, `\u001b[2J\n${'x'.repeat(2000)}`)
+  findings.add('object.unexpected', `\u001b[2J\n${'x'.repeat(2000)}`)
   assert.equal(findings.list[0]?.text, `?[2J?${'x'.repeat(995)}`)
 })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { fromUtf8, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { Findings } from '#core/evidence/audit/finding.ts'
-import { auditLogs } from '#core/evidence/audit/logs.ts'
+import { auditLogs, type LogAudit } from '#core/evidence/audit/logs.ts'
 import { replayLog } from '#core/evidence/audit/replay.ts'
 import { checkpointName } from '#core/evidence/checkpoint.ts'
 import { formatVkey } from '#core/evidence/note.ts'
@@ -25,8 +25,8 @@ async function replay({ boot, note: key }: Log, files: Map<string, Buffer>) {
   const findings = new Findings()
   const entries: (string | undefined)[] = []
   const names = [...files.keys()].map((name) => name.slice(boot.length + 1))
-  const source = { boot, key, shelf: shelfOf(files), names }
-  const outcome = await replayLog(source, findings, (index, bytes) => {
+  const source = { boot, key, objects: shelfOf(files), names }
+  const outcome = await replayLog(source, findings.of(boot), (index, bytes) => {
     assert.equal(index, entries.length)
     entries.push(bytes === undefined ? undefined : fromUtf8(bytes))
   })
@@ -95,7 +95,15 @@ test('a log without a checkpoint has nothing sealed', async () => {
   assert.deepEqual([size, unsealed, findings], [0, 2, []])
 })
 
-// What a writer of ours refuses to write, sealed all the same.
+const unregistered = (files: Map<string, Buffer>, findings: Findings): LogAudit => ({
+  objects: shelfOf(files),
+  role: 'worker',
+  registrations: new Map(),
+  findings,
+  record: () => undefined,
+})
+
+// Entries that our own writer refuses to write, in a sealed log.
 const opened = (boot: string) => ({
   v: 1,
   event: 'log.opened',
@@ -130,7 +138,7 @@ for (const [name, [entries, expected]] of Object.entries(cases))
     const files = writeLog(log, [entries(log.boot).map(canonicalBytes)])
     files.set(`${log.boot}/key`, utf8(`${formatVkey(log.note)}\n`))
     const findings = new Findings()
-    const [audited] = await auditLogs(shelfOf(files), 'worker', new Map(), findings, () => undefined)
+    const [audited] = await auditLogs(unregistered(files, findings))
     assert.deepEqual(
       findings.list.map(({ code, index }) => [code, index]),
       expected,
@@ -144,7 +152,7 @@ test('an entry that is not canonical is malformed', async () => {
   const files = writeLog(log, [[utf8(text)]])
   files.set(`${log.boot}/key`, utf8(`${formatVkey(log.note)}\n`))
   const findings = new Findings()
-  await auditLogs(shelfOf(files), 'worker', new Map(), findings, () => undefined)
+  await auditLogs(unregistered(files, findings))
   assert.deepEqual(
     findings.list.map(({ code }) => code),
     ['entry.malformed'],

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import { utf8 } from '#core/bytes.ts'
-import type { Shelf } from '#core/evidence/audit/collection.ts'
+import type { ObjectReader } from '#core/evidence/audit/collection.ts'
 import { checkpointName, signCheckpoint } from '#core/evidence/checkpoint.ts'
 import { GrowingLog } from '#core/evidence/growth.ts'
 import { type NoteKey, noteKey } from '#core/evidence/note.ts'
@@ -15,7 +15,7 @@ export type Log = {
 }
 
 /** A bucket in memory. */
-export function shelfOf(files: ReadonlyMap<string, Buffer>): Shelf {
+export function shelfOf(files: ReadonlyMap<string, Buffer>): ObjectReader {
   return {
     async *list(prefix) {
       for (const name of [...files.keys()].sort()) if (name.startsWith(prefix)) yield name

@@ -10,7 +10,7 @@ import { registrationName } from '#core/boot/registration.ts'
 import { utf8 } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { auditCollection } from '#core/evidence/audit/audit.ts'
-import type { Collection, Shelf } from '#core/evidence/audit/collection.ts'
+import type { Collection, ObjectReader } from '#core/evidence/audit/collection.ts'
 import { checkpointName, signCheckpoint } from '#core/evidence/checkpoint.ts'
 import { EMPTY_ROOT } from '#core/evidence/tree.ts'
 import { manifestName } from '#core/sealed/manifest.ts'
@@ -38,7 +38,7 @@ async function filesOf(folder: string): Promise<Files> {
 }
 
 function collectionOf(files: Files): Collection {
-  const shelfOf = (bucket: string): Shelf => ({
+  const shelfOf = (bucket: string): ObjectReader => ({
     async *list(prefix) {
       for (const path of [...files.keys()].sort())
         if (path.startsWith(`${bucket}/${prefix}`)) yield path.slice(bucket.length + 1)

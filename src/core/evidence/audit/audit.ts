@@ -1,14 +1,16 @@
 /**
- * The audit of a whole collection, from the provider root alone: who may speak, what each log says, whether the logs
- * of both sides tell the same story, and whether every result is part of it. Everything wrong is found, not the first.
+ * Audits a whole evidence collection, from the provider root only: the signed documents, each log, the
+ * agreement of both sides' logs, and the place of every result in them. It reports everything that is wrong,
+ * not only the first.
  */
 import type { ErrorCode } from '../../errors.ts'
 import type { Root } from '../../jws.ts'
 import { readAnchors } from './anchors.ts'
 import type { Collection } from './collection.ts'
-import { judgeStatements, Missing } from './decisions.ts'
+import type { Context } from './context.ts'
+import { judgeStatements } from './decisions.ts'
 import { Findings } from './finding.ts'
-import { Lives } from './lives.ts'
+import { Histories } from './histories.ts'
 import { auditLogs, Logs } from './logs.ts'
 import { judgeReleases, refusedRelease } from './releases.ts'
 import type { EvidenceReport } from './report.ts'
@@ -18,25 +20,26 @@ export async function auditCollection(
   collection: Collection,
   options: {
     readonly providerRoot: Root
-    /** Whether simulated evidence is acceptable; it proves nothing about a machine. */
+    /** True if simulated evidence is acceptable; it proves nothing about a machine. */
     readonly simulation: boolean
   },
 ): Promise<EvidenceReport> {
   const findings = new Findings()
-  const lives = new Lives(findings)
-  const take = lives.take.bind(lives)
+  const histories = new Histories(findings)
   const anchors = await readAnchors(collection, options.providerRoot, findings)
   const { registrations } = anchors
+  const record = histories.record.bind(histories)
+  const { verifierLogs, workerLogs } = collection
   const audited = [
-    ...(await auditLogs(collection.verifierLogs, 'verifier', registrations, findings, take)),
-    ...(await auditLogs(collection.workerLogs, 'worker', registrations, findings, take)),
+    ...(await auditLogs({ objects: verifierLogs, role: 'verifier', registrations, findings, record })),
+    ...(await auditLogs({ objects: workerLogs, role: 'worker', registrations, findings, record })),
   ]
   const logs = new Logs(audited, registrations)
-  const missing = new Missing(findings)
-  judgeStatements(lives, anchors, missing, findings)
-  const manifests = await readManifests(collection.results, registrations, findings)
-  const allowed = judgeReleases({ lives, logs, manifests, anchors, missing, findings })
-  const results = await judgeManifests(manifests, collection.results, lives, logs, anchors, findings)
+  judgeStatements({ histories, anchors, findings })
+  const manifests = await readManifests({ collection, anchors, findings })
+  const context: Context = { collection, anchors, histories, logs, manifests, findings }
+  const allowed = judgeReleases(context)
+  const results = await judgeManifests(context)
 
   const simulation =
     audited.some(({ report }) => report.simulation) ||
@@ -44,12 +47,7 @@ export async function auditCollection(
     [...anchors.policies.values()].some(({ policy }) => policy.simulation) ||
     [...manifests.values()].some(({ manifest }) => manifest.simulation)
   if (simulation && !options.simulation)
-    findings.add(
-      'evidence.simulated',
-      null,
-      null,
-      'the evidence is simulated, and simulation was not asked for',
-    )
+    findings.add('evidence.simulated', 'the evidence is simulated, and simulation was not asked for')
 
   return {
     v: 1,
@@ -59,15 +57,15 @@ export async function auditCollection(
     findings: findings.list,
     findingsOmitted: findings.omitted,
     logs: audited.map(({ report }) => report),
-    releases: [...allowed, ...lives.refused.map(refusedRelease)].sort(
+    releases: [...allowed, ...histories.refused.map(refusedRelease)].sort(
       (a, b) => a.time - b.time || a.index - b.index,
     ),
-    turnedAway: countTurnedAway(lives),
+    turnedAway: countTurnedAway(histories),
     results,
   }
 }
 
-function countTurnedAway({ turnedAway }: Lives): EvidenceReport['turnedAway'] {
+function countTurnedAway({ turnedAway }: Histories): EvidenceReport['turnedAway'] {
   const counts = new Map<ErrorCode, number>()
   for (const { code, count } of turnedAway) counts.set(code, (counts.get(code) ?? 0) + count)
   return [...counts].sort().map(([code, count]) => ({ code, count }))

@@ -1,15 +1,21 @@
-/** Copies of the four buckets that an audit reads; core does no I/O, so the reading is passed in. */
+/** Copies of the four buckets that an audit reads. */
 
-export type Shelf = {
+/**
+ * Reads the objects of one bucket or folder. The interface is in core, not in ports, because the audit calls
+ * it and core imports no ports; an adapter implements it over an object store.
+ */
+export type ObjectReader = {
   /** All names with the prefix, in ascending order of their bytes. */
   readonly list: (prefix: string) => AsyncIterable<string>
-  /** The object, or undefined where it is absent; `evidence.malformed` where it is larger than `maxBytes`. */
+  /**
+   * The object, or undefined if it is absent. Throws `evidence.malformed` if it is larger than `maxBytes`.
+   */
   readonly read: (name: string, maxBytes: number) => Promise<Buffer | undefined>
 }
 
 export type Collection = {
-  readonly governance: Shelf
-  readonly verifierLogs: Shelf
-  readonly workerLogs: Shelf
-  readonly results: Shelf
+  readonly governance: ObjectReader
+  readonly verifierLogs: ObjectReader
+  readonly workerLogs: ObjectReader
+  readonly results: ObjectReader
 }

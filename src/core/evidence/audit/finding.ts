@@ -1,4 +1,8 @@
-/** What an audit can find wrong, in one table: `broken` contradicts or was changed, `incomplete` lacks something. */
+/**
+ * The findings of an audit, in one table. `broken`: contradictory or changed. `incomplete`: something is
+ * absent.
+ */
+import { CodedError } from '../../errors.ts'
 
 export type Severity = 'incomplete' | 'broken'
 
@@ -6,14 +10,14 @@ const broken = (meaning: string) => ({ severity: 'broken', meaning }) as const
 const incomplete = (meaning: string) => ({ severity: 'incomplete', meaning }) as const
 
 export const FINDINGS = {
-  // Who is who
+  // Signed documents
   'keys.missing': incomplete('the governance bucket certifies no grant CA'),
   'keys.unverified': broken('verifier keys are not signed by a quorum of the provider root'),
-  'registration.missing': incomplete('a log says that a boot was registered, and no registration is there'),
+  'registration.missing': incomplete('a registered boot has no registration object'),
   'registration.unverified': broken(
-    'a registration is not signed by a certified grant CA, or is not of its boot',
+    'a registration is not signed by a certified grant CA, or belongs to another boot',
   ),
-  'policy.missing': incomplete('a decision names a policy or revocation list that is not there'),
+  'policy.missing': incomplete('a decision names an absent policy or revocation list'),
   'policy.unverified': broken(
     'a policy or revocation list is not signed by the provider root, or has another digest',
   ),
@@ -21,65 +25,88 @@ export const FINDINGS = {
 
   // One log
   'log.missing': incomplete('a registered boot has no log'),
-  'log.unregistered': broken('a log of a boot that nobody registered speaks of releases'),
-  'log.unverifiable': broken('the key beside a log is not the one that its name stands for'),
+  'log.unregistered': broken('a log of an unregistered boot contains releases'),
+  'log.unverifiable': broken('the key beside a log does not match its name'),
   'log.order': broken(
-    'a log does not begin with log.opened, goes on after log.closed, or is of another boot',
+    'a log does not begin with log.opened, continues after log.closed, or belongs to another boot',
   ),
-  'checkpoint.invalid': broken('a checkpoint is malformed, unsigned, or of another log or size'),
-  'checkpoint.inconsistent': broken('a checkpoint is not over the entries that are there'),
-  'checkpoint.missing': incomplete('a checkpoint is not there, although something else shows that it was'),
+  'checkpoint.invalid': broken('a checkpoint is malformed or unsigned, or of another log or size'),
+  'checkpoint.inconsistent': broken('a checkpoint does not cover the present entries'),
+  'checkpoint.missing': incomplete('a checkpoint is absent, and something else shows that it existed'),
   'checkpoint.forked': broken('two signed checkpoints of one log and size have different roots'),
-  'tile.missing': incomplete('a tile or bundle under a checkpoint is not there'),
-  'tile.altered': broken('a tile or bundle is not what the checkpoint was made over'),
-  'entry.lost': incomplete('no unaltered copy of an entry is there'),
-  'entry.malformed': broken('an entry is not of the schema'),
+  'tile.missing': incomplete('a tile or bundle under a checkpoint is absent'),
+  'tile.altered': broken('a tile or bundle differs from what the checkpoint covers'),
+  'entry.lost': incomplete('no unaltered copy of an entry exists'),
+  'entry.malformed': broken('an entry does not match the schema'),
   'time.backwards': broken('an entry is older than the one before it'),
-  'object.unexpected': broken('an object is there that no writer of evidence makes'),
+  'object.unexpected': broken('an object that no writer of evidence creates'),
 
   // One release
   'decision.unfounded': broken('the policy that a decision names does not allow it'),
   'release.repeated': broken('one release was decided, ended or received more than once'),
   'release.unended': incomplete('a release was decided, and neither issued nor failed'),
   'release.unknown': broken("a worker received a key that no Verifier's log has issued"),
-  'release.contradicted': broken('two logs do not say the same about a release'),
-  'release.abandoned': incomplete('a key was released, and nothing says what became of it'),
+  'release.contradicted': broken('two logs disagree about a release'),
+  'release.abandoned': incomplete('a key was released, and no entry says what followed'),
 
   // One result
-  'manifest.unverified': broken('a manifest is not signed by a registered worker, or is not of its name'),
+  'manifest.unverified': broken(
+    'a manifest is not signed by a registered worker, or does not match its name',
+  ),
   'manifest.unannounced': broken('a manifest has no matching result.intent'),
-  'manifest.contradicted': broken('a manifest and the logs do not say the same'),
-  'manifest.missing': incomplete('a log says that a result is visible, and no such manifest is there'),
+  'manifest.contradicted': broken('a manifest and the logs disagree'),
+  'manifest.missing': incomplete('a log says that a result is visible, and its manifest is absent'),
   'result.repeated': broken('a result was made visible twice'),
-  'content.missing': incomplete('a part of a result is not there, although others are'),
-  'content.altered': broken("a part of a result is not the manifest's"),
+  'content.missing': incomplete('a part of a result is absent, and others are present'),
+  'content.altered': broken('a part of a result differs from the manifest'),
 } as const satisfies Record<string, { readonly severity: Severity; readonly meaning: string }>
 
 export type FindingCode = keyof typeof FINDINGS
 
 export type Finding = {
   readonly code: FindingCode
-  /** The boot of the log, or null where it is about no log. */
+  /** The boot of the log, or null if the finding is not about a log. */
   readonly log: string | null
-  /** Index of the entry, or size of the checkpoint, where there is one. */
+  /** Index of the entry or size of the checkpoint, if there is one. */
   readonly index: number | null
   readonly text: string
 }
 
-/** Enough to act on; a collection with more is beyond reading, and the rest is counted. */
+/** A position in a log. */
+export type Position = { readonly boot: string; readonly index: number | null }
+/** Reports findings about one log. */
+export type FindInLog = (code: FindingCode, index: number | null, text: string) => void
+/** Reports findings about one position in a log. */
+export type FindHere = (code: FindingCode, text: string) => void
+
+/** Enough to act on. No one can read more; the rest is counted. */
 const MAX_FINDINGS = 10_000
 
 export class Findings {
   readonly #list: Finding[] = []
+  readonly #missing = new Set<string>()
   #omitted = 0
   #worst: Severity | undefined
 
-  add(code: FindingCode, log: string | null, index: number | null, text: string): void {
-    const { severity } = FINDINGS[code]
-    if (this.#worst !== 'broken') this.#worst = severity
-    if (this.#list.length >= MAX_FINDINGS) this.#omitted += 1
-    // Object names come from whoever made the collection, and the text goes to a terminal.
-    else this.#list.push({ code, log, index, text: text.replace(/[^\x20-\x7e]/g, '?').slice(0, 1000) })
+  /** Reports a finding that is not about a log. */
+  add(code: FindingCode, text: string): void {
+    this.#add(code, null, null, text)
+  }
+
+  of(log: string): FindInLog {
+    return (code, index, text) => this.#add(code, log, index, text)
+  }
+
+  /** `subject` begins each text. */
+  at({ boot, index }: Position, subject?: string): FindHere {
+    return (code, text) => this.#add(code, boot, index, subject === undefined ? text : `${subject}: ${text}`)
+  }
+
+  /** Reports an absent policy or revocation list once, at the first entry that names it. */
+  missing(document: string, { boot, index }: Position): void {
+    if (this.#missing.has(document)) return
+    this.#missing.add(document)
+    this.#add('policy.missing', boot, index, `entry ${index} names ${document}, which is absent`)
   }
 
   get list(): readonly Finding[] {
@@ -93,4 +120,18 @@ export class Findings {
   get verdict(): 'intact' | Severity {
     return this.#worst ?? 'intact'
   }
+
+  #add(code: FindingCode, log: string | null, index: number | null, text: string): void {
+    const { severity } = FINDINGS[code]
+    if (this.#worst !== 'broken') this.#worst = severity
+    if (this.#list.length >= MAX_FINDINGS) this.#omitted += 1
+    // The author of the collection chose the object names, and the text goes to a terminal.
+    else this.#list.push({ code, log, index, text: text.replace(/[^\x20-\x7e]/g, '?').slice(0, 1000) })
+  }
+}
+
+/** The message of a coded error, for a finding. Any other error is a fault of ours and is thrown again. */
+export function messageOf(error: unknown): string {
+  if (error instanceof CodedError) return error.message
+  throw error
 }

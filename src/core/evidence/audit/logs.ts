@@ -1,20 +1,23 @@
-/** All logs of one role: each replayed under the key that its name stands for, its entries handed on in order. */
-import { bootOf, logOrigin } from '../../boot/boot.ts'
+/**
+ * All logs of one role: each is replayed under the key that its name stands for, and its entries are recorded
+ * in order.
+ */
+import { bootOf, logOrigin, type Role } from '../../boot/boot.ts'
 import type { Registration } from '../../boot/registration.ts'
 import { fromUtf8, toBase64url } from '../../bytes.ts'
 import { CodedError } from '../../errors.ts'
 import { type Entry, EntryFormat } from '../entry.ts'
 import { type NoteKey, noteKey, parseVkey } from '../note.ts'
-import type { Shelf } from './collection.ts'
-import type { Findings } from './finding.ts'
+import type { ObjectReader } from './collection.ts'
+import { type FindInLog, type Findings, messageOf } from './finding.ts'
+import type { EntryPlace } from './histories.ts'
+import type { LogSource } from './logObjects.ts'
 import { type Replay, replayLog } from './replay.ts'
 import type { LogReport } from './report.ts'
 
-type Role = Registration['role']
-
 export type AuditedLog = { readonly report: LogReport; readonly key: NoteKey; readonly replay: Replay }
 
-/** The logs that were audited, by boot. */
+/** The audited logs, by boot. */
 export class Logs {
   readonly #logs: ReadonlyMap<string, AuditedLog>
   readonly #registrations: ReadonlyMap<string, Registration>
@@ -28,15 +31,13 @@ export class Logs {
     return this.#logs.get(boot)
   }
 
-  /** `log.missing` says it once: what such a log would have had to say is not asked for again. */
+  /** True if `log.missing` reports the whole log: its absent entries are then no findings of their own. */
   isMissing(boot: string): boolean {
     return !this.#logs.has(boot) && this.#registrations.has(boot)
   }
 }
 
-export type EntryTaker = (entry: Entry, role: Role, boot: string, index: number) => void
-
-/** Events that are about somebody's key: only a registered boot may speak of them. */
+/** Events about a key: only a registered boot may log them. */
 const OF_RELEASES: ReadonlySet<string> = new Set([
   'boot.registered',
   'release.decided',
@@ -49,42 +50,39 @@ const OF_RELEASES: ReadonlySet<string> = new Set([
   'result.superseded',
 ] satisfies Entry['event'][])
 
-export async function auditLogs(
-  shelf: Shelf,
-  role: Role,
-  registrations: ReadonlyMap<string, Registration>,
-  findings: Findings,
-  take: EntryTaker,
-): Promise<AuditedLog[]> {
+export type LogAudit = {
+  readonly objects: ObjectReader
+  readonly role: Role
+  readonly registrations: ReadonlyMap<string, Registration>
+  readonly findings: Findings
+  /** Takes the entries of registered boots, those of one log in order. */
+  readonly record: (entry: Entry, place: EntryPlace) => void
+}
+
+export async function auditLogs(audit: LogAudit): Promise<AuditedLog[]> {
+  const { objects, role, registrations, findings } = audit
   const logs: AuditedLog[] = []
   const present = new Set<string>()
-  for await (const { boot, names } of logsOf(shelf, role, findings)) {
+  for await (const { boot, names } of logsOf(audit)) {
     present.add(boot)
-    const registration = registrations.get(boot)
-    const key = await keyOf(shelf, role, boot, registration, findings)
-    if (key !== undefined)
-      logs.push(await auditLog({ boot, key, shelf, names }, role, registration, findings, take))
+    const key = await keyOf(boot, audit)
+    if (key !== undefined) logs.push(await auditLog({ boot, key, objects, names }, audit))
   }
   for (const { boot, role: registered } of registrations.values())
     if (registered === role && !present.has(boot))
-      findings.add(
-        'log.missing',
-        boot,
-        null,
-        `the ${role} ${boot} is registered, and its whole log is not there`,
-      )
+      findings.of(boot)('log.missing', null, `the ${role} ${boot} is registered, and its log is absent`)
   return logs
 }
 
-/** One log at a time: names come in order, so those of one boot stand together. */
-async function* logsOf(shelf: Shelf, role: Role, findings: Findings) {
+/** One log at a time: names come in order, so those of one boot are adjacent. */
+async function* logsOf({ objects, role, findings }: LogAudit) {
   let boot = ''
   let names: string[] = []
-  for await (const name of shelf.list('')) {
+  for await (const name of objects.list('')) {
     const [, owner = '', rest = ''] = /^([a-z2-7]{26})\/(.+)$/.exec(name) ?? []
     if (owner === '') {
       if (role === 'worker' || !name.startsWith('registration/'))
-        findings.add('object.unexpected', null, null, `${name} belongs to no log`)
+        findings.add('object.unexpected', `${name} is not in the folder of a log`)
       continue
     }
     if (owner !== boot && boot !== '') yield { boot, names }
@@ -95,58 +93,46 @@ async function* logsOf(shelf: Shelf, role: Role, findings: Findings) {
   if (boot !== '') yield { boot, names }
 }
 
-/** A boot is the digest of its key, so the key beside the log proves itself; a registration says whose it is. */
-async function keyOf(
-  shelf: Shelf,
-  role: Role,
-  boot: string,
-  registration: Registration | undefined,
-  findings: Findings,
-): Promise<NoteKey | undefined> {
-  const registered =
-    registration?.role === role ? noteKey(logOrigin(role, boot), registration.key) : undefined
+/**
+ * A boot is the digest of its key, so the key beside the log proves itself. A registration names its owner.
+ */
+async function keyOf(boot: string, audit: LogAudit): Promise<NoteKey | undefined> {
+  const { objects, role, registrations, findings } = audit
+  const registration = registrations.get(boot)
+  const origin = logOrigin(role, boot)
+  const registered = registration?.role === role ? noteKey(origin, registration.key) : undefined
   try {
-    const line = fromUtf8((await shelf.read(`${boot}/key`, 1024)) ?? Buffer.alloc(0))
-    if (!line.endsWith('\n'))
-      throw new CodedError('evidence.malformed', 'the key is not there, or not one line')
+    const line = fromUtf8((await objects.read(`${boot}/key`, 1024)) ?? Buffer.alloc(0))
+    if (!line.endsWith('\n')) throw new CodedError('evidence.malformed', 'the key is absent or not one line')
     const key = parseVkey(line.slice(0, -1))
-    if (key.name !== logOrigin(role, boot) || bootOf(key.jwk) !== boot)
-      throw new CodedError('evidence.inconsistent', 'the key is of another log')
+    if (key.name !== origin || bootOf(key.jwk) !== boot)
+      throw new CodedError('evidence.inconsistent', 'the key belongs to another log')
     return registered ?? key
   } catch (error) {
-    if (!(error instanceof CodedError)) throw error
-    findings.add('log.unverifiable', boot, null, `${boot}/key: ${error.message}`)
+    findings.of(boot)('log.unverifiable', null, `${boot}/key: ${messageOf(error)}`)
     return registered
   }
 }
 
-async function auditLog(
-  source: Parameters<typeof replayLog>[0],
-  role: Role,
-  registration: Registration | undefined,
-  findings: Findings,
-  take: EntryTaker,
-): Promise<AuditedLog> {
+async function auditLog(source: LogSource, audit: LogAudit): Promise<AuditedLog> {
   const { boot, key } = source
+  const { role, registrations, findings, record } = audit
+  const find = findings.of(boot)
+  const registration = registrations.get(boot)
   const registered = registration?.role === role
-  let unheard = 0
-  const reading = new EntryReading(role, boot, findings)
-  const replay = await replayLog(source, findings, (index, bytes) => {
-    const entry = reading.read(index, bytes)
+  let unrecorded = 0
+  const decoder = new EntryDecoder(role, boot, find)
+  const replay = await replayLog(source, find, (index, bytes) => {
+    const entry = decoder.decode(index, bytes)
     if (entry === undefined) return
-    if (registered) take(entry, role, boot, index)
-    else if (OF_RELEASES.has(entry.event)) unheard += 1
+    if (registered) record(entry, { role, boot, index })
+    else if (OF_RELEASES.has(entry.event)) unrecorded += 1
   })
-  if (unheard > 0)
-    findings.add(
-      'log.unregistered',
-      boot,
-      null,
-      `${unheard} entries about releases by a boot that nobody registered`,
-    )
-  const { opened, openedAt, lastAt, closed } = reading
+  if (unrecorded > 0)
+    find('log.unregistered', null, `${unrecorded} entries about releases by an unregistered boot`)
+  const { opened, openedAt, lastAt, closed } = decoder
   if (registered && opened !== undefined && opened.simulation !== registration.simulation)
-    findings.add('registration.unverified', boot, 0, 'log and registration do not agree on simulation')
+    find('registration.unverified', 0, 'log and registration disagree about simulation')
   const report: LogReport = {
     role,
     boot,
@@ -166,53 +152,50 @@ async function auditLog(
   return { report, key, replay }
 }
 
-/** The entries of one log in order: decoded strictly, time not going back, opened first and closed last. */
-class EntryReading {
+/**
+ * Decodes the entries of one log in order: strict form, no earlier time than before, opened first and closed
+ * last.
+ */
+class EntryDecoder {
   readonly #role: Role
   readonly #boot: string
-  readonly #findings: Findings
+  readonly #find: FindInLog
   opened: Extract<Entry, { event: 'log.opened' }> | undefined
   openedAt: number | null = null
   lastAt: number | null = null
   closed = false
 
-  constructor(role: Role, boot: string, findings: Findings) {
+  constructor(role: Role, boot: string, find: FindInLog) {
     this.#role = role
     this.#boot = boot
-    this.#findings = findings
+    this.#find = find
   }
 
-  read(index: number, bytes: Buffer | undefined): Entry | undefined {
-    const entry = this.#decode(index, bytes)
+  decode(index: number, bytes: Buffer | undefined): Entry | undefined {
+    const entry = this.#parse(index, bytes)
     if (entry === undefined) return undefined
     const { event, time } = entry
     if (this.lastAt !== null && time < this.lastAt)
-      this.#findings.add(
-        'time.backwards',
-        this.#boot,
-        index,
-        `${event} is ${this.lastAt - time} s older than before`,
-      )
-    if (this.closed) this.#findings.add('log.order', this.#boot, index, `${event} follows log.closed`)
+      this.#find('time.backwards', index, `${event} is ${this.lastAt - time} s older than the entry before`)
+    if (this.closed) this.#find('log.order', index, `${event} follows log.closed`)
     if ((event === 'log.opened') !== (index === 0))
-      this.#findings.add('log.order', this.#boot, index, `entry ${index} is ${event}`)
+      this.#find('log.order', index, `entry ${index} is ${event}`)
     this.openedAt ??= time
     this.lastAt = time
     if (entry.event === 'log.closed') this.closed = true
     if (entry.event === 'log.opened') {
       this.opened = entry
       if (entry.boot !== this.#boot || entry.role !== this.#role)
-        this.#findings.add('log.order', this.#boot, index, `log.opened names the ${entry.role} ${entry.boot}`)
+        this.#find('log.order', index, `log.opened names the ${entry.role} ${entry.boot}`)
     }
     return entry
   }
 
-  #decode(index: number, bytes: Buffer | undefined): Entry | undefined {
+  #parse(index: number, bytes: Buffer | undefined): Entry | undefined {
     try {
       return bytes === undefined ? undefined : EntryFormat.decode(bytes)
     } catch (error) {
-      if (!(error instanceof CodedError)) throw error
-      this.#findings.add('entry.malformed', this.#boot, index, error.message)
+      this.#find('entry.malformed', index, messageOf(error))
       return undefined
     }
   }

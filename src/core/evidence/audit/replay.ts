@@ -1,54 +1,54 @@
 /**
- * One log, replayed: its checkpoints in order, each against the entries and tiles under it. What a checkpoint covers is
- * true because its root says so; an object that differs from it was altered, and is named.
+ * Replays one log: its checkpoints in order, each compared with the entries and tiles under it. The root of a
+ * checkpoint proves what it covers. An object that differs was altered, and is a finding.
  */
 import { sameBytes } from '../../bytes.ts'
 import type { Checkpoint } from '../checkpoint.ts'
 import { GrowingLog } from '../growth.ts'
 import { newBundles, newHashTiles, TILE_WIDTH, type Tile, tileName } from '../tile.ts'
 import { EMPTY_ROOT, HASH_BYTES, leafHash } from '../tree.ts'
-import type { FindingCode, Findings } from './finding.ts'
+import type { FindInLog } from './finding.ts'
 import { type Bundle, LogObjects, type LogSource } from './logObjects.ts'
 
 export type Replay = {
-  /** Entries under the last checkpoint that is true, and its root. */
+  /** Number of entries under the last consistent checkpoint, and its root. */
   readonly size: number
   readonly root: Buffer
-  /** Entries behind it. */
+  /** Number of entries after that checkpoint. */
   readonly unsealed: number
-  /** SHA-256 of the note of each signed checkpoint, and its size: what other documents refer to. */
+  /** The size of each signed checkpoint, by the SHA-256 of its note, as other documents name it. */
   readonly checkpoints: ReadonlyMap<string, number>
+  /** The root of each signed checkpoint, by its size. */
   readonly roots: ReadonlyMap<number, Buffer>
 }
 
 type EntryReader = (index: number, bytes: Buffer | undefined) => void
 
-/** Calls `entry` for each sealed entry in order, with undefined where it is lost. */
-export async function replayLog(source: LogSource, findings: Findings, entry: EntryReader): Promise<Replay> {
-  const replay = new LogReplay(source, findings, entry)
+/** Calls `entry` for each sealed entry in order, with undefined for a lost one. */
+export async function replayLog(source: LogSource, find: FindInLog, entry: EntryReader): Promise<Replay> {
+  const replay = new LogReplay(source, find, entry)
   for (const size of replay.sizes) await replay.advance(size)
   await replay.finish()
   return replay.outcome
 }
 
 class LogReplay {
-  readonly #boot: string
   readonly #objects: LogObjects
-  readonly #findings: Findings
+  readonly #find: FindInLog
   readonly #entry: EntryReader
 
-  // #log holds the hashes under the last true checkpoint. #leaves and #contents are those of its open bundle: a
-  // bundle's entries are handed on when it is full or the log ends, so that a later copy can replace an altered one.
+  // #log holds the hashes under the last consistent checkpoint. #leaves and #contents belong to its open
+  // bundle. The entries of a bundle are passed on only when it is full or the log ends, so that a later copy
+  // of the bundle can replace an altered one.
   #log = new GrowingLog()
   #leaves: Buffer[] = []
   #contents: (Buffer | undefined)[] = []
   #root: Buffer = EMPTY_ROOT
   #unsealed = 0
 
-  constructor(source: LogSource, findings: Findings, entry: EntryReader) {
-    this.#boot = source.boot
-    this.#objects = new LogObjects(source, findings)
-    this.#findings = findings
+  constructor(source: LogSource, find: FindInLog, entry: EntryReader) {
+    this.#objects = new LogObjects(source, find)
+    this.#find = find
     this.#entry = entry
   }
 
@@ -62,7 +62,7 @@ class LogReplay {
     return { size: this.#log.size, root: this.#root, unsealed: this.#unsealed, checkpoints, roots }
   }
 
-  /** From the last true checkpoint to the one at `size`; stays where it is if that one is not true. */
+  /** Advances from the last consistent checkpoint to the one at `size`, unless that one is inconsistent. */
   async advance(size: number): Promise<void> {
     const from = this.#log.size
     const bundles = await this.#objects.readBundles(newBundles(from, size))
@@ -92,23 +92,19 @@ class LogReplay {
       }
       return
     }
-    this.#find('checkpoint.inconsistent', size, `checkpoint ${size} is not over the entries that are there`)
+    this.#find('checkpoint.inconsistent', size, `checkpoint ${size} does not cover the present entries`)
   }
 
-  /** Hands on what is left, and looks at the objects that no checkpoint accounts for. */
+  /** Passes on the remaining entries, and examines the objects that no checkpoint covers. */
   async finish(): Promise<void> {
     const unread = this.#objects.unread
     const bundles = unread.filter(({ level }) => level === 'entries')
-    const [within, beyond] = [
-      bundles.filter((tile) => endOf(tile) <= this.#log.size),
-      bundles.filter((tile) => endOf(tile) > this.#log.size),
-    ]
-    for (const tile of within)
-      this.#find(
-        'checkpoint.missing',
-        endOf(tile),
-        `${tileName(tile)} was written for checkpoint ${endOf(tile)}, which is not there`,
-      )
+    const within = bundles.filter((tile) => endOf(tile) <= this.#log.size)
+    const beyond = bundles.filter((tile) => endOf(tile) > this.#log.size)
+    for (const tile of within) {
+      const text = `${tileName(tile)} was written for checkpoint ${endOf(tile)}, which is absent`
+      this.#find('checkpoint.missing', endOf(tile), text)
+    }
     for (const tile of unread)
       if (typeof tile.level === 'number' && !bundles.some((bundle) => isUnder(tile, endOf(bundle))))
         this.#find('object.unexpected', null, `${tileName(tile)} belongs to no checkpoint`)
@@ -116,7 +112,7 @@ class LogReplay {
       if (entries !== undefined) this.#unsealed = Math.max(this.#unsealed, endOf(tile) - this.#log.size)
       this.#compare(tile, name, entries, this.#leaves)
     }
-    this.#handOn(this.#contents.length)
+    this.#passOn(this.#contents.length)
   }
 
   #accept(
@@ -140,10 +136,12 @@ class LogReplay {
     this.#leaves = known
     this.#contents = contents
     this.#root = root
-    this.#handOn(this.#contents.length - (size % TILE_WIDTH))
+    this.#passOn(this.#contents.length - (size % TILE_WIDTH))
   }
 
-  /** Names the bundle if an entry in it is not the one under the checkpoint. `leaves` begin at index `first`. */
+  /**
+   * Reports a bundle with an entry other than the one under the checkpoint. `leaves` begin at index `first`.
+   */
   #compare(
     tile: Tile,
     name: string,
@@ -158,10 +156,10 @@ class LogReplay {
     })
     const [index] = altered
     if (index !== undefined)
-      this.#find('tile.altered', index, `${name}: not the entries that were logged: ${altered.join(', ')}`)
+      this.#find('tile.altered', index, `${name}: entries differ from the logged ones: ${altered.join(', ')}`)
   }
 
-  #handOn(count: number): void {
+  #passOn(count: number): void {
     const first = this.#log.size - this.#contents.length
     for (const [i, bytes] of this.#contents.slice(0, count).entries()) {
       if (bytes === undefined) this.#find('entry.lost', first + i, `entry ${first + i} is lost`)
@@ -170,13 +168,9 @@ class LogReplay {
     this.#contents = this.#contents.slice(count)
     this.#leaves = this.#leaves.slice(count)
   }
-
-  #find(code: FindingCode, index: number | null, text: string): void {
-    this.#findings.add(code, this.#boot, index, text)
-  }
 }
 
-/** The leaves of a tile from index `from` on; undefined for each where the tile cannot be read. */
+/** The leaves of a tile from index `from` on; all undefined if the tile is unreadable. */
 function cut(tile: Tile, from: number, leaves: readonly Buffer[] | undefined): (Buffer | undefined)[] {
   const known: readonly (Buffer | undefined)[] = leaves ?? Array.from({ length: tile.width }, () => undefined)
   return known.slice(Math.max(0, from - tile.index * TILE_WIDTH))
@@ -187,12 +181,12 @@ function hashesOf(bytes: Buffer | undefined, width: number): Buffer[] | undefine
   return Array.from({ length: width }, (_, i) => bytes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES))
 }
 
-/** The size of a log at which a bundle has its width. */
+/** The size of the log for which a bundle was written. */
 function endOf(bundle: Tile): number {
   return bundle.index * TILE_WIDTH + bundle.width
 }
 
-/** Whether a log of `size` has this hash tile in this width. */
+/** True if a log of `size` has this hash tile with this width. */
 function isUnder({ level, index, width }: Tile, size: number): boolean {
   const hashes = Math.floor(size / TILE_WIDTH ** Number(level))
   return Math.min(TILE_WIDTH, hashes - index * TILE_WIDTH) === width

@@ -1,32 +1,35 @@
-/** What an audit says. Times are seconds since the epoch, as the logs have them. */
+/** The report of an audit. Times are seconds since the epoch, as in the logs. */
 import type { ErrorCode } from '../../errors.ts'
 import type { Finding } from './finding.ts'
 
 export type LogReport = {
   readonly role: 'worker' | 'verifier'
   readonly boot: string
-  /** `open`: no log.closed; the process still runs, or died without a word. */
+  /** `open`: without log.closed, so the process still runs or died. */
   readonly status: 'open' | 'closed'
   readonly registered: boolean
   readonly simulation: boolean
-  /** A claim of the program about itself. */
+  /** The program's claim about itself. */
   readonly software: string | null
   /** From the registration of a worker. */
   readonly measurement: string | null
   readonly assurance: 'measured' | 'platform' | null
-  /** Entries under the last checkpoint that was found true, its root, and how many checkpoints were. */
+  /**
+   * Number of entries under the last consistent checkpoint, its root, and the number of signed checkpoints.
+   */
   readonly size: number
   readonly root: string
   readonly checkpoints: number
-  /** Entries behind that checkpoint: written, never signed. */
+  /** Number of entries after that checkpoint: written, but not signed. */
   readonly unsealed: number
   readonly openedAt: number | null
   readonly lastAt: number | null
 }
 
 /**
- * `abandoned`: the worker died with the key. `undelivered`: it never acknowledged the key. `withheld`: decided, but
- * the Verifier failed to issue it. `unended`: the Verifier's log does not say. The others are the worker's own words.
+ * `abandoned`: the worker died with the key. `undelivered`: it never acknowledged the key. `withheld`:
+ * decided, but the Verifier failed to issue it. `unended`: the Verifier's log has no end. The others come
+ * from the worker's log.
  */
 export type ReleaseStatus =
   | 'visible'
@@ -57,12 +60,12 @@ export type AllowedRelease = {
   readonly disclosure: boolean
   readonly policySeq: number
   readonly status: ReleaseStatus
-  /** Why it failed or was withheld. */
+  /** The reason for failing or withholding. */
   readonly code: ErrorCode | null
   readonly resultId: string | null
   /** The other release of the same objects and permission that ended with a result. */
   readonly finishedBy: string | null
-  /** Whether its job was put into the dead-letter stream, by whichever worker. */
+  /** True if any worker put its job into the dead-letter stream. */
   readonly setAside: boolean
 }
 
@@ -91,7 +94,7 @@ export type ResultReport = {
   readonly boot: string
   readonly committedAt: number
   readonly parts: number
-  /** Whether the parts were in the collection and are the manifest's. */
+  /** The outcome of comparing the parts with the manifest. */
   readonly content: 'checked' | 'not in the collection' | 'wrong'
 }
 
@@ -99,10 +102,10 @@ export type EvidenceReport = {
   readonly v: 1
   readonly verdict: 'intact' | 'incomplete' | 'broken'
   readonly simulation: boolean
-  /** Whether someone other than the writers has seen the logs grow. */
+  /** The logs have no witnesses yet: only their writers have seen them grow. */
   readonly witnessed: 'unwitnessed'
   readonly findings: readonly Finding[]
-  /** Findings beyond the limit, which are counted alone. */
+  /** Number of findings beyond the limit. */
   readonly findingsOmitted: number
   readonly logs: readonly LogReport[]
   readonly releases: readonly (AllowedRelease | RefusedRelease)[]
