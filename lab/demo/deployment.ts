@@ -21,7 +21,7 @@ import { createLauncher } from './launcher.ts'
 import type { LogLine } from './logLine.ts'
 import type { UserName } from './names.ts'
 import { type RunStep, stepSilently } from './output.ts'
-import type { Program } from './program.ts'
+import type { RunningProgram } from './program.ts'
 import {
   configFile,
   type DeploymentSettings,
@@ -50,10 +50,7 @@ export type DeploymentOptions = {
 
 export type Deployment = {
   readonly folders: Folders
-  /**
-   * The configuration file of a program or command: `seal`, `open`, `export`, `trust` (the pin), `worker-1`,
-   * …
-   */
+  /** The configuration file of a program or command: `worker-1`, `seal`, `open`, `export`, `trust` (the pin). */
   readonly configOf: (name: string) => string
   /** The hospital's private key for the sealed counts. */
   readonly auditKeyFile: string
@@ -61,7 +58,7 @@ export type Deployment = {
   readonly endpoint: string
   readonly control: EmulatorControl
   /** `emulator`, `verifier`, `function`, `worker-1`, …; undefined if no program of this name runs. */
-  readonly program: (name: string) => Program | undefined
+  readonly program: (name: string) => RunningProgram | undefined
   /** Starts the program, or starts it again after its end. Returns its ready line. */
   readonly start: (name: string) => Promise<LogLine>
   /** The text of `/metrics` of the running Verifier or worker. */

@@ -20,7 +20,7 @@ export type ProgramOptions = Pick<ChildOptions, 'file' | 'parameters' | 'environ
 
 export type ProgramExit = { readonly code: number | null; readonly signal: NodeJS.Signals | null }
 
-export type Program = {
+export type RunningProgram = {
   readonly name: string
   readonly pid: number
   /** Its ready line. Throws `internal.fault` if the program ends first or takes longer than this. */
@@ -36,7 +36,7 @@ export type Program = {
   readonly stopping: () => boolean
 }
 
-export function startProgram(options: ProgramOptions): Program {
+export function spawnProgram(options: ProgramOptions): RunningProgram {
   const { name, logFolder, onLine } = options
   const child = startChild(options)
   const log = createWriteStream(join(logFolder, `${name}.log`), { flags: 'a' })

@@ -5,14 +5,14 @@
 import { abandonable } from '#adapters/system/abandonable.ts'
 import { CodedError } from '#core/errors.ts'
 import type { LogLine } from './logLine.ts'
-import { endedEarly, type Program, type ProgramOptions, startProgram } from './program.ts'
+import { endedEarly, type ProgramOptions, type RunningProgram, spawnProgram } from './program.ts'
 
 const READY_MILLISECONDS = 60_000
 
 export type Supervisor = {
   /** Resolves when the program serves. A name can be started again after its program has ended. */
   readonly start: (options: Omit<ProgramOptions, 'logFolder' | 'onLine'>) => Promise<LogLine>
-  readonly find: (name: string) => Program | undefined
+  readonly find: (name: string) => RunningProgram | undefined
   /** Aborted by `end`, or as soon as a program ends that was not stopped. Its reason is the error. */
   readonly signal: AbortSignal
   readonly end: (reason: unknown) => void
@@ -27,9 +27,9 @@ export function createSupervisor(options: Pick<ProgramOptions, 'logFolder' | 'on
   const { signal } = controller
   const guard = <T>(work: Promise<T>): Promise<T> => abandonable(work, signal)
   // In the order of their start.
-  const programs = new Map<string, Program>()
+  const programs = new Map<string, RunningProgram>()
 
-  const watch = (program: Program): void => {
+  const watch = (program: RunningProgram): void => {
     const gone = (error: CodedError): void => {
       if (programs.get(program.name) === program) programs.delete(program.name)
       if (!program.stopping()) controller.abort(error)
@@ -50,7 +50,7 @@ export function createSupervisor(options: Pick<ProgramOptions, 'logFolder' | 'on
       signal.throwIfAborted()
       if (programs.has(program.name))
         throw new CodedError('internal.fault', `${program.name} is running already`)
-      const started = startProgram({ ...program, ...options })
+      const started = spawnProgram({ ...program, ...options })
       programs.set(program.name, started)
       watch(started)
       return await guard(started.ready(READY_MILLISECONDS))

@@ -57,10 +57,11 @@ async function serve({ config, data }: EmulatorArguments): Promise<void> {
 /** A mistake on the command line is answered with a sentence; every later failure is a line of the log. */
 function fail(error: unknown): never {
   const code = codeOf(error)
+  const { exit, remedy } = errorRow(code)
   if (error instanceof CodedError && code === 'usage.invalid')
-    process.stderr.write(`error: ${error.message} (${code})\n  remedy: add --help to see the options\n`)
+    process.stderr.write(`error: ${error.message} (${code})\n  remedy: ${remedy}\n`)
   else logFault('start.failed', error)
-  process.exit(errorRow(code).exit)
+  process.exit(exit)
 }
 
 try {

@@ -17,11 +17,12 @@ import { idKeyAssociatedData } from '#core/release/wrap.ts'
 import { SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
 import { manifestName, ResultManifestFormat } from '#core/sealed/manifest.ts'
 import { readSealHeader, SEAL_PREFIX_BYTES } from '#core/sealed/object.ts'
+import type { CommandResult } from '#lab/demo/command.ts'
 import { POPULATION_CANARIES } from '#lab/demo/population.ts'
 import { parseEmulatorConfig } from '#lab/emulator/config.ts'
 import { startEmulator } from '#lab/emulator/emulator.ts'
 import { findCanaries, findIn, keyCanaries, wordCanaries } from './canaries.ts'
-import { type Run, resultOf, runCommand, startDemo } from './commandLine.ts'
+import { resultOf, runCommand, startDemo } from './commandLine.ts'
 
 const REFUSALS = ['measurement.unknown', 'guest-policy.debug', 'assurance.insufficient']
 const MAX_RESIDENT_BYTES = 256 * 1024 * 1024
@@ -32,7 +33,7 @@ const out = join(folder, 'demo')
 const inOut = (...names: readonly string[]) => join(out, ...names)
 const readJson = async (...names: readonly string[]) => JSON.parse(await readFile(inOut(...names), 'utf8'))
 
-let run: Run
+let run: CommandResult
 before(async () => {
   run = await resultOf(startDemo('--out', out, '--patients', '60', '--seed', 'e2e', '--json'))
 })
