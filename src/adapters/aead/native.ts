@@ -1,10 +1,15 @@
-/** AES-256-GCM on segments by the native addon: on libuv's pool, into the caller's buffers, a key schedule a call. */
-
+/**
+ * AES-256-GCM over segments by the native addon: on libuv's pool, into the caller's buffers, one key schedule
+ * per call.
+ */
 import { type Addon, loadAddon } from '#adapters/system/addon.ts'
 import { CodedError } from '#core/errors.ts'
 import { nodeCipher, type Segment, type SegmentCipher } from '#core/sealed/cipher.ts'
 
-/** The native cipher where it can be had, else the one over node:crypto, on the event loop; `provider` says which. */
+/**
+ * The native cipher if the addon has it, else the one over node:crypto, on the event loop. `provider` says
+ * which.
+ */
 export function loadSegmentCipher(): {
   readonly cipher: SegmentCipher
   readonly provider: 'native' | 'node'
@@ -16,7 +21,8 @@ export function loadSegmentCipher(): {
 }
 
 function createNativeCipher(aead: NonNullable<Addon['aead']>): SegmentCipher {
-  // The addon keeps `parts`, and so the memory of every array, until its work is done; the key it copies and wipes.
+  // The addon keeps `parts`, and so the memory of every array, until its work is done. It copies the key and
+  // wipes it.
   const run = async (seal: boolean, key: Uint8Array, segments: readonly Segment[]) => {
     const parts: Uint8Array[] = []
     const counts = new Uint32Array(segments.length)

@@ -1,10 +1,10 @@
-/** A folder with copies of the four buckets, as an audit reads it. */
+/** A folder with copies of the four buckets, for an audit. */
 import { createFolderStore } from '#adapters/system/folderStore.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { Collection, ObjectReader } from '#core/evidence/audit/collection.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 
-/** Which bucket lies in which folder. */
+/** The folder of each bucket. */
 export const FOLDERS = {
   governance: 'governance',
   verifierLogs: 'evidence-verifier',
@@ -12,7 +12,7 @@ export const FOLDERS = {
   results: 'results',
 } as const satisfies Record<keyof Collection, string>
 
-/** Of the folder store that a collection is. */
+/** The namespace of the folder store behind a collection. */
 export const NAMESPACE = 'collection'
 
 export function openCollection(dir: string): Collection {
@@ -26,7 +26,7 @@ export function openCollection(dir: string): Collection {
   }
 }
 
-/** A bucket of which there is no copy is an empty one: what is missing from it is found by what refers to it. */
+/** A bucket without a copy reads as empty. The audit finds what is missing by the references to it. */
 export function shelfOf(
   store: Pick<ObjectStore, 'list' | 'head' | 'readAll'>,
   place: { readonly namespace: string; readonly bucket: string },
@@ -43,7 +43,7 @@ export function shelfOf(
       try {
         const { size } = await store.head({ ...place, name })
         if (size > maxBytes)
-          throw new CodedError('evidence.malformed', `it has ${size} bytes, the limit is ${maxBytes}`)
+          throw new CodedError('evidence.malformed', `the object has ${size} bytes, the limit is ${maxBytes}`)
         return await store.readAll({ ...place, name }, maxBytes)
       } catch (error) {
         if (codeOf(error) !== 'service.missing') throw error

@@ -1,12 +1,11 @@
 /**
- * The one writer of one log. Entries get their index and time when they are appended and are durable when a `flush`
- * that follows has returned; a flush is a group commit of everything appended until then.
+ * The only writer of one log. `append` gives an entry its index and time. The entry is durable when a later
+ * `flush` has returned; a flush is a group commit of everything appended before it.
  *
- * Crash argument. A commit writes, all create-once: bundles → hash tiles → checkpoint. Whatever is cut off leaves the
- * last checkpoint true, and what lies beyond it an unsealed tail without a signature. The log is never continued: the
- * key dies with the process, so the next start is another log.
+ * Crash argument. A commit writes, each object create-once: bundles → hash tiles → checkpoint. A crash in
+ * between leaves the last checkpoint true, and behind it an unsealed tail without a signature. The log is
+ * never continued: its key dies with the process, so the next start opens another log.
  */
-
 import type { KeyObject } from 'node:crypto'
 import { abandonable } from '#adapters/system/abandonable.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
@@ -22,21 +21,27 @@ import type { UnixSeconds } from '#core/time.ts'
 import { createOnce } from '#ports/createOnce.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 
-/** Entries that wait for a flush; beyond them `append` refuses, so that an outage cannot fill the memory. */
+/**
+ * The limit of entries that wait for a flush. Beyond it `append` refuses, so that an outage cannot fill the
+ * memory.
+ */
 const MAX_PENDING = 8192
 const MAX_PENDING_BYTES = 32 * 1024 * 1024
 
-/** A signed note over the log's first `size` entries, already stored. */
+/** A signed note over the log's first `size` entries. It is stored. */
 export type SealedLog = { readonly checkpoint: string; readonly size: number }
 
 export type EvidenceLog = {
   readonly boot: string
-  /** The entry's index. Throws `evidence.malformed` for what the schema does not say, `evidence.unavailable` when full. */
+  /**
+   * Returns the entry's index. Throws `evidence.malformed` if the schema refuses it, `evidence.unavailable`
+   * if full.
+   */
   readonly append: (body: EntryBody) => number
   /**
-   * Resolves when everything appended before the call is under a stored checkpoint. `evidence.unavailable`: nothing
-   * is lost, flush again. `evidence.conflict`: someone else writes under this name, and the log refuses from then on.
-   * `signal` ends the wait, not the commit.
+   * Resolves when everything appended before the call is under a stored checkpoint. `evidence.unavailable`:
+   * nothing is lost, flush again. `evidence.conflict`: another writer uses this log's name; the log refuses
+   * everything from then on. An abort ends the wait and not the commit.
    */
   readonly flush: (signal?: AbortSignal) => Promise<SealedLog>
   /** Appends `log.closed` and flushes; may be called again after `evidence.unavailable`. */
@@ -47,12 +52,12 @@ export function createEvidenceLog(options: {
   readonly store: ObjectStore
   readonly bucket: Omit<ObjectRef, 'name'>
   readonly role: Registration['role']
-  /** Ed25519, private, born in this process. */
+  /** An Ed25519 private key that was generated in this process. */
   readonly key: KeyObject
   readonly boot: string
   readonly software: string
   readonly simulation: boolean
-  /** The Verifier's time; where it goes back, entries keep the latest time seen. */
+  /** The Verifier's time. If it goes back, entries keep the latest time seen. */
   readonly now: () => UnixSeconds
 }): EvidenceLog {
   const { role, boot, software, simulation } = options
@@ -66,7 +71,9 @@ export function createEvidenceLog(options: {
   }
 }
 
-/** A commit under way. It is kept until it is stored: no larger size is signed while this one may be lost. */
+/**
+ * A commit in progress, kept until all of it is stored. No larger size is signed while this one may be lost.
+ */
 type Commit = {
   readonly stages: readonly (readonly LogObject[])[]
   readonly sealed: SealedLog
@@ -77,7 +84,8 @@ class LogWriter {
   readonly #origin: string
   readonly #vkey: Buffer
   readonly #log = new GrowingLog()
-  // #size counts all entries; the last of them are #pending, which a commit moves into #log. #sealed is what is stored.
+  // #size counts all entries. The last of them are #pending; a commit moves those into #log. #sealed is
+  // stored.
   #size = 0
   #pending: Buffer[] = []
   #pendingBytes = 0
@@ -91,7 +99,7 @@ class LogWriter {
   constructor(options: Parameters<typeof createEvidenceLog>[0]) {
     const jwk = exportJwk(options.key)
     if (jwk.kty !== 'OKP' || bootOf(jwk) !== options.boot)
-      throw new CodedError('internal.fault', 'the boot is not named by its evidence key')
+      throw new CodedError('internal.fault', `the boot ${options.boot} is not the name of its evidence key`)
     this.#options = options
     this.#origin = logOrigin(options.role, options.boot)
     this.#vkey = utf8(`${formatVkey(noteKey(this.#origin, jwk))}\n`)
@@ -156,7 +164,9 @@ class LogWriter {
     }
   }
 
-  /** Waits for all of a stage, failed or not, so that no write of it is still under way when the commit is retried. */
+  /**
+   * Waits for every write of a stage, failed or not: none may be in flight when the commit is tried again.
+   */
   async #createAll(objects: readonly LogObject[]): Promise<void> {
     const results = await Promise.allSettled(objects.map((object) => this.#create(object)))
     for (const result of results) if (result.status === 'rejected') throw this.#toFault(result.reason)

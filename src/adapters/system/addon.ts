@@ -1,25 +1,25 @@
-/** The native addon: what native/binding*.c defines, as seen from here. Built by native/build.mjs. */
+/** The types of the native addon, which native/binding*.c defines and native/build.mjs builds. */
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { CodedError } from '#core/errors.ts'
 
-/** native/sev_guest.h: four parties' error numbers; there is an answer only where all of them are 0. */
+/** The error numbers of four parties (native/sev_guest.h). There is an answer only if all of them are 0. */
 export type DeviceOutcome = {
   readonly opened: boolean
-  /** An errno: of opening the device where `opened` is false, of the request otherwise. */
+  /** An errno: of the request, or of opening the device if `opened` is false. */
   readonly error: number
   readonly fwError: number
   readonly vmmError: number
-  /** The firmware's status in an answer that arrived (SEV-SNP ABI). */
+  /** The firmware's status inside an answer that arrived (SEV-SNP ABI). */
   readonly status: number
 }
 
 export type ReportAnswer = DeviceOutcome & {
   readonly size: number
   readonly report: Buffer
-  /** The bytes that the host gave beside the report; empty where none were asked for, or there was an error. */
+  /** The host's certificate table. Empty if none was requested or the request failed. */
   readonly table: Buffer
-  /** How long a table the host has, where that is why it refused. */
+  /** The length of the host's table, if the host refused because of it. */
   readonly tableLength: number
 }
 
@@ -31,18 +31,19 @@ export type Addon = {
     withTable: boolean,
   ) => Promise<ReportAnswer>
   /**
-   * 1 to 65,536 zeros on pages of their own: locked, in no dump, zeros in a child. Wiped and unmapped when no view is left.
-   * Throws an error whose `code` is ERR_SECRET_MEMORY where the system refuses.
+   * Allocates 1 to 65,536 zeros on pages of their own: locked, in no dump, zeros in a child. They are wiped
+   * and unmapped when no view is left. Throws an error with the `code` ERR_SECRET_MEMORY if the system
+   * refuses.
    */
   readonly allocateSecret: (bytes: number) => Buffer
-  /** Wipes it at once; it and every view of it have no bytes from then on. Throws for what is not such a buffer. */
+  /** Wipes the buffer at once. It and every view of it then have no bytes. Throws for any other buffer. */
   readonly releaseSecret: (secret: Buffer) => void
-  /** 0 or an errno. */
+  /** Returns 0 or an errno. */
   readonly notify: (socket: string, state: string) => number
   /**
-   * AES-256-GCM over segments, one after the other on libuv's pool. `parts` are, a segment: iv, aad, tag, output, then
-   * its pieces of input, as many as its number in `counts` says. True unless a tag does not match on opening. Absent
-   * where the Node binary does not export OpenSSL's EVP functions.
+   * AES-256-GCM over segments, one after the other on libuv's pool. `parts` has, per segment: iv, aad, tag,
+   * output, then its pieces of input; `counts` has the number of those pieces. False if a tag does not match
+   * on opening. Absent if the Node binary does not export OpenSSL's EVP functions.
    */
   readonly aead?: (
     seal: boolean,
@@ -56,7 +57,7 @@ const PATH = fileURLToPath(new URL('../../../native/build/sev_guest.node', impor
 
 let loaded: Addon | CodedError | undefined
 
-/** The addon, or why it is not there; decided once a process. */
+/** The addon, or the reason for its absence. Decided once per process. */
 export function loadAddon(): Addon | CodedError {
   loaded ??= load()
   return loaded
@@ -64,7 +65,7 @@ export function loadAddon(): Addon | CodedError {
 
 function load(): Addon | CodedError {
   try {
-    // The one place where the addon's shape is claimed; test/native holds each function to it.
+    // The only claim about the addon's shape. test/native tests each function against it.
     return createRequire(import.meta.url)(PATH) as Addon
   } catch (cause) {
     return new CodedError(

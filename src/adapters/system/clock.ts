@@ -9,7 +9,7 @@ export const systemClock: Clock = {
     try {
       await delay(milliseconds, undefined, signal === undefined ? {} : { signal })
     } catch (error) {
-      // The timer's own AbortError has the reason as its cause only; callers go by the reason's code.
+      // The timer throws an AbortError with the reason as its cause. Callers act on the reason's code.
       signal?.throwIfAborted()
       throw error
     }

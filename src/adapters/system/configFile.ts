@@ -1,4 +1,6 @@
-/** A program's configuration: one JSON file under one closed schema. A refusal names every problem at once. */
+/**
+ * A program's configuration: one JSON file under one closed schema. A refusal names every problem at once.
+ */
 import type { z } from 'zod'
 import { checkShape, parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'

@@ -1,9 +1,9 @@
 /**
- * A directory as an object store: `<root>/<bucket>/<name>`, one file an object. Copies of buckets are read this way,
- * and a machine without a cloud can keep its buckets so. Writes are durable when they return and never overwrite.
+ * A folder as an object store: `<root>/<bucket>/<name>`, one file per object. It serves copies of buckets,
+ * and machines without a cloud. Writes are durable when they return, and never overwrite.
  *
- * Two limits that a real bucket does not have: an object cannot be named like a folder of another (`a` beside `a/b`),
- * and a name cannot have segments that are empty or begin with a dot.
+ * It has two limits that a real bucket does not have. An object's name cannot be a folder of another's (`a`
+ * and `a/b`). A segment of a name cannot be empty or begin with a dot.
  */
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
@@ -27,7 +27,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 
 export function createFolderStore(options: {
   readonly root: string
-  /** The one namespace that this folder stands for; every other one is absent. */
+  /** The only namespace that exists here. */
   readonly namespace: string
 }): ObjectStore {
   const { root, namespace } = options
@@ -37,7 +37,7 @@ export function createFolderStore(options: {
       throw new CodedError('service.missing', `there is no namespace ${object.namespace}`)
     const segments = object.name.split('/')
     if (![object.bucket, ...segments].every((segment) => SEGMENT.test(segment)))
-      throw new CodedError('service.failed', 'an object name has no place in a folder')
+      throw new CodedError('service.failed', `${object.name} cannot be the name of a file`)
     return join(root, object.bucket, ...segments)
   }
 
@@ -46,7 +46,7 @@ export function createFolderStore(options: {
     try {
       const head = await headOf(file)
       if (etag !== undefined && etag !== head.etag)
-        throw new CodedError('object.changed', `${object.name} is no longer at that version`)
+        throw new CodedError('object.changed', `${object.name} has another version now`)
       return { file, head }
     } catch (error) {
       await file.close()
@@ -115,11 +115,14 @@ export function createFolderStore(options: {
   }
 }
 
-/** Names of all files below `folder` that begin with `prefix`, in the order of the bytes of the whole name. */
+/**
+ * Yields the names of all files below `folder` that begin with `prefix`, in the order of the whole name's
+ * bytes.
+ */
 async function* walk(folder: string, below: string, prefix: string): AsyncIterable<string> {
   const entries = await coded(below, undefined, () => readdir(join(folder, below), { withFileTypes: true }))
   const names = entries
-    // A link or a device is no object: a collection holds what lies in it.
+    // Links and devices are not objects: a collection contains only what lies in it.
     .filter((entry) => (entry.isFile() || entry.isDirectory()) && !entry.name.startsWith('.'))
     .map((entry) => `${below}${entry.name}${entry.isDirectory() ? '/' : ''}`)
     .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
@@ -130,15 +133,17 @@ async function* walk(folder: string, below: string, prefix: string): AsyncIterab
   }
 }
 
-/** A version by inode, size and time of writing: objects are never rewritten, so no reader has to hash them first. */
+/**
+ * The version is inode, size and time of writing. Objects are never rewritten, so nothing needs to be hashed.
+ */
 async function headOf(file: FileHandle): Promise<ObjectHead> {
   const stat = await file.stat({ bigint: true })
-  if (!stat.isFile()) throw new CodedError('service.missing', 'a folder is not an object')
+  if (!stat.isFile()) throw new CodedError('service.missing', 'the name is a folder, not an object')
   const etag = [stat.ino, stat.size, stat.mtimeNs].map((part) => part.toString(16)).join('-')
   return { etag, size: Number(stat.size), contentType: undefined }
 }
 
-/** Bytes from `start` up to, not including, `end`; closes the file. */
+/** Reads bytes `start` to `end`, without `end`, and closes the file. */
 async function readSpan(file: FileHandle, start: number, end: number): Promise<Buffer> {
   try {
     const bytes = Buffer.alloc(Math.max(0, end - start))
@@ -167,7 +172,7 @@ async function* ofSize(
     throw new CodedError('internal.fault', `a stream has ${given} bytes, ${size} were announced`)
 }
 
-/** Runs one call, with the file system's errors under the port's codes. */
+/** Runs one call and translates the file system's errors to the port's codes. */
 async function coded<T>(name: string, signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
   signal?.throwIfAborted()
   try {

@@ -1,7 +1,7 @@
 /**
- * The log for operators: one JSON line per change of state on stderr, a constant message and fields. What may stand in
- * it is what the fields' types allow: ids, codes, counts and times; an error gives its code and its own message, never
- * its cause, which may quote what a service or a file said.
+ * The log for operators: one JSON line on stderr per change of state, with a constant message and fields. The
+ * fields' types allow ids, codes, counts and times. An error gives its code and its own message, never its
+ * cause, which may quote a service or a file.
  */
 import pino from 'pino'
 import { CodedError, codeOf } from '#core/errors.ts'
@@ -14,16 +14,16 @@ export type Log = { readonly [level in LogLevel]: (message: string, fields?: Log
 }
 
 export function createLog(program: string, level: LogLevel): Log {
-  // Synchronous, so that a process that ends has said why.
+  // Synchronous, so that a process that ends has written the reason.
   const destination = pino.destination({ fd: 2, sync: true })
   return wrap(pino({ level, base: { program }, timestamp: pino.stdTimeFunctions.isoTime }, destination))
 }
 
-/** A fault as fields: its code; and where it is one of ours, its message. */
+/** An error as fields: its code, and its message if it is a `CodedError`. */
 export function errorFields(error: unknown): LogFields {
   return {
     code: codeOf(error),
-    // A foreign error's text may quote data; its class says where to look.
+    // Another error's text may quote data. Its class tells where to look.
     error: error instanceof CodedError ? error.message : error instanceof Error ? error.name : 'unknown',
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The window for Prometheus and for probes, on a listener of its own: `/metrics`, `/healthz` (the process is alive and
- * says so itself) and `/readyz` (it takes work). Plain HTTP, so bind it to loopback or to the scraper's network alone.
+ * The listener for Prometheus and for probes: `/metrics`, `/healthz` (the program considers itself alive) and
+ * `/readyz` (it takes work). It speaks plain HTTP: bind it to loopback, or only to the scraper's network.
  */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -9,24 +9,24 @@ import { CodedError } from '#core/errors.ts'
 
 export type Health = { readonly alive: () => boolean; readonly ready: () => boolean }
 
-type Answer = { readonly status: number; readonly body: string; readonly contentType?: string }
+type Page = { readonly status: number; readonly body: string; readonly contentType?: string }
 
 const PROBES: Readonly<Record<string, keyof Health>> = { '/healthz': 'alive', '/readyz': 'ready' }
 
 export type Monitor = {
-  /** Where it listens; the port that the system chose where the configuration said 0. */
+  /** Its address, with the port that the system chose if the configuration says 0. */
   readonly url: string
   readonly close: () => Promise<void>
 }
 
-/** A registry of our own: nothing that another library registers gets out. */
+/** A registry of our own, so that no other library's metrics are published. */
 export function createRegistry(): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   return registry
 }
 
-/** Throws `config.invalid` where the address cannot be listened on. */
+/** Throws `config.invalid` if it cannot listen on the address. */
 export async function startMonitor(
   listen: { readonly host: string; readonly port: number },
   registry: Registry,
@@ -39,7 +39,7 @@ export async function startMonitor(
       () => response.writeHead(500).end(),
     )
   })
-  const answer = async (method: string, url: string): Promise<Answer> => {
+  const answer = async (method: string, url: string): Promise<Page> => {
     if (method !== 'GET') return { status: 405, body: 'GET only\n' }
     if (url === '/metrics')
       return { status: 200, body: await registry.metrics(), contentType: registry.contentType }

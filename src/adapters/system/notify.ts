@@ -2,7 +2,7 @@
 import { CodedError } from '#core/errors.ts'
 import { loadAddon } from './addon.ts'
 
-/** The variables of the environment by which systemd says what it wants to hear; a program's main.ts passes them on. */
+/** The variables by which systemd requests notifications. A program's main.ts passes them on. */
 export type NotifyEnvironment = {
   readonly NOTIFY_SOCKET?: string | undefined
   readonly WATCHDOG_USEC?: string | undefined
@@ -11,11 +11,11 @@ export type NotifyEnvironment = {
 export type Notifier = {
   readonly ready: () => void
   readonly stopping: () => void
-  /** One line for `systemctl status`; no secret and nothing of a patient. */
+  /** One line for `systemctl status`, without secrets and without patient data. */
   readonly status: (text: string) => void
   /**
-   * Tells systemd from now on, at half its interval, that this process is alive: as long as the event loop turns and
-   * `isAlive` says so. Returns how to end it. Does nothing where systemd does not watch.
+   * From now on tells systemd, at half its interval, that this process is alive, as long as the event loop
+   * turns and `isAlive` agrees. Returns a function that ends it. Does nothing if systemd does not watch.
    */
   readonly watch: (isAlive: () => boolean) => () => void
 }
@@ -28,9 +28,9 @@ const SILENT: Notifier = {
 }
 
 /**
- * Speaks to `NOTIFY_SOCKET`, or to nobody where that is absent. Throws `sev.unavailable` where systemd waits for word
- * and the addon, which alone can send it, is missing. A message that cannot be sent is dropped: systemd has its own
- * limits of time.
+ * Sends to `NOTIFY_SOCKET`; does nothing without it. Throws `sev.unavailable` if systemd waits for a
+ * notification and the addon, which sends it, is missing. A message that cannot be sent is dropped, because
+ * systemd has its own time limits.
  */
 export function createNotifier(environment: NotifyEnvironment): Notifier {
   const socket = environment.NOTIFY_SOCKET

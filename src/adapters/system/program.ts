@@ -1,6 +1,7 @@
 /**
- * Starts a long-running program: reads its arguments and its configuration, opens its log, listens for signals, and turns its
- * end into an exit code. Worker, Verifier and function differ in what they prepare and what they run.
+ * Starts a long-running program: reads its arguments and its configuration, opens its log, listens for
+ * signals, and turns its end into an exit code. Worker, Verifier and function differ in what they prepare and
+ * what they run.
  */
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { z } from 'zod'

@@ -1,4 +1,7 @@
-/** Reports a long step: how much is done, of how much. Called often; the receiver decides how often to show it. */
+/**
+ * Reports a long step: how much is done, of how much. Called often; the receiver decides how often to show
+ * it.
+ */
 export type Progress = (done: number, total: number) => void
 
 /** Passes chunks on and reports their bytes. */

@@ -1,11 +1,14 @@
-/** Locked memory for keys, by the native addon: on pages of its own, in no swap, no dump and no child. */
+/**
+ * Locked memory for keys, from the native addon: on pages of its own, never in swap, in a dump or in a child.
+ */
 import { CodedError } from '#core/errors.ts'
 import type { SecretMemory } from '#core/secretMemory.ts'
 import { type Addon, loadAddon } from './addon.ts'
 
 /**
- * Proves first that `secrets` of a page each can be held at once, so that no key is refused in the middle of a job. Throws
- * `memory.unlocked` where there is no addon, or the system does not let this process lock so much.
+ * First proves that the process can hold `secrets` pages at once, so that no key is refused in the middle of
+ * a job. Throws `memory.unlocked` if there is no addon, or the system does not let this process lock that
+ * much.
  */
 export function openSecretMemory(secrets: number): SecretMemory {
   const addon = loadAddon()

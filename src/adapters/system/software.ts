@@ -1,4 +1,4 @@
-/** What this software calls itself: a claim, under which nothing is granted. */
+/** The software's name for itself: a claim. Nothing is granted because of it. */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { parseJson } from '#core/canonical.ts'
