@@ -145,7 +145,7 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
 
   for (const [name, answers, message] of [
     ['a report of another size', 'short,ok', /a report of 100 bytes, not 1184$/],
-    ['a report about other data does not reach the caller', 'other,ok', /other data than was asked for$/],
+    ['a report about other data does not reach the caller', 'other,ok', /other data than requested$/],
   ] as const)
     test(name, async () => {
       const [first, second] = await ask(answers, 2)
@@ -205,15 +205,15 @@ describe('requests to the device', { skip, concurrency: 2 }, () => {
       'the host says that its table is too long',
       'length:20000,ok',
       {},
-      "the host's has 20480 bytes, the driver takes 16384",
+      "the host's table has 20480 bytes, the driver takes 16384",
     ],
     [
       'the table is too long',
       'ok',
       { table: Buffer.alloc(0x4001, 1) },
-      "the host's has 20480 bytes, the driver takes 16384",
+      "the host's table has 20480 bytes, the driver takes 16384",
     ],
-    ['the driver has no extended request', 'plain', {}, 'its driver knows no such request'],
+    ['the driver has no extended request', 'plain', {}, 'its driver has no extended request'],
   ] as const)
     test(`${name}: a report without it, and no second request for it`, async () => {
       const got = await ask(answers, 2, [], host)

@@ -1,4 +1,4 @@
-/** The ASK or ASVK behind a leaf: from the host, from the operator's folder, as AMD publishes it today, or from AMD. */
+/** The ASK or ASVK that issued a leaf: from the host, the operator's folder, the built-in copies, or AMD. */
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
 import { isAuthorityOf, type WantedLeaf } from '#core/snp/leaf.ts'
@@ -10,7 +10,7 @@ import type { Kds } from './kds.ts'
 export type Leaf = { readonly der: Buffer; readonly wanted: WantedLeaf }
 
 export type Authorities = {
-  /** The first leaf whose issuer is found, and that issuer. */
+  /** Returns the first leaf whose issuer is found, and that issuer. */
   readonly complete: (
     leaves: readonly Leaf[],
     brought: readonly Buffer[],
@@ -18,7 +18,9 @@ export type Authorities = {
   ) => Promise<readonly [Buffer, Buffer] | undefined>
 }
 
-/** AMD certifies a new one every few years: an answer holds for long, and so does that there was none. */
+/**
+ * AMD certifies a new issuer every few years, so an answer is valid for long, and so is the absence of one.
+ */
 const ASKED_AGAIN_MS = 600_000
 
 export function createAuthorities({

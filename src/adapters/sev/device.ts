@@ -1,4 +1,4 @@
-/** /dev/sev-guest (linux/sev-guest.h), through the native addon, off the event loop. */
+/** The device /dev/sev-guest (linux/sev-guest.h), through the native addon, off the event loop. */
 import { accessSync, constants, statSync } from 'node:fs'
 import { constants as os } from 'node:os'
 import { type Addon, type DeviceOutcome, loadAddon, type ReportAnswer } from '#adapters/system/addon.ts'
@@ -11,14 +11,17 @@ import { codeOfErrno, nameOfErrno, SevFault } from './fault.ts'
 import type { Firmware, FirmwareReport } from './firmware.ts'
 import { createTurns } from './turns.ts'
 
-/** The worker attests the most privileged level; a guest below one has no device for it. */
+/** The most privileged level. A guest that runs below it has no device for it. */
 const VMPL = 0
-/** SNP_GUEST_VMM_ERR_INVALID_LEN: the host's table is longer than what was asked for. The one error that wipes nothing. */
+/**
+ * SNP_GUEST_VMM_ERR_INVALID_LEN: the host's table is longer than the buffer. The only error that wipes no
+ * key.
+ */
 const INVALID_LENGTH = 1
 
 /**
- * The device at `path`. Throws `sev.unavailable` at once where the addon or the device is missing, so that a worker without
- * them does not start.
+ * Opens the device at `path`. Throws `sev.unavailable` at once if the addon or the device is missing, so that
+ * a worker without them does not start.
  */
 export function openDevice({
   path,
@@ -34,7 +37,7 @@ export function openDevice({
   const lack = lackOfDevice(path)
   if (lack !== undefined) throw lack
   const turns = createTurns(clock)
-  // Hosts change their table rarely, and drivers never: what was not to be had once is not asked for again.
+  // Hosts rarely change their table, and drivers never: a table that was refused once is not requested again.
   let asksForTable = true
 
   return {
@@ -53,7 +56,7 @@ export function openDevice({
   }
 }
 
-/** Why nothing can be asked at `path`; undefined where something can. */
+/** The reason why the device at `path` cannot be used, or undefined. */
 export function lackOfDevice(path: string): CodedError | undefined {
   try {
     if (!statSync(path).isCharacterDevice())
@@ -73,7 +76,7 @@ async function requestReport(addon: Addon, path: string, reportData: Buffer): Pr
   return reportOf(path, await addon.getReport(path, reportData, VMPL, false))
 }
 
-/** Or why there is no table, and for that alone no report: a request without it may succeed. */
+/** Returns a text if the table is the only reason for the failure: a request without it may succeed. */
 async function requestExtendedReport(
   addon: Addon,
   path: string,
@@ -81,10 +84,10 @@ async function requestExtendedReport(
 ): Promise<FirmwareReport | string> {
   const answer = await addon.getReport(path, reportData, VMPL, true)
   const { error, vmmError, tableLength } = answer
-  // Either the key is gone, or the driver knows no extended request: only a plain one can tell.
-  if (error === os.errno.ENOTTY) return 'its driver knows no such request'
+  // Either the key is gone, or the driver has no extended request. Only a plain request can tell.
+  if (error === os.errno.ENOTTY) return 'its driver has no extended request'
   if (error === os.errno.EIO && vmmError === INVALID_LENGTH)
-    return `the host's has ${tableLength} bytes, the driver takes ${MAX_TABLE_BYTES}`
+    return `the host's table has ${tableLength} bytes, the driver takes ${MAX_TABLE_BYTES}`
   return reportOf(path, answer)
 }
 

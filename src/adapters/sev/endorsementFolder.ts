@@ -1,7 +1,8 @@
 /**
- * Endorsements on disk, the same for worker, Verifier and command line: `<Product>/{ark,ask,asvk,crl}.der`, and leaves as
- * `<Product>/vcek/<hardware id>-<TCB>.der`, both in lower-case hex as the report has them. Nothing here is believed
- * because it lies here: roots are pinned, and all else is verified under them.
+ * The folder of endorsements, the same for worker, Verifier and command line:
+ * `<Product>/{ark,ask,asvk,crl}.der`, and leaves as `<Product>/vcek/<hardware id>-<TCB>.der`, both in
+ * lower-case hex as in the report. The folder gives no trust: roots are pinned, and everything else is
+ * verified under them.
  */
 import { join } from 'node:path'
 import { readIfPresent } from '#adapters/system/files.ts'
@@ -12,7 +13,7 @@ import { PRODUCTS, type Product } from '#core/snp/product.ts'
 import { arkFingerprint, PINNED_ARKS, type RootEntry } from '#core/snp/roots.ts'
 import { encodeTcb, type Tcb } from '#core/snp/tcb.ts'
 
-/** Largest sizes, in bytes. */
+/** The limits of the files' sizes, in bytes. */
 const FILES = {
   ark: MAX_CERTIFICATE_BYTES,
   ask: MAX_CERTIFICATE_BYTES,
@@ -29,7 +30,7 @@ export function leafPath(folder: string, product: Product, hardwareId: Uint8Arra
   return join(folder, product, 'vcek', `${toHex(hardwareId)}-${toHex(encodeTcb(tcb, product))}.der`)
 }
 
-/** Undefined where it is not there. Throws `code` where it cannot be read or is larger than such a file can be. */
+/** Undefined if the file is absent. Throws `code` if it cannot be read or exceeds its limit. */
 export async function readEndorsement(
   folder: string,
   product: Product,
@@ -40,8 +41,8 @@ export async function readEndorsement(
 }
 
 /**
- * The roots of all products that have an `ark.der`, each with its `ask.der` and `asvk.der` where they are there. What is not
- * AMD's own by its fingerprint is a simulated root. Throws `code` for what cannot be read.
+ * Reads the root of each product that has an `ark.der`, with its `ask.der` and `asvk.der` if present. An ARK
+ * whose fingerprint is not AMD's is a simulated root. Throws `code` if a file cannot be read.
  */
 export async function readRoots(folder: string, code: ErrorCode): Promise<readonly RootEntry[]> {
   const entries = await Promise.all(

@@ -1,4 +1,4 @@
-/** Certificates for the key that signed a report: from the host, from the operator's folder, or from AMD. */
+/** The certificates of the key that signed a report: from the host, the operator's folder, or AMD. */
 import { join } from 'node:path'
 import { z } from 'zod'
 import { readIfPresent } from '#adapters/system/files.ts'
@@ -14,12 +14,12 @@ import { createKds, KdsUrl } from './kds.ts'
 import { createVcekCache, type VcekCache } from './vcekCache.ts'
 
 /**
- * Answers the DER of the VCEK or VLEK first, then the ASK or ASVK where it is at hand. `brought` is what the host's
- * certificate table held: untrusted, and possibly garbage, which is never worse than nothing. The answer is evidence and is
- * verified by whoever reads it; a wrong one can only cause refusal.
+ * Finds certificates in DER: the VCEK or VLEK first, then the ASK or ASVK if it is known. `brought` is the
+ * content of the host's certificate table. It is untrusted, and garbage in it does no more harm than an empty
+ * table. The answer is evidence: the Verifier verifies it, and a wrong certificate can only cause a refusal.
  *
- * Throws `sev.unavailable` where nobody has the certificate and nobody can be asked, `kds.unknown` and `kds.unavailable` where
- * AMD was asked, `sev.failed` for a report that is none.
+ * Throws `sev.unavailable` if the certificate is in none of these places and AMD cannot be asked. Throws
+ * `kds.unknown` or `kds.unavailable` if AMD was asked. Throws `sev.failed` if `report` cannot be parsed.
  */
 export type Endorsements = {
   readonly certsFor: (
@@ -31,22 +31,24 @@ export type Endorsements = {
 
 export const EndorsementsConfig = z.strictObject({
   /**
-   * `<Product>/{ask,asvk}.der`, leaves that were fetched as `<Product>/vcek/<hardware id>-<TCB>.der`, and a `vcek.der` or
-   * `vlek.der` that the operator put there. Written to where it may be. Whoever changes it can only make the Verifier refuse.
+   * `<Product>/{ask,asvk}.der`; fetched leaves as `<Product>/vcek/<hardware id>-<TCB>.der`; and a `vcek.der`
+   * or `vlek.der` from the operator. Fetched leaves are written to it if permissions allow. An attacker who
+   * controls the folder can only make the Verifier refuse.
    */
   folder: z
     .string()
     .max(4000)
     .regex(/^\/[^\0]*$/, 'must be an absolute path'),
   /**
-   * AMD's key distribution service, asked for a VCEK that neither host nor folder has; absent, nobody is asked. Whoever
-   * answers there learns chip and TCB, and can only make the Verifier refuse.
+   * AMD's key distribution service, asked for a VCEK that neither host nor folder has. If absent, no request
+   * leaves the machine. The service learns chip and TCB. An attacker who controls it can only make the
+   * Verifier refuse.
    */
   kds: z.strictObject({ url: KdsUrl }).optional(),
 })
 export type EndorsementsConfig = z.output<typeof EndorsementsConfig>
 
-/** Throws `config.invalid` for a service over plain http that is not of a simulation. */
+/** Throws `config.invalid` if the service is on plain http, unless this is a simulation on loopback. */
 export function createEndorsements(
   { folder, kds: service }: EndorsementsConfig,
   { simulation, clock, log }: { readonly simulation: boolean; readonly clock: Clock; readonly log: Log },
@@ -71,14 +73,14 @@ export function createEndorsements(
       })
       const leaves = [...cached, ...near]
       const [first] = leaves
-      if (first === undefined) throw nowhere(report, folder)
-      // The Verifier may well know an issuer that we do not: better its refusal than none of ours.
+      if (first === undefined) throw notFound(report, folder)
+      // The Verifier may know an issuer that we do not know. Let it decide.
       return (await authorities.complete(leaves, brought, signal)) ?? [first.der]
     },
   }
 }
 
-/** Those that are of the report's key. */
+/** Selects the certificates of the report's key. */
 function leavesAmong(
   ders: readonly Buffer[],
   wanted: readonly WantedLeaf[],
@@ -89,7 +91,7 @@ function leavesAmong(
   )
 }
 
-/** A report of version 2 may be of several products: the first that has its certificate. */
+/** A report of version 2 does not name its product: takes the first product that has the certificate. */
 async function fromCache(
   cache: VcekCache,
   wanted: readonly WantedLeaf[],
@@ -112,24 +114,24 @@ async function fromCache(
   return []
 }
 
-/** What the operator put there by hand. */
+/** Reads the leaf that the operator put there. */
 async function readPlaced(folder: string, kind: SigningKey): Promise<readonly Buffer[]> {
   const der = await readIfPresent(join(folder, `${kind}.der`), MAX_CERTIFICATE_BYTES, 'sev.unavailable')
   return der === undefined ? [] : [der]
 }
 
-function nowhere({ signingKey, chipId }: Report, folder: string): CodedError {
+function notFound({ signingKey, chipId }: Report, folder: string): CodedError {
   const key = signingKey.toUpperCase()
   const what = `neither the host nor ${folder} has the ${key} certificate of this report`
   if (signingKey === 'vlek')
     return new CodedError(
       'sev.unavailable',
-      `${what}; the cloud's host has to bring it, or put it there as vlek.der`,
+      `${what}; the cloud's host must provide it, or put it there as vlek.der`,
     )
   if (isZero(chipId))
     return new CodedError(
       'sev.unavailable',
-      `${what}, and the host masks the chip that AMD could be asked about`,
+      `${what}, and the host masks the chip id that AMD must be asked for`,
     )
   return new CodedError(
     'sev.unavailable',

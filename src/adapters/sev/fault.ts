@@ -1,11 +1,11 @@
-/** What went wrong between a guest and its firmware. */
+/** Faults between a guest and its firmware. */
 import { constants as os } from 'node:os'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 import type { FirmwareFault } from '#ports/reportSource.ts'
 
 type Numbers = Partial<Pick<FirmwareFault, 'errno' | 'fwError' | 'vmmError'>>
 
-/** `sev.lost` is for good: the driver has wiped the guest's key to the firmware (VMPCK), or never had one. */
+/** `sev.lost` is final: the driver has wiped the guest's key to the firmware (VMPCK), or never had one. */
 export class SevFault extends CodedError implements FirmwareFault {
   readonly errno: number | undefined
   readonly fwError: number | undefined
@@ -20,8 +20,9 @@ export class SevFault extends CodedError implements FirmwareFault {
 }
 
 /**
- * By drivers/virt/coco/sev-guest. After a `sev.lost` every later request would give ENOTTY: a throttled one that ran out of
- * time, or one that failed or came back unreadable, costs the key, since its number may not be used twice.
+ * Codes by errno, after drivers/virt/coco/sev-guest. A request that was throttled until its time ran out,
+ * failed, or came back unreadable costs the key, because its sequence number must not be used twice. After
+ * that every request gives ENOTTY.
  */
 const CODES: ReadonlyMap<number, ErrorCode> = new Map([
   [os.errno.ENOTTY, 'sev.lost'],
@@ -33,12 +34,15 @@ const CODES: ReadonlyMap<number, ErrorCode> = new Map([
   [os.errno.EBUSY, 'sev.busy'],
 ])
 
-/** Of a request that failed with this errno; any other failed for a reason of its own, and the next may succeed. */
+/**
+ * The code of a failed request. `sev.failed` for any other errno: the key is intact, and the next request may
+ * succeed.
+ */
 export function codeOfErrno(errno: number): ErrorCode {
   return CODES.get(errno) ?? 'sev.failed'
 }
 
-/** Such as "EIO". Node's own names leave some out. */
+/** The errno's name, such as "EIO". Node's list lacks some. */
 export function nameOfErrno(errno: number): string {
   return Object.entries(os.errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`
 }

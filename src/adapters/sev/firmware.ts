@@ -1,4 +1,4 @@
-/** A guest's way to its firmware, and the reports of a worker over it. */
+/** A guest's channel to its firmware, and the source of reports over it. */
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { sameBytes } from '#core/bytes.ts'
 import { parseCertificateTable } from '#core/snp/certificateTable.ts'
@@ -9,14 +9,14 @@ import { SevFault } from './fault.ts'
 
 const { at: REPORT_DATA_AT, size: REPORT_DATA_BYTES } = FIELDS.reportData
 
-/** `table` is what the host gave beside the report, unread; empty where it gave nothing. */
+/** `table` is the host's certificate table, not parsed; empty if the host gave none. */
 export type FirmwareReport = { readonly report: Buffer; readonly table: Buffer }
 
 export type Firmware = {
   readonly kind: 'device' | 'configfs-tsm'
-  /** Throws `SevFault`; takes turns with every other request. */
+  /** Throws `SevFault`. Requests take turns. */
   readonly getReport: (reportData: Buffer, signal: AbortSignal | undefined) => Promise<FirmwareReport>
-  /** The fault after which nothing is sent any more. */
+  /** The final fault, after which nothing is sent. */
   readonly lost: () => SevFault | undefined
 }
 
@@ -36,13 +36,13 @@ export function createFirmwareSource(
       const asked = Buffer.from(reportData)
       const { report, table } = await firmware.getReport(asked, signal)
       if (!sameBytes(report.subarray(REPORT_DATA_AT, REPORT_DATA_AT + REPORT_DATA_BYTES), asked))
-        throw new SevFault('sev.failed', `${kind} gave a report about other data than was asked for`)
+        throw new SevFault('sev.failed', `${kind} gave a report about other data than requested`)
       return { report, certs: await endorsements.certsFor(report, readTable(table), signal) }
     },
   }
 }
 
-/** The certificates that the host brought. Garbage is as good as nothing, and is said once. */
+/** Reads the host's certificates. An unreadable table counts as empty, and is logged once. */
 function createTableReader(log: Log): (table: Buffer) => readonly Buffer[] {
   let told = false
   return (table) => {
@@ -51,7 +51,7 @@ function createTableReader(log: Log): (table: Buffer) => readonly Buffer[] {
       const { vcek, vlek, ask } = parseCertificateTable(table)
       return [vcek, vlek, ask].filter((der) => der !== undefined)
     } catch (error) {
-      if (!told) log.warn('the host gave no certificates that can be read', errorFields(error))
+      if (!told) log.warn('the host gave a certificate table that cannot be read', errorFields(error))
       told = true
       return []
     }

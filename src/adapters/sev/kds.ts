@@ -1,7 +1,8 @@
 /**
- * A client of AMD's key distribution service. It gives about one VCEK in ten seconds to an address and throttles beyond, so
- * questions go one at a time, VCEKs ten seconds apart, and a service that fails or throttles is left alone for as long
- * as it says, or ever longer. What comes back is public and unproven: whoever uses it verifies it.
+ * A client of AMD's key distribution service. The service gives an address about one VCEK in ten seconds and
+ * throttles beyond that. So requests go one at a time and VCEKs ten seconds apart. After a failure the client
+ * waits as long as the service demands, or ever longer. Answers are public and unproven: the caller verifies
+ * them.
  */
 import PQueue from 'p-queue'
 import { HttpOrigin, isLoopback } from '#adapters/http/origin.ts'
@@ -15,12 +16,12 @@ import type { Clock } from '#ports/clock.ts'
 import { askKds, type KdsAnswer } from './kdsExchange.ts'
 
 /**
- * `kds.unknown` where it has no such certificate, `kds.unavailable` where it cannot be had now or answers nonsense. All DER.
- * A caller's abort ends its wait.
+ * Every answer is DER. `kds.unknown`: the service has no such certificate. `kds.unavailable`: it cannot be
+ * reached now, or its answer is unusable. A caller's abort ends its wait.
  */
 export type Kds = {
   readonly vcek: (product: Product, hardwareId: Uint8Array, tcb: Tcb, signal?: AbortSignal) => Promise<Buffer>
-  /** The ASK (for `vlek`: ASVK), and the ARK. */
+  /** The ASK, or the ASVK for `vlek`; and the ARK. */
   readonly chain: (
     kind: SigningKey,
     product: Product,
@@ -29,20 +30,20 @@ export type Kds = {
   readonly crl: (product: Product, signal?: AbortSignal) => Promise<Buffer>
 }
 
-/** Plain http is for a simulation on loopback. */
+/** Plain http only for a simulation on loopback. */
 export const KdsUrl = HttpOrigin
 
 const MAX_CHAIN_BYTES = 16 * 1024
 const EXCHANGE_MS = 15_000
 const VCEK_MS = 10_000
-/** One question, its repetitions and the waits between them. */
+/** The limit of one request with its repetitions and the waits between them. */
 const PATIENCE_MS = 60_000
-/** Half of it is certain and half by chance, so that workers that start together do not ask together. */
+/** Half of it is fixed and half random, so that workers that start together do not ask together. */
 const BACKOFF_MS = { first: 2_000, most: 300_000 } as const
-/** Longer than this nobody is told to wait: a service that says otherwise is not believed. */
+/** A service that demands a longer wait is not believed. */
 const MOST_RETRY_AFTER_MS = 3_600_000
 
-/** Throws `config.invalid` for plain http that is not of a simulation. */
+/** Throws `config.invalid` for plain http, unless this is a simulation on loopback. */
 export function createKds({
   url,
   simulation,
@@ -53,16 +54,17 @@ export function createKds({
   readonly url: string
   readonly simulation: boolean
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>
-  /** For one exchange, from the first byte sent to the last received. */
+  /** The limit of one exchange, from the first byte sent to the last received. */
   readonly exchangeMs?: number
-  /** Told before each wait why, and for how long. */
+  /** Called before each wait with its reason and length. */
   readonly waiting?: (why: string, milliseconds: number) => void
 }): Kds {
   const origin = new URL(url)
   if (origin.protocol !== 'https:' && !(simulation && isLoopback(url)))
-    throw new CodedError('config.invalid', `${url}: a key distribution service is reached over https`)
+    throw new CodedError('config.invalid', `${url}: a key distribution service must be on https`)
   const queue = new PQueue({ concurrency: 1 })
-  // Owned by `ask`, which runs once at a time: before these times (monotonic) nothing, or no VCEK, is asked for.
+  // Owned by `ask`, which runs once at a time. Monotonic times: before `openAt` nothing, before `vcekAt` no
+  // VCEK is sent.
   let openAt = 0
   let vcekAt = 0
   let failures = 0
@@ -115,7 +117,10 @@ export function createKds({
       const pem = await inTurn(chainPath(kind, product), MAX_CHAIN_BYTES, signal)
       const [intermediate, ark, ...more] = parsePem(pem)
       if (intermediate === undefined || ark === undefined || more.length > 0)
-        throw new CodedError('kds.unavailable', `${origin.host} gave a chain that is not of two certificates`)
+        throw new CodedError(
+          'kds.unavailable',
+          `${origin.host} gave a chain that does not have two certificates`,
+        )
       return { intermediate, ark }
     },
     crl: (product, signal) => inTurn(crlPath(product), MAX_CRL_BYTES, signal),

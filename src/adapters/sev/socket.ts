@@ -1,10 +1,11 @@
 /**
- * Reports from a unix socket: the simulation's stand-in for the device, to be loaded only with `simulation: true`.
+ * Reports from a unix socket, which stands in for the device in a simulation. Only loaded with `simulation:
+ * true`.
  *
- * Wire, integers big-endian but for those inside the request and the report. The client sends struct snp_report_req of
- * linux/sev-guest.h (96 bytes: user_data[64], vmpl u32 little-endian, 28 zeros). The server answers
- * `u32 status`, and where the status is 0 `u32 length ‖ report ‖ u32 count ‖ count × (u32 length ‖ certificate in DER)`,
- * the VCEK or VLEK first, and closes. One request a connection.
+ * The wire: integers are big-endian, except inside the request and the report. The client sends struct
+ * snp_report_req of linux/sev-guest.h (96 bytes: user_data[64], vmpl u32 little-endian, 28 zeros). The server
+ * answers `u32 status`. If the status is 0, it adds `u32 length ‖ report ‖ u32 count ‖ count × (u32 length ‖
+ * certificate in DER)`, the VCEK or VLEK first. Then it closes: one request per connection.
  */
 import { createConnection, type Socket } from 'node:net'
 import PQueue from 'p-queue'
@@ -18,14 +19,14 @@ const MAX_ANSWER_BYTES = 12 + REPORT_BYTES + MAX_CERTIFICATES * (4 + MAX_CERTIFI
 const TIMEOUT_MS = 10_000
 
 /**
- * `sev.unavailable` where nothing listens at `path`, `sev.busy` where the connection breaks or the answer takes longer than ten
- * seconds, `sev.failed` for an answer that is not of the form above, or is about other data.
+ * `sev.unavailable`: nothing listens at `path`. `sev.busy`: the connection breaks, or the answer takes longer
+ * than ten seconds. `sev.failed`: the answer does not have the form above, or the report is about other data.
  */
 export function createSocketSource(path: string): ReportSource {
   const queue = new PQueue({ concurrency: 1 })
   return {
     kind: 'socket',
-    // A simulated host that goes away may come back.
+    // A simulated host that stops may start again.
     lost: () => undefined,
     getReport: async (reportData, signal) => {
       const request = encodeRequest(reportData)
@@ -33,7 +34,7 @@ export function createSocketSource(path: string): ReportSource {
       const answer = await queue.add(ask, signal === undefined ? {} : { signal })
       const { at, size } = FIELDS.reportData
       if (!sameBytes(answer.report.subarray(at, at + size), request.subarray(0, size)))
-        throw new CodedError('sev.failed', `${path} gave a report about other data than was asked for`)
+        throw new CodedError('sev.failed', `${path} gave a report about other data than requested`)
       return answer
     },
   }
@@ -61,7 +62,7 @@ async function exchange(path: string, request: Buffer, signal: AbortSignal | und
     const absent = cause instanceof Error && 'syscall' in cause && cause.syscall === 'connect'
     throw new CodedError(
       absent ? 'sev.unavailable' : 'sev.busy',
-      absent ? `nothing gives reports at ${path}` : `${path} gave no report`,
+      absent ? `nothing listens at ${path}` : `${path} gave no report`,
       { cause },
     )
   } finally {
@@ -85,7 +86,7 @@ async function readAll(socket: Socket): Promise<Buffer> {
 function parseAnswer(answer: Buffer): { readonly report: Buffer; readonly certs: readonly Buffer[] } {
   let at = 0
   const take = (size: number): Buffer => {
-    if (size > answer.byteLength - at) throw new CodedError('sev.failed', 'an answer was cut short')
+    if (size > answer.byteLength - at) throw new CodedError('sev.failed', 'an answer ends too early')
     at += size
     return answer.subarray(at - size, at)
   }
@@ -104,6 +105,6 @@ function parseAnswer(answer: Buffer): { readonly report: Buffer; readonly certs:
       `an answer has ${count} certificates, the limit is ${MAX_CERTIFICATES}`,
     )
   const certs = Array.from({ length: count }, () => take(u32()))
-  if (at !== answer.byteLength) throw new CodedError('sev.failed', 'an answer has bytes left over')
+  if (at !== answer.byteLength) throw new CodedError('sev.failed', 'an answer has bytes behind its end')
   return { report, certs }
 }

@@ -1,4 +1,4 @@
-/** Which source of attestation reports a worker uses: what its configuration names, or what this machine has. */
+/** The choice of a worker's report source: the configured one, or the one that this machine has. */
 import { z } from 'zod'
 import { loadAddon } from '#adapters/system/addon.ts'
 import type { Log } from '#adapters/system/log.ts'
@@ -24,28 +24,30 @@ export const ReportSourceConfig = z.discriminatedUnion('source', [
   }),
   z.strictObject({
     source: z.literal('device'),
-    /** The character device of the sev-guest driver; /dev/sev-guest unless given. */
+    /** The character device of the sev-guest driver; by default /dev/sev-guest. */
     path: absolutePath.optional(),
     endorsements: EndorsementsConfig,
   }),
   z.strictObject({
     source: z.literal('configfs-tsm'),
-    /** Where the kernel takes requests; /sys/kernel/config/tsm/report unless given. */
+    /** The kernel's folder for requests; by default /sys/kernel/config/tsm/report. */
     path: absolutePath.optional(),
     endorsements: EndorsementsConfig,
   }),
   z.strictObject({
     source: z.literal('socket'),
-    /** The unix socket of a simulated platform; only with `simulation: true`, which the trust digest shows. */
+    /**
+     * The unix socket of a simulated platform; only with `simulation: true`, which the trust digest shows.
+     */
     path: absolutePath,
   }),
 ])
 export type ReportSourceConfig = z.output<typeof ReportSourceConfig>
 
-/** Where Linux has them. */
+/** Linux's own paths. */
 const PLACES = { device: '/dev/sev-guest', tsm: '/sys/kernel/config/tsm/report' } as const
 
-type Around = {
+type Surroundings = {
   readonly simulation: boolean
   readonly clock: Clock
   readonly log: Log
@@ -53,30 +55,33 @@ type Around = {
 }
 
 /**
- * Says in one line of the log which source it is, and why. Throws `sev.unavailable` where it is not there (addon, device,
- * provider) or not permitted (a simulation in a worker that is none), with what to do about it.
+ * Logs the choice and its reason in one line. Throws `sev.unavailable` if the source is missing (addon,
+ * device, provider) or not permitted (a simulated one outside a simulation). The message says what to do.
  */
-export async function createReportSource(config: ReportSourceConfig, around: Around): Promise<ReportSource> {
-  const { log } = around
+export async function createReportSource(
+  config: ReportSourceConfig,
+  surroundings: Surroundings,
+): Promise<ReportSource> {
+  const { log, simulation } = surroundings
   if (config.source === 'socket') {
-    if (!around.simulation)
+    if (!simulation)
       throw new CodedError(
         'sev.unavailable',
-        'a socket is no source of real reports; set "simulation": true for a simulated platform, or use the device',
+        'a socket gives only simulated reports; set "simulation": true for a simulated platform, or use the device',
       )
     return createSocketSource(config.path)
   }
-  const { firmware, because } = await openFirmware(config, around)
+  const { firmware, because } = await openFirmware(config, surroundings)
   log.info('attestation source', { source: firmware.kind, because })
-  const endorsements = createEndorsements(config.endorsements, around)
+  const endorsements = createEndorsements(config.endorsements, surroundings)
   return createFirmwareSource(firmware, { endorsements, log })
 }
 
 async function openFirmware(
   config: Exclude<ReportSourceConfig, { source: 'socket' }>,
-  { clock, log, places = PLACES }: Around,
+  { clock, log, places = PLACES }: Surroundings,
 ): Promise<{ readonly firmware: Firmware; readonly because: string }> {
-  const because = 'the configuration says so'
+  const because = 'the configuration names it'
   switch (config.source) {
     case 'device':
       return { firmware: openDevice({ path: config.path ?? places.device, clock, log }), because }
@@ -87,8 +92,11 @@ async function openFirmware(
   }
 }
 
-/** The device first: it alone tells the errors of firmware and hypervisor, and it needs no right to write. */
-async function chooseFirmware({ clock, log, places }: Required<Omit<Around, 'simulation'>>) {
+/**
+ * Tries the device first: only it gives the errors of firmware and hypervisor, and it needs no permission to
+ * write.
+ */
+async function chooseFirmware({ clock, log, places }: Required<Omit<Surroundings, 'simulation'>>) {
   const addon = loadAddon()
   const lack = addon instanceof CodedError ? addon : lackOfDevice(places.device)
   if (lack === undefined)
@@ -102,7 +110,7 @@ async function chooseFirmware({ clock, log, places }: Required<Omit<Around, 'sim
       because: `${lack.message}; ${places.tsm} takes requests`,
     }
   } catch (cause) {
-    const why = cause instanceof CodedError ? cause.message : 'it cannot be asked'
-    throw new CodedError('sev.unavailable', `no source of reports: ${lack.message}; and ${why}`, { cause })
+    const why = cause instanceof CodedError ? cause.message : 'it cannot be used'
+    throw new CodedError('sev.unavailable', `no source of reports: ${lack.message}; ${why}`, { cause })
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Reports through configfs-tsm (Documentation/ABI/testing/configfs-tsm-report, Linux 6.7 and later): a folder for each
- * request, which the kernel fills with attributes. Text attributes are ASCII; `outblob` is the report itself, `auxblob` what
- * the host gave beside it.
+ * Reports through configfs-tsm (Documentation/ABI/testing/configfs-tsm-report, Linux 6.7 and later). Each
+ * request is a folder, which the kernel fills with attributes. Text attributes are ASCII. `outblob` is the
+ * report itself, `auxblob` the host's certificate table.
  */
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
@@ -15,18 +15,18 @@ import { codeOfErrno, SevFault } from './fault.ts'
 import type { Firmware, FirmwareReport } from './firmware.ts'
 import { createTurns } from './turns.ts'
 
-/** What SEV-SNP's driver calls itself; others (TDX, CCA) give reports of another kind. */
+/** The name of SEV-SNP's driver. Other providers (TDX, CCA) give other reports. */
 const PROVIDER = 'sev_guest'
-/** The worker attests the most privileged level. */
+/** The most privileged level. */
 const VMPL = '0'
-/** To `privlevel` and `inblob`, each of which counts in `generation`. */
+/** The writes of one request, to `privlevel` and `inblob`. Each increments `generation`. */
 const WRITES = 2
 const ATTEMPTS = 3
 
-/** The four calls that configfs takes; they fail with an errno, as node:fs does. */
+/** The four calls that configfs needs. They fail with an errno, like node:fs. */
 export type AttributeFiles = {
   readonly makeFolder: (path: string) => Promise<void>
-  /** Into an attribute that is there; never makes a file. */
+  /** Writes to an existing attribute; never creates a file. */
   readonly write: (path: string, bytes: Uint8Array) => Promise<void>
   readonly read: (path: string) => Promise<Buffer>
   readonly removeFolder: (path: string) => Promise<void>
@@ -48,7 +48,10 @@ const systemFiles: AttributeFiles = {
   removeFolder: (path) => rmdir(path),
 }
 
-/** Throws `sev.unavailable` where the kernel has no provider of SEV-SNP reports in `folder`, or this user may not ask it. */
+/**
+ * Throws `sev.unavailable` if the kernel has no provider of SEV-SNP reports in `folder`, or refuses this
+ * user.
+ */
 export async function openTsm(options: {
   readonly folder: string
   readonly clock: Clock
@@ -57,26 +60,26 @@ export async function openTsm(options: {
 }): Promise<Firmware> {
   const { folder, clock, log, files = systemFiles } = options
   const turns = createTurns(clock)
-  const place = { folder, files, log }
-  await inEntry(place, (entry) => expectProvider(entry, files))
+  const location = { folder, files, log }
+  await inEntry(location, (entry) => expectProvider(entry, files))
   return {
     kind: 'configfs-tsm',
     lost: turns.lost,
     getReport: async (reportData, signal) => {
-      const request = () => inEntry(place, (entry) => requestReport(entry, files, reportData))
+      const request = () => inEntry(location, (entry) => requestReport(entry, files, reportData))
       for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
         const answer = await turns.take(request, signal)
         if (answer !== 'disturbed') return answer
       }
-      throw new SevFault('sev.busy', `${folder}: someone else wrote to each of ${ATTEMPTS} requests`)
+      throw new SevFault('sev.busy', `${folder}: another program wrote to each of ${ATTEMPTS} requests`)
     },
   }
 }
 
-type Place = { readonly folder: string; readonly files: AttributeFiles; readonly log: Log }
+type Location = { readonly folder: string; readonly files: AttributeFiles; readonly log: Log }
 
-/** An entry of one's own for each request: nobody else's writes are in it, and none of it stays. */
-async function inEntry<T>({ folder, files, log }: Place, work: (entry: string) => Promise<T>): Promise<T> {
+/** Creates an entry for one request, so that it contains no earlier writes, and removes it afterwards. */
+async function inEntry<T>({ folder, files, log }: Location, work: (entry: string) => Promise<T>): Promise<T> {
   const entry = join(folder, `confidential-worker-${randomBytes(8).toString('hex')}`)
   try {
     await files.makeFolder(entry)
@@ -92,7 +95,7 @@ async function inEntry<T>({ folder, files, log }: Place, work: (entry: string) =
   } finally {
     await files
       .removeFolder(entry)
-      .catch((error) => log.warn('a request to configfs-tsm was left behind', errorFields(error)))
+      .catch((error) => log.warn('a request to configfs-tsm cannot be removed', errorFields(error)))
   }
 }
 
@@ -107,7 +110,8 @@ async function requestReport(
   await attempt(entry, 'inblob', (path) => files.write(path, reportData))
   const report = await attempt(entry, 'outblob', files.read)
   const table = await attempt(entry, 'auxblob', files.read)
-  // The kernel makes a report at the first read after a write: only if nobody wrote since are both blobs of one request.
+  // The kernel makes a report at the first read after a write. Without other writes, both blobs are of one
+  // request.
   if ((await readGeneration(entry, files)) !== start + WRITES) return 'disturbed'
   if (report.byteLength !== REPORT_BYTES)
     throw new SevFault('sev.failed', `outblob has ${report.byteLength} bytes, not ${REPORT_BYTES}`)
@@ -126,7 +130,7 @@ async function readGeneration(entry: string, files: AttributeFiles): Promise<num
   return Number(text)
 }
 
-/** EWOULDBLOCK is EAGAIN. The kernel gives no number of firmware or hypervisor here. */
+/** Translates an errno; EWOULDBLOCK is EAGAIN. The kernel gives no numbers of firmware or hypervisor here. */
 async function attempt<T>(entry: string, attribute: string, call: (path: string) => Promise<T>): Promise<T> {
   try {
     return await call(join(entry, attribute))
@@ -141,7 +145,7 @@ async function attempt<T>(entry: string, attribute: string, call: (path: string)
   }
 }
 
-/** node:fs gives them negative; 0 where there is none. */
+/** node:fs negates errnos. 0 if the error has none. */
 function errnoOf(error: unknown): number {
   return error instanceof Error && 'errno' in error && typeof error.errno === 'number' ? -error.errno : 0
 }

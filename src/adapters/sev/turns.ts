@@ -1,19 +1,20 @@
-/** One request to the firmware at a time, at a pace that no host throttles, until the way to it is lost. */
+/** Requests to the firmware: one at a time, slower than any host's throttle, until the key is lost. */
 import PQueue from 'p-queue'
 import { abandonable } from '#adapters/system/abandonable.ts'
 import type { Clock } from '#ports/clock.ts'
 import { SevFault } from './fault.ts'
 
 /**
- * A host was seen to allow 10 requests in 10.2 s. The driver retries a throttled one for a minute and then wipes the guest's
- * key: so 2 at once, then one in 1.3 s, which makes at most 9 in any 10.2 s.
+ * A host was observed to allow 10 requests in 10.2 s. The driver retries a throttled request for a minute and
+ * then wipes the guest's key. Two at once and then one in 1.3 s make at most 9 in any 10.2 s.
  */
 const PACE = { burst: 2, everyMs: 1300 } as const
 
 export type Turns = {
   /**
-   * Runs `work` when it is its turn. An abort gives the caller the signal's reason at once; a request that was sent cannot
-   * be called back and keeps its turn. After a `sev.lost` nothing is sent any more: everyone gets that fault.
+   * Runs `work` in its turn. An abort rejects at once with the signal's reason; a request that was sent
+   * cannot be called back, and keeps its turn. After a `sev.lost` nothing is sent: every caller receives that
+   * fault.
    */
   readonly take: <T>(work: () => Promise<T>, signal: AbortSignal | undefined) => Promise<T>
   readonly lost: () => SevFault | undefined
@@ -22,7 +23,7 @@ export type Turns = {
 export function createTurns(clock: Clock): Turns {
   const queue = new PQueue({ concurrency: 1 })
   const pace = createPace(clock)
-  // Written by `run` alone: set once, by the answer that says so.
+  // Written only by `run`, once: by the first answer that is `sev.lost`.
   let lost: SevFault | undefined
 
   const run = async <T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
@@ -45,7 +46,7 @@ export function createTurns(clock: Clock): Turns {
   }
 }
 
-/** A token bucket, kept as the time at which it will be full again. */
+/** A token bucket, represented by the time at which it will be full again. */
 function createPace({ monotonic, sleep }: Clock): (signal: AbortSignal | undefined) => Promise<void> {
   const { burst, everyMs } = PACE
   let fullAt = 0

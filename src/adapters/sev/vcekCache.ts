@@ -1,7 +1,7 @@
 /**
- * VCEK certificates by product, chip and TCB: in memory, in the folder, and from AMD's key distribution service where one is
- * given. A cached certificate is evidence like any other: whoever poisons the cache can cause another fetch, or a refusal, and
- * no more.
+ * VCEK certificates by product, chip and TCB: in memory, in the folder, and from AMD's key distribution
+ * service if one is configured. A cached certificate is evidence like any other: an attacker who controls the
+ * cache can only cause another fetch, or a refusal.
  */
 import { readIfPresent, replaceFile } from '#adapters/system/files.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
@@ -17,8 +17,8 @@ export type WantedVcek = WantedLeaf & { readonly hardwareId: Buffer }
 
 export type VcekCache = {
   /**
-   * Undefined where there is none and nobody to ask. `fits` tells whether a certificate is the one that is wanted. Throws
-   * `kds.unknown` and `kds.unavailable`.
+   * Undefined if there is no certificate and no service to ask. `fits` recognises the wanted certificate.
+   * Throws `kds.unknown` and `kds.unavailable`.
    */
   readonly get: (
     wanted: WantedVcek,
@@ -27,9 +27,9 @@ export type VcekCache = {
   ) => Promise<Buffer | undefined>
 }
 
-/** A worker stays on its chip; its TCB changes with the host's firmware. */
+/** A worker stays on its chip. Its TCB changes with the host's firmware. */
 const REMEMBERED = 16
-/** For how long an answer that did not help is not asked for again. */
+/** The time for which a request that failed in this way is not repeated. */
 const UNKNOWN_MS = 600_000
 const NONSENSE_MS = 60_000
 
@@ -66,7 +66,7 @@ export function createVcekCache({
     })
     if (!fits(der))
       throw refuse(
-        new CodedError('kds.unavailable', 'what came is no certificate of this chip and TCB'),
+        new CodedError('kds.unavailable', 'the answer is not a certificate of this chip and TCB'),
         NONSENSE_MS,
       )
     log.info('endorsement fetched', { product })
@@ -76,7 +76,7 @@ export function createVcekCache({
   }
 
   let told = false
-  /** What cannot be kept is fetched again by the next process. */
+  /** If the folder cannot be written, the next process fetches the certificate again. */
   const keep = async (path: string, der: Buffer): Promise<void> => {
     try {
       await replaceFile(path, der)
@@ -90,7 +90,7 @@ export function createVcekCache({
     get: async (wanted, fits, signal) => {
       const path = leafPath(folder, wanted.product, wanted.hardwareId, wanted.tcb)
       const remembered = held.get(path)
-      // It has fitted once, and a chip has one key for a TCB.
+      // It has fitted once, and a chip has one key per TCB.
       if (remembered !== undefined) return remembered
       const kept = await readKept(path)
       if (kept !== undefined && fits(kept)) return kept
@@ -100,7 +100,7 @@ export function createVcekCache({
   }
 }
 
-/** What cannot be read is as good as absent. */
+/** A file that cannot be read counts as absent. */
 async function readKept(path: string): Promise<Buffer | undefined> {
   try {
     return await readIfPresent(path, MAX_CERTIFICATE_BYTES, 'sev.unavailable')
@@ -109,7 +109,7 @@ async function readKept(path: string): Promise<Buffer | undefined> {
   }
 }
 
-/** Sets an entry as the youngest, and forgets the oldest beyond the limit. */
+/** Sets an entry as the newest, and deletes the oldest beyond the limit. */
 function bounded<Value>(map: Map<string, Value>, key: string, value: Value): void {
   map.delete(key)
   map.set(key, value)

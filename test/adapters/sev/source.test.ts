@@ -40,7 +40,7 @@ describe('the configured source', () => {
           level: 'info',
           msg: 'attestation source',
           source: 'device',
-          because: 'the configuration says so',
+          because: 'the configuration names it',
         },
       ])
     }
@@ -67,7 +67,7 @@ describe('the configured source', () => {
     await assert.rejects(createReportSource(config, options), {
       code: 'sev.unavailable',
       message:
-        /^no source of reports: .*absent cannot be opened; run as an SEV-SNP guest.*; and .*absent\/report takes no request \(ENOENT\); mount configfs/,
+        /^no source of reports: .*absent cannot be opened; run as an SEV-SNP guest.*; .*absent\/report takes no request \(ENOENT\); mount configfs/,
     })
     assert.deepEqual(lines, [])
   })

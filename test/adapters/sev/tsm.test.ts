@@ -194,7 +194,7 @@ describe('configfs-tsm', () => {
     const other = new TsmProvider((_inblob, vmpl) => sign(Buffer.alloc(64), vmpl))
     await assert.rejects((await openSource(other)).source.getReport(DATA), {
       code: 'sev.failed',
-      message: /other data than was asked for/,
+      message: /other data than requested/,
     })
     for (const size of [0, 1183, 1185, 1184 + 32]) {
       const { source } = await openSource(
@@ -238,6 +238,6 @@ describe('configfs-tsm', () => {
       if (call === 'rmdir') throw errno('EBUSY')
     }
     await source.getReport(DATA)
-    assert.equal(lines[0]?.msg, 'a request to configfs-tsm was left behind')
+    assert.equal(lines[0]?.msg, 'a request to configfs-tsm cannot be removed')
   })
 })
