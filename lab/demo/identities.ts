@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { exportJwk, P256Jwk } from '#core/jwk.ts'
-import { keySigner, type Root, type Signer } from '#core/jws.ts'
+import { keySigner, type QuorumRoot, type Signer } from '#core/jws.ts'
 import { newRsaKey } from '#lab/emulator/identity/certificate.ts'
 import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
 import { ocidOf, REGION, SIGNERS, USERS, type UserName } from './names.ts'
@@ -15,7 +15,7 @@ export type Identities = {
   /** Public keys in PEM. */
   readonly apiKeys: Readonly<Record<UserName, string>>
   readonly signers: readonly Signer[]
-  readonly providerRoot: Root
+  readonly providerRoot: QuorumRoot
   readonly auditJwk: P256Jwk
   readonly auditKeyFile: string
 }

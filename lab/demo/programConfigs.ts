@@ -4,7 +4,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OciConfig } from '#adapters/oci/config.ts'
-import type { Root } from '#core/jws.ts'
+import type { QuorumRoot } from '#core/jws.ts'
 import type { TlsFiles } from './certificates.ts'
 import {
   AUDIENCE,
@@ -35,7 +35,7 @@ export type DeploymentSettings = {
   /** The address of the simulated key distribution service of AMD. */
   readonly kds: string
   readonly ociConfigFile: string
-  readonly providerRoot: Root
+  readonly providerRoot: QuorumRoot
   readonly tls: TlsFiles
   readonly verifierPort: number
   readonly reservationMs: number

@@ -1,7 +1,7 @@
 /**
- * Bytes and their text forms. In JSON, bytes are unpadded base64url (RFC 4648 §5); identifiers are lower-case hex.
- * The decoders are strict: one text for one value, nothing ignored, so that a signed or hashed text cannot be
- * respelled.
+ * Bytes and their text forms. In JSON, bytes are unpadded base64url (RFC 4648 §5) and identifiers are
+ * lower-case hex. The decoders are strict: each value has one text and nothing is ignored, so a signed or
+ * hashed text has one spelling.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { CodedError } from './errors/report.ts'
@@ -16,7 +16,8 @@ export function toBase64url(bytes: Uint8Array): string {
 /** Throws `encoding.invalid` on padding, foreign characters or non-zero trailing bits. */
 export function fromBase64url(text: string, field = 'value'): Buffer {
   const bytes = Buffer.from(text, 'base64url')
-  // The decoder drops what it does not know: only a text that comes back is the one text of its bytes.
+  // The decoder skips unknown characters. Only a text that encodes back to itself is the one text of its
+  // bytes.
   if (bytes.toString('base64url') !== text)
     throw new CodedError('encoding.invalid', `${field} is not unpadded base64url`)
   return bytes
@@ -38,7 +39,7 @@ export function toBase32(bytes: Uint8Array): string {
   let buffer = 0
   let bits = 0
   for (const byte of bytes) {
-    // Bits that were given out leave at the upper end of 32.
+    // Used bits drop out at the upper end of 32.
     buffer = (buffer << 8) | byte
     bits += 8
     while (bits >= 5) {
@@ -55,7 +56,7 @@ export function utf8(text: string): Buffer {
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Throws `encoding.invalid` where the bytes are not UTF-8; a BOM is kept, so that a parser refuses it. */
+/** Throws `encoding.invalid` if the bytes are not UTF-8. A BOM is kept, so that a parser refuses it. */
 export function fromUtf8(bytes: Uint8Array, field = 'value'): string {
   try {
     return decoder.decode(bytes)
@@ -82,7 +83,7 @@ export function sha512(...parts: readonly Uint8Array[]): Buffer {
   return hash.digest()
 }
 
-/** Equal length and content, in time that depends on the length alone. */
+/** True for equal length and content, in time that depends only on the length. */
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.byteLength === b.byteLength && timingSafeEqual(a, b)
 }

@@ -1,6 +1,6 @@
 /**
- * Canonical JSON (RFC 8785). Whatever is hashed or signed travels as its exact bytes and is accepted only where
- * the canonical encoding of what was parsed equals those bytes: duplicate keys, other spellings of a number,
+ * Canonical JSON (RFC 8785). A hashed or signed document travels as its exact bytes. It is accepted only if
+ * the canonical encoding of the parsed value equals those bytes: duplicate keys, other spellings of a number,
  * lone surrogates and white space all fail that one comparison.
  */
 import type { z } from 'zod'
@@ -9,14 +9,14 @@ import { CodedError, type ErrorCode, under } from './errors.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
-/** Throws `encoding.invalid` where a value has no JSON form (undefined, NaN, a lone surrogate). */
+/** Throws `encoding.invalid` if a value has no JSON form (undefined, NaN, a lone surrogate). */
 export function canonicalText(value: unknown): string {
   if (value === null || typeof value === 'boolean') return String(value)
   if (typeof value === 'number' && Number.isFinite(value)) return JSON.stringify(value)
   if (typeof value === 'string' && value.isWellFormed()) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`
   if (typeof value === 'object' && isPlain(value)) {
-    // RFC 8785 §3.2.3 sorts by UTF-16 code units, which is what < does on strings.
+    // RFC 8785 §3.2.3 sorts by UTF-16 code units, as < does on strings.
     const members = Object.entries(value).filter(([, member]) => member !== undefined)
     members.sort(([a], [b]) => (a < b ? -1 : 1))
     return `{${members.map(([key, member]) => `${canonicalText(key)}:${canonicalText(member)}`).join(',')}}`
@@ -36,7 +36,7 @@ export function parseCanonical(bytes: Uint8Array, field = 'document'): unknown {
   return value
 }
 
-/** Any UTF-8 JSON text: for configuration files and for wires that are not ours. */
+/** Parses any JSON text in UTF-8: for configuration files and for formats of other services. */
 export function parseJson(bytes: Uint8Array, field = 'document'): unknown {
   try {
     return JSON.parse(fromUtf8(bytes, field))
@@ -48,12 +48,15 @@ export function parseJson(bytes: Uint8Array, field = 'document'): unknown {
 export type Format<T> = {
   readonly name: string
   readonly maxBytes: number
-  /** Length before content, canonical form, then the closed schema. Throws `code`. */
+  /** Checks the length before the content, then the canonical form, then the closed schema. Throws `code`. */
   readonly decode: (bytes: Uint8Array) => T
   readonly encode: (value: T) => Buffer
 }
 
-/** One of our own documents: a closed zod schema, a size limit, and the code that says it is malformed. */
+/**
+ * Defines one of our own documents by a closed zod schema, a size limit, and the code of a malformed
+ * document.
+ */
 export function defineFormat<Schema extends z.ZodType>(definition: {
   readonly name: string
   readonly maxBytes: number
@@ -85,7 +88,7 @@ export function defineFormat<Schema extends z.ZodType>(definition: {
   }
 }
 
-/** Parses an unknown value by a schema; the message names the fields, never their values. */
+/** Parses an unknown value by a schema. The message names fields, never their values. */
 export function checkShape<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
@@ -105,7 +108,7 @@ export function checkShape<Schema extends z.ZodType>(
   throw new CodedError(code, `${name} is malformed: ${problems.join('; ')}`)
 }
 
-/** A key chosen by whoever sent the document, cut to what may stand in a log. */
+/** A key chosen by the sender of the document, reduced to text that is safe in a log. */
 function printable(key: PropertyKey): string {
   return String(key)
     .replace(/[^\w$.-]/g, '?')

@@ -1,4 +1,4 @@
-/** The fields that several formats share, each with its one grammar. */
+/** The fields that several formats share, each with one grammar. */
 import { z } from 'zod'
 import { fromBase64url } from './bytes.ts'
 
@@ -26,7 +26,7 @@ export const count = z.int().min(0)
 export const version1 = z.literal(1)
 /** Seconds since the epoch, UTC. */
 export const time = z.int().min(0).max(253_402_300_799)
-/** A sequence number of a governance object: 1, 2, 3, … */
+/** The sequence number of a governance object: 1, 2, 3, … */
 export const sequence = z.int().min(1).max(999_999_999)
 /** A name given by people to a tenant, dataset, client, release, grant or workload. */
 export const name = bounded(
@@ -41,7 +41,7 @@ export const randomId = hexBytes(16)
 /** The first 26 characters of base32(SHA-256(evidence key)). */
 export const boot = bounded(/^[a-z2-7]{26}$/, '26 characters of base32')
 export const keyThumbprint = base64urlBytes(32)
-/** An Object Storage name, as this project writes them. */
+/** An Object Storage name as this project writes it. */
 export const objectName = bounded(
   /^[a-z0-9/_.-]{1,200}$/,
   'an object name of a-z, 0-9 and / _ . -, at most 200 characters',
@@ -56,7 +56,7 @@ export const contentType = bounded(
 )
 /** W3C Trace Context. */
 export const traceparent = bounded(/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/, 'a W3C traceparent')
-/** An Audience is the base URL of a Verifier. */
+/** The base URL of a Verifier. */
 export const audience = bounded(/^https:\/\/[a-z0-9.:-]{1,200}$/, 'an https origin')
 export const compactJws = bounded(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, 'a compact JWS').max(
   65_536,

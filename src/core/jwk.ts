@@ -1,4 +1,4 @@
-/** Public keys as JSON Web Keys (RFC 7517, RFC 8037), in the few shapes that this project signs, wraps and verifies with. */
+/** Public keys as JSON Web Keys (RFC 7517, RFC 8037), in the few shapes that this project uses. */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { canonicalText } from './canonical.ts'
@@ -35,7 +35,9 @@ export const RsaJwk = z.strictObject({
   e: z.literal('AQAB'),
 })
 
-/** A key that may sign our documents: Ed25519 (`EdDSA`), or P-384 (`ES384`) where the private half lives in a Vault. */
+/**
+ * A key that may sign our documents: Ed25519 (`EdDSA`), or P-384 (`ES384`) if the private half is in a Vault.
+ */
 export const SigningJwk = z.union([Ed25519Jwk, P384Jwk])
 export type P256Jwk = z.output<typeof P256Jwk>
 export type P384Jwk = z.output<typeof P384Jwk>
@@ -44,7 +46,7 @@ export type RsaJwk = z.output<typeof RsaJwk>
 export type SigningJwk = z.output<typeof SigningJwk>
 export type PublicJwk = P256Jwk | P384Jwk | Ed25519Jwk | RsaJwk
 
-/** RFC 7638: every shape above holds exactly its required members, so the whole key is the input. */
+/** RFC 7638. Every shape above has exactly its required members, so the whole key is the input. */
 export function thumbprint(jwk: PublicJwk): string {
   return createHash('sha256').update(canonicalText(jwk)).digest('base64url')
 }
@@ -58,7 +60,10 @@ export function importJwk(jwk: PublicJwk): KeyObject {
   }
 }
 
-/** The public half of any key object, in one of the shapes above; throws `encoding.invalid` for another kind. */
+/**
+ * The public half of any key object, in one of the shapes above. Throws `encoding.invalid` for any other
+ * kind.
+ */
 export function exportJwk(key: KeyObject): PublicJwk {
   // A private half never becomes a text.
   const { kty, crv, x, y, n, e } = (key.type === 'private' ? createPublicKey(key) : key).export({
@@ -68,6 +73,6 @@ export function exportJwk(key: KeyObject): PublicJwk {
     .union([P256Jwk, P384Jwk, Ed25519Jwk, RsaJwk])
     .safeParse(JSON.parse(JSON.stringify({ kty, crv, x, y, n, e })))
   if (!parsed.success)
-    throw new CodedError('encoding.invalid', `a ${kty} ${crv ?? ''} key is of no kind used here`)
+    throw new CodedError('encoding.invalid', `a ${kty} ${crv ?? ''} key is of an unsupported kind`)
   return parsed.data
 }

@@ -1,7 +1,7 @@
 /**
- * JSON Web Signatures (RFC 7515) over canonical payloads. `typ` separates the domains: a signature made for one kind
- * of document never verifies as another. The protected header has exactly `alg`, `kid` and `typ`; `alg` follows from
- * the key and is never chosen by the document.
+ * JSON Web Signatures (RFC 7515) over canonical payloads. `typ` separates the domains: a signature for one
+ * kind of document never verifies for another. The protected header has exactly `alg`, `kid` and `typ`. The
+ * key decides `alg`, never the document.
  */
 import { type KeyObject, sign, verify } from 'node:crypto'
 import { z } from 'zod'
@@ -14,7 +14,10 @@ import { exportJwk, importJwk, type SigningJwk, thumbprint } from './jwk.ts'
 /** A document format and its `typ`. */
 export type SignedFormat<T> = Format<T> & { readonly typ: string }
 
-/** Whoever holds a private key: a file, this process, or a Vault. `sign` gets the signing input, not a digest. */
+/**
+ * The holder of a private key: this process, a file or a Vault. `sign` gets the signing input, not a digest.
+ * The interface is in core, not in ports, because core signs its formats with it and core imports no ports.
+ */
 export type Signer = {
   readonly jwk: SigningJwk
   /** EdDSA: 64 bytes. ES384: r ‖ s, 96 bytes (RFC 7518 §3.4). */
@@ -38,15 +41,19 @@ export const GeneralJws = z.strictObject({
 })
 export type GeneralJws = z.output<typeof GeneralJws>
 
-/** One of n keys, and whose it is: a quorum counts persons, not keys. */
+/** One of n keys and its owner: a quorum counts persons, not keys. */
 export type RootKey = { readonly person: string; readonly jwk: SigningJwk }
-export type Root = { readonly keys: readonly RootKey[]; readonly threshold: number }
+/** A trust root of several persons: at least `threshold` of them must sign. */
+export type QuorumRoot = { readonly keys: readonly RootKey[]; readonly threshold: number }
 
 export function defineSigned<T>(typ: string, format: Format<T>): SignedFormat<T> {
   return { ...format, typ }
 }
 
-/** A signer over a private key in this process; throws `encoding.invalid` for a key that is neither Ed25519 nor P-384. */
+/**
+ * A signer with a private key in this process. Throws `encoding.invalid` for a key other than Ed25519 or
+ * P-384.
+ */
 export function keySigner(privateKey: KeyObject): Signer {
   const jwk = exportJwk(privateKey)
   if (jwk.kty === 'RSA' || jwk.crv === 'P-256')
@@ -60,13 +67,16 @@ export function keySigner(privateKey: KeyObject): Signer {
   }
 }
 
-/** Compact serialisation of `value`, in canonical form. */
+/** The compact serialisation of `value`, in canonical form. */
 export async function signCompact<T>(format: SignedFormat<T>, value: T, signer: Signer): Promise<string> {
   const input = signingInput(format, toBase64url(format.encode(value)), signer.jwk)
   return `${input}.${toBase64url(await signer.sign(utf8(input)))}`
 }
 
-/** The three parts, decoded but not verified: for reading a header whose key is to be looked up by its content. */
+/**
+ * Payload and key id, decoded but not verified: for documents whose content names the key to verify them
+ * with.
+ */
 export function peekCompact<T>(
   format: SignedFormat<T>,
   jws: string,
@@ -76,9 +86,7 @@ export function peekCompact<T>(
   return { payload: format.decode(payload), kid: header.kid }
 }
 
-/**
- * Throws the format's own code where the text is malformed, `code` where no key of `keys` has signed it.
- */
+/** Throws the format's own code for a malformed payload, and `code` if none of `keys` has signed the text. */
 export function verifyCompact<T>(
   format: SignedFormat<T>,
   jws: string,
@@ -92,7 +100,7 @@ export function verifyCompact<T>(
   return { payload: format.decode(payload), kid: header.kid }
 }
 
-/** General JSON serialisation with one entry a signer. */
+/** The general JSON serialisation, with one entry per signer. */
 export async function signGeneral<T>(
   format: SignedFormat<T>,
   value: T,
@@ -118,13 +126,14 @@ export function parseGeneral(bytes: Uint8Array, code: ErrorCode): GeneralJws {
 }
 
 /**
- * The payload, if signatures of at least `threshold` distinct persons of `root` verify. A signature by a key of the
- * root that does not verify refuses the document; signatures by other keys are ignored. Throws `code`.
+ * The payload, if signatures of at least `threshold` different persons of `root` verify. The document is
+ * refused if any signature by a key of the root does not verify. Signatures by other keys are ignored. Throws
+ * `code`.
  */
 export function verifyQuorum<T>(
   format: SignedFormat<T>,
   jws: GeneralJws,
-  root: Root,
+  root: QuorumRoot,
   code: ErrorCode,
 ): { readonly payload: T; readonly persons: readonly string[] } {
   const persons = new Set<string>()
@@ -146,7 +155,7 @@ export function verifyQuorum<T>(
   if (persons.size < root.threshold)
     throw new CodedError(
       code,
-      `${format.name} is signed by ${persons.size} of the demanded ${root.threshold} persons`,
+      `${format.name} is signed by ${persons.size} persons, the quorum is ${root.threshold}`,
     )
   return {
     payload: format.decode(under(code, () => fromBase64url(jws.payload))),
@@ -182,7 +191,7 @@ function parseHeader<T>(format: SignedFormat<T>, text: string, code: ErrorCode):
     ),
   )
   if (header.typ !== format.typ)
-    throw new CodedError(code, `${format.name}: typ is ${header.typ}, not ${format.typ}`)
+    throw new CodedError(code, `${format.name}: typ is ${header.typ}, expected ${format.typ}`)
   return header
 }
 

@@ -1,4 +1,6 @@
-/** Core never asks what time it is: every function that depends on time takes it, in seconds since the epoch. */
+/**
+ * Times in seconds since the epoch. Core never reads a clock: every function that depends on time takes it.
+ */
 import { CodedError } from './errors/report.ts'
 
 declare const unixSeconds: unique symbol
@@ -18,7 +20,7 @@ export function addSeconds(time: UnixSeconds, seconds: number): UnixSeconds {
   return toUnixSeconds(time + seconds)
 }
 
-/** `YYYY-MM-DDThh:mm:ssZ` only. */
+/** Parses only `YYYY-MM-DDThh:mm:ssZ`. */
 export function parseRfc3339(text: string, field = 'time'): UnixSeconds {
   const time = fromCivil(RFC3339.exec(text)?.slice(1).map(Number) ?? [])
   if (time === undefined)
@@ -26,7 +28,10 @@ export function parseRfc3339(text: string, field = 'time'): UnixSeconds {
   return time
 }
 
-/** Of year, month, day, hour, minute and second, all from 0. Undefined where there is no such time from 1970 to 9999. */
+/**
+ * The time of year, month, day, hour, minute and second. Undefined if there is no such time from 1970 to
+ * 9999.
+ */
 export function fromCivil([year = 0, month = 0, day = 0, ...clock]: readonly number[]):
   | UnixSeconds
   | undefined {
@@ -35,7 +40,7 @@ export function fromCivil([year = 0, month = 0, day = 0, ...clock]: readonly num
   const date = civilDate(days)
   const isDate = date.year === year && date.month === month && date.day === day && days >= 0
   if (!isDate || year > 9999 || hour > 23 || minute > 59 || second > 59) return undefined
-  // The one other place where a number is said to be a time.
+  // Besides `toUnixSeconds`, only this line makes a number a time.
   return (days * DAY + hour * 3600 + minute * 60 + second) as UnixSeconds
 }
 
@@ -47,8 +52,8 @@ export function toRfc3339(time: UnixSeconds): string {
   return `${date}T${two(Math.floor(second / 3600))}:${two(Math.floor(second / 60) % 60)}:${two(second % 60)}Z`
 }
 
-// Days between 1970-01-01 and a civil date of the Gregorian calendar, and back: H. Hinnant, "chrono-compatible
-// low-level date algorithms", days_from_civil and civil_from_days. Years run from March, in eras of 400.
+// Conversion between a Gregorian date and days since 1970-01-01: H. Hinnant, "chrono-compatible low-level
+// date algorithms", days_from_civil and civil_from_days. Years run from March, in eras of 400.
 function daysBefore(year: number, month: number, day: number): number {
   const marchYear = month <= 2 ? year - 1 : year
   const era = Math.floor(marchYear / 400)

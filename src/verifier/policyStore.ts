@@ -5,7 +5,7 @@
 
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { SigningJwk } from '#core/jwk.ts'
-import type { Root } from '#core/jws.ts'
+import type { QuorumRoot } from '#core/jws.ts'
 import { isInForce, type LoadedPolicy, readPolicy } from '#core/policy/loadedPolicy.ts'
 import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
 import { type Revocation, readRevocation } from '#core/policy/revocation.ts'
@@ -53,7 +53,7 @@ const NOTHING_REVOKED: Omit<Revocation, 'seq'> & { seq: 0 } = {
 export function createPolicyStore(options: {
   readonly store: ObjectStore
   readonly bucket: Omit<ObjectRef, 'name'>
-  readonly root: Root
+  readonly root: QuorumRoot
   readonly verifier: LoadingVerifier
   readonly grantCa: { readonly keyId: string; readonly jwk: SigningJwk }
   readonly clock: Clock

@@ -7,12 +7,12 @@ import { fromUtf8 } from '#core/bytes.ts'
 import { CodedError, under } from '#core/errors.ts'
 import type { ObjectReader } from '#core/evidence/audit/collection.ts'
 import { claimedBoot, openManifest } from '#core/evidence/manifest.ts'
-import type { Root } from '#core/jws.ts'
+import type { QuorumRoot } from '#core/jws.ts'
 import { type GrantCa, readGrantCa, VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
 import { manifestName, type ResultManifest, ResultManifestFormat } from '#core/sealed/manifest.ts'
 
 export type ResultTrust = {
-  readonly providerRoot: Root
+  readonly providerRoot: QuorumRoot
   /** Accepts results of a simulated root. */
   readonly simulation: boolean
   /** The provider's objects `verifier-keys/<seq>` and `registration/<boot>`, read by name and never listed. */

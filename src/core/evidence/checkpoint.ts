@@ -1,4 +1,6 @@
-/** Checkpoints (c2sp.org/tlog-checkpoint): a signed note over origin, size and root. Ours have no extension lines. */
+/**
+ * Checkpoints (c2sp.org/tlog-checkpoint): a signed note over origin, size and root, without extension lines.
+ */
 import type { KeyObject } from 'node:crypto'
 import { CodedError } from '../errors.ts'
 import { fromBase64, type NoteKey, openNote, signNote } from './note.ts'
@@ -12,7 +14,7 @@ export function formatCheckpoint({ origin, size, root }: Checkpoint): string {
   return `${origin}\n${size}\n${root.toString('base64')}\n`
 }
 
-/** The text of a note as a checkpoint; throws `evidence.malformed`. */
+/** Parses the text of a note as a checkpoint. Throws `evidence.malformed`. */
 export function parseCheckpoint(text: string): Checkpoint {
   const [origin = '', size = '', root = '', ...rest] = text.split('\n')
   const hash = fromBase64(root)
@@ -23,25 +25,28 @@ export function parseCheckpoint(text: string): Checkpoint {
   return { origin, size: Number(size), root: hash }
 }
 
-/** The note of a checkpoint, signed by the key that its origin names. */
+/** The note of a checkpoint, signed under the name of its origin. */
 export function signCheckpoint(checkpoint: Checkpoint, key: KeyObject): string {
   return signNote(formatCheckpoint(checkpoint), checkpoint.origin, key)
 }
 
-/** Throws `evidence.malformed`, or `evidence.inconsistent` where `key` has not signed it or it is another log's. */
+/**
+ * Throws `evidence.malformed`, or `evidence.inconsistent` if `key` has not signed it or it belongs to another
+ * log.
+ */
 export function openCheckpoint(note: string, key: NoteKey): Checkpoint {
   const checkpoint = parseCheckpoint(openNote(note, [key]).text)
   if (checkpoint.origin !== key.name)
-    throw new CodedError('evidence.inconsistent', `the checkpoint is of the log ${checkpoint.origin}`)
+    throw new CodedError('evidence.inconsistent', `the checkpoint belongs to the log ${checkpoint.origin}`)
   return checkpoint
 }
 
-/** Its name within the log: under retention nothing can be overwritten, so each size has an object of its own. */
+/** Its name within the log. Retention forbids overwriting, so each size has an object of its own. */
 export function checkpointName(size: number): string {
   return `checkpoint/${String(size).padStart(20, '0')}`
 }
 
-/** The size that a name gives, or undefined for any other name. */
+/** The size in a checkpoint's name, or undefined for any other name. */
 export function parseCheckpointName(name: string): number | undefined {
   const [, digits] = /^checkpoint\/([0-9]{20})$/.exec(name) ?? []
   const size = Number(digits)

@@ -1,7 +1,8 @@
 /**
- * Evidence entries v1: the closed list of what a log can say. Canonical JSON of at most 64 KiB, closed schemas,
- * closed codes; no names, no patient ids, no free text. Ids of releases, boots, results and digests of headers are
- * random or digests of random values; counts that could tell about a person are sealed to the provider's audit key.
+ * Evidence entries v1: the closed list of events in a log. Canonical JSON of at most 64 KiB, closed schemas,
+ * closed codes; no names, no patient ids, no free text. Ids of releases, boots and results and digests of
+ * headers are random or derived from random values. Counts that could reveal something about a person are
+ * sealed to the provider's audit key.
  */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
@@ -24,7 +25,10 @@ import {
 const code = z.string().refine(isErrorCode, 'must be a code of docs/errors.md')
 const assurance = z.enum(['measured', 'platform'])
 
-/** What a rule found, in the field's own words; values of the report and of the policy, never of a person. */
+/**
+ * The finding of one rule, in the terms of its field. The values come from the report and the policy, never a
+ * person.
+ */
 const reason = z.strictObject({
   code,
   field: z.string().max(80),
@@ -52,7 +56,7 @@ const Schema = z.discriminatedUnion('event', [
   }),
   entry('log.closed', { reason: z.enum(['drained', 'stopped']) }),
 
-  // The Verifier: what it decided. decided → issued | failed
+  // The Verifier's decisions: decided → issued | failed
   entry('policy.loaded', { policySeq: sequence, policyDigest: sha256Digest, revocationSeq: count }),
   entry('boot.registered', { boot, reference: name, assurance, ...attestation }),
   entry('release.decided', {
@@ -84,7 +88,7 @@ const Schema = z.discriminatedUnion('event', [
   /** Requests that failed before anything in them was authentic: one entry per code, caller and minute. */
   entry('requests.refused', { code, caller: sha256Digest, minute: time, count }),
 
-  // The worker: what it did with it. key.received → result.intent → result.visible | job.failed
+  // The worker's use of a key: key.received → result.intent → result.visible | job.failed
   entry('key.received', {
     jobId: randomId,
     traceparent,
@@ -112,7 +116,7 @@ const Schema = z.discriminatedUnion('event', [
 ])
 
 export type Entry = z.output<typeof Schema>
-/** An entry before the log has given it its time. */
+/** An entry before the log adds its time. */
 export type EntryBody = Entry extends infer E ? (E extends Entry ? Omit<E, 'v' | 'time'> : never) : never
 
 export const EntryFormat = defineFormat({
@@ -122,7 +126,9 @@ export const EntryFormat = defineFormat({
   schema: Schema,
 })
 
-/** The fields of each event beside `v`, `event` and `time`: docs/formats/evidence.md is tested against them. */
+/**
+ * The fields of each event beside `v`, `event` and `time`: docs/formats/evidence.md is tested against them.
+ */
 export const ENTRY_FIELDS: ReadonlyMap<Entry['event'], readonly string[]> = new Map(
   Schema.options.map(({ shape: { v: _v, event, time: _time, ...fields } }) => [
     event.value,
@@ -130,7 +136,7 @@ export const ENTRY_FIELDS: ReadonlyMap<Entry['event'], readonly string[]> = new 
   ]),
 )
 
-/** What the worker seals to the audit key: `counts` in `result.intent`. */
+/** The content that the worker seals to the audit key: `counts` in `result.intent`. */
 export const Counts = z.strictObject({
   read: count,
   kept: z.record(z.string().regex(/^[A-Za-z]{1,64}$/), count),

@@ -1,6 +1,6 @@
 /**
- * A log that grows: from the entries that come, the objects that hold them. Deterministic, so that a writer that
- * repeats itself writes the same bytes, and an auditor who replays the entries gets the objects that must be there.
+ * A growing log: new entries give the objects that hold them. It is deterministic: a writer that repeats
+ * itself writes the same bytes, and an auditor who replays the entries gets the objects that must exist.
  */
 import { encodeBundle, newBundles, newHashTiles, TILE_WIDTH, type Tile, tileName } from './tile.ts'
 import { EMPTY_ROOT, leafHash, nodeHash, rootOf } from './tree.ts'
@@ -16,8 +16,8 @@ export type Growth = {
 
 /** The right edge of a tiled tree: the tiles that are not full, and the entries of the last bundle. */
 export class GrowingLog {
-  // #edge[level] holds the hashes of that level's rightmost tile, fewer than 256 between two calls; #bundle the
-  // entries under #edge[0]. Everything to the left of them is full and final.
+  // #edge[level] holds the hashes of that level's rightmost tile, fewer than 256 between two calls. #bundle
+  // holds the entries under #edge[0]. Everything to the left of them is full and final.
   readonly #edge: Buffer[][] = [[]]
   #bundle: Uint8Array[] = []
   #size = 0
@@ -34,7 +34,10 @@ export class GrowingLog {
     return copy
   }
 
-  /** Takes the entries in and gives the objects that are new at the new size. `leaves` are their hashes, where known. */
+  /**
+   * Appends the entries and returns the objects that are new at the new size. `leaves` are the entries'
+   * hashes.
+   */
   grow(entries: readonly Uint8Array[], leaves: readonly Buffer[] = entries.map(leafHash)): Growth {
     const from = this.#size
     const contents = new Map<string, Buffer>()
@@ -84,7 +87,7 @@ export class GrowingLog {
     if (width > 0) contents.set(tileName({ level: 'entries', index, width }), encodeBundle(this.#bundle))
   }
 
-  /** Folds the complete subtrees, the smallest and rightmost first: MTH splits off the largest on the left. */
+  /** Folds the complete subtrees, smallest and rightmost first: MTH splits off the largest on the left. */
   #root(): Buffer {
     let root: Buffer | undefined
     for (const hashes of this.#edge) {

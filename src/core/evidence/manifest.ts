@@ -20,7 +20,8 @@ export function claimedBoot(jws: string): string {
 
 /**
  * `registration` is the verified registration of `claimedBoot(jws)`, or undefined if there is none. Throws
- * `record.malformed`, or `result.foreign` if the manifest is not by a registered worker or not about `resultId`.
+ * `record.malformed`, or `result.foreign` if the manifest is not by a registered worker or not about
+ * `resultId`.
  */
 export function openManifest(
   jws: string,

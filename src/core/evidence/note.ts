@@ -1,6 +1,7 @@
 /**
- * Signed notes (c2sp.org/signed-note) with Ed25519 keys, signature type 0x01: a text, an empty line, and a line for
- * each signature, `— name base64(key id ‖ signature)`. Ed25519 is deterministic, so a note signed twice is the same note.
+ * Signed notes (c2sp.org/signed-note) with Ed25519 keys, signature type 0x01: a text, an empty line, and one
+ * line per signature, `— name base64(key id ‖ signature)`. Ed25519 is deterministic, so signing twice gives
+ * the same note.
  */
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { fromBase64url, sha256, toBase64url, toHex, utf8 } from '../bytes.ts'
@@ -22,12 +23,12 @@ export type NoteKey = { readonly name: string; readonly id: Buffer; readonly jwk
 
 /** Throws `evidence.malformed` for a name with a space or a plus sign. */
 export function noteKey(name: string, jwk: Ed25519Jwk): NoteKey {
-  if (!NAME.test(name)) throw malformed('a key name has spaces, a plus sign or nothing')
+  if (!NAME.test(name)) throw malformed('a key name is empty or has spaces or a plus sign')
   const id = sha256(utf8(`${name}\n`), typed(jwk)).subarray(0, KEY_ID_BYTES)
   return { name, id, jwk }
 }
 
-/** `name+hex(key id)+base64(type ‖ public key)`, as other implementations take it. */
+/** `name+hex(key id)+base64(type ‖ public key)`, as other implementations read it. */
 export function formatVkey(key: NoteKey): string {
   return `${key.name}+${toHex(key.id)}+${typed(key.jwk).toString('base64')}`
 }
@@ -38,11 +39,11 @@ export function parseVkey(vkey: string): NoteKey {
   if (bytes?.byteLength !== 33 || bytes[0] !== ED25519)
     throw malformed('a verifier key is not name+id+Ed25519 key')
   const parsed = noteKey(name, { kty: 'OKP', crv: 'Ed25519', x: toBase64url(bytes.subarray(1)) })
-  if (toHex(parsed.id) !== id) throw malformed('a verifier key does not have its own key id')
+  if (toHex(parsed.id) !== id) throw malformed('the key id of a verifier key does not match its name and key')
   return parsed
 }
 
-/** `text` ends with a newline. Throws `evidence.malformed` for a text that no note can hold. */
+/** `text` ends with a newline. Throws `evidence.malformed` for a text that no note may contain. */
 export function signNote(text: string, name: string, privateKey: KeyObject): string {
   checkText(text)
   const jwk = exportJwk(createPublicKey(privateKey))
@@ -54,8 +55,8 @@ export function signNote(text: string, name: string, privateKey: KeyObject): str
 }
 
 /**
- * The text, and which of `keys` have signed it: at least one. Signatures by unknown keys are ignored; one by a known
- * key that does not verify refuses the note (`evidence.inconsistent`), as does the lack of any by a known key.
+ * The text and its signers among `keys`, at least one. Signatures by unknown keys are ignored. Throws
+ * `evidence.inconsistent` if a signature by a known key does not verify, or if there is none.
  */
 export function openNote(
   note: string,
@@ -74,7 +75,7 @@ export function openNote(
   return { text, signers: [...signers] }
 }
 
-/** SHA-256 of a note, as entries name checkpoints. */
+/** SHA-256 of a note. Entries name a checkpoint by it. */
 export function noteDigest(note: string): string {
   return toBase64url(sha256(utf8(note)))
 }

@@ -1,10 +1,13 @@
-/** Inclusion and consistency proofs, RFC 9162 §2.1.3 and §2.1.4. Whoever verifies needs the hashes in the proof alone. */
+/**
+ * Inclusion and consistency proofs, RFC 9162 §2.1.3 and §2.1.4. Verification needs only the hashes in the
+ * proof.
+ */
 import { sameBytes } from '../bytes.ts'
 import { EMPTY_ROOT, HASH_BYTES, nodeHash, rootOf, splitOf } from './tree.ts'
 
 export type TreeHead = { readonly size: number; readonly root: Uint8Array }
 
-/** PATH of §2.1.3.1, for the leaf at `index`; throws `RangeError` where there is none. */
+/** PATH of §2.1.3.1, for the leaf at `index`. Throws `RangeError` if there is no such leaf. */
 export function inclusionProof(leaves: readonly Buffer[], index: number): Buffer[] {
   if (!(index >= 0 && index < leaves.length)) throw new RangeError('no such leaf')
   if (leaves.length === 1) return []
@@ -16,7 +19,10 @@ export function inclusionProof(leaves: readonly Buffer[], index: number): Buffer
     : [...inclusionProof(right, index - split), rootOf(left)]
 }
 
-/** PROOF of §2.1.4.1, that the first `size` leaves are a prefix of all; throws `RangeError` for a larger `size`. */
+/**
+ * PROOF of §2.1.4.1 that the first `size` leaves are a prefix of all. Throws `RangeError` for a larger
+ * `size`.
+ */
 export function consistencyProof(leaves: readonly Buffer[], size: number): Buffer[] {
   if (!(size >= 0 && size <= leaves.length)) throw new RangeError('no such size')
   return size === 0 ? [] : subproof(leaves, size, true)
@@ -32,7 +38,7 @@ function subproof(leaves: readonly Buffer[], size: number, complete: boolean): B
     : [...subproof(right, size - split, false), rootOf(left)]
 }
 
-/** §2.1.3.2. False, and never an exception, for a proof of any other shape. */
+/** §2.1.3.2. Returns false for a proof of any other shape and never throws. */
 export function verifyInclusion(
   leaf: Uint8Array,
   index: number,
@@ -55,17 +61,17 @@ export function verifyInclusion(
 }
 
 /**
- * §2.1.4.2. The empty tree is consistent with every other, by the empty proof (as in c2sp.org/tlog-witness); the RFC
- * leaves that case out.
+ * §2.1.4.2. The empty tree is consistent with every tree, by the empty proof (as in c2sp.org/tlog-witness).
+ * The RFC does not cover that case.
  */
 export function verifyConsistency(older: TreeHead, newer: TreeHead, proof: readonly Uint8Array[]): boolean {
   if (!isSize(older.size) || !isSize(newer.size) || older.size > newer.size) return false
   if (![older.root, newer.root, ...proof].every(isHash)) return false
   if (older.size === newer.size)
-    return proof.length === 0 && sameBytes(older.root, newer.root) && isEmptyWhereZero(older)
-  if (older.size === 0) return proof.length === 0 && isEmptyWhereZero(older)
+    return proof.length === 0 && sameBytes(older.root, newer.root) && isEmptyIfZero(older)
+  if (older.size === 0) return proof.length === 0 && isEmptyIfZero(older)
   const [first, ...rest] = isPowerOfTwo(older.size) ? [older.root, ...proof] : proof
-  // A complete older tree is its own first hash; what follows must still not be empty.
+  // A complete older tree is its own first hash, but the proof must still not be empty.
   if (proof.length === 0 || first === undefined) return false
   const walk = { fn: older.size - 1, sn: newer.size - 1 }
   while (walk.fn % 2 === 1) climb(walk)
@@ -83,7 +89,10 @@ export function verifyConsistency(older: TreeHead, newer: TreeHead, proof: reado
   return walk.sn === 0 && sameBytes(olderRoot, older.root) && sameBytes(newerRoot, newer.root)
 }
 
-/** `fn` and `sn` of the RFC: this node's place in its level, and the place of the level's last. Sizes exceed 32 bits. */
+/**
+ * `fn` and `sn` of the RFC: the index of this node in its level, and of the level's last. Sizes exceed 32
+ * bits.
+ */
 type Walk = { fn: number; sn: number }
 
 function climb(walk: Walk): void {
@@ -104,7 +113,7 @@ function isPowerOfTwo(size: number): boolean {
   return Number.isInteger(Math.log2(size))
 }
 
-function isEmptyWhereZero({ size, root }: TreeHead): boolean {
+function isEmptyIfZero({ size, root }: TreeHead): boolean {
   return size !== 0 || sameBytes(root, EMPTY_ROOT)
 }
 

@@ -1,19 +1,25 @@
-/** Tiles (c2sp.org/tlog-tiles): names of hash tiles and entry bundles, and the form of a bundle. */
+/** Tiles (c2sp.org/tlog-tiles): the names of hash tiles and entry bundles, and the encoding of a bundle. */
 import { viewOf } from '../bytes.ts'
 import { CodedError } from '../errors.ts'
 
 const TILE_HEIGHT = 8
 export const TILE_WIDTH = 256
-/** Each level covers 256 times as much; seven levels cover every size that a number holds exactly. */
+/** Each level covers 256 times as much. Seven levels cover every size that a number represents exactly. */
 const MAX_LEVEL = 6
 const LENGTH_BYTES = 2
 
-/** `level` 0 to 6 is a tile of hashes, `entries` a bundle of entries; `width` is 256 unless the tile is partial. */
+/**
+ * `level` 0 to 6 means a tile of hashes, `entries` a bundle of entries. `width` is 256 unless the tile is
+ * partial.
+ */
 export type Tile = { readonly level: number | 'entries'; readonly index: number; readonly width: number }
 
 const NAME = /^tile\/(0|[1-6]|entries)\/((?:x[0-9]{3}\/)*[0-9]{3})(?:\.p\/([1-9][0-9]{0,2}))?$/
 
-/** `tile/<level>/<index>[.p/<width>]`, the index in groups of three digits, all but the last marked with an x. */
+/**
+ * `tile/<level>/<index>[.p/<width>]`; the index is in groups of three digits, all but the last prefixed with
+ * x.
+ */
 export function tileName({ level, index, width }: Tile): string {
   const digits = String(index)
   const padded = digits.padStart(Math.ceil(digits.length / 3) * 3, '0')
@@ -21,7 +27,7 @@ export function tileName({ level, index, width }: Tile): string {
   return `tile/${level}/${path}${width === TILE_WIDTH ? '' : `.p/${width}`}`
 }
 
-/** The tile that a name gives, or undefined where it is no tile's one name. */
+/** The tile with this name, or undefined if it is not the canonical name of a tile. */
 export function parseTileName(name: string): Tile | undefined {
   const [, level, path, width] = NAME.exec(name) ?? []
   if (level === undefined || path === undefined) return undefined
@@ -33,7 +39,7 @@ export function parseTileName(name: string): Tile | undefined {
   return Number.isSafeInteger(tile.index) && tileName(tile) === name ? tile : undefined
 }
 
-/** The bundles, or the tiles of one level, that exist at size `to` and did not at `from`. */
+/** The bundles, or the tiles of one level, that exist at size `to` but not at `from`. */
 function newAtLevel(level: Tile['level'], from: number, to: number, height: number): Tile[] {
   const width = 2 ** height
   const scale = width ** (level === 'entries' ? 0 : level)
@@ -57,7 +63,10 @@ export function newHashTiles(from: number, to: number, height = TILE_HEIGHT): Ti
   return tiles
 }
 
-/** Each entry behind its length, u16 big-endian. Throws `evidence.malformed` for an entry of more than 65,535 bytes. */
+/**
+ * Each entry after its length, u16 big-endian. Throws `evidence.malformed` for an entry of more than 65,535
+ * bytes.
+ */
 export function encodeBundle(entries: readonly Uint8Array[]): Buffer {
   const parts: Uint8Array[] = []
   for (const entry of entries) {
@@ -68,7 +77,7 @@ export function encodeBundle(entries: readonly Uint8Array[]): Buffer {
   return Buffer.concat(parts)
 }
 
-/** Exactly `width` entries and nothing after them; throws `evidence.malformed`. */
+/** Parses exactly `width` entries with nothing after them. Throws `evidence.malformed`. */
 export function parseBundle(bytes: Uint8Array, width: number): Buffer[] {
   const view = viewOf(bytes)
   const entries: Buffer[] = []
@@ -85,7 +94,7 @@ export function parseBundle(bytes: Uint8Array, width: number): Buffer[] {
   return entries
 }
 
-/** No tile and no bundle is larger. */
+/** Limit for any tile or bundle. */
 export const MAX_TILE_BYTES = TILE_WIDTH * (LENGTH_BYTES + 0xffff)
 
 function cut(entry: number): CodedError {

@@ -1,4 +1,4 @@
-/** The Merkle tree of RFC 9162 §2.1 (the same as RFC 6962's): its hashes, its root, and how it grows. */
+/** The Merkle tree of RFC 9162 §2.1 (the same as in RFC 6962): its hashes, its root and its split. */
 import { sha256 } from '../bytes.ts'
 
 const LEAF = Uint8Array.of(0)
@@ -15,7 +15,7 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   return sha256(NODE, left, right)
 }
 
-/** MTH of RFC 9162 §2.1.1 over hashes of leaves, or of equally high complete subtrees. */
+/** MTH of RFC 9162 §2.1.1 over hashes of leaves, or of complete subtrees of equal height. */
 export function rootOf(hashes: readonly Buffer[]): Buffer {
   const [first] = hashes
   if (first === undefined) return EMPTY_ROOT

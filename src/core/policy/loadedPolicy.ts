@@ -1,6 +1,6 @@
 /** A policy that is signed by the quorum and loads in this Verifier. */
 import { fromBase64url, sha256, toBase64url } from '../bytes.ts'
-import { parseGeneral, type Root, verifyQuorum } from '../jws.ts'
+import { parseGeneral, type QuorumRoot, verifyQuorum } from '../jws.ts'
 import type { UnixSeconds } from '../time.ts'
 import { expectName } from './objectName.ts'
 import { type Policy, PolicyFormat, policyName } from './policy.ts'
@@ -11,7 +11,7 @@ export type LoadedPolicy = { readonly policy: Policy; readonly digest: string }
 export function readPolicy(
   bytes: Uint8Array,
   name: string,
-  root: Root,
+  root: QuorumRoot,
   verifier: LoadingVerifier,
 ): LoadedPolicy {
   const signed = parseGeneral(bytes, 'policy.invalid')

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
 import { CodedError } from '../errors.ts'
 import { name, sealId, sequence, time, version1 } from '../fields.ts'
-import { defineSigned, parseGeneral, type Root, verifyQuorum } from '../jws.ts'
+import { defineSigned, parseGeneral, type QuorumRoot, verifyQuorum } from '../jws.ts'
 import { expectName } from './objectName.ts'
 
 const RevocationSchema = z.strictObject({
@@ -39,7 +39,7 @@ export function revocationName(seq: number): string {
 export function readRevocation(
   bytes: Uint8Array,
   object: string,
-  root: Root,
+  root: QuorumRoot,
   current: Revocation | undefined,
 ): Revocation {
   const signed = parseGeneral(bytes, 'policy.invalid')

@@ -4,7 +4,7 @@ import { defineFormat } from '../canonical.ts'
 import { CodedError } from '../errors.ts'
 import { ocid, sequence, time, version1 } from '../fields.ts'
 import { P384Jwk, type SigningJwk } from '../jwk.ts'
-import { defineSigned, type GeneralJws, parseGeneral, type Root, verifyQuorum } from '../jws.ts'
+import { defineSigned, type GeneralJws, parseGeneral, type QuorumRoot, verifyQuorum } from '../jws.ts'
 import { expectName } from './objectName.ts'
 
 const VerifierKeys = z.strictObject({
@@ -29,7 +29,7 @@ export function verifierKeysName(seq: number): string {
 export type GrantCa = { readonly jwk: P384Jwk; readonly exp: number }
 
 /** A `verifier-keys/<seq>` object. Throws `evidence.inconsistent`: no quorum of the root, or under another name. */
-export function readGrantCa(bytes: Uint8Array, name: string, root: Root): GrantCa {
+export function readGrantCa(bytes: Uint8Array, name: string, root: QuorumRoot): GrantCa {
   const signed = parseGeneral(bytes, 'evidence.inconsistent')
   const { payload } = verifyQuorum(VerifierKeysFormat, signed, root, 'evidence.inconsistent')
   expectName(name, verifierKeysName(payload.seq), 'evidence.inconsistent')
@@ -46,7 +46,7 @@ export type LoadedKeys = {
 export function readVerifierKeys(
   bytes: Uint8Array,
   name: string,
-  root: Root,
+  root: QuorumRoot,
   own: { readonly keyId: string; readonly jwk: SigningJwk },
 ): LoadedKeys {
   const signed = parseGeneral(bytes, 'policy.invalid')

@@ -8,7 +8,7 @@ import { fromBase64url, sameBytes, toBase64url } from '../bytes.ts'
 import { CodedError, under } from '../errors.ts'
 import { expandScopes } from '../fhir/scope.ts'
 import { importJwk, type P256Jwk, thumbprint } from '../jwk.ts'
-import { type Root, verifyCompact, verifyQuorum } from '../jws.ts'
+import { type QuorumRoot, verifyCompact, verifyQuorum } from '../jws.ts'
 import { type GrantCa, type VerifierKeys, VerifierKeysFormat } from '../policy/verifierKeys.ts'
 import { headerDigest } from '../sealed/header.ts'
 import type { SecretMemory } from '../secretMemory.ts'
@@ -37,7 +37,7 @@ export type Answer = AcceptedGrant | { readonly kind: 'refused'; readonly refusa
 
 /** What the worker knows of its own request. */
 export type Expectation = {
-  readonly providerRoot: Root
+  readonly providerRoot: QuorumRoot
   readonly audience: string
   readonly asker: Asker
   readonly boot: string

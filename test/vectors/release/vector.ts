@@ -5,7 +5,7 @@
 
 import type { ErrorCode } from '#core/errors.ts'
 import type { P256Jwk, SigningJwk } from '#core/jwk.ts'
-import type { GeneralJws, Root } from '#core/jws.ts'
+import type { GeneralJws, QuorumRoot } from '#core/jws.ts'
 import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
 import type { Revocation } from '#core/policy/revocation.ts'
 import type { Asker } from '#core/release/assertion.ts'
@@ -15,7 +15,7 @@ import type { TrustAnchors } from '#core/release/trust.ts'
 type Bytes = string // unpadded base64url
 
 export type Expected = {
-  readonly providerRoot: Root
+  readonly providerRoot: QuorumRoot
   readonly audience: string
   readonly asker: Asker
   readonly boot: string
@@ -26,7 +26,7 @@ export type Expected = {
   readonly now: number
 }
 
-type Document = { readonly document: GeneralJws; readonly name: string; readonly root: Root }
+type Document = { readonly document: GeneralJws; readonly name: string; readonly root: QuorumRoot }
 
 type Operation =
   | {

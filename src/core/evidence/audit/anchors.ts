@@ -5,7 +5,7 @@
  */
 import { type Registration, RegistrationFormat, readRegistration } from '../../boot/registration.ts'
 import { fromBase64url, sha256, toBase64url } from '../../bytes.ts'
-import { parseGeneral, type Root, verifyQuorum } from '../../jws.ts'
+import { parseGeneral, type QuorumRoot, verifyQuorum } from '../../jws.ts'
 import { expectName } from '../../policy/objectName.ts'
 import { type Policy, PolicyFormat, policyName } from '../../policy/policy.ts'
 import { type Revocation, readRevocation } from '../../policy/revocation.ts'
@@ -28,7 +28,7 @@ const MAX_REVOCATION_BYTES = 6 * 1024 * 1024
 
 export async function readAnchors(
   { governance, verifierLogs }: Collection,
-  root: Root,
+  root: QuorumRoot,
   findings: Findings,
 ): Promise<Anchors> {
   /**

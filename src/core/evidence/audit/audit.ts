@@ -4,7 +4,7 @@
  * not only the first.
  */
 import type { ErrorCode } from '../../errors.ts'
-import type { Root } from '../../jws.ts'
+import type { QuorumRoot } from '../../jws.ts'
 import { readAnchors } from './anchors.ts'
 import type { Collection } from './collection.ts'
 import type { Context } from './context.ts'
@@ -19,7 +19,7 @@ import { judgeManifests, readManifests } from './results.ts'
 export async function auditCollection(
   collection: Collection,
   options: {
-    readonly providerRoot: Root
+    readonly providerRoot: QuorumRoot
     /** True if simulated evidence is acceptable; it proves nothing about a machine. */
     readonly simulation: boolean
   },
