@@ -306,7 +306,7 @@ test('the Verifier', async (t) => {
       assert.match(denialId, /^[0-9a-f]{32}$/)
       assert.deepEqual(problem, {
         type: 'urn:confidential-worker:error:request.malformed',
-        title: 'the release request is not of its schema or exceeds a limit',
+        title: 'the release request does not follow its schema or exceeds a limit',
         status: 400,
         code: 'request.malformed',
         stage: 'request',
