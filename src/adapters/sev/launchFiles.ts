@@ -4,22 +4,8 @@ import { openInput } from '#adapters/system/inputFile.ts'
 import { counted, type Progress } from '#adapters/system/progress.ts'
 import { sha256, toHex } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
-import { type Firmware, MAX_FIRMWARE_BYTES, parseFirmware } from '#core/snp/launch/firmware.ts'
-
-export type Deps = {
-  /** How far the step that is named has come. */
-  readonly progress: (what: string, unit?: 'launches') => Progress
-  readonly signal: AbortSignal
-}
-
-export type HashedFile = {
-  readonly file: string
-  readonly bytes: number
-  /** Lower-case hex. */
-  readonly sha256: string
-}
-
-export type FirmwareFile = HashedFile & { readonly firmware: Firmware }
+import type { FirmwareFile, HashedFile } from '#core/snp/launch/describedLaunch.ts'
+import { MAX_FIRMWARE_BYTES, parseFirmware } from '#core/snp/launch/firmware.ts'
 
 /** Throws `input.unreadable`, `input.changed` and `firmware.malformed`. */
 export async function readFirmware(path: string): Promise<FirmwareFile> {
@@ -43,8 +29,11 @@ export async function readFirmware(path: string): Promise<FirmwareFile> {
   }
 }
 
-/** Constant memory, whatever the size. Throws `input.unreadable` and `input.changed`. */
-export async function hashFile(path: string, { progress, signal }: Deps): Promise<HashedFile> {
+/** Takes constant memory for any size. Throws `input.unreadable` and `input.changed`. */
+export async function hashFile(
+  path: string,
+  { progress, signal }: { readonly progress: (step: string) => Progress; readonly signal: AbortSignal },
+): Promise<HashedFile> {
   const input = await openInput(path)
   try {
     const hash = createHash('sha256')

@@ -1,19 +1,15 @@
-/** What `report` commands read: a report, certificates and revocation lists in DER or PEM, a folder of roots, a policy. */
+/** Evidence in files: reports, certificates and revocation lists in DER or PEM, folders of roots. */
 import { X509Certificate } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readRoots } from '#adapters/sev/endorsementFolder.ts'
 import { readFileUpTo } from '#adapters/system/files.ts'
 import { type PemLabel, parsePem } from '#adapters/system/pem.ts'
-import { fromBase64url } from '#core/bytes.ts'
-import { canonicalBytes, parseJson } from '#core/canonical.ts'
-import { CodedError, under } from '#core/errors.ts'
-import { parseGeneral } from '#core/jws.ts'
-import { type Policy, PolicyFormat } from '#core/policy/policy.ts'
+import { CodedError } from '#core/errors.ts'
 import { PRODUCTS } from '#core/snp/product.ts'
 import type { RootEntry } from '#core/snp/roots.ts'
+import { readRoots } from './endorsementFolder.ts'
 
-/** Above every file that is read here. */
+/** More than any of these files has. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024
 const CERTIFICATE_FILE = /\.(der|pem|crt|cer)$/
 
@@ -22,8 +18,8 @@ export async function readInput(path: string): Promise<Buffer> {
 }
 
 /**
- * A chain for each leaf, in the order of the files' names, with the ASK and ASVK that lie beside it. An ARK is left out: trust in
- * it cannot come this way. What is no certificate stays in as a leaf: the verifier says what is wrong with it.
+ * One chain per leaf, in the order of the files' names, with the ASK and ASVK beside it. An ARK is left out: trust in it cannot
+ * come this way. A file that is not a certificate stays in as a leaf, so that the verifier reports it.
  */
 export async function readCertificates(options: {
   readonly cert?: string | undefined
@@ -46,35 +42,19 @@ export async function readCrls(paths: readonly string[]): Promise<readonly Buffe
   return files.flatMap((file) => toDer(file, 'X509 CRL'))
 }
 
-/** `<Product>/ark.der` with `ask.der` and `asvk.der` beside it, as far as they are there. */
+/** `<Product>/ark.der`, each with `ask.der` and `asvk.der` if they are there. */
 export async function readRootFolder(folder: string): Promise<readonly RootEntry[]> {
   const entries = await readRoots(folder, 'input.unreadable')
   if (entries.length === 0)
-    throw new CodedError(
-      'input.unreadable',
-      `${folder} has none of ${PRODUCTS.join(', ')}, with ark.der inside`,
-    )
+    throw new CodedError('input.unreadable', `${folder} has no ark.der below ${PRODUCTS.join(', ')}`)
   return entries
-}
-
-/**
- * A policy as written, or as signed; signatures are not checked here, since who may sign is not known. Throws
- * `policy.invalid`.
- */
-export async function readPolicy(path: string): Promise<Policy> {
-  const bytes = await readInput(path)
-  const value = under('policy.invalid', () => parseJson(bytes, path))
-  const isSigned = typeof value === 'object' && value !== null && 'signatures' in value
-  if (!isSigned) return PolicyFormat.decode(under('policy.invalid', () => canonicalBytes(value)))
-  const { payload } = parseGeneral(bytes, 'policy.invalid')
-  return PolicyFormat.decode(under('policy.invalid', () => fromBase64url(payload, 'payload')))
 }
 
 async function listFolder(folder: string): Promise<readonly string[]> {
   try {
     return (await readdir(folder)).sort()
   } catch (cause) {
-    throw new CodedError('input.unreadable', `${folder} is not a folder that can be read`, { cause })
+    throw new CodedError('input.unreadable', `${folder} is not a readable folder`, { cause })
   }
 }
 
@@ -83,7 +63,7 @@ function toDer(file: Buffer, label: PemLabel): readonly Buffer[] {
   return blocks.length === 0 ? [file] : blocks
 }
 
-/** By name alone, to know where to put each; the verifier believes none of it. */
+/** Sorts by name only. The verifier trusts no name. */
 function chainsOf(ders: readonly Buffer[]): readonly (readonly Buffer[])[] {
   const named = ders.map((der) => ({ der, name: commonNameOf(der) }))
   const isAuthority = ({ name }: { readonly name: string }) =>

@@ -1,12 +1,13 @@
-/** What `measure` is told on its command line, read strictly: numbers have one form each, lists are closed. */
+/** The flags of `measure`, parsed strictly: one form per number, closed lists. */
 import { CodedError } from '#core/errors.ts'
+import type { NamedSignature } from '#core/snp/launch/candidates.ts'
 import { LAUNCH_DIGEST_BYTES } from '#core/snp/launch/digest.ts'
 import { MAX_VCPUS } from '#core/snp/launch/measure.ts'
 import { VCPU_TYPES } from '#core/snp/launch/vcpuTypes.ts'
 import { VMMS, type Vmm } from '#core/snp/launch/vmm.ts'
 import { FPU_STATES, type FpuState } from '#core/snp/launch/vmsa.ts'
 
-/** As typed; what may be repeated is a list, and empty where it was not given. */
+/** As typed. An option that may be repeated is a list, which is empty if the option was not given. */
 export type MeasureOptions = {
   readonly ovmf: readonly string[]
   readonly ovmfHash?: string | undefined
@@ -40,8 +41,19 @@ export function parseVcpus(texts: readonly string[]): readonly number[] {
   return [...counts].sort((a, b) => a - b)
 }
 
-/** Throws `usage.invalid` for a name that QEMU's models do not have. */
-export function parseVcpuTypes(texts: readonly string[]): readonly { name: string; signature: number }[] {
+/** `--vcpu-type` and `--vcpu-sig`. Throws `usage.invalid`. */
+export function parseNamedSignatures({
+  vcpuType,
+  vcpuSig,
+}: Pick<MeasureOptions, 'vcpuType' | 'vcpuSig'>): readonly NamedSignature[] {
+  return [
+    ...parseVcpuTypes(vcpuType),
+    ...parseSignatures(vcpuSig).map((signature) => ({ name: null, signature })),
+  ]
+}
+
+/** Names of QEMU's models. */
+function parseVcpuTypes(texts: readonly string[]): readonly NamedSignature[] {
   return parts(texts).map((name) => {
     const signature = VCPU_TYPES.get(name)
     if (signature === undefined)
@@ -50,7 +62,7 @@ export function parseVcpuTypes(texts: readonly string[]): readonly { name: strin
   })
 }
 
-export function parseSignatures(texts: readonly string[]): readonly number[] {
+function parseSignatures(texts: readonly string[]): readonly number[] {
   return parts(texts).map((text) => {
     const value = HEX.test(text) ? BigInt(text) : MAX_SIGNATURE + 1n
     if (value > MAX_SIGNATURE)
@@ -80,26 +92,26 @@ export function parseVmm(text: string): Vmm {
   return vmm
 }
 
-/** A launch digest as reports and this command print it. */
+/** A launch digest in the form in which reports and this command print it. */
 export function parseDigest(text: string, option: string): Buffer {
   if (!DIGEST.test(text)) throw usage(`${option} takes ${LAUNCH_DIGEST_BYTES * 2} digits of lower-case hex`)
   return Buffer.from(text, 'hex')
 }
 
-/** The one value of a list that has one. Throws `usage.invalid`. */
-export function only<T>(values: readonly T[], option: string): T {
-  const [value, ...others] = values
+/** The one value of an option, or its default. Throws `usage.invalid` for several values, or none without a default. */
+export function only<T>(values: readonly T[], option: string, standard?: NoInfer<T>): T {
+  const [value = standard, ...others] = values
   if (value === undefined) throw usage(`${option} is missing`)
-  if (others.length > 0)
-    throw usage(`${option} takes one value, unless --solve or --report asks which one it is`)
+  if (others.length > 0) throw usage(`${option} takes one value; several are for --solve and --report`)
   return value
 }
 
 export function assertTogether({ kernel, initrd, append, ovmf, ovmfHash }: MeasureOptions): void {
   if (ovmf.length === 0) throw usage('--ovmf is missing')
   if (kernel.length === 0 && initrd.length + append.length > 0)
-    throw usage('--initrd and --append are measured beside a kernel: --kernel is missing')
-  if (ovmfHash !== undefined && ovmf.length > 1) throw usage('--ovmf-hash is of one file: give one --ovmf')
+    throw usage('--initrd and --append are measured together with a kernel: --kernel is missing')
+  if (ovmfHash !== undefined && ovmf.length > 1)
+    throw usage('--ovmf-hash belongs to one file: give one --ovmf')
 }
 
 export function usage(what: string): CodedError {

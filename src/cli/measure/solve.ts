@@ -1,20 +1,33 @@
-/** `measure --solve`: which of the candidates a MEASUREMENT comes from, in a sentence. */
+/** `measure --solve`: from its flags to the launch that explains a measurement. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Deps } from '#adapters/sev/launchFiles.ts'
+import { hashFile, readFirmware } from '#adapters/sev/launchFiles.ts'
 import { readInput } from '#adapters/sev/reportFiles.ts'
 import { toHex } from '#core/bytes.ts'
+import { type LaunchHints, launchCandidates, type Tried } from '#core/snp/launch/candidates.ts'
+import { type DescribedLaunch, describeLaunch } from '#core/snp/launch/describedLaunch.ts'
 import { countLaunches, solveLaunch } from '#core/snp/launch/solve.ts'
 import { assertSettled } from '#core/snp/launch/vmm.ts'
 import type { Cpuid } from '#core/snp/product.ts'
 import { parseReport } from '#core/snp/report.ts'
-import { assertTogether, type MeasureOptions, parseDigest, parseVmm, usage } from './arguments.ts'
-import { readCandidates, type Tried } from './candidates.ts'
-import { describeLaunch, type LaunchResult } from './measure.ts'
+import {
+  assertTogether,
+  type MeasureOptions,
+  parseDigest,
+  parseFeatures,
+  parseFpuStates,
+  parseNamedSignatures,
+  parseVcpus,
+  parseVmm,
+  usage,
+} from './arguments.ts'
+import type { Deps } from './measure.ts'
+import { sentenceOf } from './text.ts'
 
 const TURN_MS = 50
+const USUAL_VCPUS = '1-256'
 
 export type SolveOptions = MeasureOptions & {
-  /** MEASUREMENT in hex. */
+  /** The measurement in hex. */
   readonly solve?: string | undefined
   /** Or a report that carries it. */
   readonly report?: string | undefined
@@ -23,17 +36,17 @@ export type SolveOptions = MeasureOptions & {
 export type SolveResult = {
   readonly sentence: string
   readonly measurement: string
-  /** Where the measurement was read from; nothing of it is verified here. */
+  /** The report that the measurement was read from; it was not verified. */
   readonly report: string | null
-  /** How many launches there were to try, and what they were made of. */
+  /** How many launches there were to try, and from which candidates. */
   readonly launches: number
-  readonly tried: Tried
+  readonly tried: Tried & { readonly vcpus: string }
 } & (
-  | { readonly verdict: 'explained'; readonly launch: LaunchResult }
+  | { readonly verdict: 'explained'; readonly launch: DescribedLaunch }
   | { readonly verdict: 'unexplained'; readonly launch: null }
 )
 
-/** Exit 0 explained, 1 not. Throws as `measureFiles` does, and `report.*` for a file that is no report. */
+/** Exit 0 explained, 1 not. Throws as `measureFiles` does, and `report.*` for a file that is not a report. */
 export async function solveFiles(
   options: SolveOptions,
   deps: Deps,
@@ -42,11 +55,17 @@ export async function solveFiles(
   const vmm = parseVmm(options.vmm)
   assertSettled(vmm)
   const { measurement, cpuid } = await readMeasurement(options)
-  const { candidates, tried } = await readCandidates(options, cpuid, deps)
+  const vcpusGiven = options.vcpus.length === 0 ? USUAL_VCPUS : options.vcpus.join(',')
+  const hints = await readHints({ ...options, vcpus: [vcpusGiven] }, cpuid, deps)
+  const { candidates, tried } = launchCandidates(hints)
   const launches = countLaunches(candidates)
-  const steps = solveLaunch(measurement, candidates)
-  const found = await drive(steps, launches, deps)
-  const base = { measurement: toHex(measurement), report: options.report ?? null, launches, tried }
+  const found = await drive(solveLaunch(measurement, candidates), launches, deps)
+  const base = {
+    measurement: toHex(measurement),
+    report: options.report ?? null,
+    launches,
+    tried: { ...tried, vcpus: vcpusGiven },
+  }
   if (found === undefined) {
     const sentence = `none of the ${launches} launches that were tried has this measurement`
     return { exit: 1, result: { verdict: 'unexplained', sentence, ...base, launch: null } }
@@ -67,7 +86,37 @@ async function readMeasurement({
   return parseReport(await readInput(report))
 }
 
-/** Runs what yields how much it has done, in turns, so that progress is seen and a signal heard. */
+/** Parses every flag before it reads a file. */
+async function readHints(options: MeasureOptions, host: Cpuid | undefined, deps: Deps): Promise<LaunchHints> {
+  const { ovmfHash, append } = options
+  const parsed = {
+    digest: ovmfHash === undefined ? undefined : parseDigest(ovmfHash, '--ovmf-hash'),
+    append,
+    vcpus: parseVcpus(options.vcpus),
+    vcpuType: parseNamedSignatures(options),
+    guestFeatures: parseFeatures(options.guestFeatures),
+    fpuState: parseFpuStates(options.fpuState),
+    host,
+  }
+  return {
+    ...parsed,
+    ovmf: await inTurn(options.ovmf, readFirmware),
+    kernel: await inTurn(options.kernel, (path) => hashFile(path, deps)),
+    initrd: await inTurn(options.initrd, (path) => hashFile(path, deps)),
+  }
+}
+
+/** One after the other: their progress shares a line. */
+async function inTurn<T>(
+  paths: readonly string[],
+  read: (path: string) => Promise<T>,
+): Promise<readonly T[]> {
+  const files: T[] = []
+  for (const path of paths) files.push(await read(path))
+  return files
+}
+
+/** Runs a generator that yields its progress, in turns, so that progress is shown and a signal is noticed. */
 async function drive<T>(steps: Generator<number, T>, total: number, { progress, signal }: Deps): Promise<T> {
   const show = progress('solving', 'launches')
   let turn = performance.now()
@@ -79,32 +128,4 @@ async function drive<T>(steps: Generator<number, T>, total: number, { progress, 
     signal.throwIfAborted()
     turn = performance.now()
   }
-}
-
-/** "this is OVMF a.fd with kernel b, 4 vCPUs of EPYC-v4, guest features 0x1 (SNPActive)". */
-function sentenceOf({
-  ovmf,
-  kernel,
-  vcpus,
-  vcpuType,
-  vcpuSig,
-  guestFeatures,
-  guestFeatureNames,
-  fpuState,
-}: LaunchResult): string {
-  const type = vcpuType ?? `signature ${vcpuSig}`
-  return [
-    `this is OVMF ${ovmf.file} ${kernel === null ? 'without a measured kernel' : `with kernel ${kernel.kernel.file}`}`,
-    ...(kernel === null
-      ? []
-      : [
-          kernel.initrd === null ? 'no initrd' : `initrd ${kernel.initrd.file}`,
-          kernel.append.text === ''
-            ? 'an empty command line'
-            : `command line ${JSON.stringify(kernel.append.text)}`,
-        ]),
-    `${vcpus} ${vcpus === 1 ? 'vCPU' : 'vCPUs'} of ${type}`,
-    `guest features ${guestFeatures} (${guestFeatureNames.join(', ')})`,
-    ...(fpuState === 'zero' ? ['on a host whose Linux is older than 6.10'] : []),
-  ].join(', ')
 }

@@ -1,12 +1,11 @@
-/** The results of `measure` for people: the digest or the sentence first, then what went in, then the steps. */
+/** The results of `measure` for people: the digest or the sentence, then the inputs, then the steps. */
 
-import type { HashedFile } from '#adapters/sev/launchFiles.ts'
+import type { DescribedLaunch, HashedFile } from '#core/snp/launch/describedLaunch.ts'
 import { PAGE_BYTES } from '#core/snp/launch/digest.ts'
 import type { FpuState } from '#core/snp/launch/vmsa.ts'
-import type { LaunchResult } from './measure.ts'
 import type { SolveResult } from './solve.ts'
 
-export function renderLaunch(launch: LaunchResult): string {
+export function renderLaunch(launch: DescribedLaunch): string {
   return `MEASUREMENT   ${launch.measurement}\n\n${inputs(launch)}\n\n${steps(launch)}\n\n${coverage(launch)}\n`
 }
 
@@ -18,12 +17,12 @@ export function renderSolution({
   launch,
   tried,
 }: SolveResult): string {
-  const source = report === null ? [] : [`from          ${report}, which was read and not verified`]
+  const source = report === null ? [] : [`from          ${report}, which was not verified`]
   const head = [`measurement   ${measurement}`, ...source].join('\n')
   if (verdict === 'explained')
     return `EXPLAINED     ${sentence}\n${head}\n\n${inputs(launch)}\n\n${coverage(launch)}\n`
   const noKernel = tried.ovmfWithoutKernel.map(
-    (file) => `              ${file} checks no kernel: none was tried with it`,
+    (file) => `              ${file} checks no kernel, so none was tried with it`,
   )
   return `${[
     `UNEXPLAINED   ${sentence}`,
@@ -43,8 +42,25 @@ export function renderSolution({
     `features      ${tried.guestFeatures.join(', ')}`,
     `registers     x87 and SSE ${tried.fpuState.map((state) => FPU[state]).join(', or ')}`,
     '',
-    'What is most often different: another build of OVMF, a command line that the launcher added to, -cpu host (give --vcpu-sig).',
+    'The most frequent differences: another build of OVMF, a command line that the launcher extended, -cpu host (give --vcpu-sig).',
   ].join('\n')}\n`
+}
+
+/** "this is OVMF a.fd with kernel b, 4 vCPUs of EPYC-v4, guest features 0x1 (SNPActive)". */
+export function sentenceOf(launch: DescribedLaunch): string {
+  const { ovmf, kernel, vcpus, vcpuType, vcpuSig, guestFeatures, guestFeatureNames, fpuState } = launch
+  return [
+    `this is OVMF ${ovmf.file} ${kernel === null ? 'without a measured kernel' : `with kernel ${kernel.kernel.file}`}`,
+    ...(kernel === null
+      ? []
+      : [
+          kernel.initrd === null ? 'no initrd' : `initrd ${kernel.initrd.file}`,
+          kernel.append.text === '' ? 'an empty command line' : `command line ${quote(kernel.append.text)}`,
+        ]),
+    `${plural(vcpus, 'vCPU')} of ${vcpuType ?? `signature ${vcpuSig}`}`,
+    `guest features ${guestFeatures} (${guestFeatureNames.join(', ')})`,
+    ...(fpuState === 'zero' ? ['on a host whose Linux is older than 6.10'] : []),
+  ].join(', ')
 }
 
 const FPU: Readonly<Record<FpuState, string>> = {
@@ -52,10 +68,10 @@ const FPU: Readonly<Record<FpuState, string>> = {
   zero: 'zero (Linux hosts before 6.10)',
 }
 
-function inputs(launch: LaunchResult): string {
+function inputs(launch: DescribedLaunch): string {
   const { ovmf, kernel, vcpus, vcpuType, vcpuSig, guestFeatures, guestFeatureNames, fpuState } = launch
   const rows = [
-    `OVMF          ${hashed(ovmf)}${ovmf.digestGiven ? ', of which table and metadata alone were used' : `, from ${ovmf.gpa}`}`,
+    `OVMF          ${hashed(ovmf)}${ovmf.digestGiven ? ', of which only table and metadata were used' : `, from ${ovmf.gpa}`}`,
     ...(kernel === null
       ? ['kernel        not measured']
       : [
@@ -75,7 +91,7 @@ function hashed({ file, bytes, sha256 }: HashedFile): string {
   return `${file}, ${bytes} bytes, SHA-256 ${sha256}`
 }
 
-function steps({ ovmf, sections, kernel, vcpus, steps: after }: LaunchResult): string {
+function steps({ ovmf, sections, kernel, vcpus, steps: after }: DescribedLaunch): string {
   const pages = sections.map(({ kind, gpa, pages: count }) => {
     const isKernel = kind === 'KERNEL_HASHES' && kernel !== null
     return `    ${kind.padEnd(14)}${gpa.padEnd(12)}${plural(count, 'page')}${isKernel ? ', with the hashes of kernel, initrd and command line' : ''}`
@@ -91,10 +107,10 @@ function steps({ ovmf, sections, kernel, vcpus, steps: after }: LaunchResult): s
   ].join('\n')
 }
 
-function coverage({ kernel }: LaunchResult): string {
+function coverage({ kernel }: DescribedLaunch): string {
   return kernel === null
     ? 'covered: OVMF and the first state of the vCPUs. NOT covered: kernel, initrd, command line, disk, host data.'
-    : 'covered: OVMF, kernel, initrd, command line and the first state of the vCPUs. NOT covered: disk, host data; a disk counts only where the initrd or the command line checks it.'
+    : 'covered: OVMF, kernel, initrd, command line and the first state of the vCPUs. NOT covered: disk, host data; a disk counts only if the initrd or the command line checks it.'
 }
 
 function plural(count: number, what: string): string {

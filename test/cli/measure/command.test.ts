@@ -9,10 +9,10 @@ import { type SolveOptions, solveFiles } from '#cli/measure/solve.ts'
 import { renderLaunch, renderSolution } from '#cli/measure/text.ts'
 import { sha256, toHex } from '#core/bytes.ts'
 import type { FpuState } from '#core/snp/launch/vmsa.ts'
-import { mint, testAuthority } from '../amd.ts'
-import { AMD_SEV, buildFirmware, seededBytes } from '../core/snp/launch/firmwareFile.ts'
-import { type LaunchVector, VECTORS } from '../core/snp/launch/vectors.ts'
-import { cli } from './process.ts'
+import { mint, testAuthority } from '../../amd.ts'
+import { AMD_SEV, buildFirmware, seededBytes } from '../../core/snp/launch/firmwareFile.ts'
+import { type LaunchVector, VECTORS } from '../../core/snp/launch/vectors.ts'
+import { cli } from '../process.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'cw-measure-'))
 after(() => rm(folder, { recursive: true }))
@@ -45,7 +45,7 @@ const NOTHING: MeasureOptions = {
   vmm: 'qemu',
 }
 
-/** What the steps that were named have said of how far they came. */
+/** Records the progress of each named step. */
 function watch(signal = new AbortController().signal) {
   const said = new Map<string, number>()
   const progress = (what: string) => (done: number) => void said.set(what, done)
@@ -71,7 +71,7 @@ async function optionsOf(vector: LaunchVector, index: number): Promise<Partial<M
   }
 }
 
-test('the vectors, from files', async () => {
+test('the vectors have the same measurement when they come from files', async () => {
   for (const [index, vector] of VECTORS.entries()) {
     const launch = await measure(await optionsOf(vector, index))
     assert.equal(launch.measurement, vector.measurement, vector.name)
@@ -82,7 +82,7 @@ test('the vectors, from files', async () => {
 const usual = { ovmf: [ovmf], vcpus: ['4'], vcpuType: ['EPYC-v4'] }
 const withKernel = { ...usual, kernel: [kernel], initrd: [initrd], append: ['console=ttyS0 ro'] }
 
-test('what went in is said', async () => {
+test('the result describes every input', async () => {
   const { said, deps } = watch()
   const launch = await measureFiles({ ...NOTHING, ...withKernel, guestFeatures: ['0x21'] }, deps)
   assert.deepEqual(launch.ovmf, {
@@ -131,7 +131,7 @@ test('what went in is said', async () => {
   assert.match(renderLaunch(await measure(usual)), /^kernel {8}not measured$[\s\S]*NOT covered: kernel, /m)
 })
 
-test('no initrd, and no command line, are empty ones', async () => {
+test('an absent initrd or command line is an empty one', async () => {
   const empty = await write('empty', Buffer.alloc(0))
   const { measurement } = await measure({ ...usual, kernel: [kernel] })
   const spelled = await measure({ ...usual, kernel: [kernel], initrd: [empty], append: [''] })
@@ -144,7 +144,7 @@ const refusals: readonly (readonly [string, Partial<SolveOptions>, string, RegEx
     'two OVMFs',
     { ...usual, ovmf: [ovmf, plain] },
     'usage.invalid',
-    /^--ovmf takes one value, unless --solve/,
+    /^--ovmf takes one value; several are for --solve/,
   ],
   ['no vCPUs', { ...usual, vcpus: [] }, 'usage.invalid', /^--vcpus is missing$/],
   ['a range of vCPUs', { ...usual, vcpus: ['1-4'] }, 'usage.invalid', /^--vcpus takes one value/],
@@ -155,12 +155,17 @@ const refusals: readonly (readonly [string, Partial<SolveOptions>, string, RegEx
     /^--vcpus takes a number or a range .* not "0"$/,
   ],
   ['4097 vCPUs', { ...usual, vcpus: ['4097'] }, 'usage.invalid', /up to 4096, not "4097"$/],
-  ['a range that falls', { ...usual, vcpus: ['4-2'] }, 'usage.invalid', /not "4-2"$/],
-  ['words of vCPUs', { ...usual, vcpus: ['four'] }, 'usage.invalid', /not "four"$/],
+  ['a descending range', { ...usual, vcpus: ['4-2'] }, 'usage.invalid', /not "4-2"$/],
+  ['vCPUs in words', { ...usual, vcpus: ['four'] }, 'usage.invalid', /not "four"$/],
   ['no type', { ...usual, vcpuType: [] }, 'usage.invalid', /^--vcpu-type \(or --vcpu-sig\) is missing$/],
   ['type and signature', { ...usual, vcpuSig: ['0x1'] }, 'usage.invalid', /takes one value/],
   ['an unknown type', { ...usual, vcpuType: ['host'] }, 'usage.invalid', /EPYC-Turin-v1, not "host"$/],
-  ['a type of an object', { ...usual, vcpuType: ['constructor'] }, 'usage.invalid', /not "constructor"$/],
+  [
+    'a property of every object as a type',
+    { ...usual, vcpuType: ['constructor'] },
+    'usage.invalid',
+    /not "constructor"$/,
+  ],
   [
     'a signature in decimal',
     { ...usual, vcpuType: [], vcpuSig: ['8392466'] },
@@ -207,8 +212,8 @@ const refusals: readonly (readonly [string, Partial<SolveOptions>, string, RegEx
   ],
   ['EC2', { ...usual, vmm: 'ec2' }, 'launch.unsettled', /^the launch digest is not computed for ec2: /],
   ['GCE', { ...usual, vmm: 'gce' }, 'launch.unsettled', /^the launch digest is not computed for gce: /],
-  ['an initrd alone', { ...usual, initrd: [initrd] }, 'usage.invalid', /--kernel is missing$/],
-  ['a command line alone', { ...usual, append: [''] }, 'usage.invalid', /--kernel is missing$/],
+  ['an initrd without a kernel', { ...usual, initrd: [initrd] }, 'usage.invalid', /--kernel is missing$/],
+  ['a command line without a kernel', { ...usual, append: [''] }, 'usage.invalid', /--kernel is missing$/],
   ['two kernels', { ...usual, kernel: [kernel, copy] }, 'usage.invalid', /^--kernel takes one/],
   ['two initrds', { ...withKernel, initrd: [initrd, other] }, 'usage.invalid', /^--initrd takes one/],
   ['two command lines', { ...withKernel, append: ['a', 'b'] }, 'usage.invalid', /^--append takes one/],
@@ -222,21 +227,21 @@ const refusals: readonly (readonly [string, Partial<SolveOptions>, string, RegEx
     'a digest of two files',
     { ...usual, ovmf: [ovmf, plain], ovmfHash: 'ab'.repeat(48) },
     'usage.invalid',
-    /^--ovmf-hash is of one file/,
+    /^--ovmf-hash belongs to one file/,
   ],
   [
-    'a kernel that nobody checks',
+    'a kernel that the firmware does not check',
     { ...withKernel, ovmf: [plain] },
     'launch.impossible',
     /would boot any kernel$/,
   ],
-  ['a file that is no OVMF', { ...usual, ovmf: [half] }, 'firmware.malformed', /^OVMF: it has 12188 bytes/],
   [
-    'a file that is not there',
-    { ...usual, ovmf: [path('none')] },
-    'input.unreadable',
-    /cannot be read as a file$/,
+    'a file that is not an OVMF',
+    { ...usual, ovmf: [half] },
+    'firmware.malformed',
+    /^OVMF: it has 12188 bytes/,
   ],
+  ['a missing file', { ...usual, ovmf: [path('none')] }, 'input.unreadable', /cannot be read as a file$/],
   ['a folder for a kernel', { ...usual, kernel: [folder] }, 'input.unreadable', /cannot be read as a file$/],
 ]
 for (const [name, options, code, message] of refusals)
@@ -252,7 +257,7 @@ test('OVMF of more than 16 MiB is not read', async () => {
 
 const { measurement } = await measure({ ...withKernel, guestFeatures: ['0x21'] })
 
-test('what explains a measurement is said in a sentence', async () => {
+test('a sentence says which launch explains a measurement', async () => {
   const given = {
     ovmf: [plain, ovmf],
     kernel: [other, copy, kernel],
@@ -282,7 +287,7 @@ const explained: readonly (readonly [string, Partial<MeasureOptions>, Partial<So
     /without a measured kernel, 4 vCPUs of EPYC-Genoa \(any version\), guest features 0x1 \(SNPActive\)\n/,
   ],
   [
-    'a signature that no model has',
+    'a signature of no known model',
     { ...usual, vcpuType: [], vcpuSig: ['0x00a10f11'], vcpus: ['1'] },
     { ovmf: [ovmf], vcpuSig: ['0x1', '0x00a10f11'] },
     /1 vCPU of signature 0x00a10f11, /,
@@ -294,7 +299,7 @@ const explained: readonly (readonly [string, Partial<MeasureOptions>, Partial<So
     /0x221 \(SNPActive, DebugSwap, SecureTSC\)\n/,
   ],
   [
-    'features that were named',
+    'named features',
     { ...usual, guestFeatures: ['0x8001'] },
     { ovmf: [ovmf], guestFeatures: ['0x1,0x8001'] },
     /0x8001 \(SNPActive, SmtProtection\)\n/,
@@ -306,12 +311,7 @@ const explained: readonly (readonly [string, Partial<MeasureOptions>, Partial<So
     /, on a host whose Linux is older than 6\.10\n/,
   ],
   ['256 vCPUs', { ...usual, vcpus: ['256'] }, { ovmf: [ovmf] }, /256 vCPUs of EPYC \(any version\)/],
-  [
-    'vCPUs that were named',
-    { ...usual, vcpus: ['300'] },
-    { ovmf: [ovmf], vcpus: ['1-4,290-310'] },
-    /300 vCPUs/,
-  ],
+  ['named vCPUs', { ...usual, vcpus: ['300'] }, { ovmf: [ovmf], vcpus: ['1-4,290-310'] }, /300 vCPUs/],
   [
     'a kernel that was not measured after all',
     usual,
@@ -325,10 +325,10 @@ const explained: readonly (readonly [string, Partial<MeasureOptions>, Partial<So
     new RegExp(`with kernel ${kernel}, no initrd, an empty command line, 4`),
   ],
   [
-    'a digest of OVMF that is given',
+    'a given digest of OVMF',
     { ...usual, ovmfHash: 'ab'.repeat(48) },
     { ovmf: [ovmf], ovmfHash: 'ab'.repeat(48) },
-    /of which table and metadata alone were used/,
+    /of which only table and metadata were used/,
   ],
 ]
 for (const [name, launch, options, sentence] of explained)
@@ -339,7 +339,7 @@ for (const [name, launch, options, sentence] of explained)
     assert.match(renderSolution(result), sentence)
   })
 
-test('what nothing explains: exit 1, and what was tried', async () => {
+test('an unexplained measurement: exit 1, with everything that was tried', async () => {
   const { exit, result } = await solve({
     solve: measurement,
     ovmf: [ovmf, plain],
@@ -372,15 +372,15 @@ test('what nothing explains: exit 1, and what was tried', async () => {
   })
   const text = renderSolution(result)
   assert.match(text, /^UNEXPLAINED {3}none of the 32 launches that were tried has this measurement\n/)
-  assert.ok(text.includes(`${plain} checks no kernel: none was tried with it\n`))
+  assert.ok(text.includes(`${plain} checks no kernel, so none was tried with it\n`))
 })
 
-test('a measurement from a report', async () => {
+test('the measurement may come from a report', async () => {
   const { bytes } = mint(await testAuthority(), { measurement })
   const report = await write('report.bin', bytes)
   const { exit, result } = await solve({ ...withKernel, vcpus: [], vcpuType: [], report })
   assert.deepEqual([exit, result.measurement, result.report], [0, measurement, report])
-  assert.ok(renderSolution(result).includes(`\nfrom          ${report}, which was read and not verified\n`))
+  assert.ok(renderSolution(result).includes(`\nfrom          ${report}, which was not verified\n`))
   await assert.rejects(solve({ ...usual, report: other }), { code: 'report.malformed' })
   await assert.rejects(solve({ ...usual, report, solve: measurement }), { code: 'usage.invalid' })
   await assert.rejects(solve({ ...usual, solve: measurement.toUpperCase() }), { code: 'usage.invalid' })
@@ -397,7 +397,7 @@ test("the signature of the report's own processor is tried: guests have it with 
   assert.equal(result.launch?.vcpuSig, '0x00aa0f02')
 })
 
-test('a signal ends a search', async () => {
+test('a signal ends the search', async () => {
   const { said, deps } = watch(AbortSignal.abort(new Error('enough')))
   const options = {
     ...NOTHING,
@@ -409,7 +409,7 @@ test('a signal ends a search', async () => {
   assert.ok((said.get('solving') ?? 0) > 0)
 })
 
-test('as it is typed', async () => {
+test('measure on the command line: text, JSON, exit codes and help', async () => {
   const typed = ['--ovmf', ovmf, '--kernel', kernel, '--initrd', initrd, '--append', 'console=ttyS0 ro']
   const [text, json, solved, unsolved, nothing, help] = await Promise.all([
     cli('measure', ...typed, '--vcpus', '4', '--vcpu-type', 'EPYC-v4', '--guest-features', '0x21'),
