@@ -49,7 +49,7 @@ function createTableReader(log: Log): (table: Buffer) => readonly Buffer[] {
     if (table.byteLength === 0) return []
     try {
       const { vcek, vlek, ask } = parseCertificateTable(table)
-      return [vcek, vlek, ask].filter((der) => der !== undefined)
+      return [vcek, vlek, ask].filter((der) => der !== undefined).map((der) => Buffer.from(der))
     } catch (error) {
       if (!told) log.warn('the host gave a certificate table that cannot be read', errorFields(error))
       told = true

@@ -79,7 +79,7 @@ export async function solveFiles(
 async function readMeasurement({
   solve,
   report,
-}: SolveOptions): Promise<{ readonly measurement: Buffer; readonly cpuid: Cpuid | undefined }> {
+}: SolveOptions): Promise<{ readonly measurement: Uint8Array; readonly cpuid: Cpuid | undefined }> {
   if (solve !== undefined && report !== undefined) throw usage('give --solve or --report, not both')
   if (solve !== undefined) return { measurement: parseDigest(solve, '--solve'), cpuid: undefined }
   if (report === undefined) throw usage('--solve or --report is missing')

@@ -68,12 +68,12 @@ function unless(holds: boolean, refusal: Refusal): readonly Refusal[] {
   return holds ? [] : [refusal]
 }
 
-function listed(value: Buffer, values: Values): boolean {
+function listed(value: Uint8Array, values: Values): boolean {
   return values === 'any' || values.includes(toHex(value))
 }
 
 /** A value that is all zero is none: an absent ID block, a masked chip. It matches nothing, even if a list has it. */
-function named(value: Buffer, values: Values): boolean {
+function named(value: Uint8Array, values: Values): boolean {
   return values === 'any' || (!isZero(value) && listed(value, values))
 }
 

@@ -17,13 +17,13 @@ import { refusalOf } from './refusal.ts'
 import type { ReportResult } from './reportResult.ts'
 
 export type Evidence = {
-  readonly report: Buffer
+  readonly report: Uint8Array
   /** DER, the leaf first in each: the first chain that verifies counts. */
-  readonly chains: readonly (readonly Buffer[])[]
+  readonly chains: readonly (readonly Uint8Array[])[]
   /** Instead of AMD's own; undefined where those stand. */
   readonly roots: readonly RootEntry[] | undefined
   /** DER. */
-  readonly crls: readonly Buffer[]
+  readonly crls: readonly Uint8Array[]
   readonly reference: ReferenceChoice
   readonly at: UnixSeconds
 }

@@ -25,7 +25,7 @@ const KINDS = {
   platformInfo: { guid: 'ecae0c0f-9502-43b1-afa2-0ae2e0d565b6', maxBytes: 8 },
 } as const
 export type TableEntryKind = keyof typeof KINDS
-export type CertificateTable = Readonly<Partial<Record<TableEntryKind, Buffer>>>
+export type CertificateTable = Readonly<Partial<Record<TableEntryKind, Uint8Array>>>
 
 type Entry = { readonly guid: string; readonly at: number; readonly length: number }
 

@@ -2,13 +2,16 @@
 import { hash } from 'node:crypto'
 import { CodedError } from '../errors/report.ts'
 import { toRfc3339, toUnixSeconds, type UnixSeconds } from '../time.ts'
+import type { Authority } from './authority.ts'
 import { assertLeaf, type Certificate, isIssuedBy, parseCertificate } from './certificate.ts'
 import { Malformed, reading } from './der.ts'
-import { type EndorsedKey, readEndorsedKey } from './extensions.ts'
+import type { EndorsedKey } from './endorsedKey.ts'
+import { readEndorsedKey } from './extensions.ts'
+import { authorityUnder } from './intermediate.ts'
 import { SIGNING_KEYS, type SigningKey } from './layout.ts'
 import type { Product } from './product.ts'
 import { importKey, type PublicKey, p384Of } from './publicKey.ts'
-import { type Authority, authorityUnder, openRoot, type Root, type RootEntry } from './roots.ts'
+import { openRoot, type Root, type RootEntry } from './roots.ts'
 
 /** A leaf, and at most an ASK or ASVK and an ARK; the ARK is ignored, since trust in it cannot come with the evidence. */
 const MAX_CERTIFICATES = 3
@@ -143,8 +146,8 @@ function assertValid({ notBefore, notAfter }: Endorsement, at: UnixSeconds): voi
 
 /** Of a chain that came again: its key is imported, and once. */
 function kept(endorsement: Endorsement): Endorsement {
-  const { publicKey } = endorsement
-  return typeof publicKey === 'string' ? { ...endorsement, publicKey: importKey(publicKey) } : endorsement
+  const publicKey = importKey(endorsement.publicKey)
+  return publicKey === endorsement.publicKey ? endorsement : { ...endorsement, publicKey }
 }
 
 /** Digests have one length, so that no two lists have one key. */

@@ -1,6 +1,7 @@
 /** AMD's certificate extensions, 1.3.6.1.4.1.3704.1 (AMD publication 57230). */
 import { CodedError } from '../errors/report.ts'
 import { ia5Of, integerOf, Malformed, octetsOf, parseDer } from './der.ts'
+import type { EndorsedKey } from './endorsedKey.ts'
 import type { SigningKey } from './layout.ts'
 import { PRODUCTS, type Product } from './product.ts'
 import { TCB_LAYOUTS, type Tcb } from './tcb.ts'
@@ -37,13 +38,6 @@ export const SPL_ROWS: Readonly<Record<Product, readonly (keyof typeof SPL_OID)[
 
 /** Bytes of a hardware id; the report's CHIP_ID holds them first and zeros after. */
 export const HARDWARE_ID_BYTES: Readonly<Record<Product, number>> = { Milan: 64, Genoa: 64, Turin: 8 }
-
-/** What AMD says about the key that a certificate endorses. A VCEK belongs to a chip, a VLEK to a cloud provider. */
-export type EndorsedKey = {
-  readonly tcb: Tcb
-  readonly hardwareId: Buffer | undefined
-  readonly cspId: string | undefined
-}
 
 /**
  * Reads a leaf that has been verified up to an ARK of `product`.

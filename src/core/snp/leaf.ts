@@ -20,7 +20,7 @@ export type WantedLeaf = {
   readonly product: Product
   readonly tcb: Tcb
   /** Of the product's length; undefined for a VLEK, and where the host masks its chip. */
-  readonly hardwareId: Buffer | undefined
+  readonly hardwareId: Uint8Array | undefined
 }
 
 /** One where the report names its processor; version 2 does not, and may leave several. */

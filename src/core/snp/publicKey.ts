@@ -1,14 +1,36 @@
 /** The two kinds of public key in AMD's certificates, in their one form each, and what they verify. */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
-import { sameBytes } from '../bytes.ts'
+import { sameBytes, viewOf } from '../bytes.ts'
 import { Malformed } from './der.ts'
 
 /**
- * As PEM for a key that is used once, as a KeyObject for one that is kept. Nothing is ever said beside the key (its encoding,
- * a padding): for a key inside an object of options node:crypto throws and catches up to four errors, whose
- * stacks cost as much as a tenth of an ECDSA check. So the key says it all by itself.
+ * A public key of AMD's: as PEM for a key that is used once, imported for one that is kept. The PEM says everything about the key.
+ * A key inside an object of options would cost more: node:crypto then throws and catches up to four errors, whose stacks take as
+ * long as a tenth of an ECDSA check.
  */
-export type PublicKey = KeyObject | string
+export class PublicKey {
+  readonly #key: KeyObject | string
+
+  private constructor(key: KeyObject | string) {
+    this.#key = key
+  }
+
+  /** The key is checked when it is first used. */
+  static fromPem(pem: string): PublicKey {
+    return new PublicKey(pem)
+  }
+
+  /** Throws `Malformed`. */
+  imported(): PublicKey {
+    const key = this.#key
+    return typeof key === 'string' ? new PublicKey(using(() => createPublicKey(key))) : this
+  }
+
+  /** Over SHA-384 of the message. Throws `Malformed` for an invalid key. */
+  verifies(signature: Uint8Array, message: Uint8Array): boolean {
+    return using(() => verify('sha384', message, this.#key, signature))
+  }
+}
 
 /** SubjectPublicKeyInfo in DER: the algorithm, what comes before the number that differs, how long that is, what follows. */
 type KeyForm = {
@@ -43,34 +65,34 @@ const TOP_BIT = 0x80
  * Of an authority: a key that verifies RSASSA-PSS with SHA-384, MGF1 over SHA-384 and a salt of 48 bytes, and nothing else,
  * whatever a certificate says. Throws `Malformed`.
  */
-export function rsa4096Of(spki: Buffer): PublicKey {
+export function rsa4096Of(spki: Uint8Array): PublicKey {
   const { algorithm, before } = RSA_4096
-  if (!hasForm(spki, RSA_4096) || spki.readUInt8(algorithm.byteLength + before.byteLength) < TOP_BIT)
+  if (!hasForm(spki, RSA_4096) || byteAt(spki, algorithm.byteLength + before.byteLength) < TOP_BIT)
     throw new Malformed('of an authority has a key that is not RSA of 4096 bits')
   return pemOf(Buffer.concat([PSS_SHA384, spki.subarray(algorithm.byteLength)]))
 }
 
 /** Of a VCEK or VLEK. Whether the point is on the curve is seen when it is used. Throws `Malformed`. */
-export function p384Of(spki: Buffer): PublicKey {
+export function p384Of(spki: Uint8Array): PublicKey {
   if (!hasForm(spki, P384)) throw new Malformed('of an endorsement key has a key that is not on P-384')
   return pemOf(spki)
 }
 
 /** Throws `Malformed`. */
-export function importKey(key: PublicKey): KeyObject {
-  return typeof key === 'string' ? using(() => createPublicKey(key)) : key
+export function importKey(key: PublicKey): PublicKey {
+  return key.imported()
 }
 
 /**
  * With SHA-384. An RSA key takes a signature of RSASSA-PSS, a key on P-384 an Ecdsa-Sig-Value (RFC 3279 §2.2.3). Throws
  * `Malformed` for a key that is none.
  */
-export function isSignature(signature: Buffer, message: Buffer, key: PublicKey): boolean {
-  return using(() => verify('sha384', message, key, signature))
+export function isSignature(signature: Uint8Array, message: Uint8Array, key: PublicKey): boolean {
+  return key.verifies(signature, message)
 }
 
 /** Ecdsa-Sig-Value of r ‖ s, both from 1 and of the same width. */
-export function ecdsaSigValueOf(scalars: Buffer): Buffer {
+export function ecdsaSigValueOf(scalars: Uint8Array): Uint8Array {
   const width = scalars.byteLength / 2
   const numbers = [integerOf(scalars.subarray(0, width)), integerOf(scalars.subarray(width))]
   const content = Buffer.concat(numbers)
@@ -78,17 +100,19 @@ export function ecdsaSigValueOf(scalars: Buffer): Buffer {
 }
 
 /** A DER INTEGER: no zero to spare, and one in front where the top bit would make it negative. */
-function integerOf(scalar: Buffer): Buffer {
+function integerOf(scalar: Uint8Array): Uint8Array {
   const value = scalar.subarray(scalar.findIndex((byte) => byte !== 0))
-  const sign = value.readUInt8(0) < TOP_BIT ? [] : [0]
+  const sign = byteAt(value, 0) < TOP_BIT ? [] : [0]
   return Buffer.concat([Buffer.of(0x02, value.byteLength + sign.length, ...sign), value])
 }
 
-function pemOf(spki: Buffer): string {
-  return `-----BEGIN PUBLIC KEY-----\n${spki.toString('base64')}\n-----END PUBLIC KEY-----\n`
+function pemOf(spki: Uint8Array): PublicKey {
+  return PublicKey.fromPem(
+    `-----BEGIN PUBLIC KEY-----\n${Buffer.from(spki).toString('base64')}\n-----END PUBLIC KEY-----\n`,
+  )
 }
 
-function hasForm(spki: Buffer, { algorithm, before, bytes, after }: KeyForm): boolean {
+function hasForm(spki: Uint8Array, { algorithm, before, bytes, after }: KeyForm): boolean {
   const head = Buffer.concat([algorithm, before])
   const from = head.byteLength + bytes
   return (
@@ -96,6 +120,10 @@ function hasForm(spki: Buffer, { algorithm, before, bytes, after }: KeyForm): bo
     sameBytes(spki.subarray(0, head.byteLength), head) &&
     sameBytes(spki.subarray(from), after)
   )
+}
+
+function byteAt(bytes: Uint8Array, index: number): number {
+  return viewOf(bytes).getUint8(index)
 }
 
 /** A wrong signature is an answer; what OpenSSL throws is about the key. */

@@ -36,8 +36,8 @@ export type Report = {
   readonly policy: bigint
   readonly abi: Abi
   readonly guestPolicy: Readonly<Record<GuestPolicyBit, boolean>>
-  readonly familyId: Buffer
-  readonly imageId: Buffer
+  readonly familyId: Uint8Array
+  readonly imageId: Uint8Array
   readonly vmpl: number
   /** PLATFORM_INFO as a number, and what its known bits say. */
   readonly platformInfo: bigint
@@ -45,25 +45,25 @@ export type Report = {
   readonly signingKey: SigningKey
   readonly authorKeyEnabled: boolean
   readonly chipKeyMasked: boolean
-  readonly reportData: Buffer
+  readonly reportData: Uint8Array
   /** Launch digest, 48 bytes. */
-  readonly measurement: Buffer
-  readonly hostData: Buffer
-  readonly idKeyDigest: Buffer
-  readonly authorKeyDigest: Buffer
-  readonly reportId: Buffer
-  readonly reportIdMa: Buffer
+  readonly measurement: Uint8Array
+  readonly hostData: Uint8Array
+  readonly idKeyDigest: Uint8Array
+  readonly authorKeyDigest: Uint8Array
+  readonly reportId: Uint8Array
+  readonly reportIdMa: Uint8Array
   /** Eight raw bytes each; their layout follows from the product, which only the chain proves. */
-  readonly tcb: Readonly<Record<TcbName, Buffer>>
+  readonly tcb: Readonly<Record<TcbName, Uint8Array>>
   /** Absent in version 2. */
   readonly cpuid: Cpuid | undefined
-  readonly chipId: Buffer
+  readonly chipId: Uint8Array
   readonly firmware: { readonly current: Firmware; readonly committed: Firmware }
   /** Bit sets; absent before version 5. */
   readonly mitigations: { readonly launch: bigint; readonly current: bigint } | undefined
   /** The bytes under the signature, as received, and r ‖ s, big-endian, 48 bytes each (IEEE P1363). */
-  readonly signed: Buffer
-  readonly signature: Buffer
+  readonly signed: Uint8Array
+  readonly signature: Uint8Array
 }
 
 /** What is zero in each version: the reserved ranges, and the fields of later versions. */

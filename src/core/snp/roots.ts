@@ -1,16 +1,12 @@
 /** Where trust begins: AMD's root keys, pinned per product, and (in simulation) roots that a policy names as such. */
 import { sha256, toHex } from '../bytes.ts'
 import { CodedError } from '../errors/report.ts'
-import {
-  assertIntermediate,
-  assertRoot,
-  type Certificate,
-  isIssuedBy,
-  parseCertificate,
-} from './certificate.ts'
+import type { Authority } from './authority.ts'
+import { assertRoot, isIssuedBy, parseCertificate } from './certificate.ts'
 import { reading } from './der.ts'
+import { authorityOf, authorityUnder } from './intermediate.ts'
 import type { Product } from './product.ts'
-import { importKey, type PublicKey, rsa4096Of } from './publicKey.ts'
+import { importKey } from './publicKey.ts'
 
 /** SHA-256 of the ARK's DER, as AMD's key distribution service publishes it (`/vcek/v1/<product>/cert_chain`). */
 export const PINNED_ARKS: Readonly<Record<Product, string>> = {
@@ -27,11 +23,6 @@ export type RootEntry = {
   readonly asvk?: Uint8Array | undefined
   /** Not AMD's. It says so itself; a policy must say so too before anything is released to it. */
   readonly simulated: boolean
-}
-
-/** A certificate that has been verified, and its key. */
-export type Authority = Pick<Certificate, 'subject' | 'serial' | 'notBefore' | 'notAfter'> & {
-  readonly publicKey: PublicKey
 }
 
 export type Root = Authority & {
@@ -75,22 +66,6 @@ function verifyRoot({ product, ark, ask, asvk, simulated }: RootEntry): Root {
   if (authorities.includes(undefined))
     throw untrusted(`the ASK or ASVK is not signed by the ARK of ${product}`)
   return { ...root, authorities: authorities.filter((authority) => authority !== undefined).map(kept) }
-}
-
-/** An ASK or ASVK, where `root` has signed it. Throws `Malformed` where it has signed something else. */
-export function authorityUnder(
-  certificate: Certificate,
-  root: Omit<Root, 'authorities'>,
-): Authority | undefined {
-  const isNamed = [`SEV-${root.product}`, `SEV-VLEK-${root.product}`].includes(certificate.subject)
-  if (!isNamed || !isIssuedBy(certificate, root)) return undefined
-  assertIntermediate(certificate)
-  return authorityOf(certificate)
-}
-
-function authorityOf(certificate: Certificate): Authority {
-  const { subject, serial, notBefore, notAfter } = certificate
-  return { subject, serial, notBefore, notAfter, publicKey: rsa4096Of(certificate.spki) }
 }
 
 function kept(authority: Authority): Authority {

@@ -1,6 +1,6 @@
 /** `report show`: every field of a report, where it stands and what it claims. Nothing is verified. */
 
-import { toHex } from '../bytes.ts'
+import { toHex, viewOf } from '../bytes.ts'
 import { CodedError, type ReportErrorCode } from '../errors/report.ts'
 import { certificateUrl } from './certificateUrl.ts'
 import { FIELDS, type Field, type FieldName, REPORT_VERSIONS, RESERVED } from './layout.ts'
@@ -37,9 +37,9 @@ export type ShownReport = {
 }
 
 /** Throws `report.malformed` for another length or version: where the fields stand is then unknown. */
-export function showReport(bytes: Buffer): ShownReport {
+export function showReport(bytes: Uint8Array): ShownReport {
   assertWhole(bytes)
-  const version = bytes.readUInt32LE(FIELDS.version.at)
+  const version = viewOf(bytes).getUint32(FIELDS.version.at, true)
   if (!REPORT_VERSIONS.some((known) => known === version)) parseReport(bytes)
   const cpuid = version >= FIELDS.cpuid.since ? cpuidOf(take(bytes, FIELDS.cpuid)) : undefined
   const product = cpuid === undefined ? undefined : productOfCpuid(cpuid)
@@ -59,7 +59,7 @@ export function showReport(bytes: Buffer): ShownReport {
 
 type Parsed = Pick<ShownReport, 'problem'> & { readonly report: Report | undefined }
 
-function parsed(bytes: Buffer, product: Product | undefined): Parsed {
+function parsed(bytes: Uint8Array, product: Product | undefined): Parsed {
   try {
     const report = parseReport(bytes)
     if (product !== undefined) tcbsOf(bytes, product)
@@ -70,7 +70,7 @@ function parsed(bytes: Buffer, product: Product | undefined): Parsed {
   }
 }
 
-function fieldsOf(bytes: Buffer, version: number): readonly ShownField[] {
+function fieldsOf(bytes: Uint8Array, version: number): readonly ShownField[] {
   // Object.entries forgets that the keys are those of FIELDS.
   const entries = Object.entries(FIELDS) as (readonly [FieldName, Field])[]
   const named = entries.map(([name, field]) => {
@@ -82,13 +82,13 @@ function fieldsOf(bytes: Buffer, version: number): readonly ShownField[] {
   return [...named, ...reserved].sort((a, b) => a.offset - b.offset)
 }
 
-function shownField(report: Buffer, field: Field, { name, meaning }: Meaning, show: Show): ShownField {
+function shownField(report: Uint8Array, field: Field, { name, meaning }: Meaning, show: Show): ShownField {
   const bytes = take(report, field)
   const { value, notes = [], bits = [] } = show(bytes)
   return { name, offset: field.at, size: field.size, bytes: toHex(bytes), value, meaning, notes, bits }
 }
 
-function shownTcbs(bytes: Buffer, product: Product): ShownReport['tcb'] {
+function shownTcbs(bytes: Uint8Array, product: Product): ShownReport['tcb'] {
   try {
     return tcbsOf(bytes, product)
   } catch (error) {
@@ -104,12 +104,12 @@ const TCB_FIELDS: Readonly<Record<TcbName, Field>> = {
   launch: FIELDS.launchTcb,
 }
 
-function tcbsOf(bytes: Buffer, product: Product): Readonly<Record<TcbName, Tcb>> {
+function tcbsOf(bytes: Uint8Array, product: Product): Readonly<Record<TcbName, Tcb>> {
   const rows = TCB_NAMES.map((name) => [name, parseTcb(take(bytes, TCB_FIELDS[name]), product)])
   // Its keys are TCB_NAMES.
   return Object.fromEntries(rows) as Record<TcbName, Tcb>
 }
 
-function take(bytes: Buffer, { at, size }: Field): Buffer {
+function take(bytes: Uint8Array, { at, size }: Field): Uint8Array {
   return bytes.subarray(at, at + size)
 }

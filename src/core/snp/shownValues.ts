@@ -1,5 +1,5 @@
 /** How the bytes of each field are put into words. */
-import { isZero, toHex } from '../bytes.ts'
+import { isZero, toHex, viewOf } from '../bytes.ts'
 import {
   type FieldName,
   GUEST_POLICY_BITS,
@@ -20,10 +20,10 @@ export type Shown = {
   readonly notes?: readonly string[]
   readonly bits?: readonly ShownBit[]
 }
-export type Show = (bytes: Buffer) => Shown
+export type Show = (bytes: Uint8Array) => Shown
 
 export const hex: Show = (bytes) => ({ value: toHex(bytes) })
-const number: Show = (bytes) => ({ value: String(bytes.readUInt32LE(0)) })
+const number: Show = (bytes) => ({ value: String(viewOf(bytes).getUint32(0, true)) })
 export const zero: Show = (bytes) => ({ value: isZero(bytes) ? 'zero' : `NOT ZERO: ${toHex(bytes)}` })
 export const unused =
   (since: number): Show =>
@@ -42,7 +42,8 @@ export const SHOWN: Partial<Record<FieldName, Show>> = {
   imageId: hexUnless(0, 'all zero: none'),
   vmpl: (bytes) => ({
     ...number(bytes),
-    notes: bytes.readUInt32LE(0) === 0xffff_ffff ? ['asked for by the host, not by the guest'] : [],
+    notes:
+      viewOf(bytes).getUint32(0, true) === 0xffff_ffff ? ['asked for by the host, not by the guest'] : [],
   }),
   signatureAlgorithm: number,
   platformInfo: showPlatformInfo,
@@ -62,8 +63,8 @@ export const SHOWN: Partial<Record<FieldName, Show>> = {
   currentMitigations: showBitSet,
 }
 
-function showPolicy(bytes: Buffer): Shown {
-  const policy = bytes.readBigUInt64LE(0)
+function showPolicy(bytes: Uint8Array): Shown {
+  const policy = viewOf(bytes).getBigUint64(0, true)
   const abi = `${(policy >> 8n) & 0xffn}.${policy & 0xffn}`
   const known = bitsOf(policy, GUEST_POLICY_BITS, POLICY_MEANINGS)
   const one = {
@@ -79,8 +80,8 @@ function showPolicy(bytes: Buffer): Shown {
   }
 }
 
-function showPlatformInfo(bytes: Buffer): Shown {
-  const info = bytes.readBigUInt64LE(0)
+function showPlatformInfo(bytes: Uint8Array): Shown {
+  const info = viewOf(bytes).getBigUint64(0, true)
   return {
     value: hex64(info),
     notes: above(info, Object.keys(PLATFORM_INFO_BITS).length),
@@ -90,8 +91,8 @@ function showPlatformInfo(bytes: Buffer): Shown {
 
 const { signingKey: SIGNING_KEY_AT, ...SIGNER_BITS } = SIGNER_INFO
 
-function showSignerInfo(bytes: Buffer): Shown {
-  const info = bytes.readUInt32LE(0)
+function showSignerInfo(bytes: Uint8Array): Shown {
+  const info = viewOf(bytes).getUint32(0, true)
   const key = (info >>> SIGNING_KEY_AT) & 7
   const named = key === UNSIGNED ? 'none, the report is not signed' : SIGNING_KEYS[key]?.toUpperCase()
   return {
@@ -101,13 +102,14 @@ function showSignerInfo(bytes: Buffer): Shown {
   }
 }
 
-function showFirmware(bytes: Buffer): Shown {
-  return { value: `${bytes.readUInt8(2)}.${bytes.readUInt8(1)}.${bytes.readUInt8(0)}` }
+function showFirmware(bytes: Uint8Array): Shown {
+  const [build, minor, major] = bytes
+  return { value: `${major}.${minor}.${build}` }
 }
 
 /** Which mitigation a bit stands for is said in AMD's bulletins, one by one. */
-function showBitSet(bytes: Buffer): Shown {
-  const value = bytes.readBigUInt64LE(0)
+function showBitSet(bytes: Uint8Array): Shown {
+  const value = viewOf(bytes).getBigUint64(0, true)
   return { value: hex64(value), notes: [setBitsText(value)] }
 }
 
@@ -134,8 +136,9 @@ function bitOf(value: bigint, bit: number): boolean {
   return ((value >> BigInt(bit)) & 1n) === 1n
 }
 
-export function cpuidOf(bytes: Buffer): Cpuid {
-  return { family: bytes.readUInt8(0), model: bytes.readUInt8(1), stepping: bytes.readUInt8(2) }
+export function cpuidOf(bytes: Uint8Array): Cpuid {
+  const view = viewOf(bytes)
+  return { family: view.getUint8(0), model: view.getUint8(1), stepping: view.getUint8(2) }
 }
 
 export function cpuidText({ family, model, stepping }: Cpuid): string {

@@ -46,7 +46,7 @@ export function parseTcb(bytes: Uint8Array, product: Product): Tcb {
   }
 }
 
-export function encodeTcb(tcb: Tcb, product: Product): Buffer {
+export function encodeTcb(tcb: Tcb, product: Product): Uint8Array {
   return Buffer.from(
     TCB_LAYOUTS[product].bytes.map((component) => (component === undefined ? 0 : tcb[component])),
   )

@@ -1,4 +1,5 @@
 /** The bytes of a report as they come: alone, or behind a header that has to be cut off. */
+import { viewOf } from '../bytes.ts'
 import { CodedError } from '../errors/report.ts'
 import { ECDSA_P384_SHA384, FIELDS, REPORT_BYTES, REPORT_VERSIONS } from './layout.ts'
 
@@ -9,13 +10,14 @@ const HEADER_BYTES = 32
  * Throws `report.malformed` for another length than a report has; where one stands behind the kernel's header, it says how to
  * cut it out.
  */
-export function assertWhole(bytes: Buffer): void {
+export function assertWhole(bytes: Uint8Array): void {
   if (bytes.byteLength === REPORT_BYTES) return
   const inside = bytes.subarray(HEADER_BYTES, HEADER_BYTES + REPORT_BYTES)
+  const view = viewOf(inside)
   const isBehindHeader =
     inside.byteLength === REPORT_BYTES &&
-    REPORT_VERSIONS.some((version) => version === inside.readUInt32LE(FIELDS.version.at)) &&
-    inside.readUInt32LE(FIELDS.signatureAlgorithm.at) === ECDSA_P384_SHA384
+    REPORT_VERSIONS.some((version) => version === view.getUint32(FIELDS.version.at, true)) &&
+    view.getUint32(FIELDS.signatureAlgorithm.at, true) === ECDSA_P384_SHA384
   throw new CodedError(
     'report.malformed',
     isBehindHeader

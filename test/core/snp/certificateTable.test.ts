@@ -135,7 +135,7 @@ describe('a certificate table', () => {
         const bytes = Buffer.concat([...head, ...(tail.length % 2 === 0 ? [END] : []), tail])
         try {
           for (const content of Object.values(parseCertificateTable(bytes)))
-            assert.ok(content.byteLength > 0 && bytes.includes(content))
+            assert.ok(content.byteLength > 0 && bytes.includes(Buffer.from(content)))
         } catch (error) {
           assert.equal(codeOf(error), 'certificate-table.malformed')
         }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { constants, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { test } from 'node:test'
+import { toHex } from '#core/bytes.ts'
 import { Malformed } from '#core/snp/der.ts'
 import { ecdsaSigValueOf, importKey, isSignature, p384Of, rsa4096Of } from '#core/snp/publicKey.ts'
 
@@ -77,5 +78,5 @@ for (const [r, s, der] of [
   ['0001', '0080', '300702010102020080'],
 ] as const)
   test(`r ${r} and s ${s} as Ecdsa-Sig-Value`, () => {
-    assert.equal(ecdsaSigValueOf(Buffer.from(r + s, 'hex')).toString('hex'), der)
+    assert.equal(toHex(ecdsaSigValueOf(Buffer.from(r + s, 'hex'))), der)
   })

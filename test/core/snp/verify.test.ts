@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
+import { toHex } from '#core/bytes.ts'
 import { codeOf } from '#core/errors.ts'
 import { FIELDS, REPORT_BYTES, SIGNED_BYTES } from '#core/snp/layout.ts'
 import type { Product } from '#core/snp/product.ts'
@@ -50,7 +51,7 @@ for (const [product, version] of [
     const verified = verify(product, bytes, certs)
     assert.equal(verified.product, product satisfies Product)
     assert.equal(verified.report.version, version)
-    assert.equal(verified.report.measurement.toString('hex'), MEASUREMENT)
+    assert.equal(toHex(verified.report.measurement), MEASUREMENT)
     assert.deepEqual(verified.tcb, platformOf(authorities[product]).tcb)
   })
 

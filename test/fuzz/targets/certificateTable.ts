@@ -133,7 +133,8 @@ function checkTable(bytes: Buffer): void {
     if (taken.subarray(at, at + length).includes(1)) throw new Violation(`${guid} overlaps`)
     taken.fill(1, at, at + length)
     const kind = kindOf(guid)
-    if (kind !== undefined && table[kind]?.equals(bytes.subarray(at, at + length)) !== true)
+    const content = Buffer.from(bytes.subarray(at, at + length))
+    if (kind !== undefined && (table[kind] === undefined || !content.equals(table[kind])))
       throw new Violation(`${kind} is not what its entry says`)
   }
   const known = entries.filter(({ guid }) => kindOf(guid) !== undefined)

@@ -6,6 +6,7 @@ import { constants, generateKeyPairSync, sign } from 'node:crypto'
 import { toHex } from '#core/bytes.ts'
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
 import { type Crl, openCrl } from '#core/snp/crl.ts'
+import { PublicKey } from '#core/snp/publicKey.ts'
 import { openRoot } from '#core/snp/roots.ts'
 import { edgeNumber, mutate } from '../mutation.ts'
 import type { Random } from '../random.ts'
@@ -21,7 +22,9 @@ export const crl: Target = {
   codes: ['crl.malformed', 'crl.untrusted'],
   open: async () => {
     const { publicKey, privateKey: key } = generateKeyPairSync('rsa-pss', PSS)
-    const roots = AMD_ROOTS.map((entry) => ({ ...openRoot(entry), publicKey }))
+    const pem = publicKey.export({ format: 'pem', type: 'spki' }).toString()
+    const imported = PublicKey.fromPem(pem).imported()
+    const roots = AMD_ROOTS.map((entry) => ({ ...openRoot(entry), publicKey: imported }))
     const padding = constants.RSA_PKCS1_PSS_PADDING
     const signed = (tbs: Buffer) => signedBody(tbs, sign('sha384', tbs, { key, padding, saltLength: 48 }))
     const bodies = crlBodies().map(({ tbs }) => treeOf(tbs))

@@ -3,6 +3,7 @@ import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { toHex } from '#core/bytes.ts'
 import { openCrl } from '#core/snp/crl.ts'
 import { REPORT_VERSIONS, SIGNING_KEYS } from '#core/snp/layout.ts'
 import { PRODUCTS } from '#core/snp/product.ts'
@@ -27,7 +28,7 @@ for (const product of PRODUCTS)
         assert.deepEqual([report.version, report.signingKey], [version, signingKey])
         assert.equal(report.mitigations?.launch, version === 5 ? 7n : undefined)
         assert.equal(
-          report.chipId.toString('hex'),
+          toHex(report.chipId),
           (signingKey === 'vlek' ? '' : authority.hardwareId).padEnd(128, '0'),
         )
         const verified = verifyReport(report, certs, {
@@ -37,7 +38,10 @@ for (const product of PRODUCTS)
         })
         assert.equal(verified.product, product)
         assert.deepEqual(
-          [verified.endorsement.hardwareId?.toString('hex'), verified.endorsement.cspId],
+          [
+            verified.endorsement.hardwareId && toHex(verified.endorsement.hardwareId),
+            verified.endorsement.cspId,
+          ],
           signingKey === 'vlek'
             ? [undefined, 'CN=cc-region-1.cloud.example']
             : [authority.hardwareId, undefined],
@@ -69,7 +73,7 @@ test('every field of the platform is in the report', async () => {
   })
   const report = parseReport(bytes)
   const hex = (name: 'familyId' | 'imageId' | 'idKeyDigest' | 'authorKeyDigest' | 'reportIdMa' | 'chipId') =>
-    report[name].toString('hex')
+    toHex(report[name])
   assert.equal(hex('familyId'), '11'.repeat(16))
   assert.equal(hex('imageId'), '22'.repeat(16))
   assert.equal(hex('idKeyDigest'), '33'.repeat(48))

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { createSocketSource } from '#adapters/sev/socket.ts'
+import { toHex } from '#core/bytes.ts'
 import { TrustStore } from '#core/snp/chain.ts'
 import { parseReport } from '#core/snp/report.ts'
 import { verifyReport } from '#core/snp/verify.ts'
@@ -46,9 +47,9 @@ test('each guest gets its own reports, and the production verifier accepts them'
       }),
     )
     assert.ok(a && b)
-    assert.equal(a.report.measurement.toString('hex'), MEASUREMENT)
+    assert.equal(toHex(a.report.measurement), MEASUREMENT)
     assert.deepEqual([a.report.guestPolicy.debug, b.report.guestPolicy.debug], [false, true])
-    assert.equal(b.report.hostData.toString('hex'), '11'.repeat(32))
+    assert.equal(toHex(b.report.hostData), '11'.repeat(32))
     assert.deepEqual(a.report.reportData, REPORT_DATA)
     assert.notDeepEqual(a.report.reportId, b.report.reportId)
     assert.equal(a.endorsement.simulated, true)

@@ -50,7 +50,10 @@ export function* solveLaunch<
   F extends FirmwareCandidate,
   K extends KernelCandidate,
   S extends StateCandidate,
->(measurement: Buffer, candidates: Candidates<F, K, S>): Generator<number, Explanation<F, K, S> | undefined> {
+>(
+  measurement: Uint8Array,
+  candidates: Candidates<F, K, S>,
+): Generator<number, Explanation<F, K, S> | undefined> {
   const { firmwares, kernels, vcpus: counts, states } = candidates
   for (const count of counts) assertVcpus(count)
   let tried = 0
@@ -89,7 +92,7 @@ function digestsByKernel({
 }
 
 function findVcpus(
-  measurement: Buffer,
+  measurement: Uint8Array,
   digest: Buffer,
   areas: SaveAreas,
   counts: ReadonlySet<number>,
