@@ -69,7 +69,7 @@ function openIfGood(der: Buffer, root: ReturnType<typeof openRoot>): Crl | undef
 
 export type VerifiedLeaf = {
   readonly der: Buffer
-  readonly wanted: WantedLeaf & { readonly hardwareId: Buffer }
+  readonly wanted: WantedLeaf & { readonly hardwareId: Uint8Array }
 }
 
 /**
