@@ -1,6 +1,6 @@
 /**
- * From the Vault to the TEE: the one place where a provider's keys are in this process, for as long as it takes to
- * wrap them.
+ * From the Vault to the TEE: the only place where a provider's keys are in this process. Each is wiped once it has been
+ * wrapped to the worker. A dataset's idKey stays for up to a minute, since it is the same for all of its objects.
  */
 import PQueue from 'p-queue'
 import { fromBase64url } from '#core/bytes.ts'
@@ -13,23 +13,23 @@ import { sealAssociatedData } from '#core/sealed/header.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { AssociatedData, KeyVault } from '#ports/keyVault.ts'
 
-/** Calls to the Vault at one time, over all requests. */
+/** Calls to the Vault at the same time, over all requests. */
 const CONCURRENCY = 64
-/** How long after its deletion in the Vault an idKey may still go out. */
+/** How long after its deletion in the Vault an idKey may still be released. */
 const ID_KEY_MILLISECONDS = 60_000
 
 export type Custody = {
-  /** The JWE for one object. Throws `key.unopened` where a wrapped key is not of its object, or the Vault's own code. */
+  /** The JWE for one object. Throws the Vault's code, or `key.unopened` if a wrapped key is not this object's. */
   readonly wrapFor: (
     object: GrantedObject,
     dataset: Dataset,
-    to: { readonly wrapKey: P256Jwk; readonly nonce: Uint8Array },
+    recipient: { readonly wrapKey: P256Jwk; readonly nonce: Uint8Array },
   ) => Promise<string>
   /** Forgets the cached keys. */
   readonly close: () => void
 }
 
-type CachedKey = { readonly key: Promise<Buffer>; readonly readAt: number }
+type CachedKey = { readonly key: SharedKey; readonly readAt: number }
 
 export function createCustody(vault: KeyVault, tenant: string, clock: Pick<Clock, 'monotonic'>): Custody {
   const calls = new PQueue({ concurrency: CONCURRENCY })
@@ -42,35 +42,70 @@ export function createCustody(vault: KeyVault, tenant: string, clock: Pick<Clock
     throw new CodedError('key.unopened', `a wrapped key holds ${key.byteLength} bytes, not ${bytes}`)
   }
 
-  const idKeyOf = async ({ id, idKey }: Dataset): Promise<Buffer> => {
+  const forget = (slot: string, { key }: CachedKey): void => {
+    idKeys.delete(slot)
+    key.drop()
+  }
+  const forgetOld = (): void => {
+    for (const [slot, cached] of idKeys)
+      if (clock.monotonic() - cached.readAt >= ID_KEY_MILLISECONDS) forget(slot, cached)
+  }
+
+  const idKeyOf = ({ id, idKey }: Dataset): SharedKey => {
+    forgetOld()
     const slot = `${id}\n${idKey.keyId}\n${idKey.wrapped}`
-    const cached = idKeys.get(slot)
-    if (cached !== undefined && clock.monotonic() - cached.readAt < ID_KEY_MILLISECONDS)
-      return await cached.key
-    const key = decrypt(idKey.keyId, idKey.wrapped, idKeyAssociatedData(tenant, id), ID_KEY_BYTES)
-    const entry = { key, readAt: clock.monotonic() }
-    idKeys.set(slot, entry)
-    // The one before is left to the collector, not wiped: a request of this moment may be wrapping it.
-    key.catch(() => {
-      if (idKeys.get(slot) === entry) idKeys.delete(slot)
+    const known = idKeys.get(slot)
+    if (known !== undefined) return known.key
+    const bytes = decrypt(idKey.keyId, idKey.wrapped, idKeyAssociatedData(tenant, id), ID_KEY_BYTES)
+    const cached = { key: new SharedKey(bytes), readAt: clock.monotonic() }
+    idKeys.set(slot, cached)
+    // A failure is not remembered: the next request asks the Vault again.
+    bytes.catch(() => {
+      if (idKeys.get(slot) === cached) forget(slot, cached)
     })
-    return await key
+    return cached.key
   }
 
   return {
-    wrapFor: async ({ header, headerDigest }, dataset, { wrapKey, nonce }) => {
-      const { keyId, wrappedDek } = header.custody
-      const idKey = await idKeyOf(dataset)
-      const dek = await decrypt(keyId, wrappedDek, sealAssociatedData(header), DEK_BYTES)
-      try {
-        return wrapKeys({ dek, idKey }, wrapKey, { nonce, headerDigest })
-      } finally {
-        dek.fill(0)
-      }
-    },
+    wrapFor: ({ header, headerDigest }, dataset, { wrapKey, nonce }) =>
+      idKeyOf(dataset).use(async (idKey) => {
+        const { keyId, wrappedDek } = header.custody
+        const dek = await decrypt(keyId, wrappedDek, sealAssociatedData(header), DEK_BYTES)
+        try {
+          return wrapKeys({ dek, idKey }, wrapKey, { nonce, headerDigest })
+        } finally {
+          dek.fill(0)
+        }
+      }),
     close: () => {
-      for (const { key } of idKeys.values()) key.then((bytes) => bytes.fill(0)).catch(() => {})
-      idKeys.clear()
+      for (const [slot, cached] of idKeys) forget(slot, cached)
     },
+  }
+}
+
+/** A key that the cache and several requests hold at the same time. The last one to let go wipes it. */
+class SharedKey {
+  readonly #bytes: Promise<Buffer>
+  // Invariant: the bytes are intact while #holders > 0. The cache is the first holder, so only a cached key is used.
+  #holders = 1
+
+  constructor(bytes: Promise<Buffer>) {
+    this.#bytes = bytes
+  }
+
+  async use<T>(work: (bytes: Buffer) => Promise<T>): Promise<T> {
+    this.#holders += 1
+    try {
+      return await work(await this.#bytes)
+    } finally {
+      this.drop()
+    }
+  }
+
+  drop(): void {
+    this.#holders -= 1
+    if (this.#holders > 0) return
+    // A key that never came needs no wiping.
+    this.#bytes.then((bytes) => bytes.fill(0)).catch(() => {})
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { toBase64url } from '#core/bytes.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 import { keySigner, peekCompact, verifyCompact } from '#core/jws.ts'
@@ -27,20 +28,30 @@ assert.ok(reference !== undefined)
 const { payload: header } = peekCompact(SealHeaderFormat, reference.header, 'object.malformed')
 const object: GrantedObject = { reference, header, headerDigest: headerDigest(reference.header) }
 
-/** A Vault that holds two ciphertexts, each under its associated data. */
-function vaultOf(changes: { readonly dek?: Buffer; readonly fail?: () => CodedError | undefined } = {}) {
+/** A Vault that holds two ciphertexts, each under its associated data. `before` runs inside each call. */
+function vaultOf(
+  changes: {
+    readonly dek?: Buffer
+    readonly fail?: () => CodedError | undefined
+    readonly before?: (keyId: string) => Promise<void>
+  } = {},
+) {
   const asked: string[] = []
+  const given: { readonly keyId: string; readonly key: Buffer }[] = []
   const known = new Map([
     [header.custody.wrappedDek, { data: sealAssociatedData(header), key: changes.dek ?? dek }],
     [dataset.idKey.wrapped, { data: idKeyAssociatedData('hospital', 'cohort'), key: idKey }],
   ])
   const decrypt = async (keyId: string, wrapped: Uint8Array, data: AssociatedData) => {
     asked.push(keyId)
+    await changes.before?.(keyId)
     const failure = changes.fail?.()
     if (failure !== undefined) throw failure
     const entry = known.get(toBase64url(wrapped))
     assert.deepEqual(data, entry?.data)
-    return Buffer.from(entry?.key ?? [])
+    const key = Buffer.from(entry?.key ?? [])
+    given.push({ keyId, key })
+    return key
   }
   const absent = async (): Promise<never> => {
     throw new CodedError('service.missing', 'not asked for here')
@@ -53,8 +64,11 @@ function vaultOf(changes: { readonly dek?: Buffer; readonly fail?: () => CodedEr
     signer: absent,
     publicKey: absent,
   }
-  return { vault, asked }
+  const givenFor = (keyId: string) => given.filter((one) => one.keyId === keyId).map(({ key }) => key)
+  return { vault, asked, givenFor }
 }
+
+const isWiped = (key: Buffer | undefined) => key?.every((byte) => byte === 0)
 
 test('the keys go from the Vault into a JWE for this TEE, nonce and header', async () => {
   const { vault } = vaultOf()
@@ -80,6 +94,51 @@ test("a dataset's identity key is asked for once a minute, a DEK each time", asy
   assert.deepEqual(await counts(), [4, 3])
 })
 
+test('a replaced identity key is wiped when its last user is done, and not before', async () => {
+  const gate = Promise.withResolvers<void>()
+  const entered = Promise.withResolvers<void>()
+  let held = true
+  const { vault, givenFor } = vaultOf({
+    before: async (keyId) => {
+      if (!held || keyId !== header.custody.keyId) return
+      held = false
+      entered.resolve()
+      await gate.promise
+    },
+  })
+  const clock = steerableClock()
+  const custody = createCustody(vault, 'hospital', clock)
+  const slow = custody.wrapFor(object, dataset, to)
+  await entered.promise
+  clock.pass(60)
+  await custody.wrapFor(object, dataset, to)
+  const [first, second] = givenFor(dataset.idKey.keyId)
+  assert.deepEqual([isWiped(first), isWiped(second)], [false, false])
+
+  gate.resolve()
+  const { headerDigest } = object
+  assert.deepEqual(unwrapKeys(await slow, worker.wrap, { nonce, headerDigest }, plainMemory), { dek, idKey })
+  await setImmediate()
+  assert.deepEqual([isWiped(first), isWiped(second)], [true, false])
+  custody.close()
+  await setImmediate()
+  assert.equal(isWiped(second), true)
+  assert.deepEqual(givenFor(header.custody.keyId).map(isWiped), [true, true])
+})
+
+test('an identity key that expired is wiped when another dataset is asked for', async () => {
+  const { vault, givenFor } = vaultOf()
+  const clock = steerableClock()
+  const custody = createCustody(vault, 'hospital', clock)
+  await custody.wrapFor(object, dataset, to)
+  clock.pass(60)
+  const other = datasetOf({ idKey: { ...dataset.idKey, keyId: 'ocid1.key.oc1..other' } })
+  await custody.wrapFor(object, other, to)
+  await setImmediate()
+  assert.deepEqual(givenFor(dataset.idKey.keyId).map(isWiped), [true])
+  assert.deepEqual(givenFor(other.idKey.keyId).map(isWiped), [false])
+})
+
 test('a failure is not remembered', async () => {
   let failing = true
   const { vault } = vaultOf({ fail: () => (failing ? unavailable() : undefined) })
@@ -89,7 +148,7 @@ test('a failure is not remembered', async () => {
   assert.ok(await custody.wrapFor(object, dataset, to))
 })
 
-test('a wrapped key of another length is of nothing here', async () => {
+test('a wrapped key of the wrong length is refused', async () => {
   const { vault } = vaultOf({ dek: randomBytes(16) })
   const custody = createCustody(vault, 'hospital', steerableClock())
   await assert.rejects(custody.wrapFor(object, dataset, to), { code: 'key.unopened' satisfies ErrorCode })
