@@ -1,22 +1,22 @@
-/** The line that nobody crosses without authenticity: pure steps in the order of docs/design.md, no state touched. */
+/** Authenticates one release request: pure steps, in the order of docs/formats/release.md §5. No step changes any state. */
 import { sha256, toBase64url, toHex } from '#core/bytes.ts'
-import type { Asker } from '#core/release/assertion.ts'
-import { verifyAssertion } from '#core/release/assertion.ts'
+import { type Asker, verifyAssertion } from '#core/release/assertion.ts'
 import { expectBinding, type ReadRequest, readRequest } from '#core/release/binding.ts'
-import { checkNonce, type NonceKey } from '#core/release/nonce.ts'
-import type { TrustStore } from '#core/snp/chain.ts'
-import type { Crl } from '#core/snp/crl.ts'
+import { checkNonce } from '#core/release/nonce.ts'
 import { parseReport } from '#core/snp/report.ts'
 import { type VerifiedReport, verifyReport } from '#core/snp/verify.ts'
 import type { UnixSeconds } from '#core/time.ts'
+import type { Boot } from './boot.ts'
 import type { InForce } from './policyStore.ts'
 
-/** A request whose parts are by whom they say and about each other. Whether it may have anything is another question. */
+/** An authentic request: every part is signed by its claimed author and bound to the others. Authorisation comes later. */
 export type AuthenticRequest = {
   readonly request: ReadRequest
   readonly asker: Asker
   readonly verified: VerifiedReport
-  /** What every entry about this request says of the evidence. */
+  /** The policy that lists the client's keys. The decision uses the same one. */
+  readonly inForce: InForce
+  /** What every log entry about this request says of its evidence. */
   readonly attestation: {
     readonly runtimeDataDigest: string
     readonly reportDigest: string
@@ -24,46 +24,26 @@ export type AuthenticRequest = {
   }
 }
 
-export type Gate = {
-  readonly audience: string
-  readonly nonceKeys: () => readonly NonceKey[]
-  readonly inForce: () => InForce
-  readonly roots: TrustStore
-  /** From our own disk and fetch. */
-  readonly crls: () => readonly Crl[]
-}
-
 /** Throws the code of the first step that fails. */
 export function authenticate(
   body: Uint8Array,
-  gate: Gate,
+  boot: Pick<Boot, 'audience' | 'nonceKeys' | 'policyStore' | 'roots' | 'revocationLists'>,
   now: UnixSeconds,
-): AuthenticRequest & { readonly inForce: InForce } {
+): AuthenticRequest {
+  const { audience, nonceKeys, policyStore, roots, revocationLists } = boot
   const request = readRequest(body)
   const report = parseReport(request.report)
-  checkNonce(request.nonce, gate.nonceKeys(), gate.audience, now)
-  expectBinding(request, report.reportData, gate.audience)
-  const inForce = gate.inForce()
-  const asker = verifyAssertion(
-    request.clientAssertion,
-    {
-      clients: inForce.loaded.policy.clients,
-      audience: gate.audience,
-      nonce: request.nonce,
-      wrapKey: request.wrapKey,
-    },
-    now,
-  )
-  const verified = verifyReport(report, request.certs, { roots: gate.roots, crls: gate.crls(), at: now })
-  return {
-    request,
-    asker,
-    verified,
-    inForce,
-    attestation: {
-      runtimeDataDigest: toBase64url(sha256(request.runtimeDataBytes)),
-      reportDigest: toBase64url(sha256(request.report)),
-      measurement: toHex(report.measurement),
-    },
+  checkNonce(request.nonce, nonceKeys.checking(), audience, now)
+  expectBinding(request, report.reportData, audience)
+  const inForce = policyStore.inForce()
+  const { clients } = inForce.loaded.policy
+  const { clientAssertion, nonce, wrapKey } = request
+  const asker = verifyAssertion(clientAssertion, { clients, audience, nonce, wrapKey }, now)
+  const verified = verifyReport(report, request.certs, { roots, crls: revocationLists.held(), at: now })
+  const attestation = {
+    runtimeDataDigest: toBase64url(sha256(request.runtimeDataBytes)),
+    reportDigest: toBase64url(sha256(request.report)),
+    measurement: toHex(report.measurement),
   }
+  return { request, asker, verified, inForce, attestation }
 }

@@ -7,7 +7,7 @@ import { type Started, startProgram } from '#adapters/system/program.ts'
 import { softwareName } from '#adapters/system/software.ts'
 import { errorRow } from '#core/errors.ts'
 import { VerifierConfig } from './config.ts'
-import { type Material, readMaterial } from './material.ts'
+import { readMaterial, type VerifierMaterial } from './material.ts'
 import { startVerifier } from './verifier.ts'
 
 const ABOUT =
@@ -41,7 +41,7 @@ await startProgram(
   { parameters: process.argv.slice(2), environment: process.env },
 )
 
-async function run(started: Started<VerifierConfig, Material>): Promise<number> {
+async function run(started: Started<VerifierConfig, VerifierMaterial>): Promise<number> {
   const { config, material, log, notifier, shutdown } = started
   if (config.simulation) log.warn('simulation: simulated roots are accepted; synthetic data only')
   let exit = 0
@@ -49,7 +49,7 @@ async function run(started: Started<VerifierConfig, Material>): Promise<number> 
     software: softwareName(),
     clock: systemClock,
     log,
-    doom: (reason) => {
+    requestEnd: (reason) => {
       exit = 75
       shutdown.request(reason)
     },

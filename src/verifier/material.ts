@@ -1,4 +1,4 @@
-/** What the configuration names on disk, read and checked before anything listens or is called. */
+/** The files that the configuration names, read and checked before the Verifier listens or calls a service. */
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { createKds, type Kds } from '#adapters/sev/kds.ts'
 import { readPem } from '#adapters/system/pem.ts'
@@ -8,23 +8,23 @@ import type { Clock } from '#ports/clock.ts'
 import type { VerifierConfig } from './config.ts'
 import { readCrl, readTrustStore } from './endorsements.ts'
 
-export type Material = {
+export type VerifierMaterial = {
   /** PEM. */
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string }
   readonly roots: TrustStore
-  /** Those that lie on disk; newer ones may come. */
+  /** The lists on disk. Newer ones may follow. */
   readonly crls: readonly Crl[]
-  /** Undefined where nobody is to be asked for them. */
+  /** Undefined if no service is to be asked for them. */
   readonly kds: { readonly client: Kds; readonly refreshSeconds: number } | undefined
-  /** Has made no call yet. */
+  /** It has made no call yet. */
   readonly oci: Oci
 }
 
-/** Throws `config.invalid`, or the code of a certificate that is not what its name says. */
+/** Throws `config.invalid`, or the code of a certificate that does not fit its name. */
 export async function readMaterial(
   { tls, endorsements, simulation, oci }: VerifierConfig,
   clock: Clock,
-): Promise<Material> {
+): Promise<VerifierMaterial> {
   const { folder, kds } = endorsements
   const roots = await readTrustStore(folder, simulation)
   const crls = await Promise.all(roots.roots.map(({ product }) => readCrl(folder, product, roots)))

@@ -3,9 +3,10 @@ import { test } from 'node:test'
 import { Registry } from 'prom-client'
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'
+import { systemClock } from '#adapters/system/clock.ts'
 import { FunctionConfig } from '../../src/function/config.ts'
 import { VerifierConfig } from '../../src/verifier/config.ts'
-import { createMetrics } from '../../src/verifier/metrics.ts'
+import { createMetrics, publishAges } from '../../src/verifier/metrics.ts'
 import { WorkerConfig } from '../../src/worker/config.ts'
 import { createWorkerMetrics } from '../../src/worker/metrics.ts'
 import { readDocument, tableRows } from './document.ts'
@@ -43,7 +44,12 @@ for (const { heading, schema } of [
 test('docs/operations.md has every metric, with its labels', async () => {
   const registry = new Registry()
   createWorkerMetrics(registry, true)
-  createMetrics(registry, { simulation: true, policyAge: () => 0, crls: () => [] })
+  createMetrics(registry, true)
+  publishAges(registry, {
+    policyStore: { ageSeconds: () => 0 },
+    revocationLists: { held: () => [] },
+    clock: systemClock,
+  })
   const rows = tableRows(page)
     .filter(([name = '', , meaning]) => name.startsWith('`cw_') && meaning !== undefined)
     .map(([name = '', labels = '']) => [

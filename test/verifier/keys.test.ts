@@ -12,7 +12,7 @@ import { headerDigest, SealHeaderFormat, sealAssociatedData } from '#core/sealed
 import { plainMemory } from '#core/secretMemory.ts'
 import type { AssociatedData, KeyVault } from '#ports/keyVault.ts'
 import { createCustody } from '../../src/verifier/custody.ts'
-import { createGrantKeys } from '../../src/verifier/grantKey.ts'
+import { createGrantKeys } from '../../src/verifier/grantKeys.ts'
 import { unavailable } from '../adapters/evidence/stores.ts'
 import { datasetOf, jobOf, NOW, p384, workerKeys } from '../core/release/world.ts'
 import { steerableClock } from './steerable.ts'

@@ -1,9 +1,10 @@
-/** What is durable before what is said: the evidence of a release, where the log or the Vault fails in between. */
+/** The order of evidence, Vault and answer, also if the log or the Vault fails in between. */
 
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { createEvidenceLog } from '#adapters/evidence/log.ts'
+import type { Log } from '#adapters/system/log.ts'
 import { bootOf } from '#core/boot/boot.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
@@ -18,9 +19,11 @@ import type { ReleaseJob, ReleaseResponse } from '#core/release/request.ts'
 import { type Crl, openCrl } from '#core/snp/crl.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { SERIALS } from '#lab/amd/authority.ts'
-import { createGrantKeys } from '../../src/verifier/grantKey.ts'
-import { createRegistry } from '../../src/verifier/registry.ts'
-import { answerRelease, type ReleaseDesk } from '../../src/verifier/release.ts'
+import type { Boot } from '../../src/verifier/boot.ts'
+import { createGrantKeys } from '../../src/verifier/grantKeys.ts'
+import type { InForce } from '../../src/verifier/policyStore.ts'
+import { createRegistrations } from '../../src/verifier/registrations.ts'
+import { answerRelease } from '../../src/verifier/release.ts'
 import { faultyStore, unavailable } from '../adapters/evidence/stores.ts'
 import { crlOf, MEASUREMENT, mint, storeOf, testAuthority } from '../amd.ts'
 import {
@@ -36,6 +39,7 @@ import {
   signers,
   workerKeys,
 } from '../core/release/world.ts'
+import { steerableClock } from './steerable.ts'
 
 const authority = await testAuthority()
 const now = toUnixSeconds(NOW)
@@ -48,22 +52,37 @@ const verifierKeys = {
   exp: NOW + 1000,
   grantCa: { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' },
 }
-const [release] = policyOf().referenceValues
-assert.ok(release !== undefined)
+const [reference] = policyOf().referenceValues
+assert.ok(reference !== undefined)
 const policy = policyOf({
   roots: [{ product: 'Genoa', ark: toHex(sha256(authority.arkDer)), simulated: true }],
   referenceValues: [
     {
-      ...release,
+      ...reference,
       measurements: [MEASUREMENT],
-      guestPolicy: { ...release.guestPolicy, abi: { major: 0, minor: 0 } },
+      guestPolicy: { ...reference.guestPolicy, abi: { major: 0, minor: 0 } },
     },
   ],
 })
 const signedKeys = await signGeneral(VerifierKeysFormat, verifierKeys, signers.slice(0, 2))
 const job = await jobOf()
 
-async function desk(
+const inForce = (policy: Policy): InForce => ({
+  loaded: { policy, digest: '' },
+  revocation: {
+    v: 1,
+    seq: 1,
+    issuedAt: NOW,
+    referenceValues: [],
+    objects: [],
+    boots: [],
+    permissions: [],
+  },
+  keys: { verifierKeys, signed: signedKeys },
+})
+
+/** A boot of the Verifier, whose log can fail after an entry and whose steps are in `said`. */
+async function verifierBoot(
   changes: {
     readonly fault?: string
     readonly policy?: Policy
@@ -75,7 +94,7 @@ async function desk(
   const store = await faultyStore()
   const bucket = { namespace: 'test', bucket: 'evidence' }
   const key = ed25519()
-  const log = createEvidenceLog({
+  const evidence = createEvidenceLog({
     store,
     bucket,
     role: 'verifier',
@@ -85,34 +104,33 @@ async function desk(
     simulation: true,
     now: () => now,
   })
-  await log.flush()
+  await evidence.flush()
   const said: string[] = []
   const answered: string[] = []
+  const errors: string[] = []
   let failing = false
   store.fault = () => {
     if (failing) throw unavailable()
     return undefined
   }
-  const value: ReleaseDesk = {
+  const log: Log = {
+    info: assert.fail,
+    warn: assert.fail,
+    error: (message, fields) => errors.push(`${message} ${fields?.['code']}`),
+    child: () => log,
+  }
+  const boot: Boot = {
     audience: AUDIENCE,
     roots: storeOf(authority),
-    crls: () => changes.crls ?? [],
-    nonceKeys: () => [nonceKey],
-    inForce: () => ({
-      loaded: { policy: changes.policy ?? policy, digest: '' },
-      revocation: {
-        v: 1,
-        seq: 1,
-        issuedAt: NOW,
-        referenceValues: [],
-        objects: [],
-        boots: [],
-        permissions: [],
-      },
-      keys: { verifierKeys, signed: signedKeys },
-    }),
+    revocationLists: { held: () => changes.crls ?? [], refresh: async () => {} },
+    nonceKeys: { minting: () => nonceKey, checking: () => [nonceKey], refresh: async () => {} },
+    policyStore: {
+      inForce: () => inForce(changes.policy ?? policy),
+      refresh: async () => {},
+      ageSeconds: () => 0,
+    },
     spendNonce: changes.spendNonce ?? (async () => {}),
-    registry: createRegistry(await faultyStore(), bucket, grantCa),
+    registrations: createRegistrations(await faultyStore(), bucket, grantCa),
     custody: {
       wrapFor: async () => {
         said.push('vault')
@@ -122,26 +140,31 @@ async function desk(
     },
     grantKeys: await createGrantKeys(grantCa, () => now),
     evidence: {
-      ...log,
+      ...evidence,
       append: (body) => {
         said.push(body.event)
         failing = body.event === changes.fault
-        return log.append(body)
+        return evidence.append(body)
       },
       flush: async () => {
-        const sealed = await log.flush()
+        const sealed = await evidence.flush()
         said.push('flush')
         return sealed
       },
     },
-    now: () => now,
-    failed: () => {},
-    answered: (outcome, code) => answered.push(`${outcome} ${code}`.trim()),
+    metrics: {
+      answered: (outcome, code) => answered.push(`${outcome} ${code}`.trim()),
+      refused: assert.fail,
+      crlFailed: assert.fail,
+      request: assert.fail,
+    },
+    clock: { ...steerableClock(), now: () => now },
+    log,
   }
-  return { value, said, answered }
+  return { boot, said, answered, errors }
 }
 
-async function ask(value: ReleaseDesk, jobs: readonly ReleaseJob[] = [job]): Promise<ReleaseResponse> {
+async function ask(boot: Boot, jobs: readonly ReleaseJob[] = [job]): Promise<ReleaseResponse> {
   const { wrapKey, evidenceKey } = workerKeys()
   const nonce = mintNonce(nonceKey, AUDIENCE, now, randomBytes(16))
   const prepared = await prepareRequest({
@@ -158,27 +181,27 @@ async function ask(value: ReleaseDesk, jobs: readonly ReleaseJob[] = [job]): Pro
   })
   const { bytes, certs } = mint(authority, {}, { reportData: prepared.reportData })
   const request = prepared.withEvidence({ report: bytes, certs })
-  return await answerRelease(utf8(JSON.stringify(request)), value)
+  return await answerRelease(utf8(JSON.stringify(request)), boot)
 }
 
-test('the Vault is asked after the decision is durable, and the answer goes out after its end is', async () => {
-  const { value, said, answered } = await desk()
-  const { answers } = await ask(value)
+test('the Vault is asked after the decision is durable, and the answer leaves after its end is', async () => {
+  const { boot, said, answered } = await verifierBoot()
+  const { answers } = await ask(boot)
   assert.ok(answers[0] !== undefined && 'grant' in answers[0])
   assert.deepEqual(said, ['boot.registered', 'release.decided', 'flush', 'vault', 'release.issued', 'flush'])
   assert.deepEqual(answered, ['issued'])
 })
 
-test('a decision that cannot be stored asks no Vault, gives nothing out and ends as failed', async () => {
-  const { value, said, answered } = await desk({ fault: 'release.decided' })
-  await assert.rejects(ask(value), { code: 'evidence.unavailable' })
+test('a decision that cannot be stored: the Vault is not asked, the request fails, the release ends as failed', async () => {
+  const { boot, said, answered } = await verifierBoot({ fault: 'release.decided' })
+  await assert.rejects(ask(boot), { code: 'evidence.unavailable' })
   assert.deepEqual(said, ['boot.registered', 'release.decided', 'release.failed'])
   assert.deepEqual(answered, ['failed evidence.unavailable'])
 })
 
-test('an end that cannot be stored gives nothing out', async () => {
-  const { value, said } = await desk({ fault: 'release.issued' })
-  await assert.rejects(ask(value), { code: 'evidence.unavailable' })
+test('an end that cannot be stored: the request fails', async () => {
+  const { boot, said } = await verifierBoot({ fault: 'release.issued' })
+  await assert.rejects(ask(boot), { code: 'evidence.unavailable' })
   assert.deepEqual(said, ['boot.registered', 'release.decided', 'flush', 'vault', 'release.issued'])
 })
 
@@ -191,7 +214,7 @@ for (const { name, changed, until } of [
     until: NOW + 60,
   },
   {
-    name: 'the reference values, whose last second counts',
+    name: 'the reference values, including their last second',
     changed: {
       ...policy,
       referenceValues: policy.referenceValues.map((one) => ({ ...one, notAfter: NOW + 59 })),
@@ -200,59 +223,60 @@ for (const { name, changed, until } of [
   },
 ])
   test(`a grant ends with ${name}`, async () => {
-    const { value } = await desk({ policy: changed })
-    const [answer] = (await ask(value)).answers
+    const { boot } = await verifierBoot({ policy: changed })
+    const [answer] = (await ask(boot)).answers
     assert.ok(answer !== undefined && 'grant' in answer)
     assert.equal(peekCompact(GrantFormat, answer.grant, 'grant.invalid').payload.exp, until)
   })
 
-test('what the Vault refuses is the end of that job alone', async () => {
+test('a key that the Vault refuses fails only its own job', async () => {
   const [first, second] = await Promise.all([jobOf({ sealId: '11'.repeat(16) }), job])
   assert.ok(first !== undefined && second !== undefined)
   let calls = 0
-  const { value, answered } = await desk({
+  const { boot, answered, errors } = await verifierBoot({
     wrapFor: async () => {
       calls += 1
       if (calls === 1) throw unavailable()
       return 'a.b.c.d.e'
     },
   })
-  const { answers } = await ask(value, [first, second])
+  const { answers } = await ask(boot, [first, second])
   const [failed, issued] = answers
   assert.ok(failed !== undefined && 'refusal' in failed && issued !== undefined && 'grant' in issued)
   assert.equal(failed.refusal.code, 'service.unavailable')
   assert.equal(failed.refusal.retryable, true)
   assert.deepEqual(answered.sort(), ['failed service.unavailable', 'issued'])
+  assert.deepEqual(errors, ['release failed service.unavailable'])
 })
 
-test('a nonce that cannot be spent refuses every job; a fault without a code is none', async () => {
-  const { value, said, answered } = await desk({
+test('a nonce that cannot be spent refuses every job; a fault without a code fails the request', async () => {
+  const { boot, said, answered } = await verifierBoot({
     spendNonce: async () => {
       throw new CodedError('nonce.spent', 'another request has used this nonce')
     },
   })
-  await ask(value, [job, await jobOf({ sealId: '11'.repeat(16) })])
+  await ask(boot, [job, await jobOf({ sealId: '11'.repeat(16) })])
   assert.deepEqual(answered, ['refused nonce.spent', 'refused nonce.spent'])
   assert.ok(!said.includes('vault') && !said.includes('boot.registered'))
 
-  const broken = await desk({
+  const broken = await verifierBoot({
     spendNonce: async () => {
       throw new RangeError('not ours')
     },
   })
-  await assert.rejects(ask(broken.value), RangeError)
+  await assert.rejects(ask(broken.boot), RangeError)
 })
 
 const listOf = (options: Parameters<typeof crlOf>[1] = {}) =>
   openCrl(crlOf(authority, { thisUpdate: NOW - 60, ...options }), storeOf(authority).roots)
-const demanding = {
+const withList = {
   ...policy,
   referenceValues: policy.referenceValues.map((one) => ({ ...one, crl: { graceSeconds: 600 } })),
 }
 
-test('an ASK on the list that is held is refused before anything is decided', async () => {
-  const { value, said } = await desk({ crls: [listOf({ revoked: [SERIALS.ask] })] })
-  await assert.rejects(ask(value), { code: 'chain.revoked' })
+test('an ASK on the held revocation list is refused before any decision', async () => {
+  const { boot, said } = await verifierBoot({ crls: [listOf({ revoked: [SERIALS.ask] })] })
+  await assert.rejects(ask(boot), { code: 'chain.revoked' })
   assert.deepEqual(said, [])
 })
 
@@ -270,17 +294,17 @@ for (const { name, crls, code } of [
   },
   { name: 'a list in force', crls: [listOf()], code: '' },
 ])
-  test(`a release that demands a list, and ${name}: ${code === '' ? 'granted' : code}`, async () => {
-    const { value } = await desk({ policy: demanding, crls })
-    const { answers } = await ask(value)
+  test(`reference values that require a list, and ${name}: ${code === '' ? 'granted' : code}`, async () => {
+    const { boot } = await verifierBoot({ policy: withList, crls })
+    const { answers } = await ask(boot)
     assert.ok(answers[0])
     assert.equal('refusal' in answers[0] ? answers[0].refusal.code : '', code)
   })
 
-test('a release that demands none is granted under an old list, which still revokes', async () => {
+test('reference values that require no list: an old list does not refuse, but still revokes', async () => {
   const old = { thisUpdate: NOW - 5000, nextUpdate: NOW - 4000 }
-  const { answers } = await ask((await desk({ crls: [listOf(old)] })).value)
+  const { answers } = await ask((await verifierBoot({ crls: [listOf(old)] })).boot)
   assert.ok(answers[0] && 'grant' in answers[0])
-  const { value } = await desk({ crls: [listOf({ ...old, revoked: [SERIALS.ask] })] })
-  await assert.rejects(ask(value), { code: 'chain.revoked' })
+  const { boot } = await verifierBoot({ crls: [listOf({ ...old, revoked: [SERIALS.ask] })] })
+  await assert.rejects(ask(boot), { code: 'chain.revoked' })
 })

@@ -62,21 +62,19 @@ export async function acceptedGrant(): Promise<AcceptedGrant> {
     nonce,
     headerDigest: headerDigest(job.objects[0]?.header ?? ''),
   })
-  const grant = grantOf(
-    decision,
+  const grant = grantOf(decision, {
     asker,
-    { policy, now: NOW },
-    {
-      releaseId: randomBytes(16).toString('hex'),
-      nonce: toBase64url(nonce),
-      boot,
-      wrapKey: thumbprint(worker.wrapKey),
-      expiry: grantExpiry(NOW),
-      revocationSeq: 0,
-      keys: [jwe],
-      log: { boot, checkpoint: 'a note', index: 3 },
-    },
-  )
+    policy,
+    now: NOW,
+    releaseId: randomBytes(16).toString('hex'),
+    nonce: toBase64url(nonce),
+    boot,
+    wrapKey: thumbprint(worker.wrapKey),
+    expiry: grantExpiry(NOW),
+    revocationSeq: 0,
+    keys: [jwe],
+    log: { boot, checkpoint: 'a note', index: 3 },
+  })
   const grantKey = keySigner(ed25519())
   const caKey = { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' }
   const [answer] = acceptAnswer(

@@ -1,41 +1,44 @@
-/** From a decision to a grant. */
+/** The grant over a decision: what is granted, to whom, how long, and the digests that bind the keys to it. */
 import { sha256, toBase64url, utf8 } from '../bytes.ts'
+import type { Policy } from '../policy/policy.ts'
 import { addSeconds, type UnixSeconds } from '../time.ts'
 import type { Asker } from './assertion.ts'
-import type { Granted, Rules } from './decide.ts'
+import type { GrantedJob } from './decide.ts'
 import type { Grant } from './grant.ts'
 
-/** A grant is for work that begins now: the TEE starts no object after it, the Verifier cosigns no result. */
+/** A grant is for work that begins now. After it the TEE starts no object, and the Verifier cosigns no result. */
 const GRANT_LIFETIME_SECONDS = 3600
 
-/** The end of a grant: its lifetime, cut by whatever it rests on. */
+/** The end of a grant: its lifetime, cut by everything that it depends on. */
 export function grantExpiry(now: UnixSeconds, ...limits: readonly number[]): UnixSeconds {
   return addSeconds(now, Math.min(GRANT_LIFETIME_SECONDS, ...limits.map((limit) => limit - now)))
 }
 
 export function grantOf(
-  decided: Granted,
-  asker: Asker,
-  { policy, now }: Pick<Rules, 'policy' | 'now'>,
+  granted: GrantedJob,
   issuance: {
+    readonly asker: Asker
+    readonly policy: Pick<Policy, 'audience' | 'tenant' | 'auditKey' | 'seq'>
+    readonly now: UnixSeconds
     readonly releaseId: string
     readonly nonce: string
     readonly boot: string
     readonly wrapKey: string
     readonly expiry: UnixSeconds
     readonly revocationSeq: number
-    /** One JWE for each object, in order. */
+    /** One JWE per object, in order. */
     readonly keys: readonly string[]
     readonly log: Grant['log']
   },
 ): Grant {
-  const { verdict, dataset, permission, objects, scopes, disclosure } = decided
+  const { verdict, dataset, permission, objects, scopes, disclosure } = granted
+  const { asker, policy } = issuance
   return {
     v: 1,
     releaseId: issuance.releaseId,
     nonce: issuance.nonce,
     aud: policy.audience,
-    iat: now,
+    iat: issuance.now,
     exp: issuance.expiry,
     client: asker.client,
     purpose: asker.purpose,

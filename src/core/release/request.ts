@@ -1,4 +1,4 @@
-/** POST /v1/releases: the request and its answer. */
+/** POST /v1/releases: the request and its response. */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
 import { STAGES } from '../errors/coded.ts'
@@ -7,8 +7,8 @@ import { base64urlBytes, bucketName, compactJwe, compactJws, etag, objectName, r
 import { GeneralJws } from '../jws.ts'
 
 export const MAX_REQUEST_BYTES = 1.75 * 1024 * 1024
-const MAX_OBJECTS_A_JOB = 64
-const MAX_OBJECTS_A_REQUEST = 256
+const MAX_OBJECTS_PER_JOB = 64
+const MAX_OBJECTS_PER_REQUEST = 256
 
 const ObjectReference = z.strictObject({
   /** The compact JWS as read from the object. */
@@ -19,10 +19,10 @@ const ObjectReference = z.strictObject({
 })
 export type ObjectReference = z.output<typeof ObjectReference>
 
-/** Several objects make one job only through a set record (`set`); one object needs none. */
+/** Several objects are one job only if a set record (`set`) says so. One object needs none. */
 const ReleaseJob = z.strictObject({
   set: compactJws.optional(),
-  objects: z.array(ObjectReference).min(1).max(MAX_OBJECTS_A_JOB),
+  objects: z.array(ObjectReference).min(1).max(MAX_OBJECTS_PER_JOB),
 })
 export type ReleaseJob = z.output<typeof ReleaseJob>
 
@@ -33,14 +33,14 @@ export const ReleaseJobsFormat = defineFormat({
   schema: z
     .array(ReleaseJob)
     .min(1)
-    .max(MAX_OBJECTS_A_REQUEST)
+    .max(MAX_OBJECTS_PER_REQUEST)
     .refine(
-      (jobs) => jobs.reduce((sum, job) => sum + job.objects.length, 0) <= MAX_OBJECTS_A_REQUEST,
-      `at most ${MAX_OBJECTS_A_REQUEST} objects a request`,
+      (jobs) => jobs.reduce((sum, job) => sum + job.objects.length, 0) <= MAX_OBJECTS_PER_REQUEST,
+      `at most ${MAX_OBJECTS_PER_REQUEST} objects per request`,
     ),
 })
 
-/** Plain JSON on the wire: the parts that are hashed or signed are strings inside it. */
+/** Plain JSON on the wire. The parts that are hashed or signed are strings inside it. */
 export const ReleaseRequest = z.strictObject({
   evidence: z.strictObject({
     type: z.literal('sev-snp'),
@@ -54,7 +54,7 @@ export const ReleaseRequest = z.strictObject({
 })
 export type ReleaseRequest = z.output<typeof ReleaseRequest>
 
-/** RFC 9457, without what would tell the requester how to do better: that stays with the provider. */
+/** A problem of RFC 9457. It does not tell the requester how to do better: the reasons stay with the provider. */
 export const RefusalBody = z.strictObject({
   type: z.string().max(200),
   title: z.string().max(400),
@@ -66,17 +66,16 @@ export const RefusalBody = z.strictObject({
 })
 export type RefusalBody = z.output<typeof RefusalBody>
 
+/** The answer to one job. */
+const ReleaseAnswer = z.union([
+  z.strictObject({ grant: compactJws, keys: z.array(compactJwe).min(1).max(MAX_OBJECTS_PER_JOB) }),
+  z.strictObject({ refusal: RefusalBody }),
+])
+export type ReleaseAnswer = z.output<typeof ReleaseAnswer>
+
 export const ReleaseResponse = z.strictObject({
   verifierKeys: GeneralJws,
   grantKey: compactJws,
-  answers: z
-    .array(
-      z.union([
-        z.strictObject({ grant: compactJws, keys: z.array(compactJwe).min(1).max(MAX_OBJECTS_A_JOB) }),
-        z.strictObject({ refusal: RefusalBody }),
-      ]),
-    )
-    .min(1)
-    .max(MAX_OBJECTS_A_REQUEST),
+  answers: z.array(ReleaseAnswer).min(1).max(MAX_OBJECTS_PER_REQUEST),
 })
 export type ReleaseResponse = z.output<typeof ReleaseResponse>

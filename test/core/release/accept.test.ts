@@ -62,21 +62,19 @@ function grant(changes: Partial<Grant> = {}): Grant {
     { policy, revocation: { objects: [], permissions: [], boots: [] }, now: NOW },
   )
   assert.equal(decision.kind, 'granted')
-  const granted = grantOf(
-    decision,
+  const granted = grantOf(decision, {
     asker,
-    { policy, now: NOW },
-    {
-      releaseId: 'cd'.repeat(16),
-      nonce: toBase64url(nonce),
-      boot,
-      wrapKey: thumbprint(worker.wrapKey),
-      expiry: grantExpiry(NOW),
-      revocationSeq: 0,
-      keys: [jwe],
-      log: { boot, checkpoint: 'a note', index: 3 },
-    },
-  )
+    policy,
+    now: NOW,
+    releaseId: 'cd'.repeat(16),
+    nonce: toBase64url(nonce),
+    boot,
+    wrapKey: thumbprint(worker.wrapKey),
+    expiry: grantExpiry(NOW),
+    revocationSeq: 0,
+    keys: [jwe],
+    log: { boot, checkpoint: 'a note', index: 3 },
+  })
   return { ...granted, ...changes }
 }
 

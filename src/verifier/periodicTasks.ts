@@ -1,33 +1,29 @@
-/** What a Verifier does whether or not anyone asks: each chore again and again until the end, never twice at one time. */
+/** The tasks that a Verifier repeats whether or not requests come. A task never overlaps with itself. */
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import type { Clock } from '#ports/clock.ts'
 
-export type Chore = {
+export type PeriodicTask = {
   readonly name: string
   readonly seconds: number
-  /** Begins with doing, not with waiting. */
+  /** Runs once before the first wait. */
   readonly atOnce?: boolean
-  /** What it throws is logged when it begins to fail, and again when it ends; the next time comes all the same. */
+  /** May throw: the log then says when it begins to fail and when it works again, and the next run follows in time. */
   readonly run: (signal: AbortSignal) => Promise<void>
 }
 
-/** Resolves soon after `signal` is aborted. `failed` hears of every failure. */
-export async function doChores(
-  chores: readonly Chore[],
-  {
-    clock,
-    log,
-    signal,
-    failed,
-  }: {
+/** Resolves soon after `signal` is aborted. `failed` gets every failure. */
+export async function runPeriodically(
+  tasks: readonly PeriodicTask[],
+  options: {
     readonly clock: Pick<Clock, 'sleep'>
     readonly log: Log
     readonly signal: AbortSignal
     readonly failed: (error: unknown) => void
   },
 ): Promise<void> {
+  const { clock, log, signal, failed } = options
   await Promise.all(
-    chores.map(async ({ name, seconds, atOnce, run }) => {
+    tasks.map(async ({ name, seconds, atOnce, run }) => {
       let failing = false
       let waits = atOnce !== true
       while (!signal.aborted) {
@@ -35,11 +31,11 @@ export async function doChores(
           if (waits) await clock.sleep(seconds * 1000, signal)
           waits = true
           await run(signal)
-          if (failing) log.info('chore works again', { chore: name })
+          if (failing) log.info('task works again', { task: name })
           failing = false
         } catch (error) {
           if (signal.aborted) return
-          if (!failing) log.warn('chore fails', { chore: name, ...errorFields(error) })
+          if (!failing) log.warn('task fails', { task: name, ...errorFields(error) })
           failing = true
           failed(error)
         }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Log } from '#adapters/system/log.ts'
-import { type Chore, doChores } from '../../src/verifier/chores.ts'
+import { type PeriodicTask, runPeriodically } from '../../src/verifier/periodicTasks.ts'
 import { unavailable } from '../adapters/evidence/stores.ts'
 import { steerableClock } from './steerable.ts'
 
-test('a chore is done again and again; that it fails and works again is said once', async () => {
+test('a task is repeated; the log says once that it fails and once that it works again', async () => {
   const lines: string[] = []
   const line = (message: string, fields = {}) => {
     lines.push([message, ...Object.values(fields)].join(' '))
@@ -15,7 +15,7 @@ test('a chore is done again and again; that it fails and works again is said onc
   const failures: unknown[] = []
   const clock = steerableClock()
   const times: number[] = []
-  const chore: Chore = {
+  const task: PeriodicTask = {
     name: 'policy',
     seconds: 5,
     run: async () => {
@@ -24,16 +24,21 @@ test('a chore is done again and again; that it fails and works again is said onc
       if (times.length === 5) ending.abort()
     },
   }
-  await doChores([chore], { clock, log, signal: ending.signal, failed: (error) => failures.push(error) })
+  await runPeriodically([task], {
+    clock,
+    log,
+    signal: ending.signal,
+    failed: (error) => failures.push(error),
+  })
   assert.deepEqual(times, [5000, 10_000, 15_000, 20_000, 25_000])
   assert.deepEqual(lines, [
-    'chore fails policy service.unavailable the store does not answer',
-    'chore works again policy',
+    'task fails policy service.unavailable the store does not answer',
+    'task works again policy',
   ])
   assert.equal(failures.length, 2)
 })
 
-test('a chore that begins at once does so once', async () => {
+test('a task that runs at once waits from then on, even after a failure', async () => {
   const ending = new AbortController()
   const clock = steerableClock()
   const times: number[] = []
@@ -43,7 +48,7 @@ test('a chore that begins at once does so once', async () => {
     if (times.length === 1) throw unavailable()
     if (times.length === 3) ending.abort()
   }
-  await doChores([{ name: 'lists', seconds: 5, atOnce: true, run }], {
+  await runPeriodically([{ name: 'lists', seconds: 5, atOnce: true, run }], {
     clock,
     log: { ...log, info: () => {} },
     signal: ending.signal,
@@ -52,14 +57,14 @@ test('a chore that begins at once does so once', async () => {
   assert.deepEqual(times, [0, 5000, 10_000])
 })
 
-test('what fails because of the end is no failure', async () => {
+test('an error caused by the end is not a failure', async () => {
   const ending = new AbortController()
   const log: Log = { info: assert.fail, warn: assert.fail, error: assert.fail, child: () => log }
   const run = async (signal: AbortSignal) => {
     ending.abort()
     signal.throwIfAborted()
   }
-  await doChores([{ name: 'policy', seconds: 5, run }], {
+  await runPeriodically([{ name: 'policy', seconds: 5, run }], {
     clock: steerableClock(),
     log,
     signal: ending.signal,

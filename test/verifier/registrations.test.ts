@@ -4,7 +4,7 @@ import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import { type Registration, RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { toBase64url, utf8 } from '#core/bytes.ts'
 import { keySigner, signCompact, verifyCompact } from '#core/jws.ts'
-import { createRegistry } from '../../src/verifier/registry.ts'
+import { createRegistrations } from '../../src/verifier/registrations.ts'
 import { NOW, p384, workerKeys } from '../core/release/world.ts'
 import { bucket, emptyStore, repeatingCreates } from './steerable.ts'
 
@@ -38,10 +38,10 @@ const mismatch = { code: 'boot.mismatch' }
 
 test('the first registration is written and signed; later reports of the same boot change nothing', async () => {
   const store = await emptyStore()
-  const one = createRegistry(store, bucket, grantCa)
+  const one = createRegistrations(store, bucket, grantCa)
   assert.equal(await one.register(registration), true)
   assert.equal(await one.register(later), false)
-  assert.equal(await createRegistry(store, bucket, grantCa).register(later), false)
+  assert.equal(await createRegistrations(store, bucket, grantCa).register(later), false)
   const written = await store.readAll({ ...bucket, name: registrationName(boot) }, 8192)
   const { payload } = verifyCompact(
     RegistrationFormat,
@@ -64,10 +64,10 @@ for (const { name, changes } of [
 ])
   test(`a boot does not come back with ${name}, at this replica or the next`, async () => {
     const store = await emptyStore()
-    const registry = createRegistry(store, bucket, grantCa)
+    const registry = createRegistrations(store, bucket, grantCa)
     await registry.register(registration)
     await assert.rejects(registry.register({ ...registration, ...changes }), mismatch)
-    const next = createRegistry(store, bucket, grantCa)
+    const next = createRegistrations(store, bucket, grantCa)
     await assert.rejects(next.register({ ...registration, ...changes }), mismatch)
   })
 
@@ -75,10 +75,10 @@ test('what somebody else has put under the name is no registration', async () =>
   const store = await emptyStore()
   const foreign = await signCompact(RegistrationFormat, registration, keySigner(p384()))
   await store.create({ ...bucket, name: registrationName(boot) }, utf8(foreign))
-  await assert.rejects(createRegistry(store, bucket, grantCa).register(registration), mismatch)
+  await assert.rejects(createRegistrations(store, bucket, grantCa).register(registration), mismatch)
 })
 
 test("one's own create, repeated because its answer was lost, is the first", async () => {
   const store = repeatingCreates(await emptyStore())
-  assert.equal(await createRegistry(store, bucket, grantCa).register(registration), true)
+  assert.equal(await createRegistrations(store, bucket, grantCa).register(registration), true)
 })

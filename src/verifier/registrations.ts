@@ -1,6 +1,6 @@
 /**
- * Which boots this provider knows: `registration/<boot>`, written once, in the first accepted release, and signed by
- * the grant CA. A boot stays what it was registered as until it ends.
+ * The boots that this provider knows. Each is registered once, under `registration/<boot>`, by the grant CA: a worker in
+ * its first accepted release, a Verifier at its start. Its identity cannot change until it ends.
  */
 import { type Registration, RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { utf8 } from '#core/bytes.ts'
@@ -9,22 +9,22 @@ import { type Signer, signCompact, verifyCompact } from '#core/jws.ts'
 import { createOnce } from '#ports/createOnce.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 
-/** Enough for every boot of a day's pool; an older one is read again from the bucket. */
+/** Enough for the boots of a day's pool. An older one is read from the bucket again. */
 const MAX_KNOWN = 4096
 
-export type Registry = {
+export type Registrations = {
   /**
-   * True where this call wrote it. Throws `boot.mismatch` where the boot is registered with another key, client or
-   * machine, or by nobody that this provider knows.
+   * True if this call wrote it. Throws `boot.mismatch` if the boot is registered with another key, client or
+   * measurement, or under another grant CA.
    */
   readonly register: (registration: Registration) => Promise<boolean>
 }
 
-export function createRegistry(
+export function createRegistrations(
   store: ObjectStore,
   bucket: Omit<ObjectRef, 'name'>,
   grantCa: Signer,
-): Registry {
+): Registrations {
   const known = new Map<string, Registration>()
   return {
     register: async (registration) => {
@@ -42,7 +42,7 @@ export function createRegistry(
   }
 }
 
-/** What is registered once this returns: the given registration itself, or the one that was there before. */
+/** The registration in force: the given one, or the one that was stored before. */
 async function writeOnce(
   store: ObjectStore,
   bucket: Omit<ObjectRef, 'name'>,
@@ -51,19 +51,19 @@ async function writeOnce(
 ): Promise<Registration> {
   const object = { ...bucket, name: registrationName(registration.boot) }
   const bytes = utf8(await signCompact(RegistrationFormat, registration, grantCa))
-  // The Vault's signatures are randomised, so equal bytes can only come from this call.
+  // The Vault's signatures are random, so equal bytes can only come from this call.
   if ((await createOnce(store, object, bytes)) === 'ours') return registration
   const stored = await store.readAll(object, RegistrationFormat.maxBytes * 2)
   return verifyCompact(RegistrationFormat, stored.toString('latin1'), [grantCa.jwk], 'boot.mismatch').payload
 }
 
-/** The report and the release may change over a boot's life; what it is and for whom it works may not. */
-function expectSame(stored: Registration, asked: Registration): void {
+/** During its life a boot may match other reference values. The rest of its identity stays. */
+function expectSame(stored: Registration, given: Registration): void {
   const identity = ({ role, boot, key, attestation, simulation }: Registration) =>
     JSON.stringify([role, boot, key.x, attestation?.measurement, attestation?.client, simulation])
-  if (identity(stored) !== identity(asked))
+  if (identity(stored) !== identity(given))
     throw new CodedError(
       'boot.mismatch',
-      `${asked.boot} is registered with another key, client or measurement`,
+      `${given.boot} is registered with another key, client or measurement`,
     )
 }

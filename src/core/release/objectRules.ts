@@ -1,0 +1,71 @@
+/** The rules about one object: its signature, its name, its key, and whether the provider has withdrawn it. */
+import { codeOf, type Refusal } from '../errors.ts'
+import { verifyCompact } from '../jws.ts'
+import type { Dataset } from '../policy/policy.ts'
+import type { Revocation } from '../policy/revocation.ts'
+import { SealHeaderFormat } from '../sealed/header.ts'
+import { toRfc3339, toUnixSeconds } from '../time.ts'
+import type { GrantedObject } from './decide.ts'
+
+type Rule = (
+  object: GrantedObject,
+  dataset: Dataset,
+  revocation: Pick<Revocation, 'objects'>,
+) => Refusal | false
+
+export function objectReasons(...[object, dataset, revocation]: Parameters<Rule>): Refusal[] {
+  return RULES.map((rule) => rule(object, dataset, revocation)).filter((reason) => reason !== false)
+}
+
+const RULES: readonly Rule[] = [
+  ({ reference, header }, dataset) =>
+    !isSealedBy(dataset, reference.header) && {
+      code: 'object.unsigned',
+      field: `object ${header.sealId}.signature`,
+      expected: `a sealing key of ${dataset.id}`,
+      actual: 'another key, or a signature that does not verify',
+      remedy: 'list the sealing key in the policy, if it is one',
+    },
+  ({ reference, header }) =>
+    reference.name !== header.object && {
+      code: 'object.misplaced',
+      field: `object ${header.sealId}.name`,
+      expected: header.object,
+      actual: reference.name,
+      remedy: 'store the object under the name that it was sealed for',
+    },
+  ({ header }, dataset) =>
+    !dataset.keyIds.includes(header.custody.keyId) && {
+      code: 'object.unsigned',
+      field: `object ${header.sealId}.custody.keyId`,
+      expected: `a key of ${dataset.id}`,
+      actual: header.custody.keyId,
+      remedy: 'seal the object again under a key of its dataset',
+    },
+  ({ header }, dataset) =>
+    header.sealedAt < dataset.notSealedBefore && {
+      code: 'object.withdrawn',
+      field: `object ${header.sealId}.sealedAt`,
+      expected: `at or after ${toRfc3339(toUnixSeconds(dataset.notSealedBefore))}`,
+      actual: toRfc3339(toUnixSeconds(header.sealedAt)),
+      remedy: 'seal the object again',
+    },
+  ({ header }, _dataset, revocation) =>
+    revocation.objects.includes(header.sealId) && {
+      code: 'object.withdrawn',
+      field: `object ${header.sealId}.sealId`,
+      expected: 'not withdrawn',
+      actual: 'withdrawn by the revocation list',
+      remedy: 'none: the provider has withdrawn it',
+    },
+]
+
+function isSealedBy(dataset: Dataset, header: string): boolean {
+  try {
+    verifyCompact(SealHeaderFormat, header, dataset.sealingKeys, 'object.unsigned')
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'object.unsigned') return false
+    throw error
+  }
+}

@@ -1,0 +1,89 @@
+/** The rules about the permission: one for this client and purpose, in its window, over the requested scopes. */
+import { codeOf, type ErrorCode, type Refusal } from '../errors.ts'
+import { covers } from '../fhir/scope.ts'
+import type { Dataset, Permission, Policy } from '../policy/policy.ts'
+import type { Revocation } from '../policy/revocation.ts'
+import type { SealHeader } from '../sealed/header.ts'
+import { toRfc3339, toUnixSeconds, type UnixSeconds } from '../time.ts'
+import type { Asker } from './assertion.ts'
+
+export type PermissionMatch = {
+  readonly dataset: Dataset
+  readonly permission: Permission
+  /** Empty if the permission allows the request. */
+  readonly reasons: readonly Refusal[]
+}
+
+/** The permission for this client and purpose. If several name them, the one with the fewest reasons against it. */
+export function lookUpPermission(
+  header: SealHeader,
+  asker: Asker,
+  rules: {
+    readonly policy: Policy
+    readonly revocation: Pick<Revocation, 'permissions'>
+    readonly now: UnixSeconds
+  },
+): PermissionMatch | undefined {
+  const { policy, revocation, now } = rules
+  if (header.tenant !== policy.tenant) return undefined
+  const dataset = policy.datasets.find(({ id }) => id === header.dataset)
+  if (dataset === undefined) return undefined
+  return dataset.permissions
+    .filter(({ id, client, purpose }) => {
+      const isForThem = client === asker.client && purpose === asker.purpose
+      return isForThem && !revocation.permissions.includes(id)
+    })
+    .map((permission) => ({ dataset, permission, reasons: permissionReasons(permission, asker, now) }))
+    .reduce<PermissionMatch | undefined>(
+      (nearest, match) =>
+        nearest === undefined || match.reasons.length < nearest.reasons.length ? match : nearest,
+      undefined,
+    )
+}
+
+export function noPermission({ tenant, dataset }: SealHeader, { client, purpose }: Asker): Refusal {
+  return {
+    code: 'permission.none',
+    field: 'datasets.permissions',
+    expected: `a permission in ${tenant}/${dataset}`,
+    actual: `none in force for ${client} and ${purpose}`,
+    remedy: 'add a permission to the policy, if this use is to be allowed',
+  }
+}
+
+function permissionReasons(permission: Permission, asker: Asker, now: UnixSeconds): Refusal[] {
+  const scopes = scopeReasons(permission, asker.scopes)
+  if (permission.notBefore <= now && now < permission.notAfter) return scopes
+  const expired: Refusal = {
+    code: 'permission.expired',
+    field: `permission ${permission.id}`,
+    expected: `from ${toRfc3339(toUnixSeconds(permission.notBefore))} until ${toRfc3339(toUnixSeconds(permission.notAfter))}`,
+    actual: toRfc3339(now),
+    remedy: 'renew the permission',
+  }
+  return [expired, ...scopes]
+}
+
+function scopeReasons({ id, scopes: allowed }: Permission, requested: readonly string[]): Refusal[] {
+  return requested.flatMap((scope) => {
+    const code = scopeProblem(allowed, scope)
+    return code === undefined
+      ? []
+      : {
+          code,
+          field: `permission ${id}.scopes`,
+          expected: allowed.join(' '),
+          actual: scope,
+          remedy: 'ask for less, or allow this scope',
+        }
+  })
+}
+
+function scopeProblem(allowed: readonly string[], scope: string): ErrorCode | undefined {
+  try {
+    return covers(allowed, [scope]) ? undefined : 'scope.exceeded'
+  } catch (error) {
+    if (codeOf(error) !== 'scope.invalid') throw error
+    return 'scope.invalid'
+  }
+}

@@ -1,0 +1,169 @@
+/** One start of the Verifier: its evidence key, its log and its registration, with everything that a release needs. */
+import { generateKeyPairSync } from 'node:crypto'
+import type { Registry } from 'prom-client'
+import { createEvidenceLog, type EvidenceLog } from '#adapters/evidence/log.ts'
+import { isLoopback } from '#adapters/http/origin.ts'
+import { endpointOf } from '#adapters/oci/config.ts'
+import { errorFields, type Log } from '#adapters/system/log.ts'
+import { bootOf, logOrigin } from '#core/boot/boot.ts'
+import { Ed25519Jwk, exportJwk } from '#core/jwk.ts'
+import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
+import type { TrustStore } from '#core/snp/chain.ts'
+import type { Clock } from '#ports/clock.ts'
+import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+import type { VerifierConfig } from './config.ts'
+import { type Custody, createCustody } from './custody.ts'
+import { createGrantKeys, type GrantKeys } from './grantKeys.ts'
+import type { VerifierMaterial } from './material.ts'
+import { createMetrics, publishAges, type VerifierMetrics } from './metrics.ts'
+import { createNonceKeys, type NonceKeys } from './nonceKeys.ts'
+import { createNonceMarkers, type SpendNonce } from './nonceMarkers.ts'
+import { createPolicyStore, type PolicyEvents, type PolicyStore } from './policyStore.ts'
+import { createRegistrations, type Registrations } from './registrations.ts'
+import { createRevocationLists, type RevocationLists } from './revocationLists.ts'
+
+type Bucket = Omit<ObjectRef, 'name'>
+
+export type Boot = {
+  readonly audience: string
+  readonly roots: TrustStore
+  readonly revocationLists: RevocationLists
+  readonly nonceKeys: NonceKeys
+  readonly spendNonce: SpendNonce
+  readonly policyStore: PolicyStore
+  readonly registrations: Registrations
+  readonly custody: Custody
+  readonly grantKeys: GrantKeys
+  readonly evidence: EvidenceLog
+  readonly metrics: VerifierMetrics
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/**
+ * The log is open and durable before it is registered, so every registered log can be found. Throws the code of the first
+ * thing that a Verifier cannot do without.
+ */
+export async function openBoot(
+  config: VerifierConfig,
+  { oci, roots, crls, kds }: VerifierMaterial,
+  options: {
+    readonly software: string
+    readonly clock: Clock
+    readonly log: Log
+    readonly registry: Registry
+  },
+): Promise<Boot> {
+  const { audience, simulation, buckets } = config
+  const { software, clock, log, registry } = options
+  const store = oci.objectStore()
+  const vault = oci.keyVault()
+  const bucket = (name: string): Bucket => ({ namespace: config.namespace, bucket: name })
+
+  const grantCa = await vault.signer(config.grantCaKeyId)
+  const nonceKeys = await createNonceKeys(oci.secretStore(), config.macSecretId, clock)
+  const grantKeys = await createGrantKeys(grantCa, clock.now)
+  const registrations = createRegistrations(store, bucket(buckets.evidence), grantCa)
+  const evidence = await openEvidence(registrations, {
+    store,
+    bucket: bucket(buckets.evidence),
+    software,
+    simulation,
+    clock,
+  })
+
+  const policyStore = createPolicyStore({
+    store,
+    bucket: bucket(buckets.governance),
+    root: config.providerRoot,
+    verifier: loadingVerifierOf(config),
+    grantCa: { keyId: config.grantCaKeyId, jwk: grantCa.jwk },
+    clock,
+    events: policyEvents(evidence, log),
+  })
+  await policyStore.refresh()
+  await evidence.flush()
+
+  const metrics = createMetrics(registry, simulation)
+  const revocationLists = createRevocationLists({
+    folder: config.endorsements.folder,
+    roots,
+    crls,
+    kds,
+    clock,
+    log,
+    failed: metrics.crlFailed,
+  })
+  publishAges(registry, { policyStore, revocationLists, clock })
+
+  return {
+    audience,
+    roots,
+    revocationLists,
+    nonceKeys,
+    spendNonce: createNonceMarkers(store, bucket(buckets.state), evidence.boot),
+    policyStore,
+    registrations,
+    custody: createCustody(vault, config.tenant, clock),
+    grantKeys,
+    evidence,
+    metrics,
+    clock,
+    log,
+  }
+}
+
+async function openEvidence(
+  registrations: Registrations,
+  options: {
+    readonly store: ObjectStore
+    readonly bucket: Bucket
+    readonly software: string
+    readonly simulation: boolean
+    readonly clock: Clock
+  },
+): Promise<EvidenceLog> {
+  const { store, bucket, software, simulation, clock } = options
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const key = Ed25519Jwk.parse(exportJwk(privateKey))
+  const boot = bootOf(key)
+  const evidence = createEvidenceLog({
+    store,
+    bucket,
+    role: 'verifier',
+    key: privateKey,
+    boot,
+    software,
+    simulation,
+    now: clock.now,
+  })
+  await evidence.flush()
+  await registrations.register({
+    v: 1,
+    role: 'verifier',
+    boot,
+    origin: logOrigin('verifier', boot),
+    key,
+    attestation: null,
+    simulation,
+    time: clock.now(),
+  })
+  return evidence
+}
+
+function loadingVerifierOf({ audience, tenant, simulation, oci }: VerifierConfig): LoadingVerifier {
+  const vaultOnLoopback = (['vaultCrypto', 'vaultManagement'] as const).every((name) =>
+    isLoopback(endpointOf(oci, name)),
+  )
+  return { audience, tenant, simulation, vaultOnLoopback }
+}
+
+function policyEvents(evidence: EvidenceLog, log: Log): PolicyEvents {
+  return {
+    loaded: ({ policy, digest }, { seq: revocationSeq }) => {
+      evidence.append({ event: 'policy.loaded', policySeq: policy.seq, policyDigest: digest, revocationSeq })
+      log.info('policy loaded', { policySeq: policy.seq, revocationSeq })
+    },
+    rejected: (name, error) => log.error('governance object refused', { name, ...errorFields(error) }),
+  }
+}

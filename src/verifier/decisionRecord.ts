@@ -1,0 +1,127 @@
+/** The evidence of decisions: one entry per job, stored before the Vault is asked for a key. */
+import { randomBytes } from 'node:crypto'
+import type { SealedLog } from '#adapters/evidence/log.ts'
+import { sha256, toBase64url, toHex } from '#core/bytes.ts'
+import { CodedError, codeOf, type Refusal } from '#core/errors.ts'
+import type { GrantedJob, RefusedJob } from '#core/release/decide.ts'
+import { refusalBody } from '#core/release/refusal.ts'
+import type { ReleaseAnswer, ReleaseJob } from '#core/release/request.ts'
+import { headerDigest } from '#core/sealed/header.ts'
+import type { AuthenticRequest } from './authenticate.ts'
+import type { Boot } from './boot.ts'
+
+/** At this many, reasons of maximum length still fit one entry. */
+const MAX_REASONS = 40
+
+/** A release that `release.decided` records, at this index of the log. It has no answer yet. */
+export type DecidedRelease = {
+  readonly kind: 'decided'
+  readonly releaseId: string
+  readonly index: number
+  readonly granted: GrantedJob
+}
+export type RecordedDecision = DecidedRelease | { readonly kind: 'refused'; readonly answer: ReleaseAnswer }
+
+type RecordingBoot = Pick<Boot, 'evidence' | 'metrics'>
+
+/** Appends the decisions, in order. Until they are stored, no answer leaves. */
+export function recordDecisions(
+  authentic: AuthenticRequest,
+  decisions: readonly (GrantedJob | RefusedJob)[],
+  boot: RecordingBoot,
+): readonly RecordedDecision[] {
+  return authentic.request.jobs.map((job, index) => {
+    const decision = decisions[index]
+    if (decision === undefined) throw new CodedError('internal.fault', 'a job has no decision')
+    return decision.kind === 'granted'
+      ? recordRelease(authentic, job, decision, boot)
+      : recordRefusal(authentic, job, decision, boot)
+  })
+}
+
+/** If the log cannot be written, no answer leaves, and each decided release ends here as failed. */
+export async function storeDecisions(
+  recorded: readonly RecordedDecision[],
+  { evidence, metrics }: RecordingBoot,
+): Promise<SealedLog> {
+  try {
+    return await evidence.flush()
+  } catch (error) {
+    const code = codeOf(error)
+    for (const decision of recorded) {
+      if (decision.kind === 'refused') continue
+      evidence.append({ event: 'release.failed', releaseId: decision.releaseId, code })
+      metrics.answered('failed', code)
+    }
+    throw error
+  }
+}
+
+function recordRelease(
+  { request, asker, attestation, inForce }: AuthenticRequest,
+  job: ReleaseJob,
+  granted: GrantedJob,
+  { evidence }: RecordingBoot,
+): DecidedRelease {
+  const releaseId = randomId()
+  const index = evidence.append({
+    event: 'release.decided',
+    releaseId,
+    boot: request.runtimeData.boot,
+    client: asker.client,
+    purpose: asker.purpose,
+    permission: granted.permission.id,
+    dataset: granted.dataset.id,
+    headerDigests: headerDigestsOf(job),
+    nonceDigest: toBase64url(sha256(request.nonce)),
+    reference: granted.verdict.reference,
+    assurance: granted.verdict.assurance,
+    disclosure: granted.disclosure,
+    policySeq: inForce.loaded.policy.seq,
+    revocationSeq: inForce.revocation.seq,
+    ...attestation,
+  })
+  return { kind: 'decided', releaseId, index, granted }
+}
+
+function recordRefusal(
+  { request, asker, attestation }: AuthenticRequest,
+  job: ReleaseJob,
+  { reasons }: RefusedJob,
+  { evidence, metrics }: RecordingBoot,
+): RecordedDecision {
+  const [first] = reasons
+  if (first === undefined) throw new CodedError('internal.fault', 'a job was refused without a reason')
+  const denialId = randomId()
+  evidence.append({
+    event: 'release.refused',
+    denialId,
+    boot: request.runtimeData.boot,
+    client: asker.client,
+    headerDigests: headerDigestsOf(job),
+    reasons: reasons.slice(0, MAX_REASONS).map(shortened),
+    ...attestation,
+  })
+  metrics.answered('refused', first.code)
+  return { kind: 'refused', answer: { refusal: refusalBody(first.code, denialId) } }
+}
+
+function headerDigestsOf({ objects }: ReleaseJob): string[] {
+  return objects.map(({ header }) => toBase64url(headerDigest(header)))
+}
+
+/** Within the limits of an evidence entry. */
+function shortened({ code, field, expected, actual, remedy }: Refusal): Refusal {
+  const cut = (text: string, limit: number) => (text.length > limit ? `${text.slice(0, limit - 3)}...` : text)
+  return {
+    code,
+    field: cut(field, 80),
+    expected: cut(expected, 400),
+    actual: cut(actual, 400),
+    remedy: cut(remedy, 400),
+  }
+}
+
+function randomId(): string {
+  return toHex(randomBytes(16))
+}

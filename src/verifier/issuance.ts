@@ -1,0 +1,96 @@
+/** Issues decided releases: the keys from the Vault, wrapped to the worker, and the signed grant over them. */
+import { errorFields } from '#adapters/system/log.ts'
+import { codeOf } from '#core/errors.ts'
+import { signCompact } from '#core/jws.ts'
+import { type Grant, GrantFormat } from '#core/release/grant.ts'
+import { grantDigest, grantExpiry, grantOf } from '#core/release/issue.ts'
+import { refusalBody } from '#core/release/refusal.ts'
+import type { ReleaseAnswer } from '#core/release/request.ts'
+import type { UnixSeconds } from '#core/time.ts'
+import type { AuthenticRequest } from './authenticate.ts'
+import type { Boot } from './boot.ts'
+import type { DecidedRelease, RecordedDecision } from './decisionRecord.ts'
+import type { CertifiedGrantKey } from './grantKeys.ts'
+
+type Issuance = {
+  readonly authentic: AuthenticRequest
+  /** A stored checkpoint over the entries of all decisions. */
+  readonly checkpoint: string
+  readonly grantKey: CertifiedGrantKey
+  readonly now: UnixSeconds
+}
+type IssuingBoot = Pick<Boot, 'custody' | 'evidence' | 'metrics' | 'log'>
+
+/** One answer per decision, in order. */
+export async function issueAll(
+  recorded: readonly RecordedDecision[],
+  issuance: Issuance,
+  boot: IssuingBoot,
+): Promise<ReleaseAnswer[]> {
+  return await Promise.all(
+    recorded.map((decision) =>
+      decision.kind === 'refused' ? decision.answer : issue(decision, issuance, boot),
+    ),
+  )
+}
+
+/** Appends how the release ends: issued or failed. A failure refuses this job only. */
+async function issue(
+  decided: DecidedRelease,
+  issuance: Issuance,
+  { custody, evidence, metrics, log }: IssuingBoot,
+): Promise<ReleaseAnswer> {
+  const { releaseId, granted } = decided
+  const { runtimeData, nonce } = issuance.authentic.request
+  try {
+    const recipient = { wrapKey: runtimeData.wrapKey, nonce }
+    const keys = await Promise.all(
+      granted.objects.map((object) => custody.wrapFor(object, granted.dataset, recipient)),
+    )
+    const grant = newGrant(decided, issuance, keys, evidence.boot)
+    const signed = await signCompact(GrantFormat, grant, issuance.grantKey.signer)
+    evidence.append({ event: 'release.issued', releaseId, grantDigest: grantDigest(signed) })
+    metrics.answered('issued', '')
+    return { grant: signed, keys }
+  } catch (error) {
+    const code = codeOf(error)
+    // The evidence has the code; the cause goes to the program's log.
+    log.error('release failed', { releaseId, ...errorFields(error) })
+    evidence.append({ event: 'release.failed', releaseId, code })
+    metrics.answered('failed', code)
+    return { refusal: refusalBody(code, releaseId) }
+  }
+}
+
+function newGrant(
+  { releaseId, index, granted }: DecidedRelease,
+  { authentic: { request, asker, inForce }, checkpoint, grantKey, now }: Issuance,
+  keys: readonly string[],
+  verifierBoot: string,
+): Grant {
+  const { policy } = inForce.loaded
+  const { runtimeData, wrapKey } = request
+  return grantOf(granted, {
+    asker,
+    policy,
+    now,
+    releaseId,
+    nonce: runtimeData.nonce,
+    boot: runtimeData.boot,
+    wrapKey,
+    expiry: grantExpiry(
+      now,
+      granted.permission.notAfter,
+      policy.expiresAt,
+      // Reference values include their last second; a grant excludes it.
+      ...policy.referenceValues
+        .filter(({ id }) => id === granted.verdict.reference)
+        .map(({ notAfter }) => notAfter + 1),
+      grantKey.payload.exp,
+      inForce.keys.verifierKeys.exp,
+    ),
+    revocationSeq: inForce.revocation.seq,
+    keys,
+    log: { boot: verifierBoot, checkpoint, index },
+  })
+}
