@@ -1,4 +1,4 @@
-/** Time that passes for those who sleep, and for nobody else. */
+/** A clock that only sleeping moves. */
 import { toUnixSeconds } from '#core/time.ts'
 import type { Clock } from '#ports/clock.ts'
 

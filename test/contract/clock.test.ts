@@ -1,4 +1,6 @@
-/** The contract of the Clock port over the system's clock, and over the clocks that stand in for it in tests. */
+/**
+ * The contract of the Clock port over the system's clock, and over the clocks that stand in for it in tests.
+ */
 import { systemClock } from '#adapters/system/clock.ts'
 import { virtualClock } from '../clock.ts'
 import { steerableClock } from '../verifier/steerable.ts'

@@ -15,7 +15,7 @@ export function testJobStream(subject: Subject): void {
     })
   }
 
-  rule('messages come back as they were put, in the order of their partition', async ({ first }, stream) => {
+  rule('messages come back unchanged, in the order of their partition', async ({ first }, stream) => {
     const texts = await stream.publish(20)
     const lease = await stream.join(first, 'a')
     const messages = await stream.readAll(lease, texts)
@@ -33,7 +33,7 @@ export function testJobStream(subject: Subject): void {
     assert.deepEqual(await stream.drain(lease), [])
   })
 
-  rule('one get takes no more than its limit, from one partition', async ({ first }, stream) => {
+  rule('a get returns at most its limit, from one partition', async ({ first }, stream) => {
     await stream.publish(20)
     const lease = await stream.join(first, 'a')
     const batch = await lease.get(3)
@@ -42,7 +42,7 @@ export function testJobStream(subject: Subject): void {
   })
 
   rule(
-    'what was not committed is read again, what was committed is not',
+    'messages that were not committed are read again, committed ones are not',
     async ({ first, second, pass }, stream) => {
       const texts = await stream.publish(12)
       const lease = await stream.join(first, 'a')
@@ -62,7 +62,7 @@ export function testJobStream(subject: Subject): void {
   )
 
   rule(
-    'two consumers share the partitions; the one that dies leaves its share to the other',
+    'two consumers share the partitions; when one dies, the other takes over its share',
     async (setup, stream) => {
       const { first, second, pass } = setup
       const a = await stream.join(first, 'a')
@@ -80,7 +80,7 @@ export function testJobStream(subject: Subject): void {
       assert.ok(partitionsOf(ofA).isDisjointFrom(partitionsOf(ofB)))
 
       await b.commit()
-      // a falls silent for its reservation, b does not.
+      // For one reservation, b makes calls and a makes none.
       for (let waited = 0; waited <= RESERVATION_MS; waited += RESERVATION_MS / 2) {
         await b.heartbeat()
         await pass(RESERVATION_MS / 2)
@@ -92,24 +92,21 @@ export function testJobStream(subject: Subject): void {
     },
   )
 
-  rule(
-    'a heartbeat keeps the batch, however long the work takes',
-    async ({ first, second, pass }, stream) => {
-      const texts = await stream.publish(6)
-      const lease = await stream.join(first, 'a')
-      const messages = await stream.readAll(lease, texts)
-      for (let beat = 0; beat < 4; beat += 1) {
-        await pass(RESERVATION_MS * 0.7)
-        await lease.heartbeat()
-      }
-      await lease.commit()
-      assert.deepEqual(textsOf(messages), [...texts].sort())
-      await pass(RESERVATION_MS)
-      assert.deepEqual(await stream.drain(await stream.join(second, 'b')), [])
-    },
-  )
+  rule('heartbeats keep the batch for any length of work', async ({ first, second, pass }, stream) => {
+    const texts = await stream.publish(6)
+    const lease = await stream.join(first, 'a')
+    const messages = await stream.readAll(lease, texts)
+    for (let beat = 0; beat < 4; beat += 1) {
+      await pass(RESERVATION_MS * 0.7)
+      await lease.heartbeat()
+    }
+    await lease.commit()
+    assert.deepEqual(textsOf(messages), [...texts].sort())
+    await pass(RESERVATION_MS)
+    assert.deepEqual(await stream.drain(await stream.join(second, 'b')), [])
+  })
 
-  rule('calls on one lease stand in line', async ({ first }, stream) => {
+  rule('overlapping calls on one lease queue', async ({ first }, stream) => {
     const texts = await stream.publish(6)
     const lease = await stream.join(first, 'a')
     const [one, , two] = await Promise.all([
@@ -122,7 +119,7 @@ export function testJobStream(subject: Subject): void {
     assert.deepEqual(textsOf([...one, ...two, ...rest]), [...texts].sort())
   })
 
-  rule('a stream that does not exist is missing', async ({ first, resources }) => {
+  rule('an absent stream is missing', async ({ first, resources }) => {
     const streamId = resources.stream.replace(/[^.]*$/, 'none')
     await assert.rejects(
       first.streamConsumer({ streamId, group: 'g', instance: 'i' }).join(),
@@ -136,16 +133,16 @@ export function testJobStream(subject: Subject): void {
 }
 
 type TestStream = {
-  /** Values that no other run has put, under keys that spread over the partitions. */
+  /** Publishes values of this run only, under keys that spread over the partitions. */
   readonly publish: (count: number) => Promise<readonly string[]>
   readonly join: (oci: Oci, instance: string) => Promise<StreamLease>
-  /** Gets until all of these have come. */
+  /** Gets until all of these have arrived. */
   readonly readAll: (lease: StreamLease, texts: readonly string[]) => Promise<readonly StreamMessage[]>
-  /** Gets until nothing comes any more. */
+  /** Gets until two gets are empty. */
   readonly drain: (lease: StreamLease) => Promise<readonly StreamMessage[]>
 }
 
-/** With a group of its own; what other tests and runs have left in the stream is passed over. */
+/** A new group on the stream. Messages of other tests and runs are skipped. */
 function testStream({ first, resources }: Setup): TestStream {
   const streamId = resources.stream
   const run = unique('run-')

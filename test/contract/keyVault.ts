@@ -26,7 +26,7 @@ export function testKeyVault(subject: Subject): void {
     })
   }
 
-  rule('a data key opens with its associated data, by another principal', async (setup) => {
+  rule('another principal opens a data key with its associated data', async (setup) => {
     const { aesKey } = setup.resources
     const made = await setup.first.keyVault().generateDataKey(aesKey, CONTEXT)
     assert.equal(made.plaintext.byteLength, 32)
@@ -39,7 +39,7 @@ export function testKeyVault(subject: Subject): void {
     assert.notDeepEqual(again.plaintext, made.plaintext)
   })
 
-  rule('what was encrypted opens under its key and associated data only', async (setup) => {
+  rule('a ciphertext opens only under its key and its associated data', async (setup) => {
     const { aesKey, rsaKey } = setup.resources
     const vault = setup.first.keyVault()
     const plaintext = randomBytes(32)
@@ -60,7 +60,7 @@ export function testKeyVault(subject: Subject): void {
       await assert.rejects(vault.decrypt(key, bytes, data), coded('key.unopened'))
   })
 
-  rule('the holder of the RSA key opens what was wrapped to its public half', async (setup) => {
+  rule('the RSA key opens what was wrapped to its public half', async (setup) => {
     const { rsaKey } = setup.resources
     const vault = setup.first.keyVault()
     const { key, keyVersionId } = await vault.publicKey(rsaKey)
@@ -76,18 +76,18 @@ export function testKeyVault(subject: Subject): void {
 
   rule('a signature of the Vault is an ES384 JWS', async (setup) => {
     const signer = await setup.first.keyVault().signer(setup.resources.signingKey)
-    // More than the 4096 bytes that the Vault takes: it signs the digest.
+    // Longer than the 4096 bytes that the Vault takes, so it must sign the digest.
     const note = { text: 'x'.repeat(6000) }
     const jws = await signCompact(NOTE, note, signer)
     const verified = verifyCompact(NOTE, jws, [signer.jwk], 'record.malformed')
     assert.deepEqual(verified.payload, note)
     assert.equal(importJwk(signer.jwk).asymmetricKeyDetails?.namedCurve, 'secp384r1')
-    // r and s shorter than 48 bytes come up in one of 128 signatures.
+    // In one of 128 signatures r or s is shorter than 48 bytes.
     for (let round = 0; round < 20; round += 1)
       assert.equal((await signer.sign(createHash('sha1').update(`${round}`).digest())).byteLength, 96)
   })
 
-  rule('a key that does not exist, or cannot do it, is refused', async (setup) => {
+  rule('an absent key, or one of another kind, is refused', async (setup) => {
     const vault = setup.first.keyVault()
     const { aesKey, rsaKey } = setup.resources
     const none = aesKey.replace(/[^.]*$/, 'none')

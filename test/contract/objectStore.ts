@@ -20,7 +20,7 @@ export function testObjectStore(subject: Subject): void {
   }
 
   rule(
-    'an object is read back whole, by range, as a stream and by its etag',
+    'an object reads back whole, by range, as a stream and by its etag',
     async ({ first, second }, ref) => {
       const bytes = randomBytes(100_000)
       const { etag } = await first.objectStore().create(ref('a'), bytes)
@@ -52,7 +52,7 @@ export function testObjectStore(subject: Subject): void {
     assert.deepEqual(await collect((await store.stream(ref('empty'), { etag })).chunks), Buffer.alloc(0))
   })
 
-  rule('of racing creates exactly one succeeds, and its bytes stay', async ({ first, second }, ref) => {
+  rule('exactly one of racing creates succeeds, and its bytes stay', async ({ first, second }, ref) => {
     const stores = [first.objectStore(), second.objectStore()]
     const outcomes = await Promise.allSettled(
       Array.from({ length: 8 }, (_, writer) =>
@@ -80,31 +80,25 @@ export function testObjectStore(subject: Subject): void {
       assert.deepEqual(await store.readAll(ref(name), 10), Buffer.from('ours'))
   })
 
-  rule(
-    'a version that is not there any more is changed, what is absent is missing',
-    async ({ first }, ref) => {
-      const store = first.objectStore()
-      await store.create(ref('b'), Buffer.from('b'))
-      const gone = '00000000-0000-4000-8000-000000000000'
-      await assert.rejects(store.head(ref('b'), gone), coded('object.changed'))
-      await assert.rejects(store.read(ref('b'), { start: 0, end: 1 }, gone), coded('object.changed'))
-      await assert.rejects(store.stream(ref('b'), { etag: gone }), coded('object.changed'))
-      await assert.rejects(store.head(ref('none')), coded('service.missing'))
-      await assert.rejects(store.readAll(ref('none'), 1), coded('service.missing'))
-      await assert.rejects(
-        store.head({ ...ref('b'), bucket: unique('no-bucket-') }),
-        coded('service.missing'),
-      )
-    },
-  )
+  rule('another version is object.changed, an absent object is service.missing', async ({ first }, ref) => {
+    const store = first.objectStore()
+    await store.create(ref('b'), Buffer.from('b'))
+    const gone = '00000000-0000-4000-8000-000000000000'
+    await assert.rejects(store.head(ref('b'), gone), coded('object.changed'))
+    await assert.rejects(store.read(ref('b'), { start: 0, end: 1 }, gone), coded('object.changed'))
+    await assert.rejects(store.stream(ref('b'), { etag: gone }), coded('object.changed'))
+    await assert.rejects(store.head(ref('none')), coded('service.missing'))
+    await assert.rejects(store.readAll(ref('none'), 1), coded('service.missing'))
+    await assert.rejects(store.head({ ...ref('b'), bucket: unique('no-bucket-') }), coded('service.missing'))
+  })
 
-  rule('readAll refuses what is larger than its limit', async ({ first }, ref) => {
+  rule('readAll refuses an object over its limit', async ({ first }, ref) => {
     const store = first.objectStore()
     await store.create(ref('c'), Buffer.alloc(11))
     await assert.rejects(store.readAll(ref('c'), 10), coded('service.failed'))
   })
 
-  rule('names come back as they were written, sorted by bytes and behind `after`', async ({ first }, ref) => {
+  rule('a listing gives names unchanged, sorted by bytes and behind `after`', async ({ first }, ref) => {
     const store = first.objectStore()
     const leaves = ['a', 'a&prefix=z', 'a/b c', 'a#1', 'b?x=%41', 'é', '+', 'Z']
     await Promise.all(leaves.map((leaf) => store.create(ref(leaf), Buffer.from(leaf))))
@@ -123,7 +117,7 @@ export function testObjectStore(subject: Subject): void {
     assert.deepEqual(entry, { name: ref('é').name, size: 2, etag: head.etag })
   })
 
-  rule('a large object is written in parts and never over another one', async ({ first }, ref) => {
+  rule('a large object is written in parts, and never overwrites', async ({ first }, ref) => {
     const store = first.objectStore()
     const size = 40 * 1024 * 1024 + 17
     const written = createHash('sha256')
@@ -140,7 +134,7 @@ export function testObjectStore(subject: Subject): void {
     await assert.rejects(store.createFrom(ref('large'), pattern(size), size), coded('service.conflict'))
   })
 
-  rule('a stream of another size than announced leaves no object', async ({ first }, ref) => {
+  rule('a stream with another size than announced leaves no object', async ({ first }, ref) => {
     const store = first.objectStore()
     const large = 20 * 1024 * 1024
     for (const [name, announced, given] of [
@@ -154,7 +148,7 @@ export function testObjectStore(subject: Subject): void {
     }
   })
 
-  rule('a stream that is left early, or never begun, lets go', async ({ first }, ref) => {
+  rule('a stream that is left early, or never started, frees its socket', async ({ first }, ref) => {
     const store = first.objectStore()
     const { etag } = await store.create(ref('left'), randomBytes(3_000_000))
     const begun = await store.stream(ref('left'), { etag })
@@ -167,7 +161,7 @@ export function testObjectStore(subject: Subject): void {
     assert.equal((await store.head(ref('left'))).size, 3_000_000)
   })
 
-  rule('an aborted call ends with the reason of its signal', async ({ first }, ref) => {
+  rule('an aborted call rejects with the reason of its signal', async ({ first }, ref) => {
     const store = first.objectStore()
     const reason = new Error('enough')
     await assert.rejects(store.head(ref('x'), undefined, AbortSignal.abort(reason)), reason)
@@ -178,7 +172,7 @@ async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(await Array.fromAsync(chunks))
 }
 
-/** Bytes that differ from place to place, in chunks that fit no boundary. */
+/** Varying bytes, in chunks that fit no boundary. */
 async function* pattern(
   size: number,
   hash?: { update: (bytes: Uint8Array) => unknown },

@@ -1,4 +1,7 @@
-/** The ports' contracts over the OCI adapter: always against the emulator, against OCI itself where it is configured. */
+/**
+ * The ports' contracts over the OCI adapter: always against the emulator, and against OCI if it is
+ * configured.
+ */
 import { test } from 'node:test'
 import { testJobStream } from './jobStream.ts'
 import { testKeyVault } from './keyVault.ts'

@@ -1,4 +1,4 @@
-/** Every kind of principal signs what the emulator accepts, and gets over the end of its token. */
+/** Each kind of principal signs requests that the emulator accepts, and renews its token. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -21,7 +21,7 @@ function pemOf(key: KeyObject, type: 'spki' | 'pkcs8'): string {
   return key.export({ type, format: 'pem' } as never).toString()
 }
 
-/** With a function and a person beside the instances, all of whom may read the secret; tokens last a minute. */
+/** Adds a function and a person to the instances. All may read the secret. Tokens last a minute. */
 function world(): EmulatorConfig {
   return contractWorld((world) => {
     world.sessionSeconds = 60
@@ -60,17 +60,17 @@ async function open(t: TestContext) {
   return { emulator, folder, time, connect }
 }
 
-test('an instance reads, and reads again when its token has run out', async (t) => {
+test('an instance reads, and reads again after its token has expired', async (t) => {
   const { emulator, time, connect } = await open(t)
   const [metadataUrl] = Object.values(emulator.imds)
   const store = connect({ kind: 'instance', metadataUrl, federationUrl: emulator.endpoint })
   const secret = await store.read(RESOURCES.secret)
-  // The service's clock alone moves: to the client the token looks good, and the service refuses it.
+  // Only the service's clock moves: the client considers the token valid, and the service refuses it.
   time.offset = 61_000
   assert.deepEqual(await store.read(RESOURCES.secret), secret)
 })
 
-test('an instance whose metadata service is not there is unavailable', async (t) => {
+test('an instance without its metadata service is unavailable', async (t) => {
   const { emulator, connect } = await open(t)
   const store = connect({
     kind: 'instance',

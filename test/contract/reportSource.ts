@@ -1,4 +1,4 @@
-/** What every source of reports keeps to, whatever is behind it (src/ports/reportSource.ts). */
+/** The contract of the ReportSource port. */
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
@@ -8,7 +8,7 @@ import type { ReportSource } from '#ports/reportSource.ts'
 export function testReportSource(name: string, open: () => Promise<ReportSource> | ReportSource): void {
   const dataOf = (fill: number) => Buffer.alloc(64, fill)
 
-  test(`${name}: a report is about what was asked for`, async () => {
+  test(`${name}: a report is about the requested data`, async () => {
     const source = await open()
     for (const fill of [0, 0xff]) {
       const { report } = await source.getReport(dataOf(fill))
@@ -23,7 +23,7 @@ export function testReportSource(name: string, open: () => Promise<ReportSource>
     assert.equal(source.lost(), undefined)
   })
 
-  test(`${name}: whoever asks while others do gets a report of their own`, async () => {
+  test(`${name}: overlapping calls get a report each`, async () => {
     const source = await open()
     const fills = [1, 2, 3, 4, 5]
     const answers = await Promise.all(fills.map((fill) => source.getReport(dataOf(fill))))
@@ -33,7 +33,7 @@ export function testReportSource(name: string, open: () => Promise<ReportSource>
     )
   })
 
-  test(`${name}: the data are copied when asked with`, async () => {
+  test(`${name}: the data are copied at the call`, async () => {
     const source = await open()
     const data = dataOf(6)
     const [first, second] = [source.getReport(dataOf(7)), source.getReport(data)]
@@ -42,7 +42,7 @@ export function testReportSource(name: string, open: () => Promise<ReportSource>
     assert.deepEqual(parseReport((await second).report).reportData, dataOf(6))
   })
 
-  test(`${name}: certificates are DER, the key that signed first`, async () => {
+  test(`${name}: certificates are DER, the signing key's first`, async () => {
     const source = await open()
     const { certs } = await source.getReport(dataOf(8))
     const [leaf, ...others] = certs.map((der) => new X509Certificate(der))
@@ -51,7 +51,7 @@ export function testReportSource(name: string, open: () => Promise<ReportSource>
     for (const [index, der] of certs.entries()) assert.deepEqual(der, [leaf, ...others][index]?.raw)
   })
 
-  test(`${name}: an abort rejects with its reason, and harms nobody after`, async () => {
+  test(`${name}: an abort rejects with its reason, and the next call works`, async () => {
     const source = await open()
     const abort = new AbortController()
     abort.abort(new Error('drained'))

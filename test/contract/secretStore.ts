@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { coded, type Subject } from './subject.ts'
 
 export function testSecretStore(subject: Subject): void {
-  test(`${subject.name}: a secret is one content and one version for everybody`, {
+  test(`${subject.name}: a secret has one content and one version for every reader`, {
     skip: subject.skip,
   }, async () => {
     const { first, second, resources, restart } = await subject.open()
@@ -16,7 +16,7 @@ export function testSecretStore(subject: Subject): void {
     assert.deepEqual(await second.secretStore().read(resources.secret), secret)
   })
 
-  test(`${subject.name}: a secret that does not exist is missing`, {
+  test(`${subject.name}: an absent secret is missing`, {
     skip: subject.skip,
   }, async () => {
     const { first, resources } = await subject.open()

@@ -1,4 +1,4 @@
-/** What every segment cipher must do, whoever runs it. */
+/** The contract of SegmentCipher, for each implementation. */
 import assert from 'node:assert/strict'
 import { createCipheriv } from 'node:crypto'
 import test from 'node:test'
@@ -17,7 +17,7 @@ const TEXT = Buffer.from(Array.from({ length: 1000 }, (_, at) => (at * 31) & 255
 
 const cuts = [
   { name: 'one piece', pieces: [TEXT] },
-  { name: 'pieces that are no multiple of a block', pieces: cut(TEXT, [1, 15, 17, 0, 300]) },
+  { name: 'pieces that are not multiples of a block', pieces: cut(TEXT, [1, 15, 17, 0, 300]) },
   { name: 'many tiny pieces', pieces: cut(TEXT, Array(999).fill(1)) },
   { name: 'no piece', pieces: [] },
   { name: 'one empty piece', pieces: [Buffer.alloc(0)] },

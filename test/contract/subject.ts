@@ -1,8 +1,9 @@
 /**
- * What the contract suites run against: the emulator in this process, reached by the real SDK clients as instance
- * principals; and real OCI where `CW_CONTRACT_OCI` names a JSON file of the shape `RealOci` below. The file's principal
- * needs: objects in the bucket (create, overwrite, read, inspect), the keys' verbs, the secret, stream-pull and
- * stream-push on the stream. The suites leave objects, messages and consumer groups behind.
+ * The services behind the contract suites. One is the emulator in this process, reached by the real SDK
+ * clients as instance principals. The other is OCI, if `CW_CONTRACT_OCI` names a JSON file of the shape
+ * `RealOci` below. That file's principal needs: objects in the bucket (create, overwrite, read, inspect), the
+ * keys' verbs, the secret, stream-pull and stream-push on the stream. The suites leave objects, messages and
+ * consumer groups behind.
  */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -21,22 +22,22 @@ import { startEmulator } from '#lab/emulator/emulator.ts'
 import type { Clock } from '#ports/clock.ts'
 
 export type Setup = {
-  /** Two principals of their own, with the same permissions. */
+  /** Two principals with the same permissions. */
   readonly first: Oci
   readonly second: Oci
   readonly resources: Resources
   /** Lets time pass, for the service and for the adapter. */
   readonly pass: (milliseconds: number) => Promise<void>
-  /** Arms a fault of the emulator; undefined where there is none to be had. */
+  /** Arms a fault of the emulator. Undefined for OCI. */
   readonly arm: ((fault: object) => Promise<void>) | undefined
-  /** Stops the service without warning and starts it again over what is on disk. */
+  /** Stops the service without warning and starts it again from its disk. Undefined for OCI. */
   readonly restart: (() => Promise<void>) | undefined
 }
 
 export type Subject = {
   readonly name: string
   readonly skip: string | false
-  /** One set-up for a test file, made when first asked for: tests use names and groups of their own. */
+  /** Opens one set-up per test file, at the first call. Tests use names and groups of their own. */
   readonly open: () => Promise<Setup>
 }
 
@@ -127,7 +128,7 @@ export function contractWorld(change: (world: EmulatorConfig) => void = () => {}
   return parseEmulatorConfig(world)
 }
 
-// Registered here, outside of any test: inside of one, the hook would be that test's.
+// Registered outside of any test. Inside of one, the hook would belong to that test.
 const endings: (() => Promise<void> | void)[] = []
 after(async () => {
   for (const end of endings) await end()
@@ -140,14 +141,14 @@ const emulator: Subject = {
   open: once(() => openEmulator(atFileEnd, contractWorld())),
 }
 
-/** What a test, or the test file, does at its end. */
+/** Collects the cleanup of a test, or of the test file. */
 type Ending = { readonly after: (end: () => Promise<void> | void) => void }
 
 export async function openEmulator(t: Ending, world: EmulatorConfig): Promise<Setup> {
   const folder = await mkdtemp(join(tmpdir(), 'cw-contract-'))
   const faults: unknown[] = []
-  // The clients sign with the real time, and the service allows five minutes either way: two behind, so that a test
-  // can let five pass.
+  // The clients sign with the real time, and the service allows five minutes either way. It starts two
+  // minutes behind, so that a test can let five pass.
   let offset = -120_000
   const start = Date.now()
   const now = (): number => start + offset
@@ -245,12 +246,12 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   }
 }
 
-/** A name that no other run has used. */
+/** A name that no other run uses. */
 export function unique(prefix: string): string {
   return `${prefix}${randomBytes(8).toString('hex')}`
 }
 
-/** For `assert.rejects`: exactly this code. */
+/** An error with exactly this code, for `assert.rejects`. */
 export function coded(code: string) {
   return { name: 'CodedError', code }
 }

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { openCollection } from '#adapters/evidence/collection.ts'
 import { temporaryFolder } from './stores.ts'
 
-test('a folder is read as its buckets; what is absent is empty, what is too large is malformed', async () => {
+test('a folder reads as its buckets: an absent one is empty, an object over the limit is malformed', async () => {
   const dir = await temporaryFolder()
   await mkdir(join(dir, 'evidence-worker', 'a'), { recursive: true })
   await writeFile(join(dir, 'evidence-worker', 'a', 'b'), 'ten bytes!')

@@ -19,7 +19,7 @@ const entry: EntryBody = {
   revocationSeq: 0,
 }
 
-// Three flushes of a log that crosses a tile: everything that is written, in order. The process dies after each.
+// Three flushes of a log that crosses a tile. The process dies after each of their writes.
 const FLUSHES = [3, 300, 2]
 const ALL_WRITES = 13
 
@@ -57,13 +57,13 @@ async function live(dies: number) {
   return { folder, boot, sealed, appended, writes: store.asked.length }
 }
 
-test('a life without a death is written in so many objects', async () => {
+test(`a log that is not killed takes ${ALL_WRITES} writes`, async () => {
   const { writes, sealed } = await live(Number.POSITIVE_INFINITY)
   assert.deepEqual([writes, sealed], [ALL_WRITES, 305])
 })
 
 for (let dies = 0; dies < ALL_WRITES; dies++)
-  test(`killed after write ${dies}: what a flush promised is sealed, the rest is a tail, nothing is wrong`, async () => {
+  test(`killed after write ${dies}: flushed entries are sealed, the rest is an unsealed tail, the audit finds nothing`, async () => {
     const { folder, sealed, appended } = await live(dies)
     const findings = new Findings()
     const [log] = await auditLogs({

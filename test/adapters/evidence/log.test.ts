@@ -48,7 +48,7 @@ const objectsOf = async (store: FaultyStore) => {
   return names
 }
 
-/** Every entry that the log's only bundle holds at `size`, after checking that the checkpoint covers it. */
+/** Reads every entry of the log's only bundle at `size`, and checks that the checkpoint covers it. */
 async function readLog({ store, boot, key }: Awaited<ReturnType<typeof newLog>>, size: number) {
   const read = async (name: string) => await store.readAll({ ...bucket, name: `${boot}/${name}` }, 1 << 20)
   const entries = parseBundle(await read(`tile/entries/000.p/${size}`), size)
@@ -57,7 +57,7 @@ async function readLog({ store, boot, key }: Awaited<ReturnType<typeof newLog>>,
   return entries.map((bytes) => EntryFormat.decode(bytes))
 }
 
-test('a flush stores what was appended, in order, under a signed checkpoint', async () => {
+test('a flush stores the appended entries in order, under a signed checkpoint', async () => {
   const made = await newLog()
   const { log, store, boot, key } = made
   assert.equal(log.append(entry), 1)
@@ -118,7 +118,7 @@ test('time never goes back within a log', async () => {
   )
 })
 
-test('what the schema does not say is not written', async () => {
+test('an entry that the schema refuses is not written', async () => {
   const made = await newLog()
   const note: EntryBody = { ...entry, policyDigest: 'free text' }
   assert.throws(() => made.log.append(note), { code: 'evidence.malformed' })
@@ -182,7 +182,7 @@ for (const [name, theirs] of [
     assert.deepEqual(await objectsOf(store), [mine])
   })
 
-test('a store that forbids the write stops with its own code', async () => {
+test('a store that forbids the write gives its own code', async () => {
   const { log, store } = await newLog()
   store.fault = () => {
     throw new CodedError('service.denied', 'no permission')
@@ -202,7 +202,7 @@ test('a signal ends the wait and not the commit', async () => {
   assert.equal((await log.flush()).size, 1)
 })
 
-test('entries that wait are bounded, and an outage ends with them all', async () => {
+test('waiting entries are limited in number, and all are stored after an outage', async () => {
   const { log } = await newLog()
   for (let i = 1; i < 8192; i++) log.append(entry)
   assert.throws(() => log.append(entry), { code: 'evidence.unavailable' })
@@ -210,7 +210,7 @@ test('entries that wait are bounded, and an outage ends with them all', async ()
   assert.equal(log.append(entry), 8192)
 })
 
-test('entries that wait are bounded in bytes too', async () => {
+test('waiting entries are limited in bytes', async () => {
   const { log } = await newLog()
   const text = 'x'.repeat(400)
   const reason = {
@@ -254,7 +254,7 @@ test('a closed log ends with log.closed and takes nothing more', async () => {
   assert.throws(() => made.log.append(entry), { code: 'internal.fault' })
 })
 
-test('a boot has the name of its key', async () => {
+test('a boot must have the name of its key', async () => {
   const { store } = await newLog()
   const key = generateKeyPairSync('ed25519').privateKey
   const options = { store, bucket, key, role: 'worker', software: 's', simulation: false } as const

@@ -6,7 +6,7 @@ import { createFolderStore } from '#adapters/system/folderStore.ts'
 import { CodedError } from '#core/errors.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 
-/** A folder that is gone when the test file ends. */
+/** A folder that is removed when the test file ends. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'cw-evidence-'))
   after(() => rm(folder, { recursive: true, force: true }))
@@ -14,13 +14,13 @@ export async function temporaryFolder(): Promise<string> {
 }
 
 export type FaultyStore = ObjectStore & {
-  /** Names of all creates, in the order in which they were asked for. */
+  /** The names of all creates, in the order of the calls. */
   readonly asked: string[]
   /** Called before a create; throws to lose the request, returns 'lost' to lose the answer. */
   fault: (name: string, nth: number) => 'lost' | undefined
 }
 
-/** A folder store whose creates fail as told. */
+/** A folder store whose creates fail as `fault` decides. */
 export async function faultyStore(root?: string): Promise<FaultyStore> {
   const store = createFolderStore({ root: root ?? (await temporaryFolder()), namespace: 'test' })
   const faulty: FaultyStore = {

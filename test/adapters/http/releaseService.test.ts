@@ -60,7 +60,7 @@ const says =
     answer.writeHead(status).end(body)
   }
 
-test('a challenge and a release, over one connection that both sides prove', async (t) => {
+test('a challenge and a release use one connection, on which both sides authenticate', async (t) => {
   const sockets = new Set<unknown>()
   const received: string[] = []
   const url = await listen(
@@ -92,41 +92,49 @@ const large = (bytes: number): Uint8Array => Buffer.alloc(bytes, ' ')
 for (const { name, listener, code } of [
   { name: 'a refusal keeps its code', listener: says(403, problem('nonce.expired')), code: 'nonce.expired' },
   {
-    name: 'what may pass keeps its code, whatever its status',
+    name: 'a refusal that may pass keeps its code, whatever its status',
     listener: says(503, problem('policy.stale')),
     code: 'policy.stale',
   },
   {
-    name: "a fault of the Verifier's own is not the worker's",
+    name: 'a fault inside the Verifier is unavailability',
     listener: says(500, problem('internal.fault')),
     code: 'verifier.unavailable',
   },
   {
-    name: 'a status without a refusal',
+    name: 'a status without a refusal is unavailability',
     listener: says(502, '<html>bad gateway</html>'),
     code: 'verifier.unavailable',
   },
   {
-    name: 'a refusal with a code that there is not',
+    name: 'a refusal with an unknown code is unavailability',
     listener: says(403, problem('permission.none').replaceAll('permission.none', 'grant.nought')),
     code: 'verifier.unavailable',
   },
   { name: 'a redirection is not followed', listener: says(302, ''), code: 'verifier.unavailable' },
-  { name: 'an answer that is not JSON', listener: says(200, '{'), code: 'verifier.untrusted' },
+  { name: 'an answer that is not JSON is not trusted', listener: says(200, '{'), code: 'verifier.untrusted' },
   {
-    name: 'an answer with a field that it does not have',
+    name: 'an answer with an unknown field is not trusted',
     listener: says(200, JSON.stringify({ ...response, surplus: 1 })),
     code: 'verifier.untrusted',
   },
-  { name: 'an answer without end', listener: says(200, large(21_000_000)), code: 'verifier.untrusted' },
-  { name: 'a refusal without end', listener: says(403, large(9000)), code: 'verifier.unavailable' },
+  {
+    name: 'an answer over the limit is not trusted',
+    listener: says(200, large(21_000_000)),
+    code: 'verifier.untrusted',
+  },
+  {
+    name: 'a refusal over the limit is unavailability',
+    listener: says(403, large(9000)),
+    code: 'verifier.unavailable',
+  },
 ] satisfies readonly { name: string; listener: RequestListener; code: ErrorCode }[])
   test(name, async (t) => {
     const service = connect(await listen(t, listener))
     await assert.rejects(service.release(request), { code })
   })
 
-test('a challenge has its own shape and its own limit', async (t) => {
+test('a challenge has a shape and a limit of its own', async (t) => {
   await assert.rejects(connect(await listen(t, says(200, JSON.stringify(response)))).challenge(), {
     code: 'verifier.untrusted',
   })
@@ -135,7 +143,7 @@ test('a challenge has its own shape and its own limit', async (t) => {
   })
 })
 
-test('the Verifier proves itself under the one CA, with TLS 1.3', async (t) => {
+test('the Verifier must authenticate under the pinned CA, with TLS 1.3', async (t) => {
   const good = says(200, JSON.stringify(challenge))
   const unavailable = { code: 'verifier.unavailable' }
   const stranger = createCa('stranger').issue('verifier')
@@ -143,11 +151,11 @@ test('the Verifier proves itself under the one CA, with TLS 1.3', async (t) => {
   await assert.rejects(connect(await listen(t, good, { maxVersion: 'TLSv1.2' })).challenge(), unavailable)
   const url = await listen(t, good)
   assert.deepEqual(await connect(url).challenge(), challenge)
-  // The certificate is for 127.0.0.1 alone.
+  // The certificate is only for 127.0.0.1.
   await assert.rejects(connect(url.replace('127.0.0.1', 'localhost')).challenge(), unavailable)
 })
 
-test('nobody there, no answer in time, and a wait that the caller ends', async (t) => {
+test('no listener, no answer in time, and an abort', async (t) => {
   await assert.rejects(connect('https://127.0.0.1:1').challenge(), { code: 'verifier.unavailable' })
   const arrived = Promise.withResolvers<void>()
   const silent = await listen(t, () => arrived.resolve())

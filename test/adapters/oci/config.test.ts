@@ -59,7 +59,7 @@ for (const { name, config } of malformed)
     assert.equal(parsed.success, false)
   })
 
-test('a config file that is not there is said so at the start', () => {
+test('an absent config file is refused at the start', () => {
   assert.throws(
     () =>
       open(

@@ -39,12 +39,12 @@ const outcomes: readonly { name: string; replies: readonly Reply[]; code?: strin
     calls: 4,
   },
   {
-    name: '500 for ever',
+    name: 'only 500',
     replies: [refuse(500, 'InternalServerError')],
     code: 'service.unavailable',
     calls: 4,
   },
-  { name: 'cut connections for ever', replies: [cut], code: 'service.unavailable', calls: 4 },
+  { name: 'only cut connections', replies: [cut], code: 'service.unavailable', calls: 4 },
   { name: 'a 404', replies: [refuse(404, 'NotAuthorizedOrNotFound')], code: 'service.missing', calls: 1 },
   { name: 'a 403', replies: [refuse(403, 'Forbidden')], code: 'service.denied', calls: 1 },
   { name: 'a 409', replies: [refuse(409, 'Conflict')], code: 'service.conflict', calls: 1 },
@@ -60,7 +60,7 @@ const outcomes: readonly { name: string; replies: readonly Reply[]; code?: strin
     code: 'service.failed',
     calls: 1,
   },
-  { name: 'an answer that is no JSON', replies: [answer(200, 'AQID')], code: 'service.failed', calls: 1 },
+  { name: 'an answer that is not JSON', replies: [answer(200, 'AQID')], code: 'service.failed', calls: 1 },
   { name: 'an empty answer', replies: [answer(200)], code: 'service.failed', calls: 1 },
   {
     name: 'a bundle without content',
@@ -69,7 +69,7 @@ const outcomes: readonly { name: string; replies: readonly Reply[]; code?: strin
     calls: 1,
   },
   { name: 'a 401, then an answer', replies: [refuse(401, 'NotAuthenticated'), good], calls: 2 },
-  { name: '401 for ever', replies: [refuse(401, 'NotAuthenticated')], code: 'service.denied', calls: 2 },
+  { name: 'only 401', replies: [refuse(401, 'NotAuthenticated')], code: 'service.denied', calls: 2 },
 ]
 
 for (const { name, replies, code, calls } of outcomes) {
@@ -81,7 +81,7 @@ for (const { name, replies, code, calls } of outcomes) {
   })
 }
 
-test('a 401 renews the token, and the second sending is signed with the new one', async (t) => {
+test('a 401 renews the token, and the new one signs the second sending', async (t) => {
   const { script, read: readSecret } = await read(t, [refuse(401, 'NotAuthenticated'), good])
   await readSecret()
   assert.equal(script.renewals(), 1)
@@ -89,7 +89,7 @@ test('a 401 renews the token, and the second sending is signed with the new one'
   assert.deepEqual(keyIds, ['ST$0', 'ST$1'])
 })
 
-test('an error carries status, code and request id, and nothing that the service said', async (t) => {
+test('an error contains status, code and request id, and nothing else from the service', async (t) => {
   const canary = 'MRN-12345'
   const { read: readSecret } = await read(t, [refuse(400, 'InvalidParameter', `bad value ${canary}`)])
   const error = await readSecret().catch((fault: unknown) => fault)
@@ -107,7 +107,7 @@ test('an answer that cannot be read is not quoted', async (t) => {
   assert.ok(!`${error.message} ${error.stack}`.includes(canary))
 })
 
-test('what the SDK prints is dropped, what others print is not', async (t) => {
+test('the SDK prints nothing, and other code keeps its console', async (t) => {
   const { read: readSecret } = await read(t, [refuse(400, 'InvalidParameter')])
   const printed: string[] = []
   t.mock.method(process.stderr, 'write', (text: string) => {
@@ -125,7 +125,7 @@ test('a service that does not answer in time is unavailable', async (t) => {
   assert.equal(script.seen.length, 2)
 })
 
-test('a body that stops is unavailable too', async (t) => {
+test('a body that stops halfway is unavailable', async (t) => {
   const stalled: Reply = (_, response) => {
     response.writeHead(200, { 'content-length': '100' })
     response.write('{')
@@ -134,7 +134,7 @@ test('a body that stops is unavailable too', async (t) => {
   await assert.rejects(raw(script, { answerMs: 50, attempts: 1 }), { code: 'service.unavailable' })
 })
 
-test('an abort ends a call that waits, with its own reason', async (t) => {
+test('an abort ends a waiting call with its reason', async (t) => {
   const aborting = new AbortController()
   const reason = new Error('shutting down')
   const script = await serve(t, [() => aborting.abort(reason)])
@@ -154,7 +154,7 @@ test('an abort ends the pause between two attempts', async (t) => {
   await assert.rejects(raw(script, { signal: aborting.signal, attempts: 1000 }), reason)
 })
 
-test('a call outside of `call` does not go out', async (t) => {
+test('an SDK client outside of `call` sends nothing', async (t) => {
   const script = await serve(t, [good])
   await assert.rejects(clientOf(script).getSecretBundle({ secretId: SECRET }))
   assert.equal(script.seen.length, 0)

@@ -1,4 +1,4 @@
-/** What the contract cannot provoke: answers that break off, and what goes over the wire. */
+/** Behaviour that the contract cannot provoke: broken answers, and the bytes on the wire. */
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
@@ -18,7 +18,7 @@ async function store(t: TestContext, replies: readonly Reply[]) {
   return { script, store: createObjectStore(script.http, client) }
 }
 
-/** Announces `BYTES` from `start`, sends as many of them, and cuts. */
+/** Announces `BYTES` from `start`, sends that many of them, and cuts the connection. */
 const partOf =
   (start: number, bytes: number, total = BYTES.byteLength): Reply =>
   (request, response) => {
@@ -50,19 +50,19 @@ test('a stream that breaks is resumed behind its last byte, in the same version'
   )
 })
 
-test('a stream whose version goes away in the middle has changed', async (t) => {
+test('a stream whose version disappears halfway throws object.changed', async (t) => {
   const { store: objects } = await store(t, [partOf(0, 300), refuse(412, 'IfMatchFailed')])
   const { chunks } = await objects.stream(OBJECT, { etag: ETAG })
   await assert.rejects(Array.fromAsync(chunks), { code: 'object.changed' })
 })
 
-test('a stream that makes no progress ends as unavailable', async (t) => {
+test('a stream without progress ends as unavailable', async (t) => {
   const { store: objects } = await store(t, [partOf(0, 300), partOf(300, 0)])
   const { chunks } = await objects.stream(OBJECT, { etag: ETAG })
   await assert.rejects(Array.fromAsync(chunks), { code: 'service.unavailable' })
 })
 
-test('an abort in the middle of a stream ends it with its reason', async (t) => {
+test('an abort during a stream ends it with its reason', async (t) => {
   const { store: objects } = await store(t, [partOf(0, 300, 2000)])
   const aborting = new AbortController()
   const reason = new Error('shutting down')
@@ -73,7 +73,7 @@ test('an abort in the middle of a stream ends it with its reason', async (t) => 
   await assert.rejects(run(), reason)
 })
 
-test('a put carries its length, its MD5 and the demand that nothing is there', async (t) => {
+test('a put carries its length, its MD5 and if-none-match', async (t) => {
   const { script, store: objects } = await store(t, [answer(200, '', { etag: ETAG })])
   assert.deepEqual(await objects.create(OBJECT, BYTES), { etag: ETAG })
   const [{ method, url, headers, body } = assert.fail('no request came')] = script.seen
@@ -84,7 +84,7 @@ test('a put carries its length, its MD5 and the demand that nothing is there', a
   assert.equal(headers['content-md5'], createHash('md5').update(BYTES).digest('base64'))
 })
 
-test('a put that was lost is sent again whole; where the first one had come, the name is taken', async (t) => {
+test('a lost put is sent again whole; if the first one arrived, the name is taken', async (t) => {
   const { script, store: objects } = await store(t, [cut, refuse(412, 'IfNoneMatchFailed')])
   await assert.rejects(objects.create(OBJECT, BYTES), { code: 'service.conflict' })
   assert.deepEqual(script.seen[1]?.body, BYTES)
@@ -96,7 +96,7 @@ async function* large(): AsyncGenerator<Uint8Array> {
   for (let left = SIZE; left > 0; left -= block.byteLength) yield block
 }
 
-test('a part that fails for good abandons the upload', async (t) => {
+test('a part that keeps failing abandons the upload', async (t) => {
   const failing: Reply = (request, response, body) => {
     if (request.method === 'PUT') return refuse(400, 'UnmatchedContentMD5')(request, response, body)
     const json = { namespace: 'n', bucket: 'b', object: 'a/b', uploadId: 'u', timeCreated: '' }
@@ -108,7 +108,7 @@ test('a part that fails for good abandons the upload', async (t) => {
   assert.deepEqual([last?.method, last?.url], ['DELETE', '/n/n/b/b/u/a%2Fb?uploadId=u'])
 })
 
-test('the commit of an upload is sent once: after a lost answer it may have been committed', async (t) => {
+test('the commit of an upload is sent once, because a lost answer may hide a success', async (t) => {
   const lost: Reply = (request, response, body) => {
     const isCommit = request.method === 'POST' && request.url?.includes('uploadId') === true
     if (isCommit) return cut(request, response, body)
@@ -122,7 +122,7 @@ test('the commit of an upload is sent once: after a lost answer it may have been
   assert.equal(commits[0]?.headers['if-none-match'], '*')
 })
 
-test('a name of dots, which a path would swallow, is refused', async (t) => {
+test('the names . and .. are refused, because a URL would drop them', async (t) => {
   const { script, store: objects } = await store(t, [answer(200)])
   for (const name of ['.', '..'])
     await assert.rejects(objects.head({ ...OBJECT, name }), { code: 'service.failed' })

@@ -1,4 +1,4 @@
-/** A service that answers as a test says, call by call, and the ports that reach it. */
+/** A service with scripted answers, one per call, and the ports that reach it. */
 import { generateKeyPairSync } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -19,11 +19,11 @@ export type Script = {
   readonly renewals: () => number
 }
 
-/** The last reply is given again for every further call. */
+/** Repeats the last reply for every further call. */
 export async function serve(t: TestContext, replies: readonly Reply[]): Promise<Script> {
   const seen: Script['seen'] = []
   const server = createServer(async (request, response) => {
-    // A request that is cut is a request that came.
+    // A request that is cut has arrived.
     const body = Buffer.concat(await Array.fromAsync(request).catch(() => []))
     const { method = '', url = '', headers } = request
     seen.push({ method, url, headers, body })

@@ -8,7 +8,7 @@ import { CodedError } from '#core/errors.ts'
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const LIFE_MS = 1_200_000
 
-/** A source whose answers the test gives by hand, and a clock that it turns. */
+/** A source whose answers the test gives, and a clock that the test moves. */
 function harness() {
   const waiting: PromiseWithResolvers<{ identity: Identity; lifeMs: number }>[] = []
   const at = { now: 0 }
@@ -42,12 +42,12 @@ function harness() {
   }
 }
 
-/** Lets every promise that can settle do so. */
+/** Lets every promise settle that can. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-test('requests that come together share one refresh', async () => {
+test('concurrent requests share one refresh', async () => {
   const { keyId, asked, issue } = harness()
   const together = Promise.all([keyId(), keyId(), keyId()])
   await settle()
@@ -56,7 +56,7 @@ test('requests that come together share one refresh', async () => {
   assert.deepEqual(await together, ['ST$1', 'ST$1', 'ST$1'])
 })
 
-test('the token is renewed between 50 and 80 % of its life, behind the requests', async () => {
+test('the token is renewed between 50 and 80 % of its life, in the background', async () => {
   const { keyId, asked, issue, at } = harness()
   const first = keyId()
   await issue()
@@ -71,7 +71,7 @@ test('the token is renewed between 50 and 80 % of its life, behind the requests'
   assert.equal(await keyId(), 'ST$2')
 })
 
-test('a refresh that fails is tried again after a pause, and the old token serves until it expires', async () => {
+test('a failed refresh is repeated after a pause; the old token serves until it expires', async () => {
   const { keyId, asked, fail, issue, at } = harness()
   const first = keyId()
   await issue()
@@ -94,7 +94,7 @@ test('a refresh that fails is tried again after a pause, and the old token serve
   assert.equal(await later, 'ST$5')
 })
 
-test('a rejected token is renewed once, however many requests were rejected', async () => {
+test('a rejected token is renewed once for any number of rejected requests', async () => {
   const { principal, keyId, asked, issue } = harness()
   const first = keyId()
   await issue()
@@ -104,7 +104,7 @@ test('a rejected token is renewed once, however many requests were rejected', as
   assert.equal(asked(), 2)
   await issue()
   await renewals
-  // One that was rejected with the old token, and says so late.
+  // A late rejection of the old token.
   await principal.renew(rejected)
   assert.equal(asked(), 2)
   assert.equal(await keyId(), 'ST$2')

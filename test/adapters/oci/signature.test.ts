@@ -36,7 +36,7 @@ const cases: readonly { name: string; change: Partial<Unsigned>; signed: readonl
 ]
 
 for (const { name, change, signed } of cases) {
-  test(`${name} verifies, and covers what OCI demands`, async () => {
+  test(`${name} verifies, and covers the headers that OCI requires`, async () => {
     const unsigned = request(change)
     const headers = await signRequest(unsigned, identity)
     const signature = parseAuthorization(headers['authorization'])

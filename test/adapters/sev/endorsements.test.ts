@@ -34,7 +34,7 @@ const put = async (path: string, bytes: Buffer): Promise<void> => {
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, bytes)
 }
-/** The report of a platform, its leaf, and where a folder keeps that. */
+/** The report of a platform, its leaf, and the leaf's path in a folder. */
 function reportOf(authority: AmdAuthority, input: Partial<PlatformInput> = {}) {
   const { bytes, certs } = mint(authority, input)
   const { hardwareId, tcb, product } = platformOf(authority, input)
@@ -64,7 +64,7 @@ async function online(folder: string, options: { readonly chips?: readonly strin
   }
 }
 
-describe('what the host brings', () => {
+describe('a certificate table of the host gives', () => {
   for (const { name, authority, input } of [
     { name: 'a VCEK of Genoa', authority: genoa, input: {} },
     { name: 'a VCEK of Turin', authority: turin, input: {} },
@@ -79,14 +79,14 @@ describe('what the host brings', () => {
       assert.deepEqual(await certsFor(report, [garbage, issuer, leaf]), [leaf, issuer])
     })
 
-  test('without an issuer that anybody knows: still the leaf', async () => {
+  test('the leaf alone if its issuer is unknown', async () => {
     const { report, leaf } = reportOf(genoa)
     const { certsFor } = offline(await emptyFolder())
     for (const others of [[], [garbage], [genoa.asvkDer], [turin.askDer]])
       assert.deepEqual(await certsFor(report, [leaf, ...others]), [leaf])
   })
 
-  test("the folder's issuer beside the host's leaf", async () => {
+  test("the host's leaf with the folder's issuer", async () => {
     const folder = await emptyFolder()
     await put(join(folder, 'Genoa', 'ask.der'), genoa.askDer)
     await put(join(folder, 'Genoa', 'asvk.der'), genoa.asvkDer)
@@ -98,7 +98,7 @@ describe('what the host brings', () => {
   })
 })
 
-describe('what does not fit is as good as nothing: the folder speaks', async () => {
+describe('the folder serves if the host gives', async () => {
   const { tcb, hardwareId } = platformOf(genoa)
   const { report, leaf, path } = reportOf(genoa)
   const otherKey = genoa.endorse('11'.repeat(64), tcb.reported)
@@ -116,13 +116,22 @@ describe('what does not fit is as good as nothing: the folder speaks', async () 
     { name: 'nothing', brought: [] },
     { name: 'garbage', brought: [garbage, Buffer.alloc(0), Buffer.alloc(5000)] },
     { name: 'the certificate of another chip', brought: [otherKey.vcekDer] },
-    { name: 'of another TCB', brought: [genoa.endorse(hardwareId, { ...tcb.reported, snp: 1 }).vcekDer] },
-    { name: 'of a VLEK', brought: [genoa.endorseProvider('CN=x', tcb.reported).vlekDer] },
-    { name: 'of another product', brought: [turin.endorse(turin.hardwareId, tcb.reported).vcekDer] },
-    { name: 'that says all of it about another key', brought: [wearing({ hardwareId, issuer: genoa })] },
+    {
+      name: 'the certificate of another TCB',
+      brought: [genoa.endorse(hardwareId, { ...tcb.reported, snp: 1 }).vcekDer],
+    },
+    { name: 'the certificate of a VLEK', brought: [genoa.endorseProvider('CN=x', tcb.reported).vlekDer] },
+    {
+      name: 'the certificate of another product',
+      brought: [turin.endorse(turin.hardwareId, tcb.reported).vcekDer],
+    },
+    {
+      name: 'a certificate with the right fields and another key',
+      brought: [wearing({ hardwareId, issuer: genoa })],
+    },
     { name: 'an ASK', brought: [genoa.askDer] },
-    { name: 'one byte less', brought: [leaf.subarray(0, -1)] },
-    { name: 'one byte more', brought: [Buffer.concat([leaf, Buffer.alloc(1)])] },
+    { name: 'a certificate without its last byte', brought: [leaf.subarray(0, -1)] },
+    { name: 'a certificate with one byte more', brought: [Buffer.concat([leaf, Buffer.alloc(1)])] },
   ])
     test(name, async () => {
       for (const place of [path, (folder: string) => join(folder, 'vcek.der')]) {
@@ -134,7 +143,7 @@ describe('what does not fit is as good as nothing: the folder speaks', async () 
       }
     })
 
-  test('a leaf that says the right things and is signed by nobody is no match for a better one', async () => {
+  test('a leaf with the right fields and a forged signature loses against a better one', async () => {
     const folder = await emptyFolder()
     await put(join(folder, 'Genoa', 'ask.der'), genoa.askDer)
     await put(path(folder), leaf)
@@ -145,13 +154,13 @@ describe('what does not fit is as good as nothing: the folder speaks', async () 
   })
 })
 
-describe('where nobody has it and nobody can be asked', () => {
+describe('without a certificate and without a service to ask', () => {
   for (const { name, input, message } of [
     { name: 'a VCEK', input: {}, message: /endorsements fetch --report/ },
     { name: 'a VLEK', input: { signingKey: 'vlek' }, message: /put it there as vlek\.der/ },
     { name: 'a chip that the host masks', input: { chipIdMasked: true }, message: /masks the chip/ },
   ] as const)
-    test(`${name}: says what to do`, async () => {
+    test(`${name}: the refusal says what to do`, async () => {
       const { report } = reportOf(genoa, input)
       await assert.rejects(offline(await emptyFolder()).certsFor(report, []), {
         code: 'sev.unavailable',
@@ -159,23 +168,23 @@ describe('where nobody has it and nobody can be asked', () => {
       })
     })
 
-  test('a report that is none', async () => {
+  test('bytes that are not a report are sev.failed', async () => {
     const { certsFor } = offline(await emptyFolder())
     await assert.rejects(certsFor(Buffer.alloc(1184), []), { code: 'sev.failed' })
   })
 
-  test("a masked chip with its certificate is the Verifier's to refuse", async () => {
+  test('a masked chip with its certificate is left to the Verifier', async () => {
     const { report, leaf } = reportOf(genoa, { chipIdMasked: true })
     const { certsFor } = offline(await emptyFolder())
     assert.deepEqual(await certsFor(report, [leaf, genoa.askDer]), [leaf, genoa.askDer])
   })
 
-  test('a processor that is not known here', async () => {
+  test('an unknown processor', async () => {
     const { report, leaf } = reportOf(genoa, { cpuid: { family: 0x1a, model: 0x50, stepping: 0 } })
     await assert.rejects(offline(await emptyFolder()).certsFor(report, [leaf]), { code: 'sev.unavailable' })
   })
 
-  test("AMD's own issuers are known to everybody", () => {
+  test("AMD's own issuers are built in", () => {
     assert.deepEqual(
       AMD_ROOTS.map(({ ask, asvk }) => ask !== undefined && asvk !== undefined),
       [true, true, true],
@@ -185,7 +194,7 @@ describe('where nobody has it and nobody can be asked', () => {
 
 describe("AMD's key distribution service", () => {
   for (const authority of [genoa, turin])
-    test(`gives the VCEK of ${authority.product} once for all time`, async () => {
+    test(`gives the VCEK of ${authority.product} once, and the folder keeps it`, async () => {
       const folder = await emptyFolder()
       const { report, leaf, path } = reportOf(authority)
       const { endorsements, again, asked, lines } = await online(folder)
@@ -198,13 +207,13 @@ describe("AMD's key distribution service", () => {
       assert.equal((await stat(path(folder))).mode & 0o777, 0o600)
       assert.deepEqual(await readdir(dirname(path(folder))), [path('').split('/').at(-1)])
 
-      // Another process, later.
+      // A later process.
       assert.deepEqual(await again().certsFor(report, []), [leaf, askDer])
       assert.equal(asked().filter((line) => line.includes('VCEK')).length, 1)
     })
 
   for (const authority of [genoa, turin])
-    test(`and what is sent for ${authority.product} is what the Verifier accepts`, async () => {
+    test(`gives certificates of ${authority.product} that the Verifier accepts`, async () => {
       const { report } = reportOf(authority)
       const { endorsements } = await online(await emptyFolder())
       const certs = await endorsements.certsFor(report, [garbage])
@@ -213,14 +222,14 @@ describe("AMD's key distribution service", () => {
       verifyReport(parseReport(report), certs, { roots, crls: [], at: noon(authority) })
     })
 
-  test('is not asked while the host brings what fits', async () => {
+  test('is not asked while the host gives a fitting certificate', async () => {
     const { report, leaf } = reportOf(genoa)
     const { endorsements, asked } = await online(await emptyFolder())
     await endorsements.certsFor(report, [leaf, genoa.askDer])
     assert.deepEqual(asked(), [])
   })
 
-  test('is asked about the next TCB when the firmware was updated', async () => {
+  test('is asked for the next TCB after an update of the firmware', async () => {
     const { tcb } = platformOf(genoa)
     const { endorsements, asked } = await online(await emptyFolder())
     for (const snp of [27, 28, 27]) {
@@ -244,7 +253,7 @@ describe("AMD's key distribution service", () => {
     assert.deepEqual(asked(), [])
   })
 
-  test('is asked for the issuer of a VLEK that came alone, once', async () => {
+  test('is asked once for the issuer of a VLEK that came alone', async () => {
     const { report, leaf } = reportOf(genoa, { signingKey: 'vlek' })
     const { endorsements, asked } = await online(await emptyFolder())
     for (let count = 0; count < 2; count += 1)
@@ -252,7 +261,7 @@ describe("AMD's key distribution service", () => {
     assert.deepEqual(asked(), ['200 /vlek/v1/Genoa/cert_chain'])
   })
 
-  test('is asked once by many who want the same', async () => {
+  test('is asked once for concurrent callers', async () => {
     const { report, leaf } = reportOf(genoa)
     const { endorsements, asked } = await online(await emptyFolder())
     const answers = await Promise.all(Array.from({ length: 50 }, () => endorsements.certsFor(report, [])))
@@ -260,7 +269,7 @@ describe("AMD's key distribution service", () => {
     assert.deepEqual(asked(), ['200 VCEK Genoa', '200 /vcek/v1/Genoa/cert_chain'])
   })
 
-  test('goes on for the others when one who wants the same has left', async () => {
+  test('continues for the other callers when one has left', async () => {
     const { report, leaf } = reportOf(genoa)
     const { endorsements, arm, asked } = await online(await emptyFolder())
     arm({ latencyMs: 50 })
@@ -275,10 +284,10 @@ describe("AMD's key distribution service", () => {
     assert.equal(asked()[0], '200 VCEK Genoa')
   })
 
-  test('is left alone when nobody waits any more', async () => {
+  test('is not waited for when the last caller has left', async () => {
     const { report, leaf } = reportOf(genoa)
     const { endorsements, service, asked } = await online(await emptyFolder())
-    // Were the question still under way, the next one would wait for its answer, which never comes.
+    // If the request went on, the next one would wait for its answer, which never comes.
     service.faults.arm({ service: 'kds', body: 'stalled', times: 1 })
     const ending = new AbortController()
     const waiting = endorsements.certsFor(report, [], ending.signal)
@@ -290,7 +299,7 @@ describe("AMD's key distribution service", () => {
     assert.equal(asked().filter((line) => line === '200 VCEK Genoa').length, 2)
   })
 
-  test('is not asked again about what it does not have, for ten minutes', async () => {
+  test('is not asked again for ten minutes for a certificate that it does not have', async () => {
     const { report } = reportOf(genoa, { hardwareId: 'cd'.repeat(64) })
     const { endorsements, asked, clock: time } = await online(await emptyFolder())
     for (let count = 0; count < 3; count += 1)
@@ -301,7 +310,7 @@ describe("AMD's key distribution service", () => {
     assert.equal(asked().length, 2)
   })
 
-  test('answers garbage: nothing of it is kept, and a minute later it is asked again', async () => {
+  test('answers garbage: nothing is kept, and the next request goes out after a minute', async () => {
     const folder = await emptyFolder()
     const { report, leaf, path } = reportOf(genoa)
     const { endorsements, arm, asked, clock: time } = await online(folder)
@@ -314,7 +323,7 @@ describe("AMD's key distribution service", () => {
     assert.deepEqual((await endorsements.certsFor(report, []))[0], leaf)
   })
 
-  test('is down: the leaf that the host brought goes without its issuer', async () => {
+  test('is down: the leaf from the host goes without its issuer', async () => {
     const { report, leaf } = reportOf(genoa)
     const { endorsements, arm, lines } = await online(await emptyFolder())
     arm({ status: 500, times: 1000 })
@@ -323,7 +332,7 @@ describe("AMD's key distribution service", () => {
     await assert.rejects(endorsements.certsFor(report, []), { code: 'kds.unavailable' })
   })
 
-  test('a forged certificate from the host does not keep us from asking', async () => {
+  test('is asked although the host gave a forged certificate', async () => {
     const { report, leaf } = reportOf(genoa)
     const forged = Buffer.from(leaf)
     forged.writeUInt8(forged.readUInt8(forged.byteLength - 100) ^ 1, forged.byteLength - 100)
@@ -342,7 +351,7 @@ describe('the cache on disk', () => {
       genoa.endorse('22'.repeat(64), platformOf(genoa).tcb.reported).vcekDer,
     ],
   ] as const)
-    test(`poisoned with ${name}: is not used, and mended`, async () => {
+    test(`is not used with ${name}, and is repaired`, async () => {
       const folder = await emptyFolder()
       const { report, leaf, path } = reportOf(genoa)
       await put(path(folder), poison)
@@ -352,7 +361,7 @@ describe('the cache on disk', () => {
       assert.deepEqual(await readFile(path(folder)), leaf)
     })
 
-  test('has a memory above it that holds sixteen', async () => {
+  test('has sixteen entries in memory above it', async () => {
     const folder = join(await emptyFolder(), 'file')
     await writeFile(folder, '')
     const { tcb } = platformOf(genoa)
@@ -368,7 +377,7 @@ describe('the cache on disk', () => {
     assert.deepEqual([await fetched(16), await fetched(1), await fetched(0)], [0, 0, 1])
   })
 
-  test('that cannot be written is said once, and memory serves', async () => {
+  test('is replaced by memory if it cannot be written, with one warning', async () => {
     const folder = join(await emptyFolder(), 'file')
     await writeFile(folder, '')
     await chmod(folder, 0o400)

@@ -20,7 +20,7 @@ afterEach(() => {
   clock = virtualClock()
 })
 
-/** A service and a client of it that live in one virtual time. */
+/** A service and its client in one virtual time. */
 async function open(options: { readonly vcekSeconds?: number; readonly exchangeMs?: number } = {}) {
   const { vcekSeconds = 0, exchangeMs } = options
   const own = clock
@@ -45,7 +45,7 @@ async function open(options: { readonly vcekSeconds?: number; readonly exchangeM
   }
 }
 
-describe('what it asks', () => {
+describe('the client asks for', () => {
   for (const [authority, query] of [
     [milan, 'blSPL=4&teeSPL=0&snpSPL=27&ucodeSPL=222'],
     [genoa, 'blSPL=10&teeSPL=0&snpSPL=27&ucodeSPL=86'],
@@ -61,7 +61,7 @@ describe('what it asks', () => {
       assert.equal(hardwareId.length, product === 'Turin' ? 16 : 128)
     })
 
-  test('the path of a real chip', () => {
+  test('a real chip by its documented path', () => {
     const tcb = { fmc: 0, bootloader: 9, tee: 0, snp: 23, microcode: 72 }
     assert.equal(
       vcekPath('Genoa', Buffer.alloc(64, 0x0a), tcb),
@@ -69,7 +69,7 @@ describe('what it asks', () => {
     )
   })
 
-  test('chains and lists', async () => {
+  test('chains and revocation lists', async () => {
     const { kds, service } = await open()
     assert.deepEqual(await kds.chain('vcek', 'Turin'), { intermediate: turin.askDer, ark: turin.arkDer })
     assert.deepEqual(await kds.chain('vlek', 'Turin'), { intermediate: turin.asvkDer, ark: turin.arkDer })
@@ -83,8 +83,8 @@ describe('what it asks', () => {
   })
 })
 
-describe('how often', () => {
-  test('one VCEK in ten seconds, however many ask; lists do not wait for it', async () => {
+describe('the pace', () => {
+  test('is one VCEK in ten seconds for any number of callers; lists do not wait for it', async () => {
     const { kds, vcek, service } = await open({ vcekSeconds: 10 })
     await kds.crl('Genoa')
     await Promise.all([vcek(), vcek(), vcek()])
@@ -97,11 +97,11 @@ describe('how often', () => {
     assert.equal(clock.slept.length, 2)
   })
 
-  test('a service that wants more time gets it', async () => {
+  test('follows a service that demands more time', async () => {
     const { vcek, service, waits } = await open({ vcekSeconds: 25 })
     await vcek()
     await vcek()
-    // The second asks after ten seconds, is told fifteen more, and gets its answer.
+    // The second call asks after ten seconds, is told to wait fifteen more, and gets its answer.
     assert.deepEqual(clock.slept, [10_000, 15_000])
     assert.deepEqual(waits, ['gives one VCEK in ten seconds: 10000', 'answers with status 429: 15000'])
     assert.deepEqual(
@@ -110,7 +110,7 @@ describe('how often', () => {
     )
   })
 
-  test('who is told to wait for longer than a caller can is not waited for, nor asked meanwhile', async () => {
+  test('refuses at once if the demanded wait exceeds the patience, and asks nothing meanwhile', async () => {
     const { kds, vcek, service } = await open({ vcekSeconds: 1000 })
     await vcek()
     await assert.rejects(vcek(), {
@@ -125,7 +125,7 @@ describe('how often', () => {
     assert.equal(service.requests.length, 3)
   })
 
-  test('a service that fails is asked ever less often, for a minute', async () => {
+  test('slows down for a service that fails, and gives up after a minute', async () => {
     const { kds, service, arm } = await open()
     arm({ status: 500, times: 100 })
     await assert.rejects(kds.crl('Genoa'), { code: 'kds.unavailable', message: /status 500/ })
@@ -136,7 +136,7 @@ describe('how often', () => {
     assert.ok(clock.monotonic() <= 60_000)
   })
 
-  test('what it answers at last is taken, and ends the waiting', async () => {
+  test('returns to normal after an answer', async () => {
     const { kds, arm } = await open()
     arm({ status: 503 })
     arm({ reset: 'before' })
@@ -150,8 +150,8 @@ describe('how often', () => {
   })
 })
 
-describe('what it does not take', () => {
-  test('what the service does not have: no second question', async () => {
+describe('the client refuses', () => {
+  test('at once if the service does not have the certificate', async () => {
     const { kds, service } = await open()
     const { tcb } = platformOf(genoa)
     await assert.rejects(kds.vcek('Genoa', Buffer.alloc(64, 1), tcb.reported), { code: 'kds.unknown' })
@@ -175,13 +175,13 @@ describe('what it does not take', () => {
       assert.ok(service.requests.every((line) => line.includes('ucodeSPL')))
     })
 
-  test('a chain that is no PEM', async () => {
+  test('a chain that is not PEM', async () => {
     const { kds, arm } = await open()
     arm({ body: 'garbage' })
     await assert.rejects(kds.chain('vcek', 'Genoa'), { code: 'kds.unavailable', message: /two certificates/ })
   })
 
-  test('a host that is not there', async () => {
+  test('if nothing listens', async () => {
     const kds = createKds({ url: 'http://127.0.0.1:1', simulation: true, clock })
     await assert.rejects(kds.crl('Genoa'), { code: 'kds.unavailable', message: /ECONNREFUSED/ })
   })
@@ -195,7 +195,7 @@ describe('what it does not take', () => {
     })
 })
 
-/** A service that gives one answer to everything. */
+/** A service with one answer to every request. */
 async function answering(status: number, headers: Record<string, string>, body: string) {
   const server = createServer((_, response) => response.writeHead(status, headers).end(body))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -205,7 +205,7 @@ async function answering(status: number, headers: Record<string, string>, body: 
   return createKds({ url: `http://127.0.0.1:${port}`, simulation: true, clock })
 }
 
-test('a chain of three is none', async () => {
+test('a chain of three certificates is refused', async () => {
   const block = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'
   assert.equal((await (await answering(200, {}, block.repeat(2))).chain('vcek', 'Genoa')).ark.byteLength, 3)
   const kds = await answering(200, {}, block.repeat(3))
@@ -216,14 +216,14 @@ for (const { value, seconds } of [
   { value: '3000', seconds: 3000 },
   { value: '999999', seconds: 3600 },
 ])
-  test(`Retry-After: ${value} keeps us away for ${seconds} s`, async () => {
+  test(`Retry-After: ${value} is followed for ${seconds} s`, async () => {
     const kds = await answering(429, { 'retry-after': value }, '')
     await assert.rejects(kds.crl('Genoa'), { message: new RegExp(`asked again in ${seconds} s`) })
     assert.deepEqual(clock.slept, [])
   })
 
 for (const value of ['Wed, 21 Oct 2026 07:28:00 GMT', '-5', '1e9', '', '9999999'])
-  test(`Retry-After: "${value}" is as good as none`, async () => {
+  test(`Retry-After: "${value}" is ignored`, async () => {
     const kds = await answering(429, { 'retry-after': value }, '')
     await assert.rejects(kds.crl('Genoa'), { code: 'kds.unavailable' })
     assert.ok((clock.slept[0] ?? Number.POSITIVE_INFINITY) <= 2000)
@@ -240,7 +240,7 @@ describe('an abort', () => {
     await delay(20)
     ending.abort(reason)
     await assert.rejects(waiting, reason)
-    // It was not the service that failed.
+    // The service did not fail.
     await vcek()
     assert.deepEqual(clock.slept, [10_000])
   })
@@ -261,7 +261,7 @@ describe('an abort', () => {
     await assert.rejects(kds.crl('Genoa', ending.signal), reason)
   })
 
-  test('ends a wait for the turn', async () => {
+  test('ends a wait for its turn', async () => {
     const { kds, vcek, arm } = await open()
     arm({ latencyMs: 50 })
     const ending = new AbortController()

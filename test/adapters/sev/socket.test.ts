@@ -16,7 +16,7 @@ after(async () => {
   await rm(folder, { recursive: true })
 })
 
-/** A server that does whatever a hostile one may do with a connection. */
+/** A server that can do anything with a connection. */
 async function serve(handle: (socket: Socket, request: Buffer) => void): Promise<string> {
   const path = join(folder, `${servers.length}.sock`)
   const server = createServer((socket) => {
@@ -41,7 +41,7 @@ function u32(value: number): Buffer {
 const sized = (bytes: Buffer) => Buffer.concat([u32(bytes.byteLength), bytes])
 const GOOD = Buffer.concat([u32(0), sized(report), u32(2), sized(vcek), sized(amd.askDer)])
 
-test('asks for its report data at VMPL 0 and gives report and certificates', async () => {
+test('asks for its report data at VMPL 0 and returns report and certificates', async () => {
   let asked: Buffer = Buffer.alloc(0)
   const path = await serve((socket, request) => {
     asked = request
@@ -83,7 +83,7 @@ for (const [name, answer] of [
   ['four certificates', Buffer.concat([u32(0), sized(report), u32(4), ...Array(4).fill(sized(vcek))])],
   ['a count beyond its bytes', Buffer.concat([u32(0), sized(report), u32(2), sized(vcek)])],
   ['a certificate of 2^32 − 1 bytes', Buffer.concat([u32(0), sized(report), u32(1), u32(0xffff_ffff)])],
-  ['a byte left over', Buffer.concat([GOOD, Buffer.alloc(1)])],
+  ['a byte behind the end', Buffer.concat([GOOD, Buffer.alloc(1)])],
   ['a flood', Buffer.alloc(100_000)],
   [
     'a report about other data',
@@ -98,7 +98,7 @@ for (const [name, answer] of [
     })
   })
 
-test('a host that is not there, or goes away', async () => {
+test('a host that is absent, or disappears', async () => {
   await assert.rejects(createSocketSource(join(folder, 'none.sock')).getReport(REPORT_DATA), {
     code: 'sev.unavailable',
   })
@@ -106,7 +106,7 @@ test('a host that is not there, or goes away', async () => {
   await assert.rejects(createSocketSource(path).getReport(REPORT_DATA), { name: 'CodedError' })
 })
 
-test('an aborted request leaves with its reason, and the next one is served', async () => {
+test('an aborted request rejects with its reason, and the next one is served', async () => {
   const abort = new AbortController()
   let silent = true
   const path = await serve((socket) => {
@@ -120,6 +120,6 @@ test('an aborted request leaves with its reason, and the next one is served', as
   assert.deepEqual((await source.getReport(REPORT_DATA)).report, report)
 })
 
-test('report data are 64 bytes', async () => {
+test('report data have 64 bytes', async () => {
   await assert.rejects(createSocketSource('/nowhere').getReport(Buffer.alloc(63)), { name: 'RangeError' })
 })

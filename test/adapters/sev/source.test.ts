@@ -46,7 +46,7 @@ describe('the configured source', () => {
     }
   })
 
-  test('is what the machine has, the device first', { skip }, async () => {
+  test('is the one that the machine has, the device first', { skip }, async () => {
     const config = ReportSourceConfig.parse({ source: 'auto', endorsements: { folder } })
     const { lines, options } = around()
     const places = { ...options.places, device: '/dev/null' }
@@ -61,7 +61,7 @@ describe('the configured source', () => {
     ])
   })
 
-  test('is refused where the machine has none, with all that is missing', { skip }, async () => {
+  test('is refused if the machine has none, naming everything that is missing', { skip }, async () => {
     const config = ReportSourceConfig.parse({ source: 'auto', endorsements: { folder } })
     const { lines, options } = around()
     await assert.rejects(createReportSource(config, options), {
@@ -83,7 +83,7 @@ describe('the configured source', () => {
     assert.equal((await createReportSource(config, around(true).options)).kind, 'device')
   })
 
-  test('configfs-tsm is refused where there is none', async () => {
+  test('configfs-tsm is refused if it is absent', async () => {
     const config = ReportSourceConfig.parse({ source: 'configfs-tsm', endorsements: { folder } })
     await assert.rejects(createReportSource(config, around().options), {
       code: 'sev.unavailable',
@@ -119,14 +119,14 @@ describe('a device', { skip }, () => {
       endorsements: { certsFor: async () => [] },
     })
 
-  test('is not opened where there is none', () => {
+  test('is not opened if it is absent', () => {
     assert.throws(() => openDevice(options(join(folder, 'absent'))), {
       code: 'sev.unavailable',
       message: /sev-guest driver/,
     })
   })
 
-  test('is not opened where something else is', () => {
+  test('is not opened if it is another kind of file', () => {
     const file = join(folder, 'file')
     writeFileSync(file, '')
     assert.throws(() => openDevice(options(file)), {
@@ -135,7 +135,7 @@ describe('a device', { skip }, () => {
     })
   })
 
-  test('is lost where it is another kind of device', async () => {
+  test('is lost if it is another kind of device', async () => {
     const source = openSource()
     assert.equal(source.lost(), undefined)
     for (let count = 0; count < 2; count++)
@@ -152,7 +152,7 @@ describe('a device', { skip }, () => {
       await assert.rejects(openSource().getReport(Buffer.alloc(length)), RangeError)
   })
 
-  test('gives an aborted caller the reason of its signal', async () => {
+  test('rejects an aborted call with the reason of its signal', async () => {
     const source = openSource()
     const reason = new Error('drained')
     await assert.rejects(source.getReport(Buffer.alloc(64), AbortSignal.abort(reason)), reason)

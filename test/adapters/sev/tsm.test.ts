@@ -19,7 +19,7 @@ const TABLE = encodeTable([
   [GUIDS.vcek, vcek],
   [GUIDS.ask, amd.askDer],
 ])
-/** SEV-SNP's driver: 64 bytes of REPORT_DATA, or EINVAL. */
+/** SEV-SNP's driver: EINVAL unless REPORT_DATA has 64 bytes. */
 const sign = (inblob: Buffer, vmpl: number): Blobs => {
   if (inblob.byteLength !== 64) throw errno('EINVAL')
   return { outblob: mint(amd, {}, { reportData: inblob, vmpl }).bytes, auxblob: TABLE }
@@ -36,7 +36,7 @@ async function openSource(provider: TsmProvider) {
 testReportSource('configfs-tsm', async () => (await openSource(new TsmProvider(sign))).source)
 
 describe('configfs-tsm', () => {
-  test('gives report and certificates through an entry of its own, which it removes', async () => {
+  test('gives report and certificates through a new entry, and removes the entry', async () => {
     const provider = new TsmProvider(sign)
     const { source } = await openSource(provider)
     assert.deepEqual(provider.calls.splice(0), ['mkdir entry', 'read provider', 'rmdir entry'])
@@ -83,7 +83,7 @@ describe('configfs-tsm', () => {
     assert.equal(provider.entries.size, 0)
   })
 
-  test('a host that gave no table, or garbage, is no obstacle', async () => {
+  test('a host without a table, or with garbage in it, does not prevent a report', async () => {
     for (const [auxblob, code] of [
       [Buffer.alloc(0), undefined],
       [Buffer.alloc(100, 1), 'certificate-table.malformed'],
@@ -99,9 +99,9 @@ describe('configfs-tsm', () => {
   for (const [name, at] of [
     ['before the report is read', 'outblob'],
     ['between report and certificates', 'auxblob'],
-    ['before the last look at the count', 'generation'],
+    ['before the last read of the count', 'generation'],
   ] as const)
-    test(`a report is dropped where someone else wrote ${name}; a fresh entry gives the next`, async () => {
+    test(`a report is dropped if another program wrote ${name}; a new entry gives the next`, async () => {
       const provider = new TsmProvider(sign)
       const { source } = await openSource(provider)
       let disturbed = 0
@@ -119,7 +119,7 @@ describe('configfs-tsm', () => {
       assert.equal(provider.entries.size, 0)
     })
 
-  test('who is disturbed three times is told to come again', async () => {
+  test('three disturbed requests give sev.busy', async () => {
     const provider = new TsmProvider(sign)
     const { source } = await openSource(provider)
     provider.before = (_call, path) => {
@@ -132,7 +132,7 @@ describe('configfs-tsm', () => {
     assert.equal(source.lost(), undefined)
   })
 
-  // What the driver gave, as the attribute's errno: a report was not made, and nobody says more.
+  // The driver's error is the attribute's errno, and there is no other number.
   for (const [name, code] of [
     ['EIO', 'sev.lost'],
     ['ENOTTY', 'sev.lost'],
@@ -145,7 +145,7 @@ describe('configfs-tsm', () => {
     ['ENXIO', 'sev.failed'],
     ['ENOMEM', 'sev.failed'],
   ] as const)
-    test(`outblob gives ${name}: ${code}, the entry is gone, and it is ${code === 'sev.lost' ? '' : 'not '}for good`, async () => {
+    test(`outblob gives ${name}: ${code}, the entry is gone, and the fault is ${code === 'sev.lost' ? '' : 'not '}final`, async () => {
       const provider = new TsmProvider(sign)
       const { source } = await openSource(provider)
       let made = 0
@@ -177,7 +177,7 @@ describe('configfs-tsm', () => {
     ['generation', 'read'],
     ['provider', 'read'],
   ] as const)
-    test(`${attribute} is busy: the entry is gone and the fault says where`, async () => {
+    test(`${attribute} is busy: the entry is gone and the fault names the attribute`, async () => {
       const provider = new TsmProvider(sign)
       const { source } = await openSource(provider)
       provider.before = (now, path) => {
@@ -207,7 +207,7 @@ describe('configfs-tsm', () => {
     }
   })
 
-  test('keeps the pace of the device', async () => {
+  test('keeps the pace of requests', async () => {
     const { source, clock } = await openSource(new TsmProvider(sign))
     for (let count = 0; count < 4; count++) await source.getReport(DATA)
     assert.deepEqual(clock.slept, [1300, 1300])
@@ -217,21 +217,21 @@ describe('configfs-tsm', () => {
     ['no provider', undefined, /takes no request \(ENXIO\); mount configfs/],
     ['another provider', 'tdx_guest', /another provider than sev_guest/],
   ] as const)
-    test(`is not opened where there is ${name}`, async () => {
+    test(`is not opened with ${name}`, async () => {
       const tsm = new TsmProvider(sign)
       tsm.provider = provider
       await assert.rejects(openSource(tsm), { code: 'sev.unavailable', message })
       assert.equal(tsm.entries.size, 0)
     })
 
-  test('a provider that changes is noticed at the next request', async () => {
+  test('a changed provider is noticed at the next request', async () => {
     const provider = new TsmProvider(sign)
     const { source } = await openSource(provider)
     provider.provider = 'tdx_guest'
     await assert.rejects(source.getReport(DATA), { code: 'sev.unavailable' })
   })
 
-  test('an entry that cannot be removed costs no report, and is said', async () => {
+  test('an entry that cannot be removed costs no report, and is logged', async () => {
     const provider = new TsmProvider(sign)
     const { source, lines } = await openSource(provider)
     provider.before = (call) => {

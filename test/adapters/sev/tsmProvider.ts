@@ -1,6 +1,7 @@
 /**
- * configfs-tsm as the kernel serves it (drivers/virt/coco/tsm.c of Linux 6.12), over a provider of reports: which attributes
- * an entry has, what each takes, when a report is made, how writes are counted, and which errno follows from what.
+ * A fake of configfs-tsm after the kernel's (drivers/virt/coco/tsm.c of Linux 6.12), over a provider of
+ * reports. It has the kernel's attributes and their limits, makes reports when the kernel does, counts
+ * writes, and gives the same errnos.
  */
 import { constants as os } from 'node:os'
 import { basename, dirname } from 'node:path'
@@ -11,7 +12,7 @@ export type Blobs = { readonly outblob: Buffer; readonly auxblob: Buffer }
 type Entry = {
   inblob: Buffer
   privlevel: number
-  /** Counted modulo 2³², as the kernel does. */
+  /** Counted modulo 2³², as in the kernel. */
   writes: number
   read: number
   blobs: Blobs | undefined
@@ -21,12 +22,12 @@ const INBLOB_MAX = 64
 const PRIVLEVEL_MAX = 3
 
 export class TsmProvider implements AttributeFiles {
-  /** Absent: no driver has registered. */
+  /** Undefined if no driver is registered. */
   provider: string | undefined = 'sev_guest'
   floor = 0
-  /** What the firmware answers; throws `errno(…)`. */
+  /** The firmware's answer. May throw `errno(…)`. */
   make: (inblob: Buffer, privlevel: number) => Blobs
-  /** Called before each call; may do what another process might, or fail as a file system might. */
+  /** Called before each call. It may act as another process, or fail as a file system. */
   before: (call: string, path: string) => void = () => {}
   readonly entries = new Map<string, Entry>()
   readonly calls: string[] = []
@@ -52,7 +53,7 @@ export class TsmProvider implements AttributeFiles {
     const entry = this.entryOf(path)
     switch (basename(path)) {
       case 'inblob':
-        // A binary attribute is taken when it is closed: there nobody hears of an error any more.
+        // A binary attribute takes effect when it is closed, where an error reaches no one.
         if (bytes.byteLength > INBLOB_MAX) throw errno('EFBIG')
         if (advance(entry)) entry.inblob = Buffer.from(bytes)
         return
@@ -113,12 +114,12 @@ export class TsmProvider implements AttributeFiles {
   }
 }
 
-/** As node:fs throws it. */
+/** An error as node:fs throws it. */
 export function errno(name: keyof typeof os.errno): Error {
   return Object.assign(new Error(name), { code: name, errno: -os.errno[name] })
 }
 
-/** False where so many writes came without a read that the counter would meet its last read again. */
+/** False if the counter would reach its last read again, after that many writes without a read. */
 function advance(entry: Entry): boolean {
   if (entry.writes === (entry.read - 1) >>> 0) return false
   entry.writes = (entry.writes + 1) >>> 0

@@ -12,12 +12,12 @@ test('requests never come closer than a host allows: at most 9 in any 10.2 s', a
     sent.push(clock.monotonic())
   }
   await Promise.all(Array.from({ length: 60 }, () => take(request, undefined)))
-  // A pause, after which the bucket is full again and no fuller.
+  // After a pause the bucket is full, and not more than full.
   await clock.sleep(3_600_000)
   await Promise.all(Array.from({ length: 60 }, () => take(request, undefined)))
   for (const start of sent)
     assert.ok(sent.filter((at) => at >= start && at - start <= 10_200).length <= 9, `from ${start}`)
-  // And no slower than that needs: 60 requests take 58 pauses.
+  // No slower than needed: 60 requests take 58 pauses.
   assert.equal(sent[59], 58 * 1300)
 })
 
@@ -42,7 +42,7 @@ test('one request is in flight at a time', async () => {
   assert.equal(most, 1)
 })
 
-test('after a fault for good nothing is sent and nobody waits; other faults pass', async () => {
+test('after a final fault nothing is sent and no call waits; other faults pass', async () => {
   const clock = virtualClock()
   const turns = createTurns(clock)
   const fail = (fault: Error) => () => Promise.reject(fault)
@@ -60,7 +60,7 @@ test('after a fault for good nothing is sent and nobody waits; other faults pass
   assert.deepEqual(clock.slept, [])
 })
 
-test('who aborts while waiting is answered at once, and nothing is sent for them', async () => {
+test('an abort before its turn rejects at once, and nothing is sent', async () => {
   const { take } = createTurns(virtualClock())
   const controller = new AbortController()
   const reason = new Error('drained')
@@ -80,7 +80,7 @@ test('who aborts while waiting is answered at once, and nothing is sent for them
   await take(async () => undefined, undefined)
 })
 
-test('who aborts a request that was sent is answered at once; the next waits for its end', async () => {
+test('an abort of a sent request rejects at once; the next request waits for its end', async () => {
   const { take } = createTurns(virtualClock())
   const controller = new AbortController()
   const reason = new Error('drained')

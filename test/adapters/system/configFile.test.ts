@@ -19,7 +19,7 @@ async function read(content: string | Uint8Array) {
   return readConfig(path, Schema, 'worker')
 }
 
-test('a configuration file may be laid out as people like it', async () => {
+test('a configuration file may have any layout', async () => {
   assert.deepEqual(await read('{\n  "url": "https://a.example",\n  "port": 1\n}\n'), {
     url: 'https://a.example',
     port: 1,
@@ -35,7 +35,7 @@ for (const { name, content, message } of [
     message: /^worker: the configuration file .*program\.json has more than 1048576 bytes$/,
   },
   {
-    name: 'with several mistakes, all of which it tells',
+    name: 'with several mistakes, and names all of them',
     content: '{"url": "http://a.example", "prot": 1}',
     message: /^worker configuration is malformed: url: .*; port: .*; unknown field prot$/,
   },
@@ -51,7 +51,7 @@ test('a message never repeats a value', async () => {
   })
 })
 
-test('a file that is not there is named', async () => {
+test('an absent file is named', async () => {
   await assert.rejects(readConfig('/nowhere/worker.json', Schema, 'worker'), {
     code: 'config.invalid',
     message: 'worker: the configuration file /nowhere/worker.json cannot be read: ENOENT',

@@ -29,7 +29,7 @@ describe('readFileUpTo', () => {
     }
   })
 
-  test('refuses one byte more, and names what the caller calls the file', async () => {
+  test('refuses one byte more, and uses the name that the caller gives', async () => {
     const path = join(await temporaryFolder(), 'a')
     await writeFile(path, '12345')
     await assert.rejects(readFileUpTo(path, 4, 'config.invalid', 'tls.key: a'), {
@@ -110,7 +110,7 @@ describe('createFile', () => {
     assert.deepEqual(await readdir(folder), [])
   })
 
-  test('writes its draft where the caller says', async () => {
+  test('writes its draft to the path that the caller gives', async () => {
     const folder = await temporaryFolder()
     const draft = join(folder, 'draft')
     const watched = async function* () {
@@ -122,7 +122,7 @@ describe('createFile', () => {
     assert.equal(await modeOf(join(folder, 'a')), 0o640)
   })
 
-  test('takes names of every length that the file system takes', async () => {
+  test('takes every name that the file system takes', async () => {
     const folder = await temporaryFolder()
     const name = 'é'.repeat(127)
     await createFile(join(folder, name), [utf8('x')])
@@ -178,7 +178,7 @@ test('assertAbsent refuses a name that is taken', async () => {
   await assert.rejects(assertAbsent(join(folder, 'a')), { code: 'output.exists' })
 })
 
-test('syncFolder takes a folder that is there', async () => {
+test('syncFolder takes a folder that exists', async () => {
   const folder = await temporaryFolder()
   await syncFolder(folder)
   await assert.rejects(syncFolder(join(folder, 'none')), { code: 'ENOENT' })

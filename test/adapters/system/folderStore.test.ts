@@ -18,7 +18,7 @@ async function* chunksOf(...texts: readonly string[]) {
   for (const text of texts) yield utf8(text)
 }
 
-test('of racing creates exactly one succeeds, whole', async () => {
+test('exactly one of racing creates succeeds, whole', async () => {
   const { root, store, object } = await newStore()
   const results = await Promise.allSettled(
     Array.from({ length: 8 }, (_, i) => store.create(object('a/b'), Buffer.alloc(1000, i))),
@@ -33,7 +33,7 @@ test('of racing creates exactly one succeeds, whole', async () => {
   assert.deepEqual(await readdir(join(root, '.partial')), [])
 })
 
-test('reads pin a version', async () => {
+test('a read of another version throws object.changed', async () => {
   const { root, store, object } = await newStore()
   const { etag } = await store.create(object('a'), utf8('0123456789'))
   assert.deepEqual(await store.head(object('a')), { etag, size: 10, contentType: undefined })
@@ -48,7 +48,7 @@ test('reads pin a version', async () => {
   await assert.rejects(store.stream(object('a'), { etag }), { code: 'object.changed' })
 })
 
-test('a large object comes as a stream of the size that was promised, or not at all', async () => {
+test('a streamed object has the announced size, or does not appear', async () => {
   const { store, object } = await newStore()
   await store.createFrom(object('a'), chunksOf('one', 'two'), 6)
   assert.equal((await store.readAll(object('a'), 6)).toString(), 'onetwo')
@@ -73,7 +73,7 @@ test('names are listed in the order of their bytes, with prefix and after', asyn
   assert.deepEqual(await list('', 'a/b'), ['a0', 'b/c.p/1', 'b/c/d', 'é'])
 })
 
-test('what is not there, is another namespace, or leaves the folder is refused', async () => {
+test('names that are absent, in another namespace, or outside the folder are refused', async () => {
   const { store, object } = await newStore()
   await store.create(object('a'), utf8('x'))
   const elsewhere = { ...object('a'), namespace: 'other' }

@@ -4,7 +4,7 @@ import { errorFields } from '#adapters/system/log.ts'
 import { CodedError } from '#core/errors.ts'
 import { startModule } from './moduleProcess.ts'
 
-test('one JSON line a change of state, on stderr, out before the process ends', async () => {
+test('writes one JSON line per call to stderr, before the process ends', async () => {
   const { stdout, stderr, code } = await startModule(`
     import { createLog } from '#adapters/system/log.ts'
     const log = createLog('worker', 'warn')
@@ -37,22 +37,22 @@ test('one JSON line a change of state, on stderr, out before the process ends', 
 
 for (const { name, error, fields } of [
   {
-    name: 'a fault of our own gives code and message',
+    name: 'a CodedError gives code and message',
     error: new CodedError('nonce.spent', 'the nonce was used before'),
     fields: { code: 'nonce.spent', error: 'the nonce was used before' },
   },
   {
-    name: 'a cause is not told: it may quote what a service or a file said',
+    name: 'a cause is left out, because it may quote a service or a file',
     error: new CodedError('config.invalid', 'a.json is not JSON', { cause: new Error('near "Jane Doe"') }),
     fields: { code: 'config.invalid', error: 'a.json is not JSON' },
   },
   {
-    name: 'a foreign error gives its class alone',
+    name: 'another error gives only its class',
     error: new SyntaxError('Unexpected token in "Jane Doe"'),
     fields: { code: 'internal.fault', error: 'SyntaxError' },
   },
   {
-    name: 'what is no error is unknown',
+    name: 'a value that is not an error is unknown',
     error: 'Jane Doe',
     fields: { code: 'internal.fault', error: 'unknown' },
   },

@@ -1,4 +1,4 @@
-/** Runs a small module over the project's own modules in a process of its own, for what only a process can show. */
+/** Runs a small module in a process of its own, for behaviour that only a process can show. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
@@ -17,7 +17,7 @@ export type ModuleProcess = {
   }>
 }
 
-/** `code` is a module's text; its imports are those of src (`#adapters/…`). */
+/** `code` is a module's text. It imports as src does (`#adapters/…`). */
 export function startModule(code: string): ModuleProcess {
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
     cwd: root,

@@ -19,7 +19,7 @@ async function ask(path: string, method = 'GET') {
   return { status: response.status, body: await response.text(), type: response.headers.get('content-type') }
 }
 
-test('metrics are in the text format, ours and those of the process', async () => {
+test('metrics are in the text format: ours and those of the process', async () => {
   const { status, body, type } = await ask('/metrics')
   assert.equal(status, 200)
   assert.equal(type, 'text/plain; version=0.0.4; charset=utf-8')
@@ -47,7 +47,7 @@ for (const [path, method, status] of [
 ] as const)
   test(`${method} ${path} is ${status}`, async () => assert.equal((await ask(path, method)).status, status))
 
-test('an address that is taken is a mistake in the configuration', async () => {
+test('an address in use is config.invalid', async () => {
   const { port } = new URL(monitor.url)
   const taken = startMonitor({ host: '127.0.0.1', port: Number(port) }, registry, {
     alive: () => true,
@@ -59,7 +59,7 @@ test('an address that is taken is a mistake in the configuration', async () => {
   })
 })
 
-test('closing does not wait for a scraper that stays', async () => {
+test('closing does not wait for a scraper that stays connected', async () => {
   const other = await startMonitor({ host: '127.0.0.1', port: 0 }, registry, {
     alive: () => true,
     ready: () => true,

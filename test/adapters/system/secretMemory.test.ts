@@ -10,12 +10,12 @@ import { openSecretMemory } from '#adapters/system/secretMemory.ts'
 const HOLDER = fileURLToPath(new URL('../../native/holdSecrets.ts', import.meta.url))
 const skip = loadAddon() instanceof Error ? 'the native addon is not built' : false
 
-/** KiB that this process has locked. */
+/** The KiB that this process has locked. */
 function lockedKilobytes(): number {
   return Number(/^VmLck:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1])
 }
 
-/** VmFlags (proc(5)) of the mappings that have locked pages. */
+/** The VmFlags (proc(5)) of mappings with locked pages. */
 function flagsOfLocked(): readonly (readonly string[])[] {
   return readFileSync('/proc/self/smaps', 'latin1')
     .split(/\n(?=[0-9a-f]+-[0-9a-f]+ )/)
@@ -23,7 +23,7 @@ function flagsOfLocked(): readonly (readonly string[])[] {
     .map((mapping) => /^VmFlags: (.*)$/m.exec(mapping)?.[1]?.trim().split(' ') ?? [])
 }
 
-/** With a limit on locked memory that counts: root's own does not, while it has CAP_IPC_LOCK. */
+/** Sets a limit on locked memory that applies: with CAP_IPC_LOCK, as root, none does. */
 function hold(secrets: number, limitKilobytes: number) {
   const plain =
     process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-ipc_lock', '--inh-caps=-ipc_lock'] : []
@@ -53,7 +53,7 @@ describe('locked memory', { skip }, () => {
     memory.free(secret)
   })
 
-  test('is gone at once when released, for every view of it', () => {
+  test('is gone at once when freed, for every view of it', () => {
     const memory = openSecretMemory(1)
     const before = lockedKilobytes()
     const secret = memory.allocate(64)
@@ -65,7 +65,7 @@ describe('locked memory', { skip }, () => {
     memory.free(secret)
   })
 
-  test('releases nothing that is not its own', () => {
+  test('frees only its own buffers', () => {
     const memory = openSecretMemory(1)
     const secret = memory.allocate(64)
     secret.fill(0x5a)
@@ -75,7 +75,7 @@ describe('locked memory', { skip }, () => {
     memory.free(secret)
   })
 
-  test('has sizes of its own: 1 to 65,536 bytes', () => {
+  test('takes 1 to 65,536 bytes', () => {
     const memory = openSecretMemory(1)
     for (const bytes of [1, 4096, 4097, 65_536]) {
       const secret = memory.allocate(bytes)
@@ -93,10 +93,10 @@ describe('locked memory', { skip }, () => {
       0,
       /^memory\.unlocked: .*\(mlock: .*\); raise RLIMIT_MEMLOCK, in a unit LimitMEMLOCK=$/,
     ],
-    ['as many pages as keys may be locked', 16, 64, /^held$/],
-    ['fewer pages than keys may be locked', 17, 64, /^memory\.unlocked: /],
+    ['the limit has a page for each key', 16, 64, /^held$/],
+    ['the limit has fewer pages than keys', 17, 64, /^memory\.unlocked: /],
   ] as const)
-    test(`where ${name}`, { skip: lacksLimit }, () => {
+    test(`says at the start if ${name}`, { skip: lacksLimit }, () => {
       const { status, stdout, stderr } = hold(secrets, kilobytes)
       assert.equal(status, 0, stderr)
       assert.match(stdout.trimEnd(), expect)

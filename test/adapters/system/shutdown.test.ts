@@ -26,7 +26,9 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const)
     assert.deepEqual({ code, stdout }, { code: 0, stdout: `ready\nasked ${signal}\naborted ${signal}\n` })
   })
 
-test('the second signal leaves at once, to be started again', { timeout: 20_000 }, async () => {
+test('the second signal ends the process at once, with the code for a restart', {
+  timeout: 20_000,
+}, async () => {
   const { child, ended } = startModule(listening(3_600_000, NEVER))
   await once(child.stdout, 'data')
   child.kill('SIGTERM')
@@ -35,14 +37,14 @@ test('the second signal leaves at once, to be started again', { timeout: 20_000 
   assert.equal((await ended).code, 75)
 })
 
-test('a drain that takes longer than it may is cut off', async () => {
+test('a drain that exceeds its limit is cut off', async () => {
   const { child, ended } = startModule(listening(1, NEVER))
   await once(child.stdout, 'data')
   child.kill('SIGTERM')
   assert.equal((await ended).code, 75)
 })
 
-test('a program may ask for its own end, once', async () => {
+test('a program may request its own end, once', async () => {
   const { ended } = startModule(`
     import { listenForShutdown } from '#adapters/system/shutdown.ts'
     const shutdown = listenForShutdown(60_000, (reason) => process.stdout.write(reason + '\\n'))
