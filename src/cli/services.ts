@@ -1,7 +1,7 @@
 /** From a command's configuration to the services that it speaks to. */
 import { createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { openCollection, shelfOf } from '#adapters/evidence/collection.ts'
+import { openCollection, readerOf } from '#adapters/evidence/collection.ts'
 import type { ResultTrust } from '#adapters/evidence/resultManifest.ts'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import type { OciConfig } from '#adapters/oci/config.ts'
@@ -44,7 +44,7 @@ export function resultTrust(
   const { namespace, governance, evidence } = provider
   return {
     ...trust,
-    governance: shelfOf(from, { namespace, bucket: governance }),
-    registrations: shelfOf(from, { namespace, bucket: evidence }),
+    governance: readerOf(from, { namespace, bucket: governance }),
+    registrations: readerOf(from, { namespace, bucket: evidence }),
   }
 }

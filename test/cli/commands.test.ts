@@ -23,7 +23,7 @@ import { plainMemory } from '#core/secretMemory.ts'
 import type { Emulator } from '#lab/emulator/emulator.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
-import { providerRoot, signers } from '../core/evidence/story.ts'
+import { providerRoot, signers } from '../core/evidence/collectionBuilder.ts'
 import {
   CONSUMER_NAMESPACE,
   emulatorFor,

@@ -19,7 +19,7 @@ import {
 
 const bytes = (...values: readonly number[]) => Uint8Array.from(values)
 
-test('base64url and hex give back what they were given, and one text only', () => {
+test('base64url and hex round-trip, and each value has one text', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 70 }), (value) => {
       assert.deepEqual(new Uint8Array(fromBase64url(toBase64url(value))), value)
@@ -41,8 +41,8 @@ for (const [what, text] of [
   ['padding', 'AA=='],
   ['the other alphabet', '+/8'],
   ['white space', 'AA\n'],
-  ['a length of no byte string', 'AAAAA'],
-  ['bits behind the last byte', 'AB'],
+  ['an impossible length', 'AAAAA'],
+  ['bits after the last byte', 'AB'],
 ] as const)
   test(`base64url refuses ${what}`, () => {
     assert.throws(() => fromBase64url(text, 'nonce'), {
@@ -72,7 +72,7 @@ for (const [text, expected] of [
 ] as const)
   test(`base32 of "${text}"`, () => assert.equal(toBase32(utf8(text)), expected))
 
-test('base32 carries five bits a character', () => {
+test('base32 carries five bits per character', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 70 }), (value) => {
       const binary = [...value].map((byte) => byte.toString(2).padStart(8, '0')).join('')
@@ -84,7 +84,7 @@ test('base32 carries five bits a character', () => {
   )
 })
 
-test('UTF-8 is decoded only where it is UTF-8, and a BOM stays', () => {
+test('decodes only valid UTF-8, and keeps a BOM', () => {
   assert.equal(fromUtf8(bytes(0xef, 0xbb, 0xbf, 0x61)), '\ufeffa')
   for (const broken of [
     bytes(0x80),
@@ -114,21 +114,21 @@ for (const [name, digest, expected] of [
     assert.equal(toHex(digest(utf8('a'), utf8(''), utf8('bc'))), expected)
   })
 
-test('bytes are the same in length and content', () => {
+test('compares bytes by length and content', () => {
   assert.equal(sameBytes(bytes(1, 2), bytes(1, 2)), true)
   assert.equal(sameBytes(bytes(1, 2), bytes(1, 3)), false)
   assert.equal(sameBytes(bytes(1, 2), bytes(1, 2, 0)), false)
   assert.equal(sameBytes(bytes(), bytes()), true)
 })
 
-test('zero is every byte zero', () => {
+test('bytes are zero if every byte is zero', () => {
   assert.equal(isZero(bytes()), true)
   assert.equal(isZero(bytes(0, 0)), true)
   assert.equal(isZero(bytes(0, 1)), false)
   assert.equal(isZero(bytes(0x80, 0)), false)
 })
 
-test('texts and views of a part of a buffer are of that part', () => {
+test('texts and views of a part of a buffer cover only that part', () => {
   const part = Buffer.from('00010203', 'hex').subarray(1, 3)
   assert.equal(toHex(part), '0102')
   assert.equal(toBase64url(part), 'AQI')

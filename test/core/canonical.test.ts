@@ -73,7 +73,7 @@ test('members are sorted by UTF-16 code units (RFC 8785 §3.2.3)', () => {
     'Emoji: Grinning Face',
     'Hebrew Letter Dalet With Dagesh',
   ])
-  // JSON.parse puts keys that are array indices first; their place in the text is what counts.
+  // JSON.parse puts keys that are array indices first, so the test compares their positions in the text.
   assert.match(canonicalText(members), /^\{"\\r":"Carriage Return","1":"One",/)
 })
 
@@ -96,15 +96,15 @@ for (const [what, value] of [
     })
   })
 
-test('an object without a prototype is as plain as any', () => {
+test('an object without a prototype is a plain object', () => {
   assert.equal(canonicalText(Object.assign(Object.create(null), { b: 1, a: 2 })), '{"a":2,"b":1}')
 })
 
-test('an absent member is no member', () => {
+test('an undefined member is left out', () => {
   assert.equal(canonicalText({ a: undefined, b: 1 }), '{"b":1}')
 })
 
-test('whatever JSON carries survives, and its canonical text is its own', () => {
+test('any JSON value round-trips through its canonical text', () => {
   fc.assert(
     fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
       const bytes = canonicalBytes(value)
@@ -117,12 +117,12 @@ test('whatever JSON carries survives, and its canonical text is its own', () => 
 
 for (const [what, text] of [
   ['white space', '{"a": 1}'],
-  ['a line end behind it', '{"a":1}\n'],
+  ['a line end after it', '{"a":1}\n'],
   ['members out of order', '{"b":1,"a":2}'],
   ['a member twice', '{"a":1,"a":1}'],
   ['another spelling of a number', '[1.0]'],
   ['minus zero', '[-0]'],
-  ['a number that no double holds', '[12345678901234567890]'],
+  ['a number that no double represents', '[12345678901234567890]'],
   ['a needless escape', '["\\u0061"]'],
   ['an escaped solidus', '["\\/"]'],
   ['an escape in upper case', '["\\u001F"]'],
@@ -135,7 +135,7 @@ for (const [what, text] of [
 for (const [what, bytes] of [
   ['no text at all', utf8('')],
   ['a BOM', utf8('\ufeff{}')],
-  ['something behind the value', utf8('{}{}')],
+  ['bytes after the value', utf8('{}{}')],
   ['bytes that are not UTF-8', Buffer.from('22ff22', 'hex')],
 ] as const)
   test(`${what} is not JSON`, () => {
@@ -152,23 +152,23 @@ const Format = defineFormat({
   schema: z.strictObject({ n: z.int().max(9_999_999_999_999), o: z.literal(1).optional() }),
 })
 
-test('a format reads what it wrote, up to its last byte', () => {
+test('a format decodes its own encoding, up to its size limit', () => {
   assert.deepEqual(Format.decode(Format.encode({ n: 1 })), { n: 1 })
   assert.equal(Format.encode({ n: 1_234_567_890 }).byteLength, 16)
   assert.deepEqual(Format.decode(utf8('{"n":1234567890}')), { n: 1_234_567_890 })
 })
 
 for (const [what, text, message] of [
-  ['a byte too many', '{"n":12345678901}', 'sample has 17 bytes, the limit is 16'],
+  ['an extra byte', '{"n":12345678901}', 'sample has 17 bytes, the limit is 16'],
   ['a text that is not canonical', '{"n": 1}', 'sample is not canonical JSON (RFC 8785)'],
-  ['a field that is absent', '{}', /^sample is malformed: n: /],
-  ['a field too many', '{"n":1,"x":2}', 'sample is malformed: unknown field x'],
+  ['an absent field', '{}', /^sample is malformed: n: /],
+  ['an extra field', '{"n":1,"x":2}', 'sample is malformed: unknown field x'],
 ] as const)
   test(`a format refuses ${what}`, () => {
     assert.throws(() => Format.decode(utf8(text)), { code: 'job.malformed', message })
   })
 
-test('a member named __proto__ is a member like any other', () => {
+test('a member named __proto__ is an ordinary member', () => {
   const document = '{"__proto__":{"n":1},"n":1}'
   assert.equal(canonicalText(JSON.parse(document)), document)
   const roomy = defineFormat({
@@ -180,7 +180,7 @@ test('a member named __proto__ is a member like any other', () => {
   assert.throws(() => roomy.decode(utf8(document)), { code: 'job.malformed' })
 })
 
-test('a format writes nothing that it would not read', () => {
+test('a format refuses to encode a value that it would not decode', () => {
   assert.throws(() => Format.encode({ n: 0.5 }), { code: 'job.malformed' })
   assert.throws(() => Format.encode({ n: 12_345_678_901 }), {
     code: 'job.malformed',
@@ -188,14 +188,14 @@ test('a format writes nothing that it would not read', () => {
   })
 })
 
-test('a format says how long a document is before it looks inside', () => {
+test('a format checks the length of a document before its content', () => {
   assert.throws(() => Format.decode(Buffer.alloc(17, 0xff)), {
     code: 'job.malformed',
     message: 'sample has 17 bytes, the limit is 16',
   })
 })
 
-test('a message about a shape names fields and never their values', () => {
+test('a message about a shape names fields, never values', () => {
   const Shape = z.strictObject({ a: z.strictObject({ b: z.string().max(3) }), c: z.literal('x') })
   const value = { a: { b: 'secret' }, c: 'secret', [`d\n${'e'.repeat(90)}`]: 'secret' }
   assert.throws(

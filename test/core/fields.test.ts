@@ -5,7 +5,7 @@ import * as fields from '#core/fields.ts'
 
 const A32 = 'A'.repeat(43)
 
-/** Values that are, at the limits, and values that just are not. */
+/** Valid values at the limits, and values just outside. */
 const cases: readonly {
   readonly name: string
   readonly field: z.ZodType
@@ -119,7 +119,7 @@ const cases: readonly {
 ]
 
 for (const { name, field, good, bad } of cases)
-  test(`a field has one grammar: ${name}`, () => {
+  test(`the grammar of ${name}`, () => {
     for (const value of good)
       assert.equal(field.safeParse(value).success, true, `${JSON.stringify(value)} is none`)
     for (const value of bad)

@@ -18,7 +18,7 @@ const rsa = {
   e: 'AQAB',
 } as const
 
-test('thumbprints are those of RFC 8037 and RFC 7638', () => {
+test('thumbprints match RFC 8037 and RFC 7638', () => {
   assert.equal(thumbprint(ed25519), 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k')
   assert.equal(thumbprint(rsa), 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs')
 })
@@ -34,7 +34,7 @@ for (const { name, pair, schema } of [
   { name: 'Ed25519', pair: generateKeyPairSync('ed25519'), schema: Ed25519Jwk },
   { name: 'RSA', pair: generateKeyPairSync('rsa', { modulusLength: 2048 }), schema: RsaJwk },
 ] as const)
-  test(`a key of ${name} goes out by its public half and comes back`, () => {
+  test(`a key of ${name} is exported by its public half and imported again`, () => {
     const jwk = exportJwk(pair.privateKey)
     assert.deepEqual(exportJwk(pair.publicKey), jwk)
     assert.deepEqual(checkShape(schema, jwk, 'key', 'encoding.invalid'), jwk)
@@ -44,11 +44,11 @@ for (const { name, pair, schema } of [
 for (const [what, jwk] of [
   ['another member', { ...ed25519, kid: 'a' }],
   ['a private half', { ...ed25519, d: ed25519.x }],
-  ['a coordinate too short', { ...ed25519, x: ed25519.x.slice(1) }],
-  ['a coordinate too long', { ...ed25519, x: `${ed25519.x}A` }],
+  ['a short coordinate', { ...ed25519, x: ed25519.x.slice(1) }],
+  ['a long coordinate', { ...ed25519, x: `${ed25519.x}A` }],
   ['another curve', { ...ed25519, crv: 'X25519' }],
 ] as const)
-  test(`a key with ${what} is not of its shape`, () => {
+  test(`refuses a key with ${what}`, () => {
     assert.throws(() => checkShape(Ed25519Jwk, jwk, 'key', 'grant.invalid'), { code: 'grant.invalid' })
   })
 
@@ -56,11 +56,11 @@ for (const [what, jwk] of [
   ['another exponent', { ...rsa, e: 'Aw' }],
   ['1024 bits', { ...rsa, n: rsa.n.slice(0, 171) }],
 ] as const)
-  test(`an RSA key with ${what} is not of its shape`, () => {
+  test(`refuses an RSA key with ${what}`, () => {
     assert.throws(() => checkShape(RsaJwk, jwk, 'key', 'grant.invalid'), { code: 'grant.invalid' })
   })
 
-test('a point off its curve is no key', () => {
+test('refuses a point off its curve', () => {
   const coordinate = Buffer.alloc(32, 1).toString('base64url')
   assert.throws(() => importJwk({ kty: 'EC', crv: 'P-256', x: coordinate, y: coordinate }), {
     code: 'encoding.invalid',
@@ -72,6 +72,6 @@ for (const [name, key] of [
   ['P-521', generateKeyPairSync('ec', { namedCurve: 'P-521' }).publicKey],
   ['X25519', generateKeyPairSync('x25519').publicKey],
 ] as const)
-  test(`a key of ${name} is of no kind used here`, () => {
+  test(`refuses a key of the unsupported kind ${name}`, () => {
     assert.throws(() => exportJwk(key), { code: 'encoding.invalid' })
   })

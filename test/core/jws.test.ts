@@ -44,7 +44,7 @@ const headerOf = (signer: Signer) => ({
   typ: 'cw-sample',
 })
 
-/** A compact JWS whose signature is right over whatever header and payload it bears. */
+/** A compact JWS with a valid signature over any header and payload. */
 async function forge(
   signer: Signer,
   header: Uint8Array,
@@ -61,7 +61,7 @@ const flipped = Buffer.from(signature, 'base64url')
 flipped[0] = (flipped[0] ?? 0) ^ 1
 
 for (const signer of [ed, ec])
-  test(`${headerOf(signer).alg}: whoever signs is named, and another library agrees`, async () => {
+  test(`${headerOf(signer).alg}: the header names the signer, and another library verifies the signature`, async () => {
     const jws = await signCompact(Format, { n: 1 }, signer)
     const expected = { payload: { n: 1 }, kid: thumbprint(signer.jwk) }
     assert.deepEqual(verifyCompact(Format, jws, keys, 'grant.invalid'), expected)
@@ -146,7 +146,7 @@ for (const { name, jws, message } of [
     assert.throws(() => verifyCompact(Format, jws, keys, 'grant.invalid'), { code: 'grant.invalid', message })
   })
 
-test('a signature of P-384 in DER is not one of JWS', async () => {
+test('refuses a P-384 signature in DER', async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
   const signer = keySigner(privateKey)
   const der: Signer = { jwk: signer.jwk, sign: async (message) => signWith('sha384', message, privateKey) }
@@ -154,12 +154,12 @@ test('a signature of P-384 in DER is not one of JWS', async () => {
   assert.throws(() => verifyCompact(Format, jws, [signer.jwk], 'grant.invalid'), { code: 'grant.invalid' })
 })
 
-test('what is looked at before its key is known is no less strict in form', async () => {
+test('peeking is as strict about form as verifying', async () => {
   assert.throws(() => peekCompact(Other, good, 'grant.invalid'), { code: 'grant.invalid' })
   assert.throws(() => peekCompact(Format, `${good}.`, 'grant.invalid'), { code: 'grant.invalid' })
 })
 
-test('a document that breaks its schema is never signed', async () => {
+test('does not sign a document that violates its schema', async () => {
   await assert.rejects(signCompact(Format, { n: 0.5 }, ed), { code: 'record.malformed' })
   await assert.rejects(signGeneral(Format, { n: 0.5 }, [ed]), { code: 'record.malformed' })
 })
@@ -168,7 +168,7 @@ for (const [name, privateKey] of [
   ['P-256', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey],
   ['RSA', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey],
 ] as const)
-  test(`a key of ${name} signs nothing here`, () => {
+  test(`refuses a signer with a key of ${name}`, () => {
     assert.throws(() => keySigner(privateKey), {
       code: 'encoding.invalid',
       message: 'a signer needs Ed25519 or P-384',
@@ -189,7 +189,7 @@ const root = {
 }
 const quorum = (jws: GeneralJws) => verifyQuorum(Format, jws, root, 'policy.invalid')
 
-test('two persons make a quorum, and strangers beside them do not matter', async () => {
+test('two persons make a quorum, and signatures by strangers are ignored', async () => {
   const expected = { payload: { n: 1 }, persons: ['anna', 'bert'] }
   assert.deepEqual(quorum(await signGeneral(Format, { n: 1 }, [ec, ed])), expected)
   assert.deepEqual(quorum(await signGeneral(Format, { n: 1 }, [stranger, ed, ec])), expected)
@@ -240,13 +240,13 @@ for (const { name, jws, code = 'policy.invalid' } of refusedQuorums)
     assert.throws(() => quorum(jws), { code })
   })
 
-test('the signed document is read as it is written', () => {
+test('a general JWS round-trips', () => {
   assert.deepEqual(parseGeneral(utf8(JSON.stringify(signed)), 'policy.invalid'), signed)
   assert.equal(fromBase64url(signed.payload).toString(), '{"n":1}')
 })
 
 for (const [name, document] of [
-  ['no JSON', 'x'],
+  ['text that is not JSON', 'x'],
   ['no signature', JSON.stringify({ ...signed, signatures: [] })],
   ['seventeen signatures', JSON.stringify({ ...signed, signatures: Array(17).fill(first) })],
   ['an unprotected header', JSON.stringify({ ...signed, signatures: [{ ...first, header: {} }] })],

@@ -19,7 +19,7 @@ for (const [seconds, text] of [
     assert.equal(parseRfc3339(text), seconds)
   })
 
-test("every second reads as JavaScript's own calendar reads it", () => {
+test("agrees with JavaScript's calendar on every second", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: LAST }), (seconds) => {
       const text = toRfc3339(toUnixSeconds(seconds))
@@ -30,7 +30,7 @@ test("every second reads as JavaScript's own calendar reads it", () => {
 })
 
 for (const [what, text] of [
-  ['a day that its month lacks', '2025-02-29T00:00:00Z'],
+  ['a day beyond its month', '2025-02-29T00:00:00Z'],
   ['month 0', '2025-00-01T00:00:00Z'],
   ['month 13', '2025-13-01T00:00:00Z'],
   ['hour 24', '2025-01-01T24:00:00Z'],
@@ -39,11 +39,11 @@ for (const [what, text] of [
   ['an offset', '2025-01-01T00:00:00+00:00'],
   ['lower case', '2025-01-01t00:00:00z'],
   ['a time before 1970', '1969-12-31T00:00:00Z'],
-  ['a date alone', '2025-01-01'],
-  ['something behind it', '2025-01-01T00:00:00Z '],
+  ['only a date', '2025-01-01'],
+  ['a time with a trailing blank', '2025-01-01T00:00:00Z '],
   ['nothing', ''],
 ] as const)
-  test(`a time is not ${what}`, () => {
+  test(`refuses ${what}`, () => {
     assert.throws(() => parseRfc3339(text, 'notAfter'), {
       code: 'encoding.invalid',
       message: 'notAfter is not a UTC time such as 2026-01-31T12:00:00Z',
@@ -51,14 +51,14 @@ for (const [what, text] of [
   })
 
 for (const value of [-1, 0.5, Number.NaN, LAST + 1, Number.POSITIVE_INFINITY])
-  test(`${value} is no time`, () => {
+  test(`refuses ${value} as a time`, () => {
     assert.throws(() => toUnixSeconds(value, 'iat'), {
       code: 'encoding.invalid',
       message: 'iat is not a time in whole seconds from 1970 to 9999',
     })
   })
 
-test('a sum of seconds stays within the years of four digits', () => {
+test('a sum of seconds stays within years of four digits', () => {
   assert.equal(addSeconds(toUnixSeconds(10), -10), 0)
   assert.throws(() => addSeconds(toUnixSeconds(10), -11), { code: 'encoding.invalid' })
   assert.throws(() => addSeconds(toUnixSeconds(LAST), 1), { code: 'encoding.invalid' })

@@ -322,10 +322,10 @@ test('the Verifier', async (t) => {
     const objects = (await deployment.user(PROVIDER, 'auditor')).objectStore()
     const report = await auditCollection(
       {
-        governance: shelfOf(objects, governance),
-        verifierLogs: shelfOf(objects, verifierLogs),
-        workerLogs: shelfOf(objects, workerLogs),
-        results: shelfOf(objects, { namespace: CONSUMER_NAMESPACE, bucket: 'results' }),
+        governance: readerOf(objects, governance),
+        verifierLogs: readerOf(objects, verifierLogs),
+        workerLogs: readerOf(objects, workerLogs),
+        results: readerOf(objects, { namespace: CONSUMER_NAMESPACE, bucket: 'results' }),
       },
       { providerRoot: root, simulation: true },
     )
@@ -398,7 +398,7 @@ test('a configuration is checked without being used', async (t) => {
   assert.deepEqual(await Promise.all(exits), [0, 78, 78, 78])
 })
 
-function shelfOf(store: ObjectStore, place: { namespace: string; bucket: string }): ObjectReader {
+function readerOf(store: ObjectStore, place: { namespace: string; bucket: string }): ObjectReader {
   return {
     list: async function* (prefix) {
       for await (const { name } of store.list(place, prefix)) yield name

@@ -17,17 +17,17 @@ export const NAMESPACE = 'collection'
 
 export function openCollection(dir: string): Collection {
   const store = createFolderStore({ root: dir, namespace: NAMESPACE })
-  const shelf = (bucket: string) => shelfOf(store, { namespace: NAMESPACE, bucket })
+  const reader = (bucket: string) => readerOf(store, { namespace: NAMESPACE, bucket })
   return {
-    governance: shelf(FOLDERS.governance),
-    verifierLogs: shelf(FOLDERS.verifierLogs),
-    workerLogs: shelf(FOLDERS.workerLogs),
-    results: shelf(FOLDERS.results),
+    governance: reader(FOLDERS.governance),
+    verifierLogs: reader(FOLDERS.verifierLogs),
+    workerLogs: reader(FOLDERS.workerLogs),
+    results: reader(FOLDERS.results),
   }
 }
 
 /** A bucket without a copy reads as empty. The audit finds what is missing by the references to it. */
-export function shelfOf(
+export function readerOf(
   store: Pick<ObjectStore, 'list' | 'head' | 'readAll'>,
   place: { readonly namespace: string; readonly bucket: string },
 ): ObjectReader {

@@ -97,7 +97,7 @@ async function list(options: OpenArguments, { terminal }: CommandContext): Promi
 }
 
 async function openResults(path: string) {
-  const [{ readConfig }, { openServices }, { shelfOf }] = await Promise.all([
+  const [{ readConfig }, { openServices }, { readerOf }] = await Promise.all([
     import('#adapters/system/configFile.ts'),
     import('#cli/services.ts'),
     import('#adapters/evidence/collection.ts'),
@@ -106,5 +106,5 @@ async function openResults(path: string) {
   const services = openServices({ oci: config.oci, simulation: config.trust.simulation })
   const store = services.objectStore()
   const { namespace, bucket } = config
-  return { config, services, store, results: shelfOf(store, { namespace, bucket }) }
+  return { config, services, store, results: readerOf(store, { namespace, bucket }) }
 }

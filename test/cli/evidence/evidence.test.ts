@@ -6,14 +6,14 @@ import { after, test } from 'node:test'
 import { auditFolder } from '#adapters/evidence/folderAudit.ts'
 import { renderEvidence } from '#cli/evidence/text.ts'
 import { thumbprint } from '#core/jwk.ts'
-import { providerRoot } from '../../core/evidence/story.ts'
-import { tellWhole } from '../../core/evidence/wholeStory.ts'
+import { providerRoot } from '../../core/evidence/collectionBuilder.ts'
+import { writeWholeCollection } from '../../core/evidence/wholeCollection.ts'
 import { cli } from '../process.ts'
 
 const root = await mkdtemp(join(tmpdir(), 'cw-cli-evidence-'))
 after(() => rm(root, { recursive: true, force: true }))
 const whole = join(root, 'whole')
-const told = await tellWhole(whole)
+const written = await writeWholeCollection(whole)
 const intact = await auditFolder(whole, { simulation: true })
 const text = renderEvidence(intact)
 
@@ -50,7 +50,7 @@ test('a pin that came with the collection must be compared, another need not', a
 })
 
 test('every release shows how it ended', () => {
-  const { boots, releases, made } = told
+  const { boots, releases, made } = written
   for (const line of [
     `result ${made.resultId.slice(0, 10)} visible`,
     `abandoned by boot ${boots.dead.boot.slice(0, 10)}, finished by release ${releases.again.releaseId.slice(0, 10)}`,
@@ -76,11 +76,11 @@ test('a report is plain JSON', () => {
 })
 
 test('findings are listed with their place', async () => {
-  await rm(join(whole, 'evidence-worker', told.boots.dead.boot), { recursive: true })
+  await rm(join(whole, 'evidence-worker', written.boots.dead.boot), { recursive: true })
   const report = await auditFolder(whole, { simulation: true })
   const lines = renderEvidence(report)
   assert.match(lines, /^INCOMPLETE /)
-  const { boot } = told.boots.dead
+  const { boot } = written.boots.dead
   assert(
     lines.includes(
       `incomplete log.missing at ${boot.slice(0, 10)}: the worker ${boot} is registered, and its log is absent`,

@@ -29,17 +29,17 @@ test('a checkpoint round-trips through its note', () => {
   })
 })
 
-test('go.sum texts: two are refused, and so is the one whose second line is not a size', {
+test('go.sum texts: refuses two, and the one whose second line is not a size', {
   skip: ABSENT,
 }, () => {
   const { tree, badTrees } = JSON.parse(readFileSync(new URL('notes.json', FIXTURES), 'utf8'))
   assert.deepEqual(formatCheckpoint(parseCheckpoint(tree.text)), tree.text)
-  // The first bad tree has another first line, which for a checkpoint is just another origin.
+  // The first bad tree has another first line, which is merely another origin for a checkpoint.
   for (const text of badTrees.slice(1))
     assert.throws(() => parseCheckpoint(text), { code: 'evidence.malformed' })
 })
 
-test('cosigned checkpoints of other logs parse; their type 0x04 keys are not of ours', {
+test('cosigned checkpoints of other logs parse; their keys of type 0x04 are unsupported', {
   skip: ABSENT,
 }, () => {
   const note = readFileSync(new URL('cosigned/rome2026h1.checkpoint', FIXTURES), 'utf8')
@@ -70,7 +70,7 @@ for (const [name, bad] of [
     assert.throws(() => parseCheckpoint(bad), { code: 'evidence.malformed' })
   })
 
-test('a size has one name', () => {
+test('each size has one name', () => {
   assert.equal(checkpointName(12), 'checkpoint/00000000000000000012')
   assert.equal(parseCheckpointName(checkpointName(12)), 12)
   for (const name of [

@@ -10,12 +10,19 @@ import { auditCollection } from '#core/evidence/audit/audit.ts'
 import type { ReleaseStatus } from '#core/evidence/audit/report.ts'
 import { keySigner } from '#core/jws.ts'
 import type { ResultManifest } from '#core/sealed/manifest.ts'
-import { type Boot, PLATFORM_MEASUREMENT, providerRoot, randomId, Story, traceparent } from './story.ts'
+import {
+  type Boot,
+  CollectionBuilder,
+  PLATFORM_MEASUREMENT,
+  providerRoot,
+  randomId,
+  traceparent,
+} from './collectionBuilder.ts'
 
-const dir = await mkdtemp(join(tmpdir(), 'cw-stories-'))
+const dir = await mkdtemp(join(tmpdir(), 'cw-cases-'))
 after(() => rm(dir, { recursive: true, force: true }))
 
-type Cast = { readonly story: Story; readonly verifier: Boot; readonly worker: Boot }
+type Actors = { readonly builder: CollectionBuilder; readonly verifier: Boot; readonly worker: Boot }
 type Expected =
   | readonly string[]
   | { readonly findings: readonly string[]; readonly statuses: readonly ReleaseStatus[] }
@@ -46,67 +53,67 @@ const manifests: readonly (readonly [string, Partial<ResultManifest>, readonly s
   ],
 ]
 
-// What logs say here was truly written and signed by their own keys; it is the stories that do not agree.
-const stories: Record<string, readonly [(cast: Cast) => Promise<unknown>, Expected]> = {
+// Each log is genuine and signed by its own key. Only their contents disagree.
+const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expected]> = {
   'nothing happened yet': [
     async ({ verifier, worker }) => [await verifier.log.flush(), await worker.log.flush()],
     [],
   ],
-  'a release ends well': [
-    async ({ story, verifier, worker }) => story.publish(worker, await story.release(verifier, worker)),
+  'a release leads to a result': [
+    async ({ builder, verifier, worker }) => builder.publish(worker, await builder.release(verifier, worker)),
     { findings: [], statuses: ['visible'] },
   ],
   'a decision has no end': [
-    async ({ story, verifier, worker }) => {
+    async ({ builder, verifier, worker }) => {
       await worker.log.flush()
-      await story.decide(verifier, worker)
+      await builder.decide(verifier, worker)
     },
     { findings: ['release.unended verifier:1'], statuses: ['unended'] },
   ],
-  'a key is received that was never issued': [
-    async ({ story, verifier, worker }) => {
-      const released = await story.decide(verifier, worker)
-      await story.receive(worker, released)
-      await story.publish(worker, released)
+  'a key that was never issued is received': [
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.decide(verifier, worker)
+      await builder.receive(worker, released)
+      await builder.publish(worker, released)
     },
     ['release.unended verifier:1'],
   ],
-  'a key is received that failed': [
-    async ({ story, verifier, worker }) => {
-      const released = await story.decide(verifier, worker)
-      await story.fail(verifier, released, 'key.unopened')
-      await story.receive(worker, released)
-      await story.publish(worker, released)
+  'a key of a failed release is received': [
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.decide(verifier, worker)
+      await builder.fail(verifier, released, 'key.unopened')
+      await builder.receive(worker, released)
+      await builder.publish(worker, released)
     },
     ['release.contradicted worker:1'],
   ],
   'a release is issued twice': [
-    async ({ story, verifier, worker }) => {
-      const released = await story.release(verifier, worker)
-      await story.issue(verifier, released)
-      await story.publish(worker, released)
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.release(verifier, worker)
+      await builder.issue(verifier, released)
+      await builder.publish(worker, released)
     },
     ['release.repeated verifier:3'],
   ],
   'a release is decided twice': [
-    async ({ story, verifier, worker }) => {
-      const released = await story.release(verifier, worker)
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.release(verifier, worker)
       const { releaseId, headerDigests } = released
-      await story.decide(verifier, worker, { releaseId, headerDigests })
-      await story.publish(worker, released)
+      await builder.decide(verifier, worker, { releaseId, headerDigests })
+      await builder.publish(worker, released)
     },
     ['release.repeated verifier:3'],
   ],
   'a release is issued before it is decided': [
-    async ({ story, verifier, worker }) => {
+    async ({ builder, verifier, worker }) => {
       const releaseId = randomId()
       verifier.log.append({ event: 'release.failed', releaseId, code: 'key.unopened' })
-      await story.decide(verifier, worker, { releaseId })
+      await builder.decide(verifier, worker, { releaseId })
       await worker.log.flush()
     },
     { findings: ['release.contradicted verifier:1'], statuses: ['withheld'] },
   ],
-  'a release is issued that nobody decided': [
+  'a release without a decision is issued': [
     async ({ verifier, worker }) => {
       verifier.log.append({ event: 'release.issued', releaseId: randomId(), grantDigest: digest })
       await verifier.log.flush()
@@ -115,110 +122,112 @@ const stories: Record<string, readonly [(cast: Cast) => Promise<unknown>, Expect
     ['release.unknown verifier:1'],
   ],
   'a key is received twice': [
-    async ({ story, verifier, worker }) => {
-      const released = await story.release(verifier, worker)
-      await story.receive(worker, released)
-      await story.publish(worker, released)
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.release(verifier, worker)
+      await builder.receive(worker, released)
+      await builder.publish(worker, released)
     },
     ['release.repeated worker:2'],
   ],
-  'a key is received that was decided for another boot': [
-    async ({ story, verifier, worker }) => {
-      const other = await story.boot('worker')
+  'a key decided for another boot is received': [
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker')
       await other.log.flush()
-      const released = await story.decide(verifier, other)
-      await story.issue(verifier, released)
-      await story.receive(worker, released)
-      await story.publish(worker, released)
+      const released = await builder.decide(verifier, other)
+      await builder.issue(verifier, released)
+      await builder.receive(worker, released)
+      await builder.publish(worker, released)
     },
     { findings: ['release.contradicted worker:1'], statuses: ['visible'] },
   ],
   'a key comes with another grant': [
-    async ({ story, verifier, worker }) => {
-      const released = await story.decide(verifier, worker)
-      await story.issue(verifier, released)
-      await story.receive(worker, released, { grantDigest: digest })
-      await story.publish(worker, { ...released, grantDigest: digest })
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.decide(verifier, worker)
+      await builder.issue(verifier, released)
+      await builder.receive(worker, released, { grantDigest: digest })
+      await builder.publish(worker, { ...released, grantDigest: digest })
     },
     ['release.contradicted worker:1'],
   ],
   'a key is received for other objects': [
-    async ({ story, verifier, worker }) => {
-      const released = await story.decide(verifier, worker)
-      await story.issue(verifier, released)
-      await story.receive(worker, released, { headerDigests: [digest] })
-      await story.publish(worker, { ...released, headerDigests: [digest] })
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.decide(verifier, worker)
+      await builder.issue(verifier, released)
+      await builder.receive(worker, released, { headerDigests: [digest] })
+      await builder.publish(worker, { ...released, headerDigests: [digest] })
     },
     ['release.contradicted worker:1'],
   ],
   'a key comes from another entry than its decision': [
-    async ({ story, verifier, worker }) => {
-      const released = await story.decide(verifier, worker)
-      await story.issue(verifier, released)
-      await story.receive(worker, released, { verifier: { ...released.verifier, index: 0 } })
-      await story.publish(worker, released)
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.decide(verifier, worker)
+      await builder.issue(verifier, released)
+      await builder.receive(worker, released, { verifier: { ...released.verifier, index: 0 } })
+      await builder.publish(worker, released)
     },
     ['release.contradicted worker:1'],
   ],
-  'a grant comes with a checkpoint that is not in the log': [
-    async ({ story, verifier, worker }) => {
-      const released = await story.decide(verifier, worker)
-      await story.issue(verifier, released)
-      await story.receive(worker, released, { verifier: { ...released.verifier, checkpointDigest: digest } })
-      await story.publish(worker, released)
+  'a grant comes with a checkpoint that the log does not have': [
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.decide(verifier, worker)
+      await builder.issue(verifier, released)
+      await builder.receive(worker, released, {
+        verifier: { ...released.verifier, checkpointDigest: digest },
+      })
+      await builder.publish(worker, released)
     },
     ['checkpoint.missing worker:1', 'manifest.contradicted worker:2'],
   ],
   'a grant comes with a checkpoint from before its decision': [
-    async ({ story, verifier, worker }) => {
-      const early = await story.decide(verifier, worker)
-      await story.fail(verifier, early, 'key.unopened')
-      const released = await story.decide(verifier, worker)
-      await story.issue(verifier, released)
+    async ({ builder, verifier, worker }) => {
+      const early = await builder.decide(verifier, worker)
+      await builder.fail(verifier, early, 'key.unopened')
+      const released = await builder.decide(verifier, worker)
+      await builder.issue(verifier, released)
       const { checkpointDigest } = early.verifier
-      await story.receive(worker, released, { verifier: { ...released.verifier, checkpointDigest } })
-      await story.publish(worker, { ...released, checkpoint: early.checkpoint })
+      await builder.receive(worker, released, { verifier: { ...released.verifier, checkpointDigest } })
+      await builder.publish(worker, { ...released, checkpoint: early.checkpoint })
     },
     ['manifest.contradicted worker:2', 'release.contradicted worker:1'],
   ],
-  'a worker dies with the key and nobody takes over': [
-    async ({ story, verifier, worker }) => story.release(verifier, worker),
+  'a worker dies with the key and no other takes over': [
+    async ({ builder, verifier, worker }) => builder.release(verifier, worker),
     { findings: ['release.abandoned worker:1'], statuses: ['abandoned'] },
   ],
-  'a worker dies before it acknowledges the key and nobody takes over': [
-    async ({ story, verifier, worker }) => {
+  'a worker dies before it acknowledges the key and no other takes over': [
+    async ({ builder, verifier, worker }) => {
       await worker.log.flush()
-      await story.issue(verifier, await story.decide(verifier, worker))
+      await builder.issue(verifier, await builder.decide(verifier, worker))
     },
     { findings: ['release.abandoned worker'], statuses: ['undelivered'] },
   ],
   'a worker closes its log without an end': [
-    async ({ story, verifier, worker }) => {
-      const other = await story.boot('worker')
-      const { headerDigests } = await story.release(verifier, worker)
-      await story.publish(other, await story.release(verifier, other, { headerDigests }))
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker')
+      const { headerDigests } = await builder.release(verifier, worker)
+      await builder.publish(other, await builder.release(verifier, other, { headerDigests }))
       await worker.log.close('drained')
     },
     { findings: ['release.abandoned worker:1'], statuses: ['abandoned', 'visible'] },
   ],
   'a worker dies and another finishes other work': [
-    async ({ story, verifier, worker }) => {
-      const other = await story.boot('worker')
-      await story.release(verifier, worker)
-      await story.publish(other, await story.release(verifier, other))
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker')
+      await builder.release(verifier, worker)
+      await builder.publish(other, await builder.release(verifier, other))
     },
     { findings: ['release.abandoned worker:1'], statuses: ['abandoned', 'visible'] },
   ],
   'a job fails twice': [
-    async ({ story, verifier, worker }) => {
-      const { releaseId, jobId } = await story.release(verifier, worker)
+    async ({ builder, verifier, worker }) => {
+      const { releaseId, jobId } = await builder.release(verifier, worker)
       for (const code of ['workload.failed', 'output.violated'] as const)
         worker.log.append({ event: 'job.failed', jobId, traceparent, releaseId, code })
       await worker.log.flush()
     },
     { findings: ['release.repeated worker:1'], statuses: ['failed'] },
   ],
-  'a worker speaks of a release that it did not receive': [
+  'a worker logs a release that it did not receive': [
     async ({ verifier, worker }) => {
       const ids = { jobId: randomId(), releaseId: randomId(), traceparent }
       worker.log.append({ event: 'job.failed', ...ids, code: 'workload.failed' })
@@ -238,39 +247,41 @@ const stories: Record<string, readonly [(cast: Cast) => Promise<unknown>, Expect
     [],
   ],
   'a result is published without an intent': [
-    async ({ story, verifier, worker }) =>
-      story.publish(worker, await story.release(verifier, worker), { intent: 'none' }),
+    async ({ builder, verifier, worker }) =>
+      builder.publish(worker, await builder.release(verifier, worker), { intent: 'none' }),
     ['manifest.unannounced worker:0', 'manifest.unannounced worker:2'],
   ],
   'a result is made visible without a manifest': [
-    async ({ story, verifier, worker }) =>
-      story.publish(worker, await story.release(verifier, worker), { name: 'elsewhere' }),
+    async ({ builder, verifier, worker }) =>
+      builder.publish(worker, await builder.release(verifier, worker), { name: 'elsewhere' }),
     ['manifest.missing worker:3'],
   ],
-  'a result is visible by another manifest': [
-    async ({ story, verifier, worker }) =>
-      story.publish(worker, await story.release(verifier, worker), { visible: { manifestDigest: digest } }),
+  'a result is visible with another manifest': [
+    async ({ builder, verifier, worker }) =>
+      builder.publish(worker, await builder.release(verifier, worker), {
+        visible: { manifestDigest: digest },
+      }),
     ['manifest.contradicted worker:3'],
   ],
   'a result is made visible twice': [
-    async ({ story, verifier, worker }) => {
-      const released = await story.release(verifier, worker)
-      const { resultId, digest: manifestDigest, attempt } = await story.publish(worker, released)
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.release(verifier, worker)
+      const { resultId, digest: manifestDigest, attempt } = await builder.publish(worker, released)
       const { releaseId } = released
       worker.log.append({ event: 'result.visible', releaseId, resultId, attempt, manifestDigest })
       await worker.log.flush()
     },
     ['release.repeated worker:1', 'result.repeated worker:4'],
   ],
-  'a manifest is signed by nobody that was registered': [
-    async ({ story, verifier, worker }) =>
-      story.publish(worker, await story.release(verifier, worker), { signer: foreign }),
+  'a manifest is signed by an unregistered key': [
+    async ({ builder, verifier, worker }) =>
+      builder.publish(worker, await builder.release(verifier, worker), { signer: foreign }),
     ['manifest.missing worker:3', 'manifest.unverified'],
   ],
-  'a worker finds a manifest of a stranger': [
-    async ({ story, verifier, worker }) => {
-      const released = await story.release(verifier, worker)
-      const { resultId } = await story.publish(worker, released, { signer: foreign, visible: 'none' })
+  'a worker finds a foreign manifest': [
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.release(verifier, worker)
+      const { resultId } = await builder.publish(worker, released, { signer: foreign, visible: 'none' })
       const { releaseId } = released
       worker.log.append({ event: 'result.foreign', releaseId, resultId, manifestDigest: digest })
       await worker.log.flush()
@@ -278,32 +289,34 @@ const stories: Record<string, readonly [(cast: Cast) => Promise<unknown>, Expect
     { findings: ['manifest.unverified', 'manifest.unverified worker:3'], statuses: ['foreign'] },
   ],
   'a checkpoint in the manifest does not cover the intent': [
-    async ({ story, verifier, worker }) => {
+    async ({ builder, verifier, worker }) => {
       const { checkpoint } = await worker.log.flush()
-      const released = await story.release(verifier, worker)
-      await story.publish(worker, released, { manifest: { workerCheckpoint: checkpoint } })
+      const released = await builder.release(verifier, worker)
+      await builder.publish(worker, released, { manifest: { workerCheckpoint: checkpoint } })
     },
     ['manifest.contradicted worker:2'],
   ],
-  'a checkpoint in the manifest is no note': [
-    async ({ story, verifier, worker }) =>
-      story.publish(worker, await story.release(verifier, worker), { manifest: { workerCheckpoint: 'x' } }),
+  'a checkpoint in the manifest is not a note': [
+    async ({ builder, verifier, worker }) =>
+      builder.publish(worker, await builder.release(verifier, worker), {
+        manifest: { workerCheckpoint: 'x' },
+      }),
     ['manifest.contradicted worker:2'],
   ],
   ...Object.fromEntries(
     manifests.map(([field, manifest, expected]) => [
       `a manifest names another ${field}`,
       [
-        async ({ story, verifier, worker }: Cast) =>
-          story.publish(worker, await story.release(verifier, worker), { manifest }),
+        async ({ builder, verifier, worker }: Actors) =>
+          builder.publish(worker, await builder.release(verifier, worker), { manifest }),
         expected,
       ] as const,
     ]),
   ),
-  'an intent is for another recipient than the policy has': [
-    async ({ story, verifier, worker }) => {
+  'an intent names another recipient than the policy': [
+    async ({ builder, verifier, worker }) => {
       const keys = { keyId: 'ocid1.key.oc1..x', keyVersionId: 'ocid1.key.oc1..x' }
-      await story.publish(worker, await story.release(verifier, worker), {
+      await builder.publish(worker, await builder.release(verifier, worker), {
         intent: { recipient: digest },
         manifest: { recipient: { ...keys, thumbprint: digest } },
       })
@@ -329,40 +342,40 @@ const stories: Record<string, readonly [(cast: Cast) => Promise<unknown>, Expect
     ).map(([what, change]) => [
       `a decision is for ${what}`,
       [
-        async ({ story, verifier, worker }: Cast) =>
-          story.publish(worker, await story.release(verifier, worker, change)),
+        async ({ builder, verifier, worker }: Actors) =>
+          builder.publish(worker, await builder.release(verifier, worker, change)),
         ['decision.unfounded verifier:1'],
       ] as const,
     ]),
   ),
   'a decision comes after the permission has ended': [
-    async ({ story, verifier, worker }) => {
-      story.now += 200_000
-      await story.publish(worker, await story.release(verifier, worker))
+    async ({ builder, verifier, worker }) => {
+      builder.now += 200_000
+      await builder.publish(worker, await builder.release(verifier, worker))
     },
     ['decision.unfounded verifier:1'],
   ],
   'a decision comes before the policy': [
-    async ({ story, verifier, worker }) => {
-      story.now -= 800
-      const [early, hand] = [await story.boot('verifier'), await story.boot('worker')]
-      await story.publish(hand, await story.release(early, hand))
+    async ({ builder, verifier, worker }) => {
+      builder.now -= 800
+      const [early, other] = [await builder.boot('verifier'), await builder.boot('worker')]
+      await builder.publish(other, await builder.release(early, other))
       for (const { log } of [verifier, worker]) await log.flush()
     },
     ['decision.unfounded other:1'],
   ],
-  'a decision of the last second is recorded in the next': [
-    async ({ story, verifier, worker }) => {
-      story.now += 100_000
-      await story.publish(worker, await story.release(verifier, worker))
+  'a decision in the last second is recorded in the next': [
+    async ({ builder, verifier, worker }) => {
+      builder.now += 100_000
+      await builder.publish(worker, await builder.release(verifier, worker))
     },
     [],
   ],
-  'a platform worker gets what is for it': [
-    async ({ story, verifier, worker }) =>
-      story.publish(
+  'a platform worker gets a dataset for platform workers': [
+    async ({ builder, verifier, worker }) =>
+      builder.publish(
         worker,
-        await story.release(verifier, worker, {
+        await builder.release(verifier, worker, {
           ...PLATFORM,
           dataset: 'shared',
           permission: 'shared-research',
@@ -374,109 +387,109 @@ const stories: Record<string, readonly [(cast: Cast) => Promise<unknown>, Expect
     (['permissions', 'referenceValues', 'boots'] as const).map((list) => [
       `a decision comes after a revocation in ${list}`,
       [
-        async ({ story, verifier, worker }: Cast) => {
+        async ({ builder, verifier, worker }: Actors) => {
           const revoked = {
             permissions: 'cohort-research',
             referenceValues: 'reference-1',
             boots: worker.boot,
           }
-          await story.revoke({ seq: 2, [list]: [revoked[list]] })
-          await story.publish(worker, await story.release(verifier, worker, { revocationSeq: 2 }))
+          await builder.revoke({ seq: 2, [list]: [revoked[list]] })
+          await builder.publish(worker, await builder.release(verifier, worker, { revocationSeq: 2 }))
         },
         ['decision.unfounded verifier:1'],
       ] as const,
     ]),
   ),
-  'a decision names a policy that is not there': [
-    async ({ story, verifier, worker }) =>
-      story.publish(worker, await story.release(verifier, worker, { policySeq: 2 })),
+  'a decision names an absent policy': [
+    async ({ builder, verifier, worker }) =>
+      builder.publish(worker, await builder.release(verifier, worker, { policySeq: 2 })),
     ['policy.missing verifier:1'],
   ],
-  'a policy is loaded that is not there, twice': [
-    async ({ story, verifier, worker }) => {
-      for (let i = 0; i < 2; i++) verifier.log.append({ ...story.loaded(), policySeq: 7 })
+  'an absent policy is loaded twice': [
+    async ({ builder, verifier, worker }) => {
+      for (let i = 0; i < 2; i++) verifier.log.append({ ...builder.loaded(), policySeq: 7 })
       await verifier.log.flush()
       await worker.log.flush()
     },
     ['policy.missing verifier:1'],
   ],
-  'a boot is registered by other evidence than the log says': [
-    async ({ story, verifier, worker }) => {
-      verifier.log.append({ ...story.registered(worker.boot), reportDigest: digest })
+  'a boot is registered with other evidence than in the log': [
+    async ({ builder, verifier, worker }) => {
+      verifier.log.append({ ...builder.registered(worker.boot), reportDigest: digest })
       await verifier.log.flush()
       await worker.log.flush()
     },
     ['registration.unverified verifier:1'],
   ],
-  'a registration contradicts the log on simulation': [
-    async ({ story, verifier, worker }) => {
-      const other = await story.boot('worker', { simulation: false })
+  'a registration and the log disagree about simulation': [
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker', { simulation: false })
       for (const { log } of [verifier, worker, other]) await log.flush()
     },
     ['registration.unverified other:0'],
   ],
-  'a registration is of another key': [
-    async ({ story, verifier, worker }) => {
-      const other = await story.boot('worker', { key: worker.jwk })
+  'a registration has another key': [
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker', { key: worker.jwk })
       for (const { log } of [verifier, worker, other]) await log.flush()
     },
     ['registration.unverified'],
   ],
-  'a boot is registered by a grant CA whose time is over': [
-    async ({ story, verifier, worker }) => {
-      const other = await story.boot('worker', { time: story.now + 1_000_000 })
+  'a boot is registered by an expired grant CA': [
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker', { time: builder.now + 1_000_000 })
       for (const { log } of [verifier, worker, other]) await log.flush()
     },
     ['registration.unverified'],
   ],
-  'a registration has the origin of another': [
-    async ({ story, verifier, worker }) => {
-      const other = await story.boot('worker', { origin: `confidential-worker/worker/${worker.boot}` })
+  'a registration has the origin of another boot': [
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker', { origin: `confidential-worker/worker/${worker.boot}` })
       for (const { log } of [verifier, worker, other]) await log.flush()
     },
     ['registration.unverified'],
   ],
   'a worker is registered without an attestation': [
-    async ({ story, verifier, worker }) => {
-      const other = await story.boot('worker', { attestation: null })
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker', { attestation: null })
       for (const { log } of [verifier, worker, other]) await log.flush()
     },
     ['registration.unverified'],
   ],
-  'a registration is signed by nobody that the root certifies': [
-    async ({ story, verifier, worker }) => {
-      const other = await story.boot('worker', 'unregistered')
-      await story.register(other, {}, foreign)
+  'a registration is signed by an uncertified key': [
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker', 'unregistered')
+      await builder.register(other, {}, foreign)
       for (const { log } of [verifier, worker, other]) await log.flush()
     },
     ['registration.unverified'],
   ],
   'a registered boot has never written': [
-    async ({ story, verifier, worker }) => {
-      await story.boot('worker')
+    async ({ builder, verifier, worker }) => {
+      await builder.boot('worker')
       for (const { log } of [verifier, worker]) await log.flush()
     },
     ['log.missing other'],
   ],
   'an unregistered worker receives a key': [
-    async ({ story, verifier, worker }) => {
-      const other = await story.boot('worker', 'unregistered')
-      await story.release(verifier, other)
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker', 'unregistered')
+      await builder.release(verifier, other)
       await worker.log.flush()
     },
     { findings: ['log.unregistered other', 'release.abandoned other'], statuses: ['undelivered'] },
   ],
   'an unregistered Verifier decides': [
-    async ({ story, verifier, worker }) => {
+    async ({ builder, verifier, worker }) => {
       await verifier.log.flush()
-      const other = await story.boot('verifier', 'unregistered')
-      await story.publish(worker, await story.release(other, worker))
+      const other = await builder.boot('verifier', 'unregistered')
+      await builder.publish(worker, await builder.release(other, worker))
     },
     ['log.unregistered other', 'release.unknown worker:1'],
   ],
   "a worker's log speaks as a Verifier, and the other way round": [
-    async ({ story, verifier, worker }) => {
-      worker.log.append(story.refusal(worker.boot))
+    async ({ builder, verifier, worker }) => {
+      worker.log.append(builder.refusal(worker.boot))
       const jobId = randomId()
       verifier.log.append({
         event: 'key.received',
@@ -494,16 +507,20 @@ const stories: Record<string, readonly [(cast: Cast) => Promise<unknown>, Expect
   ],
 }
 
-describe('stories', { concurrency: 8 }, () => {
-  for (const [name, [tell, expected]] of Object.entries(stories))
+describe('contradictions', { concurrency: 8 }, () => {
+  for (const [name, [write, expected]] of Object.entries(cases))
     test(name, async () => {
-      const folder = await mkdtemp(join(dir, 'story-'))
-      const story = await Story.begin(folder)
-      const cast = { story, verifier: await story.boot('verifier'), worker: await story.boot('worker') }
-      await tell(cast)
+      const folder = await mkdtemp(join(dir, 'builder-'))
+      const builder = await CollectionBuilder.create(folder)
+      const actors = {
+        builder,
+        verifier: await builder.boot('verifier'),
+        worker: await builder.boot('worker'),
+      }
+      await write(actors)
       const report = await auditCollection(openCollection(folder), { providerRoot, simulation: true })
       const who = (boot: string) =>
-        boot === cast.verifier.boot ? 'verifier' : boot === cast.worker.boot ? 'worker' : 'other'
+        boot === actors.verifier.boot ? 'verifier' : boot === actors.worker.boot ? 'worker' : 'other'
       const findings = report.findings.map(
         ({ code, log, index }) =>
           `${code}${log === null ? '' : ` ${who(log)}`}${index === null ? '' : `:${index}`}`,

@@ -24,7 +24,7 @@ test('an entry round-trips, and another spelling of it is refused', () => {
   assert.throws(() => EntryFormat.decode(spaced), { code: 'evidence.malformed' })
 })
 
-test('counts have room for every type of resource', () => {
+test('the sealed counts have room for every resource type', () => {
   const counts = (length: number) => ({ ...intent, counts: `a.b.c.${'d'.repeat(length - 8)}.e` })
   assert.equal(EntryFormat.decode(EntryFormat.encode(counts(16_384))).event, 'result.intent')
   assert.throws(() => EntryFormat.encode(counts(16_385)), { code: 'evidence.malformed' })

@@ -13,14 +13,14 @@ test('the worst finding is the verdict', () => {
   assert.equal(findings.verdict, 'broken')
 })
 
-test('findings beyond the limit are counted and still weigh', () => {
+test('findings beyond the limit are counted and still decide the verdict', () => {
   const findings = new Findings()
   for (let i = 0; i < 10_000; i++) findings.add('tile.missing', 'x')
   findings.add('tile.altered', 'x')
   assert.deepEqual([findings.list.length, findings.omitted, findings.verdict], [10_000, 1, 'broken'])
 })
 
-test('a text from a hostile collection moves no cursor and has an end', () => {
+test('a text from a hostile collection has no control characters and a maximum length', () => {
   const findings = new Findings()
   findings.add('object.unexpected', `\u001b[2J\n${'x'.repeat(2000)}`)
   assert.equal(findings.list[0]?.text, `?[2J?${'x'.repeat(995)}`)

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 
-/** The transparency-log vectors beside the repository, where they are present. */
+/** The transparency-log vectors beside the repository, if they are present. */
 export const FIXTURES = new URL('../../../../shared/fixtures/tlog/', import.meta.url)
 export const ABSENT = existsSync(FIXTURES)
   ? false

@@ -38,7 +38,7 @@ test('a text with an empty line is signed and opened whole', () => {
   assert.deepEqual(openNote(note, [known]), { text: 'one\n\ntwo\n', signers: [known] })
 })
 
-test('unknown keys are ignored, a known one that fails refuses', () => {
+test('ignores signatures by unknown keys, refuses a wrong one by a known key', () => {
   const other = generateKeyPairSync('ed25519').privateKey
   const foreign = signNote('one\n\ntwo\n', 'other', other).split('\n\n').at(-1)
   assert.deepEqual(openNote(`${note}${foreign}`, [known]).signers, [known])
@@ -59,7 +59,7 @@ for (const [name, text] of [
   ['a lone surrogate', note.replace('one', '\ud800')],
   ['a hyphen for the dash', note.replace('\u2014', '-')],
   ['base64 without padding', note.replace(/=*\n$/, '\n').replace(/(.)\n$/, '\n')],
-  ['a key id alone', `one\n\n\u2014 a AAAAAA==\n`],
+  ['only a key id', `one\n\n\u2014 a AAAAAA==\n`],
   ['a name with a plus', `one\n\n\u2014 a+b AAAAAAAA\n`],
   ['too many characters', `${'x'.repeat(8193)}\n\n${signature}\n`],
   ['too many signatures', `one\n\n${`\u2014 a AAAAAAAA\n`.repeat(101)}`],
@@ -68,7 +68,7 @@ for (const [name, text] of [
     assert.throws(() => openNote(text, [known]), { code: 'evidence.malformed' })
   })
 
-test('what no note can hold is not signed', () => {
+test('does not sign a text that no note may contain', () => {
   for (const text of ['', 'no newline', 'a\tb\n', '\ud800\n', `${'x'.repeat(8192)}\n`])
     assert.throws(() => signNote(text, 'name', key), { code: 'evidence.malformed' })
   assert.throws(() => signNote('text\n', 'a name', key), { code: 'evidence.malformed' })

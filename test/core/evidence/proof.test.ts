@@ -37,8 +37,9 @@ test('inclusion vectors of transparency-dev/merkle', { skip: ABSENT }, () => {
   }
 })
 
-// Accepted there; refused here, since its equal roots are texts of eleven bytes and no hashes. The three vectors from
-// size 0 that leave room for a policy are refused here too: for a root that is not the empty tree's, or no hash.
+// Accepted there, refused here: its equal roots are texts of eleven bytes, not hashes. The three vectors from
+// size 0 that leave room for a policy are refused here too: their roots are not the empty tree's root, or not
+// hashes.
 const DIFFERING = ['additional/sizes-are-equal-one-and-proof-is-empty.json']
 
 test('consistency vectors of transparency-dev/merkle', { skip: ABSENT }, () => {
@@ -54,7 +55,7 @@ test('consistency vectors of transparency-dev/merkle', { skip: ABSENT }, () => {
   assert.deepEqual(differing, DIFFERING)
 })
 
-test('every proof that is made verifies, and for no other leaf, size or root', () => {
+test('every proof verifies for its own leaf, size and root and for no other', () => {
   const size = fc.integer({ min: 1, max: 70 })
   fc.assert(
     fc.property(size, size, fc.nat(69), (a, b, pick) => {
@@ -84,7 +85,7 @@ test('the empty tree is consistent with every tree, by the empty proof', () => {
   assert.equal(verifyConsistency(empty, one, [one.root]), false)
 })
 
-test('no proof for what is not there', () => {
+test('makes no proof for an absent leaf or size', () => {
   assert.throws(() => inclusionProof(leavesOf(3), 3), RangeError)
   assert.throws(() => inclusionProof([], 0), RangeError)
   assert.throws(() => consistencyProof(leavesOf(3), 4), RangeError)

@@ -8,7 +8,7 @@ import { replayLog } from '#core/evidence/audit/replay.ts'
 import { checkpointName } from '#core/evidence/checkpoint.ts'
 import { formatVkey } from '#core/evidence/note.ts'
 import { encodeBundle } from '#core/evidence/tile.ts'
-import { type Log, newLog, shelfOf, writeLog } from './shelf.ts'
+import { type Log, newLog, readerOf, writeLog } from './logFiles.ts'
 
 const entriesOf = (count: number, from = 0) =>
   Array.from({ length: count }, (_, i) => utf8(`entry ${from + i}`))
@@ -25,7 +25,7 @@ async function replay({ boot, note: key }: Log, files: Map<string, Buffer>) {
   const findings = new Findings()
   const entries: (string | undefined)[] = []
   const names = [...files.keys()].map((name) => name.slice(boot.length + 1))
-  const source = { boot, key, objects: shelfOf(files), names }
+  const source = { boot, key, objects: readerOf(files), names }
   const outcome = await replayLog(source, findings.of(boot), (index, bytes) => {
     assert.equal(index, entries.length)
     entries.push(bytes === undefined ? undefined : fromUtf8(bytes))
@@ -43,7 +43,7 @@ test('a log over several tiles gives every entry once, in order', async () => {
   assert.deepEqual(entries, entriesOf(661).map(textOf))
 })
 
-test('where a bundle is altered, what was logged is read from a later copy of it', async () => {
+test('the entries of an altered bundle are read from a later copy', async () => {
   const log = newLog()
   const files = writeLog(log, grouped([3, 2, 4]))
   files.set(`${log.boot}/tile/entries/000.p/5`, encodeBundle(entriesOf(5, 100)))
@@ -52,7 +52,7 @@ test('where a bundle is altered, what was logged is read from a later copy of it
   assert.deepEqual(entries, entriesOf(9).map(textOf))
 })
 
-test('a full bundle that is gone takes its entries along, and the log goes on after them', async () => {
+test('the entries of an absent full bundle are lost, and the log continues after them', async () => {
   const log = newLog()
   const files = writeLog(log, grouped([300, 10]))
   files.delete(`${log.boot}/tile/entries/000`)
@@ -62,7 +62,7 @@ test('a full bundle that is gone takes its entries along, and the log goes on af
   assert.deepEqual(entries.slice(256), entriesOf(54, 256).map(textOf))
 })
 
-test('entries behind the last checkpoint are an unsealed tail', async () => {
+test('entries after the last checkpoint are an unsealed tail', async () => {
   const log = newLog()
   const files = writeLog(log, grouped([250, 3, 10]))
   files.delete(`${log.boot}/${checkpointName(263)}`)
@@ -70,7 +70,7 @@ test('entries behind the last checkpoint are an unsealed tail', async () => {
   assert.deepEqual([size, unsealed, entries.length, findings], [253, 10, 253, []])
 })
 
-test('a tail that does not begin with what was sealed is altered', async () => {
+test('a tail that does not begin with the sealed entries is altered', async () => {
   const log = newLog()
   const files = writeLog(log, grouped([2]))
   files.set(`${log.boot}/tile/entries/000.p/4`, encodeBundle(entriesOf(4, 1)))
@@ -78,16 +78,16 @@ test('a tail that does not begin with what was sealed is altered', async () => {
   assert.deepEqual([size, unsealed, findings], [2, 2, [['tile.altered', 0]]])
 })
 
-test('a checkpoint that was dropped leaves the objects that were written for it', async () => {
+test('a dropped checkpoint is found by the objects written for it', async () => {
   const log = newLog()
   const files = writeLog(log, grouped([100, 500, 300]))
   files.delete(`${log.boot}/${checkpointName(600)}`)
   const { size, findings } = await replay(log, files)
-  // tile/1/000.p/2 is of the same size 600, and no finding of its own.
+  // tile/1/000.p/2 belongs to the same size 600 and is no finding of its own.
   assert.deepEqual([size, findings], [900, [['checkpoint.missing', 600]]])
 })
 
-test('a log without a checkpoint has nothing sealed', async () => {
+test('a log without a checkpoint has no sealed entries', async () => {
   const log = newLog()
   const files = writeLog(log, grouped([2]))
   files.delete(`${log.boot}/${checkpointName(2)}`)
@@ -96,7 +96,7 @@ test('a log without a checkpoint has nothing sealed', async () => {
 })
 
 const unregistered = (files: Map<string, Buffer>, findings: Findings): LogAudit => ({
-  objects: shelfOf(files),
+  objects: readerOf(files),
   role: 'worker',
   registrations: new Map(),
   findings,
@@ -118,13 +118,13 @@ const cases: Record<
   string,
   readonly [(boot: string) => readonly unknown[], readonly (readonly unknown[])[]]
 > = {
-  'opened and closed': [(boot) => [opened(boot), closed], []],
+  'opening and closing': [(boot) => [opened(boot), closed], []],
   'time going back': [(boot) => [opened(boot), { ...closed, time: 99 }], [['time.backwards', 1]]],
   'an entry after the end': [(boot) => [opened(boot), closed, closed], [['log.order', 2]]],
-  'no beginning': [() => [closed], [['log.order', 0]]],
-  'two beginnings': [(boot) => [opened(boot), opened(boot)], [['log.order', 1]]],
-  'the beginning of another log': [() => [opened('a'.repeat(26))], [['log.order', 0]]],
-  'the beginning of a Verifier': [(boot) => [{ ...opened(boot), role: 'verifier' }], [['log.order', 0]]],
+  'no opening': [() => [closed], [['log.order', 0]]],
+  'two openings': [(boot) => [opened(boot), opened(boot)], [['log.order', 1]]],
+  'the opening of another log': [() => [opened('a'.repeat(26))], [['log.order', 0]]],
+  'the opening of a Verifier': [(boot) => [{ ...opened(boot), role: 'verifier' }], [['log.order', 0]]],
   'an unknown event': [
     (boot) => [opened(boot), { ...closed, event: 'log.paused' }],
     [['entry.malformed', 1]],

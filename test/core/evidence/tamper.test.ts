@@ -14,17 +14,17 @@ import type { Collection, ObjectReader } from '#core/evidence/audit/collection.t
 import { checkpointName, signCheckpoint } from '#core/evidence/checkpoint.ts'
 import { EMPTY_ROOT } from '#core/evidence/tree.ts'
 import { manifestName } from '#core/sealed/manifest.ts'
-import { providerRoot, Story, signers, signPolicy } from './story.ts'
-import { tellWhole } from './wholeStory.ts'
+import { CollectionBuilder, providerRoot, signers, signPolicy } from './collectionBuilder.ts'
+import { writeWholeCollection } from './wholeCollection.ts'
 
-/** A collection in memory: paths of the folder and what they hold. */
+/** A collection in memory: the content of each path in the folder. */
 type Files = Map<string, Buffer>
 
 const dir = await mkdtemp(join(tmpdir(), 'cw-tamper-'))
 after(() => rm(dir, { recursive: true, force: true }))
-const told = await tellWhole(dir)
-const { verifier, alive, dead, stranger } = told.boots
-const names = new Map(Object.entries(told.boots).map(([name, { boot }]) => [boot, name]))
+const written = await writeWholeCollection(dir)
+const { verifier, alive, dead, stranger } = written.boots
+const names = new Map(Object.entries(written.boots).map(([name, { boot }]) => [boot, name]))
 const whole = await filesOf(dir)
 
 async function filesOf(folder: string): Promise<Files> {
@@ -38,7 +38,7 @@ async function filesOf(folder: string): Promise<Files> {
 }
 
 function collectionOf(files: Files): Collection {
-  const shelfOf = (bucket: string): ObjectReader => ({
+  const readerOf = (bucket: string): ObjectReader => ({
     async *list(prefix) {
       for (const path of [...files.keys()].sort())
         if (path.startsWith(`${bucket}/${prefix}`)) yield path.slice(bucket.length + 1)
@@ -51,17 +51,17 @@ function collectionOf(files: Files): Collection {
     },
   })
   return {
-    governance: shelfOf('governance'),
-    verifierLogs: shelfOf('evidence-verifier'),
-    workerLogs: shelfOf('evidence-worker'),
-    results: shelfOf('results'),
+    governance: readerOf('governance'),
+    verifierLogs: readerOf('evidence-verifier'),
+    workerLogs: readerOf('evidence-worker'),
+    results: readerOf('results'),
   }
 }
 
 const audit = async (files: Files) =>
   await auditCollection(collectionOf(files), { providerRoot, simulation: true })
 
-/** `code who:index` of each finding, sorted; repeated ones once. */
+/** `code who:index` of each finding, sorted, without repetitions. */
 async function findingsOf(files: Files): Promise<string[]> {
   const { findings, verdict } = await audit(files)
   assert.equal(verdict === 'intact', findings.length === 0)
@@ -77,7 +77,7 @@ test('the folder and the same objects in memory give the same report', async () 
   assert.deepEqual(await auditCollection(openCollection(dir), options), await audit(whole))
 })
 
-test('a whole collection is intact, and every life is told', async () => {
+test('a whole collection is intact, and the report has the outcome of every release', async () => {
   const report = await audit(whole)
   assert.deepEqual(report.findings, [])
   assert.deepEqual([report.verdict, report.simulation, report.witnessed], ['intact', true, 'unwitnessed'])
@@ -87,7 +87,7 @@ test('a whole collection is intact, and every life is told', async () => {
         return [release.status, release.finishedBy]
     return undefined
   }
-  const { releases } = told
+  const { releases } = written
   assert.deepEqual(
     Object.entries(releases).map(([name, { releaseId }]) => [name, endOf(releaseId)]),
     [
@@ -123,7 +123,7 @@ test('a whole collection is intact, and every life is told', async () => {
   )
   const contents = new Map(report.results.map(({ resultId, content }) => [resultId, content]))
   assert.deepEqual(
-    [told.made, told.second, told.third].map(({ resultId }) => contents.get(resultId)),
+    [written.made, written.second, written.third].map(({ resultId }) => contents.get(resultId)),
     ['checked', 'not in the collection', 'checked'],
   )
 })
@@ -140,10 +140,10 @@ test('simulated evidence is broken unless simulation was asked for', async () =>
   )
 })
 
-test('under another root nothing is known of anyone', async () => {
+test('under another root, no document verifies', async () => {
   const other = { keys: providerRoot.keys.slice(0, 1), threshold: 1 }
   const { findings } = await auditCollection(collectionOf(whole), { providerRoot: other, simulation: true })
-  // One of the two signers is still known, so a threshold of one accepts: the root is the auditor's to choose.
+  // One of the two signers is still known, so a threshold of one accepts: the auditor chooses the root.
   assert.deepEqual(findings, [])
   const strangers = providerRoot.keys.map(({ person }) => ({
     person,
@@ -184,7 +184,9 @@ function copyAll(files: Files, from: string, to: string): void {
 const log = (name: string, boot = alive) => `evidence-${boot.role}/${boot.boot}/${name}`
 const registration = ({ boot }: typeof alive) => `evidence-verifier/${registrationName(boot)}`
 const manifest = ({ resultId }: { resultId: string }) => `results/${manifestName(resultId)}`
-const parts = [...whole.keys()].filter((path) => path.startsWith(`results/r/${told.made.resultId}/`)).sort()
+const parts = [...whole.keys()]
+  .filter((path) => path.startsWith(`results/r/${written.made.resultId}/`))
+  .sort()
 const part = (n: number) => parts.find((path) => path.endsWith(`/${n}`)) ?? assert.fail()
 const checkpoints = [...whole.keys()].filter((path) => path.startsWith(log('checkpoint/')))
 const last = Math.max(...checkpoints.map((path) => Number(path.slice(-20))))
@@ -204,7 +206,7 @@ const checkpoint = log(checkpointName(2))
 
 const changes: Record<string, readonly [(files: Files) => unknown, readonly string[]]> = {
   'an old bundle is altered': [(files) => edit(files, bundle, flipped(-1)), ['tile.altered alive:1']],
-  'the newest bundle is altered, where the last entry has no other copy': [
+  'the newest bundle is altered, and the last entry has no other copy': [
     (files) => edit(files, log(`tile/entries/000.p/${last}`), flipped(-1)),
     [`entry.lost alive:${last - 1}`, `tile.altered alive:${last - 1}`],
   ],
@@ -238,7 +240,7 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
     ['tile.altered alive'],
   ],
   'a bundle is deleted': [(files) => drop(files, bundle), ['tile.missing alive']],
-  'a bundle is another one of the same log': [
+  'a bundle is replaced by another of the same log': [
     (files) => copy(files, bundle, log('tile/entries/000.p/3')),
     ['tile.altered alive'],
   ],
@@ -265,7 +267,7 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
     (files) => copy(files, checkpoint, log(checkpointName(last + 5))),
     [`checkpoint.invalid alive:${last + 5}`, 'tile.missing alive'],
   ],
-  'a checkpoint is that of another log': [
+  'a checkpoint is replaced by that of another log': [
     (files) => copy(files, log(checkpointName(2), dead), checkpoint),
     ['checkpoint.invalid alive:2'],
   ],
@@ -273,22 +275,22 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
     (files) => files.set(checkpoint, falseCheckpoint(foreignKey)),
     ['checkpoint.invalid alive:2'],
   ],
-  'a checkpoint is signed by its own key over nothing that is there': [
+  'a checkpoint is signed by its own key over absent entries': [
     (files) => files.set(checkpoint, falseCheckpoint(alive.key)),
     ['checkpoint.inconsistent alive:2'],
   ],
-  'a checkpoint that a grant and a manifest carry is another one of the same size': [
+  'a checkpoint in a grant and a manifest is replaced by another of the same size': [
     (files) => {
       const cover = log(checkpointName(3))
       files.set(cover, utf8(signCheckpoint({ origin, size: 3, root: EMPTY_ROOT }, alive.key)))
     },
     ['checkpoint.forked alive:2', 'checkpoint.inconsistent alive:3'],
   ],
-  'an object lies in a log that no writer makes': [
+  'a log has an object that no writer makes': [
     (files) => files.set(log('note'), Buffer.from('x')),
     ['object.unexpected alive'],
   ],
-  'a hash tile lies in a log that no size of it has': [
+  'a log has a hash tile that belongs to none of its sizes': [
     (files) => files.set(log('tile/2/000.p/1'), Buffer.alloc(32)),
     ['object.unexpected alive'],
   ],
@@ -302,16 +304,16 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
   "a worker's log is rolled back behind its first receipt": [
     (files) => rollBack(files, alive, 2),
     [
-      // Both manifests carry a checkpoint that is gone, and announce themselves by entries that are gone.
+      // Both manifests carry an absent checkpoint and name absent entries as their announcement.
       'checkpoint.missing alive:2',
       'checkpoint.missing alive:5',
       'manifest.unannounced alive:2',
       'manifest.unannounced alive:5',
       'manifest.contradicted alive:5',
-      // What it received has no end, and what it did not acknowledge has none either.
+      // Neither the releases that it received nor the one that it did not acknowledge have an end.
       'release.abandoned alive',
       'release.abandoned alive:1',
-      // The work that it finished, and the job that it set aside, of the worker that died.
+      // The dead worker's releases: the work that this one finished, and the job that it set aside.
       'release.abandoned dead:1',
       'release.abandoned dead:4',
     ],
@@ -343,11 +345,11 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
     (files) => copyAll(files, log('', stranger), `evidence-verifier/${stranger.boot}/`),
     ['log.unverifiable stranger'],
   ],
-  'the key beside a log is that of another': [
+  'the key beside a log belongs to another': [
     (files) => copy(files, log('key', dead), log('key')),
     ['log.unverifiable alive'],
   ],
-  'the key beside an unregistered log is gone': [
+  'the key beside an unregistered log is absent': [
     (files) => drop(files, log('key', stranger)),
     ['log.unverifiable stranger'],
   ],
@@ -361,15 +363,15 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
       'release.abandoned dead',
     ],
   ],
-  'a registration is no JWS': [
+  'a registration is not a JWS': [
     (files) => files.set(registration(stranger), Buffer.from('a.b.c')),
     ['registration.unverified'],
   ],
-  'a registration lies under the name of another boot': [
+  'a registration has the name of another boot': [
     (files) => copy(files, registration(alive), registration(stranger)),
     ['registration.unverified'],
   ],
-  'the verifier keys are gone': [
+  'the verifier keys are absent': [
     (files) => drop(files, 'governance/verifier-keys/'),
     [
       'keys.missing',
@@ -380,46 +382,46 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
       'manifest.unverified',
     ],
   ],
-  'the verifier keys lie under another number': [
+  'the verifier keys have another number in their name': [
     (files) => copy(files, 'governance/verifier-keys/000000001', 'governance/verifier-keys/000000002'),
     ['keys.unverified'],
   ],
-  'the policy is gone': [(files) => drop(files, 'governance/policy/'), ['policy.missing verifier:1']],
-  'the revocation list is gone': [
+  'the policy is absent': [(files) => drop(files, 'governance/policy/'), ['policy.missing verifier:1']],
+  'the revocation list is absent': [
     (files) => drop(files, 'governance/revocation/'),
     ['policy.missing verifier:1'],
   ],
-  'a revocation list lies under another number': [
+  'a revocation list has another number in its name': [
     (files) => copy(files, 'governance/revocation/000000001', 'governance/revocation/000000002'),
     ['policy.unverified'],
   ],
-  'the policy is one that a single signer made': [
+  'the policy is signed by one signer only': [
     async (files) => files.set('governance/policy/000000001', await signPolicy({}, signers.slice(0, 1))),
     ['policy.unverified', 'policy.missing verifier:1'],
   ],
-  'the policy is another one that both signers made': [
+  'the policy is replaced by another that both signers signed': [
     async (files) => files.set('governance/policy/000000001', await signPolicy({ tenant: 'another' })),
     ['policy.unverified verifier:1'],
   ],
-  'a policy lies under another number': [
+  'a policy has another number in its name': [
     (files) => copy(files, 'governance/policy/000000001', 'governance/policy/000000002'),
     ['policy.unverified'],
   ],
   'a manifest is altered': [
-    (files) => edit(files, manifest(told.made), flipped(-1)),
+    (files) => edit(files, manifest(written.made), flipped(-1)),
     ['manifest.unverified', 'manifest.missing alive:3'],
   ],
-  'a manifest is deleted': [(files) => drop(files, manifest(told.made)), ['manifest.missing alive:3']],
+  'a manifest is deleted': [(files) => drop(files, manifest(written.made)), ['manifest.missing alive:3']],
   'two manifests are swapped': [
     (files) => {
-      copy(files, manifest(told.made), 'kept')
-      copy(files, manifest(told.second), manifest(told.made))
-      copy(files, 'kept', manifest(told.second))
+      copy(files, manifest(written.made), 'kept')
+      copy(files, manifest(written.second), manifest(written.made))
+      copy(files, 'kept', manifest(written.second))
     },
     ['manifest.missing alive:3', 'manifest.missing alive:6', 'manifest.unverified'],
   ],
   'a manifest is duplicated under another result': [
-    (files) => copy(files, manifest(told.made), manifest({ resultId: 'f'.repeat(64) })),
+    (files) => copy(files, manifest(written.made), manifest({ resultId: 'f'.repeat(64) })),
     ['manifest.unverified'],
   ],
   'a part is altered': [(files) => edit(files, part(1), flipped(0)), ['content.altered']],
@@ -428,11 +430,11 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
     (files) => files.set(part(1), Buffer.alloc(16 * 1024 * 1024 + 1)),
     ['content.altered'],
   ],
-  'nothing is there': [(files) => files.clear(), ['keys.missing']],
+  'the collection is empty': [(files) => files.clear(), ['keys.missing']],
 }
 
 for (const [name, [change, expected]] of Object.entries(changes))
-  test(`found: ${name}`, async () => {
+  test(`finds that ${name}`, async () => {
     const files = new Map(whole)
     await change(files)
     assert.deepEqual(await findingsOf(files), [...expected].sort())
@@ -440,10 +442,10 @@ for (const [name, [change, expected]] of Object.entries(changes))
 
 test('no object can be altered or dropped without a finding', async () => {
   const folder = join(dir, 'small')
-  const story = await Story.begin(folder)
-  const [desk, hand] = [await story.boot('verifier'), await story.boot('worker')]
-  desk.log.append(story.loaded())
-  await story.publish(hand, await story.release(desk, hand))
+  const builder = await CollectionBuilder.create(folder)
+  const [verifier, worker] = [await builder.boot('verifier'), await builder.boot('worker')]
+  verifier.log.append(builder.loaded())
+  await builder.publish(worker, await builder.release(verifier, worker))
   const small = await filesOf(folder)
   assert.deepEqual(await findingsOf(small), [])
   const unnoticed: string[] = []
@@ -457,7 +459,7 @@ test('no object can be altered or dropped without a finding', async () => {
       assert.notDeepEqual(await findingsOf(altered), [], `${path} at ${at}`)
     }
   }
-  // What is cut off behind everything that something refers to leaves no trace before logs are witnessed: here
-  // result.visible, whose manifest still stands, and nothing of the Verifier.
-  assert.deepEqual(unnoticed, [`evidence-worker/${hand.boot}/${checkpointName(4)}`])
+  // Without witnesses, a tail that no document refers to can be cut off unnoticed: here result.visible, whose
+  // manifest is still present, and no entry of the Verifier.
+  assert.deepEqual(unnoticed, [`evidence-worker/${worker.boot}/${checkpointName(4)}`])
 })

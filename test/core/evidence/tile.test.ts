@@ -21,7 +21,7 @@ const file = (name: string) => readFileSync(new URL(name, FIXTURES))
 const entriesOf = (count: number, from = 0) =>
   Array.from({ length: count }, (_, i) => utf8(`entry ${from + i}`))
 
-test('a tile has one name', () => {
+test('each tile has one name', () => {
   const cases: [Tile, string][] = [
     [{ level: 0, index: 0, width: 256 }, 'tile/0/000'],
     [{ level: 2, index: 1_234_067, width: 256 }, 'tile/2/x001/x234/067'],
@@ -47,12 +47,12 @@ test('a tile has one name', () => {
     assert.equal(parseTileName(name), undefined, name)
 })
 
-test('new tiles, counted by golang.org/x/mod/sumdb/tlog at height 10', { skip: ABSENT }, () => {
+test('new tiles match the count of golang.org/x/mod/sumdb/tlog at height 10', { skip: ABSENT }, () => {
   for (const [from, to, count] of JSON.parse(file('notes.json').toString()).tileCount)
     assert.equal(newHashTiles(from, to, 10).length, count, `${from} to ${to}`)
 })
 
-test('a bundle round-trips, and is refused where an entry is cut or something follows', () => {
+test('a bundle round-trips, and is refused if an entry is cut or bytes follow', () => {
   const entries = [utf8('one'), utf8(''), Buffer.alloc(65_535, 7)]
   const bundle = encodeBundle(entries)
   assert.deepEqual(parseBundle(bundle, 3), entries)
@@ -67,7 +67,7 @@ test('a bundle round-trips, and is refused where an entry is cut or something fo
   assert.throws(() => encodeBundle([Buffer.alloc(65_536)]), { code: 'evidence.malformed' })
 })
 
-test("Tessera's log, grown one by one and at once, is ours", { skip: ABSENT }, () => {
+test("Tessera's log equals ours, grown one by one and at once", { skip: ABSENT }, () => {
   const key = parseVkey('example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx')
   const entries = parseBundle(file('tessera-log/tile/entries/000.p/15'), 15)
   const log = new GrowingLog()
@@ -87,7 +87,7 @@ test("Tessera's log, grown one by one and at once, is ours", { skip: ABSENT }, (
   assert.deepEqual(openCheckpoint(file('tessera-log/checkpoint').toString(), key).root, root)
 })
 
-test('a log of 300 leaves crosses the edge of a tile as the mirror of Sunlight has it', {
+test('a log of 300 leaves crosses the edge of a tile as in the mirror of Sunlight', {
   skip: ABSENT,
 }, () => {
   const tiles = Buffer.concat([file('mirror-300/tile/0/000'), file('mirror-300/tile/0/001.p/44')])
@@ -102,7 +102,7 @@ test('a log of 300 leaves crosses the edge of a tile as the mirror of Sunlight h
   for (const { name, bytes } of hashTiles) assert.deepEqual(bytes, file(`mirror-300/${name}`), name)
 })
 
-test('however a log grows, its root is the root and its tiles are the tiles', () => {
+test('the steps of growth change neither root nor tiles', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 5 }), (steps) => {
       const log = new GrowingLog()

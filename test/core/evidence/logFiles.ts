@@ -14,8 +14,8 @@ export type Log = {
   readonly note: NoteKey
 }
 
-/** A bucket in memory. */
-export function shelfOf(files: ReadonlyMap<string, Buffer>): ObjectReader {
+/** Reads a bucket in memory. */
+export function readerOf(files: ReadonlyMap<string, Buffer>): ObjectReader {
   return {
     async *list(prefix) {
       for (const name of [...files.keys()].sort()) if (name.startsWith(prefix)) yield name
@@ -32,7 +32,7 @@ export function newLog(): Log {
   return { boot, key, jwk, note: noteKey(logOrigin('worker', boot), jwk) }
 }
 
-/** What a writer without a schema would leave: any bytes as entries, a checkpoint after each group. */
+/** The objects of a writer without a schema: any bytes as entries, with a checkpoint after each group. */
 export function writeLog(
   { boot, key, note }: Log,
   groups: readonly (readonly Uint8Array[])[],

@@ -34,7 +34,7 @@ const digestOf = (text: string) => toBase64url(sha256(utf8(text)))
 export const randomId = () => toHex(randomBytes(16))
 export const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
 
-// One of each for all stories of a test file: RSA keys are slow to make.
+// One key of each kind for all collections of a test file: RSA keys are slow to make.
 const people = ['ada', 'grace'].map((person) => ({ person, key: generateKeyPairSync('ed25519').privateKey }))
 const grantCa = keySigner(generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey)
 const rsa = exportJwk(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey)
@@ -47,7 +47,7 @@ export const signers: readonly Signer[] = people.map(({ key }) => keySigner(key)
 const [sealing] = signers
 assert(sealing !== undefined && grantCa.jwk.kty === 'EC')
 
-/** What an auditor holds. */
+/** The auditor's pin. */
 export const providerRoot = {
   keys: signers.map(({ jwk }, i) => ({ person: people[i]?.person ?? '', jwk })),
   threshold: 2,
@@ -179,8 +179,10 @@ export type Released = {
   readonly checkpoint: string
 }
 
-/** A collection written by real logs, real signatures and a folder; what a test changes is passed to the one step. */
-export class Story {
+/**
+ * Builds a collection with real logs and signatures in a folder. A test passes its changes to single steps.
+ */
+export class CollectionBuilder {
   readonly dir: string
   readonly store
   now = START
@@ -190,9 +192,9 @@ export class Story {
     this.store = createFolderStore({ root: dir, namespace: NAMESPACE })
   }
 
-  /** Governance and trust are there; no log is. */
-  static async begin(dir: string): Promise<Story> {
-    const story = new Story(dir)
+  /** Starts with governance and trust, without a log. */
+  static async create(dir: string): Promise<CollectionBuilder> {
+    const builder = new CollectionBuilder(dir)
     assert(grantCa.jwk.kty === 'EC')
     const keys = {
       v: 1,
@@ -200,9 +202,9 @@ export class Story {
       exp: START + 1_000_000,
       grantCa: { jwk: grantCa.jwk, keyId: KEY_ID },
     } as const
-    await story.put('governance', verifierKeysName(1), await signGeneral(VerifierKeysFormat, keys, signers))
-    await story.put('governance', policyName(1), await signGeneral(PolicyFormat, policy, signers))
-    await story.revoke({})
+    await builder.put('governance', verifierKeysName(1), await signGeneral(VerifierKeysFormat, keys, signers))
+    await builder.put('governance', policyName(1), await signGeneral(PolicyFormat, policy, signers))
+    await builder.revoke({})
     const trust = {
       providerRoot,
       simulation: true,
@@ -211,7 +213,7 @@ export class Story {
       logLevel: 'info',
     }
     await writeFile(join(dir, 'trust.json'), JSON.stringify(trust))
-    return story
+    return builder
   }
 
   async put(bucket: string, name: string, content: GeneralJws | string | Uint8Array): Promise<void> {
@@ -377,7 +379,7 @@ export class Story {
     await worker.log.flush()
   }
 
-  /** Intent, parts and manifest, then `result.visible` unless the worker dies before it. */
+  /** Writes intent, parts and manifest, then `result.visible` unless the worker dies before it. */
   async publish(
     worker: Boot,
     released: Released,
@@ -448,11 +450,11 @@ export class Story {
     return { resultId, attempt, digest }
   }
 
-  /** Decided, issued, received. */
+  /** A release that is decided, issued and received. */
   async release(
     verifier: Boot,
     worker: Boot,
-    change: Parameters<Story['decide']>[2] = {},
+    change: Parameters<CollectionBuilder['decide']>[2] = {},
   ): Promise<Released> {
     const released = await this.decide(verifier, worker, change)
     await this.issue(verifier, released)
@@ -481,7 +483,7 @@ export class Story {
   }
 }
 
-/** A policy's payload digest changes with the policy: for tests that sign another one. */
+/** A signed policy with changes, for tests that replace the one of the collection. */
 export async function signPolicy(change: Partial<Policy>, by: readonly Signer[] = signers): Promise<Buffer> {
   return canonicalBytes(await signGeneral(PolicyFormat, { ...policy, ...change }, by))
 }
