@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { assertAbsent } from '#adapters/system/files.ts'
 import { CodedError } from '#core/errors.ts'
 import { usageError } from '#lab/usageError.ts'
 
@@ -48,7 +49,7 @@ Exit codes
 const DEFAULT_PATIENTS = 1500
 const MAX_PATIENTS = 1_000_000
 
-/** Undefined if the help page was asked for. Throws `usage.invalid`, `input.unreadable`. */
+/** Undefined if the help page was asked for. Throws `usage.invalid`, `input.unreadable`, `output.exists`. */
 export async function readOptions(
   parameters: readonly string[],
   startedAt: Date,
@@ -60,11 +61,13 @@ export async function readOptions(
     throw new CodedError('usage.invalid', '--input cannot be combined with --patients or --seed')
   const file = input === undefined ? undefined : resolve(input)
   if (file !== undefined) await expectFile(file)
+  const folder = resolve(out ?? `out/demo-${stampOf(startedAt)}`)
+  await assertAbsent(folder)
   return {
     input: file,
     patients: patients === undefined ? DEFAULT_PATIENTS : numberOf(patients),
     seed,
-    out: resolve(out ?? `out/demo-${stampOf(startedAt)}`),
+    out: folder,
     json,
     keep,
   }
