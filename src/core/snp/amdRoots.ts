@@ -1,12 +1,13 @@
 /**
  * AMD's own certificates as its key distribution service publishes them (`/vcek/v1/<product>/cert_chain`,
- * `/vlek/v1/<product>/cert_chain`): public, valid until 2045 and later, and trusted for their fingerprints (`PINNED_ARKS`), not
- * for standing here. With them a report can be verified by itself, without a network and without a folder.
+ * `/vlek/v1/<product>/cert_chain`). They are public and valid until 2045 or later. Trust in them comes from
+ * the fingerprints `PINNED_ARKS`, not from this file. They make verification possible without a network or a
+ * folder.
  */
 import { PRODUCTS, type Product } from './product.ts'
 import type { RootEntry } from './roots.ts'
 
-/** ARK (self-signed), ASK (certifies VCEKs), ASVK (certifies VLEKs); base64 of the DER. */
+/** ARK (self-signed), ASK (certifies VCEKs) and ASVK (certifies VLEKs), in base64 of the DER. */
 const CERTIFICATES: Readonly<Record<Product, Readonly<Record<'ark' | 'ask' | 'asvk', string>>>> = {
   Milan: {
     ark: `
@@ -214,9 +215,10 @@ woXOwBzIyEdTPUL1E8s4KS2HQBzK1VfwvWcYNE5S0bAIMX1bYiEyJkr49+VLypQx5sIDU1cbVw3Py5XI
   },
 }
 
+/** AMD's roots for a `TrustStore`. */
 export const AMD_ROOTS: readonly RootEntry[] = PRODUCTS.map((product) => {
   const { ark, ask, asvk } = CERTIFICATES[product]
-  // Buffer.from leaves out what is not base64: the line breaks.
+  // Buffer.from skips the line breaks.
   const der = (text: string) => Buffer.from(text, 'base64')
   return { product, ark: der(ark), ask: der(ask), asvk: der(asvk), simulated: false }
 })

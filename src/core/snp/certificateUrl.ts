@@ -1,11 +1,12 @@
-/** Where AMD keeps the certificate of the key that, by its own word, signed a report. */
+/** The address of a report's certificate at AMD. */
 import { KDS_ORIGIN, vcekPath } from './kds.ts'
 import { wantedLeavesOf } from './leaf.ts'
 import type { Report } from './report.ts'
 
 /**
- * Undefined where the report does not say which it is: version 2 names no product, a masked chip has no id, and a VLEK comes from
- * the cloud provider alone.
+ * The URL of the VCEK certificate that the report claims. Undefined if the report does not identify it:
+ * version 2 names no product, a masked chip has no id, and only the cloud provider gives out a VLEK
+ * certificate.
  */
 export function certificateUrl(report: Report): string | undefined {
   const [wanted, ...others] = wantedLeavesOf(report)

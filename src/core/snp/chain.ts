@@ -1,10 +1,13 @@
-/** ARK → ASK → VCEK, or ARK → ASVK → VLEK: is this the key of a genuine processor, and of which? */
+/**
+ * Certificate chains: ARK → ASK → VCEK, or ARK → ASVK → VLEK. A chain proves that the key of a report belongs
+ * to a genuine processor, and to which product (KDS specification, AMD publication 57230).
+ */
 import { hash } from 'node:crypto'
 import { CodedError } from '../errors/report.ts'
 import { toRfc3339, toUnixSeconds, type UnixSeconds } from '../time.ts'
 import type { Authority } from './authority.ts'
 import { assertLeaf, type Certificate, isIssuedBy, parseCertificate } from './certificate.ts'
-import { Malformed, reading } from './der.ts'
+import { reading } from './der.ts'
 import type { EndorsedKey } from './endorsedKey.ts'
 import { readEndorsedKey } from './extensions.ts'
 import { authorityUnder } from './intermediate.ts'
@@ -13,7 +16,9 @@ import type { Product } from './product.ts'
 import { importKey, type PublicKey, p384Of } from './publicKey.ts'
 import { openRoot, type Root, type RootEntry } from './roots.ts'
 
-/** A leaf, and at most an ASK or ASVK and an ARK; the ARK is ignored, since trust in it cannot come with the evidence. */
+/**
+ * A leaf, an ASK or ASVK, and an ARK. The ARK is ignored, since trust in it cannot come with the evidence.
+ */
 const MAX_CERTIFICATES = 3
 
 /** A key that AMD endorses for signing reports. */
@@ -22,36 +27,44 @@ export type Endorsement = EndorsedKey & {
   readonly product: Product
   /** SHA-256 of the ARK's DER, lower-case hex. */
   readonly root: string
+  /** True if the root is not AMD's but a root of a simulation. */
   readonly simulated: boolean
-  /** Serial number of the ASK or ASVK, as revocation lists name it; lower-case hex. */
+  /** Serial number of the ASK or ASVK, lower-case hex, as revocation lists name it. */
   readonly authority: string
   readonly publicKey: PublicKey
-  /** When every certificate of the chain is valid. */
+  /** The period in which every certificate of the chain is valid, both ends included. */
   readonly notBefore: UnixSeconds
   readonly notAfter: UnixSeconds
 }
 
 /**
- * The roots that chains may end at, and a bounded memory of the chains that did: a leaf is presented with every report, and
- * what is true of its bytes stays true. Time is checked on each call. Refusals are not remembered, so a stranger
- * cannot fill it.
+ * The trusted roots, with a bounded cache of verified chains. The same leaf comes with every report of a
+ * machine, and a valid signature stays valid, so only the time is checked again on each call. Refusals are
+ * not cached: an attacker cannot fill the cache.
  *
- * Invariant: every endorsement in `known` was returned by `verifyPath` for exactly the certificates of its key.
+ * Invariant: every endorsement in `known` was returned by `verifyPath` for exactly the certificates of its
+ * key.
  */
 export class TrustStore {
   readonly roots: readonly Root[]
   readonly #known = new Map<string, Endorsement>()
   readonly #limit: number
 
-  /** Throws as `openRoot`. `remember`: chains kept, the longest unused leaves first; 0 verifies each anew. */
+  /**
+   * `remember` is the number of chains in the cache. The least recently used chain leaves first; 0 disables
+   * the cache. Throws the codes of `openRoot`.
+   */
   constructor(entries: readonly RootEntry[], { remember = 1024 }: { readonly remember?: number } = {}) {
     this.roots = entries.map(openRoot)
     this.#limit = remember
   }
 
   /**
-   * `certs` is DER, the leaf first. Throws `chain.missing`, `chain.malformed`, `chain.kind-mismatch`,
-   * `chain.untrusted`, `chain.product-mismatch` or `chain.expired`.
+   * Verifies the chain of the key that signed a report. `certs` are certificates in DER: the leaf first, then
+   * at most two others. `kind` is the report's signing key, `at` the time of the verification.
+   *
+   * Throws `chain.missing`, `chain.malformed`, `chain.kind-mismatch`, `chain.untrusted`,
+   * `chain.product-mismatch` or `chain.expired`.
    */
   endorse(certs: readonly Uint8Array[], kind: SigningKey, at: UnixSeconds): Endorsement {
     const key = keyOf(certs, kind)
@@ -72,10 +85,13 @@ export class TrustStore {
 
 function verifyPath(certs: readonly Uint8Array[], kind: SigningKey, roots: readonly Root[]): Endorsement {
   if (certs.length > MAX_CERTIFICATES)
-    throw new Malformed(`list has ${certs.length} certificates, the limit is ${MAX_CERTIFICATES}`)
+    throw new CodedError(
+      'chain.malformed',
+      `the chain has ${certs.length} certificates, expected at most ${MAX_CERTIFICATES}`,
+    )
   const [first, ...brought] = certs
   if (first === undefined)
-    throw new CodedError('chain.missing', `the evidence holds no ${kind.toUpperCase()} certificate`)
+    throw new CodedError('chain.missing', `the evidence contains no ${kind.toUpperCase()} certificate`)
   const leaf = parseCertificate(first)
   assertKind(leaf, kind)
   const { root, authority } = findPath(leaf, brought, roots)
@@ -95,15 +111,19 @@ function verifyPath(certs: readonly Uint8Array[], kind: SigningKey, roots: reado
 /** The report says which kind of key signed it; the certificate's own name must agree. */
 function assertKind(leaf: Certificate, kind: SigningKey): void {
   const named = SIGNING_KEYS.find((name) => leaf.subject === `SEV-${name.toUpperCase()}`)
-  if (named === undefined) throw new Malformed('in the first place is not that of a VCEK or VLEK')
+  if (named === undefined)
+    throw new CodedError('chain.malformed', 'the first certificate is not a VCEK or VLEK certificate')
   if (named !== kind)
     throw new CodedError(
       'chain.kind-mismatch',
-      `the report is signed by a ${kind.toUpperCase()}, the certificate is of a ${named.toUpperCase()}`,
+      `the report is signed by a ${kind.toUpperCase()}, the first certificate is a ${named.toUpperCase()} certificate`,
     )
 }
 
-/** The first ASK (for a VLEK: ASVK) that is signed by a trusted ARK and signed the leaf. Those that came along are read if need be. */
+/**
+ * The first ASK (for a VLEK: ASVK) that signed the leaf and is signed by a trusted ARK. The certificates in
+ * `brought` are read only if the store holds no such authority.
+ */
 function findPath(
   leaf: Certificate,
   brought: readonly Uint8Array[],
@@ -122,7 +142,7 @@ function findPath(
   throw new CodedError('chain.untrusted', 'the endorsement key does not chain to a trusted root')
 }
 
-/** A VCEK is signed by the ASK, a VLEK by the ASVK, never across. */
+/** The name of the authority that signs this leaf: the ASK for a VCEK, the ASVK for a VLEK. */
 function issuerOf({ subject }: Certificate, product: Product): string {
   return subject === 'SEV-VLEK' ? `SEV-VLEK-${product}` : `SEV-${product}`
 }
@@ -144,13 +164,13 @@ function assertValid({ notBefore, notAfter }: Endorsement, at: UnixSeconds): voi
     )
 }
 
-/** Of a chain that came again: its key is imported, and once. */
+/** The endorsement of a chain that came a second time: its key is imported once and then kept. */
 function kept(endorsement: Endorsement): Endorsement {
   const publicKey = importKey(endorsement.publicKey)
   return publicKey === endorsement.publicKey ? endorsement : { ...endorsement, publicKey }
 }
 
-/** Digests have one length, so that no two lists have one key. */
+/** The cache key. Digests have a fixed length, so different lists have different keys. */
 function keyOf(certs: readonly Uint8Array[], kind: SigningKey): string {
   return `${kind} ${certs.map((der) => hash('sha256', der)).join(' ')}`
 }

@@ -1,16 +1,15 @@
-/** A report's fields in the words of the output. */
+/** The fields of a report as JSON values, for the output of programs. */
 import { toHex } from '../bytes.ts'
-import { CodedError } from '../errors/report.ts'
 import { type Cpuid, dieOfCpuid, type Product } from './product.ts'
 import type { Firmware, Report, TcbName } from './report.ts'
-import { hex64 } from './shownValues.ts'
-import { parseTcb, type Tcb } from './tcb.ts'
+import { hex64, shownTcbs } from './shownValues.ts'
+import type { Tcb } from './tcb.ts'
 
-/** Bytes as lower-case hex. */
+/** The fields of a report. Bytes are lower-case hex; a value that the report does not have is null. */
 export type DescribedReport = {
   readonly version: number
   readonly product: Product | null
-  /** As AMD sells it, by CPUID. */
+  /** AMD's name of the processor, by CPUID. */
   readonly die: string | null
   readonly cpuid: Cpuid | null
   readonly guestSvn: number
@@ -27,7 +26,7 @@ export type DescribedReport = {
   readonly policy: Report['guestPolicy'] & { readonly value: string; readonly abi: Report['abi'] }
   readonly platformInfo: Report['platformBits'] & { readonly value: string }
   readonly vmpl: number
-  /** Null where the product, and with it the layout, is unknown. */
+  /** Null if the product is unknown, and with it the layout, or if a TCB is not in that layout. */
   readonly tcb: Readonly<Record<TcbName, Tcb>> | null
   readonly signingKey: Report['signingKey']
   readonly authorKeyEnabled: boolean
@@ -36,7 +35,7 @@ export type DescribedReport = {
   readonly mitigations: { readonly launch: string; readonly current: string } | null
 }
 
-/** `product` says how the TCB is laid out; undefined where nothing does. */
+/** Describes a report. `product` determines the layout of its TCBs; undefined if it is unknown. */
 export function describe(report: Report, product: Product | undefined): DescribedReport {
   const { mitigations } = report
   return {
@@ -58,7 +57,7 @@ export function describe(report: Report, product: Product | undefined): Describe
     policy: { value: hex64(report.policy), abi: report.abi, ...report.guestPolicy },
     platformInfo: { value: hex64(report.platformInfo), ...report.platformBits },
     vmpl: report.vmpl,
-    tcb: product === undefined ? null : tcbOf(report, product),
+    tcb: product === undefined ? null : shownTcbs(report.tcb, product),
     signingKey: report.signingKey,
     authorKeyEnabled: report.authorKeyEnabled,
     chipKeyMasked: report.chipKeyMasked,
@@ -67,19 +66,5 @@ export function describe(report: Report, product: Product | undefined): Describe
       mitigations === undefined
         ? null
         : { launch: hex64(mitigations.launch), current: hex64(mitigations.current) },
-  }
-}
-
-function tcbOf({ tcb }: Report, product: Product): DescribedReport['tcb'] {
-  try {
-    return {
-      reported: parseTcb(tcb.reported, product),
-      committed: parseTcb(tcb.committed, product),
-      current: parseTcb(tcb.current, product),
-      launch: parseTcb(tcb.launch, product),
-    }
-  } catch (error) {
-    if (error instanceof CodedError) return null
-    throw error
   }
 }

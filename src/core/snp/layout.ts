@@ -1,17 +1,21 @@
 /**
- * ATTESTATION_REPORT (SEV-SNP firmware ABI, MSG_REPORT_RSP), versions 2 to 5: 1184 bytes, little-endian. Every byte of
- * it is in exactly one row below; docs/formats/report.md shows the same rows.
+ * The layout of ATTESTATION_REPORT (SEV-SNP firmware ABI, MSG_REPORT_RSP), versions 2 to 5: 1184 bytes,
+ * little-endian. Each byte is in exactly one row of `FIELDS` or `RESERVED`. docs/formats/report.md shows the
+ * same rows.
  */
 
+/** Length of a report. */
 export const REPORT_BYTES = 0x4a0
-/** The signature covers the bytes before it. */
+/** The signature covers the bytes before this offset. */
 export const SIGNED_BYTES = 0x2a0
+/** Values of VERSION that this verifier reads. */
 export const REPORT_VERSIONS = [2, 3, 4, 5] as const
 export type ReportVersion = (typeof REPORT_VERSIONS)[number]
 
-/** Offset and size in bytes. `since`: reserved, and zero, in versions before. */
+/** Offset and size in bytes. In versions before `since` the field is reserved and zero. */
 export type Field = { readonly at: number; readonly size: number; readonly since?: ReportVersion }
 
+/** The fields of a report. */
 export const FIELDS = {
   version: { at: 0x000, size: 4 },
   guestSvn: { at: 0x004, size: 4 },
@@ -46,7 +50,10 @@ export const FIELDS = {
 } as const satisfies Record<string, Field>
 export type FieldName = keyof typeof FIELDS
 
-/** Zero in every version. The last one is outside the signature: unchecked, it would make reports malleable. */
+/**
+ * Ranges that are zero in every version. The last is outside the signature: unchecked, it would make reports
+ * malleable.
+ */
 export const RESERVED: readonly Field[] = [
   { at: 0x04c, size: 4 },
   { at: 0x18b, size: 21 },
@@ -56,7 +63,10 @@ export const RESERVED: readonly Field[] = [
   { at: 0x330, size: 368 },
 ]
 
-/** POLICY: what the guest's owner allowed and demanded at launch. Bits 7:0 and 15:8 are the least ABI minor and major. */
+/**
+ * Bits of POLICY: what the guest's owner allowed and required at launch. Bits 7:0 and 15:8 are the minimum
+ * ABI minor and major version.
+ */
 export const GUEST_POLICY_BITS = {
   smt: 16,
   migrateMa: 18,
@@ -68,12 +78,14 @@ export const GUEST_POLICY_BITS = {
   ciphertextHiding: 24,
   pageSwapDisabled: 25,
 } as const
-/** Reserved, must be one. */
+/** This bit of POLICY is reserved and must be one. */
 export const POLICY_BIT_ONE = 17
-/** Bits from here on are reserved, must be zero. */
+/** Bits of POLICY from this one on are reserved and must be zero. */
 export const POLICY_BITS = 26
 
-/** PLATFORM_INFO: how the host is set up. `aliasCheck` is the answer to BadRAM, CVE-2024-21944. */
+/**
+ * Bits of PLATFORM_INFO: the setup of the host. `aliasCheck` is the mitigation of BadRAM (CVE-2024-21944).
+ */
 export const PLATFORM_INFO_BITS = {
   smt: 0,
   tsme: 1,
@@ -85,22 +97,24 @@ export const PLATFORM_INFO_BITS = {
   tio: 7,
 } as const
 
-/** SIGNER_INFO: bit 0, bit 1, and SIGNING_KEY in bits 4:2 with zeros above. */
+/** Bits of SIGNER_INFO. SIGNING_KEY is a number in bits 4:2; the bits above it are zero. */
 export const SIGNER_INFO = { authorKeyEnabled: 0, chipKeyMasked: 1, signingKey: 2 } as const
-/** SIGNING_KEY: 2 to 6 are reserved, 7 says that the report is not signed. */
+/** Values 0 and 1 of SIGNING_KEY; 2 to 6 are reserved. */
 export const SIGNING_KEYS = ['vcek', 'vlek'] as const
+/** The kind of key that signed a report: one of the chip (VCEK) or one of the cloud provider (VLEK). */
 export type SigningKey = (typeof SIGNING_KEYS)[number]
+/** The value of SIGNING_KEY in a report without a signature. */
 export const UNSIGNED = 7
 
-/** ECDSA on P-384 with SHA-384, the only signature algorithm of the ABI. */
+/** SIGNATURE_ALGO: ECDSA on P-384 with SHA-384, the only algorithm of the ABI. */
 export const ECDSA_P384_SHA384 = 1
-/** Order of P-384's base point (SP 800-186 §3.2.1.4). */
+/** Order n of P-384's base point (SP 800-186 §3.2.1.4). */
 export const P384_ORDER =
   0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n
 /** r and s are little-endian in 72 bytes, of which P-384 fills 48. */
 export const SCALAR_BYTES = 48
 
-/** Of an endorsement certificate in DER; AMD's have 1.3 to 1.7 KiB. */
+/** Limit of a certificate in DER. AMD's have 1.3 to 1.7 KiB. */
 export const MAX_CERTIFICATE_BYTES = 4096
-/** Of a certificate revocation list in DER; AMD's have less than 1 KiB. */
+/** Limit of a revocation list in DER. AMD's have less than 1 KiB. */
 export const MAX_CRL_BYTES = 1024 * 1024

@@ -1,6 +1,6 @@
 /**
- * Which certificate belongs to a report, told without a root: for whoever gathers evidence. Nothing here says that a
- * certificate is genuine; `verifyReport` does.
+ * Finds the certificate that belongs to a report, without a root. It serves programs that gather evidence. A
+ * match does not make a certificate genuine; only `verifyReport` proves that.
  */
 import { isZero, sameBytes } from '../bytes.ts'
 import { CodedError } from '../errors/report.ts'
@@ -14,16 +14,20 @@ import type { Report } from './report.ts'
 import { parseTcb, TCB_COMPONENTS, type Tcb } from './tcb.ts'
 import { isSignedWith } from './verify.ts'
 
-/** What the certificate must say of the key that signed a report. */
+/** The statements that the certificate of a report's signing key must make. */
 export type WantedLeaf = {
   readonly kind: SigningKey
   readonly product: Product
   readonly tcb: Tcb
-  /** Of the product's length; undefined for a VLEK, and where the host masks its chip. */
+  /** In the product's length; undefined for a VLEK, and if the host masks its chip. */
   readonly hardwareId: Uint8Array | undefined
 }
 
-/** One where the report names its processor; version 2 does not, and may leave several. */
+/**
+ * The certificates that can belong to a report. There is at most one if the report names its processor. A
+ * report of version 2 does not, so it may have one per product. There is none if the report fits no known
+ * product.
+ */
 export function wantedLeavesOf({ cpuid, chipId, tcb, signingKey }: Report): readonly WantedLeaf[] {
   const products = cpuid === undefined ? PRODUCTS : [productOfCpuid(cpuid)]
   return products.flatMap((product) => {
@@ -37,7 +41,10 @@ export function wantedLeavesOf({ cpuid, chipId, tcb, signingKey }: Report): read
   })
 }
 
-/** The certificate says what is wanted, and its key did sign the report. False for bytes that are no certificate. */
+/**
+ * True if the certificate in DER makes these statements and its key signed the report. False for malformed
+ * bytes.
+ */
 export function isLeafOf(der: Uint8Array, wanted: WantedLeaf, report: Report): boolean {
   return holds(() => {
     const certificate = parseCertificate(der)
@@ -52,7 +59,7 @@ export function isLeafOf(der: Uint8Array, wanted: WantedLeaf, report: Report): b
   })
 }
 
-/** `authority` is the ASK or ASVK that signed `leaf`. False for bytes that are no certificates. */
+/** True if `authority` is the ASK or ASVK that signed `leaf`, both in DER. False for malformed bytes. */
 export function isAuthorityOf(authority: Uint8Array, leaf: Uint8Array): boolean {
   return holds(() => {
     const issuer = parseCertificate(authority)
@@ -67,7 +74,7 @@ function hasLayout(reported: Uint8Array, product: Product): boolean {
   })
 }
 
-/** Whatever is wrong with the bytes, they are not what was looked for. */
+/** False for malformed bytes: they are not a match, whatever is wrong with them. */
 function holds(test: () => boolean): boolean {
   try {
     return reading('a certificate', 'chain.malformed', test)

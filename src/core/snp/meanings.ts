@@ -1,61 +1,66 @@
-/** What the fields and bits of a report mean, for people. docs/formats/report.md says the same; a test compares them. */
+/**
+ * Names and meanings of the fields and bits of a report, for display. docs/formats/report.md has the same
+ * rows; a test compares them.
+ */
 import type { FieldName, GUEST_POLICY_BITS, PLATFORM_INFO_BITS, SIGNER_INFO } from './layout.ts'
 
-/** AMD's name, and a meaning of a few words. */
+/** AMD's name of a field or bit, and its meaning in a few words. */
 export type Meaning = { readonly name: string; readonly meaning: string }
 
+/** The meaning of each field. */
 export const FIELD_MEANINGS: Readonly<Record<FieldName, Meaning>> = {
   version: { name: 'VERSION', meaning: 'form of this report' },
   guestSvn: { name: 'GUEST_SVN', meaning: "the guest owner's own version number, from the ID block" },
-  policy: { name: 'POLICY', meaning: "what the guest's owner allowed and demanded at launch" },
+  policy: { name: 'POLICY', meaning: "what the guest's owner allowed and required at launch" },
   familyId: { name: 'FAMILY_ID', meaning: "the guest owner's name of a family of guests, from the ID block" },
   imageId: { name: 'IMAGE_ID', meaning: "the guest owner's name of this guest, from the ID block" },
   vmpl: {
     name: 'VMPL',
-    meaning: 'privilege level that the report was asked for, 0 being the most privileged',
+    meaning: 'privilege level of the requester, 0 is the highest',
   },
   signatureAlgorithm: { name: 'SIGNATURE_ALGO', meaning: '1: ECDSA on P-384 with SHA-384' },
   currentTcb: { name: 'CURRENT_TCB', meaning: 'firmware and microcode that run now' },
-  platformInfo: { name: 'PLATFORM_INFO', meaning: 'how the host is set up' },
-  signerInfo: { name: 'SIGNER_INFO', meaning: 'which key signed, and whose key the author key digest is of' },
-  reportData: { name: 'REPORT_DATA', meaning: 'what the guest put in when it asked: a nonce, a digest' },
-  measurement: { name: 'MEASUREMENT', meaning: 'launch digest of what the guest was started with' },
-  hostData: { name: 'HOST_DATA', meaning: "the host's word at launch, signed but not measured" },
+  platformInfo: { name: 'PLATFORM_INFO', meaning: 'setup of the host' },
+  signerInfo: { name: 'SIGNER_INFO', meaning: 'kind of the signing key, and presence of an author key' },
+  reportData: { name: 'REPORT_DATA', meaning: "the guest's own bytes in its request: a nonce, a digest" },
+  measurement: { name: 'MEASUREMENT', meaning: 'launch digest: the guest as it was started' },
+  hostData: { name: 'HOST_DATA', meaning: "the host's own bytes at launch, signed but not measured" },
   idKeyDigest: { name: 'ID_KEY_DIGEST', meaning: 'SHA-384 of the key that signed the ID block' },
   authorKeyDigest: { name: 'AUTHOR_KEY_DIGEST', meaning: 'SHA-384 of the key that signed the ID key' },
-  reportId: { name: 'REPORT_ID', meaning: 'one for each guest and boot' },
+  reportId: { name: 'REPORT_ID', meaning: 'unique per guest and boot' },
   reportIdMa: {
     name: 'REPORT_ID_MA',
-    meaning: "the migration agent's report id; all ones where there is none",
+    meaning: "the migration agent's report id; all ones if there is none",
   },
-  reportedTcb: { name: 'REPORTED_TCB', meaning: 'TCB that the signing key belongs to' },
+  reportedTcb: { name: 'REPORTED_TCB', meaning: 'TCB of the signing key' },
   cpuid: { name: 'CPUID', meaning: 'family, model and stepping of the processor' },
-  chipId: { name: 'CHIP_ID', meaning: 'hardware id of the chip; zero where masked, and with a VLEK' },
-  committedTcb: { name: 'COMMITTED_TCB', meaning: 'TCB that the host cannot go back behind' },
+  chipId: { name: 'CHIP_ID', meaning: 'hardware id of the chip; zero if masked or with a VLEK' },
+  committedTcb: { name: 'COMMITTED_TCB', meaning: 'TCB below which the host cannot roll back' },
   currentFirmware: { name: 'CURRENT firmware', meaning: 'version of the SEV firmware that runs now' },
   committedFirmware: {
     name: 'COMMITTED firmware',
-    meaning: 'version of the SEV firmware that the host cannot go back behind',
+    meaning: 'version of the SEV firmware below which the host cannot roll back',
   },
   launchTcb: { name: 'LAUNCH_TCB', meaning: 'TCB when the guest was launched or imported' },
-  launchMitigations: { name: 'LAUNCH_MIT_VECTOR', meaning: 'mitigations that were in force at launch' },
-  currentMitigations: { name: 'CURRENT_MIT_VECTOR', meaning: 'mitigations that are in force now' },
+  launchMitigations: { name: 'LAUNCH_MIT_VECTOR', meaning: 'mitigations in force at launch' },
+  currentMitigations: { name: 'CURRENT_MIT_VECTOR', meaning: 'mitigations in force now' },
   signatureR: { name: 'SIGNATURE.R', meaning: 'r of the signature, little-endian' },
   signatureS: { name: 'SIGNATURE.S', meaning: 's of the signature, little-endian' },
 }
 
+/** The meaning of each reserved range. */
 export const RESERVED_MEANING: Meaning = { name: 'reserved', meaning: 'zero' }
 
-/** What it means that the bit is set. */
+/** The meaning of each bit of POLICY if it is set. */
 export const POLICY_MEANINGS: Readonly<Record<keyof typeof GUEST_POLICY_BITS, Meaning>> = {
-  smt: { name: 'SMT', meaning: 'may run where simultaneous multithreading is on' },
+  smt: { name: 'SMT', meaning: 'may run if simultaneous multithreading is on' },
   migrateMa: {
     name: 'MIGRATE_MA',
     meaning: 'may be bound to a migration agent, which then can read its memory',
   },
   debug: { name: 'DEBUG', meaning: 'the host may debug it, and so read its memory' },
-  singleSocket: { name: 'SINGLE_SOCKET', meaning: 'must run on one socket alone' },
-  cxl: { name: 'CXL_ALLOW', meaning: 'may run where CXL devices or memory are populated' },
+  singleSocket: { name: 'SINGLE_SOCKET', meaning: 'must run on only one socket' },
+  cxl: { name: 'CXL_ALLOW', meaning: 'may run if CXL devices or memory are populated' },
   aes256Xts: { name: 'MEM_AES_256_XTS', meaning: 'memory must be encrypted with AES-256-XTS' },
   raplDisabled: { name: 'RAPL_DIS', meaning: 'power measurement (RAPL) must be off' },
   ciphertextHiding: {
@@ -65,7 +70,7 @@ export const POLICY_MEANINGS: Readonly<Record<keyof typeof GUEST_POLICY_BITS, Me
   pageSwapDisabled: { name: 'PAGE_SWAP_DISABLE', meaning: 'the host must not move or swap its pages' },
 }
 
-/** What it means that the bit is set. */
+/** The meaning of each bit of PLATFORM_INFO if it is set. */
 export const PLATFORM_MEANINGS: Readonly<Record<keyof typeof PLATFORM_INFO_BITS, Meaning>> = {
   smt: { name: 'SMT_EN', meaning: 'simultaneous multithreading is on' },
   tsme: { name: 'TSME_EN', meaning: 'all memory is encrypted, also outside guests' },
@@ -86,8 +91,8 @@ export const PLATFORM_MEANINGS: Readonly<Record<keyof typeof PLATFORM_INFO_BITS,
   tio: { name: 'TIO_EN', meaning: 'trusted I/O devices may be attached' },
 }
 
-/** What it means that the bit is set; SIGNING_KEY is a number. */
+/** The meaning of each bit of SIGNER_INFO if it is set. SIGNING_KEY is a number and has no row. */
 export const SIGNER_MEANINGS: Readonly<Record<Exclude<keyof typeof SIGNER_INFO, 'signingKey'>, Meaning>> = {
-  authorKeyEnabled: { name: 'AUTHOR_KEY_EN', meaning: 'AUTHOR_KEY_DIGEST is of a key' },
+  authorKeyEnabled: { name: 'AUTHOR_KEY_EN', meaning: 'AUTHOR_KEY_DIGEST is the digest of a key' },
   chipKeyMasked: { name: 'MASK_CHIP_KEY', meaning: "the firmware does not sign with the chip's own key" },
 }

@@ -1,15 +1,29 @@
-/** Processor products, as the certificate chains name them. A chain stands for several dies: Bergamo and Siena are Genoa. */
+/**
+ * Processor products as certificate chains name them, and the mapping from CPUID. Bergamo and Siena have
+ * Genoa's chain.
+ */
 
+import { viewOf } from '../bytes.ts'
+
+/** The products that this verifier supports. */
 export const PRODUCTS = ['Milan', 'Genoa', 'Turin'] as const
 export type Product = (typeof PRODUCTS)[number]
 
-/** CPUID family, model and stepping as the report carries them: base and extended parts already added up. */
+/**
+ * CPUID family, model and stepping as a report contains them: base and extended parts are already combined.
+ */
 export type Cpuid = { readonly family: number; readonly model: number; readonly stepping: number }
 
-/** CPUID Fn0000_0001; model ranges are inclusive. */
+/** Reads the report's field CPUID: family, model and stepping, one byte each. */
+export function cpuidOf(bytes: Uint8Array): Cpuid {
+  const view = viewOf(bytes)
+  return { family: view.getUint8(0), model: view.getUint8(1), stepping: view.getUint8(2) }
+}
+
+/** CPUID Fn0000_0001 of each product. Model ranges are inclusive. */
 const MODELS: readonly {
   readonly product: Product
-  /** As AMD sells it; dies that CPUID does not tell apart are named together. */
+  /** AMD's name. Dies with the same CPUID share a row. */
   readonly die: string
   readonly family: number
   readonly from: number
@@ -21,12 +35,14 @@ const MODELS: readonly {
   { product: 'Turin', die: 'Turin', family: 0x1a, from: 0x00, to: 0x11 },
 ]
 
-/** Undefined for a processor whose chain and TCB layout are not known here. */
+/**
+ * The product of a processor, which determines its chain and TCB layout; undefined for an unknown processor.
+ */
 export function productOfCpuid(cpuid: Cpuid): Product | undefined {
   return rowOf(cpuid)?.product
 }
 
-/** For people: no rule looks at it. */
+/** AMD's name of a processor, for display only; undefined for an unknown processor. */
 export function dieOfCpuid(cpuid: Cpuid): string | undefined {
   return rowOf(cpuid)?.die
 }

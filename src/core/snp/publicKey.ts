@@ -1,12 +1,17 @@
-/** The two kinds of public key in AMD's certificates, in their one form each, and what they verify. */
+/**
+ * The two kinds of public key in AMD's certificates, each in its one accepted form, and signatures under
+ * them.
+ */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { sameBytes, viewOf } from '../bytes.ts'
 import { Malformed } from './der.ts'
 
 /**
- * A public key of AMD's: as PEM for a key that is used once, imported for one that is kept. The PEM says everything about the key.
- * A key inside an object of options would cost more: node:crypto then throws and catches up to four errors, whose stacks take as
- * long as a tenth of an ECDSA check.
+ * A public key of AMD's: PEM if it is used once, imported if it is kept.
+ *
+ * The key states its scheme and is never passed inside an object of options (an encoding, a padding). With
+ * such an object node:crypto throws and catches up to four errors, and their stacks cost a tenth of an ECDSA
+ * verification.
  */
 export class PublicKey {
   readonly #key: KeyObject | string
@@ -32,28 +37,33 @@ export class PublicKey {
   }
 }
 
-/** SubjectPublicKeyInfo in DER: the algorithm, what comes before the number that differs, how long that is, what follows. */
+/**
+ * A SubjectPublicKeyInfo in DER: its algorithm, the fixed bytes before and after the number, and the number's
+ * length.
+ */
 type KeyForm = {
   readonly algorithm: Buffer
   readonly before: Buffer
   readonly bytes: number
   readonly after: Buffer
 }
-/** rsaEncryption; a modulus of 4096 bits, the exponent 65537. */
+/** rsaEncryption with a modulus of 4096 bits and the exponent 65537. */
 const RSA_4096: KeyForm = {
   algorithm: Buffer.from('30820222300d06092a864886f70d0101010500', 'hex'),
   before: Buffer.from('0382020f003082020a0282020100', 'hex'),
   bytes: 512,
   after: Buffer.from('0203010001', 'hex'),
 }
-/** id-ecPublicKey on secp384r1; an uncompressed point. */
+/** id-ecPublicKey on secp384r1 with an uncompressed point. */
 const P384: KeyForm = {
   algorithm: Buffer.from('3076301006072a8648ce3d020106052b81040022', 'hex'),
   before: Buffer.from('03620004', 'hex'),
   bytes: 96,
   after: Buffer.alloc(0),
 }
-/** In the place of rsaEncryption: id-RSASSA-PSS with SHA-384, MGF1 over SHA-384, and a salt of 48 bytes (RFC 4055 §3). */
+/**
+ * Replaces rsaEncryption: id-RSASSA-PSS with SHA-384, MGF1 over SHA-384 and a salt of 48 bytes (RFC 4055 §3).
+ */
 const PSS_SHA384 = Buffer.from(
   '30820256304106092a864886f70d01010a3034a00f300d06096086480165030402020500a11c301a06092a864886f70d0101' +
     '08300d06096086480165030402020500a203020130',
@@ -62,36 +72,43 @@ const PSS_SHA384 = Buffer.from(
 const TOP_BIT = 0x80
 
 /**
- * Of an authority: a key that verifies RSASSA-PSS with SHA-384, MGF1 over SHA-384 and a salt of 48 bytes, and nothing else,
- * whatever a certificate says. Throws `Malformed`.
+ * The key of an authority (ARK, ASK, ASVK) from its SubjectPublicKeyInfo in DER. Whatever a certificate says,
+ * the key verifies only RSASSA-PSS with SHA-384, MGF1 over SHA-384 and a salt of 48 bytes. Throws
+ * `Malformed`.
  */
 export function rsa4096Of(spki: Uint8Array): PublicKey {
   const { algorithm, before } = RSA_4096
   if (!hasForm(spki, RSA_4096) || byteAt(spki, algorithm.byteLength + before.byteLength) < TOP_BIT)
-    throw new Malformed('of an authority has a key that is not RSA of 4096 bits')
+    throw new Malformed(
+      'has a public key that is not RSA-4096 with exponent 65537, as an authority must have',
+    )
   return pemOf(Buffer.concat([PSS_SHA384, spki.subarray(algorithm.byteLength)]))
 }
 
-/** Of a VCEK or VLEK. Whether the point is on the curve is seen when it is used. Throws `Malformed`. */
+/**
+ * The key of a VCEK or VLEK from its SubjectPublicKeyInfo in DER. Throws `Malformed`. A point that is not on
+ * the curve is refused later, when the key is used.
+ */
 export function p384Of(spki: Uint8Array): PublicKey {
-  if (!hasForm(spki, P384)) throw new Malformed('of an endorsement key has a key that is not on P-384')
+  if (!hasForm(spki, P384))
+    throw new Malformed('has a public key that is not P-384, as a VCEK or VLEK must have')
   return pemOf(spki)
 }
 
-/** Throws `Malformed`. */
+/** The key in its imported form, for repeated use. Throws `Malformed` if the key is invalid. */
 export function importKey(key: PublicKey): PublicKey {
   return key.imported()
 }
 
 /**
- * With SHA-384. An RSA key takes a signature of RSASSA-PSS, a key on P-384 an Ecdsa-Sig-Value (RFC 3279 §2.2.3). Throws
- * `Malformed` for a key that is none.
+ * True if `signature` is valid for `message` under `key`, with SHA-384. An RSA key takes an RSASSA-PSS
+ * signature, a P-384 key an Ecdsa-Sig-Value (RFC 3279 §2.2.3). Throws `Malformed` if the key is invalid.
  */
 export function isSignature(signature: Uint8Array, message: Uint8Array, key: PublicKey): boolean {
   return key.verifies(signature, message)
 }
 
-/** Ecdsa-Sig-Value of r ‖ s, both from 1 and of the same width. */
+/** The DER of an Ecdsa-Sig-Value (RFC 3279 §2.2.3) from r ‖ s, which have equal width and are at least 1. */
 export function ecdsaSigValueOf(scalars: Uint8Array): Uint8Array {
   const width = scalars.byteLength / 2
   const numbers = [integerOf(scalars.subarray(0, width)), integerOf(scalars.subarray(width))]
@@ -99,7 +116,7 @@ export function ecdsaSigValueOf(scalars: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.of(0x30, content.byteLength), content])
 }
 
-/** A DER INTEGER: no zero to spare, and one in front where the top bit would make it negative. */
+/** A DER INTEGER: no redundant zero, and a zero in front if the top bit would make the number negative. */
 function integerOf(scalar: Uint8Array): Uint8Array {
   const value = scalar.subarray(scalar.findIndex((byte) => byte !== 0))
   const sign = byteAt(value, 0) < TOP_BIT ? [] : [0]
@@ -126,11 +143,11 @@ function byteAt(bytes: Uint8Array, index: number): number {
   return viewOf(bytes).getUint8(index)
 }
 
-/** A wrong signature is an answer; what OpenSSL throws is about the key. */
+/** A wrong signature gives `false`; OpenSSL throws only about the key. */
 function using<T>(use: () => T): T {
   try {
     return use()
   } catch {
-    throw new Malformed('has a key that is none, such as a point that is not on its curve')
+    throw new Malformed('contains an invalid public key, such as a point that is not on its curve')
   }
 }

@@ -1,4 +1,6 @@
-/** What the bytes of a report mean. Nothing here is believed yet: `verifyReport` says whether the report is authentic. */
+/**
+ * Parses an attestation report. A parsed report is only a claim; `verifyReport` proves that it is authentic.
+ */
 import { isZero } from '../bytes.ts'
 import { CodedError } from '../errors/report.ts'
 import {
@@ -22,51 +24,61 @@ import {
   type SigningKey,
   UNSIGNED,
 } from './layout.ts'
-import type { Cpuid } from './product.ts'
+import { type Cpuid, cpuidOf } from './product.ts'
 
 type Abi = { readonly major: number; readonly minor: number }
+/** A version of the SEV firmware. */
 export type Firmware = Abi & { readonly build: number }
 type GuestPolicyBit = keyof typeof GUEST_POLICY_BITS
 type PlatformInfoBit = keyof typeof PLATFORM_INFO_BITS
 
+/**
+ * The fields of ATTESTATION_REPORT (SEV-SNP firmware ABI). Bytes are as in the report, in the lengths of
+ * `FIELDS`; all are views of one private copy. `FIELD_MEANINGS` explains each field in a few words.
+ */
 export type Report = {
   readonly version: ReportVersion
   readonly guestSvn: number
-  /** POLICY as a number, and what its bits say. */
+  /** POLICY as a number; `abi` and `guestPolicy` are its parts. */
   readonly policy: bigint
+  /** The minimum ABI version that the guest's owner requires. */
   readonly abi: Abi
   readonly guestPolicy: Readonly<Record<GuestPolicyBit, boolean>>
   readonly familyId: Uint8Array
   readonly imageId: Uint8Array
   readonly vmpl: number
-  /** PLATFORM_INFO as a number, and what its known bits say. */
+  /** PLATFORM_INFO as a number; `platformBits` are its known bits. */
   readonly platformInfo: bigint
   readonly platformBits: Readonly<Record<PlatformInfoBit, boolean>>
   readonly signingKey: SigningKey
   readonly authorKeyEnabled: boolean
   readonly chipKeyMasked: boolean
+  /** 64 bytes that the guest chose when it requested the report. */
   readonly reportData: Uint8Array
   /** Launch digest, 48 bytes. */
   readonly measurement: Uint8Array
+  /** 32 bytes that the host chose at launch. */
   readonly hostData: Uint8Array
   readonly idKeyDigest: Uint8Array
   readonly authorKeyDigest: Uint8Array
   readonly reportId: Uint8Array
   readonly reportIdMa: Uint8Array
-  /** Eight raw bytes each; their layout follows from the product, which only the chain proves. */
+  /** Eight raw bytes each. Their layout depends on the product, which only the certificate chain proves. */
   readonly tcb: Readonly<Record<TcbName, Uint8Array>>
   /** Absent in version 2. */
   readonly cpuid: Cpuid | undefined
+  /** 64 bytes; on Turin 8 bytes and zeros. All zero if masked, or signed with a VLEK. */
   readonly chipId: Uint8Array
   readonly firmware: { readonly current: Firmware; readonly committed: Firmware }
-  /** Bit sets; absent before version 5. */
+  /** Bit sets of mitigations; absent before version 5. */
   readonly mitigations: { readonly launch: bigint; readonly current: bigint } | undefined
-  /** The bytes under the signature, as received, and r ‖ s, big-endian, 48 bytes each (IEEE P1363). */
+  /** The bytes under the signature, as received. */
   readonly signed: Uint8Array
+  /** r ‖ s, big-endian, 48 bytes each (IEEE P1363). */
   readonly signature: Uint8Array
 }
 
-/** What is zero in each version: the reserved ranges, and the fields of later versions. */
+/** The ranges that are zero in each version: the reserved ones and the fields of later versions. */
 const UNUSED: Readonly<Record<ReportVersion, readonly Field[]>> = {
   2: unusedIn(2),
   3: unusedIn(3),
@@ -80,19 +92,24 @@ function unusedIn(version: ReportVersion): readonly Field[] {
   return [...RESERVED, ...fields.filter(({ since = 2 }) => version < since)]
 }
 
+/** The four TCBs of a report. */
 export const TCB_NAMES = ['reported', 'committed', 'current', 'launch'] as const
 export type TcbName = (typeof TCB_NAMES)[number]
 
 /**
- * Takes exactly 1184 bytes and keeps a copy of its own.
+ * Parses exactly 1184 bytes and keeps a copy of its own.
  *
- * Throws `report.malformed` for another length or version, `report.invalid` for a value that the ABI does not allow (a
- * reserved byte, a VMPL that no guest has), and `report.signature` where no P-384 signature can stand: the report says
- * that it is unsigned, or r or s is zero, too large or in another byte order.
+ * Throws `report.malformed` for another length or version. Throws `report.invalid` for a value that the ABI
+ * does not allow, such as a reserved byte that is not zero or a VMPL that no guest has. Throws
+ * `report.signature` if there is no possible P-384 signature: the report states that it is unsigned, or r or
+ * s is zero, too large or in another byte order.
  */
 export function parseReport(received: Uint8Array): Report {
   if (received.byteLength !== REPORT_BYTES)
-    throw new CodedError('report.malformed', `a report has ${REPORT_BYTES} bytes, not ${received.byteLength}`)
+    throw new CodedError(
+      'report.malformed',
+      `the report has ${received.byteLength} bytes, expected ${REPORT_BYTES}`,
+    )
   const bytes = Buffer.from(received)
   const take = ({ at, size }: Field) => bytes.subarray(at, at + size)
   const field = (name: FieldName) => take(FIELDS[name])
@@ -104,9 +121,9 @@ export function parseReport(received: Uint8Array): Report {
   const policy = u64('policy')
   assertPolicy(policy)
   const vmpl = u32('vmpl')
-  if (vmpl > 3) throw invalid(`VMPL is ${vmpl}, not 0 to 3: the host asked for it, or nobody did`)
+  if (vmpl > 3) throw invalid(`VMPL is ${vmpl}, expected 0 to 3: a guest did not request this report`)
   if (u32('signatureAlgorithm') !== ECDSA_P384_SHA384)
-    throw invalid(`SIGNATURE_ALGO is ${u32('signatureAlgorithm')}, not 1`)
+    throw invalid(`SIGNATURE_ALGO is ${u32('signatureAlgorithm')}, expected ${ECDSA_P384_SHA384}`)
   const platformInfo = u64('platformInfo')
 
   return {
@@ -151,7 +168,7 @@ export function parseReport(received: Uint8Array): Report {
 
 function versionOf(version: number): ReportVersion {
   const known = REPORT_VERSIONS.find((row) => row === version)
-  if (known === undefined) throw new CodedError('report.malformed', `VERSION is ${version}, not 2 to 5`)
+  if (known === undefined) throw new CodedError('report.malformed', `VERSION is ${version}, expected 2 to 5`)
   return known
 }
 
@@ -163,20 +180,21 @@ function assertReserved(version: ReportVersion, bytes: Buffer): void {
 
 function assertPolicy(policy: bigint): void {
   if (((policy >> BigInt(POLICY_BIT_ONE)) & 1n) !== 1n)
-    throw invalid(`POLICY bit ${POLICY_BIT_ONE} is not one`)
+    throw invalid(`POLICY bit ${POLICY_BIT_ONE} is zero, expected one`)
   if (policy >> BigInt(POLICY_BITS) !== 0n) throw invalid(`POLICY bits 63:${POLICY_BITS} are not zero`)
 }
 
 function signerOf(info: number): Pick<Report, 'signingKey' | 'authorKeyEnabled' | 'chipKeyMasked'> {
-  // With the reserved bits above it, which make a number that is no key.
+  // Includes the reserved bits above it: if one is set, the number is no key.
   const key = info >>> SIGNER_INFO.signingKey
-  if (key === UNSIGNED) throw new CodedError('report.signature', 'the report says that it is not signed')
+  if (key === UNSIGNED)
+    throw new CodedError('report.signature', `SIGNING_KEY is ${UNSIGNED}: the report is not signed`)
   const signingKey = SIGNING_KEYS[key]
-  if (signingKey === undefined) throw invalid(`SIGNING_KEY is ${key}, which is reserved`)
+  if (signingKey === undefined) throw invalid(`SIGNING_KEY is ${key}, expected 0 (VCEK) or 1 (VLEK)`)
   const bit = (index: number) => ((info >>> index) & 1) === 1
   const chipKeyMasked = bit(SIGNER_INFO.chipKeyMasked)
-  // The firmware does not use the chip's key then: a VLEK signs, or nothing does.
-  if (chipKeyMasked && signingKey === 'vcek') throw invalid('MASK_CHIP_KEY is set, and SIGNING_KEY is VCEK')
+  // The firmware does not use the chip's key in this case: a VLEK signs, or the report is unsigned.
+  if (chipKeyMasked && signingKey === 'vcek') throw invalid('MASK_CHIP_KEY is set, but SIGNING_KEY is VCEK')
   return { signingKey, authorKeyEnabled: bit(SIGNER_INFO.authorKeyEnabled), chipKeyMasked }
 }
 
@@ -192,10 +210,6 @@ function bitsOf<Name extends string>(
   return set as Record<Name, boolean>
 }
 
-function cpuidOf(bytes: Buffer): Cpuid {
-  return { family: bytes.readUInt8(0), model: bytes.readUInt8(1), stepping: bytes.readUInt8(2) }
-}
-
 function firmwareOf(bytes: Buffer): Firmware {
   return { build: bytes.readUInt8(0), minor: bytes.readUInt8(1), major: bytes.readUInt8(2) }
 }
@@ -203,12 +217,18 @@ function firmwareOf(bytes: Buffer): Firmware {
 /** Big-endian, so that comparing bytes compares numbers. */
 const ORDER = Buffer.from(P384_ORDER.toString(16), 'hex')
 
-/** SEC 1 §4.1.4 step 1: r and s in [1, n − 1]. Bytes above the curve's width are no part of a number, yet signed by nobody. */
+/**
+ * r or s as 48 bytes, big-endian, in [1, n − 1] (SEC 1 §4.1.4 step 1). The bytes above the curve's width must
+ * be zero: no signature covers them, so other values would make reports malleable.
+ */
 function scalarOf(name: string, littleEndian: Buffer): Buffer {
   const scalar = Buffer.from(littleEndian.subarray(0, SCALAR_BYTES)).reverse()
   const isInRange = !isZero(scalar) && scalar.compare(ORDER) < 0
   if (!isInRange || !isZero(littleEndian.subarray(SCALAR_BYTES)))
-    throw new CodedError('report.signature', `the signature's ${name} is not a scalar of P-384`)
+    throw new CodedError(
+      'report.signature',
+      `${name} of the signature is not a P-384 scalar, expected 1 to n − 1 in little-endian order`,
+    )
   return scalar
 }
 

@@ -1,42 +1,53 @@
-/** `report show`: every field of a report, where it stands and what it claims. Nothing is verified. */
-
+/**
+ * Every field of a report with its offset, value and meaning, as `report show` prints it. Nothing is
+ * verified.
+ */
 import { toHex, viewOf } from '../bytes.ts'
 import { CodedError, type ReportErrorCode } from '../errors/report.ts'
 import { certificateUrl } from './certificateUrl.ts'
 import { FIELDS, type Field, type FieldName, REPORT_VERSIONS, RESERVED } from './layout.ts'
 import { FIELD_MEANINGS, type Meaning, RESERVED_MEANING } from './meanings.ts'
-import { dieOfCpuid, type Product, productOfCpuid } from './product.ts'
-import { parseReport, type Report, TCB_NAMES, type TcbName } from './report.ts'
-import { cpuidOf, hex, SHOWN, type Show, type ShownBit, unused, zero } from './shownValues.ts'
-import { parseTcb, type Tcb } from './tcb.ts'
+import { cpuidOf, dieOfCpuid, type Product, productOfCpuid } from './product.ts'
+import { parseReport, type Report, type TcbName } from './report.ts'
+import { hex, SHOWN, type Show, type ShownBit, shownTcbs, unused, zero } from './shownValues.ts'
+import { parseTcbs, type Tcb } from './tcb.ts'
 import { assertWhole } from './wholeReport.ts'
 
+/** One field or reserved range of a report. */
 export type ShownField = Meaning & {
   readonly offset: number
   readonly size: number
-  /** As they stand in the report, in hex. */
+  /** The bytes as received, in hex. */
   readonly bytes: string
   readonly value: string
   readonly notes: readonly string[]
   readonly bits: readonly ShownBit[]
 }
 
+/** The claims of a report. */
 export type ShownReport = {
   readonly verified: false
-  /** What the ABI does not allow; null for a report that it allows, genuine or not. */
+  /** The first violation of the ABI; null for a report that the ABI allows, genuine or not. */
   readonly problem: { readonly code: ReportErrorCode; readonly message: string } | null
-  /** By CPUID; null in version 2, which has none, and for a processor that is not known here. */
+  /** By CPUID; null in version 2, which has no CPUID, and for an unknown processor. */
   readonly product: Product | null
+  /** AMD's name of the processor; null in the same cases. */
   readonly die: string | null
-  /** Where AMD keeps the certificate of the key that signed, by the report's own word; null where it does not say. */
+  /** AMD's URL of the certificate that the report claims; null if the report does not identify it. */
   readonly certificate: string | null
-  /** In the layout of the product; version 2 is read as Milan and Genoa have it, and says so. */
+  /** The four TCBs in the layout `tcbLayout`; null if the layout is unknown or does not fit. */
   readonly tcb: Readonly<Record<TcbName, Tcb>> | null
+  /**
+   * The product whose layout was used. A report of version 2 names no product, and the layout of Milan is
+   * assumed.
+   */
   readonly tcbLayout: Product | null
   readonly fields: readonly ShownField[]
 }
 
-/** Throws `report.malformed` for another length or version: where the fields stand is then unknown. */
+/**
+ * Throws `report.malformed` for another length or version, since the offsets of the fields are then unknown.
+ */
 export function showReport(bytes: Uint8Array): ShownReport {
   assertWhole(bytes)
   const version = viewOf(bytes).getUint32(FIELDS.version.at, true)
@@ -51,7 +62,7 @@ export function showReport(bytes: Uint8Array): ShownReport {
     product: product ?? null,
     die: (cpuid && dieOfCpuid(cpuid)) ?? null,
     certificate: (report && certificateUrl(report)) ?? null,
-    tcb: tcbLayout === undefined ? null : shownTcbs(bytes, tcbLayout),
+    tcb: tcbLayout === undefined ? null : shownTcbs(tcbsIn(bytes), tcbLayout),
     tcbLayout: tcbLayout ?? null,
     fields: fieldsOf(bytes, version),
   }
@@ -62,7 +73,7 @@ type Parsed = Pick<ShownReport, 'problem'> & { readonly report: Report | undefin
 function parsed(bytes: Uint8Array, product: Product | undefined): Parsed {
   try {
     const report = parseReport(bytes)
-    if (product !== undefined) tcbsOf(bytes, product)
+    if (product !== undefined) parseTcbs(report.tcb, product)
     return { problem: null, report }
   } catch (error) {
     if (!(error instanceof CodedError)) throw error
@@ -88,26 +99,13 @@ function shownField(report: Uint8Array, field: Field, { name, meaning }: Meaning
   return { name, offset: field.at, size: field.size, bytes: toHex(bytes), value, meaning, notes, bits }
 }
 
-function shownTcbs(bytes: Uint8Array, product: Product): ShownReport['tcb'] {
-  try {
-    return tcbsOf(bytes, product)
-  } catch (error) {
-    if (error instanceof CodedError) return null
-    throw error
+function tcbsIn(bytes: Uint8Array): Report['tcb'] {
+  return {
+    reported: take(bytes, FIELDS.reportedTcb),
+    committed: take(bytes, FIELDS.committedTcb),
+    current: take(bytes, FIELDS.currentTcb),
+    launch: take(bytes, FIELDS.launchTcb),
   }
-}
-
-const TCB_FIELDS: Readonly<Record<TcbName, Field>> = {
-  reported: FIELDS.reportedTcb,
-  committed: FIELDS.committedTcb,
-  current: FIELDS.currentTcb,
-  launch: FIELDS.launchTcb,
-}
-
-function tcbsOf(bytes: Uint8Array, product: Product): Readonly<Record<TcbName, Tcb>> {
-  const rows = TCB_NAMES.map((name) => [name, parseTcb(take(bytes, TCB_FIELDS[name]), product)])
-  // Its keys are TCB_NAMES.
-  return Object.fromEntries(rows) as Record<TcbName, Tcb>
 }
 
 function take(bytes: Uint8Array, { at, size }: Field): Uint8Array {

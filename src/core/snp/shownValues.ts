@@ -1,5 +1,6 @@
-/** How the bytes of each field are put into words. */
+/** Turns the bytes of each field into text for display. */
 import { isZero, toHex, viewOf } from '../bytes.ts'
+import { CodedError } from '../errors/report.ts'
 import {
   type FieldName,
   GUEST_POLICY_BITS,
@@ -11,29 +12,37 @@ import {
   UNSIGNED,
 } from './layout.ts'
 import { type Meaning, PLATFORM_MEANINGS, POLICY_MEANINGS, SIGNER_MEANINGS } from './meanings.ts'
-import { type Cpuid, dieOfCpuid } from './product.ts'
+import { type Cpuid, cpuidOf, dieOfCpuid, type Product } from './product.ts'
+import type { TcbName } from './report.ts'
+import { parseTcbs, type Tcb } from './tcb.ts'
 
+/** A bit of a field: its number, its meaning and its value. */
 export type ShownBit = Meaning & { readonly bit: number; readonly set: boolean }
 
+/** A field as text, with notes on its value and its bits if it has any. */
 export type Shown = {
   readonly value: string
   readonly notes?: readonly string[]
   readonly bits?: readonly ShownBit[]
 }
+/** Turns the bytes of one field into text. */
 export type Show = (bytes: Uint8Array) => Shown
 
+/** Bytes in lower-case hex. */
 export const hex: Show = (bytes) => ({ value: toHex(bytes) })
 const number: Show = (bytes) => ({ value: String(viewOf(bytes).getUint32(0, true)) })
+/** Bytes that must be zero. */
 export const zero: Show = (bytes) => ({ value: isZero(bytes) ? 'zero' : `NOT ZERO: ${toHex(bytes)}` })
+/** A field that is reserved before version `since`. */
 export const unused =
   (since: number): Show =>
   (bytes) => ({ value: zero(bytes).value, notes: [`not used before version ${since}`] })
-/** Bytes, and what it means where all of them are this one. */
+/** Bytes in hex, with `note` if all of them equal `byte`. */
 const hexUnless =
   (byte: number, note: string): Show =>
   (bytes) => ({ value: toHex(bytes), notes: bytes.every((one) => one === byte) ? [note] : [] })
 
-/** The others are shown as bytes. */
+/** The fields that are not shown as plain hex. */
 export const SHOWN: Partial<Record<FieldName, Show>> = {
   version: number,
   guestSvn: number,
@@ -43,7 +52,7 @@ export const SHOWN: Partial<Record<FieldName, Show>> = {
   vmpl: (bytes) => ({
     ...number(bytes),
     notes:
-      viewOf(bytes).getUint32(0, true) === 0xffff_ffff ? ['asked for by the host, not by the guest'] : [],
+      viewOf(bytes).getUint32(0, true) === 0xffff_ffff ? ['requested by the host, not by the guest'] : [],
   }),
   signatureAlgorithm: number,
   platformInfo: showPlatformInfo,
@@ -54,7 +63,7 @@ export const SHOWN: Partial<Record<FieldName, Show>> = {
   reportIdMa: hexUnless(0xff, 'all ones: no migration agent'),
   cpuid: (bytes) => {
     const cpuid = cpuidOf(bytes)
-    return { value: cpuidText(cpuid), notes: [dieOfCpuid(cpuid) ?? 'a processor that is not known here'] }
+    return { value: cpuidText(cpuid), notes: [dieOfCpuid(cpuid) ?? 'unknown processor'] }
   },
   chipId: hexUnless(0, 'all zero: masked by the host, or the report is signed with a VLEK'),
   currentFirmware: showFirmware,
@@ -107,12 +116,13 @@ function showFirmware(bytes: Uint8Array): Shown {
   return { value: `${major}.${minor}.${build}` }
 }
 
-/** Which mitigation a bit stands for is said in AMD's bulletins, one by one. */
+/** The bits have no names here: AMD's bulletins define them one by one. */
 function showBitSet(bytes: Uint8Array): Shown {
   const value = viewOf(bytes).getBigUint64(0, true)
   return { value: hex64(value), notes: [setBitsText(value)] }
 }
 
+/** The numbers of the bits that are set in a 64-bit value, as text. */
 export function setBitsText(value: bigint): string {
   const set = Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => bitOf(value, bit))
   return set.length === 0 ? 'no bit is set' : `bits that are set: ${set.join(', ')}`
@@ -129,22 +139,32 @@ function bitsOf<Name extends string>(
 }
 
 function above(value: bigint, from: number): readonly string[] {
-  return value >> BigInt(from) === 0n ? [] : [`bits from ${from} on are not known here, and NOT ZERO`]
+  return value >> BigInt(from) === 0n ? [] : [`unknown bits from ${from} on are NOT ZERO`]
 }
 
 function bitOf(value: bigint, bit: number): boolean {
   return ((value >> BigInt(bit)) & 1n) === 1n
 }
 
-export function cpuidOf(bytes: Uint8Array): Cpuid {
-  const view = viewOf(bytes)
-  return { family: view.getUint8(0), model: view.getUint8(1), stepping: view.getUint8(2) }
+/** The four TCBs of a report in the layout of `product`, or null if one of them is not in that layout. */
+export function shownTcbs(
+  tcbs: Readonly<Record<TcbName, Uint8Array>>,
+  product: Product,
+): Readonly<Record<TcbName, Tcb>> | null {
+  try {
+    return parseTcbs(tcbs, product)
+  } catch (error) {
+    if (error instanceof CodedError) return null
+    throw error
+  }
 }
 
+/** Family, model and stepping in hex: `1a/02/01`. */
 export function cpuidText({ family, model, stepping }: Cpuid): string {
   return [family, model, stepping].map((part) => part.toString(16).padStart(2, '0')).join('/')
 }
 
+/** A 64-bit value as `0x` and 16 hex digits. */
 export function hex64(value: bigint): string {
   return `0x${value.toString(16).padStart(16, '0')}`
 }

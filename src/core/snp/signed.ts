@@ -1,4 +1,7 @@
-/** SIGNED (RFC 5280 §4.1.1, §5.1.1): the form that certificates and revocation lists share, and AMD's one way to sign it. */
+/**
+ * The signed form that certificates and revocation lists share (RFC 5280 §4.1.1, §5.1.1), and the one
+ * signature scheme that AMD uses for it.
+ */
 import { sameBytes } from '../bytes.ts'
 import {
   bytesOf,
@@ -14,6 +17,7 @@ import {
 } from './der.ts'
 import { isSignature, type PublicKey } from './publicKey.ts'
 
+/** A signed structure, read but not yet verified. */
 export type Signed = {
   /** The bytes under the signature, as received, and their top-level parts. */
   readonly tbs: Buffer
@@ -22,22 +26,23 @@ export type Signed = {
 }
 
 /**
- * SEQUENCE { tbs, signatureAlgorithm, signature }. `algorithmAt`: which part of the tbs repeats the algorithm. Throws
- * `Malformed`, also where it is signed otherwise than AMD signs: RSASSA-PSS, SHA-384.
+ * Reads SEQUENCE { tbs, signatureAlgorithm, signature }. `algorithmAt` is the index of the part of the tbs
+ * that repeats the algorithm. Throws `Malformed`, also if the algorithm is not RSASSA-PSS with SHA-384 as AMD
+ * uses it.
  */
 export function parseSigned(der: Buffer, algorithmAt: number): Signed {
   const [tbs, outer, signature, ...more] = sequenceOf(parseDer(der))
   if (tbs === undefined || outer === undefined || signature === undefined || more.length > 0)
-    throw new Malformed('has more or less than three parts')
+    throw new Malformed('does not have three parts: content, algorithm and signature')
   const parts = sequenceOf(tbs)
   const inner = parts[algorithmAt]
   if (inner === undefined || !sameBytes(bytesOf(inner), bytesOf(outer)))
-    throw new Malformed('names two signature algorithms')
+    throw new Malformed('names one signature algorithm inside its signed part and another outside')
   if (!sameBytes(bytesOf(inner), USUAL)) assertPss(inner)
   return { tbs: bytesOf(tbs), parts, signature: wholeBitsOf(signature) }
 }
 
-/** In AMD's way, whatever the certificate says. */
+/** True if the signature is valid under `key`. The key determines the scheme, not the certificate. */
 export function isSignedBy({ tbs, signature }: Signed, key: PublicKey): boolean {
   return isSignature(signature, tbs, key)
 }
@@ -50,14 +55,17 @@ const OID = {
 
 const SALT_BYTES = 48
 
-/** What most certificates say: it is compared, and only what is written otherwise is read. */
+/** The AlgorithmIdentifier of most certificates. Equal bytes need no reading; others are parsed. */
 const USUAL = Buffer.from(
   '304106092a864886f70d01010a3034a00f300d06096086480165030402020500a11c301a06092a864886f70d010108300d0609' +
     '6086480165030402020500a203020130',
   'hex',
 )
 
-/** RSASSA-PSS-params (RFC 4055 §3.1). The trailer field has one value, which newer certificates leave out as DER demands. */
+/**
+ * RSASSA-PSS-params (RFC 4055 §3.1). The trailer field has one value, its default. Newer certificates omit
+ * it, as DER requires.
+ */
 function assertPss(algorithm: Der): void {
   const [name, parameters, ...more] = sequenceOf(algorithm)
   if (oidOf(name) !== OID.pss || more.length > 0) throw new Malformed('is not signed with RSASSA-PSS')

@@ -1,14 +1,14 @@
-/** The bytes of a report as they come: alone, or behind a header that has to be cut off. */
+/** The length of a report, with advice for a report that is still behind a header. */
 import { viewOf } from '../bytes.ts'
 import { CodedError } from '../errors/report.ts'
 import { ECDSA_P384_SHA384, FIELDS, REPORT_BYTES, REPORT_VERSIONS } from './layout.ts'
 
-/** What the kernel and paravisors put before a report: 32 bytes, the report's length among them. */
+/** The kernel and paravisors put 32 bytes in front of a report; one field of them is the report's length. */
 const HEADER_BYTES = 32
 
 /**
- * Throws `report.malformed` for another length than a report has; where one stands behind the kernel's header, it says how to
- * cut it out.
+ * Throws `report.malformed` if `bytes` does not have the length of a report. If a report follows the kernel's
+ * header, the message says how to cut it out.
  */
 export function assertWhole(bytes: Uint8Array): void {
   if (bytes.byteLength === REPORT_BYTES) return
@@ -21,7 +21,7 @@ export function assertWhole(bytes: Uint8Array): void {
   throw new CodedError(
     'report.malformed',
     isBehindHeader
-      ? `a report has ${REPORT_BYTES} bytes, not ${bytes.byteLength}: this one stands behind a header; cut it out with "tail -c +${HEADER_BYTES + 1} FILE | head -c ${REPORT_BYTES} > report.bin"`
-      : `a report has ${REPORT_BYTES} bytes, not ${bytes.byteLength}`,
+      ? `the report has ${bytes.byteLength} bytes, expected ${REPORT_BYTES}: it follows a header; cut it out with "tail -c +${HEADER_BYTES + 1} FILE | head -c ${REPORT_BYTES} > report.bin"`
+      : `the report has ${bytes.byteLength} bytes, expected ${REPORT_BYTES}`,
   )
 }

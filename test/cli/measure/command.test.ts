@@ -191,7 +191,12 @@ const refusals: readonly (readonly [string, Partial<SolveOptions>, string, RegEx
     'usage.invalid',
     /^--guest-features takes one/,
   ],
-  ['features without SNP', { ...usual, guestFeatures: ['0x20'] }, 'launch.impossible', /bit 0 is clear$/],
+  [
+    'features without SNP',
+    { ...usual, guestFeatures: ['0x20'] },
+    'launch.impossible',
+    /expected bit 0 \(SNPActive\) to be set$/,
+  ],
   [
     'unknown registers',
     { ...usual, fpuState: ['some'] },
@@ -239,7 +244,7 @@ const refusals: readonly (readonly [string, Partial<SolveOptions>, string, RegEx
     'a file that is not an OVMF',
     { ...usual, ovmf: [half] },
     'firmware.malformed',
-    /^OVMF: it has 12188 bytes/,
+    /^the OVMF file has 12188 bytes/,
   ],
   ['a missing file', { ...usual, ovmf: [path('none')] }, 'input.unreadable', /cannot be read as a file$/],
   ['a folder for a kernel', { ...usual, kernel: [folder] }, 'input.unreadable', /cannot be read as a file$/],

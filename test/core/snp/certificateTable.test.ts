@@ -10,27 +10,27 @@ const END = Buffer.alloc(24)
 const of = (size: number, fill = size & 0xff) => Buffer.alloc(size, fill)
 
 describe('a certificate table', () => {
-  test('gives what it holds by kind', () => {
-    const held = { vcek: of(1300), vlek: of(1310), ask: of(1600), ark: of(1610), crl: of(900) }
+  test('gives its entries by kind', () => {
+    const contents = { vcek: of(1300), vlek: of(1310), ask: of(1600), ark: of(1610), crl: of(900) }
     const table = encodeTable([
-      [GUIDS.ark, held.ark],
-      [GUIDS.vcek, held.vcek],
-      [GUIDS.crl, held.crl],
-      [GUIDS.vlek, held.vlek],
+      [GUIDS.ark, contents.ark],
+      [GUIDS.vcek, contents.vcek],
+      [GUIDS.crl, contents.crl],
+      [GUIDS.vlek, contents.vlek],
       [GUIDS.platformInfo, of(8)],
-      [GUIDS.ask, held.ask],
+      [GUIDS.ask, contents.ask],
     ])
-    assert.deepEqual(parseCertificateTable(table), { ...held, platformInfo: of(8) })
+    assert.deepEqual(parseCertificateTable(table), { ...contents, platformInfo: of(8) })
   })
 
-  test('may hold nothing, and be followed by the zeros of its pages', () => {
+  test('may be empty, and zeros may follow it', () => {
     assert.deepEqual(parseCertificateTable(Buffer.alloc(MAX_TABLE_BYTES)), {})
     assert.deepEqual(parseCertificateTable(END), {})
     const padded = Buffer.concat([encodeTable([[GUIDS.vcek, of(9)]]), Buffer.alloc(4000)])
     assert.deepEqual(parseCertificateTable(padded), { vcek: of(9) })
   })
 
-  test('may hold what this program does not know, which is left out', () => {
+  test('may have entries of unknown kinds, which are omitted', () => {
     const table = encodeTable([
       [OTHER, of(5000)],
       [GUIDS.vcek, of(9)],
@@ -38,13 +38,13 @@ describe('a certificate table', () => {
     assert.deepEqual(parseCertificateTable(table), { vcek: of(9) })
   })
 
-  test('may have its contents in any order, and apart', () => {
+  test('may have its contents in any order, with gaps', () => {
     const entries = [tableEntry(GUIDS.vcek, 90, 4), tableEntry(GUIDS.ask, 72, 4), END]
     const table = Buffer.concat([...entries, of(4, 1), of(14, 9), of(4, 2)])
     assert.deepEqual(parseCertificateTable(table), { vcek: of(4, 2), ask: of(4, 1) })
   })
 
-  test('is kept as it was when read', () => {
+  test('is copied when it is parsed', () => {
     const table = encodeTable([[GUIDS.vcek, of(9)]])
     const { vcek } = parseCertificateTable(table)
     table.fill(0)
@@ -60,62 +60,82 @@ describe('a certificate table', () => {
     assert.equal(Object.keys(parseCertificateTable(encodeTable([...known, ...unknown]))).length, 6)
   })
 
-  // One fault each: without its check the table would be taken.
+  // One fault each: without its check the table would be accepted.
   const cases: readonly (readonly [name: string, table: Buffer, message: RegExp])[] = [
-    ['no bytes', Buffer.alloc(0), /no end/],
-    ['an end cut short', Buffer.alloc(23), /no end/],
-    ['no end', tableEntry(GUIDS.vcek, 24, 1), /no end/],
+    ['no bytes', Buffer.alloc(0), /has no entry of zeros at its end/],
+    ['a truncated end', Buffer.alloc(23), /has no entry of zeros at its end/],
+    ['no end', tableEntry(GUIDS.vcek, 24, 1), /has no entry of zeros at its end/],
     ['17 entries', encodeTable(seventeen()), /more than 16 entries/],
-    ['more than 16 KiB', Buffer.alloc(MAX_TABLE_BYTES + 1), /16385 bytes, the limit is 16384/],
-    ['an entry in the table', tableOf([tableEntry(GUIDS.vcek, 47, 4)], 8), /overlaps another, or the table/],
-    ['an entry at its start', tableOf([tableEntry(GUIDS.vcek, 0, 8)], 8), /overlaps another, or the table/],
-    ['an entry past the end', tableOf([tableEntry(GUIDS.vcek, 48, 9)], 8), /ends at 57 of 56 bytes/],
-    ['an entry from past the end', tableOf([tableEntry(GUIDS.vcek, 57, 1)], 8), /ends at 58 of 56 bytes/],
+    ['more than 16 KiB', Buffer.alloc(MAX_TABLE_BYTES + 1), /has 16385 bytes, expected at most 16384/],
+    [
+      'an entry that overlaps the list of entries',
+      tableOf([tableEntry(GUIDS.vcek, 47, 4)], 8),
+      /overlaps another entry or the list/,
+    ],
+    [
+      'an entry at offset zero',
+      tableOf([tableEntry(GUIDS.vcek, 0, 8)], 8),
+      /overlaps another entry or the list/,
+    ],
+    ['an entry past the end', tableOf([tableEntry(GUIDS.vcek, 48, 9)], 8), /ends at 57, expected at most 56/],
+    [
+      'an entry that starts past the end',
+      tableOf([tableEntry(GUIDS.vcek, 57, 1)], 8),
+      /ends at 58, expected at most 56/,
+    ],
     // 0x30 + 0xffffffd8 is 8 in 32 bits.
-    ['a length that wraps', tableOf([tableEntry(GUIDS.crl, 48, 0xffff_ffd8)], 8), /ends at 4294967304 of 56/],
-    ['an offset that wraps', tableOf([tableEntry(GUIDS.vcek, 0xffff_fff8, 16)], 8), /ends at 4294967304 of/],
+    [
+      'a length that wraps',
+      tableOf([tableEntry(GUIDS.crl, 48, 0xffff_ffd8)], 8),
+      /ends at 4294967304, expected/,
+    ],
+    [
+      'an offset that wraps',
+      tableOf([tableEntry(GUIDS.vcek, 0xffff_fff8, 16)], 8),
+      /ends at 4294967304, expected/,
+    ],
     [
       'the largest numbers',
       tableOf([tableEntry(GUIDS.crl, 0xffff_ffff, 0xffff_ffff)], 8),
       /ends at 8589934590/,
     ],
-    ['an empty entry', tableOf([tableEntry(GUIDS.vcek, 48, 0)], 8), /is empty/],
+    ['an empty entry', tableOf([tableEntry(GUIDS.vcek, 48, 0)], 8), /contains the empty entry/],
     [
-      'two of a kind',
+      'two entries of one kind',
       encodeTable([
         [GUIDS.vcek, of(1)],
         [GUIDS.vcek, of(1)],
       ]),
-      /two entries 63da758d-/,
+      /two entries with the GUID 63da758d-/,
     ],
     [
-      'two of a kind that is not known',
+      'two entries of one unknown kind',
       encodeTable([
         [OTHER, of(1)],
         [OTHER, of(1)],
       ]),
-      /two entries 01020304-/,
+      /two entries with the GUID 01020304-/,
     ],
     [
-      'two that overlap in a byte',
+      'two entries that share a byte',
       tableOf([tableEntry(GUIDS.vcek, 72, 4), tableEntry(GUIDS.ask, 75, 4)], 8),
       /overlaps/,
     ],
     [
-      'one within another',
+      'an entry within another',
       tableOf([tableEntry(GUIDS.vcek, 74, 1), tableEntry(GUIDS.ask, 72, 8)], 8),
       /overlaps/,
     ],
-    ['an entry without a GUID', encodeTable([[OTHER.replace(/[^-]/g, '0'), of(1)]]), /without a GUID/],
+    ['an entry without a GUID', encodeTable([[OTHER.replace(/[^-]/g, '0'), of(1)]]), /the GUID zero/],
     ...(['vcek', 'vlek', 'ask', 'ark'] as const).map((kind): [string, Buffer, RegExp] => [
       `a ${kind} of 4097 bytes`,
       encodeTable([[GUIDS[kind], of(4097)]]),
-      new RegExp(`${kind} has 4097 bytes, the limit is 4096`),
+      new RegExp(`entry ${kind} of 4097 bytes, expected at most 4096`),
     ]),
     [
       'platform information of 9 bytes',
       encodeTable([[GUIDS.platformInfo, of(9)]]),
-      /has 9 bytes, the limit is 8/,
+      /entry platformInfo of 9 bytes, expected at most 8/,
     ],
   ]
   for (const [name, table, message] of cases)
@@ -123,7 +143,7 @@ describe('a certificate table', () => {
       assert.throws(() => parseCertificateTable(table), { code: 'certificate-table.malformed', message })
     })
 
-  test('of any bytes is read or refused, and gives no more than it holds', () => {
+  test('of arbitrary bytes is parsed or refused, and gives only bytes of the table', () => {
     const guid = fc.constantFrom(...Object.values(GUIDS), OTHER)
     const number = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 0xffff_ffff }))
     const entries = fc.array(

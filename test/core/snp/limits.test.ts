@@ -48,7 +48,7 @@ test('a revocation list has at most 1 MiB', () => {
   const larger = crlOf(amd, { extensions: extensions(usual + spare + 1) })
   assert.throws(() => openCrl(larger, store.roots), {
     code: 'crl.malformed',
-    message: /the limit is 1048576/,
+    message: /expected at most 1048576/,
   })
 })
 

@@ -36,7 +36,7 @@ test('every byte is shown once, at its offset', () => {
   assert.equal(fields.length, Object.keys(FIELDS).length + RESERVED.length)
 })
 
-test('a report that the ABI allows has no problem, and is verified by nobody', () => {
+test('a report that the ABI allows has no problem, and is not verified', () => {
   const { verified, problem, product, die, tcbLayout, tcb } = showReport(bytes)
   assert.deepEqual(
     { verified, problem, product, die, tcbLayout },
@@ -51,7 +51,7 @@ test('a report that the ABI allows has no problem, and is verified by nobody', (
   assert.deepEqual(tcb?.current, { fmc: 1, bootloader: 3, tee: 2, snp: 5, microcode: 97 })
 })
 
-test('the certificate that is needed is named where the report says which it is', () => {
+test('the certificate is named if the report identifies it', () => {
   const chip = turin.hardwareId
   assert.equal(
     showReport(bytes).certificate,
@@ -64,7 +64,7 @@ test('the certificate that is needed is named where the report says which it is'
   assert.equal(showReport(mint(genoa, { version: 2 }).bytes).certificate, null)
 })
 
-test('values are in words: numbers, versions, bits, sets of bits', () => {
+test('values are text: numbers, versions, bits, sets of bits', () => {
   assert.equal(fieldOf(bytes, 'GUEST_SVN').value, '7')
   assert.equal(fieldOf(bytes, 'MEASUREMENT').value, MEASUREMENT)
   assert.equal(fieldOf(bytes, 'CPUID').value, '1a/02/01')
@@ -81,7 +81,7 @@ test('values are in words: numbers, versions, bits, sets of bits', () => {
   assert.deepEqual(fieldOf(policy, 'POLICY').notes, ['bits 15:0: firmware ABI 1.55 or later'])
 })
 
-test('what all zeros or ones stand for is said', () => {
+test('the meaning of all zeros or all ones is noted', () => {
   assert.match(fieldOf(bytes, 'HOST_DATA').notes.join(), /nothing/)
   assert.match(fieldOf(bytes, 'REPORT_ID_MA').notes.join(), /no migration agent/)
   assert.match(
@@ -114,7 +114,7 @@ for (const [cpuid, product, die] of dies)
     assert.deepEqual([shown.product, shown.die, shown.tcbLayout], [product, die, product])
   })
 
-test('version 2 names no processor: the layout is that of its time, and said to be assumed', () => {
+test('version 2 names no processor: the layout of Milan is assumed, and the text says so', () => {
   const shown = showReport(mint(genoa, { version: 2 }).bytes)
   assert.deepEqual([shown.product, shown.die, shown.tcbLayout], [null, null, 'Milan'])
   assert.equal(shown.tcb?.current.bootloader, 10)
@@ -128,10 +128,10 @@ const problems = [
   ['a VMPL that no guest has', changed((b) => b.fill(0xff, 0x30, 0x34)), 'report.invalid'],
   ['a TCB in another layout', changed((b) => b.writeUInt8(1, FIELDS.launchTcb.at + 4)), 'report.invalid'],
   ['no signature', changed((b) => b.fill(0, 0x2a0, 0x330)), 'report.signature'],
-  ['the word that it is not signed', changed((b) => b.writeUInt8(28, 0x48)), 'report.signature'],
+  ['a report that states that it is not signed', changed((b) => b.writeUInt8(28, 0x48)), 'report.signature'],
 ] as const
 for (const [name, report, code] of problems)
-  test(`${name} is shown, and named`, () => {
+  test(`${name} is shown as a problem`, () => {
     const shown = showReport(report)
     assert.equal(shown.problem?.code, code)
     assert.match(
@@ -140,27 +140,35 @@ for (const [name, report, code] of problems)
     )
   })
 
-test('a reserved byte that is set stands out', () => {
+test('a reserved byte that is not zero is marked', () => {
   const shown = showReport(changed((b) => b.writeUInt8(1, 0x4c)))
   assert.match(renderShown(shown), /\n0x04C {2}reserved +NOT ZERO: 01000000\n/)
 })
 
 const behind = (report: Buffer) => Buffer.concat([Buffer.alloc(32), report])
 for (const [name, report, message] of [
-  ['a short one', bytes.subarray(1), /1184 bytes, not 1183/],
-  ['nothing', Buffer.alloc(0), /not 0$/],
+  ['a short report', bytes.subarray(1), /1183 bytes, expected 1184$/],
+  ['no bytes', Buffer.alloc(0), /has 0 bytes, expected 1184$/],
   ['another version', changed((b) => b.writeUInt8(6, 0)), /VERSION is 6/],
-  ['the answer of the kernel', behind(bytes), /tail -c \+33 FILE \| head -c 1184/],
-  ['32 bytes before what is no report', Buffer.alloc(1216), /not 1216$/],
-  ['32 bytes before another version', behind(changed((b) => b.writeUInt8(6, 0))), /not 1216$/],
-  ['32 bytes before another algorithm', behind(changed((b) => b.writeUInt8(2, 0x34))), /not 1216$/],
-  ['32 bytes before a part of a report', behind(bytes.subarray(1)), /not 1215$/],
+  ['the answer of the kernel, with its header', behind(bytes), /tail -c \+33 FILE \| head -c 1184/],
+  ['32 bytes before zeros', Buffer.alloc(1216), /1216 bytes, expected 1184$/],
+  [
+    '32 bytes before another version',
+    behind(changed((b) => b.writeUInt8(6, 0))),
+    /1216 bytes, expected 1184$/,
+  ],
+  [
+    '32 bytes before another algorithm',
+    behind(changed((b) => b.writeUInt8(2, 0x34))),
+    /1216 bytes, expected 1184$/,
+  ],
+  ['32 bytes before a part of a report', behind(bytes.subarray(1)), /1215 bytes, expected 1184$/],
 ] as const)
   test(`refuses ${name}`, () => {
     assert.throws(() => showReport(report), { code: 'report.malformed', message })
   })
 
-test('the text says first that nothing is verified, then the TCB, then each field', () => {
+test('the text begins with the warning, then the TCB, then each field', () => {
   const text = renderShown(showReport(bytes))
   assert.match(
     text,

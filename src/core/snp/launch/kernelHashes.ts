@@ -1,6 +1,7 @@
 /**
- * The page with which QEMU (`kernel-hashes=on`) puts kernel, initrd and command line under the launch digest: OVMF
- * hashes what it is given later and boots it only if it is this (QEMU, target/i386/sev.c, SevHashTable).
+ * The page of hashes with which QEMU (`kernel-hashes=on`) includes kernel, initrd and command line in the
+ * launch digest. OVMF later hashes the files that the host gives it, and boots only if they match (QEMU,
+ * target/i386/sev.c, SevHashTable).
  */
 import { sha256, utf8 } from '../../bytes.ts'
 import { CodedError } from '../../errors/report.ts'
@@ -20,24 +21,28 @@ const ENTRY_BYTES = GUID_BYTES + 2 + HASH_BYTES
 const TABLE_BYTES = GUID_BYTES + 2 + ENTRIES.length * ENTRY_BYTES
 const NOTHING = Buffer.alloc(0)
 
-/** SHA-256 each. */
+/** The SHA-256 of each file; of the command line as `hashAppend` computes it. */
 export type KernelHashes = { readonly kernel: Buffer; readonly initrd: Buffer; readonly append: Buffer }
 
-/** Stands where there is no initrd. */
+/** The hash of an absent initrd: SHA-256 of no bytes. */
 export const NO_INITRD: Buffer = sha256()
 
-/** Of the command line as C has it, with the zero byte at its end. Throws `launch.impossible` for a zero byte within. */
+/**
+ * The hash of a command line, which includes the zero byte at its end. Throws `launch.impossible` if the text
+ * contains a zero byte.
+ */
 export function hashAppend(text: string): Buffer {
-  if (text.includes('\0')) throw new CodedError('launch.impossible', 'the command line has a zero byte in it')
+  if (text.includes('\0'))
+    throw new CodedError('launch.impossible', 'the kernel command line contains a zero byte')
   return sha256(utf8(text), Buffer.alloc(1))
 }
 
-/** Throws `launch.impossible` where the firmware checks no kernel. */
+/** The page of hashes as QEMU writes it. Throws `launch.impossible` if the firmware checks no kernel. */
 export function kernelHashesPage({ hashTable }: Firmware, hashes: KernelHashes): Buffer {
   if (hashTable === undefined)
     throw new CodedError(
       'launch.impossible',
-      'a kernel is given, but this OVMF has no place for its hash: it would boot any kernel',
+      'a kernel is given, but this OVMF file has no room for its hash and would boot any kernel',
     )
   const page = Buffer.alloc(PAGE_BYTES)
   let at = hashTable.gpa % PAGE_BYTES

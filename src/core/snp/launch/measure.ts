@@ -1,8 +1,10 @@
 /**
- * The launch digest of a SEV-SNP guest under QEMU and KVM: what its reports carry as MEASUREMENT. Firmware, then the
- * memory that the firmware asks for, with the hashes of the kernel, then one save area for each virtual processor.
+ * Computes the launch digest of a SEV-SNP guest under QEMU and KVM, which its reports contain as MEASUREMENT.
+ * It covers the firmware, then the memory that the firmware requests, with the hashes of the kernel, then one
+ * save area per vCPU.
  *
- * Held against vectors of virtee/sev-snp-measure, and against that program itself (docs/measure.md).
+ * The tests compare it with the vectors of virtee/sev-snp-measure and with that program itself
+ * (docs/measure.md).
  */
 import { CodedError } from '../../errors/report.ts'
 import { extendByPages, extendDigest, hashPage, PAGE_BYTES } from './digest.ts'
@@ -11,29 +13,31 @@ import { type KernelHashes, kernelHashesPage } from './kernelHashes.ts'
 import type { Section } from './sections.ts'
 import { RESET_VECTOR, type VcpuState, vmsaPage } from './vmsa.ts'
 
-/** As much as KVM takes. */
+/** Limit of vCPUs: the limit of KVM. */
 export const MAX_VCPUS = 4096
-/** The processor records save areas at address −1, of which the bits of a page's address remain. */
+/** The processor records save areas at the address −1, cut to the bits of a page's address. */
 const VMSA_GPA = 0xffff_ffff_f000
 
+/** The inputs of a launch. */
 export type Launch = {
   readonly firmware: Firmware
-  /** The digest after the firmware's pages, where it is known already; they are not hashed then. */
+  /** The digest after the firmware's pages if the caller knows it. The pages are then not hashed. */
   readonly firmwareDigest?: Buffer | undefined
-  /** Undefined: QEMU was not told to hash a kernel (`kernel-hashes=off`, or no `-kernel`). */
+  /** Undefined if QEMU hashes no kernel (`kernel-hashes=off`, or no `-kernel`). */
   readonly kernel: KernelHashes | undefined
+  /** Number of vCPUs, 1 to `MAX_VCPUS`. */
   readonly vcpus: number
   readonly vcpu: VcpuState
 }
 
-/** The digest after each step. */
+/** The digest after each step, 48 bytes each. */
 export type MeasuredLaunch = {
   readonly firmware: Buffer
   readonly sections: Buffer
   readonly measurement: Buffer
 }
 
-/** Throws `launch.impossible` for inputs that no guest can be started from. */
+/** Computes the launch digest. Throws `launch.impossible` for inputs from which no guest can start. */
 export function measureLaunch({ firmware, firmwareDigest, kernel, vcpus, vcpu }: Launch): MeasuredLaunch {
   assertVcpus(vcpus)
   const afterFirmware = firmwareDigest ?? measureFirmware(firmware)
@@ -44,12 +48,16 @@ export function measureLaunch({ firmware, firmwareDigest, kernel, vcpus, vcpu }:
   return { firmware: afterFirmware, sections: afterSections, measurement }
 }
 
+/** Throws `launch.impossible` unless `vcpus` is a whole number from 1 to `MAX_VCPUS`. */
 export function assertVcpus(vcpus: number): void {
   if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > MAX_VCPUS)
-    throw new CodedError('launch.impossible', `a guest has 1 to ${MAX_VCPUS} vCPUs, not ${vcpus}`)
+    throw new CodedError('launch.impossible', `the number of vCPUs is ${vcpus}, expected 1 to ${MAX_VCPUS}`)
 }
 
-/** `kernelHashes` is the page that takes the place of the section's zeros. */
+/**
+ * The digest after these sections. `kernelHashes` is the page that replaces the zeros of the section
+ * KERNEL_HASHES.
+ */
 export function extendBySections(
   digest: Buffer,
   sections: readonly Section[],
@@ -65,14 +73,18 @@ export function extendBySections(
   return extended
 }
 
-/** The SHA-384 of the first processor's save area, and of each other's. */
+/** The SHA-384 of the first vCPU's save area and of every other vCPU's. */
 export type SaveAreas = { readonly first: Buffer; readonly other: Buffer }
 
+/** The hashes of a guest's save areas. Throws the codes of `vmsaPage`. */
 export function saveAreasOf({ apEntry }: Firmware, vcpu: VcpuState): SaveAreas {
   return { first: hashPage(vmsaPage(RESET_VECTOR, vcpu)), other: hashPage(vmsaPage(apEntry, vcpu)) }
 }
 
-/** The MEASUREMENT of a guest with one vCPU, with two, and so on up to `most`: each goes on from the one before. */
+/**
+ * Yields the MEASUREMENT of a guest with one vCPU, with two, and so on up to `most`. Each continues the one
+ * before.
+ */
 export function* digestsByVcpus(
   digest: Buffer,
   { first, other }: SaveAreas,

@@ -1,4 +1,7 @@
-/** SEV_FEATURES, which the hypervisor chooses and the launch digest covers (AMD APM volume 2, table B-4, VMSA 0x3B0). */
+/**
+ * SEV_FEATURES. The hypervisor chooses them; the launch digest covers them (AMD APM volume 2, table B-4, VMSA
+ * 0x3B0).
+ */
 const BITS = {
   0: 'SNPActive',
   1: 'vTOM',
@@ -20,10 +23,13 @@ const BITS = {
 const NAMES: Readonly<Record<number, string>> = BITS
 const FEATURE_BITS = 64
 
-/** What every SEV-SNP guest has. */
+/** The bit that every SEV-SNP guest has. */
 export const SNP_ACTIVE = 1n
 
-/** What Linux hosts are known to set, in any combination beside SNPActive; the likeliest first. */
+/**
+ * SNPActive with every combination of the bits that Linux hosts set: DebugSwap, SecureTSC,
+ * RestrictedInjection and AlternateInjection. The likeliest come first.
+ */
 export const USUAL_FEATURES: readonly bigint[] = combinations([5, 9, 3, 4])
 
 function combinations(bits: readonly number[]): readonly bigint[] {
@@ -37,6 +43,7 @@ function countOf(features: bigint): number {
   return featureNames(features).length
 }
 
+/** The names of the bits that are set; `bit 11` for a bit without a name. */
 export function featureNames(features: bigint): readonly string[] {
   return Array.from({ length: FEATURE_BITS }, (_, bit) => bit)
     .filter((bit) => ((features >> BigInt(bit)) & 1n) === 1n)

@@ -1,6 +1,7 @@
 /**
- * Which launch explains a MEASUREMENT: tries every combination of candidates, and computes what combinations share once
- * (the firmware's pages for each firmware, the sections for each kernel, and one chain for all numbers of vCPUs).
+ * Finds the launch that explains a MEASUREMENT. It tries every combination of the candidates and computes
+ * shared parts once: the pages per firmware, the sections per kernel, and one chain of digests for all
+ * numbers of vCPUs.
  */
 import { type Firmware, measureFirmware } from './firmware.ts'
 import { type KernelHashes, kernelHashesPage } from './kernelHashes.ts'
@@ -9,42 +10,48 @@ import type { VcpuState } from './vmsa.ts'
 
 type FirmwareCandidate = {
   readonly firmware: Firmware
-  /** After the firmware's pages, where it is known already. */
+  /** The digest after the firmware's pages, if the caller knows it. */
   readonly digest?: Buffer | undefined
 }
 type KernelCandidate = { readonly hashes: KernelHashes }
 type StateCandidate = { readonly state: VcpuState }
 
-/** What each is called and where it comes from is the caller's, who gets the same values back. */
+/**
+ * The values to try. A caller may add fields of its own, such as a name: the result contains the same
+ * objects.
+ */
 export type Candidates<
   F extends FirmwareCandidate = FirmwareCandidate,
   K extends KernelCandidate = KernelCandidate,
   S extends StateCandidate = StateCandidate,
 > = {
   readonly firmwares: readonly F[]
-  /** Tried where the firmware checks kernels. A launch without is tried always. */
+  /** Tried only if the firmware checks kernels. A launch without a kernel is always tried. */
   readonly kernels: readonly K[]
   readonly vcpus: ReadonlySet<number>
   readonly states: readonly S[]
 }
 
+/** The launch that has the MEASUREMENT. */
 export type Explanation<F, K, S> = {
   readonly firmware: F
-  /** Undefined: no kernel was hashed. */
+  /** Undefined if no kernel was hashed. */
   readonly kernel: K | undefined
   readonly vcpus: number
   readonly state: S
 }
 
-/** How many launches there are to try. */
+/** The number of launches to try. */
 export function countLaunches(candidates: Candidates): number {
   const kernels = candidates.firmwares.map(({ firmware }) => kernelsOf(firmware, candidates.kernels).length)
   return kernels.reduce((sum, count) => sum + count, 0) * candidates.states.length * candidates.vcpus.size
 }
 
 /**
- * Yields, every few milliseconds, how many launches were tried; returns the first that has this measurement. Throws
- * `launch.impossible` for a number of vCPUs or a state that no guest has.
+ * Yields the number of launches tried so far, every few milliseconds. Returns the first launch with this
+ * measurement (48 bytes), or undefined if none has it.
+ *
+ * Throws `launch.impossible` for a number of vCPUs or a state that no guest can have.
  */
 export function* solveLaunch<
   F extends FirmwareCandidate,
@@ -77,7 +84,9 @@ function kernelsOf<K>({ hashTable }: Firmware, kernels: readonly K[]): readonly 
   return hashTable === undefined ? [undefined] : [undefined, ...kernels]
 }
 
-/** The digest after all sections, for any kernel; up to the kernel's own page it is the same for all. */
+/**
+ * Returns the digest after all sections for a kernel. The part before the kernel's own page is computed once.
+ */
 function digestsByKernel({
   firmware,
   digest,

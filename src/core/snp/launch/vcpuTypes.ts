@@ -1,7 +1,7 @@
-/** QEMU's CPU models for AMD's EPYC, and the signature (CPUID Fn0000_0001_EAX) that each gives its virtual CPUs. */
+/** QEMU's CPU models for AMD's EPYC, and the signature (CPUID Fn0000_0001_EAX) of their vCPUs. */
 import type { Cpuid } from '../product.ts'
 
-/** Versions of a model differ in features only (QEMU, target/i386/cpu.c, builtin_x86_defs). */
+/** Versions of a model differ only in features (QEMU, target/i386/cpu.c, builtin_x86_defs). */
 const MODELS = [
   { name: 'EPYC', versions: 5, family: 23, model: 1, stepping: 2 },
   { name: 'EPYC-IBPB', versions: 0, family: 23, model: 1, stepping: 2 },
@@ -11,7 +11,7 @@ const MODELS = [
   { name: 'EPYC-Turin', versions: 1, family: 26, model: 0, stepping: 0 },
 ] as const
 
-/** By the names that `-cpu` takes: `EPYC-Milan`, `EPYC-Milan-v2`. */
+/** Signatures by the name that `-cpu` takes, such as `EPYC-Milan` or `EPYC-Milan-v2`. */
 export const VCPU_TYPES: ReadonlyMap<string, number> = new Map(
   MODELS.flatMap(({ name, versions, ...cpuid }) =>
     [name, ...Array.from({ length: versions }, (_, index) => `${name}-v${index + 1}`)].map(
@@ -20,7 +20,10 @@ export const VCPU_TYPES: ReadonlyMap<string, number> = new Map(
   ),
 )
 
-/** AMD publication 25481: families above 15 and models above 15 stand in two fields. Family, model and stepping are combined values. */
+/**
+ * The signature of a vCPU from the combined values of family, model and stepping. Families and models above
+ * 15 occupy two fields each (AMD publication 25481).
+ */
 export function vcpuSignature({ family, model, stepping }: Cpuid): number {
   const base = Math.min(family, 0xf)
   const upper = ((family - base) << 20) | ((model >> 4) << 16)

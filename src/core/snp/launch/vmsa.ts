@@ -1,33 +1,34 @@
 /**
- * A virtual processor's first state: the save area that QEMU and KVM hand to the secure processor, one page for each
+ * The initial state of a vCPU: the save area that QEMU and KVM give the secure processor, one page per vCPU
  * (AMD APM volume 2, table B-4, "VMSA layout, state save area for SEV-ES").
  */
 import { CodedError } from '../../errors/report.ts'
 import { PAGE_BYTES } from './digest.ts'
 import { SNP_ACTIVE } from './sevFeatures.ts'
 
-/** What differs between guests; it is the same for all processors of one. */
+/** The state that differs between guests. All vCPUs of a guest have the same. */
 export type VcpuState = {
-  /** CPUID Fn0000_0001_EAX, which a processor finds in EDX at reset. */
+  /** CPUID Fn0000_0001_EAX, 32 bits. A processor has it in EDX at reset. */
   readonly signature: number
-  /** SEV_FEATURES. */
+  /** SEV_FEATURES, 64 bits. */
   readonly features: bigint
   readonly fpu: FpuState
 }
 
-/** Linux hosts give the x87 and SSE registers their reset values since 6.10; before that they were zeros. */
+/** Values of the x87 and SSE control registers. Linux hosts since 6.10 use `reset`, older ones `zero`. */
 export const FPU_STATES = {
   reset: { mxcsr: 0x1f80, fcw: 0x37f },
   zero: { mxcsr: 0, fcw: 0 },
 } as const
+/** The name of such a set of values. */
 export type FpuState = keyof typeof FPU_STATES
 
-/** Where the first processor starts; the others start where the firmware says. */
+/** Entry point of the first vCPU. The firmware determines that of the others. */
 export const RESET_VECTOR = 0xffff_fff0
 const MAX_SIGNATURE = 0xffff_ffff
 const MAX_FEATURES = 0xffff_ffff_ffff_ffffn
 
-/** Selector, attributes, limit; base zero but for the code segment. */
+/** Segment registers. All have the same limit; every base but that of the code segment is zero. */
 const SEGMENTS = [
   { at: 0x00, name: 'es', selector: 0, attributes: 0x93 },
   { at: 0x10, name: 'cs', selector: 0xf000, attributes: 0x9b },
@@ -54,16 +55,19 @@ const REGISTERS = [
 ] as const
 const AT = { csBase: 0x18, rip: 0x178, rdx: 0x310, features: 0x3b0, mxcsr: 0x408, fcw: 0x410 } as const
 
-/** `entry` is the address of the first instruction. Throws `launch.impossible` for what no SEV-SNP guest can have. */
+/**
+ * The save area of a vCPU that starts at the 32-bit address `entry`. Throws `launch.impossible` for a state
+ * that no SEV-SNP guest can have.
+ */
 export function vmsaPage(entry: number, { signature, features, fpu }: VcpuState): Buffer {
   if (!Number.isInteger(signature) || signature < 0 || signature > MAX_SIGNATURE)
-    throw new CodedError('launch.impossible', 'the vCPU signature is not a number of 32 bits')
+    throw new CodedError('launch.impossible', `the vCPU signature is ${signature}, expected a 32-bit number`)
   if (features < 0n || features > MAX_FEATURES)
-    throw new CodedError('launch.impossible', 'the guest features are not a number of 64 bits')
+    throw new CodedError('launch.impossible', 'the guest features are not a 64-bit number')
   if ((features & SNP_ACTIVE) === 0n)
     throw new CodedError(
       'launch.impossible',
-      `guest features 0x${features.toString(16)} are those of no SEV-SNP guest: bit 0 is clear`,
+      `the guest features are 0x${features.toString(16)}, expected bit 0 (SNPActive) to be set`,
     )
   const page = Buffer.alloc(PAGE_BYTES)
   for (const { at, selector, attributes } of SEGMENTS) {

@@ -17,7 +17,7 @@ import {
 } from './firmwareFile.ts'
 
 const good = buildFirmware(AMD_SEV)
-/** From the end, as the builder lays it out. */
+/** Offsets from the end in a file of `buildFirmware`. */
 const METADATA = 0x400
 const FOOTER_SIZE = 32 + 18
 
@@ -36,7 +36,7 @@ const without = (guid: string) => buildFirmware(AMD_SEV, (rows) => rows.filter((
 const withEntry = (guid: string, content: Buffer) =>
   buildFirmware(AMD_SEV, (rows) => rows.map((row): TableEntry => (row[0] === guid ? [guid, content] : row)))
 
-test('what it reads', () => {
+test('a firmware file is read: addresses, hash table and sections', () => {
   const { gpa, apEntry, hashTable, sections: read } = parseFirmware(good)
   assert.deepEqual([gpa, apEntry, hashTable], [0xffffd000, 0x80b004, { gpa: 0x810c00 }])
   assert.deepEqual(read, [
@@ -50,14 +50,14 @@ test('what it reads', () => {
   ])
 })
 
-test('what checks no kernel has no hash table', () => {
+test('firmware that checks no kernel has no hash table', () => {
   const withoutSection = sections((rows) => rows.splice(5, 1))
   for (const bytes of [file({ hashTable: [0, 0] }), without(GUIDS.hashTable), withoutSection])
     assert.equal(parseFirmware(bytes).hashTable, undefined)
 })
 
-test('limits are inside', () => {
-  // A table from the first byte on: 32 bytes of reset vector, 18 of the footer, four entries of 96 bytes in all, and this one.
+test('every limit itself is allowed', () => {
+  // A table from the first byte on: 32 bytes of reset vector, 18 of the footer, 96 of four entries, and this one.
   const filler: TableEntry = ['00000000-0000-0000-0000-000000000001', Buffer.alloc(4096 - 32 - 18 - 96 - 18)]
   assert.equal(
     parseFirmware(buildFirmware({ ...AMD_SEV, pages: 1 }, (rows) => [filler, ...rows])).apEntry,
@@ -67,7 +67,7 @@ test('limits are inside', () => {
   const atStart = withEntry(GUIDS.metadata, u32(good.byteLength))
   good.copy(atStart, 0, good.byteLength - METADATA)
   assert.equal(parseFirmware(atStart).sections.length, 7)
-  // Exactly to where the firmware begins; exactly the most pages; the table at both ends of its page.
+  // A section up to the firmware; the maximum of pages; the table at both ends of its page.
   parseFirmware(sections((rows) => rows.push([1, 0xffffc000, 0x1000])))
   parseFirmware(sections((rows) => rows.push([1, 0x1000000, (16_384 - 31) * 0x1000])))
   parseFirmware(file({ hashTable: [0x810000, 0x1000] }))
@@ -82,200 +82,204 @@ test('limits are inside', () => {
 })
 
 const malformed: readonly (readonly [string, Buffer, string])[] = [
-  ['nothing', Buffer.alloc(0), 'it has 0 bytes, not whole pages of 4096 up to 16777216'],
-  ['half a page', good.subarray(2048), 'it has 10240 bytes, not whole pages of 4096 up to 16777216'],
+  ['nothing', Buffer.alloc(0), 'has 0 bytes, expected whole pages of 4096, at most 16777216 in all'],
+  [
+    'half a page',
+    good.subarray(2048),
+    'has 10240 bytes, expected whole pages of 4096, at most 16777216 in all',
+  ],
   [
     'more than 16 MiB',
     Buffer.alloc(16 * 1024 * 1024 + 4096),
-    'it has 16781312 bytes, not whole pages of 4096 up to 16777216',
+    'has 16781312 bytes, expected whole pages of 4096, at most 16777216 in all',
   ],
-  ['no table', Buffer.alloc(4096), 'there is no table of GUIDs 32 bytes before its end'],
+  ['no table', Buffer.alloc(4096), 'has no table of GUIDs 32 bytes before its end'],
   [
     'a table that ends elsewhere',
     Buffer.concat([good.subarray(16), Buffer.alloc(16)]),
-    'there is no table of GUIDs 32 bytes before its end',
+    'has no table of GUIDs 32 bytes before its end',
   ],
-  ['a table of no size', poke(FOOTER_SIZE, u16(17)), 'its table of GUIDs says that it has 17 bytes'],
+  ['a table of no size', poke(FOOTER_SIZE, u16(17)), 'has a table of GUIDs with the impossible size 17'],
   [
     'a table larger than the file',
     poke(FOOTER_SIZE, u16(0xffff)),
-    'its table of GUIDs says that it has 65535 bytes',
+    'has a table of GUIDs with the impossible size 65535',
   ],
   [
     'a table that begins within an entry',
     poke(FOOTER_SIZE, u16(18 + 22 + 5)),
-    'its table of GUIDs begins with 5 bytes of no entry',
+    'has 5 bytes before the entries of its table of GUIDs',
   ],
   [
     'an entry that begins before the table',
     poke(FOOTER_SIZE, u16(18 + 22 + 20)),
-    'an entry of its table of GUIDs says that it has 26 bytes',
+    'has an entry with the impossible size 26 in its table of GUIDs',
   ],
   [
     'an entry of no size',
     poke(FOOTER_SIZE + 18, u16(17)),
-    'an entry of its table of GUIDs says that it has 17 bytes',
+    'has an entry with the impossible size 17 in its table of GUIDs',
   ],
   [
     'an entry twice',
     buildFirmware(AMD_SEV, (rows) => [[GUIDS.resetBlock, u32(1)], ...rows]),
-    'its table of GUIDs has two entries of one GUID',
+    'has two entries with the same GUID in its table of GUIDs',
   ],
-  ['a table without entries', poke(FOOTER_SIZE, u16(18)), 'its table of GUIDs has no SEV_ES_RESET_BLOCK'],
-  ['no reset block', without(GUIDS.resetBlock), 'its table of GUIDs has no SEV_ES_RESET_BLOCK'],
+  ['a table without entries', poke(FOOTER_SIZE, u16(18)), 'has no SEV_ES_RESET_BLOCK in its table of GUIDs'],
+  ['no reset block', without(GUIDS.resetBlock), 'has no SEV_ES_RESET_BLOCK in its table of GUIDs'],
   [
     'no metadata',
     without(GUIDS.metadata),
-    'its table of GUIDs has no SEV_METADATA: it is not made for SEV-SNP',
+    'has no SEV_METADATA in its table of GUIDs: it is not built for SEV-SNP',
   ],
   [
     'a reset block of five bytes',
     withEntry(GUIDS.resetBlock, Buffer.alloc(5, 1)),
-    'its entry SEV_ES_RESET_BLOCK has 5 bytes, not 4',
+    'has an entry SEV_ES_RESET_BLOCK of 5 bytes, expected 4',
   ],
   [
     'a metadata offset of no bytes',
     withEntry(GUIDS.metadata, u32()),
-    'its entry SEV_METADATA has 0 bytes, not 4',
+    'has an entry SEV_METADATA of 0 bytes, expected 4',
   ],
   [
     'a hash table without size',
     withEntry(GUIDS.hashTable, u32(0x810c00)),
-    'its entry SEV_HASH_TABLE_RV has 4 bytes, not 8',
+    'has an entry SEV_HASH_TABLE_RV of 4 bytes, expected 8',
   ],
-  ['a start at zero', file({ apEntry: 0 }), 'its SEV_ES_RESET_BLOCK names address zero'],
+  ['an entry point at zero', file({ apEntry: 0 }), 'has the address zero in its SEV_ES_RESET_BLOCK'],
   [
     'metadata before the file',
     withEntry(GUIDS.metadata, u32(3 * 4096 + 1)),
-    'its SEV metadata stands 12289 bytes before its end',
+    'has its SEV metadata at the impossible offset 12289 before its end',
   ],
   [
     'metadata past the file',
     withEntry(GUIDS.metadata, u32(15)),
-    'its SEV metadata stands 15 bytes before its end',
+    'has its SEV metadata at the impossible offset 15 before its end',
   ],
   [
     'metadata of another kind',
     withEntry(GUIDS.metadata, u32(METADATA - 1)),
-    'its SEV metadata does not begin with ASEV',
+    'has SEV metadata that does not begin with ASEV',
   ],
-  ['metadata of version 2', poke(METADATA - 8, u32(2)), 'its SEV metadata has version 2, not 1'],
-  ['no section', poke(METADATA - 4, u32(16, 1, 0)), 'its SEV metadata has 0 sections, not 1 to 64'],
-  ['65 sections', poke(METADATA - 12, u32(65)), 'its SEV metadata has 65 sections, not 1 to 64'],
+  ['metadata of version 2', poke(METADATA - 8, u32(2)), 'has SEV metadata of version 2, expected 1'],
+  ['no section', poke(METADATA - 4, u32(16, 1, 0)), 'has SEV metadata with 0 sections, expected 1 to 64'],
+  ['65 sections', poke(METADATA - 12, u32(65)), 'has SEV metadata with 65 sections, expected 1 to 64'],
   [
-    'four thousand million sections',
+    '4294967295 sections',
     poke(METADATA - 12, u32(0xffffffff)),
-    'its SEV metadata has 4294967295 sections, not 1 to 64',
+    'has SEV metadata with 4294967295 sections, expected 1 to 64',
   ],
   [
     'more sections than the size says',
     poke(METADATA - 12, u32(8)),
-    'its SEV metadata of 8 sections says that it has 100 bytes',
+    'has SEV metadata with 8 sections and the impossible size 100',
   ],
   [
-    'less sections than the size says',
+    'fewer sections than the size says',
     poke(METADATA - 12, u32(6)),
-    'its SEV metadata of 6 sections says that it has 100 bytes',
+    'has SEV metadata with 6 sections and the impossible size 100',
   ],
   [
     'metadata that ends after the file',
     endsAfterFile(),
-    'its SEV metadata of 64 sections says that it has 784 bytes',
+    'has SEV metadata with 64 sections and the impossible size 784',
   ],
   [
     'an unknown section',
     sections((rows) => rows.push([5, 0x900000, 0x1000])),
-    'section 7 of its SEV metadata has the unknown type 0x5',
+    'has SEV metadata whose section 7 has the unknown type 0x5',
   ],
   [
     'a section of the highest type',
     sections((rows) => rows.push([0xffffffff, 0x900000, 0x1000])),
-    'section 7 of its SEV metadata has the unknown type 0xffffffff',
+    'has SEV metadata whose section 7 has the unknown type 0xffffffff',
   ],
   [
-    'a section off its page',
+    'a section that does not start on a page',
     sections((rows) => rows.push([1, 0x900010, 0x1000])),
-    'section 7 of its SEV metadata (SEC_MEM) is not of whole pages',
+    'has SEV metadata whose section 7 (SEC_MEM) is not a number of whole pages',
   ],
   [
     'a section of half a page',
     sections((rows) => rows.push([1, 0x900000, 0x800])),
-    'section 7 of its SEV metadata (SEC_MEM) is not of whole pages',
+    'has SEV metadata whose section 7 (SEC_MEM) is not a number of whole pages',
   ],
   [
-    'a section of nothing',
+    'an empty section',
     sections((rows) => rows.push([1, 0x900000, 0])),
-    'section 7 of its SEV metadata (SEC_MEM) is not of whole pages',
+    'has SEV metadata whose section 7 (SEC_MEM) is not a number of whole pages',
   ],
   [
     'two pages of secrets',
     sections((rows) => rows.splice(2, 1, [2, 0x900000, 0x2000])),
-    'section 2 of its SEV metadata (SECRETS) has 8192 bytes, not one page',
+    'has SEV metadata whose section 2 (SECRETS) has 8192 bytes, expected one page',
   ],
   [
     'two pages of CPUID',
     sections((rows) => rows.splice(3, 1, [3, 0x900000, 0x2000])),
-    'section 3 of its SEV metadata (CPUID) has 8192 bytes, not one page',
+    'has SEV metadata whose section 3 (CPUID) has 8192 bytes, expected one page',
   ],
   [
     'two pages of kernel hashes',
     sections((rows) => rows.splice(5, 1, [0x10, 0x900000, 0x2000])),
-    'section 5 of its SEV metadata (KERNEL_HASHES) has 8192 bytes, not one page',
+    'has SEV metadata whose section 5 (KERNEL_HASHES) has 8192 bytes, expected one page',
   ],
   [
     'a section in the firmware',
     sections((rows) => rows.push([1, 0xffffc000, 0x2000])),
-    'section 7 of its SEV metadata (SEC_MEM) reaches into the firmware or above it',
+    'has SEV metadata whose section 7 (SEC_MEM) overlaps the firmware or lies above it',
   ],
   [
     'a section that wraps',
     sections((rows) => rows.push([1, 0xfffff000, 0xfffff000])),
-    'section 7 of its SEV metadata (SEC_MEM) reaches into the firmware or above it',
+    'has SEV metadata whose section 7 (SEC_MEM) overlaps the firmware or lies above it',
   ],
   [
-    'more pages than we hash',
+    'more pages than the limit',
     sections((rows) => rows.push([1, 0x1000000, (16_384 - 30) * 0x1000])),
-    'its SEV metadata lists 16385 pages, the limit is 16384',
+    'has SEV metadata with 16385 pages, expected at most 16384',
   ],
   [
     'secrets twice',
     sections((rows) => rows.push([2, 0x900000, 0x1000])),
-    'its SEV metadata has more than one section SECRETS',
+    'has SEV metadata with more than one section SECRETS',
   ],
   [
     'CPUID twice',
     sections((rows) => rows.push([3, 0x900000, 0x1000])),
-    'its SEV metadata has more than one section CPUID',
+    'has SEV metadata with more than one section CPUID',
   ],
   [
     'kernel hashes twice',
     sections((rows) => rows.push([0x10, 0x900000, 0x1000])),
-    'its SEV metadata has more than one section KERNEL_HASHES',
+    'has SEV metadata with more than one section KERNEL_HASHES',
   ],
   [
     'a page twice',
     sections((rows) => rows.push([1, 0x80e000, 0x1000])),
-    'two sections of its SEV metadata hold the page at 0x80e000',
+    'has SEV metadata with the page at 0x80e000 in two sections',
   ],
   [
     'a page within another section',
     sections((rows) => rows.unshift([1, 0x808000, 0x1000])),
-    'two sections of its SEV metadata hold the page at 0x808000',
+    'has SEV metadata with the page at 0x808000 in two sections',
   ],
   [
     'a hash table before its page',
     file({ hashTable: [0x80fff0, 0x400] }),
-    'its hash table does not lie in its section KERNEL_HASHES',
+    'has its hash table outside its section KERNEL_HASHES',
   ],
   [
     'a hash table past its page',
     file({ hashTable: [0x810f51, 176] }),
-    'its hash table does not lie in its section KERNEL_HASHES',
+    'has its hash table outside its section KERNEL_HASHES',
   ],
   [
     'a hash table without room',
     file({ hashTable: [0x810c00, 175] }),
-    'its hash table has 175 bytes, not 176 or more',
+    'has a hash table of 175 bytes, expected at least 176',
   ],
 ]
 
@@ -290,12 +294,12 @@ function endsAfterFile(): Buffer {
 }
 
 for (const [name, bytes, message] of malformed)
-  test(`${name} is no OVMF that can be measured`, () =>
+  test(`${name}: refused as malformed`, () =>
     assert.throws(
       () => parseFirmware(bytes),
       (error) => {
         assert.ok(error instanceof CodedError)
-        assert.deepEqual([error.code, error.message], ['firmware.malformed', `OVMF: ${message}`])
+        assert.deepEqual([error.code, error.message], ['firmware.malformed', `the OVMF file ${message}`])
         return true
       },
     ))
@@ -307,7 +311,7 @@ const launch = {
 } as const
 const { measurement } = measureLaunch({ ...launch, firmware: parseFirmware(good) })
 
-test('any change to its bytes is refused or measured', () => {
+test('every change of a byte is refused or changes the measurement', () => {
   const end = fc.integer({ min: 1, max: METADATA })
   const anywhere = fc.integer({ min: 1, max: good.byteLength })
   fc.assert(

@@ -1,4 +1,4 @@
-/** Firmware files as OVMF's build makes them, from a seed: random bytes with a true end. */
+/** Builds firmware files like OVMF's: pseudorandom bytes from a seed, with a real table and metadata at the end. */
 import { sha256, utf8 } from '#core/bytes.ts'
 import { guidBytes } from '#core/snp/launch/guid.ts'
 
@@ -9,12 +9,12 @@ export type FirmwareFile = {
   readonly seed: string
   readonly pages: number
   readonly apEntry: number
-  /** Address and size; zeros in builds that check no kernel. */
+  /** Address and size; zeros in firmware that checks no kernel. */
   readonly hashTable: readonly [gpa: number, size: number]
   readonly sections: readonly SectionRow[]
 }
 
-/** As in OvmfPkg/AmdSev. */
+/** The values of OvmfPkg/AmdSev. */
 export const AMD_SEV: FirmwareFile = {
   seed: 'amd-sev',
   pages: 3,
@@ -42,7 +42,7 @@ export const GUIDS = {
 export type TableEntry = readonly [guid: string, content: Buffer]
 const METADATA_FROM_END = 0x400
 
-/** `entries` changes the table before it is written; the last entry, the footer, follows from it. */
+/** `entries` changes the table before it is written. The last entry, the footer, is computed from the others. */
 export function buildFirmware(
   file: FirmwareFile,
   entries: (standard: readonly TableEntry[]) => readonly TableEntry[] = (standard) => standard,

@@ -12,7 +12,7 @@ import { assertSettled, VMMS } from '#core/snp/launch/vmm.ts'
 import { AMD_SEV, buildFirmware } from './firmwareFile.ts'
 import { launchOf, VECTORS } from './vectors.ts'
 
-test('the vectors', async (t) => {
+test('the vectors of test/vectors/launch', async (t) => {
   assert.equal(VECTORS.length, 27)
   assert.equal(new Set(VECTORS.map(({ measurement }) => measurement)).size, VECTORS.length)
   for (const vector of VECTORS)
@@ -39,7 +39,7 @@ type Fixture = {
   readonly expectedError: string | null
 }
 
-test('the vectors of sev-snp-measure, on the ends of two true OVMF builds', { skip }, async (t) => {
+test('the vectors of sev-snp-measure, with the last parts of two real OVMF builds', { skip }, async (t) => {
   const fixtures: readonly Fixture[] = JSON.parse(readFileSync(new URL('vectors.json', FOLDER), 'utf8'))
   assert.equal(fixtures.length, 9)
   for (const fixture of fixtures)
@@ -75,57 +75,69 @@ const launch: Launch = {
 }
 const kernel = { kernel: NO_INITRD, initrd: NO_INITRD, append: hashAppend('') }
 
-test('a digest that is given stands for the pages of OVMF', () => {
+test('a given firmware digest replaces the pages of the firmware', () => {
   const measured = measureLaunch(launch)
   const digest = measureFirmware(firmware)
   assert.deepEqual(measured.firmware, digest)
   assert.deepEqual(measureLaunch({ ...launch, firmwareDigest: digest }), measured)
 })
 
-const NO_PLACE = 'a kernel is given, but this OVMF has no place for its hash: it would boot any kernel'
+const NO_PLACE = 'a kernel is given, but this OVMF file has no room for its hash and would boot any kernel'
 const withState = (state: Partial<Launch['vcpu']>): Launch => ({
   ...launch,
   vcpu: { ...launch.vcpu, ...state },
 })
 const refusals: readonly (readonly [string, Launch, string])[] = [
-  ['no vCPU', { ...launch, vcpus: 0 }, 'a guest has 1 to 4096 vCPUs, not 0'],
-  ['half a vCPU', { ...launch, vcpus: 1.5 }, 'a guest has 1 to 4096 vCPUs, not 1.5'],
-  ['more vCPUs than KVM takes', { ...launch, vcpus: 4097 }, 'a guest has 1 to 4096 vCPUs, not 4097'],
-  ['a signature below zero', withState({ signature: -1 }), 'the vCPU signature is not a number of 32 bits'],
+  ['no vCPU', { ...launch, vcpus: 0 }, 'the number of vCPUs is 0, expected 1 to 4096'],
+  ['half a vCPU', { ...launch, vcpus: 1.5 }, 'the number of vCPUs is 1.5, expected 1 to 4096'],
+  [
+    'more vCPUs than KVM allows',
+    { ...launch, vcpus: 4097 },
+    'the number of vCPUs is 4097, expected 1 to 4096',
+  ],
+  [
+    'a signature below zero',
+    withState({ signature: -1 }),
+    'the vCPU signature is -1, expected a 32-bit number',
+  ],
   [
     'a signature of 33 bits',
     withState({ signature: 2 ** 32 }),
-    'the vCPU signature is not a number of 32 bits',
+    'the vCPU signature is 4294967296, expected a 32-bit number',
   ],
-  ['a broken signature', withState({ signature: 0.5 }), 'the vCPU signature is not a number of 32 bits'],
+  [
+    'a fractional signature',
+    withState({ signature: 0.5 }),
+    'the vCPU signature is 0.5, expected a 32-bit number',
+  ],
   [
     'features of 65 bits',
     withState({ features: 2n ** 64n + 1n }),
-    'the guest features are not a number of 64 bits',
+    'the guest features are not a 64-bit number',
   ],
-  ['features below zero', withState({ features: -1n }), 'the guest features are not a number of 64 bits'],
+  ['features below zero', withState({ features: -1n }), 'the guest features are not a 64-bit number'],
   [
     'features without SNPActive',
     withState({ features: 0x20n }),
-    'guest features 0x20 are those of no SEV-SNP guest: bit 0 is clear',
+    'the guest features are 0x20, expected bit 0 (SNPActive) to be set',
   ],
   [
-    'a kernel, and an OVMF that checks none',
+    'a kernel with firmware that checks none',
     { ...launch, kernel, firmware: parseFirmware(buildFirmware({ ...AMD_SEV, hashTable: [0, 0] })) },
     NO_PLACE,
   ],
 ]
 for (const [name, input, message] of refusals)
-  test(`no guest has ${name}`, () => assertRefused(() => measureLaunch(input), message))
+  test(`refused: ${name}`, () => assertRefused(() => measureLaunch(input), message))
 
-test('a guest may have the least and the most of everything', () => {
+test('a guest may have the minimum and the maximum of everything', () => {
   measureLaunch(withState({ signature: 0 }))
   measureLaunch({ ...launch, vcpus: 4096 })
   measureLaunch(withState({ signature: 2 ** 32 - 1, features: 2n ** 64n - 1n }))
 })
 
-test('a command line has no zero byte', () =>
-  assertRefused(() => hashAppend('quiet\0init=/bin/sh'), 'the command line has a zero byte in it'))
+test('a command line with a zero byte is refused', () =>
+  assertRefused(() => hashAppend('quiet\0init=/bin/sh'), 'the kernel command line contains a zero byte'))
 
 function assertRefused(compute: () => unknown, message: string): void {
   assert.throws(compute, (error) => {
@@ -135,7 +147,7 @@ function assertRefused(compute: () => unknown, message: string): void {
   })
 }
 
-test('only what is settled is computed', () => {
+test('hypervisors without a confirmed computation are refused', () => {
   assert.deepEqual(VMMS, ['qemu', 'ec2', 'gce'])
   assertSettled('qemu')
   for (const vmm of ['ec2', 'gce'] as const)
@@ -145,7 +157,7 @@ test('only what is settled is computed', () => {
     })
 })
 
-test("QEMU's models and what CPUID says of them", () => {
+test("the CPUID signatures of QEMU's models", () => {
   const versions = (name: string, count: number) =>
     Array.from({ length: count }, (_, index) => `${name}-v${index + 1}`)
   const models: readonly (readonly [readonly string[], number])[] = [
@@ -161,7 +173,7 @@ test("QEMU's models and what CPUID says of them", () => {
   )
 })
 
-test('a signature from any family, model and stepping', () => {
+test('a signature is computed from any family, model and stepping', () => {
   const cases = [
     [{ family: 0x19, model: 0xa0, stepping: 2 }, 0x00aa0f02],
     [{ family: 6, model: 0x3c, stepping: 3 }, 0x000306c3],
@@ -171,7 +183,7 @@ test('a signature from any family, model and stepping', () => {
   for (const [cpuid, signature] of cases) assert.equal(vcpuSignature(cpuid), signature)
 })
 
-test('guest features by name', () => {
+test('guest features have names', () => {
   assert.deepEqual(featureNames(0x221n), ['SNPActive', 'DebugSwap', 'SecureTSC'])
   assert.deepEqual(featureNames((1n << 63n) | (1n << 11n)), ['bit 11', 'bit 63'])
   assert.deepEqual(USUAL_FEATURES.slice(0, 3), [0x1n, 0x21n, 0x201n])

@@ -32,17 +32,17 @@ const candidates = {
   })),
 }
 
-/** To its end: how often it spoke, what it said last, and what it found. */
+/** Runs the search to its end: every number of tried launches that it yields, and its result. */
 function solve<C extends Candidates>(measurement: Buffer, given: C) {
   const steps = solveLaunch(measurement, given)
-  const said: number[] = []
+  const progress: number[] = []
   for (let step = steps.next(); ; step = steps.next()) {
-    if (step.done === true) return { said, found: step.value }
-    said.push(step.value)
+    if (step.done === true) return { progress, found: step.value }
+    progress.push(step.value)
   }
 }
 
-test('every launch there is to try is found, and only it', () => {
+test('every candidate launch is found by its measurement', () => {
   let launches = 0
   for (const firmware of candidates.firmwares)
     for (const measured of firmware.name === 'no kernel' ? [undefined] : [undefined, ...candidates.kernels])
@@ -60,14 +60,14 @@ test('every launch there is to try is found, and only it', () => {
   assert.equal(launches, countLaunches(candidates))
 })
 
-test('what nothing explains is tried to the end, and said so as it goes', () => {
-  const { said, found } = solve(Buffer.alloc(48, 1), candidates)
+test('a measurement without an explanation is tried to the end, with progress', () => {
+  const { progress, found } = solve(Buffer.alloc(48, 1), candidates)
   assert.equal(found, undefined)
-  assert.equal(said.length, countLaunches(candidates) / candidates.vcpus.size)
-  assert.equal(said.at(-1), countLaunches(candidates))
+  assert.equal(progress.length, countLaunches(candidates) / candidates.vcpus.size)
+  assert.equal(progress.at(-1), countLaunches(candidates))
 })
 
-test('a number of vCPUs between those that are asked for explains nothing', () => {
+test('a number of vCPUs that is not a candidate explains nothing', () => {
   const [, firmware] = candidates.firmwares
   assert.ok(firmware)
   const vcpu = { signature: 0x800f12, features: 1n, fpu: 'reset' } as const
@@ -75,14 +75,14 @@ test('a number of vCPUs between those that are asked for explains nothing', () =
   assert.equal(solve(measurement, candidates).found, undefined)
 })
 
-test('a number of vCPUs that no guest has is refused', () => {
+test('an impossible number of vCPUs is refused', () => {
   for (const vcpus of [0, 4097])
     assert.throws(() => solve(Buffer.alloc(48), { ...candidates, vcpus: new Set([1, vcpus]) }), {
       code: 'launch.impossible',
     })
 })
 
-test('the vectors explain themselves', () => {
+test('every vector is found again', () => {
   for (const vector of VECTORS) {
     const { firmware, firmwareDigest: digest, kernel: hashes, vcpus, vcpu } = launchOf(vector)
     const { found } = solve(Buffer.from(vector.measurement, 'hex'), {
