@@ -14,7 +14,7 @@ for (const subject of subjects) {
     test(`${subject.name}: the contracts of all ports`, { skip: subject.skip })
     continue
   }
-  testObjectStore(subject)
+  testObjectStore({ name: subject.name, nests: true, open: subject.open })
   testKeyVault(subject)
   testSecretStore(subject)
   testJobStream(subject)

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Range } from 'oci-common'
 import type { ObjectStorageClient } from 'oci-objectstorage'
+import { closing } from '#adapters/system/closing.ts'
 import { CodedError } from '#core/errors.ts'
 import type { ObjectBody, ObjectHead, ObjectRef } from '#ports/objectStore.ts'
 import type { Meaning } from './answers.ts'
@@ -87,24 +88,6 @@ async function* resuming(
     if (stalls > MAX_STALLS) throw transportFault('getObject', cause)
     response = await open(next)
   }
-}
-
-/**
- * A generator that never started runs no `finally`. A caller that only calls `return()` must close the socket
- * too.
- */
-function closing(
-  chunks: AsyncGenerator<Uint8Array, void>,
-  response: IncomingMessage,
-): AsyncIterable<Uint8Array> {
-  const iterator: AsyncIterator<Uint8Array, void> = {
-    next: () => chunks.next(),
-    return: () => {
-      response.destroy()
-      return chunks.return()
-    },
-  }
-  return { [Symbol.asyncIterator]: () => iterator }
 }
 
 function headOf({ headers }: IncomingMessage): ObjectHead {

@@ -10,6 +10,7 @@ import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 import type { ListedObject, ObjectHead, ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+import { closing } from './closing.ts'
 import { createFile } from './files.ts'
 
 const SEGMENT = /^[^./\0][^/\0]{0,254}$/
@@ -91,7 +92,8 @@ export function createFolderStore(options: {
     stream: (object, { etag, start = 0, signal }) =>
       coded(object.name, signal, async () => {
         const { file, head } = await openAt(object, etag)
-        return { ...head, chunks: file.createReadStream({ start, ...(signal && { signal }) }) }
+        const stream = file.createReadStream({ start, ...(signal && { signal }) })
+        return { ...head, chunks: closing(stream[Symbol.asyncIterator](), stream) }
       }),
     create: (object, bytes, signal) =>
       coded(object.name, signal, () => write(object, [bytes], bytes.byteLength)),
