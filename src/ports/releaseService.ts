@@ -1,4 +1,4 @@
-import type { Challenge } from '#core/release/challenge.ts'
+import type { Challenge } from '#core/release/nonce.ts'
 import type { ReleaseRequest, ReleaseResponse } from '#core/release/request.ts'
 
 /**

@@ -4,8 +4,7 @@
  * the last nonce under it has expired.
  */
 import { CodedError } from '#core/errors.ts'
-import { NONCE_LIFETIME_SECONDS } from '#core/release/challenge.ts'
-import { NONCE_KEY_BYTES, type NonceKey } from '#core/release/nonce.ts'
+import { NONCE_KEY_BYTES, NONCE_LIFETIME_SECONDS, type NonceKey } from '#core/release/nonce.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { SecretStore } from '#ports/keyVault.ts'
 

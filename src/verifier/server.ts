@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyReply, type onRequestHookHandler } from 'fastify'
 import { toHex, utf8 } from '#core/bytes.ts'
 import { CodedError, codeOf, type ErrorCode } from '#core/errors.ts'
-import type { Challenge } from '#core/release/challenge.ts'
+import type { Challenge } from '#core/release/nonce.ts'
 import { refusalBody } from '#core/release/refusal.ts'
 import { MAX_REQUEST_BYTES, type ReleaseResponse } from '#core/release/request.ts'
 

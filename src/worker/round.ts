@@ -2,7 +2,7 @@
 import PQueue from 'p-queue'
 import { errorFields } from '#adapters/system/log.ts'
 import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
-import type { Challenge } from '#core/release/challenge.ts'
+import type { Challenge } from '#core/release/nonce.ts'
 import type { RefusalBody } from '#core/release/request.ts'
 import type { GrantedJob, JobAnswer } from './attester.ts'
 import type { Boot } from './boot.ts'

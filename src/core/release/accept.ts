@@ -1,8 +1,7 @@
 /**
- * The worker's side of an answer. Nothing is decrypted before the whole of it has been led back to the provider root
- * and found to be about this request.
+ * Verifies a response on the worker's side. Nothing is decrypted before every part of it is verified up to the provider
+ * root and compared with this request.
  */
-
 import type { KeyObject } from 'node:crypto'
 import { fromBase64url, sameBytes, toBase64url } from '../bytes.ts'
 import { CodedError, under } from '../errors.ts'
@@ -14,28 +13,27 @@ import { headerDigest } from '../sealed/header.ts'
 import type { SecretMemory } from '../secretMemory.ts'
 import type { UnixSeconds } from '../time.ts'
 import type { Asker } from './assertion.ts'
-import { NONCE_LIFETIME_SECONDS } from './challenge.ts'
 import { type Grant, GrantFormat, type GrantKey, GrantKeyFormat } from './grant.ts'
 import { grantDigest, keyDigest } from './issue.ts'
-import { nonceTime } from './nonce.ts'
+import { NONCE_LIFETIME_SECONDS, nonceTime } from './nonce.ts'
 import type { RefusalBody, ReleaseJob, ReleaseResponse } from './request.ts'
 import { type ObjectKeys, unwrapKeys } from './wrap.ts'
 
 declare const accepted: unique symbol
-/** A grant that `acceptAnswer` has verified: the only entrance to the keys. */
+/** A grant that `acceptAnswer` has verified. The keys can be opened only with one. */
 export type AcceptedGrant = {
   readonly [accepted]: true
   readonly kind: 'granted'
   readonly grant: Grant
   readonly grantDigest: string
-  /** The provider's grant CA, under its root: it also signs the registrations of boots. */
+  /** The provider's grant CA, certified by its root. It also signs the registrations of boots. */
   readonly grantCa: GrantCa
-  /** One compact JWE for each object of the grant. */
+  /** One compact JWE per object of the grant. */
   readonly keys: readonly string[]
 }
-export type Answer = AcceptedGrant | { readonly kind: 'refused'; readonly refusal: RefusalBody }
+export type AcceptedAnswer = AcceptedGrant | { readonly kind: 'refused'; readonly refusal: RefusalBody }
 
-/** What the worker knows of its own request. */
+/** The worker's own request, with which the response is compared. */
 export type Expectation = {
   readonly providerRoot: QuorumRoot
   readonly audience: string
@@ -44,31 +42,31 @@ export type Expectation = {
   readonly nonce: Uint8Array
   readonly wrapKey: P256Jwk
   readonly jobs: readonly ReleaseJob[]
-  /** A simulated grant is accepted by a worker in simulation alone. */
+  /** Only a worker in simulation accepts a simulated grant. */
   readonly simulation: boolean
-  /** The newest time of the Verifier that this process has verified, or its own clock. */
+  /** The latest Verifier time that this process has verified, or its own clock. */
   readonly now: UnixSeconds
 }
 
 /**
- * One answer a job, in order. Throws `verifier.untrusted` where the keys do not lead to the provider root,
- * `grant.invalid` where a grant is not by them or not about this request: then nothing of the answer is used.
+ * One answer per job, in order. Throws `verifier.untrusted` if the keys do not lead to the provider root, and
+ * `grant.invalid` if a grant is not signed by them or not about this request. The whole response is then unused.
  */
-export function acceptAnswer(response: ReleaseResponse, expected: Expectation): readonly Answer[] {
+export function acceptAnswer(response: ReleaseResponse, expected: Expectation): readonly AcceptedAnswer[] {
   const verifierKeys = acceptVerifierKeys(response, expected)
   const grantKey = acceptGrantKey(response, verifierKeys)
   if (response.answers.length !== expected.jobs.length)
     throw new CodedError(
       'verifier.untrusted',
-      `the answer has ${response.answers.length} parts for ${expected.jobs.length} jobs`,
+      `the response has ${response.answers.length} answers for ${expected.jobs.length} jobs`,
     )
-  return response.answers.map((answer, index): Answer => {
+  return response.answers.map((answer, index): AcceptedAnswer => {
     if ('refusal' in answer) return { kind: 'refused', refusal: answer.refusal }
     const { payload: grant } = verifyCompact(GrantFormat, answer.grant, [grantKey.jwk], 'grant.invalid')
     expectInForce(grant, verifierKeys, grantKey, expected)
     expectKeys(grant, answer.keys)
-    expectMine(grant, expected.jobs[index], expected)
-    // The brand has no run-time form; this is the one place that gives it.
+    expectAboutRequest(grant, expected.jobs[index], expected)
+    // The brand has no run-time form. Only this line gives it.
     return {
       kind: 'granted',
       grant,
@@ -120,8 +118,8 @@ function acceptGrantKey({ grantKey }: ReleaseResponse, { grantCa }: VerifierKeys
 }
 
 /**
- * Time here is the Verifier's: `iat` of the grant, which a fresh nonce and wrap key tie to this request. `now` can
- * only make the check stricter.
+ * The time is the Verifier's `iat` of the grant. The fresh nonce and wrap key bind it to this request. `now` can only
+ * make the check stricter.
  */
 function expectInForce(
   grant: Grant,
@@ -131,43 +129,43 @@ function expectInForce(
 ): void {
   const at = Math.max(grant.iat, now)
   const minted = nonceTime(nonce)
-  demand(
+  expect(
     'iat',
     grant.iat >= minted && grant.iat < minted + NONCE_LIFETIME_SECONDS,
     'within the life of the nonce',
   )
-  demand('grant key', grantKey.nbf <= grant.iat && at < grantKey.exp, 'in force')
-  demand('verifier keys', at < verifierKeys.exp, 'in force')
-  demand('exp', at < grant.exp, 'in the future')
+  expect('grant key', grantKey.nbf <= grant.iat && at < grantKey.exp, 'in force')
+  expect('verifier keys', at < verifierKeys.exp, 'in force')
+  expect('exp', at < grant.exp, 'in the future')
 }
 
 function expectKeys({ objects }: Grant, keys: readonly string[]): void {
-  demand('keys', keys.length === objects.length, 'one for each object')
+  expect('keys', keys.length === objects.length, 'one per object')
   for (const [index, object] of objects.entries())
-    demand(
+    expect(
       `objects.${index}.keyDigest`,
       object.keyDigest === keyDigest(keys[index] ?? ''),
       'the digest of its key',
     )
 }
 
-function expectMine(grant: Grant, job: ReleaseJob | undefined, expected: Expectation): void {
-  demand('nonce', sameBytes(fromBase64url(grant.nonce), expected.nonce), 'the nonce of the request')
-  demand('aud', grant.aud === expected.audience, 'the audience of the request')
-  demand('wrapKey', grant.wrapKey === thumbprint(expected.wrapKey), 'the wrap key of the request')
-  demand('boot', grant.boot === expected.boot, 'this boot')
-  demand('client', grant.client === expected.asker.client, 'the client of the request')
-  demand('purpose', grant.purpose === expected.asker.purpose, 'the purpose of the request')
-  demand(
+function expectAboutRequest(grant: Grant, job: ReleaseJob | undefined, expected: Expectation): void {
+  expect('nonce', sameBytes(fromBase64url(grant.nonce), expected.nonce), 'the nonce of the request')
+  expect('aud', grant.aud === expected.audience, 'the audience of the request')
+  expect('wrapKey', grant.wrapKey === thumbprint(expected.wrapKey), 'the wrap key of the request')
+  expect('boot', grant.boot === expected.boot, 'this boot')
+  expect('client', grant.client === expected.asker.client, 'the client of the request')
+  expect('purpose', grant.purpose === expected.asker.purpose, 'the purpose of the request')
+  expect(
     'scopes',
     grant.scopes.join(' ') === expandScopes(expected.asker.scopes).join(' '),
     'the scopes asked for',
   )
-  demand('simulation', !grant.simulation || expected.simulation, 'false outside simulation')
-  demand('objects', grant.objects.length === job?.objects.length, 'those of the job')
+  expect('simulation', !grant.simulation || expected.simulation, 'false outside simulation')
+  expect('objects', grant.objects.length === job?.objects.length, 'as long as in the job')
   for (const [index, object] of grant.objects.entries()) {
     const asked = job?.objects[index]
-    demand(
+    expect(
       `objects.${index}`,
       asked !== undefined &&
         object.headerDigest === toBase64url(headerDigest(asked.header)) &&
@@ -179,6 +177,6 @@ function expectMine(grant: Grant, job: ReleaseJob | undefined, expected: Expecta
   }
 }
 
-function demand(field: string, holds: boolean, what: string): void {
-  if (!holds) throw new CodedError('grant.invalid', `${field} of the answer is not ${what}`)
+function expect(field: string, holds: boolean, what: string): void {
+  if (!holds) throw new CodedError('grant.invalid', `${field} of the grant is not ${what}`)
 }

@@ -1,7 +1,7 @@
 /**
- * The client assertion: SMART Backend Services `private_key_jwt` (ES384), signed in the consumer's Vault on behalf of
- * one request. It attributes the request and says what for; it never replaces attestation. Its exact claims and
- * canonical form make it one text for one meaning, and RFC 7519 still reads it.
+ * The client assertion: SMART Backend Services `private_key_jwt` (ES384), signed in the consumer's Vault for one
+ * request. It names the client and the purpose; it never replaces attestation. Exact claims in canonical form give each
+ * meaning exactly one text, which every RFC 7519 library can read.
  */
 import { z } from 'zod'
 import { fromBase64url, sameBytes, toBase64url } from '../bytes.ts'
@@ -11,10 +11,10 @@ import { audience, base64urlBytes, keyThumbprint, name, purpose, randomId, time 
 import type { P384Jwk } from '../jwk.ts'
 import { defineSigned, peekCompact, type Signer, signCompact, verifyCompact } from '../jws.ts'
 import { addSeconds, type UnixSeconds } from '../time.ts'
-import { NONCE_BYTES } from './challenge.ts'
+import { NONCE_BYTES } from './nonce.ts'
 
 const ASSERTION_LIFETIME_SECONDS = 300
-/** The signature is made by a Vault, the time may be of a guest whose clock runs ahead by this much. */
+/** The time may come from a guest whose clock is ahead by this much. */
 const SKEW_SECONDS = 60
 
 const Claims = z.strictObject({
@@ -36,13 +36,13 @@ const Claims = z.strictObject({
 })
 type Claims = z.output<typeof Claims>
 
-/** `typ` is `JWT`, as SMART demands; no other document of this project has it. */
+/** SMART requires the `typ` `JWT`. No other document of this project has it. */
 const ClientAssertionFormat = defineSigned(
   'JWT',
   defineFormat({ name: 'client assertion', maxBytes: 3000, code: 'assertion.invalid', schema: Claims }),
 )
 
-/** Who asks, for which purpose, for what: from a verified assertion. */
+/** The client, its purpose and the requested scopes, from a verified assertion. */
 export type Asker = {
   readonly client: string
   readonly purpose: string
@@ -62,7 +62,7 @@ export async function signAssertion(
   signer: Signer,
 ): Promise<string> {
   if (signer.jwk.kty !== 'EC')
-    throw new CodedError('config.invalid', 'the client key is not P-384, which ES384 needs')
+    throw new CodedError('config.invalid', 'the client key is not P-384, which ES384 requires')
   const claims: Claims = {
     iss: asker.client,
     sub: asker.client,
@@ -78,7 +78,7 @@ export async function signAssertion(
   return signCompact(ClientAssertionFormat, claims, signer)
 }
 
-/** Throws `assertion.invalid`: by whom it must be, for whom, when, and that it is about this very request. */
+/** Throws `assertion.invalid` unless a listed client signed it, in time, for this audience and this request. */
 export function verifyAssertion(
   assertion: string,
   expected: {

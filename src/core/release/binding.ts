@@ -1,5 +1,4 @@
-/** The Verifier's first steps with a request, all of them pure: read it, and hold its parts against each other. */
-
+/** The Verifier's first steps with a request, all pure: it reads the request and checks that the report binds it. */
 import { bootOf } from '../boot/boot.ts'
 import { fromBase64url, sameBytes, sha256, toBase64url, utf8 } from '../bytes.ts'
 import { checkShape, parseJson } from '../canonical.ts'
@@ -8,7 +7,7 @@ import { importJwk, thumbprint } from '../jwk.ts'
 import { MAX_REQUEST_BYTES, type ReleaseJob, ReleaseJobsFormat, ReleaseRequest } from './request.ts'
 import { type RuntimeData, RuntimeDataFormat, reportDataOf } from './runtimeData.ts'
 
-/** A request that was read; nothing in it is believed yet. */
+/** A decoded request. Nothing in it is verified yet. */
 export type ReadRequest = {
   readonly report: Buffer
   readonly certs: readonly Buffer[]
@@ -49,8 +48,8 @@ export function readRequest(body: Uint8Array): ReadRequest {
 }
 
 /**
- * REPORT_DATA binds the runtime data, and the runtime data every other part: throws `report.data-mismatch` naming
- * the parts that are not bound, `request.malformed` for a wrap key off its curve.
+ * REPORT_DATA binds the runtime data, and the runtime data binds every other part. Throws `report.data-mismatch` with
+ * the names of the unbound parts, and `request.malformed` for a wrap key that is not on its curve.
  */
 export function expectBinding(request: ReadRequest, reportData: Uint8Array, audience: string): void {
   const { runtimeData, runtimeDataBytes, jobsBytes, clientAssertion } = request

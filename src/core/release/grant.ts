@@ -1,4 +1,4 @@
-/** Grant v1: what the TEE enforces, and the keys that lead from the provider's root to it. */
+/** Grant v1: the terms that the TEE enforces. The grant key that signs it is certified by the grant CA. */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
 import {
@@ -24,12 +24,12 @@ import {
 import { Ed25519Jwk, P256Jwk } from '../jwk.ts'
 import { defineSigned } from '../jws.ts'
 import { TERMS } from '../policy/terms.ts'
-import { NONCE_BYTES } from './challenge.ts'
+import { NONCE_BYTES } from './nonce.ts'
 
 const GrantKey = z.strictObject({ v: version1, jwk: Ed25519Jwk, nbf: time, exp: time })
 export type GrantKey = z.output<typeof GrantKey>
 
-/** By the grant CA, a Vault key: an Ed25519 key in one Verifier's memory, for at most 24 hours. */
+/** An Ed25519 key in one Verifier's memory, certified by the grant CA (a Vault key) for at most 24 hours. */
 export const GrantKeyFormat = defineSigned(
   'cw-grant-key',
   defineFormat({ name: 'grant key', maxBytes: 1024, code: 'grant.invalid', schema: GrantKey }),
@@ -37,7 +37,7 @@ export const GrantKeyFormat = defineSigned(
 
 const Grant = z.strictObject({
   v: version1,
-  /** One per answered job; names the life of this release in both logs. */
+  /** One per granted job. Both logs name this release by it. */
   releaseId: randomId,
   nonce: base64urlBytes(NONCE_BYTES),
   aud: audience,
@@ -66,18 +66,18 @@ const Grant = z.strictObject({
     .min(1)
     .max(64),
   ...TERMS,
-  /** Expanded: no wildcard is left. */
+  /** Expanded: without wildcards. */
   scopes: z.array(scopeText).min(1).max(256),
   auditKey: P256Jwk,
-  /** The reference values that matched, and the level that the match gives. */
+  /** The reference values that matched, and the assurance that they give. */
   reference: name,
   assurance: z.enum(['measured', 'platform']),
-  /** True where the machine's administrator belongs to the consumer: the whole object is disclosed. */
+  /** True if the consumer administers the machine: the release discloses the whole object. */
   disclosure: z.boolean(),
   simulation: z.boolean(),
   policySeq: sequence,
   revocationSeq: count,
-  /** The Verifier's log after `release.decided`: its checkpoint (a signed note) and the entry's index. */
+  /** The Verifier's log after `release.decided`: its checkpoint (a signed note) and the index of the entry. */
   log: z.strictObject({ boot, checkpoint: noteText, index: count }),
 })
 export type Grant = z.output<typeof Grant>

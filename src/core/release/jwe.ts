@@ -1,6 +1,6 @@
 /**
- * JSON Web Encryption (RFC 7516), compact, in one suite and without negotiation: ECDH-ES+A256KW over P-256, A256GCM.
- * The protected header has exactly the members that `Context` gives; every way to fail is one code (RFC 7516 §11.5).
+ * JSON Web Encryption (RFC 7516), compact, in one suite without negotiation: ECDH-ES+A256KW over P-256, A256GCM. The
+ * protected header has a fixed set of members. Every failure to open gives the same code (RFC 7516 §11.5).
  */
 import {
   createCipheriv,
@@ -25,7 +25,7 @@ const TAG_BYTES = 16
 /** RFC 3394 §2.2.3.1. */
 const KEY_WRAP_IV = Buffer.alloc(8, 0xa6)
 
-/** What both sides must already know: `apu` and `apv` of RFC 7518 §4.6.1, both or neither. */
+/** `apu` and `apv` of RFC 7518 §4.6.1, both or neither. Each side must already know them. */
 type Context = { readonly apu: Uint8Array; readonly apv: Uint8Array } | undefined
 
 const Header = z.strictObject({
@@ -37,7 +37,7 @@ const Header = z.strictObject({
   kid: z.string().max(43),
 })
 
-/** Compact JWE of `plaintext` to the holder of `recipient`. */
+/** A compact JWE that only the holder of `recipient` can open. */
 export function sealTo(recipient: P256Jwk, plaintext: Uint8Array, context?: Context): string {
   const ephemeral = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const header = toBase64url(
@@ -65,7 +65,7 @@ export function sealTo(recipient: P256Jwk, plaintext: Uint8Array, context?: Cont
   }
 }
 
-/** The plaintext, which the caller owns and wipes. Throws `key.unopened`, whatever is wrong. */
+/** The plaintext, which the caller owns and wipes. Every failure throws `key.unopened`. */
 export function openSealed(jwe: string, privateKey: KeyObject, context?: Context): Buffer {
   const keys: Buffer[] = []
   try {
@@ -79,7 +79,7 @@ export function openSealed(jwe: string, privateKey: KeyObject, context?: Context
       ciphertext === undefined ||
       tag?.byteLength !== TAG_BYTES
     )
-      throw new CodedError('key.unopened', 'a part of the JWE is not of its length')
+      throw new CodedError('key.unopened', 'a part of the JWE has the wrong length')
 
     const { epk } = expectHeader(header, exportJwk(privateKey), context)
     const kek = deriveKek(privateKey, importJwk(epk), context)
@@ -96,8 +96,8 @@ export function openSealed(jwe: string, privateKey: KeyObject, context?: Context
 }
 
 function expectHeader(text: string, own: unknown, context: Context): z.output<typeof Header> {
-  // Members in any order, as another implementation writes them: the header is authenticated as additional data, and
-  // a grant names the digest of the whole JWE.
+  // Members may come in any order, as other implementations write them. The header is authenticated as additional data,
+  // and a grant names the digest of the whole JWE.
   const header = checkShape(Header, parseJson(fromBase64url(text)), 'JWE header', 'key.unopened')
   const { apu, apv } = textOf(context)
   if (header.kid !== thumbprint(P256Jwk.parse(own)) || header.apu !== apu || header.apv !== apv)
@@ -125,7 +125,7 @@ function decryptContent(
   }
 }
 
-/** Concat KDF, RFC 7518 §4.6.2, over one round: SHA-256 gives exactly the 256 bits of the key-encryption key. */
+/** Concat KDF, RFC 7518 §4.6.2, in one round: SHA-256 gives exactly the 256 bits of the key-encryption key. */
 function deriveKek(privateKey: KeyObject, publicKey: KeyObject, context: Context): Buffer {
   const shared = diffieHellman({ privateKey, publicKey })
   try {

@@ -1,22 +1,29 @@
 /**
- * The nonce: version(1) ‖ epoch u32be ‖ iat u64be ‖ random(16) ‖ HMAC-SHA-256. Whoever holds the MAC key can check it;
- * nobody has to have kept it. The MAC covers the audience too, so a nonce of one Verifier is none of another's.
+ * The Verifier's challenge (RFC 9334 §10) and its nonce: version(1) ‖ epoch u32be ‖ iat u64be ‖ random(16) ‖ HMAC-SHA-256.
+ * Every replica holds the MAC key, so any of them can check a nonce without having kept it. The MAC covers the audience:
+ * another Verifier refuses the nonce.
  */
 import { createHmac } from 'node:crypto'
+import { z } from 'zod'
 import { sameBytes, utf8, viewOf } from '../bytes.ts'
 import { CodedError } from '../errors.ts'
+import { audience, base64urlBytes, time } from '../fields.ts'
 import { addSeconds, toUnixSeconds, type UnixSeconds } from '../time.ts'
-import { NONCE_BYTES, NONCE_LIFETIME_SECONDS } from './challenge.ts'
+
+export const NONCE_LIFETIME_SECONDS = 300
+export const NONCE_KEY_BYTES = 32
+export const NONCE_RANDOM_BYTES = 16
+const OFFSET = { version: 0, epoch: 1, iat: 5, random: 13, mac: 29 } as const
+export const NONCE_BYTES = OFFSET.mac + 32
+
+export const Challenge = z.strictObject({ nonce: base64urlBytes(NONCE_BYTES), exp: time, aud: audience })
+export type Challenge = z.output<typeof Challenge>
 
 /** One epoch of the MAC key: its number (the version of the Vault secret) and 32 bytes. */
 export type NonceKey = { readonly epoch: number; readonly key: Uint8Array }
 
-export const NONCE_KEY_BYTES = 32
-export const NONCE_RANDOM_BYTES = 16
-
 const VERSION = 1
 const DOMAIN = utf8('confidential-worker/nonce/v1\0')
-const OFFSET = { version: 0, epoch: 1, iat: 5, random: 13, mac: 29 } as const
 /** Replicas' clocks may differ by this much. */
 const SKEW_SECONDS = 30
 
@@ -38,8 +45,8 @@ export function mintNonce(
 }
 
 /**
- * When the nonce was minted. `nonce.invalid` unless one of `keys` made it for `audience`; `nonce.expired` from five
- * minutes on. The MAC comes first: an age is believed of our own nonces only.
+ * Returns the time of minting. Throws `nonce.invalid` unless one of `keys` made the nonce for `audience`, and
+ * `nonce.expired` from five minutes on. The MAC is checked first: only our own nonces state a true age.
  */
 export function checkNonce(
   nonce: Uint8Array,
@@ -50,10 +57,10 @@ export function checkNonce(
   if (nonce.byteLength !== NONCE_BYTES || nonce[OFFSET.version] !== VERSION)
     throw new CodedError('nonce.invalid', 'the nonce is not of version 1')
   const epoch = viewOf(nonce).getUint32(OFFSET.epoch)
-  const candidate = keys.find((key) => key.epoch === epoch)
-  if (candidate === undefined)
+  const nonceKey = keys.find((key) => key.epoch === epoch)
+  if (nonceKey === undefined)
     throw new CodedError('nonce.invalid', `the nonce is of epoch ${epoch}, which is not in force`)
-  if (!sameBytes(macOf(nonce, candidate.key, audience), nonce.subarray(OFFSET.mac)))
+  if (!sameBytes(macOf(nonce, nonceKey.key, audience), nonce.subarray(OFFSET.mac)))
     throw new CodedError('nonce.invalid', 'the nonce was not issued here for this audience')
   const iat = nonceTime(nonce)
   if (iat > addSeconds(now, SKEW_SECONDS))
@@ -66,7 +73,7 @@ export function checkNonce(
   return iat
 }
 
-/** The time that the nonce states: true of a nonce that was checked, or whose grant was. */
+/** The time that the nonce states. It is true if the nonce, or a grant for it, was verified. */
 export function nonceTime(nonce: Uint8Array): UnixSeconds {
   return toUnixSeconds(Number(viewOf(nonce).getBigUint64(OFFSET.iat)), 'iat of the nonce')
 }

@@ -1,20 +1,16 @@
-/** The worker's request, up to the report: everything that the report's 64 bytes must bind. */
-
+/** Prepares the worker's request: every part that the 64 bytes of REPORT_DATA must bind. */
 import { bootOf } from '../boot/boot.ts'
 import { fromBase64url, sha256, toBase64url, utf8 } from '../bytes.ts'
 import { CodedError, under } from '../errors.ts'
-import type { Ed25519Jwk, P256Jwk } from '../jwk.ts'
-import { thumbprint } from '../jwk.ts'
+import { type Ed25519Jwk, type P256Jwk, thumbprint } from '../jwk.ts'
 import type { Signer } from '../jws.ts'
 import { type Asker, signAssertion } from './assertion.ts'
-
-import type { Challenge } from './challenge.ts'
-import { nonceTime } from './nonce.ts'
+import { type Challenge, nonceTime } from './nonce.ts'
 import { type ReleaseJob, ReleaseJobsFormat, type ReleaseRequest } from './request.ts'
 import { RuntimeDataFormat, reportDataOf } from './runtimeData.ts'
 
 export type PreparedRequest = {
-  /** 64 bytes: what the attestation report is asked for. */
+  /** 64 bytes. The attestation report is requested over them. */
   readonly reportData: Buffer
   readonly withEvidence: (evidence: {
     readonly report: Uint8Array
@@ -23,12 +19,12 @@ export type PreparedRequest = {
 }
 
 /**
- * The assertion is dated by the nonce, so a guest whose clock is wrong is not refused for it. Throws
- * `request.malformed` beyond the limits of a request, `verifier.untrusted` for a challenge that is not this audience's.
+ * The assertion takes its time from the nonce, so a guest with a wrong clock is not refused for it. Throws
+ * `request.malformed` beyond the limits of a request, and `verifier.untrusted` for a challenge of another audience.
  */
 export async function prepareRequest(options: {
   readonly challenge: Challenge
-  /** The Verifier that is meant: a challenge for another one is not answered. */
+  /** The intended Verifier. A challenge of another one is not answered. */
   readonly audience: string
   readonly jobs: readonly ReleaseJob[]
   readonly asker: Asker

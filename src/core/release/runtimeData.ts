@@ -1,18 +1,18 @@
-/** Runtime data v1: everything that a report vouches for beside the machine itself. */
+/** Runtime data v1: what a report binds besides the machine itself. */
 import { z } from 'zod'
 import { sha512, utf8 } from '../bytes.ts'
 import { defineFormat } from '../canonical.ts'
 import { audience, base64urlBytes, boot, sha256Digest, version1 } from '../fields.ts'
 import { Ed25519Jwk, P256Jwk } from '../jwk.ts'
-import { NONCE_BYTES } from './challenge.ts'
+import { NONCE_BYTES } from './nonce.ts'
 
 const Schema = z.strictObject({
   v: version1,
   nonce: base64urlBytes(NONCE_BYTES),
   aud: audience,
-  /** Fresh for each request; what is released can be opened with its private half alone. */
+  /** Fresh for each request. Only its private half opens the released keys. */
   wrapKey: P256Jwk,
-  /** Born with the boot, dies with it. */
+  /** It exists only as long as the boot. */
   evidenceKey: Ed25519Jwk,
   boot,
   /** SHA-256 of the jobs document as sent. */
@@ -20,7 +20,7 @@ const Schema = z.strictObject({
   /** SHA-256 of the client assertion as ASCII. */
   assertion: sha256Digest,
   trust: sha256Digest,
-  /** A claim: recorded, shown as claimed, satisfying no rule. */
+  /** A claim: recorded and shown as claimed. No rule uses it. */
   software: z.string().regex(/^[\x20-\x7e]{1,200}$/),
 })
 export type RuntimeData = z.output<typeof Schema>
@@ -34,7 +34,7 @@ export const RuntimeDataFormat = defineFormat({
 
 const DOMAIN = utf8('confidential-worker/release/v1\0')
 
-/** REPORT_DATA, 64 bytes: SHA-512 over the domain and the runtime data's exact bytes. */
+/** REPORT_DATA, 64 bytes: SHA-512 over the domain and the exact bytes of the runtime data. */
 export function reportDataOf(runtimeData: Uint8Array): Buffer {
   return sha512(DOMAIN, runtimeData)
 }

@@ -1,22 +1,22 @@
-/** What a release hands over for one object: DEK ‖ idKey, wrapped to the TEE's key and tied to nonce and header. */
+/** The keys of one object, DEK ‖ idKey, wrapped to the TEE's key and bound to nonce and header. */
 import type { KeyObject } from 'node:crypto'
 import { sha256 } from '../bytes.ts'
 import { CodedError } from '../errors.ts'
 import type { P256Jwk } from '../jwk.ts'
 import { moveInto, type SecretMemory } from '../secretMemory.ts'
+import { ID_KEY_BYTES } from './idKey.ts'
 import { openSealed, sealTo } from './jwe.ts'
 
 export const DEK_BYTES = 32
-export const ID_KEY_BYTES = 32
 
-/** Where the keys belong: `apu` and `apv` of the JWE, and inputs of its key derivation. */
+/** `apu` and `apv` of the JWE, which are also inputs of its key derivation. */
 export type WrapContext = {
   readonly nonce: Uint8Array
-  /** SHA-256 of the header as it stands in the object (`headerDigest`). */
+  /** SHA-256 of the header as stored in the object (`headerDigest`). */
   readonly headerDigest: Uint8Array
 }
 
-/** In a `SecretMemory`; owned and released by whoever gets it. */
+/** Both in a `SecretMemory`. The receiver owns and frees them. */
 export type ObjectKeys = { readonly dek: Buffer; readonly idKey: Buffer }
 
 export function wrapKeys(keys: ObjectKeys, wrapKey: P256Jwk, context: WrapContext): string {
@@ -51,11 +51,6 @@ export function unwrapKeys(
   } finally {
     payload.fill(0)
   }
-}
-
-/** What the Vault authenticates beside a dataset's idKey. */
-export function idKeyAssociatedData(tenant: string, dataset: string): Record<string, string> {
-  return { v: '1', tenant, dataset, use: 'id-key' }
 }
 
 function partyInfo({ nonce, headerDigest }: WrapContext): { apu: Buffer; apv: Uint8Array } {
