@@ -6,6 +6,7 @@ import { CodedError, under } from '../errors.ts'
 import { boot, name, sha256Digest, time, version1 } from '../fields.ts'
 import { Ed25519Jwk, thumbprint } from '../jwk.ts'
 import { defineSigned, verifyCompact } from '../jws.ts'
+import { expectName } from '../policy/objectName.ts'
 import type { GrantCa } from '../policy/verifierKeys.ts'
 import { bootOf, logOrigin } from './boot.ts'
 
@@ -54,7 +55,7 @@ export function readRegistration(
   const { payload, kid } = verifyCompact(RegistrationFormat, jws, keys, 'evidence.inconsistent')
   if (!grantCas.some(({ jwk, exp }) => thumbprint(jwk) === kid && payload.time < exp))
     throw new CodedError('evidence.inconsistent', 'its grant CA was no longer certified')
-  expectName(name, registrationName(payload.boot))
+  expectName(name, registrationName(payload.boot), 'evidence.inconsistent')
   const { boot: id, key, origin, role } = payload
   if (bootOf(key) !== id || origin !== logOrigin(role, id))
     throw new CodedError('evidence.inconsistent', 'key, origin and boot do not belong together')
@@ -64,9 +65,4 @@ export function readRegistration(
       'a worker is registered by its attestation, a Verifier without',
     )
   return payload
-}
-
-function expectName(name: string, expected: string): void {
-  if (name !== expected)
-    throw new CodedError('evidence.inconsistent', `it holds what belongs under ${expected}`)
 }

@@ -1,7 +1,4 @@
-/**
- * All logs of one role: each is replayed under the key that its name stands for, and its entries are recorded
- * in order.
- */
+/** All logs of one role: each is replayed under its own key, and its entries are recorded in order. */
 import { bootOf, logOrigin, type Role } from '../../boot/boot.ts'
 import type { Registration } from '../../boot/registration.ts'
 import { fromUtf8, toBase64url } from '../../bytes.ts'

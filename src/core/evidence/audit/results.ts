@@ -53,7 +53,8 @@ export async function judgeManifests(context: Context): Promise<ResultReport[]> 
 function judgeManifest(manifest: ResultManifest, { histories, logs, anchors, findings }: Context): void {
   const { boot, resultId, intentIndex, recipient } = manifest
   if (logs.isMissing(boot)) return
-  const find = findings.at({ boot, index: intentIndex }, `result ${resultId}`)
+  const position = { boot, index: intentIndex }
+  const find = findings.at(position, `result ${resultId}`)
   const intent = histories.intents.get(`${boot}/${intentIndex}`)?.entry
   if (
     intent?.resultId !== resultId ||
@@ -63,7 +64,7 @@ function judgeManifest(manifest: ResultManifest, { histories, logs, anchors, fin
     intent.recipient !== recipient.thumbprint
   )
     find('manifest.unannounced', `entry ${intentIndex} of its log does not announce it`)
-  judgeCheckpoint(manifest.workerCheckpoint, boot, intentIndex, logs, find)
+  judgeCheckpoint(manifest.workerCheckpoint, position, logs, find)
 
   const history = histories.releases.get(manifest.releaseId)
   const receipt = history?.receipts.find(({ received }) => received.boot === boot)?.received.entry
@@ -71,7 +72,7 @@ function judgeManifest(manifest: ResultManifest, { histories, logs, anchors, fin
     find('manifest.contradicted', `its worker did not log the key of release ${manifest.releaseId}`)
     return
   }
-  judgeCheckpoint(manifest.verifierCheckpoint, receipt.verifier.boot, receipt.verifier.index, logs, find)
+  judgeCheckpoint(manifest.verifierCheckpoint, receipt.verifier, logs, find)
   const [decided] = history?.decided ?? []
   const permission = decided && permissionOf(decided, anchors)
   const agreements: readonly (readonly [boolean, string])[] = [
@@ -94,7 +95,12 @@ function judgeManifest(manifest: ResultManifest, { histories, logs, anchors, fin
 }
 
 /** A manifest keeps both checkpoints, so that neither log can be cut back before it without a trace. */
-function judgeCheckpoint(note: string, boot: string, index: number, logs: Logs, find: FindHere): void {
+function judgeCheckpoint(
+  note: string,
+  { boot, index }: { readonly boot: string; readonly index: number },
+  logs: Logs,
+  find: FindHere,
+): void {
   const log = logs.get(boot)
   if (log === undefined) {
     if (!logs.isMissing(boot)) find('checkpoint.missing', `${boot} has no log`)
