@@ -39,8 +39,9 @@ const MANIFEST = /^r\/[0-9a-f]{64}\/result$/
 const ANY = /./s
 
 /**
- * Evidence is written once, so a second run copies only new objects. Throws `output.exists` if an object in the folder differs in
- * size from the bucket's, `input.unreadable` for a pin that cannot be read, and the services' codes.
+ * Evidence is written once, so a second run copies only new objects. Throws `output.exists` if an object in
+ * the folder differs in size from the bucket's, `input.unreadable` for a pin that cannot be read, and the
+ * services' codes.
  */
 export async function exportEvidence(
   { provider, consumer }: EvidenceBuckets,

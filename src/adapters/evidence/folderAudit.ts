@@ -13,7 +13,9 @@ import { openCollection } from './collection.ts'
 const MAX_TRUST_BYTES = 64 * 1024
 
 export type TrustReport = {
-  /** `collection`: the pin came with the evidence that it is to check; compare the thumbprints by another way. */
+  /**
+   * `collection`: the pin came with the evidence that it is to check; compare the thumbprints by another way.
+   */
   readonly source: 'file' | 'collection'
   readonly threshold: number
   readonly keys: readonly { readonly person: string; readonly thumbprint: string }[]
@@ -22,8 +24,9 @@ export type TrustReport = {
 export type FolderReport = EvidenceReport & { readonly trust: TrustReport }
 
 /**
- * `dir` holds `governance/`, `evidence-verifier/`, `evidence-worker/` and `results/` with object names as paths, and
- * `trust.json` unless `trust` names another file. Throws `input.unreadable` if there is nothing to audit, or no root.
+ * `dir` holds `governance/`, `evidence-verifier/`, `evidence-worker/` and `results/` with object names as
+ * paths, and `trust.json` unless `trust` names another file. Throws `input.unreadable` if there is nothing to
+ * audit, or no root.
  */
 export async function auditFolder(
   dir: string,

@@ -1,6 +1,6 @@
 /**
- * The manifest of a result, verified before the result is opened. A registered worker must have signed it, a grant CA the
- * registration, and a quorum of the provider's signers the CA. Trust comes only from the pin.
+ * The manifest of a result, verified before the result is opened. A registered worker must have signed it, a
+ * grant CA the registration, and a quorum of the provider's signers the CA. Trust comes only from the pin.
  */
 import { RegistrationFormat, readRegistration, registrationName } from '#core/boot/registration.ts'
 import { fromUtf8 } from '#core/bytes.ts'
@@ -15,7 +15,9 @@ export type ResultTrust = {
   readonly providerRoot: QuorumRoot
   /** Accepts results of a simulated root. */
   readonly simulation: boolean
-  /** The provider's objects `verifier-keys/<seq>` and `registration/<boot>`, read by name and never listed. */
+  /**
+   * The provider's objects `verifier-keys/<seq>` and `registration/<boot>`, read by name and never listed.
+   */
   readonly governance: Pick<ObjectReader, 'read'>
   readonly registrations: Pick<ObjectReader, 'read'>
 }

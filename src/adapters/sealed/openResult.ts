@@ -40,8 +40,8 @@ export type OpenedResult = {
 export type ListedResult = { readonly resultId: string }
 
 /**
- * Writes the content of a result to `out`, in constant memory; on failure it leaves no file. Throws the codes of
- * `readManifest`, `key.unopened`, `object.unopened`, `output.exists` and the services' codes.
+ * Writes the content of a result to `out`, in constant memory; on failure it leaves no file. Throws the codes
+ * of `readManifest`, `key.unopened`, `object.unopened`, `output.exists` and the services' codes.
  */
 export async function openResultFile(
   options: { readonly resultId: string; readonly out: string },

@@ -54,8 +54,9 @@ export type SealedFile = {
 const DEFAULT_CONTENT_TYPE = 'application/fhir+ndjson'
 
 /**
- * Writes the sealed object to `options.out`, in constant memory; on failure it leaves no file. Throws `output.exists`,
- * `output.unwritable`, `input.unreadable`, `input.changed`, `usage.invalid`, and the Vault's codes.
+ * Writes the sealed object to `options.out`, in constant memory; on failure it leaves no file. Throws
+ * `output.exists`, `output.unwritable`, `input.unreadable`, `input.changed`, `usage.invalid`, and the Vault's
+ * codes.
  */
 export async function sealFile(
   { tenant, dataset, keyId }: Dataset,

@@ -1,4 +1,6 @@
-/** Puts a sealed object into the outbox, where the consumer may read it, and records it under the sealing key. */
+/**
+ * Puts a sealed object into the outbox, where the consumer may read it, and records it under the sealing key.
+ */
 import { createHash } from 'node:crypto'
 import { type InputFile, openInput } from '#adapters/system/inputFile.ts'
 import { counted, type Progress } from '#adapters/system/progress.ts'
@@ -43,8 +45,9 @@ export type UploadedObject = {
 }
 
 /**
- * May be repeated: what an interrupted upload left is compared and completed. Throws `object.malformed` for a file that was cut,
- * `object.unsigned` if this dataset's key did not seal it, and `service.conflict` if another object has the name.
+ * May be repeated: what an interrupted upload left is compared and completed. Throws `object.malformed` for a
+ * file that was cut, `object.unsigned` if this dataset's key did not seal it, and `service.conflict` if
+ * another object has the name.
  */
 export async function uploadSealed(
   target: UploadTarget,
@@ -118,7 +121,8 @@ async function putOnce(ref: ObjectRef, input: InputFile, deps: UploadDeps): Prom
     const { etag } = await store.createFrom(ref, chunks, input.size, signal)
     return { etag, digest: hash.digest('base64url') }
   } catch (error) {
-    // The answer may have been lost, or an earlier run may have ended before its record: then the object is this one.
+    // The answer may have been lost, or an earlier run may have ended before its record: then the object is
+    // this one.
     if (codeOf(error) !== 'service.conflict' && codeOf(error) !== 'service.unavailable') throw error
     const stored = await findStored(ref, deps).catch(() => undefined)
     if (stored === undefined || stored.digest !== (await digestOf(input.chunks(signal)))) throw error

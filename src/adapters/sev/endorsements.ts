@@ -1,6 +1,7 @@
 /** The certificates of the key that signed a report: from the host, the operator's folder, or AMD. */
 import { join } from 'node:path'
 import { z } from 'zod'
+import { AbsolutePath } from '#adapters/system/configFile.ts'
 import { readIfPresent } from '#adapters/system/files.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { isZero } from '#core/bytes.ts'
@@ -35,10 +36,7 @@ export const EndorsementsConfig = z.strictObject({
    * or `vlek.der` from the operator. Fetched leaves are written to it if permissions allow. An attacker who
    * controls the folder can only make the Verifier refuse.
    */
-  folder: z
-    .string()
-    .max(4000)
-    .regex(/^\/[^\0]*$/, 'must be an absolute path'),
+  folder: AbsolutePath,
   /**
    * AMD's key distribution service, asked for a VCEK that neither host nor folder has. If absent, no request
    * leaves the machine. The service learns chip and TCB. An attacker who controls it can only make the

@@ -62,8 +62,9 @@ export type FetchedList = {
 type NewFile = { readonly path: string; readonly der: Uint8Array }
 
 /**
- * Takes one product after the other, and writes nothing of a product before all of it is verified. Throws `usage.invalid` for a
- * product without a root, `kds.*`, `chain.*`, `crl.*`, `input.unreadable` and `output.unwritable`.
+ * Takes one product after the other, and writes nothing of a product before all of it is verified. Throws
+ * `usage.invalid` for a product without a root, `kds.*`, `chain.*`, `crl.*`, `input.unreadable` and
+ * `output.unwritable`.
  */
 export async function fetchEndorsements(
   { to, kds, trusted, products: named, report }: FetchOptions,

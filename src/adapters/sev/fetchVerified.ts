@@ -13,8 +13,8 @@ import type { Kds } from './kds.ts'
 export type WholeRoot = RootEntry & { readonly ask: Uint8Array; readonly asvk: Uint8Array }
 
 /**
- * Both chains must end at the trusted ARK, byte for byte, and it must have signed ASK and ASVK. `step` is told of each answer.
- * Throws `chain.*` and `kds.*`.
+ * Both chains must end at the trusted ARK, byte for byte, and it must have signed ASK and ASVK. `step` is
+ * told of each answer. Throws `chain.*` and `kds.*`.
  */
 export async function fetchIntermediates(
   kds: Kds,
@@ -36,8 +36,8 @@ export async function fetchIntermediates(
 }
 
 /**
- * A revocation list that the root signed, that is no older than the held one, and that does not revoke the root's own
- * intermediates. Throws `crl.*` and `chain.revoked`.
+ * A revocation list that the root signed, that is no older than the held one, and that does not revoke the
+ * root's own intermediates. Throws `crl.*` and `chain.revoked`.
  */
 export function verifyCrl(der: Buffer, entry: RootEntry, held: Buffer | undefined): Crl {
   const root = openRoot(entry)
@@ -73,8 +73,8 @@ export type VerifiedLeaf = {
 }
 
 /**
- * The VCEK of the report's key, if the report may come from this root's product. A version 2 report does not name its product,
- * so an unknown chip then is no fault. Throws `chain.*` and `kds.*`.
+ * The VCEK of the report's key, if the report may come from this root's product. A version 2 report does not
+ * name its product, so an unknown chip then is no fault. Throws `chain.*` and `kds.*`.
  */
 export async function fetchLeaf(
   kds: Kds,

@@ -1,4 +1,7 @@
-/** Inspects a folder of endorsements: every certificate and revocation list in it, verified up to a pinned root. */
+/**
+ * Inspects a folder of endorsements: every certificate and revocation list in it, verified up to a pinned
+ * root.
+ */
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { readIfPresent } from '#adapters/system/files.ts'
@@ -32,8 +35,8 @@ export function isSound({ files }: Inspection): boolean {
 }
 
 /**
- * A root in the folder replaces AMD's of the same product. Throws `input.unreadable` if the folder, or a file in it, cannot be
- * read.
+ * A root in the folder replaces AMD's of the same product. Throws `input.unreadable` if the folder, or a file
+ * in it, cannot be read.
  */
 export async function inspectEndorsements(folder: string, at: UnixSeconds): Promise<Inspection> {
   const found = await stat(folder).catch(() => undefined)

@@ -18,8 +18,9 @@ export async function readInput(path: string): Promise<Buffer> {
 }
 
 /**
- * One chain per leaf, in the order of the files' names, with the ASK and ASVK beside it. An ARK is left out: trust in it cannot
- * come this way. A file that is not a certificate stays in as a leaf, so that the verifier reports it.
+ * One chain per leaf, in the order of the files' names, with the ASK and ASVK beside it. An ARK is left out:
+ * trust in it cannot come this way. A file that is not a certificate stays in as a leaf, so that the verifier
+ * reports it.
  */
 export async function readCertificates(options: {
   readonly cert?: string | undefined

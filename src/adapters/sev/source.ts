@@ -1,6 +1,7 @@
 /** The choice of a worker's report source: the configured one, or the one that this machine has. */
 import { z } from 'zod'
 import { loadAddon } from '#adapters/system/addon.ts'
+import { AbsolutePath } from '#adapters/system/configFile.ts'
 import type { Log } from '#adapters/system/log.ts'
 import { CodedError } from '#core/errors.ts'
 import type { Clock } from '#ports/clock.ts'
@@ -11,11 +12,6 @@ import { createFirmwareSource, type Firmware } from './firmware.ts'
 import { createSocketSource } from './socket.ts'
 import { openTsm } from './tsm.ts'
 
-const absolutePath = z
-  .string()
-  .max(4000)
-  .regex(/^\/[^\0]*$/, 'must be an absolute path')
-
 export const ReportSourceConfig = z.discriminatedUnion('source', [
   z.strictObject({
     /** The device if the addon is built and the device can be read, else configfs-tsm. */
@@ -25,13 +21,13 @@ export const ReportSourceConfig = z.discriminatedUnion('source', [
   z.strictObject({
     source: z.literal('device'),
     /** The character device of the sev-guest driver; by default /dev/sev-guest. */
-    path: absolutePath.optional(),
+    path: AbsolutePath.optional(),
     endorsements: EndorsementsConfig,
   }),
   z.strictObject({
     source: z.literal('configfs-tsm'),
     /** The kernel's folder for requests; by default /sys/kernel/config/tsm/report. */
-    path: absolutePath.optional(),
+    path: AbsolutePath.optional(),
     endorsements: EndorsementsConfig,
   }),
   z.strictObject({
@@ -39,7 +35,7 @@ export const ReportSourceConfig = z.discriminatedUnion('source', [
     /**
      * The unix socket of a simulated platform; only with `simulation: true`, which the trust digest shows.
      */
-    path: absolutePath,
+    path: AbsolutePath,
   }),
 ])
 export type ReportSourceConfig = z.output<typeof ReportSourceConfig>

@@ -1,6 +1,6 @@
 /**
- * Chunks of a source that `return()` closes, also before the first `next()`. A generator or a stream's iterator that
- * never started runs no `finally`, and would keep its socket or file open.
+ * Chunks of a source that `return()` closes, also before the first `next()`. A generator or a stream's
+ * iterator that never started runs no `finally`, and would keep its socket or file open.
  */
 export function closing(
   chunks: AsyncIterator<Uint8Array>,

@@ -1,12 +1,17 @@
 /**
  * A program's configuration: one JSON file under one closed schema. A refusal names every problem at once.
  */
-import type { z } from 'zod'
+import { z } from 'zod'
 import { checkShape, parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { readFileUpTo } from './files.ts'
 
 const MAX_BYTES = 1024 * 1024
+
+export const AbsolutePath = z
+  .string()
+  .max(4000)
+  .regex(/^\/[^\0]*$/, 'must be an absolute path')
 
 /** Throws `config.invalid`, naming the file and each field that is absent, unknown or out of range. */
 export async function readConfig<Schema extends z.ZodType>(

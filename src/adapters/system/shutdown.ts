@@ -1,5 +1,5 @@
 /**
- * How a program ends. The first SIGTERM or SIGINT aborts `signal`: finish or give back current work, start
+ * The end of a program. The first SIGTERM or SIGINT aborts `signal`: finish or give back current work, start
  * nothing new. The second ends the process at once, and so does a drain that exceeds its limit. Everything
  * that counts is durable before it has an effect, so an early end costs a retry and nothing else.
  */
