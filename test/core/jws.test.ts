@@ -72,8 +72,8 @@ for (const signer of [ed, ec])
   })
 
 for (const { name, jws, code = 'grant.invalid', of = keys } of [
-  { name: 'by a key that nobody trusts', jws: await signCompact(Format, { n: 1 }, stranger) },
-  { name: 'under no keys at all', jws: good, of: [] },
+  { name: 'by an untrusted key', jws: await signCompact(Format, { n: 1 }, stranger) },
+  { name: 'without any trusted key', jws: good, of: [] },
   { name: 'of another type', jws: await signCompact(Other, { n: 1 }, ed) },
   { name: 'with a changed payload', jws: `${head}.${toBase64url(canonicalBytes({ n: 2 }))}.${signature}` },
   { name: 'with a changed signature', jws: `${head}.${body}.${toBase64url(flipped)}` },
@@ -84,11 +84,11 @@ for (const { name, jws, code = 'grant.invalid', of = keys } of [
   { name: 'too long to be decoded', jws: `${head}.${'A'.repeat(1200)}.${signature}` },
   { name: 'with a cut signature', jws: await forge(ed, canonicalBytes(headerOf(ed)), payload, 63) },
   {
-    name: 'that says ES384 of an Ed25519 key',
+    name: 'that names ES384 for an Ed25519 key',
     jws: await forge(ed, canonicalBytes({ ...headerOf(ed), alg: 'ES384' }), payload),
   },
   {
-    name: 'that says EdDSA of a P-384 key',
+    name: 'that names EdDSA for a P-384 key',
     jws: await forge(ec, canonicalBytes({ ...headerOf(ec), alg: 'EdDSA' }), payload),
   },
   {
@@ -104,7 +104,7 @@ for (const { name, jws, code = 'grant.invalid', of = keys } of [
     jws: await forge(ed, canonicalBytes({ alg: 'EdDSA', typ: 'cw-sample' }), payload),
   },
   {
-    name: 'with a kid that is no thumbprint',
+    name: 'with a kid that is not a thumbprint',
     jws: await forge(ed, canonicalBytes({ ...headerOf(ed), kid: `${'a'.repeat(42)}\n` }), payload),
   },
   {
@@ -116,7 +116,7 @@ for (const { name, jws, code = 'grant.invalid', of = keys } of [
     ),
   },
   {
-    name: 'with a payload out of its schema',
+    name: 'with a payload that violates its schema',
     code: 'record.malformed',
     jws: await forge(ed, canonicalBytes(headerOf(ed)), canonicalBytes({ n: 'x' })),
   },
@@ -132,7 +132,7 @@ for (const { name, jws, code = 'grant.invalid', of = keys } of [
 
 for (const { name, jws, message } of [
   {
-    name: 'a length beyond its format',
+    name: 'a length beyond the format',
     jws: `${head}.${'A'.repeat(1200)}.${signature}`,
     message: 'sample is not a compact JWS',
   },
@@ -211,7 +211,7 @@ const refusedQuorums: readonly { name: string; jws: GeneralJws; code?: string }[
   },
   { name: 'two persons for another type', jws: await signGeneral(Other, { n: 1 }, [ed, ec]) },
   {
-    name: 'two persons, and a third who did not',
+    name: 'two persons, and a third whose signature is wrong',
     jws: {
       ...signed,
       signatures: [
@@ -222,11 +222,11 @@ const refusedQuorums: readonly { name: string; jws: GeneralJws; code?: string }[
     },
   },
   {
-    name: 'two persons, one signature being no base64url',
+    name: 'two persons, one signature not in base64url',
     jws: { ...signed, signatures: [first, { ...second, signature: `${second.signature}=` }] },
   },
   {
-    name: 'two persons over a payload out of its schema',
+    name: 'two persons, for a payload that violates its schema',
     code: 'record.malformed',
     jws: await signGeneral(
       defineSigned('cw-sample', { ...Sample, encode: () => utf8('{"n":"x"}') }),

@@ -301,7 +301,7 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
     },
     ['object.unexpected'],
   ],
-  "a worker's log is rolled back behind its first receipt": [
+  "a worker's log is rolled back to before its first receipt": [
     (files) => rollBack(files, alive, 2),
     [
       // Both manifests carry an absent checkpoint and name absent entries as their announcement.
@@ -318,7 +318,7 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
       'release.abandoned dead:4',
     ],
   ],
-  "the Verifier's log is rolled back behind the first release": [
+  "the Verifier's log is rolled back to before the first release": [
     (files) => rollBack(files, verifier, 6),
     [
       'checkpoint.missing alive:5',

@@ -112,7 +112,7 @@ const segment = (n: number) => body.subarray(74 + n * SEGMENT, 74 + (n + 1) * SE
 const head = body.subarray(0, 74)
 const changes = [
   { name: 'cut at a segment border', chunks: [body.subarray(0, 74 + 4 * SEGMENT)] },
-  { name: 'cut behind its header', chunks: [head] },
+  { name: 'cut after its header', chunks: [head] },
   { name: 'extended by a byte', chunks: [body, Buffer.alloc(1)] },
   { name: 'extended by its own last segment', chunks: [body, segment(5)] },
   {
@@ -121,7 +121,7 @@ const changes = [
   },
   { name: 'with a segment repeated', chunks: [head, segment(0), body.subarray(74)] },
   { name: 'with a segment left out', chunks: [head, body.subarray(74 + SEGMENT)] },
-  { name: 'of no bytes', chunks: [] },
+  { name: 'without any bytes', chunks: [] },
 ]
 for (const { name, chunks } of changes)
   test(`${name}, an object does not open`, async () => {
@@ -304,7 +304,7 @@ const prefixes = [
   { name: 'a header of 4097 bytes', bytes: Buffer.from(`CWSEAL1\n\0\0\x10\x01a.b.${'c'.repeat(4093)}`) },
   { name: 'a header that is cut', bytes: Buffer.from('CWSEAL1\n\0\0\0\x06a.b.c') },
   { name: 'a header of no bytes', bytes: Buffer.from('CWSEAL1\n\0\0\0\0a.b.c') },
-  { name: 'a header that is no JWS', bytes: Buffer.from('CWSEAL1\n\0\0\0\x05a.b c') },
+  { name: 'a header that is not a JWS', bytes: Buffer.from('CWSEAL1\n\0\0\0\x05a.b c') },
   { name: 'a header that ends in a line feed', bytes: Buffer.from('CWSEAL1\n\0\0\0\x06a.b.c\n') },
 ]
 for (const { name, bytes } of prefixes)
