@@ -1,8 +1,11 @@
 /** The fields that several formats share, each with one grammar. */
 import { z } from 'zod'
 import { fromBase64url } from './bytes.ts'
+import { hexPattern, NAME, type Pattern } from './patterns.ts'
+import { LAST_SECOND } from './time.ts'
 
-const bounded = (pattern: RegExp, what: string) => z.string().regex(pattern, `must be ${what}`)
+const matching = ({ pattern, must }: Pattern) => z.string().regex(pattern, must)
+const bounded = (pattern: RegExp, what: string) => matching({ pattern, must: `must be ${what}` })
 
 /** `exact` bytes as unpadded base64url, canonical (no stray bits). */
 export function base64urlBytes(min: number, max = min) {
@@ -19,20 +22,16 @@ export function base64urlBytes(min: number, max = min) {
   )
 }
 
-export const hexBytes = (bytes: number) =>
-  bounded(new RegExp(`^[0-9a-f]{${bytes * 2}}$`), `${bytes} bytes in lower-case hex`)
+export const hexBytes = (bytes: number) => matching(hexPattern(bytes))
 
 export const count = z.int().min(0)
 export const version1 = z.literal(1)
 /** Seconds since the epoch, UTC. */
-export const time = z.int().min(0).max(253_402_300_799)
+export const time = z.int().min(0).max(LAST_SECOND)
 /** The sequence number of a governance object: 1, 2, 3, … */
 export const sequence = z.int().min(1).max(999_999_999)
 /** A name given by people to a tenant, dataset, client, release, grant or workload. */
-export const name = bounded(
-  /^[a-z0-9][a-z0-9.-]{0,63}$/,
-  'a name of a-z, 0-9, "." and "-", at most 64 characters',
-)
+export const name = matching(NAME)
 export const sha256Digest = base64urlBytes(32)
 export const sealId = hexBytes(16)
 export const resultId = hexBytes(32)

@@ -8,10 +8,12 @@ export type UnixSeconds = number & { readonly [unixSeconds]: true }
 
 const RFC3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z$/
 const DAY = 86_400
+/** 9999-12-31T23:59:59Z, the last that RFC 3339 can write. */
+export const LAST_SECOND = 253_402_300_799
 
 /** Throws `encoding.invalid` unless `value` is a whole number of seconds from 1970 to 9999. */
 export function toUnixSeconds(value: number, field = 'time'): UnixSeconds {
-  if (!Number.isSafeInteger(value) || value < 0 || value > 253_402_300_799)
+  if (!Number.isSafeInteger(value) || value < 0 || value > LAST_SECOND)
     throw new CodedError('encoding.invalid', `${field} is not a time in whole seconds from 1970 to 9999`)
   return value as UnixSeconds
 }

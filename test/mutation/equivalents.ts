@@ -72,9 +72,6 @@ export const EQUIVALENTS: readonly Row[] = [
       'authority !== undefined → true',
     ],
   ]),
-  ...within('src/core/appraisal/endorsementRules.ts', 'it is the last second of the year 9999', [
-    ['return toUnixSeconds(Math.min(time + seconds, 253_402_300_799))', '253_402_300_799 → (253402300798)'],
-  ]),
   ...within(
     'src/core/appraisal/softwareRules.ts',
     'undefined is in no list: the comparison serves the type checker',

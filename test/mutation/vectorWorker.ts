@@ -75,7 +75,7 @@ const rows: Row[] = readdirSync(folder)
 /** The name of a vector that is no more as it should be; undefined where all are. */
 async function firstWrong(): Promise<string | undefined> {
   const load = (path: string) => import(`${SRC}${path}?mutant=${current.number}`)
-  const { judgeCase }: Judge = await load('core/policy/conformanceCase.ts')
+  const { judgeCase }: Judge = await load('core/appraisal/conformanceCase.ts')
   const { TrustStore }: Chain = await load('core/snp/chain.ts')
   const { AMD_ROOTS }: AmdRoots = await load('core/snp/amdRoots.ts')
   const amd = new TrustStore(AMD_ROOTS)

@@ -1,7 +1,7 @@
 /** `report conformance`: cases in, verdicts out, one process for as many as there are. */
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
-import { judgeCase, MAX_CASE_BYTES } from '#core/policy/conformanceCase.ts'
+import { judgeCase, MAX_CASE_BYTES } from '#core/appraisal/conformanceCase.ts'
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
 import { TrustStore } from '#core/snp/chain.ts'
 

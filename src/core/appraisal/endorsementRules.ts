@@ -1,5 +1,5 @@
 /** The rules about who vouches for the signing key, and whether anybody looked for a revocation. */
-import { toRfc3339, toUnixSeconds, type UnixSeconds } from '../time.ts'
+import { LAST_SECOND, toRfc3339, toUnixSeconds, type UnixSeconds } from '../time.ts'
 import { oneOf, type Rule } from './reference.ts'
 
 /** A VLEK is held by the cloud provider and names no chip: it counts only where that provider is approved. */
@@ -46,5 +46,5 @@ export const revocationList: Rule = ({ verified: { crl, product }, at }, { crl: 
 
 /** Not beyond the last second that can be written. */
 function addUpTo(time: UnixSeconds, seconds: number): UnixSeconds {
-  return toUnixSeconds(Math.min(time + seconds, 253_402_300_799))
+  return toUnixSeconds(Math.min(time + seconds, LAST_SECOND))
 }

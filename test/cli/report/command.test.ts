@@ -78,7 +78,7 @@ test('show prints fields, or how to cut the report out', async (t) => {
   assert.deepEqual([behind.code, behind.stdout], [2, ''])
   assert.match(
     behind.stderr,
-    /^error: .*tail -c \+33 FILE \| head -c 1184 > report\.bin" \(report\.malformed\)\n$/,
+    /^error: .*tail -c \+33 FILE \| head -c 1184 > report\.bin" \(report\.malformed\)\n {2}remedy: .+\n$/,
   )
   await writeFile(join(folder, 'zero.bin'), Buffer.concat([bytes.subarray(0, 0x330), Buffer.alloc(368, 1)]))
   const reserved = await cli('report', 'show', join(folder, 'zero.bin'))

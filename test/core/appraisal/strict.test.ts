@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { type Evaluation, evaluate } from '#core/appraisal/appraise.ts'
+import { readReference } from '#core/appraisal/referenceGrammar.ts'
 import { STRICT } from '#core/appraisal/strict.ts'
-import { ReferenceSchema } from '#core/policy/referenceSchema.ts'
 import { TrustStore } from '#core/snp/chain.ts'
 import { PRODUCTS, type Product } from '#core/snp/product.ts'
 import { parseReport } from '#core/snp/report.ts'
@@ -15,7 +15,7 @@ import type { PlatformInput } from '#lab/amd/platform.ts'
 import { mint, noon, storeOf, testAuthority } from '../../amd.ts'
 
 test('it is a reference as any other, with every field', () => {
-  assert.deepEqual(ReferenceSchema.parse(STRICT), STRICT)
+  assert.deepEqual(readReference(STRICT), STRICT)
 })
 
 function evaluateStrictly(

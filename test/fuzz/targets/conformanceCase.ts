@@ -1,9 +1,9 @@
 /** Cases as `report conformance` reads them: one JSON value that may hold anything. */
 
+import { judgeCase } from '#core/appraisal/conformanceCase.ts'
 import { STRICT } from '#core/appraisal/strict.ts'
 import { toBase64url } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
-import { judgeCase } from '#core/policy/conformanceCase.ts'
 import { toRfc3339 } from '#core/time.ts'
 import { MEASUREMENT } from '../../amd.ts'
 import { type Host, openHosts, storeOf } from '../hosts.ts'
