@@ -1,8 +1,8 @@
-/** The id of one start of a program, and the origin of its log. */
+/** The boot: one start of a program. Its id, and the origin of its log. */
 import { fromBase64url, sha256, toBase32 } from '../bytes.ts'
 import type { Ed25519Jwk } from '../jwk.ts'
 
-/** The name of one start of a program: 130 bits of the digest of the evidence key that was born in it. */
+/** 130 bits of the digest of the evidence key that this start has generated. */
 export function bootOf(evidenceKey: Ed25519Jwk): string {
   return toBase32(sha256(fromBase64url(evidenceKey.x, 'evidence key'))).slice(0, 26)
 }

@@ -1,4 +1,4 @@
-/** The registration of a boot: the grant CA's statement that a log and its key belong to one start of a program. */
+/** The registration of a boot: the grant CA states that a log and its key belong to one start of a program. */
 import { z } from 'zod'
 import { fromUtf8 } from '../bytes.ts'
 import { defineFormat } from '../canonical.ts'
@@ -17,7 +17,7 @@ const Registration = z.strictObject({
   /** Origin of the boot's log and the key that signs its checkpoints. */
   origin: z.string().regex(/^confidential-worker\/(worker|verifier)\/[a-z2-7]{26}$/),
   key: Ed25519Jwk,
-  /** Of the worker's first accepted release; null for a Verifier, which registers itself. */
+  /** From the worker's first accepted release. Null for a Verifier, which registers itself. */
   attestation: z.union([
     z.null(),
     z.strictObject({
@@ -34,7 +34,7 @@ const Registration = z.strictObject({
 })
 export type Registration = z.output<typeof Registration>
 
-/** By the grant CA, so that an auditor who knows the provider root alone can tell whose log a log is. */
+/** The grant CA signs it, so that an auditor who has only the provider root can tell which program wrote a log. */
 export const RegistrationFormat = defineSigned(
   'cw-registration',
   defineFormat({ name: 'registration', maxBytes: 4096, code: 'evidence.malformed', schema: Registration }),
@@ -44,7 +44,7 @@ export function registrationName(id: string): string {
   return `registration/${id}`
 }
 
-/** A `registration/<boot>` object. Throws `evidence.inconsistent`, or `evidence.malformed` for what is none. */
+/** Reads `registration/<boot>`. Throws `evidence.malformed` if it is no registration, else `evidence.inconsistent`. */
 export function readRegistration(
   bytes: Uint8Array,
   name: string,
@@ -54,15 +54,12 @@ export function readRegistration(
   const keys = grantCas.map(({ jwk }) => jwk)
   const { payload, kid } = verifyCompact(RegistrationFormat, jws, keys, 'evidence.inconsistent')
   if (!grantCas.some(({ jwk, exp }) => thumbprint(jwk) === kid && payload.time < exp))
-    throw new CodedError('evidence.inconsistent', 'its grant CA was no longer certified')
+    throw new CodedError('evidence.inconsistent', 'the certification of its grant CA had ended')
   expectName(name, registrationName(payload.boot), 'evidence.inconsistent')
   const { boot: id, key, origin, role } = payload
   if (bootOf(key) !== id || origin !== logOrigin(role, id))
-    throw new CodedError('evidence.inconsistent', 'key, origin and boot do not belong together')
+    throw new CodedError('evidence.inconsistent', 'boot or origin does not follow from the key')
   if ((role === 'worker') === (payload.attestation === null))
-    throw new CodedError(
-      'evidence.inconsistent',
-      'a worker is registered by its attestation, a Verifier without',
-    )
+    throw new CodedError('evidence.inconsistent', 'a worker needs an attestation, a Verifier has none')
   return payload
 }

@@ -1,7 +1,7 @@
 /**
- * The reference policy v1, with the reference values inside it: who may have what, where it may run. Signed by
- * `threshold` distinct persons of the provider, numbered upwards, expiring. Every field must be present and
- * every unknown one refuses to load: an empty policy referenceValues nothing.
+ * The policy v1: which client may have which data, and on which machines (the reference values). At least `threshold`
+ * distinct persons of the provider sign it. Its number rises, and it expires. Every field must be present, and an unknown
+ * field refuses to load. An empty policy releases nothing.
  */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
@@ -19,10 +19,11 @@ import {
 import { P256Jwk, P384Jwk, SigningJwk } from '../jwk.ts'
 import { defineSigned } from '../jws.ts'
 import { PRODUCTS } from '../snp/product.ts'
+import { numberedName } from './objectName.ts'
 import { PolicyReferenceSchema } from './referenceSchema.ts'
 import { TERMS } from './terms.ts'
 
-/** What one client may do with a dataset, for one purpose. */
+/** One client's use of a dataset, for one purpose. */
 const Permission = z.strictObject({
   id: name,
   client: name,
@@ -34,10 +35,10 @@ const Permission = z.strictObject({
 
 const Dataset = z.strictObject({
   id: name,
-  /** Synthetic data may be released by a simulated root; real data never. */
+  /** A simulated root may release synthetic data, but never real data. */
   synthetic: z.boolean(),
   sealingKeys: z.array(SigningJwk).min(1).max(16),
-  /** The Vault keys under which DEKs of this dataset may be wrapped. */
+  /** The Vault keys that may wrap DEKs of this dataset. */
   keyIds: z.array(ocid).min(1).max(16),
   notSealedBefore: time,
   idKey: z.strictObject({ keyId: ocid, keyVersionId: ocid, wrapped: base64urlBytes(32, 1024) }),
@@ -56,11 +57,11 @@ const Schema = z.strictObject({
   seq: sequence,
   issuedAt: time,
   expiresAt: time,
-  /** Loud, and possible only where every dataset is synthetic and every Vault endpoint is on loopback. */
+  /** Possible only if every dataset is synthetic and every Vault endpoint is on loopback. Logs and grants show it. */
   simulation: z.boolean(),
   tenant: name,
   audience,
-  /** ARKs by SHA-256 of their DER. The pinned AMD roots need no entry to be known, but do to be trusted. */
+  /** ARKs by the SHA-256 of their DER. AMD's pinned roots too are trusted only if they are listed. */
   roots: z
     .array(z.strictObject({ product: z.enum(PRODUCTS), ark: hexBytes(32), simulated: z.boolean() }))
     .min(1)
@@ -71,7 +72,7 @@ const Schema = z.strictObject({
     .array(z.strictObject({ id: name, keys: z.array(P384Jwk).min(1).max(8) }))
     .min(1)
     .max(64),
-  /** Counts that could tell about a person are sealed to this key in the evidence. */
+  /** In the evidence, counts that could reveal something about a person are sealed to this key. */
   auditKey: P256Jwk,
   datasets: z.array(Dataset).max(256),
 })
@@ -85,5 +86,5 @@ export const PolicyFormat = defineSigned(
 )
 
 export function policyName(seq: number): string {
-  return `policy/${String(seq).padStart(9, '0')}`
+  return numberedName('policy', seq)
 }

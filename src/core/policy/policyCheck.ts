@@ -1,20 +1,19 @@
-/** What a policy's schema cannot say: rules across its fields, and between it and the Verifier that loads it. */
-
+/** The rules that a schema cannot express: across the fields of a policy, and between it and the loading Verifier. */
 import { CodedError } from '../errors.ts'
 import { expandScopes } from '../fhir/scope.ts'
 import { importJwk } from '../jwk.ts'
 import type { Policy } from './policy.ts'
 
-/** What of the Verifier's own configuration a policy must agree with. */
+/** The part of a Verifier's configuration that a policy must agree with. */
 export type LoadingVerifier = {
   readonly audience: string
   readonly tenant: string
   readonly simulation: boolean
-  /** Every endpoint of Vault that this Verifier uses is on loopback. */
+  /** True if every Vault endpoint of this Verifier is on loopback. */
   readonly vaultOnLoopback: boolean
 }
 
-/** All problems at once, as `policy.invalid`. */
+/** Throws `policy.invalid` with all problems at once. */
 export function checkPolicy(policy: Policy, verifier: LoadingVerifier): void {
   const problems = [
     ...identityProblems(policy, verifier),
@@ -30,68 +29,57 @@ export function checkPolicy(policy: Policy, verifier: LoadingVerifier): void {
 }
 
 function identityProblems(policy: Policy, { audience, tenant }: LoadingVerifier): string[] {
-  return [
-    ...(policy.audience === audience ? [] : ['audience is not this Verifier']),
-    ...(policy.tenant === tenant ? [] : ['tenant is not the tenant of this Verifier']),
-  ]
+  const problems: string[] = []
+  if (policy.audience !== audience)
+    problems.push(`audience is ${policy.audience}, this Verifier's is ${audience}`)
+  if (policy.tenant !== tenant) problems.push(`tenant is ${policy.tenant}, this Verifier's is ${tenant}`)
+  return problems
 }
 
-/** A simulated root can sign any report: it may decide on data that nobody's privacy hangs on, and nothing else. */
+/** A simulated root can sign any report, so it may only release synthetic data. */
 function simulationProblems(policy: Policy, { simulation, vaultOnLoopback }: LoadingVerifier): string[] {
   const problems: string[] = []
   if (policy.simulation !== simulation)
-    problems.push(`simulation is ${policy.simulation}, the Verifier's is not`)
+    problems.push(`simulation is ${policy.simulation}, this Verifier's is ${simulation}`)
   if (!policy.simulation && policy.roots.some((root) => root.simulated))
-    problems.push('roots: a simulated root without simulation')
+    problems.push('roots contains a simulated root outside simulation')
   if (!policy.simulation) return problems
-  if (!vaultOnLoopback) problems.push('simulation beside a Vault endpoint outside loopback')
+  if (!vaultOnLoopback) problems.push('simulation is true, but a Vault endpoint is not on loopback')
   for (const { id, synthetic } of policy.datasets)
-    if (!synthetic) problems.push(`dataset ${id} is not synthetic in a simulation`)
+    if (!synthetic) problems.push(`dataset ${id} is not synthetic, which simulation requires`)
   return problems
 }
 
 function uniquenessProblems({ roots, referenceValues, clients, datasets }: Policy): string[] {
+  const arks = roots.map(({ ark }) => ark)
+  const clientKeys = clients.flatMap(({ keys }) => keys.map(({ x }) => x))
   return [
-    ...repeated(
-      'root',
-      roots.map(({ ark }) => ark),
-    ),
-    ...repeated(
-      'reference',
-      referenceValues.map(({ id }) => id),
-    ),
-    // Of two floors for one stepping the lower would be as good as none.
-    ...referenceValues.flatMap(({ id, processors }) =>
-      repeated(
-        `in reference ${id} processor`,
-        processors.map(({ product, family, model, stepping }) =>
-          [product, family, model, stepping].join('/'),
-        ),
-      ),
-    ),
-    ...repeated(
-      'client',
-      clients.map(({ id }) => id),
-    ),
-    ...repeated(
-      'client key',
-      clients.flatMap(({ keys }) => keys.map(({ x }) => x)),
-    ),
-    ...repeated(
-      'dataset',
-      datasets.map(({ id }) => id),
-    ),
-    // Across datasets too: the revocation list names permissions by their id alone.
-    ...repeated(
-      'permission',
-      datasets.flatMap(({ permissions }) => permissions.map(({ id }) => id)),
-    ),
+    ...repeated('root', arks),
+    ...repeated('reference', idsOf(referenceValues)),
+    ...referenceValues.flatMap(processorProblems),
+    ...repeated('client', idsOf(clients)),
+    ...repeated('client key', clientKeys),
+    ...repeated('dataset', idsOf(datasets)),
+    // Across datasets too: the revocation list names permissions only by their id.
+    ...repeated('permission', idsOf(datasets.flatMap(({ permissions }) => permissions))),
   ]
+}
+
+/** With two floors for one stepping, the lower would decide. */
+function processorProblems({ id, processors }: Policy['referenceValues'][number]): string[] {
+  const steppings = processors.map(({ product, family, model, stepping }) =>
+    [product, family, model, stepping].join('/'),
+  )
+  return repeated(`reference ${id}: processor`, steppings)
+}
+
+function idsOf(rows: readonly { readonly id: string }[]): readonly string[] {
+  return rows.map(({ id }) => id)
 }
 
 function repeated(what: string, values: readonly string[]): string[] {
   const twice = new Set(values.filter((value, index) => values.indexOf(value) !== index))
-  return [...twice].map((value) => `${what} ${value} stands twice`)
+  return [...twice].map((value) => `${what} ${value} appears twice`)
 }
 
 function windowProblems({ issuedAt, expiresAt, referenceValues, clients, datasets }: Policy): string[] {
@@ -107,21 +95,24 @@ function windowProblems({ issuedAt, expiresAt, referenceValues, clients, dataset
     for (const permission of permissions) {
       expectWindow(`permission ${permission.id}`, permission.notBefore, permission.notAfter)
       if (!known.has(permission.client))
-        problems.push(`permission ${permission.id} names no client of the policy`)
+        problems.push(`permission ${permission.id}: client ${permission.client} is not in clients`)
     }
   return problems
 }
 
-/** The seed of a Milan chip's key can be read out by software (AMD-SB-3045): its reports count for chips whose history is known. */
+/**
+ * Software can read the seed of a Milan chip's key (AMD-SB-3045). Only chips whose history the provider knows can therefore
+ * be trusted.
+ */
 function chipProblems({ referenceValues }: Policy): string[] {
   return referenceValues
     .filter(
       ({ processors, chips }) => chips === 'any' && processors.some(({ product }) => product === 'Milan'),
     )
-    .map(({ id }) => `reference ${id} approves Milan without a list of chips`)
+    .map(({ id }) => `reference ${id} approves Milan, which requires a list of chips`)
 }
 
-/** A key off its curve would otherwise be found at the first request that needs it. */
+/** Otherwise only the first request that needs it would find a key that is not on its curve. */
 function keyProblems({ clients, datasets, auditKey }: Policy): string[] {
   const keys = [
     { what: 'auditKey', jwk: auditKey },
@@ -139,7 +130,7 @@ function keyProblems({ clients, datasets, auditKey }: Policy): string[] {
       importJwk(jwk)
       return []
     } catch {
-      return [`${what} has a key that is none`]
+      return [`${what} contains an invalid key`]
     }
   })
 }
@@ -151,7 +142,7 @@ function scopeProblems({ datasets }: Policy): string[] {
         expandScopes(scopes)
         return []
       } catch {
-        return [`permission ${id} has a scope that is none`]
+        return [`permission ${id} contains an invalid scope`]
       }
     }),
   )

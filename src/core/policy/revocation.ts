@@ -1,17 +1,18 @@
-/** The revocation list v1: one signer revokes at once, the quorum restores. */
+/** The revocation list v1. One signer is enough to revoke; only a quorum restores. */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
 import { CodedError } from '../errors.ts'
 import { name, sealId, sequence, time, version1 } from '../fields.ts'
 import { defineSigned, parseGeneral, type QuorumRoot, verifyQuorum } from '../jws.ts'
-import { expectName } from './objectName.ts'
+import { expectName, numberedName } from './objectName.ts'
 
 const RevocationSchema = z.strictObject({
   v: version1,
   seq: sequence,
   issuedAt: time,
-  /** Release ids of the policy, sealIds, boots, permission ids. */
+  /** Ids of reference values in the policy. */
   referenceValues: z.array(name).max(1024),
+  /** SealIds. */
   objects: z.array(sealId).max(65_536),
   boots: z.array(z.string().length(26)).max(65_536),
   permissions: z.array(name).max(1024),
@@ -29,12 +30,12 @@ export const RevocationFormat = defineSigned(
 )
 
 export function revocationName(seq: number): string {
-  return `revocation/${String(seq).padStart(9, '0')}`
+  return numberedName('revocation', seq)
 }
 
 /**
- * One signer revokes at once; taking something back that is revoked needs the quorum. Throws `policy.invalid`.
- * `current` is the list in force, which must have a lower number.
+ * One signer is enough, unless the list lacks a name of `current`, the list in force: that needs the quorum. `current` must
+ * have a lower number. Throws `policy.invalid`.
  */
 export function readRevocation(
   bytes: Uint8Array,
@@ -54,7 +55,7 @@ export function readRevocation(
   if (restored.length > 0 && persons.length < root.threshold)
     throw new CodedError(
       'policy.invalid',
-      `${object} restores ${restored.length} revoked names with ${persons.length} of ${root.threshold} signatures`,
+      `${object} restores ${restored.length} revoked names with ${persons.length} signatures, ${root.threshold} are required`,
     )
   return revocation
 }

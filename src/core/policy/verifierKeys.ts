@@ -1,11 +1,11 @@
-/** The Verifier keys v1: the quorum's statement of which Vault key is the grant CA. */
+/** The Verifier keys v1: the quorum's statement that one Vault key is the grant CA. */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
 import { CodedError } from '../errors.ts'
 import { ocid, sequence, time, version1 } from '../fields.ts'
 import { P384Jwk, type SigningJwk } from '../jwk.ts'
 import { defineSigned, type GeneralJws, parseGeneral, type QuorumRoot, verifyQuorum } from '../jws.ts'
-import { expectName } from './objectName.ts'
+import { expectName, numberedName } from './objectName.ts'
 
 const VerifierKeys = z.strictObject({
   v: version1,
@@ -15,20 +15,20 @@ const VerifierKeys = z.strictObject({
 })
 export type VerifierKeys = z.output<typeof VerifierKeys>
 
-/** Create-once object `verifier-keys/<seq>`, by a quorum of the policy signers; no rules in it. */
+/** The create-once object `verifier-keys/<seq>`, signed by a quorum of the policy signers. It contains no rules. */
 export const VerifierKeysFormat = defineSigned(
   'cw-verifier-keys',
   defineFormat({ name: 'verifier keys', maxBytes: 2048, code: 'grant.invalid', schema: VerifierKeys }),
 )
 
 export function verifierKeysName(seq: number): string {
-  return `verifier-keys/${String(seq).padStart(9, '0')}`
+  return numberedName('verifier-keys', seq)
 }
 
-/** A key that registers boots, and until when it is certified. */
+/** A key that registers boots, and the end of its certification. */
 export type GrantCa = { readonly jwk: P384Jwk; readonly exp: number }
 
-/** A `verifier-keys/<seq>` object. Throws `evidence.inconsistent`: no quorum of the root, or under another name. */
+/** Reads `verifier-keys/<seq>` for an audit. Throws `evidence.inconsistent` without a quorum, or under another name. */
 export function readGrantCa(bytes: Uint8Array, name: string, root: QuorumRoot): GrantCa {
   const signed = parseGeneral(bytes, 'evidence.inconsistent')
   const { payload } = verifyQuorum(VerifierKeysFormat, signed, root, 'evidence.inconsistent')
@@ -38,11 +38,11 @@ export function readGrantCa(bytes: Uint8Array, name: string, root: QuorumRoot): 
 
 export type LoadedKeys = {
   readonly verifierKeys: VerifierKeys
-  /** As signed: it goes to the workers unchanged. */
+  /** As signed. The workers get it unchanged. */
   readonly signed: GeneralJws
 }
 
-/** Throws `policy.invalid`, also for a key that is not the P-384 key that this Verifier signs with. */
+/** Reads them for the Verifier. Throws `policy.invalid`, also if they certify another key than its own. */
 export function readVerifierKeys(
   bytes: Uint8Array,
   name: string,

@@ -29,7 +29,7 @@ async function signedPolicy(policy: Policy, by: readonly Signer[] = signers.slic
   return utf8(JSON.stringify(await signGeneral(PolicyFormat, policy, by)))
 }
 
-test('a policy by two persons under its own name loads, with the digest of what was signed', async () => {
+test('a policy signed by two persons, under its own name, loads with the digest of its payload', async () => {
   const loaded = readPolicy(await signedPolicy(policyOf()), 'policy/000000007', root, verifier)
   assert.deepEqual(loaded, {
     policy: policyOf(),
@@ -46,9 +46,9 @@ for (const { name, by, at, root: pinned } of [
     root: { ...root, keys: root.keys.map((key) => ({ ...key, person: 'one' })) },
   },
   { name: 'two persons, under another number', at: 'policy/000000008' },
-  { name: 'two persons, under a name that is no number', at: 'policy/7' },
+  { name: 'two persons, under a name with a short number', at: 'policy/7' },
 ])
-  test(`refused: a policy by ${name}`, async () => {
+  test(`refused: a policy signed by ${name}`, async () => {
     const bytes = await signedPolicy(policyOf(), by)
     assert.throws(() => readPolicy(bytes, at ?? 'policy/000000007', pinned ?? root, verifier), invalid)
   })
@@ -77,18 +77,18 @@ for (const { name, policy, loading, says } of [
   { name: 'another audience', policy: policyOf({ audience: 'https://elsewhere.example' }), says: /audience/ },
   { name: 'another tenant', policy: policyOf({ tenant: 'clinic' }), says: /tenant/ },
   {
-    name: 'a simulation, in a real Verifier',
+    name: 'a simulation in a real Verifier',
     policy: policyOf(),
     loading: { simulation: false },
     says: /simulation is/,
   },
   {
-    name: 'a real policy, in a simulated Verifier',
+    name: 'a real policy in a simulated Verifier',
     policy: policyOf({ simulation: false, roots: [] }),
     says: /simulation is/,
   },
   {
-    name: 'a simulated root without simulation',
+    name: 'a simulated root outside simulation',
     policy: policyOf({ simulation: false }),
     loading: { simulation: false },
     says: /simulated root/,
@@ -112,7 +112,7 @@ for (const { name, policy, loading, says } of [
   {
     name: 'a permission id twice, in two datasets',
     policy: policyOf({ datasets: [datasetOf(), datasetOf({ id: 'second' })] }),
-    says: /permission heart-2027 stands twice/,
+    says: /permission heart-2027 appears twice/,
   },
   {
     name: 'a client twice',
@@ -122,7 +122,7 @@ for (const { name, policy, loading, says } of [
     says: /client acme/,
   },
   {
-    name: 'a key of two clients',
+    name: 'one key for two clients',
     policy: policyOf({ clients: policyOf().clients.flatMap((one) => [one, { ...one, id: 'other' }]) }),
     says: /client key/,
   },
@@ -134,12 +134,12 @@ for (const { name, policy, loading, says } of [
   {
     name: 'two floors for one stepping',
     policy: withProcessors('any', genoa, { ...genoa, floor: { ...genoa.floor, snp: 27 } }),
-    says: /in reference worker-1 processor Genoa\/25\/17\/1 stands twice/,
+    says: /reference worker-1: processor Genoa\/25\/17\/1 appears twice/,
   },
   {
-    name: 'Milan of any chip',
+    name: 'Milan without a list of chips',
     policy: withProcessors('any', genoa, milan),
-    says: /reference worker-1 approves Milan without a list of chips/,
+    says: /reference worker-1 approves Milan, which requires a list of chips/,
   },
   {
     name: 'a root twice',
@@ -147,14 +147,14 @@ for (const { name, policy, loading, says } of [
     says: /root 11/,
   },
   {
-    name: 'a permission for no client',
+    name: 'a permission for an unknown client',
     policy: policyOf({ datasets: [datasetOf({ permissions: [permissionOf({ client: 'nobody' })] })] }),
-    says: /names no client/,
+    says: /client nobody is not in clients/,
   },
   {
-    name: 'a scope that is none',
+    name: 'an invalid scope',
     policy: policyOf({ datasets: [datasetOf({ permissions: [permissionOf({ scopes: ['everything'] })] })] }),
-    says: /heart-2027 has a scope/,
+    says: /heart-2027 contains an invalid scope/,
   },
   {
     name: 'a window that ends before it begins',
@@ -176,17 +176,17 @@ for (const { name, policy, loading, says } of [
   {
     name: 'a sealing key off its curve',
     policy: policyOf({ datasets: [datasetOf({ sealingKeys: [offCurve] })] }),
-    says: /dataset cohort has a key/,
+    says: /dataset cohort contains an invalid key/,
   },
   {
     name: 'a client key off its curve',
     policy: policyOf({ clients: [{ id: 'acme', keys: [offCurve] }] }),
-    says: /client acme has a key/,
+    says: /client acme contains an invalid key/,
   },
   {
     name: 'an audit key off its curve',
     policy: policyOf({ auditKey: { ...policyOf().auditKey, y: policyOf().auditKey.x } }),
-    says: /auditKey has a key/,
+    says: /auditKey contains an invalid key/,
   },
 ])
   test(`does not load: ${name}`, () => {
@@ -200,7 +200,7 @@ for (const { name, policy, loading, says } of [
     )
   })
 
-test('a policy that loads is one that says nothing wrong at all', () => {
+test('a policy without problems loads', () => {
   checkPolicy(policyOf(), verifier)
   checkPolicy(withProcessors(['11'.repeat(64)], genoa, milan, { ...genoa, stepping: 2 }), verifier)
   assert.equal(RsaJwk.safeParse(permissionOf().recipient.jwk).success, true)
@@ -241,7 +241,7 @@ const lists = {
   permissions: ['heart-2027'],
 }
 
-test('one signer revokes, with or without a list before', async () => {
+test('one signer revokes, with or without an earlier list', async () => {
   assert.deepEqual(await revoke(revocationOf(lists), one), revocationOf(lists))
   assert.deepEqual(
     await revoke(revocationOf(lists), one, revocationOf({ seq: 2, referenceValues: ['worker-1'] })),
@@ -250,14 +250,14 @@ test('one signer revokes, with or without a list before', async () => {
 })
 
 for (const list of ['referenceValues', 'objects', 'boots', 'permissions'] as const)
-  test(`${list}: what is revoked is restored by two signers and not by one`, async () => {
+  test(`${list}: two signers restore a revoked name, one cannot`, async () => {
     const current = revocationOf({ ...lists, seq: 2 })
     const restoring = revocationOf({ ...lists, [list]: [] })
     await assert.rejects(revoke(restoring, one, current), invalid)
     assert.deepEqual(await revoke(restoring, signers.slice(0, 2), current), restoring)
   })
 
-test('refused: a revocation by a stranger, or under another number', async () => {
+test('refused: a revocation list signed by a stranger, or under another number', async () => {
   await assert.rejects(revoke(revocationOf({}), [keySigner(ed25519())]), invalid)
   await assert.rejects(revoke(revocationOf({}), one, undefined, 'revocation/000000004'), invalid)
 })
@@ -271,8 +271,8 @@ const keys: VerifierKeys = {
 }
 
 for (const { name, by, own, at, valid } of [
-  { name: 'by two persons, for our CA', valid: true },
-  { name: 'by one person', by: one, valid: false },
+  { name: 'signed by two persons, for our grant CA', valid: true },
+  { name: 'signed by one person', by: one, valid: false },
   { name: 'for another key id', own: { keyId: 'ocid1.key.oc1..other', jwk: ca.jwk }, valid: false },
   { name: 'for another key', own: { keyId: keys.grantCa.keyId, jwk: keySigner(p384()).jwk }, valid: false },
   {
@@ -282,7 +282,7 @@ for (const { name, by, own, at, valid } of [
   },
   { name: 'under another number', at: 'verifier-keys/000000003', valid: false },
 ])
-  test(`verifier keys ${name}: ${valid ? 'read' : 'refused'}`, async () => {
+  test(`${valid ? 'accepted' : 'refused'}: verifier keys ${name}`, async () => {
     const signed = await signGeneral(VerifierKeysFormat, keys, by ?? signers.slice(0, 2))
     const read = () =>
       readVerifierKeys(
