@@ -1,4 +1,4 @@
-/** The command line: its commands, what --help teaches, and how it fails. */
+/** The command line: its commands, its help, and its failures. */
 import { readFile } from 'node:fs/promises'
 import { Command, CommanderError } from 'commander'
 import { z } from 'zod'
@@ -14,20 +14,21 @@ import { addSealCommands } from './seal/command.ts'
 import { type CommandContext, openTerminal, reportFailure } from './terminal.ts'
 
 const ABOUT =
-  'Shares health data with a research organisation without giving anyone the data: sealed before it leaves, opened only inside attested confidential VMs, minimised there, and with evidence of every decision.'
+  'Lets a research organisation compute on health data that it never sees. The data is sealed before it leaves the hospital, opened only inside attested confidential VMs and minimised there. Every decision leaves evidence.'
 
 const AFTER = `
 Exit codes
-  0   yes, done
-  1   refused: something was checked and found wrong, or is not allowed
-  2   malformed input, or a command line that does not say what to do
-  75  not now: try again
-  78  a configuration file or a permission has to be mended first
+  0     yes, or done
+  1     refused: a check failed, or something is not allowed
+  2     malformed input, or a wrong command line
+  75    try again later
+  78    a configuration file or a permission must be changed first
+  128+n signal n ended the program (worker, verifier, function)
 
-Errors stand on stderr as "error: <sentence> (<code>)"; results on stdout, as one line of JSON with --json.
-"confidential-worker <command> --help" has an example of each.`
+Results go to stdout, with --json as one line of JSON. Errors go to stderr: "error: <sentence> (<code>)" and a remedy.
+"confidential-worker <command> --help" shows options, examples and exit codes.`
 
-/** Returns the exit code; throws nothing. */
+/** Returns the exit code. Never throws. */
 export async function runCommandLine(parameters: readonly string[]): Promise<number> {
   let exitCode = 0
   const terminal = openTerminal()
@@ -67,7 +68,7 @@ function frame(version: string): Command {
       .allowExcessArguments()
       .addHelpText('after', AFTER)
       .exitOverride()
-      // What it says about a wrong command line is said once, in our own form.
+      // A wrong command line is reported once, in our own form.
       .configureOutput({ outputError: () => {} })
       .action((_options, command: Command) => {
         if (command.args.length > 0)

@@ -1,6 +1,6 @@
 /**
- * `confidential-worker <command>`. The version of Node is looked at before anything else is loaded: what follows needs
- * it to be understood at all.
+ * `confidential-worker <command>`. Checks Node's version before it loads anything else: an older Node cannot parse the other
+ * modules.
  */
 const NEEDED = [24, 12] as const
 
@@ -8,7 +8,7 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {
   process.stderr.write(
     `error: this is Node ${process.versions.node}; confidential-worker needs ${NEEDED.join('.')} or newer (config.invalid)\n` +
-      '  remedy: start it as "npm run --silent cli -- …", which brings its own Node, or install Node 24\n',
+      '  remedy: start it with "npm run --silent cli -- …", which brings its own Node, or install Node 24\n',
   )
   process.exitCode = 78
 } else {

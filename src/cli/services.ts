@@ -1,4 +1,4 @@
-/** From a command's configuration to the services that it speaks to. */
+/** The services of a command, opened from its configuration. */
 import { createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { openCollection, readerOf } from '#adapters/evidence/collection.ts'
@@ -12,7 +12,7 @@ import type { KeyVault } from '#ports/keyVault.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import type { OpenConfig, SealConfig } from './config.ts'
 
-/** Calls nothing yet; whoever opens it closes it. Throws `config.invalid`. */
+/** Makes no call yet. The caller closes it. Throws `config.invalid`. */
 export function openServices(config: { readonly oci: OciConfig; readonly simulation: boolean }): Oci {
   return createOci(config.oci, { allowPlainHttp: config.simulation, clock: systemClock })
 }
@@ -26,13 +26,13 @@ export async function openSealingKey(
   try {
     return keySigner(createPrivateKey(await readFile(sealingKey.path)))
   } catch (cause) {
-    throw new CodedError('config.invalid', 'sealingKey.path holds no private key that can sign headers', {
+    throw new CodedError('config.invalid', 'sealingKey.path is not a private key that can sign headers', {
       cause,
     })
   }
 }
 
-/** Where keys and registrations are read: in the provider's buckets, or in a folder with copies of them. */
+/** Keys and registrations, from the provider's buckets or from a folder with copies of them. */
 export function resultTrust(
   { trust, provider }: Pick<OpenConfig, 'trust' | 'provider'>,
   from: Pick<ObjectStore, 'list' | 'head' | 'readAll'> | { readonly evidence: string },

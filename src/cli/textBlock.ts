@@ -1,9 +1,9 @@
-/** Lines for people: a label and what belongs to it, text and hex in pieces that fit. */
+/** Blocks of text: labels with values, wrapped prose and hex, columns. */
 
 const HEX_PER_LINE = 64
 const PROSE_PER_LINE = 90
 
-/** The value beside the label; more lines of it stand under its first. */
+/** A value beside its label; further lines align with the first. */
 export function labelled(label: string, value: string, width: number): string {
   return value
     .split('\n')
@@ -11,7 +11,7 @@ export function labelled(label: string, value: string, width: number): string {
     .join('\n')
 }
 
-/** At spaces, but hex of more than 32 bytes in lines of its own, 32 bytes each. */
+/** Breaks at spaces. Hex of more than 32 bytes gets its own lines, 32 bytes each. */
 export function wrap(text: string): string {
   const pieces = text.split(' ').flatMap((word) => {
     if (!/^[0-9a-f]{65,}$/.test(word)) return [{ text: word, whole: false }]
@@ -30,7 +30,7 @@ export function wrap(text: string): string {
   return lines.join('\n')
 }
 
-/** Columns as wide as their widest cell, two spaces between them. */
+/** Each column is as wide as its widest cell; two spaces separate columns. */
 export function columns(rows: readonly (readonly string[])[]): string {
   const width = (index: number) => Math.max(...rows.map((row) => row[index]?.length ?? 0))
   return rows

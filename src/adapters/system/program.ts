@@ -182,10 +182,9 @@ function reportFailure<Config, Material>(program: Program<Config, Material>, err
   const { name, exitOf = (code: ErrorCode) => errorRow(code).exit, failureFields } = program
   const code = codeOf(error)
   if (code === 'usage.invalid' && error instanceof CodedError) {
-    process.stderr.write(
-      `error: ${error.message} (${code})\n  remedy: "confidential-worker ${name} --help" lists the options\n`,
-    )
-    return errorRow(code).exit
+    const { remedy, exit } = errorRow(code)
+    process.stderr.write(`error: ${error.message} (${code})\n  remedy: ${remedy}\n`)
+    return exit
   }
   createLog(name, 'error').error('failed', { ...errorFields(error), ...failureFields?.(error) })
   return exitOf(code)

@@ -1,4 +1,4 @@
-/** `endorsements fetch` and `endorsements show`, as they are typed. */
+/** The commands `endorsements fetch` and `endorsements show`. */
 import type { Command } from 'commander'
 import type { CommandContext } from '#cli/terminal.ts'
 import { under } from '#core/errors.ts'
@@ -11,7 +11,7 @@ export function addEndorsementsCommands(program: Command, context: CommandContex
     .command('endorsements')
     .helpCommand(false)
     .description(
-      "AMD's certificates and revocation lists in a folder, for Verifier, worker and report verify.",
+      "Keep AMD's certificates and revocation lists in a folder, for Verifier, worker and `report verify`.",
     )
   addFetch(endorsements, context)
   addShow(endorsements, context)
@@ -20,20 +20,20 @@ export function addEndorsementsCommands(program: Command, context: CommandContex
 function addFetch(endorsements: Command, context: CommandContext): void {
   endorsements
     .command('fetch')
-    .summary("bring AMD's certificates and revocation lists into a folder")
+    .summary("fetch AMD's certificates and revocation lists into a folder")
     .description(
-      "Asks AMD's key distribution service for ARK, ASK, ASVK and revocation list of each product and, with --report, for the VCEK of the report's chip and TCB. Each is verified up to AMD's pinned root before it is written; a revocation list is never replaced by an older one.",
+      "Asks AMD's key distribution service for ARK, ASK, ASVK and revocation list of each product and, with --report, for the VCEK of the report's chip and TCB. Each file is verified up to AMD's pinned root before it is written. An older revocation list never replaces a newer one.",
     )
     .requiredOption('--to <dir>', 'the folder: <Product>/{ark,ask,asvk,crl}.der and <Product>/vcek/…')
     .option(
       '--product <name>',
-      'Milan, Genoa or Turin; may be given several times (default: that of the report, or all)',
+      'Milan, Genoa or Turin; may be repeated (default: that of the report, or all)',
       collect,
       [],
     )
-    .option('--report <file>', 'a report, 1184 bytes: fetch the certificate of its key, too')
-    .option('--kds <url>', 'another key distribution service, such as a mirror', KDS_ORIGIN)
-    .option('--roots <dir>', "other roots than AMD's, for a simulation: <Product>/ark.der")
+    .option('--report <file>', 'a report, 1184 bytes: fetch the certificate of its key too')
+    .option('--kds <url>', 'the key distribution service, or a mirror of it', KDS_ORIGIN)
+    .option('--roots <dir>', "roots to trust instead of AMD's, for a simulation: <Product>/ark.der")
     .option('--json', 'print the result as one line of JSON')
     .addHelpText(
       'after',
@@ -44,8 +44,10 @@ Examples
   confidential-worker report verify --report report.bin --certs endorsements/Genoa/vcek --crl endorsements/Genoa/crl.der
 
 Exit codes
-  0 all there, and verified   1 not AMD's, revoked, or older than what is there
-  2 a file is not what it should be, or cannot be written   75 the service cannot be had now, or does not know this key (yet)`,
+  0   everything is in the folder and verified
+  1   not AMD's, revoked, or older than the file in the folder
+  2   malformed input, or a file cannot be written
+  75  the service is unavailable, or does not know this key (yet)`,
     )
     .action(async (options: FetchFlags & { readonly json?: boolean }) => {
       const [{ fetchByFlags }, { renderFetched }, { systemClock }] = await Promise.all([
@@ -56,17 +58,17 @@ Exit codes
       const { terminal } = context
       if (options.roots !== undefined)
         terminal.warn(
-          `--roots: AMD's pinned roots are replaced by those in ${options.roots}; what is fetched under them proves nothing about a machine`,
+          `--roots: ${options.roots} replaces AMD's pinned roots; certificates under other roots prove nothing about a machine`,
         )
       const result = await fetchByFlags(options, {
         clock: systemClock,
         signal: terminal.interruption(),
-        progress: terminal.progress('fetched', 'answers'),
+        progress: terminal.progress('fetching', 'answers'),
         waiting: (why, milliseconds) =>
-          terminal.warn(`${why}; asked again in ${Math.ceil(milliseconds / 1000)} s`),
+          terminal.warn(`${why}; next attempt in ${Math.ceil(milliseconds / 1000)} s`),
       })
       for (const { product, nextUpdate, ended } of result.lists)
-        if (ended) terminal.warn(`the revocation list of ${product} has ended at ${nextUpdate}`)
+        if (ended) terminal.warn(`the revocation list of ${product} ended at ${nextUpdate}`)
       if (options.json === true) terminal.printJson(result)
       else terminal.print(renderFetched(result))
     })
@@ -75,13 +77,13 @@ Exit codes
 function addShow(endorsements: Command, context: CommandContext): void {
   endorsements
     .command('show')
-    .summary('what lies in such a folder, and what is expired, revoked or not AMD’s')
+    .summary('verify the files in such a folder and show how long each is valid')
     .description(
-      'Verifies each certificate and revocation list of a folder up to a pinned AMD root, and shows how long it is good. Needs no network.',
+      'Verifies each certificate and revocation list in a folder up to a pinned AMD root and shows how long it is valid. Needs no network.',
     )
     .argument('<dir>', 'the folder')
-    .option('--at <time>', 'as of this time, such as 2026-01-31T12:00:00Z (default: now)')
-    .option('--json', 'print it as one line of JSON')
+    .option('--at <time>', 'verify as of this time, for example 2026-01-31T12:00:00Z (default: now)')
+    .option('--json', 'print the result as one line of JSON')
     .addHelpText(
       'after',
       `
@@ -90,7 +92,9 @@ Examples
   confidential-worker endorsements show endorsements --at 2026-12-31T00:00:00Z --json
 
 Exit codes
-  0 all good   1 something is expired, revoked, not AMD's or no certificate, or there is nothing   2 no such folder`,
+  0   all files are good
+  1   a file is expired, revoked, malformed or not AMD's, or the folder is empty
+  2   no such folder`,
     )
     .action(async (folder: string, options: { readonly at?: string; readonly json?: boolean }) => {
       const [{ inspectEndorsements, isSound }, { renderInspection }, { systemClock }] = await Promise.all([

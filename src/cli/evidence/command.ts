@@ -1,4 +1,4 @@
-/** `evidence verify` and `evidence export`, as they are typed. */
+/** The commands `evidence verify` and `evidence export`. */
 import type { Command } from 'commander'
 import { ExportConfig } from '#cli/config.ts'
 import type { CommandContext } from '#cli/terminal.ts'
@@ -16,16 +16,16 @@ export function addEvidenceCommands(program: Command, context: CommandContext): 
   const evidence = program
     .command('evidence')
     .helpCommand(false)
-    .description('What was decided and done, checked by anyone.')
+    .description('Copy and audit the evidence of decisions and results.')
   evidence
     .command('verify')
     .summary('audit a folder with copies of the evidence')
     .description(
-      'Audits a folder with copies of the buckets: who was allowed what, by which policy, on which machine, and what became of it; and whether anything was changed or is missing. Needs no network and no secret key.',
+      'Audits a folder with copies of the buckets. Reports who was allowed what, under which permission, on which machine and with which result, and whether anything was changed or is missing. Needs no network and no secret key.',
     )
-    .argument('<dir>', 'as `evidence export` writes it')
-    .option('--trust <file>', "the provider's root, which you got by another way (default: DIR/trust.json)")
-    .option('--simulation', 'accept evidence of a simulated machine', false)
+    .argument('<dir>', 'a folder that `evidence export` wrote')
+    .option('--trust <file>', "the provider's root, from a source other than DIR (default: DIR/trust.json)")
+    .option('--simulation', 'accept evidence of simulated machines', false)
     .option('--json', 'print the whole report as one line of JSON')
     .addHelpText(
       'after',
@@ -34,7 +34,9 @@ Example
   confidential-worker evidence verify ./evidence --trust root.json
 
 Exit codes
-  0 intact   1 incomplete, or broken   2 nothing to audit, or no root to audit it from`,
+  0   intact
+  1   incomplete or broken
+  2   nothing to audit, or no root`,
     )
     .action(async (dir: string, options: VerifyArguments) => {
       const [{ auditFolder }, { renderEvidence }] = await Promise.all([
@@ -51,10 +53,10 @@ Exit codes
     .command('export')
     .summary("copy both sides' evidence into a folder")
     .description(
-      'Copies the governance objects, the logs of Verifiers and workers, and the manifests of results (not their content) into a folder for `evidence verify`. Run again, it copies what is new.',
+      'Copies the governance objects, the logs of Verifiers and workers, and the manifests of results (not their content) into a folder for `evidence verify`. A second run copies only new objects.',
     )
-    .requiredOption('--config <file>', 'where the buckets are (below)')
-    .requiredOption('--out <dir>', 'the folder; made where it is absent')
+    .requiredOption('--config <file>', 'the buckets (below)')
+    .requiredOption('--out <dir>', 'the folder, created if it is absent')
     .option('--trust <file>', "the provider's root, copied to DIR/trust.json")
     .option('--json', 'print the result as one line of JSON')
     .addHelpText(
@@ -63,7 +65,7 @@ Exit codes
 Example
   confidential-worker evidence export --config audit.json --out ./evidence --trust root.json
 
-Configuration (JSON)
+Configuration (JSON; it holds no secret)
   {
     "oci": {"region": "eu-frankfurt-1",
             "principal": {"kind": "config-file", "path": "/home/me/.oci/config", "profile": "AUDIT"}, "endpoints": {}},
@@ -73,7 +75,10 @@ Configuration (JSON)
   }
 
 Exit codes
-  0 copied   2 DIR holds something else already   75 try again   78 configuration, or no permission to read`,
+  0   copied
+  2   DIR has other objects under the same names
+  75  try again
+  78  the configuration or a permission must be changed first`,
     )
     .action((options: ExportArguments) => exportAll(options, context))
 }

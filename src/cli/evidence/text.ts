@@ -1,4 +1,4 @@
-/** The audit's report for people: the verdict first, then what ran, what was decided, and what is wrong. */
+/** The audit's report for people: the verdict, the logs, the decisions and the findings. */
 import type { FolderReport, TrustReport } from '#adapters/evidence/folderAudit.ts'
 import { FINDINGS } from '#core/evidence/audit/finding.ts'
 import type {
@@ -20,9 +20,7 @@ export function renderEvidence(report: FolderReport): string {
     ),
     section('Refused', [
       ...report.releases.flatMap((release) => (release.kind === 'refused' ? refused(release) : [])),
-      ...report.turnedAway.map(
-        ({ code, count }) => `${count} x ${code}, before anything in them was authentic`,
-      ),
+      ...report.turnedAway.map(({ code, count }) => `${count} x ${code}, before authentication`),
     ]),
     section(
       'Results',
@@ -37,9 +35,9 @@ export function renderEvidence(report: FolderReport): string {
 }
 
 const VERDICTS: Readonly<Record<EvidenceReport['verdict'], string>> = {
-  intact: 'INTACT      complete and unchanged, as far as the logs reach',
-  incomplete: 'INCOMPLETE  nothing contradicts, but something is not there',
-  broken: 'BROKEN      something was changed, or contradicts',
+  intact: 'INTACT      complete and unchanged, up to the end of the logs',
+  incomplete: 'INCOMPLETE  nothing contradicts, but something is missing',
+  broken: 'BROKEN      something was changed or contradicts',
 }
 
 function verdict({
@@ -53,8 +51,8 @@ function verdict({
   const allowedCount = releases.filter((release) => release.kind === 'allowed').length
   return [
     VERDICTS[kind],
-    ...(simulation ? ['SIMULATED   the root is not AMD: this proves nothing about a machine'] : []),
-    `unwitnessed nobody but the writers has seen the logs grow; a tail that nothing refers to can be cut off unnoticed`,
+    ...(simulation ? ["SIMULATED   the root is not AMD's: this proves nothing about a machine"] : []),
+    'unwitnessed only their writers have seen the logs grow; a tail without references can be removed unnoticed',
     `${allowedCount} allowed, ${releases.length - allowedCount} refused, ${count} ${count === 1 ? 'finding' : 'findings'}`,
   ].join('\n')
 }
@@ -62,8 +60,8 @@ function verdict({
 function trust({ source, threshold, keys }: TrustReport): string {
   const sentence =
     source === 'collection'
-      ? 'The root came with the collection. Compare these thumbprints with the ones that the provider gave you by another way:'
-      : 'Checked from this root:'
+      ? 'The root came with the collection. Compare these thumbprints with those that the provider gave you separately:'
+      : 'Verified from this root:'
   return [
     sentence,
     ...keys.map(({ person, thumbprint }) => `  ${thumbprint}  ${person}`),
@@ -85,7 +83,7 @@ function log({
   const parts = [
     `${role.padEnd(8)} ${boot}  ${status}`,
     `${size} entries under ${checkpoints} ${checkpoints === 1 ? 'checkpoint' : 'checkpoints'}`,
-    ...(unsealed > 0 ? [`${unsealed} unsealed behind them`] : []),
+    ...(unsealed > 0 ? [`${unsealed} after the last checkpoint`] : []),
     ...(registered ? [] : ['not registered']),
     ...(assurance === null ? [] : [assurance]),
     ...(lastAt === null ? [] : [`until ${at(lastAt)}`]),
@@ -107,9 +105,9 @@ function ending({ status, code, resultId, finishedBy, setAside, boot }: AllowedR
     case 'visible':
       return `result ${short(resultId ?? '')} visible`
     case 'superseded':
-      return `result ${short(resultId ?? '')} was there already`
+      return `result ${short(resultId ?? '')} existed already`
     case 'foreign':
-      return `result ${short(resultId ?? '')} is not by a registered worker`
+      return `result ${short(resultId ?? '')} is not from a registered worker`
     case 'abandoned':
       return `abandoned by boot ${short(boot)}${after}`
     case 'undelivered':
@@ -151,7 +149,7 @@ function section(title: string, lines: readonly string[]): string {
   return lines.length === 0 ? '' : [title, ...lines.map((line) => `  ${line}`)].join('\n')
 }
 
-/** Words of the log that a requester may have chosen: nothing that moves a cursor. */
+/** A requester may have chosen these words: control characters must not reach the terminal. */
 function plain(text: string): string {
   return text.replace(/\p{C}/gu, '?')
 }
@@ -160,7 +158,7 @@ function at(time: number): string {
   return toRfc3339(toUnixSeconds(time))
 }
 
-/** Enough of an id to find it; --json has the whole. */
+/** Enough of an id to find it; --json prints the whole. */
 function short(id: string): string {
   return id.slice(0, 10)
 }

@@ -1,9 +1,9 @@
-/** `measure`, as it is typed. */
+/** The command `measure`. */
 import type { Command } from 'commander'
 import type { CommandContext } from '#cli/terminal.ts'
 import type { SolveOptions } from './solve.ts'
 
-/** As commander gives them: what was not typed is absent. */
+/** As commander gives them: an option that was not typed is absent. */
 type MeasureArguments = Partial<SolveOptions> & { readonly vmm: string; readonly json?: boolean }
 
 const NOTHING_GIVEN = {
@@ -24,23 +24,27 @@ export function addMeasureCommand(program: Command, context: CommandContext): vo
   program
     .command('measure')
     .helpCommand(false)
-    .summary('compute the MEASUREMENT of a guest, or find out what one was launched with')
+    .summary('compute the measurement of a guest, or find the launch behind one')
     .description(
-      'Computes the launch digest that the SEV-SNP reports of a guest under QEMU and KVM carry as MEASUREMENT. With --solve or --report it goes the other way: it tries every combination of what is given, and says which one a measurement comes from.',
+      'Computes the launch digest that SEV-SNP reports of a guest under QEMU and KVM carry as MEASUREMENT. With --solve or --report it works backwards: it tries every combination of the given files and values and prints the one that has the measurement.',
     )
-    .option('--ovmf <file>', 'the firmware, as QEMU loads it', many)
-    .option('--vcpus <n>', 'how many vCPUs; to solve, also 1-64 or 1,2,4 (then default 1-256)', many)
-    .option('--vcpu-type <type>', 'CPU model of QEMU, such as EPYC-v4 (to solve, default every one)', many)
-    .option('--vcpu-sig <hex>', 'instead: CPUID Fn0000_0001_EAX of the vCPUs, such as 0x00a10f11', many)
-    .option('--kernel <file>', 'kernel, where QEMU measures it (kernel-hashes=on)', many)
+    .option('--ovmf <file>', 'the firmware that QEMU loads', many)
+    .option('--vcpus <n>', 'the number of vCPUs; to solve also 1-64 or 1,2,4 (default then: 1-256)', many)
+    .option('--vcpu-type <type>', 'a CPU model of QEMU, for example EPYC-v4 (default to solve: all)', many)
+    .option('--vcpu-sig <hex>', 'instead of a type: CPUID Fn0000_0001_EAX, for example 0x00a10f11', many)
+    .option('--kernel <file>', 'the kernel, if QEMU measures it (kernel-hashes=on)', many)
     .option('--initrd <file>', 'its initrd', many)
     .option('--append <text>', 'its command line, byte for byte', many)
-    .option('--guest-features <hex>', 'SEV_FEATURES (default 0x1; to solve, the usual ones)', many)
-    .option('--fpu-state <state>', 'x87 and SSE: reset (default), or zero on hosts before Linux 6.10', many)
-    .option('--vmm <name>', 'hypervisor: qemu; ec2 and gce are refused, with the reason', 'qemu')
-    .option('--ovmf-hash <hex>', 'the digest after OVMF’s pages, for a file that has only its end')
-    .option('--solve <measurement>', 'say which launch has this measurement')
-    .option('--report <file>', 'the same, with the measurement of this report (which is not verified)')
+    .option('--guest-features <hex>', 'SEV_FEATURES (default: 0x1; to solve: the usual ones)', many)
+    .option(
+      '--fpu-state <state>',
+      'x87 and SSE registers: reset (default), or zero on hosts before Linux 6.10',
+      many,
+    )
+    .option('--vmm <name>', 'the hypervisor: qemu; ec2 and gce are refused with the reason', 'qemu')
+    .option('--ovmf-hash <hex>', 'the digest after OVMF’s pages, if the file has only the end of OVMF')
+    .option('--solve <measurement>', 'find the launch that has this measurement')
+    .option('--report <file>', 'find the launch of this report, which is not verified')
     .option('--json', 'print the result as one line of JSON')
     .addHelpText(
       'after',
@@ -50,12 +54,14 @@ Examples
     --kernel vmlinuz --initrd initrd.img --append 'console=ttyS0 root=/dev/vda verity=…'
   confidential-worker measure --ovmf OVMF.fd --vcpus 1-64 --kernel old --kernel new --report report.bin
 
-To solve, every option but --vmm and --ovmf-hash may be repeated or take several values by commas (files and
-command lines: repeat). A launch without a measured kernel is always among what is tried. docs/measure.md says what
-a measurement covers and what not.
+To solve, every option except --vmm and --ovmf-hash may have several values: repeat files and command lines, and
+separate other values by commas. A launch without a measured kernel is always tried too. docs/measure.md explains
+what a measurement covers.
 
 Exit codes
-  0 computed, or explained   1 nothing that was tried explains it   2 a file or number is not what it should be`,
+  0   computed or found
+  1   no tried launch has the measurement
+  2   malformed input or a wrong command line`,
     )
     .action(async ({ json, ...given }: MeasureArguments) => {
       const options = { ...NOTHING_GIVEN, ...given }

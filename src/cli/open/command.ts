@@ -1,4 +1,4 @@
-/** `open`, as it is typed. */
+/** The command `open`. */
 import type { Command } from 'commander'
 import { OpenConfig } from '#cli/config.ts'
 import type { CommandContext } from '#cli/terminal.ts'
@@ -16,16 +16,16 @@ type OpenArguments = {
 export function addResultCommands(program: Command, context: CommandContext): void {
   program
     .command('open')
-    .summary('verify and decrypt a result, or list them')
+    .summary('verify and decrypt a result, or list all results')
     .description(
-      'Reads a result, checks that a worker made it which the provider has registered, has your Vault unwrap its key, and writes what it holds to a new file. No file is left where any part of that fails.',
+      'Verifies that a registered worker produced the result, unwraps its key with your Vault and writes the content to a new file. On failure nothing is written.',
     )
-    .argument('[result-id]', '64 hexadecimal digits, as --list shows them')
+    .argument('[result-id]', '64 hexadecimal digits, as --list prints them')
     .requiredOption('--config <file>', 'the pin, your Vault and the buckets (below)')
-    .option('--out <file>', 'where to write (default: RESULT-ID.result); never overwrites')
-    .option('--evidence <dir>', 'take keys and registrations from a folder of `evidence export`')
-    .option('--list', 'list the results of the bucket')
-    .option('--json', 'print as JSON, one line a result')
+    .option('--out <file>', 'the content, a new file (default: RESULT-ID.result)')
+    .option('--evidence <dir>', 'read keys and registrations from a folder that `evidence export` wrote')
+    .option('--list', 'list the results in the bucket')
+    .option('--json', 'print JSON, one line per result')
     .addHelpText(
       'after',
       `
@@ -33,7 +33,7 @@ Examples
   confidential-worker open --list --config open.json
   confidential-worker open 5f1c…e2 --config open.json --out summary.json
 
-Configuration (JSON; no secret stands in it)
+Configuration (JSON; it holds no secret)
   {
     "trust": {"providerRoot": {"keys": [{"person": "…", "jwk": {…}}, …], "threshold": 2}, "simulation": false},
     "oci": {"region": "eu-frankfurt-1",
@@ -44,7 +44,11 @@ Configuration (JSON; no secret stands in it)
   }
 
 Exit codes
-  0 opened   1 not by a registered worker, changed, or not for your key   2 the output exists   75 try again   78 configuration`,
+  0   opened
+  1   no such result, not from a registered worker, changed, or not for your key
+  2   the output exists
+  75  try again
+  78  the configuration must be changed first`,
     )
     .action((resultId: string | undefined, options: OpenArguments) =>
       options.list === true ? list(options, context) : open(resultId, options, context),

@@ -6,7 +6,7 @@ import { toRfc3339, toUnixSeconds } from '#core/time.ts'
 export function renderOpened(opened: OpenedResult): string {
   const { file, size, contentType, workload, boot, committedAt, simulation } = opened
   return [
-    ...(simulation ? ['SIMULATED  made on a simulated machine: nothing about it was confidential'] : []),
+    ...(simulation ? ['SIMULATED  made on a simulated machine: nothing was confidential there'] : []),
     `opened     ${formatBytes(size)} of ${contentType} into ${file}`,
     `made by    ${workload} on worker ${boot}, ${toRfc3339(toUnixSeconds(committedAt))}`,
     '',

@@ -1,4 +1,4 @@
-/** `report verify`, `report show` and `report conformance`, as they are typed. */
+/** The commands `report verify`, `report show` and `report conformance`. */
 import type { Command } from 'commander'
 import type { CommandContext } from '#cli/terminal.ts'
 import type { ReportOptions } from './verify.ts'
@@ -9,7 +9,7 @@ export function addReportCommands(program: Command, context: CommandContext): vo
   const report = program
     .command('report')
     .helpCommand(false)
-    .description('An SEV-SNP attestation report, read and judged.')
+    .description('Read and judge an SEV-SNP attestation report.')
   addVerify(report, context)
   addShow(report, context)
   addConformance(report, context)
@@ -18,18 +18,21 @@ export function addReportCommands(program: Command, context: CommandContext): vo
 function addVerify(report: Command, context: CommandContext): void {
   report
     .command('verify')
-    .summary('say what a report claims, whether it is authentic, and acceptable')
+    .summary('judge whether a report is authentic and acceptable')
     .description(
-      "Reads an SEV-SNP attestation report, checks signature and certificates up to AMD's pinned roots, and judges it by a policy or, without one, by strict built-in reference values. Needs no network; revocation is checked by the lists that are given.",
+      "Reads an SEV-SNP attestation report, verifies its signature and certificates up to AMD's pinned roots, and compares it with the reference values of a policy or, without --policy, with strict built-in ones. Needs no network. Revocation is checked only by the lists that --crl gives.",
     )
     .requiredOption('--report <file>', 'the report, 1184 bytes')
-    .option('--cert <file>', 'VCEK or VLEK, DER or PEM; a PEM file may hold ASK and ARK too')
-    .option('--certs <dir>', 'a folder with them')
-    .option('--roots <dir>', "other roots than AMD's: <Product>/{ark,ask,asvk}.der")
-    .option('--crl <file>', "a revocation list of AMD's, DER or PEM; may be given several times", collect, [])
-    .option('--policy <file>', 'a signed policy, to judge by its reference values')
-    .option('--at <time>', 'judge as of this time, such as 2026-01-31T12:00:00Z (default: now)')
-    .option('--authentic-only', 'stop where the report is known to be genuine', false)
+    .option('--cert <file>', 'the VCEK or VLEK in DER or PEM; a PEM file may contain ASK and ARK too')
+    .option('--certs <dir>', 'a folder with such files')
+    .option('--roots <dir>', "roots to trust instead of AMD's: <Product>/{ark,ask,asvk}.der")
+    .option('--crl <file>', 'an AMD revocation list in DER or PEM; may be repeated', collect, [])
+    .option(
+      '--policy <file>',
+      'compare with the reference values of this policy; its signatures are not checked',
+    )
+    .option('--at <time>', 'judge as of this time, for example 2026-01-31T12:00:00Z (default: now)')
+    .option('--authentic-only', 'stop once the report is known to be genuine', false)
     .option('--json', 'print the result as one line of JSON')
     .addHelpText(
       'after',
@@ -39,7 +42,9 @@ Examples
   confidential-worker report verify --report report.bin --cert vcek.der --crl crl.der --json
 
 Exit codes
-  0 accepted (or authentic, with --authentic-only)   1 refused   2 a file is not what it should be`,
+  0   accepted, or authentic with --authentic-only
+  1   refused
+  2   malformed input or a wrong command line`,
     )
     .action(async (options: ReportArguments) => {
       const [{ verifyReportFile }, { renderReport }, { systemClock }] = await Promise.all([
@@ -49,7 +54,7 @@ Exit codes
       ])
       if (options.roots !== undefined)
         context.terminal.warn(
-          `--roots: AMD's pinned roots are replaced by those in ${options.roots} for this run; whoever made them can make any report`,
+          `--roots: ${options.roots} replaces AMD's pinned roots; the owner of these roots can forge any report`,
         )
       const { exit, result } = await verifyReportFile(options, systemClock.now())
       if (options.json === true) context.terminal.printJson(result)
@@ -61,12 +66,12 @@ Exit codes
 function addShow(report: Command, context: CommandContext): void {
   report
     .command('show')
-    .summary('every field of a report with its meaning; nothing is verified')
+    .summary('print every field of a report with its meaning; verify nothing')
     .description(
-      'Prints every field of an SEV-SNP attestation report: its offset, its value and what that means. It is what the bytes claim: nothing is verified.',
+      'Prints every field of an SEV-SNP attestation report with offset, value and meaning. It prints what the bytes claim and verifies nothing.',
     )
     .argument('<file>', 'the report, 1184 bytes')
-    .option('--json', 'print it as one line of JSON')
+    .option('--json', 'print the result as one line of JSON')
     .addHelpText(
       'after',
       `
@@ -74,7 +79,9 @@ Example
   confidential-worker report show report.bin
 
 Exit codes
-  0 shown   1 shown, but the SEV-SNP ABI does not allow it   2 not a report`,
+  0   printed
+  1   printed, but a value is not allowed by the SEV-SNP ABI
+  2   not a report`,
     )
     .action(async (file: string, { json }: { readonly json?: boolean }) => {
       const [{ readInput }, { showReport }, { renderShown }] = await Promise.all([
@@ -92,11 +99,11 @@ Exit codes
 function addConformance(report: Command, context: CommandContext): void {
   report
     .command('conformance')
-    .summary('judge one JSON case from stdin, for suites in any language')
+    .summary('judge a JSON case from stdin, for test suites in any language')
     .description(
-      'Reads a case (report, certificates, roots, revocation lists, reference values and time in one JSON value) from stdin and prints the verdict as one line of JSON, as "report verify --json" does. docs/conformance.md has the form.',
+      'Reads a case from stdin: report, certificates, roots, revocation lists, reference values and time in one JSON value. Prints the verdict as one line of JSON, like "report verify --json". docs/conformance.md specifies the form.',
     )
-    .option('--lines', 'one case a line, one verdict a line')
+    .option('--lines', 'read one case per line, print one verdict per line')
     .addHelpText(
       'after',
       `
@@ -104,8 +111,9 @@ Example
   confidential-worker report conformance < case.json
 
 Exit codes
-  0 accepted or authentic   1 refused   2 the case or something in it is malformed
-  With --lines: 0, or 2 where a line is not a case`,
+  0   accepted or authentic; with --lines: every line was a case
+  1   refused (never with --lines)
+  2   the case or a part of it is malformed; with --lines: a line was not a case`,
     )
     .action(async ({ lines }: { readonly lines?: boolean }) => {
       const { runCase, runLines } = await import('./conformance.ts')

@@ -1,4 +1,4 @@
-/** `report conformance`: cases in, verdicts out, one process for as many as there are. */
+/** `report conformance`: reads cases, prints verdicts; one process judges any number of them. */
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import { judgeCase, MAX_CASE_BYTES } from '#core/appraisal/conformanceCase.ts'
@@ -10,7 +10,7 @@ export async function runCase(input: Readable, output: Writable): Promise<number
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of input) {
-    // One byte more than a case may have is enough to know, and all that is kept.
+    // One byte more than a case may have proves the excess; nothing beyond it is kept.
     const rest = Buffer.from(chunk).subarray(0, MAX_CASE_BYTES + 1 - size)
     chunks.push(rest)
     size += rest.byteLength
@@ -21,7 +21,7 @@ export async function runCase(input: Readable, output: Writable): Promise<number
   return exit
 }
 
-/** Returns 0, or 2 where a line was not a case; the others are judged all the same. */
+/** Returns 0, or 2 if a line was not a case. Every other line is judged. */
 export async function runLines(input: Readable, output: Writable): Promise<number> {
   const amd = new TrustStore(AMD_ROOTS)
   let exit = 0
@@ -35,7 +35,7 @@ export async function runLines(input: Readable, output: Writable): Promise<numbe
 
 const NEWLINE = 0x0a
 
-/** Of a line that is too long, only so much that it is seen to be. */
+/** Keeps one byte more than a case may have of a line that is too long. */
 async function* splitLines(input: Readable): AsyncGenerator<Buffer> {
   let pieces: Buffer[] = []
   let size = 0

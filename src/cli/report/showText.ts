@@ -1,5 +1,4 @@
-/** `report show` for people: where each field stands, what it says, and what that means. */
-
+/** The result of `report show` for people: offset, name, value and meaning of each field. */
 import { columns, labelled, wrap } from '#cli/textBlock.ts'
 import { TCB_NAMES } from '#core/snp/report.ts'
 import type { ShownField, ShownReport } from '#core/snp/shownReport.ts'
@@ -15,7 +14,7 @@ const WIDTH = 14
 function heading(shown: ShownReport): string {
   const { problem, certificate } = shown
   return [
-    labelled('CLAIMED', 'what the bytes say; nothing is verified, for that see "report verify"', WIDTH),
+    labelled('CLAIMED', 'what the bytes say; nothing is verified (use "report verify" for that)', WIDTH),
     ...(problem === null ? [] : [labelled('NOT ALLOWED', `${problem.message} (${problem.code})`, WIDTH)]),
     labelled('processor', processorText(shown), WIDTH),
     ...(certificate === null ? [] : [labelled('certificate', certificate, WIDTH)]),
@@ -23,17 +22,17 @@ function heading(shown: ShownReport): string {
 }
 
 function processorText({ product, die, tcbLayout }: ShownReport): string {
-  if (product === null) return tcbLayout === null ? 'not known here' : 'not stated: version 2 has no CPUID'
+  if (product === null) return tcbLayout === null ? 'unknown' : 'not stated: version 2 has no CPUID'
   return die === product ? product : `${product} (${die})`
 }
 
 function tcbTable({ tcb, tcbLayout, product }: ShownReport): string {
-  if (tcbLayout === null) return 'TCB: the layout of this processor is not known here'
-  if (tcb === null) return `TCB: not in the layout of ${tcbLayout}`
+  if (tcbLayout === null) return 'TCB: unknown layout, because the processor is unknown'
+  if (tcb === null) return `TCB: the bytes do not fit the layout of ${tcbLayout}`
   const components = TCB_COMPONENTS.filter((name) => TCB_LAYOUTS[tcbLayout].bytes.includes(name))
   const layout =
     product === null
-      ? 'in the layout of Milan and Genoa: version 2 does not say'
+      ? 'in the layout of Milan and Genoa, since version 2 names no processor'
       : `in the layout of ${product}`
   return columns([
     ['TCB', ...components, layout],

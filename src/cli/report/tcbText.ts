@@ -1,5 +1,4 @@
-/** The TCB versions of a report as a table of four rows, with marks under what breaks a rule. */
-
+/** The TCB versions of a report as a table of four rows; marks below a row show broken rules. */
 import { columns } from '#cli/textBlock.ts'
 import type { TcbRow, TcbTable } from '#core/appraisal/explain.ts'
 import type { DescribedReport } from '#core/snp/describedReport.ts'
@@ -12,11 +11,11 @@ const MARKS: readonly {
   readonly meaning: string
 }[] = [
   { rule: 'belowFloor', mark: '^', meaning: 'below the floor' },
-  { rule: 'inconsistent', mark: '!', meaning: 'higher than a row that it may not exceed' },
+  { rule: 'inconsistent', mark: '!', meaning: 'higher than a row that it must not exceed' },
   {
     rule: 'provisional',
     mark: '~',
-    meaning: 'behind the current row, where the release demands that it is not',
+    meaning: 'behind the current row, which the reference values do not allow',
   },
 ]
 
@@ -31,7 +30,7 @@ export function renderTcb({ components, rows, floor }: TcbTable): string {
   return [table, ...used.map(({ mark, meaning }) => `${mark}  ${meaning}`)].join('\n')
 }
 
-/** A line of marks under the row, as long as the values; none where the row breaks no rule. */
+/** A line of marks under a row, each as long as its value; no line if the row breaks no rule. */
 function marksUnder(row: TcbRow, components: readonly TcbComponent[]): readonly (readonly string[])[] {
   const marks = components.map((component) => {
     const mark = MARKS.find(({ rule }) => row[rule].includes(component))?.mark ?? ''
@@ -40,7 +39,7 @@ function marksUnder(row: TcbRow, components: readonly TcbComponent[]): readonly 
   return marks.every((mark) => mark === '') ? [] : [['', ...marks]]
 }
 
-/** Where it was held against nothing. */
+/** For a report that was not compared with reference values. */
 export function plainTcb({ product, tcb }: DescribedReport): TcbTable | undefined {
   if (product === null || tcb === null) return undefined
   const components = TCB_COMPONENTS.filter((name) => TCB_LAYOUTS[product].bytes.includes(name))

@@ -1,5 +1,4 @@
-/** The result of `report verify` for people: the verdict first, then why, then what the report says. */
-
+/** The result of `report verify` for people: the verdict, the reasons, and the report's content. */
 import { labelled, wrap } from '#cli/textBlock.ts'
 import type { ReportResult } from '#core/appraisal/reportResult.ts'
 import type { DescribedReport } from '#core/snp/describedReport.ts'
@@ -8,7 +7,7 @@ import { plainTcb, renderTcb } from './tcbText.ts'
 
 export function renderReport(result: ReportResult): string {
   const { reasons, report } = result
-  // What a report only claims stands below the line that says so.
+  // Claims that were not verified come below the line that says so.
   const plain = report === null ? undefined : plainTcb(report)
   const sections = [
     verdict(result),
@@ -21,13 +20,13 @@ export function renderReport(result: ReportResult): string {
 }
 
 const VERDICTS: Readonly<Record<ReportResult['verdict'], string>> = {
-  accepted: 'genuine, and as the reference values demand',
-  authentic: 'genuine; nothing was said about whether it is acceptable',
+  accepted: 'genuine, and meets the reference values',
+  authentic: 'genuine; whether it is acceptable was not asked',
   refused: 'not to be trusted',
 }
 
-const REPLACED = "by --roots: AMD's pinned roots were not asked; whoever made these can make any report"
-const SIMULATED = 'the root is not AMD: this proves nothing about a machine'
+const REPLACED = "by --roots: AMD's pinned roots were not used; the owner of these can forge reports"
+const SIMULATED = "the root is not AMD's: this proves nothing about a machine"
 
 const WIDTH = 16
 
@@ -39,11 +38,11 @@ function verdict(result: ReportResult): string {
     ['ROOTS REPLACED', result.roots === 'replaced' ? REPLACED : null],
     ['because of', reasons.length === 0 ? null : codesText(reasons)],
     ['at', at],
-    ['held against', policyText(result)],
+    ['compared with', policyText(result)],
     ['assurance', assurance],
     ['root', root?.fingerprint ?? null],
     ['revocation', revocationText(result.revocation)],
-    ['left open', unconstrained.length === 0 ? null : `${unconstrained.join(', ')}: held against nothing`],
+    ['not checked', unconstrained.length === 0 ? null : unconstrained.join(', ')],
   ]
   return rows
     .flatMap(([name, value]) => (value === null ? [] : [labelled(name, wrap(value), WIDTH)]))
@@ -65,16 +64,16 @@ function policyText({ policy, reference, verdict: kind }: ReportResult): string 
       : policy === 'given'
         ? 'the given reference values'
         : `policy number ${policy.seq}, whose signatures are not checked here`
-  if (reference === null) return kind === 'refused' ? `nothing: it did not come as far as ${named}` : named
+  if (reference === null) return kind === 'refused' ? 'nothing: refused before appraisal' : named
   if (policy === 'built-in') return named
   return `${named}; ${kind === 'accepted' ? 'reference' : 'nearest reference'} ${reference}`
 }
 
 function revocationText(revocation: ReportResult['revocation']): string {
-  if (revocation === 'not-checked') return 'not-checked: no list of this root was given with --crl'
+  if (revocation === 'not-checked') return 'not checked: --crl gave no list of this root'
   if (revocation === 'revoked') return 'revoked'
   const { thisUpdate, nextUpdate, number, current } = revocation
-  const age = current ? 'in force' : 'NOT in force at this time'
+  const age = current ? 'current' : 'NOT current at this time'
   return `list ${number} of ${thisUpdate}, next ${nextUpdate}, ${age}; it does not name this chain`
 }
 
@@ -82,7 +81,7 @@ function reason({ code, field, expected, actual, remedy }: ReportResult['reasons
   const rows = [
     ['expected', expected],
     ['actual', actual],
-    ['to do', remedy],
+    ['remedy', remedy],
   ] as const
   return [
     `${code}  ${field}`,
@@ -120,7 +119,7 @@ function described(report: DescribedReport, authentic: boolean): string {
         ]),
   ]
   return [
-    authentic ? 'The report says' : 'The report claims; none of it is verified',
+    authentic ? 'The report says' : 'The report claims (nothing here is verified)',
     ...rows.map(([name, value]) =>
       labelled(name, /^0+$/.test(value) && value.length > 1 ? 'all zero' : wrap(value), WIDTH),
     ),

@@ -1,4 +1,4 @@
-/** `seal` and `upload`, as they are typed. */
+/** The commands `seal` and `upload`. */
 import type { Command } from 'commander'
 import type { SealedFile } from '#adapters/sealed/sealFile.ts'
 import type { UploadedObject } from '#adapters/sealed/upload.ts'
@@ -7,7 +7,7 @@ import type { CommandContext } from '#cli/terminal.ts'
 import { renderSealed, renderUploaded } from './text.ts'
 
 const CONFIG_HELP = `
-Configuration (JSON; no secret stands in it)
+Configuration (JSON without comments; it holds no secret)
   {
     "tenant": "hospital", "dataset": "cohort-a",
     "keyId": "ocid1.key.oc1…",                              the dataset's AES-256 key in your Vault
@@ -31,16 +31,16 @@ type SealArguments = {
 export function addSealCommands(program: Command, context: CommandContext): void {
   program
     .command('seal')
-    .summary('encrypt a file on this machine, for one dataset')
+    .summary('encrypt a file on this machine for one dataset')
     .description(
-      'Encrypts FILE on this machine under a data key from your Vault, signs what it is, and writes the sealed object to a new file. Nothing leaves this machine but the request for the key, unless --upload is given.',
+      'Encrypts FILE on this machine under a data key from your Vault, signs its description, and writes the sealed object to a new file. Without --upload only the request for the key leaves this machine.',
     )
-    .argument('<file>', 'what to seal; of any size')
+    .argument('<file>', 'the content, of any size')
     .requiredOption('--config <file>', 'tenant, dataset, keys and buckets (below)')
-    .option('--out <file>', 'the sealed object (default: FILE.sealed); never overwrites')
-    .option('--object <name>', 'its name in the bucket: a-z, 0-9, / _ . - (default: a random id)')
+    .option('--out <file>', 'the sealed object, a new file (default: FILE.sealed)')
+    .option('--object <name>', 'its name in the bucket, of a-z, 0-9 and / _ . - (default: a random id)')
     .option('--content-type <type>', 'media type of FILE (default: application/fhir+ndjson)')
-    .option('--upload', 'upload it as well')
+    .option('--upload', 'upload the object too')
     .option('--json', 'print the result as one line of JSON')
     .addHelpText(
       'after',
@@ -50,17 +50,20 @@ Example
 ${CONFIG_HELP}
 
 Exit codes
-  0 sealed   2 FILE cannot be read or changed meanwhile, or the output exists   75 the Vault does not answer   78 configuration`,
+  0   sealed
+  2   FILE cannot be read or changed during sealing, or the output exists
+  75  the Vault does not answer: try again
+  78  the configuration must be changed first`,
     )
     .action((file: string, options: SealArguments) => seal(file, options, context))
 
   program
     .command('upload')
-    .summary('put a sealed object into the outbox, and record it')
+    .summary('put a sealed object into the outbox and record it')
     .description(
-      'Puts a sealed object into the outbox bucket and writes its signed seal record to the governance bucket. Nothing is overwritten. May be repeated after an interruption: what is there is compared and completed.',
+      'Puts a sealed object into the outbox bucket and writes its signed seal record to the governance bucket. It overwrites nothing. After an interruption run it again: existing objects are compared, missing ones are added.',
     )
-    .argument('<file>', 'a sealed object, as `seal` wrote it')
+    .argument('<file>', 'a sealed object that `seal` wrote')
     .requiredOption('--config <file>', 'the configuration that sealed it')
     .option('--json', 'print the result as one line of JSON')
     .addHelpText(
@@ -71,7 +74,11 @@ Example
 ${CONFIG_HELP}
 
 Exit codes
-  0 uploaded   1 not sealed by this configuration's key, or the name is taken   2 FILE is no sealed object   75 try again   78 configuration`,
+  0   uploaded
+  1   this configuration's key did not seal FILE, or another object has the name
+  2   FILE is not a whole sealed object
+  75  try again
+  78  the configuration must be changed first`,
     )
     .action((file: string, options: SealArguments) => upload(file, options, context))
 }

@@ -48,7 +48,7 @@ test('fetched endorsements are shown, and verify a report without a network', as
     ...['--roots', roots, '--json'],
   )
   assert.equal(fetched.code, 0, fetched.stderr)
-  assert.match(fetched.stderr, /^warning: --roots: AMD's pinned roots are replaced/)
+  assert.match(fetched.stderr, /^warning: --roots: .* replaces AMD's pinned roots; /)
   assert.equal(JSON.parse(fetched.stdout).files.length, 5)
 
   const shown = await cli('endorsements', 'show', to, '--json')
@@ -66,13 +66,4 @@ test('plain http without --roots and an invalid time are usage errors', async ()
   assert.match(http.stderr, /usage\.invalid/)
   const time = await cli('endorsements', 'show', AMD_STATE, '--at', 'tomorrow')
   assert.deepEqual([time.code, time.stdout], [2, ''])
-})
-
-test('--help has examples and exit codes', async () => {
-  for (const command of ['fetch', 'show']) {
-    const { code, stdout } = await cli('endorsements', command, '--help')
-    assert.equal(code, 0)
-    assert.match(stdout, /Examples\n {2}confidential-worker endorsements/)
-    assert.match(stdout, /Exit codes/)
-  }
 })

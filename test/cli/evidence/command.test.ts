@@ -56,11 +56,11 @@ test('every release shows how it ended', () => {
     `abandoned by boot ${boots.dead.boot.slice(0, 10)}, finished by release ${releases.again.releaseId.slice(0, 10)}`,
     `never acknowledged by boot ${boots.alive.boot.slice(0, 10)}, finished by release ${releases.again.releaseId.slice(0, 10)}`,
     `abandoned by boot ${boots.dead.boot.slice(0, 10)}, job set aside`,
-    'was there already',
+    'existed already',
     'withheld (service.unavailable)',
     'job failed (workload.failed), set aside',
     'job returned (service.unavailable)',
-    '6 x nonce.expired, before anything in them was authentic',
+    '6 x nonce.expired, before authentication',
     'not registered',
   ])
     assert(text.includes(line), line)
