@@ -102,7 +102,7 @@ for (const [text, expected] of [
     else assert.equal(parseCertificate(certificate({ validity })).notBefore, expected)
   })
 
-test('hash algorithms may leave out their parameters', () => {
+test('hash algorithms may omit their parameters', () => {
   const hash = sequence(oid(SHA384))
   assert.ok(parseCertificate(certificate({ algorithm: pss({ hash, mask: sequence(oid(MGF1), hash) }) })))
 })
@@ -116,8 +116,8 @@ const refused: Readonly<Record<string, Buffer>> = {
   'two versions': certificate({ version: explicit(0, Buffer.concat([integer(2), integer(2)])) }),
   'an empty version': certificate({ version: explicit(0, Buffer.alloc(0)) }),
   'two algorithms': certificate({ outer: pss({ more: [explicit(3, integer(1))] }) }),
-  'an algorithm with more': certificate({ algorithm: sequence(oid(PSS), sequence(), nothing()) }),
-  'an algorithm with more that is right before': certificate({
+  'an algorithm with a third part': certificate({ algorithm: sequence(oid(PSS), sequence(), nothing()) }),
+  'a correct algorithm with a third part': certificate({
     algorithm: sequence(
       oid(PSS),
       sequence(explicit(0, HASH), explicit(1, sequence(oid(MGF1), HASH)), explicit(2, integer(48))),
@@ -144,10 +144,10 @@ const refused: Readonly<Record<string, Buffer>> = {
   'another hash in the mask': certificate({
     algorithm: pss({ mask: sequence(oid(MGF1), sequence(oid('2.16.840.1.101.3.4.2.1'), nothing())) }),
   }),
-  'a mask with more': certificate({ algorithm: pss({ mask: sequence(oid(MGF1), HASH, HASH) }) }),
+  'a mask with a third part': certificate({ algorithm: pss({ mask: sequence(oid(MGF1), HASH, HASH) }) }),
   'another salt': certificate({ algorithm: pss({ salt: integer(20) }) }),
   'a trailer of 0': certificate({ algorithm: pss({ more: [explicit(3, integer(0))] }) }),
-  'more than a trailer': certificate({
+  'a part after the trailer': certificate({
     algorithm: pss({ more: [explicit(3, integer(1)), explicit(4, integer(1))] }),
   }),
   'a negative serial number': certificate({ serial: Buffer.from('0201ff', 'hex') }),
@@ -155,7 +155,7 @@ const refused: Readonly<Record<string, Buffer>> = {
     serial: Buffer.concat([Buffer.from('02151f', 'hex'), Buffer.alloc(20)]),
   }),
   'an issuer without its last part': certificate({ issuer: sequence(...AMD) }),
-  'an issuer of somebody else': certificate({
+  'an issuer other than AMD': certificate({
     issuer: sequence(attribute('2.5.4.11', utf8Text('Engineerinh')), ...AMD.slice(1), COMMON_NAME),
   }),
   'a subject in another order': certificate({ subject: sequence(COMMON_NAME, ...AMD) }),
@@ -172,7 +172,7 @@ const refused: Readonly<Record<string, Buffer>> = {
   'a subject whose common name is an organisation': certificate({
     subject: sequence(...AMD, attribute('2.5.4.10', utf8Text('SEV-VCEK'))),
   }),
-  'a subject whose common name is printable': certificate({
+  'a subject whose common name is a PrintableString': certificate({
     subject: sequence(...AMD, attribute('2.5.4.3', printable('SEV-VCEK'))),
   }),
   'a subject with a NUL in its common name': certificate({
@@ -181,9 +181,9 @@ const refused: Readonly<Record<string, Buffer>> = {
   'a subject that is a set': certificate({ subject: set(...AMD, COMMON_NAME) }),
   'a signature with unused bits': certificate({ afterTbs: [bits(Buffer.alloc(512), 1)] }),
   'no signature': certificate({ afterTbs: [nothing()] }),
-  'three times': certificate({ validity: sequence(time(1), time(2), time(3)) }),
-  'one time': certificate({ validity: sequence(time(1)) }),
-  'a time that is none': certificate({
+  'three times of validity': certificate({ validity: sequence(time(1), time(2), time(3)) }),
+  'one time of validity': certificate({ validity: sequence(time(1)) }),
+  'an invalid time': certificate({
     validity: sequence(Buffer.concat([Buffer.of(0x17, 13), Buffer.from('701301000000Z')]), time(2)),
   }),
   'a time with an offset': certificate({
@@ -199,7 +199,7 @@ const refused: Readonly<Record<string, Buffer>> = {
   'a unique id before the extensions': certificate({
     afterKey: [explicit(1, bits(Buffer.alloc(1))), explicit(3, sequence(extension('1.2.3', nothing())))],
   }),
-  'a unique id in the place of extensions': certificate({ afterKey: [explicit(2, sequence())] }),
+  'a unique id instead of extensions': certificate({ afterKey: [explicit(2, sequence())] }),
   'something after the extensions': certificate({
     afterKey: [explicit(3, sequence(extension('1.2.3', nothing()))), nothing()],
   }),
@@ -211,16 +211,16 @@ const refused: Readonly<Record<string, Buffer>> = {
   'an extension of two values': certificate({
     extensions: explicit(3, sequence(sequence(oid('1.2.3'), octets(nothing()), octets(nothing())))),
   }),
-  'an extension whose value is no OCTET STRING': certificate({
+  'an extension whose value is not an OCTET STRING': certificate({
     extensions: explicit(3, sequence(sequence(oid('1.2.3'), nothing()))),
   }),
-  'an extension with TRUE in other words': certificate({
+  'an extension with another encoding of TRUE': certificate({
     extensions: explicit(3, sequence(sequence(oid('1.2.3'), Buffer.of(1, 1, 1), octets(nothing())))),
   }),
-  'a set for a sequence': set(nothing()),
-  'a sequence that is not constructed': Buffer.from('1000', 'hex'),
-  'nesting without end': Buffer.concat([Buffer.alloc(2000, 0x30), Buffer.of(0)]),
-  'a length without end': Buffer.from('30800000', 'hex'),
+  'a set instead of a sequence': set(nothing()),
+  'a sequence with the primitive tag': Buffer.from('1000', 'hex'),
+  '2000 nested sequences': Buffer.concat([Buffer.alloc(2000, 0x30), Buffer.of(0)]),
+  'an indefinite length': Buffer.from('30800000', 'hex'),
 }
 for (const [name, der] of Object.entries(refused))
   test(`refuses ${name}`, () => {
@@ -232,7 +232,7 @@ const [GOOD_USAGE = Buffer.alloc(0), CONSTRAINTS = Buffer.alloc(0)] = authorityE
 const authority = (...rows: readonly Buffer[]) =>
   parseCertificate(certificate({ extensions: explicit(3, sequence(...rows)) }))
 
-test('a root may sign certificates and revocation lists, and authorities below it', () => {
+test('a root may sign certificates and revocation lists, and certify authorities', () => {
   const [rootUsage = Buffer.alloc(0), unlimited = Buffer.alloc(0)] = authorityExtensions()
   assertRoot(authority(rootUsage, unlimited))
   for (const usage of ['03020204', '03020102', '03020100'])
@@ -246,33 +246,33 @@ test('a root may sign certificates and revocation lists, and authorities below i
 
 test('an authority may sign certificates', () => {
   assertIntermediate(authority(GOOD_USAGE, CONSTRAINTS))
-  // As AMD writes it: one unused bit, where DER counts two.
+  // AMD's encoding: one unused bit, where DER requires two.
   assertIntermediate(authority(extension(USAGE, Buffer.from('03020104', 'hex'), true), CONSTRAINTS))
 })
 
 for (const usage of ['030202', '0302020400', '04020204', '03030204', '03020280', '0500'])
-  test(`no authority with the key usage ${usage}`, () => {
+  test(`an authority with the key usage ${usage} is refused`, () => {
     const body = authority(extension(USAGE, Buffer.from(usage, 'hex'), true), CONSTRAINTS)
     assert.throws(() => assertIntermediate(body), Malformed)
   })
 
 for (const [name, value] of [
-  ['nothing', sequence()],
+  ['empty', sequence()],
   ['FALSE', sequence(boolean(false), integer(0))],
-  ['no path length', sequence(boolean(true))],
-  ['a path length of 1', sequence(boolean(true), integer(1))],
-  ['more', sequence(boolean(true), integer(0), integer(0))],
+  ['without a path length', sequence(boolean(true))],
+  ['of path length 1', sequence(boolean(true), integer(1))],
+  ['of three parts', sequence(boolean(true), integer(0), integer(0))],
 ] as const)
-  test(`no authority with basic constraints of ${name}`, () => {
+  test(`an authority whose basic constraints are ${name} is refused`, () => {
     const body = authority(GOOD_USAGE, extension('2.5.29.19', value, true))
     assert.throws(() => assertIntermediate(body), Malformed)
   })
 
 for (const [name, text] of [
-  ['nothing', ''],
-  ['a line break', 'Genoa\n'],
+  ['no characters', ''],
+  ['text with a line break', 'Genoa\n'],
   ['129 characters', 'x'.repeat(129)],
 ] as const)
-  test(`an IA5String of ${name} is no name`, () => {
+  test(`an IA5String of ${name} is refused`, () => {
     assert.throws(() => ia5Of(parseDer(ia5(text))), Malformed)
   })

@@ -35,7 +35,7 @@ function leaf(change: Partial<CertificateRequest> = {}, scheme: SignatureScheme 
   return issueCertificate({ ...good, ...change }, scheme)
 }
 
-/** The good leaf's extensions with those of one OID replaced (by nothing, one or more). */
+/** The good leaf's extensions, with those of one OID replaced by any number of others. */
 function withExtension(name: string, ...values: readonly Uint8Array[]): Partial<CertificateRequest> {
   const prefix = oid(name)
   const others = good.extensions.filter((row) => row.indexOf(prefix) === -1)
@@ -61,7 +61,7 @@ function authority(
 }
 
 const store = storeOf(amd)
-/** Knows the ARK alone: the ASK must come with the evidence. */
+/** A store with only the ARK: the ASK must come with the evidence. */
 const arkOnly = new TrustStore([{ product: 'Genoa', ark: arkDer, simulated: true }])
 const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
 
@@ -79,7 +79,7 @@ test('a VCEK is endorsed with the ASK of the store', () => {
   assert.equal(endorsement.publicKey.verifies(byLeaf, Buffer.from('another')), false)
 })
 
-test('a VCEK is endorsed with an ASK that comes with it, whatever comes beside', () => {
+test('a VCEK is endorsed with an ASK from the evidence, whatever else is there', () => {
   for (const certs of [
     [leaf(), askDer],
     [leaf(), arkDer, askDer],
@@ -87,19 +87,19 @@ test('a VCEK is endorsed with an ASK that comes with it, whatever comes beside',
     assert.equal(arkOnly.endorse(certs, 'vcek', at).product, 'Genoa')
 })
 
-test('patch levels from 128 on take two bytes', () => {
+test('security patch levels from 128 on take two bytes', () => {
   const high = { ...tcb.reported, microcode: 0xdb, snp: 0x80 }
   const request = vcekRequest(leafKey, { product: 'Genoa', hardwareId, tcb: high, notBefore })
   const der = issueCertificate(request, amdScheme(askKey))
   assert.deepEqual(store.endorse([der], 'vcek', at).tcb, high)
 })
 
-test('a hardware id may stand in an OCTET STRING', () => {
+test('a hardware id may be inside an OCTET STRING', () => {
   const der = leaf(withExtension(AMD_OID.hardwareId, octets(fromHex(hardwareId))))
   assert.equal(toHex(store.endorse([der], 'vcek', at).hardwareId ?? Buffer.alloc(0)), hardwareId)
 })
 
-test('the default trailer field of PSS may be written out', () => {
+test('the default trailer field of PSS may be explicit', () => {
   const algorithm = pssAlgorithm({ trailer: 1 })
   assert.equal(store.endorse([leaf({}, { ...amdScheme(askKey), algorithm })], 'vcek', at).product, 'Genoa')
 })
@@ -117,7 +117,7 @@ function vlek(change: Partial<CertificateRequest>): Buffer {
   return leaf({ subject: 'SEV-VLEK', extensions: [...(extensions ?? []), csp], ...change })
 }
 
-/** Signs PSS over `hash`, saying what `algorithm` says. */
+/** Signs with PSS over `hash` and states `algorithm`. */
 function pssScheme(hash: string, saltLength: number, algorithm: Buffer): SignatureScheme {
   const padding = constants.RSA_PKCS1_PSS_PADDING
   return { algorithm, sign: (tbs) => sign(hash, tbs, { key: askKey, padding, saltLength }) }
@@ -164,7 +164,7 @@ const refused: readonly Refused[] = [
   // The list
   { name: 'no certificate', certs: [], code: 'chain.missing' },
   { name: 'four certificates', certs: [leaf(), askDer, arkDer, arkDer], code: 'chain.malformed' },
-  { name: 'no DER', certs: [Buffer.from('not a certificate')], code: 'chain.malformed' },
+  { name: 'text instead of DER', certs: [Buffer.from('not a certificate')], code: 'chain.malformed' },
   { name: 'an empty certificate', certs: [Buffer.alloc(0)], code: 'chain.malformed' },
   {
     name: 'PEM',
@@ -183,11 +183,11 @@ const refused: readonly Refused[] = [
     certs: [leaf({ extensions: [...good.extensions, extension('1.2.3.4', Buffer.alloc(3000))] })],
     code: 'chain.malformed',
   },
-  // Who signed what
-  { name: 'an ASK in the first place', certs: [askDer], code: 'chain.malformed' },
+  // Names and signatures
+  { name: 'an ASK as the first certificate', certs: [askDer], code: 'chain.malformed' },
   { name: 'another leaf', certs: [leaf({ subject: 'SEV-VCEK-2' })], code: 'chain.malformed' },
-  { name: 'a VCEK for a VLEK', certs: [leaf()], kind: 'vlek', code: 'chain.kind-mismatch' },
-  { name: 'a VLEK for a VCEK', certs: [vlek({})], code: 'chain.kind-mismatch' },
+  { name: 'a VCEK instead of a VLEK', certs: [leaf()], kind: 'vlek', code: 'chain.kind-mismatch' },
+  { name: 'a VLEK instead of a VCEK', certs: [vlek({})], code: 'chain.kind-mismatch' },
   {
     name: 'a leaf by a stranger of the same name',
     certs: [leaf({}, amdScheme(other))],
@@ -231,7 +231,7 @@ const refused: readonly Refused[] = [
     certs: [leaf({ issuer: 'SEV-VCEK' }), leaf({ publicKey: createPublicKey(askKey) })],
     code: 'chain.untrusted',
   },
-  // How it is signed
+  // Signature algorithms
   { name: 'PKCS #1 v1.5', certs: [leaf({}, pkcs1Scheme(askKey))], code: 'chain.malformed' },
   {
     name: 'PSS over SHA-256',
@@ -265,7 +265,7 @@ const refused: readonly Refused[] = [
     code: 'chain.malformed',
   },
   {
-    name: 'an extension that says critical: FALSE',
+    name: 'an extension with an explicit critical: FALSE',
     certs: [
       leaf({ extensions: [...good.extensions, sequence(oid('1.2.3.4'), boolean(false), octets(nothing()))] }),
     ],
@@ -284,7 +284,7 @@ const refused: readonly Refused[] = [
   })),
   { name: 'an FMC on Genoa', certs: [leaf(withExtension(SPL_OID.fmc, integer(0)))], code: 'chain.malformed' },
   {
-    name: 'a reserved level that is set',
+    name: 'a reserved level that is not zero',
     certs: [leaf(withExtension(SPL_OID.spl5, integer(1)))],
     code: 'chain.malformed',
   },
@@ -346,10 +346,10 @@ const refused: readonly Refused[] = [
     code: 'chain.malformed',
   },
   // Time
-  { name: 'a leaf of tomorrow', certs: [leaf({ notBefore: at + 1 })], code: 'chain.expired' },
-  { name: 'a leaf of yesterday', certs: [leaf({ notAfter: at - 1 })], code: 'chain.expired' },
+  { name: 'a leaf that is not yet valid', certs: [leaf({ notBefore: at + 1 })], code: 'chain.expired' },
+  { name: 'an expired leaf', certs: [leaf({ notAfter: at - 1 })], code: 'chain.expired' },
   {
-    name: 'an ASK of yesterday',
+    name: 'an expired ASK',
     certs: [leaf(), authority(askKey, { notAfter: at - 1 })],
     roots: arkOnly,
     code: 'chain.expired',
@@ -362,7 +362,7 @@ const refused: readonly Refused[] = [
   },
   // The ASK
   {
-    name: 'an ASK that is no CA',
+    name: 'an ASK that is not a CA',
     certs: [leaf(), authority(askKey, { extensions: [CERT_SIGN, NOT_CA] })],
     roots: arkOnly,
     code: 'chain.malformed',
@@ -428,7 +428,7 @@ const rootOf = (change: Partial<CertificateRequest>, scheme: SignatureScheme, ke
 
 const badRoots: readonly { readonly name: string; readonly entry: RootEntry; readonly code: string }[] = [
   {
-    name: "an ARK of its own that says it is AMD's",
+    name: 'a foreign ARK that is not marked as simulated',
     entry: { product: 'Genoa', ark: arkDer, simulated: false },
     code: 'chain.untrusted',
   },
@@ -448,7 +448,7 @@ const badRoots: readonly { readonly name: string; readonly entry: RootEntry; rea
     code: 'chain.malformed',
   },
   {
-    name: 'an ARK that is no CA',
+    name: 'an ARK that is not a CA',
     entry: {
       product: 'Genoa',
       ark: rootOf({ extensions: [CERT_SIGN, NOT_CA] }, amdScheme(arkKey)),
@@ -473,11 +473,11 @@ const badRoots: readonly { readonly name: string; readonly entry: RootEntry; rea
   },
 ]
 for (const { name, entry, code } of badRoots)
-  test(`no root: ${name}`, () => {
+  test(`refuses the root: ${name}`, () => {
     assert.throws(() => new TrustStore([entry]), { name: 'CodedError', code })
   })
 
-test('a chain that is remembered is still held against the time', () => {
+test('the time is checked again for a remembered chain', () => {
   const roots = storeOf(amd)
   const certs = [leaf({ notAfter: at + 100 })]
   roots.endorse(certs, 'vcek', at)
@@ -487,7 +487,7 @@ test('a chain that is remembered is still held against the time', () => {
   assert.throws(() => roots.endorse(certs, 'vlek', at), { code: 'chain.kind-mismatch' })
 })
 
-test('a store remembers as many chains as it may, the latest used', () => {
+test('a store remembers the most recently used chains, up to its limit', () => {
   const roots = storeOf(amd, { remember: 2 })
   const [a, b, c] = [[leaf()], [leaf()], [leaf()]]
   const first = roots.endorse(a, 'vcek', at)
@@ -500,7 +500,7 @@ test('a store remembers as many chains as it may, the latest used', () => {
   assert.notEqual(none.endorse(a, 'vcek', at), none.endorse(a, 'vcek', at))
 })
 
-test('a key is imported when its chain comes again: only then is it worth it', () => {
+test('a key is imported when its chain is used a second time', () => {
   const roots = storeOf(amd)
   const isImported = () => {
     const { publicKey } = roots.endorse([vcek], 'vcek', at)
@@ -510,14 +510,14 @@ test('a key is imported when its chain comes again: only then is it worth it', (
   assert.deepEqual([isImported(), isImported(), isImported()], [false, true, true])
 })
 
-test('a point that is not on the curve is no key, at the first use and when it comes again', () => {
+test('a point that is not on the curve is refused, at the first use and at the second', () => {
   const { bytes } = mint(amd)
   const der = leaf({ publicKey: offCurve() })
   const verify = () => verifyReport(parseReport(bytes), [der], { roots: store, crls: [], at })
   for (const _ of [1, 2]) assert.throws(verify, { name: 'CodedError', code: 'chain.malformed' })
 })
 
-/** The form of a key on P-384 whose number is no point; nothing but its export is asked for. */
+/** The form of a P-384 key whose number is not a point. Only its export is used. */
 function offCurve(): KeyObject {
   const spki = createPublicKey(leafKey).export({ format: 'der', type: 'spki' })
   spki.writeUInt8(spki.readUInt8(spki.byteLength - 1) ^ 1, spki.byteLength - 1)
@@ -525,7 +525,7 @@ function offCurve(): KeyObject {
   return Object.assign(Object.create(key), { export: () => spki })
 }
 
-test('hostile certificates give an endorsement or a coded error, nothing else', () => {
+test('hostile certificates give an endorsement or a coded error', () => {
   const good = leaf()
   const change = fc.tuple(fc.nat(good.byteLength - 1), fc.nat(255))
   fc.assert(
@@ -543,7 +543,7 @@ test('hostile certificates give an endorsement or a coded error, nothing else', 
   )
 })
 
-test('extensions that the issuer signed, however wrong, give a coded error at most', () => {
+test('signed but malformed extensions give at most a coded error', () => {
   const names = [...Object.values(SPL_OID), ...Object.values(AMD_OID)]
   fc.assert(
     fc.property(fc.constantFrom(...names), fc.uint8Array({ maxLength: 12 }), (name, value) => {

@@ -1,4 +1,4 @@
-/** Revocation lists: what is read from a good one, and that anything else is refused. */
+/** Revocation lists: a good one is read, everything else is refused. */
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -49,7 +49,7 @@ function crl(parts: Parts = {}): Buffer {
 const entry = (serial: number, ...more: readonly Buffer[]) => sequence(integer(serial), time(at), ...more)
 const open = (der: Buffer): Crl => openCrl(der, store.roots)
 
-test('a list says who revoked what, and until when it counts', () => {
+test('a list gives its root, its times and the revoked serial numbers', () => {
   const { digest, root, ...read } = open(crl({ entries: [entry(ASK), entry(0x80)] }))
   assert.deepEqual(read, {
     product: 'Genoa',
@@ -62,7 +62,7 @@ test('a list says who revoked what, and until when it counts', () => {
   assert.match(digest, /^[0-9a-f]{64}$/)
 })
 
-test('a list may be empty, and its entries may say why', () => {
+test('a list may be empty, and its entries may state a reason', () => {
   assert.equal(open(crl()).revoked.size, 0)
   const reason = sequence(extension('2.5.29.21', Buffer.from('0a0101', 'hex')))
   assert.equal(open(crl({ entries: [entry(ASK, reason)] })).revoked.size, 1)
@@ -71,23 +71,23 @@ test('a list may be empty, and its entries may say why', () => {
 const stranger = generateKeyPairSync('rsa', { modulusLength: 4096 }).privateKey
 const good = crl()
 const refused: readonly (readonly [name: string, der: Buffer, code: string])[] = [
-  ['nothing', Buffer.alloc(0), 'crl.malformed'],
+  ['no bytes', Buffer.alloc(0), 'crl.malformed'],
   ['a byte after it', Buffer.concat([good, Buffer.alloc(1)]), 'crl.malformed'],
-  ['a byte less', good.subarray(0, -1), 'crl.malformed'],
+  ['a missing byte', good.subarray(0, -1), 'crl.malformed'],
   ['more than a MiB', Buffer.concat([good, Buffer.alloc(1024 * 1024)]), 'crl.malformed'],
   ['a certificate', amd.askDer, 'crl.malformed'],
-  ['one of a stranger with the name of an ARK', crl({ key: stranger }), 'crl.untrusted'],
-  ['one of an ASK', crl({ issuer: 'SEV-Genoa', key: amd.askKey }), 'crl.untrusted'],
-  ['one of the ASK that is called an ARK', crl({ key: amd.askKey }), 'crl.untrusted'],
-  ['one of another product', crl({ issuer: 'ARK-Milan' }), 'crl.untrusted'],
+  ['a list by a stranger under the name of an ARK', crl({ key: stranger }), 'crl.untrusted'],
+  ['a list by an ASK', crl({ issuer: 'SEV-Genoa', key: amd.askKey }), 'crl.untrusted'],
+  ['a list by an ASK under the name of an ARK', crl({ key: amd.askKey }), 'crl.untrusted'],
+  ['a list of another product', crl({ issuer: 'ARK-Milan' }), 'crl.untrusted'],
   ['version 1', crl({ version: [] }), 'crl.malformed'],
   ['version 3', crl({ version: [integer(2)] }), 'crl.malformed'],
-  ['version 1, written out', crl({ version: [integer(0)] }), 'crl.malformed'],
+  ['an explicit version 1', crl({ version: [integer(0)] }), 'crl.malformed'],
   ['no next update', crl({ times: [time(at)] }), 'crl.malformed'],
-  ['an end before its beginning', crl({ times: [time(at), time(at)] }), 'crl.malformed'],
+  ['a nextUpdate that is not after thisUpdate', crl({ times: [time(at), time(at)] }), 'crl.malformed'],
   ['an empty list of entries', crl({ entries: [] }), 'crl.malformed'],
   ['an entry without a date', crl({ entries: [sequence(integer(1))] }), 'crl.malformed'],
-  ['an entry whose date is none', crl({ entries: [sequence(integer(1), nothing())] }), 'crl.malformed'],
+  ['an entry with an invalid date', crl({ entries: [sequence(integer(1), nothing())] }), 'crl.malformed'],
   ['an entry of four parts', crl({ entries: [entry(1, sequence(), sequence())] }), 'crl.malformed'],
   [
     'an entry with a critical extension',
@@ -102,27 +102,31 @@ const refused: readonly (readonly [name: string, der: Buffer, code: string])[] =
   ['no extensions', crl({ extensions: [] }), 'crl.malformed'],
   ['no number', crl({ extensions: [extension('1.2.3', nothing())] }), 'crl.malformed'],
   ['two numbers', crl({ extensions: [NUMBER, NUMBER] }), 'crl.malformed'],
-  ['a number that is none', crl({ extensions: [extension('2.5.29.20', nothing())] }), 'crl.malformed'],
+  ['an invalid number', crl({ extensions: [extension('2.5.29.20', nothing())] }), 'crl.malformed'],
   [
     'a critical extension',
     crl({ extensions: [NUMBER, extension('1.2.3', nothing(), true)] }),
     'crl.malformed',
   ],
   [
-    'an extension that says critical: FALSE',
+    'an extension with an explicit critical: FALSE',
     crl({ extensions: [NUMBER, sequence(oid('1.2.3'), boolean(false), octets(nothing()))] }),
     'crl.malformed',
   ],
-  ['changes alone', crl({ extensions: [NUMBER, extension('2.5.29.27', integer(9))] }), 'crl.malformed'],
-  ['a part alone', crl({ extensions: [NUMBER, extension('2.5.29.28', sequence())] }), 'crl.malformed'],
-  ['something after its extensions', crl({ after: [nothing()] }), 'crl.malformed'],
+  ['a delta list', crl({ extensions: [NUMBER, extension('2.5.29.27', integer(9))] }), 'crl.malformed'],
+  [
+    'a list of limited scope',
+    crl({ extensions: [NUMBER, extension('2.5.29.28', sequence())] }),
+    'crl.malformed',
+  ],
+  ['a part after the extensions', crl({ after: [nothing()] }), 'crl.malformed'],
 ]
 for (const [name, der, code] of refused)
   test(`refuses ${name}`, () => {
     assert.throws(() => open(der), { name: 'CodedError', code })
   })
 
-test('a list that was changed anywhere is refused', () => {
+test('a list with any changed byte is refused', () => {
   const der = crl({ entries: [entry(ASK)] })
   for (let index = 0; index < der.byteLength; index += 7) {
     const changed = Buffer.from(der)
@@ -140,7 +144,7 @@ test('a report under a revoked ASK is refused, however old the list', () => {
   assert.throws(() => verify(open(good), old), { name: 'CodedError', code: 'chain.revoked' })
 })
 
-test('a report under another ASK passes, and says which list is the latest', () => {
+test('a report under another ASK is accepted, with the latest list', () => {
   const other = open(crl({ entries: [entry(ASK + 1)] }))
   const old = open(crl({ times: [time(at - 1000), time(at - 900)] }))
   assert.equal(verify(old, other), other)
@@ -148,7 +152,7 @@ test('a report under another ASK passes, and says which list is the latest', () 
   assert.equal(verify(), undefined)
 })
 
-test('a list of another root says nothing', async () => {
+test('a list of another root has no effect', async () => {
   const milan = await testAuthority('Milan')
   const { roots } = storeOf(milan)
   const list = openCrl(crl({ issuer: 'ARK-Milan', key: milan.arkKey, entries: [entry(ASK)] }), roots)
@@ -158,7 +162,7 @@ test('a list of another root says nothing', async () => {
 const FOLDER = new URL('../../../../shared/fixtures/snp/amd-roots/', import.meta.url)
 const skip = existsSync(FOLDER) ? false : 'the folder of real revocation lists is absent'
 
-test("AMD's lists, as they were out", { skip }, () => {
+test("AMD's published lists are read", { skip }, () => {
   const roots = new TrustStore(AMD_ROOTS)
   const lists = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' }).filter((path) =>
     path.includes('crl-'),
@@ -176,13 +180,13 @@ test("AMD's lists, as they were out", { skip }, () => {
   ])
 })
 
-test('what is built in is what AMD publishes', { skip }, () => {
+test('the built-in certificates are those that AMD publishes', { skip }, () => {
   for (const { product, ark, ask, asvk } of AMD_ROOTS)
     for (const [name, der] of Object.entries({ ark, ask, asvk }))
       assert.deepEqual(der, readFileSync(new URL(`${product}/${name}.der`, FOLDER)))
 })
 
-test('what is built in verifies: pinned roots, and what they certify', () => {
+test('the built-in certificates verify: pinned roots and their authorities', () => {
   const { roots } = new TrustStore(AMD_ROOTS)
   assert.deepEqual(
     roots.map(({ product, simulated, authorities }) => [

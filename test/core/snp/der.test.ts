@@ -1,4 +1,4 @@
-/** One encoding for each value (X.690 §10, §11). */
+/** DER has one encoding per value (X.690 §10, §11). */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -17,17 +17,17 @@ import { integer, oid, sequence } from '#lab/amd/der.ts'
 const hex = (text: string) => Buffer.from(text, 'hex')
 
 for (const [name, text] of [
-  ['nothing', ''],
-  ['a tag alone', '02'],
-  ['a byte too few', '020201'],
-  ['a byte too many', '02010100'],
+  ['no bytes', ''],
+  ['only a tag', '02'],
+  ['a missing byte', '020201'],
+  ['an additional byte', '02010100'],
   ['an indefinite length', '30800000'],
   ['a reserved length', '02ff01'],
-  ['a long length that fits into a short one', '02810101'],
-  ['a length with a zero in front', `0282007f${'00'.repeat(127)}`],
+  ['a long length that fits the short form', '02810101'],
+  ['a length with a leading zero', `0282007f${'00'.repeat(127)}`],
   ['a length of 128 in two octets', `04820080${'00'.repeat(128)}`],
   ['a length of four octets', '04840000000100'],
-  ['a length that is cut short', '0482'],
+  ['a truncated length', '0482'],
   ['a length beyond the end', '04827fff00'],
   ['a tag of two octets', '1f0100'],
 ] as const)
@@ -40,7 +40,7 @@ test('a length of 128 takes two octets, of 256 three', () => {
   assert.equal(octetsOf(parseDer(hex(`04820100${'00'.repeat(256)}`))).byteLength, 256)
 })
 
-test('a value inside may not reach out of its sequence', () => {
+test('an inner value may not end beyond its sequence', () => {
   assert.throws(() => sequenceOf(parseDer(hex('300302020102'.slice(0, 10)))), Malformed)
   assert.deepEqual(
     sequenceOf(parseDer(hex('3006020101020102'))).map((row) => integerOf(row, 9)),
@@ -49,7 +49,7 @@ test('a value inside may not reach out of its sequence', () => {
 })
 
 for (const text of ['0200', '0201ff', '0202007f', '02020000', '020180', '0401ff', '02050100000000'])
-  test(`the INTEGER ${text} is none from 0 to 2^32 - 1`, () => {
+  test(`the INTEGER ${text} is refused: it is not 0 to 2^32 - 1 in DER`, () => {
     assert.throws(() => integerOf(parseDer(hex(text)), 2 ** 32 - 1), Malformed)
   })
 
@@ -70,7 +70,7 @@ for (const text of [
   '06062a8180808001',
   '060101ff'.slice(0, 8),
 ])
-  test(`the OBJECT IDENTIFIER ${text} is none`, () => {
+  test(`the OBJECT IDENTIFIER ${text} is refused`, () => {
     assert.throws(() => oidOf(parseDer(hex(text))), Malformed)
   })
 
@@ -78,13 +78,13 @@ test('the first arcs may take four octets', () => {
   assert.equal(oidOf(parseDer(hex('060481808001'))), '2.2097073')
 })
 
-test('TRUE is ff alone', () => {
+test('only ff is TRUE', () => {
   assert.equal(isTrue(parseDer(hex('0101ff'))), true)
   for (const text of ['010101', '010100', '0102ffff', '0100'])
     assert.equal(isTrue(parseDer(hex(text))), false)
 })
 
-test('what is written is read', () => {
+test('written values are read again', () => {
   const arc = fc.nat(2 ** 28 - 1)
   const dotted = fc.tuple(
     fc.constantFrom('0.0', '1.3', '1.39', '2.5', '2.40'),

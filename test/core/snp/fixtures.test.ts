@@ -1,4 +1,6 @@
-/** Reports of real machines, where the folder with them is at hand. They are not part of this repository. */
+/**
+ * Reports of real machines. The tests run only if their folder is present; it is not part of this repository.
+ */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -17,10 +19,10 @@ const read = (path: string) => readFileSync(new URL(path, FOLDER))
 const has = (path: string) => existsSync(new URL(path, FOLDER))
 
 const NOW = parseRfc3339('2026-11-21T00:00:00Z')
-/** The cloud provider's key lived for a year. */
+/** A time within the one year in which the cloud provider's key was valid. */
 const VLEK_TIME = parseRfc3339('2025-06-01T00:00:00Z')
 
-/** What the negative ones are refused with. */
+/** The codes of the reports that are refused. */
 const REFUSED: Readonly<Record<string, string>> = {
   'milan-v4-gce-nocert': 'chain.missing',
   'neg-reserved-after-signature': 'report.invalid',
@@ -55,7 +57,7 @@ function certsOf(name: string): readonly Buffer[] {
 const names = present ? readdirSync(FOLDER).filter((name) => has(`${name}/note.md`)) : []
 const reports = names.filter((name) => has(`${name}/report.bin`))
 
-test('the real reports are all here', { skip }, () => {
+test('all real reports are present', { skip }, () => {
   assert.equal(reports.filter((name) => !name.startsWith('neg-')).length, 15)
   assert.deepEqual(
     Object.keys(REFUSED).filter((name) => !names.includes(name)),
@@ -69,7 +71,7 @@ test("AMD's roots are the pinned ones", { skip }, () => {
 })
 
 for (const name of reports.filter((name) => !name.startsWith('neg-')))
-  test(`${name}: every field is read as by an independent script`, () => {
+  test(`${name}: every field has the value that an independent script reads`, () => {
     const { report } = JSON.parse(read(`${name}/expected.json`).toString())
     assert.deepEqual(described(parseReport(read(`${name}/report.bin`)), report), report)
   })
@@ -107,13 +109,13 @@ test('a VLEK is refused once it has expired', { skip }, () => {
   assert.throws(() => amdRoots().endorse(certs, 'vlek', NOW), { code: 'chain.expired' })
 })
 
-test('another certificate of the same key serves as well: leaves are never pinned', { skip }, () => {
+test('another certificate of the same key is accepted too: leaves are never pinned', { skip }, () => {
   const report = parseReport(read('milan-v3-azure-aci/report.bin'))
   const certs = [read('milan-v3-azure-aci/vcek-reissued.der')]
   assert.equal(verifyReport(report, certs, { roots: amdRoots(), crls: [], at: NOW }).product, 'Milan')
 })
 
-test("AMD's own ARK is not a simulated root, nor the root of another product", { skip }, () => {
+test("AMD's own ARK is refused as a simulated root and as the root of another product", { skip }, () => {
   const ark = read('amd-roots/Genoa/ark.der')
   assert.throws(() => new TrustStore([{ product: 'Genoa', ark, simulated: true }]), {
     code: 'chain.untrusted',
@@ -123,7 +125,9 @@ test("AMD's own ARK is not a simulated root, nor the root of another product", {
   })
 })
 
-/** In the words of expected.json; what is not in a report of its own (digest, TCB) is taken over. */
+/**
+ * A report in the form of expected.json. Values that no report contains (digest, TCB) are taken from there.
+ */
 function described(report: Report, expected: { readonly sha256: string; readonly tcb: unknown }): unknown {
   const { guestPolicy, platformBits, firmware, mitigations } = report
   const hex64 = (value: bigint) => `0x${value.toString(16).padStart(16, '0')}`

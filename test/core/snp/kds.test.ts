@@ -4,7 +4,7 @@ import { chainPath, crlPath, vcekPath } from '#core/snp/kds.ts'
 
 const tcb = { fmc: 1, bootloader: 10, tee: 2, snp: 27, microcode: 219 }
 
-test('a VCEK is asked for in the words of AMD publication 57230', () => {
+test('the path of a VCEK follows AMD publication 57230', () => {
   assert.equal(
     vcekPath('Genoa', Buffer.alloc(64, 0xab), tcb),
     `/vcek/v1/Genoa/${'ab'.repeat(64)}?blSPL=10&teeSPL=2&snpSPL=27&ucodeSPL=219`,
@@ -15,7 +15,7 @@ test('a VCEK is asked for in the words of AMD publication 57230', () => {
   )
 })
 
-test('chains are of a kind of key, revocation lists of a product', () => {
+test('chains have a path per kind of key, revocation lists one per product', () => {
   assert.equal(chainPath('vlek', 'Milan'), '/vlek/v1/Milan/cert_chain')
   assert.equal(chainPath('vcek', 'Milan'), '/vcek/v1/Milan/cert_chain')
   assert.equal(crlPath('Turin'), '/vcek/v1/Turin/crl')

@@ -22,7 +22,7 @@ function minted(authority: AmdAuthority, input: Partial<PlatformInput> = {}) {
   return { report, leaf, wanted }
 }
 
-describe('what a report needs', () => {
+describe('the certificate that a report needs', () => {
   for (const { name, authority, input, expected } of [
     { name: 'Genoa', authority: genoa, input: {}, expected: ['Genoa vcek 64'] },
     { name: 'Turin', authority: turin, input: {}, expected: ['Turin vcek 8'] },
@@ -35,13 +35,13 @@ describe('what a report needs', () => {
       expected: ['Milan vcek 64', 'Genoa vcek 64'],
     },
     {
-      name: 'version 2 of Turin, whose levels the others have not',
+      name: 'version 2 of Turin, whose levels do not fit the other layouts',
       authority: turin,
       input: { version: 2 },
       expected: ['Turin vcek 8'],
     },
     {
-      name: 'a processor that is not known',
+      name: 'an unknown processor',
       authority: genoa,
       input: { cpuid: { family: 1, model: 1, stepping: 1 } },
       expected: [],
@@ -61,7 +61,7 @@ describe('what a report needs', () => {
       )
     })
 
-  test('a VLEK names no chip, whatever the report says', () => {
+  test('a VLEK names no chip, even if the report does', () => {
     const { bytes } = mint(genoa, { signingKey: 'vlek' })
     bytes.writeUInt8(1, FIELDS.chipId.at)
     assert.deepEqual(
@@ -70,7 +70,7 @@ describe('what a report needs', () => {
     )
   })
 
-  test('a chip id that is longer than the product has names no chip', () => {
+  test("a chip id longer than the product's names no chip", () => {
     const { bytes } = mint(turin)
     bytes.writeUInt8(1, FIELDS.chipId.at + 8)
     assert.deepEqual(wantedLeavesOf(parseReport(bytes)), [])
@@ -78,7 +78,7 @@ describe('what a report needs', () => {
 })
 
 describe('the certificate of a report', () => {
-  test('is its leaf', () => {
+  test('is recognised', () => {
     for (const { report, leaf, wanted } of [
       minted(genoa),
       minted(turin),
@@ -98,22 +98,22 @@ describe('the certificate of a report', () => {
   }
   const otherKey = genoa.endorse('11'.repeat(64), tcb.reported).key
   for (const { name, der } of [
-    { name: 'another chip, of the same key', der: wearing({ hardwareId: '11'.repeat(64) }) },
+    { name: 'another chip, with the same key', der: wearing({ hardwareId: '11'.repeat(64) }) },
     ...(['bootloader', 'tee', 'snp', 'microcode'] as const).map((component) => ({
-      name: `another ${component}, of the same key`,
+      name: `another ${component}, with the same key`,
       der: wearing({ tcb: { ...tcb.reported, [component]: 1 } }),
     })),
-    { name: 'another product, of the same key', der: wearing({ product: 'Milan' }) },
-    { name: 'another name, of the same key', der: wearing({}, 'SEV-VLEK') },
-    { name: 'another key that says all the same', der: wearing({}, 'SEV-VCEK', otherKey) },
+    { name: 'another product, with the same key', der: wearing({ product: 'Milan' }) },
+    { name: 'another name, with the same key', der: wearing({}, 'SEV-VLEK') },
+    { name: 'another key with the same statements', der: wearing({}, 'SEV-VCEK', otherKey) },
     { name: 'another key', der: genoa.endorse('11'.repeat(64), tcb.reported).vcekDer },
     { name: 'an intermediate', der: genoa.askDer },
-    { name: 'nothing', der: Buffer.alloc(0) },
-    { name: 'a byte more', der: Buffer.concat([leaf, Buffer.alloc(1)]) },
+    { name: 'no bytes', der: Buffer.alloc(0) },
+    { name: 'an additional byte', der: Buffer.concat([leaf, Buffer.alloc(1)]) },
   ])
-    test(`is not one of ${name}`, () => assert.equal(isLeafOf(der, wanted, report), false))
+    test(`is not one with ${name}`, () => assert.equal(isLeafOf(der, wanted, report), false))
 
-  test('is what it is, whoever signed it: that is for the verifier to say', () => {
+  test('is recognised under any signature: only the verifier checks it', () => {
     const request = vcekRequest(key, {
       product: 'Genoa',
       hardwareId,
@@ -123,7 +123,7 @@ describe('the certificate of a report', () => {
     assert.equal(isLeafOf(issueCertificate(request, amdScheme(turin.askKey)), wanted, report), true)
   })
 
-  test('bytes of any kind are an answer, never a fault', () => {
+  test('arbitrary bytes give an answer, never a fault', () => {
     const flipped = fc
       .tuple(fc.nat(leaf.byteLength - 1), fc.integer({ min: 1, max: 255 }))
       .map(([at, bits]) => {
@@ -147,11 +147,11 @@ describe('the issuer of a leaf', () => {
   const { leaf } = minted(genoa)
   const vlek = minted(genoa, { signingKey: 'vlek' }).leaf
   for (const [name, authority, of, expected] of [
-    ['the ASK, of a VCEK', genoa.askDer, leaf, true],
-    ['the ASVK, of a VLEK', genoa.asvkDer, vlek, true],
-    ['the ASK, of a VLEK', genoa.askDer, vlek, false],
-    ['the ASVK, of a VCEK', genoa.asvkDer, leaf, false],
-    ['the ARK, of a VCEK', genoa.arkDer, leaf, false],
+    ['the ASK for a VCEK', genoa.askDer, leaf, true],
+    ['the ASVK for a VLEK', genoa.asvkDer, vlek, true],
+    ['the ASK for a VLEK', genoa.askDer, vlek, false],
+    ['the ASVK for a VCEK', genoa.asvkDer, leaf, false],
+    ['the ARK for a VCEK', genoa.arkDer, leaf, false],
     ['an ASK of another product', turin.askDer, leaf, false],
     ['a leaf', leaf, leaf, false],
   ] as const)

@@ -1,4 +1,4 @@
-/** Limits that no report and no list of ordinary size comes near. */
+/** Limits far above the size of real reports and lists. */
 import assert from 'node:assert/strict'
 import { createPublicKey } from 'node:crypto'
 import { test } from 'node:test'
@@ -15,10 +15,10 @@ const amd = await testAuthority()
 const store = storeOf(amd)
 const at = noon(amd)
 
-test('a store remembers 1024 chains unless told otherwise', () => {
+test('a store remembers 1024 chains by default', () => {
   const [leaf] = mint(amd).certs
   assert.ok(leaf)
-  // A certificate beside the chain that changes nothing but the list.
+  // An additional certificate that changes only the list.
   const beside = (index: number) => {
     const der = Buffer.from(leaf)
     der.writeUInt32BE(index, der.byteLength - 4)
@@ -26,7 +26,7 @@ test('a store remembers 1024 chains unless told otherwise', () => {
   }
   const fresh = storeOf(amd)
   fresh.endorse(beside(0), 'vcek', at)
-  // Its key is imported when it comes again.
+  // The second use of a chain imports its key.
   const first = fresh.endorse(beside(0), 'vcek', at)
   for (let index = 1; index < 1024; index += 1) fresh.endorse(beside(index), 'vcek', at)
   assert.equal(fresh.endorse(beside(0), 'vcek', at), first)
@@ -65,7 +65,7 @@ test('a list is older by its number or by its date', () => {
     [{ number: '0f', thisUpdate: later }, true],
     [{ thisUpdate: earlier }, true],
     [{ number: '11', thisUpdate: earlier }, true],
-    // Numbers, not texts.
+    // Compared as numbers, not as texts.
     [{ number: '0100' }, false],
   ] as const)
     assert.equal(isOlder({ ...list, ...change }, list), older, JSON.stringify(change))
@@ -79,7 +79,7 @@ test('lengths take up to three octets', () => {
   assert.throws(() => large('048401000000', 0x100_0000), Malformed)
 })
 
-test('tags and arcs at their limits', () => {
+test('tags and OBJECT IDENTIFIER arcs at their limits are read', () => {
   assert.equal(parseDer(Buffer.from('1e00', 'hex')).tag, 0x1e)
   assert.equal(integerOf(parseDer(Buffer.from('020500ffffffff', 'hex')), 2 ** 32 - 1), 2 ** 32 - 1)
   for (const name of ['0.0', '0.39', '1.0', '1.39', '2.0', '2.39', '2.40', '2.999', '1.2.127', '1.2.128'])

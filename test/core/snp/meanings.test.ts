@@ -20,7 +20,7 @@ import { readDocument, tableRows } from '../../docs/document.ts'
 
 const page = await readDocument('docs/formats/report.md')
 
-/** The rows below the heading that begins with these cells. */
+/** The rows of the table whose heading begins with these cells. */
 function rowsUnder(...heading: readonly string[]): readonly (readonly string[])[] {
   const tables = page.split(/\n(?!\|)/).map(tableRows)
   const [, ...rows] = tables.find(([first]) => heading.every((cell, index) => first?.[index] === cell)) ?? []
@@ -31,7 +31,7 @@ function compare(a: readonly string[], b: readonly string[]): number {
   return Number(a[0]) - Number(b[0])
 }
 
-test('docs/formats/report.md has each field where it stands, with the name and meaning that are shown', () => {
+test('docs/formats/report.md has each field with its offset, name and meaning', () => {
   const fields = Object.entries(FIELDS).map(([name, { at, size }]) => ({
     at,
     size,
@@ -63,7 +63,7 @@ const tables: readonly (readonly [
   ['SIGNER_INFO', signerBits, SIGNER_MEANINGS],
 ]
 for (const [field, bits, meanings] of tables)
-  test(`docs/formats/report.md has each bit of ${field} as it is shown`, () => {
+  test(`docs/formats/report.md has each bit of ${field} with its name and meaning`, () => {
     const expected = Object.entries(bits)
       .map(([key, bit]) => [String(bit), meanings[key]?.name ?? '', meanings[key]?.meaning ?? ''])
       .sort(compare)

@@ -11,7 +11,7 @@ const ec = generateKeyPairSync('ec', { namedCurve: 'P-384' })
 const message = Buffer.from('signed')
 const padding = constants.RSA_PKCS1_PSS_PADDING
 
-test("an authority's key verifies its one kind of signature, imported or not", () => {
+test("an authority's key verifies only RSASSA-PSS with SHA-384, imported or not", () => {
   const key = rsa4096Of(spkiOf(rsa.publicKey))
   const imported = importKey(key)
   assert.equal(importKey(imported), imported)
@@ -29,7 +29,7 @@ test("an authority's key verifies its one kind of signature, imported or not", (
   }
 })
 
-test('what is no RSA key of 4096 bits with 65537 is no key of an authority', () => {
+test("an authority's key must be RSA-4096 with exponent 65537", () => {
   const good = spkiOf(rsa.publicKey)
   const short = Buffer.from(good)
   short.writeUInt8(short.readUInt8(33) & 0x7f, 33)
@@ -59,7 +59,7 @@ test('an endorsement key verifies ECDSA with SHA-384, imported or not', () => {
   }
 })
 
-test('what is no uncompressed point on P-384 is no endorsement key', () => {
+test('an endorsement key must be an uncompressed point on P-384', () => {
   const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey
   const good = spkiOf(ec.publicKey)
   const compressed = Buffer.from(good)
@@ -77,6 +77,6 @@ for (const [r, s, der] of [
   ['80', 'ff', '300802020080020200ff'],
   ['0001', '0080', '300702010102020080'],
 ] as const)
-  test(`r ${r} and s ${s} as Ecdsa-Sig-Value`, () => {
+  test(`Ecdsa-Sig-Value of r ${r} and s ${s}`, () => {
     assert.equal(toHex(ecdsaSigValueOf(Buffer.from(r + s, 'hex'))), der)
   })

@@ -16,7 +16,7 @@ test('every byte of a report is in exactly one field or reserved range', () => {
   assert.equal(end, REPORT_BYTES)
 })
 
-/** The least that parses: version 3, nothing set but what must be, r = s = 1. */
+/** The smallest report that parses: version 3, only the required bits, r = s = 1. */
 function plain(change: (bytes: Buffer) => void = () => undefined): Buffer {
   const bytes = Buffer.alloc(REPORT_BYTES)
   bytes.writeUInt32LE(3, FIELDS.version.at)
@@ -32,7 +32,7 @@ function scalar(value: bigint): Buffer {
   return Buffer.from(value.toString(16).padStart(96, '0'), 'hex').reverse()
 }
 
-test('the least report parses, and keeps nothing of the caller', () => {
+test("the smallest report parses into a copy of the caller's bytes", () => {
   const bytes = plain()
   const report = parseReport(bytes)
   bytes.fill(0xff)
@@ -42,7 +42,7 @@ test('the least report parses, and keeps nothing of the caller', () => {
   assert.equal(toHex(report.signature), `${'00'.repeat(47)}01`.repeat(2))
 })
 
-test('a report is read at its own offset in a pooled buffer', () => {
+test('a report is read at its offset in a pooled buffer', () => {
   const pool = Buffer.concat([
     Buffer.alloc(7, 0xee),
     plain((b) => b.fill(0x11, 0x90, 0xc0)),
@@ -142,9 +142,9 @@ for (const { name, change, read, is } of bits)
   test(`reads ${name}`, () => assert.deepEqual(read(parseReport(plain(change))), is))
 
 const refused: readonly { readonly name: string; readonly bytes: Buffer; readonly code: string }[] = [
-  { name: 'nothing', bytes: Buffer.alloc(0), code: 'report.malformed' },
-  { name: 'a byte less', bytes: plain().subarray(1), code: 'report.malformed' },
-  { name: 'a byte more', bytes: Buffer.concat([plain(), Buffer.alloc(1)]), code: 'report.malformed' },
+  { name: 'no bytes', bytes: Buffer.alloc(0), code: 'report.malformed' },
+  { name: 'a missing byte', bytes: plain().subarray(1), code: 'report.malformed' },
+  { name: 'an additional byte', bytes: Buffer.concat([plain(), Buffer.alloc(1)]), code: 'report.malformed' },
   ...[0, 1, 6, 0x0103].map((version) => ({
     name: `version ${version}`,
     bytes: plain((b) => b.writeUInt32LE(version, 0)),
@@ -203,12 +203,12 @@ const refused: readonly { readonly name: string; readonly bytes: Buffer; readonl
     code: 'report.signature',
   },
   {
-    name: 'MASK_CHIP_KEY beside a VCEK',
+    name: 'MASK_CHIP_KEY with a VCEK',
     bytes: plain((b) => b.writeUInt32LE(2, 0x48)),
     code: 'report.invalid',
   },
   {
-    name: 'MASK_CHIP_KEY beside no key',
+    name: 'MASK_CHIP_KEY without a key',
     bytes: plain((b) => b.writeUInt32LE(2 | (7 << 2), 0x48)),
     code: 'report.signature',
   },
@@ -240,12 +240,12 @@ const refused: readonly { readonly name: string; readonly bytes: Buffer; readonl
 for (const { name, bytes, code } of refused)
   test(`refuses ${name}`, () => assert.throws(() => parseReport(bytes), { name: 'CodedError', code }))
 
-test('takes n − 1', () => {
+test('accepts n − 1', () => {
   const { signature } = parseReport(plain((b) => b.set(scalar(P384_ORDER - 1n), FIELDS.signatureR.at)))
   assert.equal(toHex(signature.subarray(0, 48)), (P384_ORDER - 1n).toString(16))
 })
 
-test('hostile bytes give a report or a coded error, nothing else', () => {
+test('hostile bytes give a report or a coded error', () => {
   const change = fc.tuple(fc.integer({ min: 0, max: REPORT_BYTES - 1 }), fc.integer({ min: 0, max: 255 }))
   fc.assert(
     fc.property(fc.array(change, { maxLength: 8 }), fc.integer({ min: -3, max: 3 }), (changes, growth) => {

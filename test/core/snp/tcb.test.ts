@@ -31,7 +31,7 @@ for (const [product, reserved] of [
       assert.throws(() => parseTcb(tcb, product), { code: 'report.invalid' })
     })
 
-test('components are compared one by one', () => {
+test('components are compared individually', () => {
   const floor: Tcb = { fmc: 1, bootloader: 1, tee: 1, snp: 1, microcode: 1 }
   assert.deepEqual(below(floor, floor), [])
   assert.deepEqual(below({ ...floor, snp: 0, microcode: 255 }, floor), ['snp'])
@@ -72,6 +72,6 @@ for (const [family, model, die] of [
   [0x1a, 0x02, 'Turin'],
   [0x1a, 0x50, undefined],
 ] as const)
-  test(`CPUID ${family.toString(16)}/${model.toString(16)} is sold as ${die ?? 'nothing known'}`, () => {
+  test(`CPUID ${family.toString(16)}/${model.toString(16)} is sold as ${die ?? 'an unknown processor'}`, () => {
     assert.equal(dieOfCpuid({ family, model, stepping: 1 }), die)
   })

@@ -1,4 +1,7 @@
-/** Every vector of test/vectors/snp gives its verdict and its codes, and the generator still makes exactly these files. */
+/**
+ * Every vector of test/vectors/snp has its verdict and codes, and the generator still writes exactly these
+ * files.
+ */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import test from 'node:test'
@@ -13,7 +16,7 @@ const FOLDER = new URL('../../vectors/snp/', import.meta.url)
 const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'))
 const amd = new TrustStore(AMD_ROOTS)
 
-test('the generator makes exactly the files that are here', () => {
+test('the generator writes exactly the files of the repository', () => {
   const made = makeAreas().map(fileOf)
   assert.deepEqual(files.toSorted(), made.map(({ file }) => file).toSorted())
   for (const { file, content } of made) assert.equal(readFileSync(new URL(file, FOLDER), 'utf8'), content)
@@ -23,7 +26,7 @@ for (const file of files) {
   const area = JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as Area // held to its generator above
   // A case's own form is held by the reader that it is given to.
   const cases = casesOf(area) as unknown as readonly Case[]
-  test(`${area.area}: each case has a name of its own`, () => {
+  test(`${area.area}: each case has a unique name`, () => {
     assert.equal(new Set(cases.map(({ name }) => name)).size, cases.length)
   })
   for (const row of cases)

@@ -26,7 +26,7 @@ function verify(product: Minted, bytes: Uint8Array, certs: readonly Buffer[]) {
   })
 }
 
-/** A report changed by firmware that lies, signed by the right key all the same. */
+/** A report as changed by malicious firmware, then signed by the right key. */
 function forged(product: Minted, change: (bytes: Buffer) => void, input: Partial<PlatformInput> = {}) {
   const authority = authorities[product]
   const { bytes, certs } = mint(authority, input)
@@ -123,7 +123,7 @@ const refused: readonly {
     code: 'chain.chip-mismatch',
   },
   {
-    name: 'more chip id than Turin has',
+    name: 'a chip id longer than that of Turin',
     product: 'Turin',
     change: (b) => b.writeUInt8(1, at('chipId', 8)),
     code: 'chain.chip-mismatch',
@@ -135,14 +135,14 @@ for (const { name, product = 'Genoa', change, code } of refused)
     assert.throws(() => verify(product, bytes, certs), { name: 'CodedError', code })
   })
 
-test('what is re-signed unchanged is authentic: the forger above changes nothing else', () => {
+test('a report re-signed without a change is authentic, so only the changes above are refused', () => {
   for (const product of ['Genoa', 'Turin'] as const) {
     const { bytes, certs } = forged(product, () => undefined)
     assert.equal(verify(product, bytes, certs).product, product)
   }
 })
 
-test('a masked chip is refused even where the certificate is masked too', () => {
+test('a masked chip is refused even if the certificate is masked too', () => {
   const hardwareId = '00'.repeat(64)
   const { bytes, certs } = mint(genoa, { hardwareId })
   assert.throws(() => verify('Genoa', bytes, certs), { code: 'chain.chip-mismatch' })
@@ -154,7 +154,7 @@ test('refuses a report signed by another key', () => {
   assert.throws(() => verify('Genoa', bytes, certs), { code: 'report.signature' })
 })
 
-test('refuses r and s in the other byte order, and exchanged', () => {
+test('refuses r and s in the other byte order, or exchanged', () => {
   const { bytes, certs } = mint(genoa)
   const [r, s] = [FIELDS.signatureR.at, FIELDS.signatureS.at]
   const swapped = Buffer.from(bytes)
@@ -165,7 +165,7 @@ test('refuses r and s in the other byte order, and exchanged', () => {
   assert.throws(() => verify('Genoa', bytes, certs), { code: 'report.signature' })
 })
 
-test('refuses every report with one bit changed, wherever it is', () => {
+test('refuses a report with any one bit changed', () => {
   const { bytes, certs } = mint(genoa)
   for (let byte = 0; byte < REPORT_BYTES; byte += 1) {
     const changed = Buffer.from(bytes)

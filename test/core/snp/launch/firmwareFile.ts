@@ -1,4 +1,7 @@
-/** Builds firmware files like OVMF's: pseudorandom bytes from a seed, with a real table and metadata at the end. */
+/**
+ * Builds firmware files like OVMF's: pseudorandom bytes from a seed, with a real table and metadata at the
+ * end.
+ */
 import { sha256, utf8 } from '#core/bytes.ts'
 import { guidBytes } from '#core/snp/launch/guid.ts'
 
@@ -42,7 +45,9 @@ export const GUIDS = {
 export type TableEntry = readonly [guid: string, content: Buffer]
 const METADATA_FROM_END = 0x400
 
-/** `entries` changes the table before it is written. The last entry, the footer, is computed from the others. */
+/**
+ * `entries` changes the table before it is written. The last entry, the footer, is computed from the others.
+ */
 export function buildFirmware(
   file: FirmwareFile,
   entries: (standard: readonly TableEntry[]) => readonly TableEntry[] = (standard) => standard,

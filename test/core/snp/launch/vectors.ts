@@ -1,6 +1,6 @@
 /**
- * Reads test/vectors/launch/digests.json: launches from seeds, each with the measurement that virtee/sev-snp-measure 0.0.13
- * computes. If the registers are zero, it uses the save areas of version 0.0.9.
+ * Reads test/vectors/launch/digests.json: launches from seeds, each with the measurement that
+ * virtee/sev-snp-measure 0.0.13 computes. If the registers are zero, it uses the save areas of version 0.0.9.
  */
 import { readFileSync } from 'node:fs'
 import { sha256 } from '#core/bytes.ts'
