@@ -1,15 +1,15 @@
-/** The campaign itself: each kind of fault is found, named, and kept so that it can be looked at again. */
+/** The campaign itself: each kind of fault is found, named and kept for a replay. */
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { decodeInput, fuzz, type Plan, type Report } from './campaign.ts'
-import { TARGETS } from './planted.ts'
+import { TARGETS } from './faultyTargets.ts'
 import { Random } from './random.ts'
 import { answerTo } from './target.ts'
 
-const MODULE = new URL('./planted.ts', import.meta.url).href
+const MODULE = new URL('./faultyTargets.ts', import.meta.url).href
 const folder = await mkdtemp(join(tmpdir(), 'cw-fuzz-'))
 after(() => rm(folder, { recursive: true }))
 
@@ -33,12 +33,12 @@ function targetOf(name: string) {
   return target
 }
 
-test('nothing is found where there is nothing', async () => {
+test('a target without a fault has no finding', async () => {
   const { findings, inputs, accepted, refused, reasons, unmet } = await run('none')
   assert.deepEqual(findings, [])
   assert.equal(accepted + (refused['report.malformed'] ?? 0), inputs)
   assert.equal(inputs, 1000)
-  // However many numbers the text held.
+  // Numbers in the message do not count.
   assert.equal(reasons, 1)
   assert.deepEqual(unmet, ['report.invalid'])
 })
@@ -48,12 +48,12 @@ for (const [name, kind] of [
     'crash',
     'RangeError ERR_OUT_OF_RANGE: The value of "offset" is out of range. It must be >= # and <= #. Received #',
   ],
-  ['undocumented', 'CodedError config.invalid: a code of another place'],
-  ['violation', 'Violation: what was read is not what was given'],
+  ['undocumented', 'CodedError config.invalid: a code that is not documented here'],
+  ['violation', 'Violation: the output is not the input'],
   ['text', 'a thrown object'],
   ['recursion', 'RangeError: Maximum call stack size exceeded'],
 ] as const)
-  test(`${name} is found once, with an input that shows it again`, async () => {
+  test(`${name}: found once, with an input that reproduces it`, async () => {
     const { findings, inputs } = await run(name)
     assert.deepEqual(
       findings.map((finding) => finding.kind),
@@ -70,7 +70,7 @@ for (const [name, kind, plan] of [
   ['heap', 'memory', { maxGrowthMib: 100 }],
   ['leak', 'memory', { maxGrowthMib: 100, inputs: 100_000 }],
 ] as const)
-  test(`${name}: the thread is ended, and what it had before it is kept`, async () => {
+  test(`${name}: the thread is ended, and its input is kept`, async () => {
     const { findings } = await run(name, plan)
     assert.deepEqual(
       findings.map((finding) => finding.kind),
@@ -80,7 +80,7 @@ for (const [name, kind, plan] of [
     assert.equal(input[0]?.byteLength, 4)
   })
 
-test('an index has its input, whatever was before it', async () => {
+test('the input of an index does not depend on the inputs before it', async () => {
   const [whole, part] = [await run('crash'), await run('crash', { from: 100, inputs: 900 })]
   const first = whole.findings[0]?.index ?? -1
   const later = part.findings[0]?.index ?? -1

@@ -1,18 +1,18 @@
-/** Runs a target in a thread of its own, watches that it goes on and stays small, and keeps what it finds. */
+/** Runs a target in a thread, watches its progress and memory, and keeps the inputs of its findings. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { z } from 'zod'
+import { INPUT_MEMORY_BYTES, InputMemory } from './inputMemory.ts'
 import { type Finding, type Order, PROGRESS, STAGE, type Tally } from './loop.ts'
-import { SLATE_BYTES, Slate } from './slate.ts'
 import type { Input, Target } from './target.ts'
 
-export type Plan = Omit<Order, 'progress' | 'slate' | 'target'> & {
-  /** Where inputs with a finding are written. */
+export type Plan = Omit<Order, 'progress' | 'memory' | 'target'> & {
+  /** The folder for the inputs of findings. */
   readonly folder: string
-  /** Of processor time: no input may keep the thread for longer. */
+  /** Limit of processor time per input. */
   readonly hangSeconds: number
-  /** Inputs are small and none is kept: what the process grows by beyond this would grow with the number of inputs. */
+  /** Limit of the growth of the process. Inputs are small and none is kept, so larger growth is a leak. */
   readonly maxGrowthMib: number
   readonly onProgress?: (index: number) => void
 }
@@ -20,24 +20,27 @@ export type Plan = Omit<Order, 'progress' | 'slate' | 'target'> & {
 export type Report = Omit<Tally, 'findings'> & {
   readonly target: string
   readonly seed: number
-  /** Codes that the generator should have reached and did not. */
+  /** Codes that the generator should have reached but did not. */
   readonly unmet: readonly string[]
-  /** Of the whole process, MiB: when the target was ready, and the most since. */
+  /** Memory of the whole process in MiB: when the target was ready, and the maximum since then. */
   readonly rss: { readonly start: number; readonly peak: number }
   readonly findings: readonly (Omit<Finding, 'input'> & { readonly file: string })[]
 }
 
 const WATCH_MILLISECONDS = 100
 
-/** Lists of a MiB take half a second, and leave some hundred MiB until they are collected; a leak goes beyond any bound. */
+/**
+ * A list of 1 MiB takes half a second and leaves some hundred MiB of garbage until its collection. A leak
+ * exceeds every bound.
+ */
 export const USUAL_LIMITS = { hangSeconds: 10, maxGrowthMib: 1000 } as const
 
 export async function fuzz(target: Target, plan: Plan): Promise<Report> {
   const { folder, hangSeconds, maxGrowthMib, onProgress, ...order } = plan
   const progress = new Int32Array(new SharedArrayBuffer(8))
-  const slate = new SharedArrayBuffer(SLATE_BYTES)
+  const memory = new SharedArrayBuffer(INPUT_MEMORY_BYTES)
   const worker = new Worker(new URL('./loop.ts', import.meta.url), {
-    workerData: { ...order, target: target.name, progress, slate } satisfies Order,
+    workerData: { ...order, target: target.name, progress, memory } satisfies Order,
   })
   const rss = { start: 0, peak: 0 }
   const watch = new Watch(progress, hangSeconds)
@@ -57,7 +60,7 @@ export async function fuzz(target: Target, plan: Plan): Promise<Report> {
       worker.emit('error', new Stop('memory', `grown from ${rss.start} to ${rss.peak} MiB`))
   }, WATCH_MILLISECONDS)
   const tally = await ended
-    .catch((error: unknown) => afterStop(error, order.from, progress, slate))
+    .catch((error: unknown) => afterStop(error, order.from, progress, memory))
     .finally(() => {
       clearInterval(timer)
       return worker.terminate()
@@ -72,7 +75,7 @@ export async function fuzz(target: Target, plan: Plan): Promise<Report> {
   }
 }
 
-/** Why the thread was ended. */
+/** The reason why the campaign ended the thread. */
 class Stop extends Error {
   constructor(name: 'hang' | 'memory', message: string) {
     super(message)
@@ -81,8 +84,8 @@ class Stop extends Error {
 }
 
 /**
- * Whether one and the same input has been under test for too long: in processor time, and of no look more than its share, since a
- * machine may be overloaded or stand still as a whole.
+ * Detects an input that has been under test for too long. It counts processor time, and at most the interval
+ * between two looks, since the whole machine may be overloaded or suspended.
  */
 class Watch {
   readonly #progress: Int32Array
@@ -110,11 +113,11 @@ class Watch {
   }
 }
 
-/** The thread died or was ended: the input under test then is the finding. */
-function afterStop(error: unknown, from: number, progress: Int32Array, slate: SharedArrayBuffer): Tally {
+/** The tally of a thread that died or was ended. The input under test at that time is the finding. */
+function afterStop(error: unknown, from: number, progress: Int32Array, memory: SharedArrayBuffer): Tally {
   const index = Atomics.load(progress, PROGRESS.index)
   const isChecking = Atomics.load(progress, PROGRESS.stage) === STAGE.checking
-  // Between inputs a fault is the generator's own; what has grown until then was not.
+  // An error between inputs is a fault of the generator; growth of memory is not.
   if (!isChecking && !(error instanceof Stop && error.name === 'memory')) throw error
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error)
   const kind = error instanceof Error ? error.name : 'stop'
@@ -125,7 +128,7 @@ function afterStop(error: unknown, from: number, progress: Int32Array, slate: Sh
     refused: {},
     reasons: 0,
     slowestMilliseconds: 0,
-    findings: [{ index, kind, detail, input: new Slate(slate).read() }],
+    findings: [{ index, kind, detail, input: new InputMemory(memory).read() }],
   }
 }
 
@@ -140,12 +143,12 @@ async function keep(
   return { ...finding, file }
 }
 
-/** The file of a finding; each part of the input in hex. */
+/** The file of a finding. Each part of the input is in hex. */
 const Kept = z.strictObject({ target: z.string(), input: z.array(z.string().regex(/^(?:[0-9a-f]{2})*$/)) })
 type Kept = z.output<typeof Kept>
 
 function encodeInput(target: string, input: Input): Kept {
-  // What came from the thread is a plain array, whose text is another.
+  // From the thread comes a Uint8Array, whose toString() takes no encoding.
   return { target, input: input.map((bytes) => Buffer.from(bytes).toString('hex')) }
 }
 

@@ -1,13 +1,13 @@
-/** Changes to JSON: its values and members, and how they are spelled. */
+/** Changes to JSON: its values, its members and their spelling. */
 import { mutate } from './mutation.ts'
 import type { Random } from './random.ts'
 
-/** One to three values changed, and sometimes the text. */
+/** Changes one to three values, and sometimes the text. */
 export function mutateJson(value: unknown, random: Random): Buffer {
   const copy: unknown = structuredClone(value)
-  const places = [...placesIn(copy)]
+  const members = [...membersIn(copy)]
   for (let left = random.few(3); left > 0; left -= 1) {
-    const { holder, key } = random.pick(places)
+    const { holder, key } = random.pick(members)
     change(holder, key, random)
   }
   const text = JSON.stringify(copy)
@@ -22,15 +22,15 @@ export function mutateJson(value: unknown, random: Random): Buffer {
 }
 
 type Holder = Record<string, unknown>
-type Place = { readonly holder: Holder; readonly key: string }
+type Member = { readonly holder: Holder; readonly key: string }
 
-function* placesIn(value: unknown): Generator<Place> {
+function* membersIn(value: unknown): Generator<Member> {
   if (typeof value !== 'object' || value === null) return
-  // An array is a record of its indices here.
+  // Here an array is a record of its indices.
   const holder = value as Holder
   for (const key of Object.keys(holder)) {
     yield { holder, key }
-    yield* placesIn(holder[key])
+    yield* membersIn(holder[key])
   }
 }
 
@@ -41,7 +41,7 @@ function change(holder: Holder, key: string, random: Random): void {
       delete holder[key]
       break
     case 1:
-      // A list has no members by name in JSON, and one called constructor would end its own methods.
+      // An array in JSON has no named members, and one named constructor would break its methods.
       if (!Array.isArray(holder))
         holder[random.pick(['__proto__x', 'v', 'constructor', 'toString', ''])] = value
       break
@@ -90,7 +90,7 @@ const WORDS = ['required', 'forbidden', 'any', 'none', 'strict', 'committed', 'p
 function otherText(text: string, random: Random): string {
   if (text.length === 0) return 'a'
   if (WORDS.some((word) => word === text) && !random.oneIn(4)) return random.pick(WORDS)
-  // Other bytes, in base64url or in hex.
+  // Other bytes in base64url or hex.
   if (BYTES.test(text) && random.oneIn(2)) {
     const encoding = /^[0-9a-f]+$/.test(text) ? 'hex' : 'base64url'
     return mutate(Buffer.from(text, encoding), random).toString(encoding)
@@ -115,7 +115,7 @@ function otherNumber(number: number, random: Random): number {
 
 const NESTED = 50_000
 
-/** The same or nearly the same value in another spelling. */
+/** The same or nearly the same value with another spelling. */
 function respelled(text: string, random: Random): string {
   return random.pick([
     ` ${text}\n`,

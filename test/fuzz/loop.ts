@@ -1,13 +1,16 @@
-/** A worker thread: gives one target its inputs, and tells the campaign what came of them. */
+/** A worker thread that runs one target on its inputs and reports the results to the campaign. */
 import { performance } from 'node:perf_hooks'
 import { inspect } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ErrorCode } from '#core/errors.ts'
+import { InputMemory } from './inputMemory.ts'
 import { Random } from './random.ts'
-import { Slate } from './slate.ts'
-import { type Answer, answerTo, type Input, type Subject, type Target } from './target.ts'
+import { answerTo, type FuzzAnswer, type Input, type OpenTarget, type Target } from './target.ts'
 
-/** `progress` holds the index under test and which half of the work on it is being done, `slate` the input. */
+/**
+ * The work of a thread. `progress` holds the index under test and the stage of work on it, `memory` the
+ * input.
+ */
 export type Order = {
   /** URL of a module that exports `TARGETS`. */
   readonly module: string
@@ -17,14 +20,14 @@ export type Order = {
   readonly inputs: number
   readonly seconds: number
   readonly progress: Int32Array
-  readonly slate: SharedArrayBuffer
+  readonly memory: SharedArrayBuffer
 }
 export const PROGRESS = { index: 0, stage: 1 } as const
 export const STAGE = { opening: 0, generating: 1, checking: 2, done: 3 } as const
 
 export type Finding = {
   readonly index: number
-  /** What is the same for the same fault: of many alike, the first is kept. */
+  /** Equal for findings of the same fault. Only the first of them is kept. */
   readonly kind: string
   readonly detail: string
   readonly input: Input
@@ -35,31 +38,34 @@ export type Tally = {
   readonly seconds: number
   readonly accepted: number
   readonly refused: Readonly<Partial<Record<ErrorCode, number>>>
-  /** Different texts of refusals, numbers apart: how many checks were met. */
+  /**
+   * The number of different refusal messages without their numbers, a measure of the checks that were
+   * reached.
+   */
   readonly reasons: number
   readonly slowestMilliseconds: number
   readonly findings: readonly Finding[]
 }
 
-/** An input of at most a MiB that takes longer, three times out of three, is a finding. */
+/** An input of at most 1 MiB that takes longer three times in a row is a finding. */
 const SLOW_MILLISECONDS = 2000
 const MAX_FINDINGS = 8
 
 if (parentPort !== null) {
-  // Given by `campaign.ts` alone.
+  // Only `campaign.ts` starts this thread.
   const order = workerData as Order
   const { TARGETS } = (await import(order.module)) as { readonly TARGETS: readonly Target[] }
   const target = TARGETS.find(({ name }) => name === order.target)
   if (target === undefined) throw new RangeError(`no target is called ${order.target}`)
-  const subject = await target.open()
+  const opened = await target.open()
   parentPort.postMessage('opened')
   Error.stackTraceLimit = 0
-  parentPort.postMessage(run(order, target, subject))
+  parentPort.postMessage(run(order, target, opened))
 }
 
-function run(order: Order, target: Target, subject: Subject): Tally {
+function run(order: Order, target: Target, opened: OpenTarget): Tally {
   const { seed, from, inputs, seconds, progress } = order
-  const slate = new Slate(order.slate)
+  const memory = new InputMemory(order.memory)
   const refused: Partial<Record<ErrorCode, number>> = {}
   const reasons = new Set<string>()
   const findings = new Map<string, Finding>()
@@ -75,14 +81,14 @@ function run(order: Order, target: Target, subject: Subject): Tally {
     const index = from + done
     Atomics.store(progress, PROGRESS.index, index)
     Atomics.store(progress, PROGRESS.stage, STAGE.generating)
-    const input = subject.generate(new Random(seed, target.name, index))
-    slate.write(input)
+    const input = opened.generate(new Random(seed, target.name, index))
+    memory.write(input)
     Atomics.store(progress, PROGRESS.stage, STAGE.checking)
     const begun = performance.now()
-    const answer = answerTo(input, subject, target)
+    const answer = answerTo(input, opened, target)
     const milliseconds = performance.now() - begun
     slowest = Math.max(slowest, milliseconds)
-    if (milliseconds > SLOW_MILLISECONDS && isSlow(input, subject, target))
+    if (milliseconds > SLOW_MILLISECONDS && isSlow(input, opened, target))
       note(index, 'slow', `takes more than ${SLOW_MILLISECONDS} ms`, input)
     switch (answer.kind) {
       case 'accepted':
@@ -96,7 +102,7 @@ function run(order: Order, target: Target, subject: Subject): Tally {
         note(
           index,
           kindOf(answer),
-          traced(() => detailOf(answerTo(input, subject, target))),
+          traced(() => detailOf(answerTo(input, opened, target))),
           input,
         )
         break
@@ -114,28 +120,28 @@ function run(order: Order, target: Target, subject: Subject): Tally {
   }
 }
 
-/** Not just put aside by the machine for a while. */
-function isSlow(input: Input, subject: Subject, target: Target): boolean {
+/** True if the input is slow again, twice: the machine may have paused the thread the first time. */
+function isSlow(input: Input, opened: OpenTarget, target: Target): boolean {
   return [1, 2].every(() => {
     const begun = performance.now()
-    answerTo(input, subject, target)
+    answerTo(input, opened, target)
     return performance.now() - begun > SLOW_MILLISECONDS
   })
 }
 
-function kindOf({ error }: Extract<Answer, { readonly kind: 'finding' }>): string {
+function kindOf({ error }: Extract<FuzzAnswer, { readonly kind: 'finding' }>): string {
   if (!(error instanceof Error)) return `a thrown ${typeof error}`
   const code = 'code' in error ? ` ${String(error.code)}` : ''
   return `${error.name}${code}: ${withoutNumbers(error.message)}`
 }
 
-function detailOf(answer: Answer): string {
-  if (answer.kind !== 'finding') return 'the same input was answered otherwise the second time'
+function detailOf(answer: FuzzAnswer): string {
+  if (answer.kind !== 'finding') return 'the same input had another answer the second time'
   const { error } = answer
   return error instanceof Error ? (error.stack ?? error.message) : inspect(error)
 }
 
-/** Traces take most of the time of a refusal, and only a finding needs one. */
+/** Calls with stack traces on. Traces take most of the time of a refusal, and only a finding needs one. */
 function traced<T>(call: () => T): T {
   Error.stackTraceLimit = 20
   try {

@@ -1,4 +1,4 @@
-/** Changes that know nothing of a format: bits, ranges and numbers at the edges of their types. */
+/** Changes to bytes of any format: bits, ranges and numbers at the edges of their types. */
 import type { Random } from './random.ts'
 
 const EDGES = [
@@ -24,7 +24,7 @@ const EDGES = [
   0xffff_ffff_ffff_ffffn,
 ]
 
-/** A number at or next to an edge, or any one: `size` bytes, little-endian unless `big`. */
+/** A number at or next to an edge, or any number: `size` bytes, little-endian unless `big`. */
 export function edgeNumber(size: number, random: Random, big = random.oneIn(4)): Buffer {
   const bytes = Buffer.alloc(Math.max(size, 8))
   const near = random.oneIn(8)
@@ -38,7 +38,7 @@ export function edgeNumber(size: number, random: Random, big = random.oneIn(4)):
 type Change = (bytes: Buffer, random: Random) => Buffer
 
 const CHANGES: readonly Change[] = [
-  // Twice, since the single bit is what a reader of fields overlooks first.
+  // Twice, since a parser of fields overlooks a single bit most easily.
   flipBit,
   flipBit,
   (bytes, random) => overwrite(bytes, random.bytes(1), random),
@@ -53,7 +53,7 @@ const CHANGES: readonly Change[] = [
   remove,
 ]
 
-/** One to three changes. The bytes given are left as they are. */
+/** Makes one to three changes in a copy of the bytes. */
 export function mutate(bytes: Buffer, random: Random): Buffer {
   let mutated = bytes
   for (let left = random.few(3); left > 0; left -= 1) mutated = random.pick(CHANGES)(mutated, random)

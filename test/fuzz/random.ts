@@ -1,6 +1,6 @@
 /**
- * Numbers that a seed, a name and an index determine (sfc32, public domain): each input has a stream of its own, so that
- * one can be made again without those before it. Nothing here is secret.
+ * Pseudorandom numbers from a seed, a name and an index (sfc32, public domain). Each input has its own
+ * stream, so it can be made again without the inputs before it. Nothing here is secret.
  */
 export class Random {
   #a: number
@@ -24,19 +24,19 @@ export class Random {
     return sum >>> 0
   }
 
-  /** 0 to `limit` − 1. */
+  /** A number from 0 to `limit` − 1. */
   below(limit: number): number {
     return Math.floor((this.u32() / 0x1_0000_0000) * limit)
   }
 
-  /** One time in `of`. */
+  /** True once in `of` times, on average. */
   oneIn(of: number): boolean {
     return this.below(of) === 0
   }
 
   pick<T>(from: readonly [T, ...T[]] | readonly T[]): T {
     const picked = from[this.below(from.length)]
-    if (picked === undefined) throw new RangeError('there is nothing to pick from')
+    if (picked === undefined) throw new RangeError('cannot pick from an empty list')
     return picked
   }
 
@@ -46,7 +46,7 @@ export class Random {
     return bytes
   }
 
-  /** Many small numbers, few large ones: 1 to `limit`. */
+  /** A number from 1 to `limit`; small numbers are more frequent. */
   few(limit: number): number {
     return 1 + this.below(1 + this.below(limit))
   }

@@ -1,4 +1,7 @@
-/** Valid certificates and lists to start from, the same bytes on every machine: AMD's own, and minted ones with a signature of no key. */
+/**
+ * Certificates and lists in valid form, the same bytes on every machine: AMD's own, and others with an
+ * arbitrary signature.
+ */
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
 import { AMD_OID, HARDWARE_ID_BYTES } from '#core/snp/extensions.ts'
 import type { SigningKey } from '#core/snp/layout.ts'
@@ -13,7 +16,7 @@ const TCB = { fmc: 1, bootloader: 3, tee: 2, snp: 27, microcode: 222 }
 
 export type Seed = { readonly product: Product; readonly kind: SigningKey | 'ark' | 'ask' | 'asvk' }
 
-/** With what each is. */
+/** The certificates, each with its product and kind. */
 export function certificateSeeds(): readonly (Seed & { readonly der: Buffer })[] {
   const authorities = AMD_ROOTS.flatMap(({ product, ark, ask = ark, asvk = ark }) =>
     Object.entries({ ark, ask, asvk }).map(([kind, der]) => ({
@@ -35,7 +38,7 @@ function vcek(product: Product): CertificateRequest {
   return vcekRequest(key, { product, hardwareId, tcb: TCB, notBefore: FROM })
 }
 
-/** A cloud provider's name instead of a chip's. */
+/** The certificate of a VLEK, with a cloud provider instead of a chip. */
 function vlek(product: Product): CertificateRequest {
   const { extensions, ...rest } = vcek(product)
   return {
@@ -51,7 +54,7 @@ function unsigned(request: CertificateRequest): Buffer {
   return issueCertificate(request, { algorithm, sign: () => Buffer.alloc(512, 7) })
 }
 
-/** What an ARK signs of its lists: without entries, with one, with many and with reasons. */
+/** The signed parts of revocation lists: without entries, with one, with many, and with reasons. */
 export function crlBodies(): readonly { readonly product: Product; readonly tbs: Buffer }[] {
   return AMD_ROOTS.flatMap(({ product, ark }) => {
     const [version, , algorithm, , , subject] = treeOf(Buffer.from(ark)).root.children[0]?.children ?? []
@@ -82,7 +85,7 @@ export function crlBodies(): readonly { readonly product: Product; readonly tbs:
   })
 }
 
-/** The algorithm that AMD's own certificates name, and a signature. */
+/** A signed structure with the algorithm of AMD's own certificates. */
 export function signedBody(tbs: Buffer, signature: Buffer): Buffer {
   return tlv(0x30, tbs, ALGORITHM, bits(signature))
 }

@@ -1,32 +1,36 @@
-/** What is fuzzed: how inputs are made, and what must hold of the answer to each. */
+/** A fuzz target: the generator of its inputs and the rules for the answer to each input. */
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 import type { Random } from './random.ts'
 
-/** What the code under test is given: one byte string or several. */
+/** An input for the code under test: one or more byte strings. */
 export type Input = readonly Buffer[]
 
 export type Target = {
   readonly name: string
   readonly what: string
-  /** Its share of the inputs in a run over all targets: fast and much exposed code gets more. */
+  /** The share of the inputs in a run over all targets. Fast and exposed code gets more. */
   readonly weight: number
-  /** Inputs in `npm test`: a matter of seconds. */
+  /** The number of inputs in `npm test`, which take seconds. */
   readonly quick: number
-  /** What the code documents that it throws; everything else is a finding. */
+  /** The codes that the code under test documents. Everything else that it throws is a finding. */
   readonly codes: readonly ErrorCode[]
-  /** Those that the generator reaches by itself; absent: all of them. */
+  /** The codes that the generator must reach; absent: all of them. */
   readonly reached?: readonly ErrorCode[]
-  /** Makes the valid inputs that the generator starts from. */
-  readonly open: () => Promise<Subject>
+  /** Makes the valid inputs from which the generator starts. */
+  readonly open: () => Promise<OpenTarget>
 }
 
-export type Subject = {
+/** A target that is ready to run. */
+export type OpenTarget = {
   readonly generate: (random: Random) => Input
-  /** Calls the code under test; where it accepts, throws `Violation` unless what must hold then does. */
+  /**
+   * Calls the code under test. If that accepts, `check` throws `Violation` unless the rules for an accepted
+   * input hold.
+   */
   readonly check: (input: Input) => void
 }
 
-/** The code under test accepted what it must not, or gave back something else than it was given. */
+/** The code under test accepted an input that it must refuse, or its output does not match the input. */
 export class Violation extends Error {
   constructor(what: string) {
     super(what)
@@ -34,15 +38,15 @@ export class Violation extends Error {
   }
 }
 
-/** Code and text of a refusal, `accepted`, or the finding that the answer was neither. */
-export type Answer =
+/** The answer to an input: accepted, refused with a documented code, or a finding. */
+export type FuzzAnswer =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'finding'; readonly error: unknown }
 
-export function answerTo(input: Input, subject: Subject, { codes }: Target): Answer {
+export function answerTo(input: Input, opened: OpenTarget, { codes }: Target): FuzzAnswer {
   try {
-    subject.check(input)
+    opened.check(input)
     return { kind: 'accepted' }
   } catch (error) {
     if (error instanceof CodedError && codes.includes(error.code))

@@ -1,4 +1,4 @@
-/** All that is fuzzed. */
+/** The targets of `npm run fuzz`. */
 import type { Target } from './target.ts'
 import { certificate } from './targets/certificate.ts'
 import { certificateTable } from './targets/certificateTable.ts'

@@ -1,6 +1,6 @@
 /**
- * Changes to DER that know its structure: a valid encoding is taken apart into a tree, a few of its nodes are written otherwise,
- * and the lengths around them are made to fit again (or not, where that is the change).
+ * Changes to DER along its structure. A valid encoding becomes a tree; a few of its nodes are rewritten, and
+ * the lengths around them are updated, unless a wrong length is the change.
  */
 import { edgeNumber, mutate } from './mutation.ts'
 import type { Random } from './random.ts'
@@ -9,16 +9,16 @@ export type Tlv = {
   readonly tag: number
   readonly raw: Buffer
   readonly content: Buffer
-  /** Inside a constructed value, or a string that holds DER. Empty where there is none. */
+  /** The values inside a constructed value or a string that contains DER; empty if there are none. */
   readonly children: readonly Tlv[]
-  /** Content before the children: the count of unused bits of a BIT STRING. */
+  /** Bytes of content before the children: 1 for the count of unused bits of a BIT STRING, else 0. */
   readonly before: number
 }
 
-/** A tree, and the same in a row with each node's path from the root. */
+/** A tree, and the path from the root to each of its nodes. */
 export type Tree = { readonly root: Tlv; readonly paths: readonly (readonly Tlv[])[] }
 
-/** Of a valid encoding alone. */
+/** The tree of a valid encoding. */
 export function treeOf(der: Buffer): Tree {
   const root = tlvAt(der, 0)
   if (root?.raw.byteLength !== der.byteLength) throw new RangeError('a seed is not one DER value')
@@ -59,7 +59,10 @@ function allOf(content: Buffer): readonly Tlv[] | undefined {
 
 type Rewrite = (node: Tlv, random: Random, trees: readonly Tree[]) => Buffer
 
-/** One to three nodes rewritten. `trees`: where spliced nodes come from. `tags`: only nodes of these, by their values. */
+/**
+ * Rewrites one to three nodes. `trees` provides the nodes that are spliced in. With `tags`, only nodes with
+ * these tags change, and only their values.
+ */
 export function mutateTree(
   tree: Tree,
   random: Random,
@@ -91,7 +94,7 @@ function rewritesFor(random: Random, tags: readonly number[] | undefined): reado
   return random.oneIn(2) ? STRUCTURES : ENCODINGS
 }
 
-/** Identifier, shortest length, content. */
+/** A value with its length in the shortest form. */
 export function tlv(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   let length = 0
   for (const part of parts) length += part.byteLength
@@ -105,7 +108,7 @@ function shortestLength(length: number): Buffer {
   return Buffer.of(0x83, length >> 16, (length >> 8) & 0xff, length & 0xff)
 }
 
-/** Still DER, unless the new content is not what its type allows. */
+/** Changes after which the value is DER, unless its type does not allow the new content. */
 const VALUES: readonly Rewrite[] = [
   ({ tag, content }, random) => tlv(tag, contentFor(tag, content, random)),
   ({ tag, content }, random) => tlv(tag, contentFor(tag, content, random)),
@@ -130,7 +133,7 @@ const STRUCTURES: readonly Rewrite[] = [
 
 const WRAPPERS = [0x30, 0x31, 0x04, 0xa0, 0xa1, 0xa2, 0xa3, 0x24] as const
 
-/** Where another rule of encoding would read the same value, or one that is not there. */
+/** Encodings that other rules than DER read as the same value or as another one. */
 const ENCODINGS: readonly Rewrite[] = [
   ({ raw }, random) => replaced(raw, 0, random.u32() & 0xff),
   ({ tag, raw }) => replaced(raw, 0, tag ^ 0x20),
@@ -138,13 +141,13 @@ const ENCODINGS: readonly Rewrite[] = [
   // Tag numbers in several octets.
   ({ tag, content }, random) =>
     withLength(Buffer.of(tag | 0x1f, ...random.pick(LONG_TAGS)), shortestLength(content.byteLength), content),
-  // Indefinite, with and without its end.
+  // An indefinite length, with and without its end.
   ({ tag, content }) => withLength(Buffer.of(tag | 0x20), Buffer.of(0x80), content, Buffer.alloc(2)),
   ({ tag, content }) => withLength(Buffer.of(tag), Buffer.of(0x80), content),
-  // Octets to spare, up to the longest form, and the reserved one.
+  // Redundant octets of a length, up to the longest form, and the reserved form.
   ({ tag, content }, random) => withLength(Buffer.of(tag), spareLength(content, random), content),
   ({ tag, content }) => withLength(Buffer.of(tag), Buffer.of(0xff), content),
-  // Another length than there is.
+  // A length that does not match the content.
   ({ tag, content }, random) => {
     const length = Math.max(0, content.byteLength + random.few(3) * random.pick([-1, 1]))
     return withLength(Buffer.of(tag), shortestLength(length), content)
@@ -195,7 +198,7 @@ function without(children: readonly Tlv[], random: Random): readonly Buffer[] {
   return children.map(({ raw }) => raw).toSpliced(random.below(children.length + 1), 1)
 }
 
-/** SEQUENCEs around SEQUENCEs: what makes a reader that calls itself run out of stack. */
+/** Nested SEQUENCEs, which exhaust the stack of a recursive reader. */
 export function nested(inner: Buffer, depth: number): Buffer {
   const heads: Buffer[] = []
   let length = inner.byteLength
@@ -207,7 +210,7 @@ export function nested(inner: Buffer, depth: number): Buffer {
   return Buffer.concat([...heads.reverse(), inner])
 }
 
-/** Contents at the edges of what a universal type allows, and beyond. */
+/** Contents at the limits of a universal type, and beyond them. */
 const CONTENTS: Readonly<Record<number, (content: Buffer, random: Random) => Buffer>> = {
   1: (_, random) => random.pick([Buffer.of(0), Buffer.of(0xff), Buffer.of(1), Buffer.of(0xff, 0xff)]),
   2: integerContent,
@@ -258,7 +261,7 @@ function oidContent(content: Buffer, random: Random): Buffer {
     case 3:
       return Buffer.alloc(0)
     default: {
-      // Another name of the same family.
+      // Another OBJECT IDENTIFIER below the same arc.
       const copy = Buffer.from(content)
       if (copy.byteLength > 0) copy[copy.byteLength - 1] = random.below(16)
       return copy

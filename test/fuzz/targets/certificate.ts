@@ -1,6 +1,6 @@
 /**
- * Certificates behind their signature: given straight to the reader, since otherwise a changed byte meets the signature check and no
- * more. What it accepts, OpenSSL reads alike.
+ * Certificates that go to the parser without a check of their signature, which would refuse every changed
+ * byte. OpenSSL must read an accepted certificate in the same way.
  */
 import { X509Certificate } from 'node:crypto'
 import { sameBytes, toHex } from '#core/bytes.ts'
@@ -23,7 +23,7 @@ import { mutateTree, type Tlv, treeOf } from '../tlv.ts'
 
 export const certificate: Target = {
   name: 'certificate',
-  what: 'certificates whose signature is taken for granted, against OpenSSL',
+  what: 'certificates without the check of their signature, compared with OpenSSL',
   weight: 10,
   quick: 40_000,
   codes: ['chain.malformed', 'chain.product-mismatch'],
@@ -44,7 +44,7 @@ export const certificate: Target = {
   },
 }
 
-/** Numbers, names, texts and times, which leave the structure as it is. */
+/** Numbers, names, texts and times: changes of these keep the structure. */
 const VALUE_TAGS = [0x01, 0x02, 0x06, 0x0c, 0x16, 0x17, 0x18]
 
 function checkCertificate(bytes: Buffer, seed: Seed): void {
@@ -53,10 +53,10 @@ function checkCertificate(bytes: Buffer, seed: Seed): void {
   compare(parsed, opened, bytes)
   const spki = { format: 'der', type: 'spki' } as const
   if (!sameBytes(parsed.spki, opened.publicKey.export(spki)))
-    throw new Violation('the key is not the one that OpenSSL reads')
+    throw new Violation('the public key is not the one that OpenSSL reads')
 }
 
-/** All that is asked of a certificate in its place. */
+/** Applies every check for the role of the certificate. */
 function read(bytes: Buffer, { kind, product }: Seed): Certificate {
   const parsed = parseCertificate(bytes)
   switch (kind) {
@@ -103,7 +103,7 @@ function compare(parsed: Certificate, opened: X509Certificate, bytes: Buffer): v
   })
 }
 
-/** Their parts, in the order of the certificate. */
+/** The parts of each extension, in the order of the certificate. */
 function extensionsIn(bytes: Buffer): readonly (readonly Tlv[])[] {
   const tagged = treeOf(bytes).root.children[0]?.children.find(({ tag }) => tag === 0xa3)
   return tagged?.children[0]?.children.map(({ children }) => children) ?? []

@@ -1,4 +1,7 @@
-/** The table that a host gives beside a report: entries lie inside, apart, and are what they say. */
+/**
+ * The certificate table of a host: accepted entries are inside the table, do not overlap and have their own
+ * contents.
+ */
 import { parseCertificateTable, type TableEntryKind } from '#core/snp/certificateTable.ts'
 import { encodeTable, GUIDS, tableEntry } from '../../certificateTable.ts'
 import { edgeNumber, mutate } from '../mutation.ts'
@@ -46,7 +49,7 @@ function sizeOf(guid: string, random: Random): number {
   return random.oneIn(10) ? random.below(5000) : random.below(300)
 }
 
-/** The entries are written otherwise than their contents lie. */
+/** Entries whose offsets, lengths or GUIDs no longer match their contents. */
 function mutateEntries(contents: readonly (readonly [string, Buffer])[], random: Random): Buffer {
   const body = Buffer.concat(contents.map(([, bytes]) => bytes))
   const head = (contents.length + 1) * ENTRY_BYTES
@@ -75,7 +78,7 @@ const ENTRY_CHANGES: readonly ((
   (entry, random) => {
     entry.length = edgeNumber(4, random, false).readUInt32LE()
   },
-  // Offset and length whose sum is small once more in 32 bits.
+  // Offset and length whose sum wraps to a small number in 32 bits.
   (entry, random) => {
     entry.at = 0x1_0000_0000 - random.few(64)
     entry.length = random.few(2000)
@@ -89,7 +92,7 @@ const ENTRY_CHANGES: readonly ((
   (entry, random) => {
     entry.length += random.few(4) * random.pick([-1, 1])
   },
-  // To the last byte, one less and one more.
+  // Up to the last byte, one byte less and one byte more.
   (entry, random, { size }) => {
     entry.length = size - entry.at + random.below(3) - 1
   },
@@ -118,11 +121,11 @@ function foreignGuid(index: number): string {
   return FOREIGN.replace('01', String(10 + index))
 }
 
-/** Read once more, another way. */
+/** Reads the table again with an independent reader. */
 function checkTable(bytes: Buffer): void {
   const given = Buffer.from(bytes)
   const table = parseCertificateTable(given)
-  // What was read is kept apart from what was given.
+  // The parsed table must not share memory with its input.
   given.fill(0xee)
   const entries = entriesOf(bytes)
   const taken = new Uint8Array(bytes.byteLength)

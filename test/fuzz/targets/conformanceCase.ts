@@ -1,14 +1,13 @@
-/** Cases as `report conformance` reads them: one JSON value that may hold anything. */
-
+/** Conformance cases as `report conformance` reads them: one JSON value of any content. */
 import { judgeCase } from '#core/appraisal/conformanceCase.ts'
 import { STRICT } from '#core/appraisal/strict.ts'
 import { toBase64url } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { toRfc3339 } from '#core/time.ts'
 import { MEASUREMENT } from '../../amd.ts'
-import { type Host, openHosts, storeOf } from '../hosts.ts'
 import { mutateJson } from '../json.ts'
 import type { Random } from '../random.ts'
+import { openReportSources, type ReportSource, storeOf } from '../reportSources.ts'
 import type { Target } from '../target.ts'
 import { assertForm, VERDICT_CODES } from './verdict.ts'
 
@@ -26,7 +25,7 @@ export const conformanceCase: Target = {
     'crl.untrusted',
     'reference.expired',
   ],
-  // `verdict` is the one that goes through the others.
+  // The target `verdict` reaches the other codes.
   reached: [
     'case.malformed',
     'report.malformed',
@@ -41,10 +40,10 @@ export const conformanceCase: Target = {
     'signing-key.excluded',
   ],
   open: async () => {
-    const hosts = await openHosts()
-    const amd = storeOf(hosts, { holdsAuthorities: true })
+    const sources = await openReportSources()
+    const amd = storeOf(sources, { holdsAuthorities: true })
     return {
-      generate: (random) => [mutateJson(caseOf(random.pick(hosts), random), random)],
+      generate: (random) => [mutateJson(caseOf(random.pick(sources), random), random)],
       check: ([text = Buffer.alloc(0)]) => {
         const judgement = judgeCase(text, amd)
         assertForm(judgement)
@@ -56,7 +55,7 @@ export const conformanceCase: Target = {
   },
 }
 
-function caseOf({ amd, reports, certs, crls, at }: Host, random: Random): unknown {
+function caseOf({ amd, reports, certs, crls, at }: ReportSource, random: Random): unknown {
   const text = (bytes: Uint8Array | undefined) => toBase64url(bytes ?? Buffer.alloc(0))
   const replaced = {
     product: amd.product,
@@ -69,7 +68,7 @@ function caseOf({ amd, reports, certs, crls, at }: Host, random: Random): unknow
     name: 'fuzz',
     report: text(random.pick(reports)),
     certs: certs.map(text),
-    // Three RSA checks more.
+    // Costs three more RSA verifications.
     ...(random.oneIn(4) ? { roots: [replaced] } : {}),
     crls: [text(crls[0])],
     reference: random.pick(['none', 'strict', { ...STRICT, measurements: [MEASUREMENT] }]),

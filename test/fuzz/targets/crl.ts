@@ -1,6 +1,6 @@
 /**
- * Revocation lists behind their signature: a root of 1024 bits, which signs quickly, signs each changed body anew. Some are changed
- * after that.
+ * Revocation lists, each signed after the change by a root with a key of 1024 bits, which signs quickly. Some
+ * are changed after the signature instead.
  */
 import { constants, generateKeyPairSync, sign } from 'node:crypto'
 import { toHex } from '#core/bytes.ts'
@@ -50,7 +50,7 @@ function changedAfter(tree: Tree, random: Random, trees: readonly Tree[]): Buffe
   return random.oneIn(4) ? mutate(tree.root.raw, random) : mutateTree(tree, random, trees)
 }
 
-/** As an ARK's key says it. A number, where the types of Node want the text of one. */
+/** The parameters of an ARK's key. `saltLength` is a number, although the types of Node require text. */
 const PSS = {
   modulusLength: 1024,
   hashAlgorithm: 'sha384',
@@ -58,7 +58,7 @@ const PSS = {
   saltLength: 48 as unknown as string,
 }
 
-/** Up to and beyond the limit of a MiB: very many entries, or very deep ones. */
+/** Lists up to and beyond the limit of 1 MiB, with very many entries or with very deep nesting. */
 function longBody({ root }: Tree, random: Random): Buffer {
   const bytes = random.pick([100_000, 1_000_000, 1_048_576, 1_100_000])
   const entries = random.oneIn(2) ? manyEntries(bytes, random) : nested(Buffer.alloc(0), bytes / 5)
@@ -73,7 +73,7 @@ function manyEntries(bytes: number, random: Random): Buffer {
   return tlv(0x30, ...Array.from({ length: Math.floor(bytes / entry.byteLength) }, () => entry))
 }
 
-/** Against the tree as this folder reads it. */
+/** Compares the list with the tree that the reader of this folder builds. */
 function checkCrl(bytes: Buffer, list: Crl): void {
   const parts = treeOf(bytes).root.children[0]?.children ?? []
   const entries = parts[5]?.tag === 0x30 ? parts[5].children : []

@@ -1,6 +1,6 @@
 /**
- * DER by itself: what is accepted has no second encoding, so that writing what was read gives the same bytes, and node-forge, which
- * takes more than DER, reads it alike.
+ * DER alone. An accepted value has no second encoding, so encoding it again gives the same bytes. node-forge,
+ * which accepts more than DER, must read the same value.
  */
 import forge from 'node-forge'
 import { sameBytes } from '#core/bytes.ts'
@@ -37,8 +37,8 @@ export const der: Target = {
       generate: (random) => [makeDer(trees, random)],
       check: ([bytes = Buffer.alloc(0)]) => {
         const again = reading('a value', 'chain.malformed', () => written(parseDer(bytes)))
-        if (!sameBytes(again, bytes)) throw new Violation('what was read is not what was given')
-        if (!sameBytes(writtenByForge(bytes), bytes)) throw new Violation('node-forge reads something else')
+        if (!sameBytes(again, bytes)) throw new Violation('the value encodes to other bytes than were given')
+        if (!sameBytes(writtenByForge(bytes), bytes)) throw new Violation('node-forge reads another value')
       },
     }
   },
@@ -46,11 +46,14 @@ export const der: Target = {
 
 const CONSTRUCTED = 0x20
 const NUMBER = 0x1f
-/** Which node-forge takes for what they would be in the universal class: it decodes a BMPString, and shortens an INTEGER. */
+/**
+ * node-forge reads these tag numbers of every class as universal: it decodes a BMPString and shortens an
+ * INTEGER.
+ */
 const MISTAKEN_BY_FORGE = [0x1e, 0x02]
 
 function makeDer(trees: readonly Tree[], random: Random): Buffer {
-  // A part of a certificate is small, and so are the distances between what is mutated.
+  // A part of a certificate is small, so changes are close to each other.
   const part = treeOf(random.pick(random.pick(trees).paths).at(-1)?.raw ?? Buffer.alloc(0))
   switch (random.below(20)) {
     case 0:
@@ -67,7 +70,10 @@ function makeDer(trees: readonly Tree[], random: Random): Buffer {
   }
 }
 
-/** Constructed values by their parts, numbers and names by their meaning, all others as they are. */
+/**
+ * Encodes a value again: constructed values by their parts, numbers and names by their meaning, others as
+ * received.
+ */
 function written(der: Der): Buffer {
   const { tag } = der
   switch (tag) {
@@ -88,16 +94,16 @@ function written(der: Der): Buffer {
       return isTrue(der) ? tlv(tag, Buffer.of(0xff)) : bytesOf(der)
     default:
       if ((tag & CONSTRUCTED) !== 0 || MISTAKEN_BY_FORGE.includes(tag & NUMBER))
-        throw new Malformed('is of parts that nobody here looks at')
+        throw new Malformed('has a constructed or context-specific tag that this target does not read')
       return tlv(tag, der.source.subarray(der.from, der.end))
   }
 }
 
-/** Deeper than its own limit, which is not ours to try. */
+/** Depth limit for node-forge, above every depth that this target generates. */
 const FORGE_DEPTH = 4000
 
 function writtenByForge(bytes: Buffer): Buffer {
-  // @types/node-forge knows the strict flag alone.
+  // @types/node-forge knows only the strict flag.
   const options = { strict: true, decodeBitStrings: false, maxDepth: FORGE_DEPTH } as unknown as boolean
   try {
     const value = forge.asn1.fromDer(bytes.toString('latin1'), options)
@@ -116,7 +122,7 @@ function encodeOid(dotted: string): Buffer {
   return Buffer.from([first * 40n + second, ...rest].flatMap(base128))
 }
 
-/** The most significant first, all but the last with the top bit set. */
+/** The digits of an arc, most significant first. All but the last have the top bit set. */
 function base128(arc: bigint): readonly number[] {
   const digits = [Number(arc & 0x7fn)]
   for (let left = arc >> 7n; left > 0n; left >>= 7n) digits.unshift(Number(left & 0x7fn) | 0x80)

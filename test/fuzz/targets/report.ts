@@ -1,4 +1,4 @@
-/** Reports as a host hands them over: what is read of one, written again, is the same bytes. */
+/** Reports as a host passes them on: a parsed report, encoded again, gives the same bytes. */
 import { isZero, sameBytes } from '#core/bytes.ts'
 import { checkShape } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
@@ -43,7 +43,10 @@ export const report: Target = {
   },
 }
 
-/** Every product in every version, with both kinds of signing key named. The signature is a fixed one, so that a seed gives the same bytes anywhere. */
+/**
+ * A report of every product, version and kind of signing key. The signature is fixed, so a seed gives the
+ * same bytes on every machine.
+ */
 function mintedReports(): readonly Buffer[] {
   return PRODUCTS.flatMap((product) =>
     REPORT_VERSIONS.flatMap((version) =>
@@ -63,7 +66,7 @@ function mintedReports(): readonly Buffer[] {
   )
 }
 
-/** Fields first; then bytes, which mostly change the length or what is reserved. */
+/** Changes mostly fields, and sometimes any bytes, the length or a reserved range. */
 export function mutateReport(seed: Buffer, random: Random): Buffer {
   switch (random.below(16)) {
     case 0:
@@ -78,13 +81,13 @@ export function mutateReport(seed: Buffer, random: Random): Buffer {
   }
 }
 
-/** Those whose bits decide are more often met. */
+/** Fields whose bits decide the verdict occur more than once, so they are chosen more often. */
 const FIELD_NAMES = [
   ...(Object.keys(FIELDS) as FieldName[]),
   ...(['policy', 'policy', 'policy', 'platformInfo', 'platformInfo', 'signerInfo'] as const),
 ]
 
-/** The length stays. */
+/** Changes one to four fields and keeps the length. */
 export function mutateFields(seed: Buffer, random: Random): Buffer {
   const bytes = Buffer.from(seed)
   for (let left = random.few(4); left > 0; left -= 1) {
@@ -116,13 +119,13 @@ function otherLength(seed: Buffer, random: Random): Buffer {
 
 const ORDER = P384_ORDER.toString(16)
 
-/** Where a field has edges of its own. */
+/** Values of the fields that have edge cases of their own. */
 const VALUES: Partial<Record<FieldName, (value: Buffer, random: Random) => Buffer>> = {
   version: (_, random) => littleEndian(4, random.pick([0, 1, 2, 3, 4, 5, 6, 0x0100_0002, 0xffff_ffff])),
   vmpl: (_, random) => littleEndian(4, random.pick([0, 1, 2, 3, 4, 0x100, 0xffff_ffff])),
   signatureAlgorithm: (_, random) => littleEndian(4, random.pick([0, 1, 2, 0x101, 0x0100_0000])),
   signerInfo: (_, random) => littleEndian(4, random.oneIn(4) ? 2 ** random.below(32) : random.below(40)),
-  // Bits that have a meaning, mostly.
+  // Mostly bits that have a meaning.
   policy: (value, random) => (random.oneIn(4) ? flippedBits(value, random) : flippedPolicy(value, random)),
   platformInfo: flippedBits,
   currentTcb: (value, random) => (random.oneIn(2) ? flippedBits(value, random) : random.bytes(8)),
@@ -172,7 +175,8 @@ function littleEndian(size: number, value: number): Buffer {
 
 function checkReport(bytes: Buffer): void {
   const parsed = parseReport(bytes)
-  if (!sameBytes(encodeReport(parsed), bytes)) throw new Violation('the fields do not give the report again')
+  if (!sameBytes(encodeReport(parsed), bytes))
+    throw new Violation('the parsed fields do not encode to the same report')
   for (const [name, bit] of Object.entries(GUEST_POLICY_BITS))
     if (flagOf(parsed.guestPolicy, name) !== isSet(parsed.policy, bit))
       throw new Violation(`guest policy bit ${name} is not bit ${bit}`)
@@ -182,7 +186,7 @@ function checkReport(bytes: Buffer): void {
   checkTcbs(parsed)
 }
 
-/** In each product's layout they are either refused or kept whole. */
+/** In the layout of each product, a TCB is either refused or kept without a change. */
 function checkTcbs({ tcb }: Report): void {
   for (const product of PRODUCTS)
     for (const name of TCB_NAMES) {
@@ -195,7 +199,7 @@ function checkTcbs({ tcb }: Report): void {
     }
 }
 
-/** From what was parsed alone: a byte that nobody read is missing here. */
+/** Encodes only the parsed fields, so a byte that the parser ignored is missing here. */
 function encodeReport(parsed: Report): Buffer {
   const bytes = Buffer.alloc(REPORT_BYTES)
   const put = (name: FieldName, value: Uint8Array) => {

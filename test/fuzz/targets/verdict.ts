@@ -1,8 +1,7 @@
 /**
- * Reports behind their signature: changed, mostly signed again, and judged by the whole of `report verify`. What the verdict may not be
- * is read from the bytes.
+ * Changed reports, most of them signed again, judged like `report verify` does. The check reads from the
+ * bytes which verdicts are impossible.
  */
-
 import { type Judgement, judge } from '#core/appraisal/judgement.ts'
 import type { Reference } from '#core/appraisal/reference.ts'
 import type { ReferenceChoice } from '#core/appraisal/referenceChoice.ts'
@@ -20,12 +19,12 @@ import type { Product } from '#core/snp/product.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { signReport } from '#lab/amd/report.ts'
 import { MEASUREMENT, platformOf } from '../../amd.ts'
-import { type Host, openHosts, storeOf } from '../hosts.ts'
 import type { Random } from '../random.ts'
+import { openReportSources, type ReportSource, storeOf } from '../reportSources.ts'
 import { type Input, type Target, Violation } from '../target.ts'
 import { mutateFields, mutateReport } from './report.ts'
 
-/** Of a report, its chain and its list, and of reference values. */
+/** The codes of a report, its chain and its revocation list, and of reference values. */
 export const VERDICT_CODES: readonly ErrorCode[] = [
   'report.malformed',
   'report.invalid',
@@ -68,23 +67,23 @@ export const verdict: Target = {
   quick: 3000,
   codes: VERDICT_CODES,
   open: async () => {
-    const hosts = await openHosts()
-    const roots = storeOf(hosts, { holdsAuthorities: false })
-    const genuine = new Set(hosts.flatMap(({ reports }) => reports.map(signedPart)))
-    const demanding = hosts.map(demandOf)
+    const sources = await openReportSources()
+    const roots = storeOf(sources, { holdsAuthorities: false })
+    const genuine = new Set(sources.flatMap(({ reports }) => reports.map(signedPart)))
+    const demanding = sources.map(demandOf)
     return {
-      generate: (random) => makeCase(hosts, random),
+      generate: (random) => makeCase(sources, random),
       check: ([bytes = Buffer.alloc(0), text = Buffer.from('{}')]) => {
         const about = JSON.parse(text.toString()) as About
-        const host = hosts[about.host]
-        const reference = demanding[about.host]
-        if (host === undefined || reference === undefined) throw new RangeError('no such host')
+        const source = sources[about.source]
+        const reference = demanding[about.source]
+        if (source === undefined || reference === undefined) throw new RangeError('no such source')
         const judgement = judge(
           {
             report: bytes,
-            chains: about.chains.map((index) => hosts[index]?.certs ?? []),
+            chains: about.chains.map((index) => sources[index]?.certs ?? []),
             roots: undefined,
-            crls: about.crls.map((index) => host.crls[index] ?? Buffer.alloc(0)),
+            crls: about.crls.map((index) => source.crls[index] ?? Buffer.alloc(0)),
             reference: referenceOf(about.reference, reference),
             at: toUnixSeconds(about.at),
           },
@@ -94,11 +93,11 @@ export const verdict: Target = {
         const { reasons } = judgement.result
         if (reasons.length === 0) {
           if (!about.signed && !genuine.has(signedPart(bytes)))
-            throw new Violation('a report that nobody signed is authentic')
-          if (about.reference !== 'none') assertAcceptable(bytes, host, about.reference)
+            throw new Violation('a report without a valid signature is authentic')
+          if (about.reference !== 'none') assertAcceptable(bytes, source, about.reference)
           return
         }
-        // One of them is counted, in turns.
+        // One reason is counted per input; the first byte of REPORT_DATA chooses it.
         const reason = reasons[(bytes[FIELDS.reportData.at] ?? 0) % reasons.length] ?? reasons[0]
         if (reason !== undefined) throw new CodedError(reason.code, `${reason.field} ${reason.code}`)
       },
@@ -107,8 +106,8 @@ export const verdict: Target = {
 }
 
 type About = {
-  readonly host: number
-  /** Of which hosts. */
+  readonly source: number
+  /** Indices of the sources of the certificates. */
   readonly chains: readonly number[]
   readonly crls: readonly number[]
   readonly reference: ReferenceChoice['kind']
@@ -116,34 +115,34 @@ type About = {
   readonly signed: boolean
 }
 
-function makeCase(hosts: readonly Host[], random: Random): Input {
-  const index = random.below(hosts.length)
-  const host = hosts[index] ?? random.pick(hosts)
+function makeCase(sources: readonly ReportSource[], random: Random): Input {
+  const index = random.below(sources.length)
+  const source = sources[index] ?? random.pick(sources)
   const signed = !random.oneIn(4)
-  const seed = random.pick(host.reports)
+  const seed = random.pick(source.reports)
   const changed = random.oneIn(8) ? seed : signed ? mutateFields(seed, random) : mutateReport(seed, random)
   const bytes = Buffer.from(changed)
-  // In turns, which of several reasons is counted.
+  // Chooses which of several reasons is counted.
   if (signed) bytes[FIELDS.reportData.at] = random.below(256)
   const about: About = {
-    host: index,
+    source: index,
     chains: random.oneIn(12)
-      ? Array.from({ length: random.below(3) }, () => random.below(hosts.length))
+      ? Array.from({ length: random.below(3) }, () => random.below(sources.length))
       : [index],
     crls: random.oneIn(3) ? [random.below(3)] : random.oneIn(6) ? [] : [0],
     reference: random.pick(['none', 'strict', 'given', 'given']),
-    at: random.oneIn(24) ? random.pick([0, 253_402_300_799]) : host.at,
+    at: random.oneIn(24) ? random.pick([0, 253_402_300_799]) : source.at,
     signed,
   }
-  return [signed ? signReport(bytes, host.key) : bytes, Buffer.from(JSON.stringify(about))]
+  return [signed ? signReport(bytes, source.key) : bytes, Buffer.from(JSON.stringify(about))]
 }
 
 function signedPart(bytes: Buffer): string {
   return bytes.toString('latin1', 0, SIGNED_BYTES)
 }
 
-/** Every field held against the one value that the minted reports have. */
-function demandOf({ amd, kind, reports: [report = Buffer.alloc(0)] }: Host): Reference {
+/** Reference values that require every field to have the value of the minted reports. */
+function demandOf({ amd, kind, reports: [report = Buffer.alloc(0)] }: ReportSource): Reference {
   const { tcb, cpuid, cspId } = platformOf(amd, { signingKey: kind })
   const hex = (name: keyof typeof FIELDS) => fieldOf(report, name).toString('hex')
   return {
@@ -169,10 +168,10 @@ function referenceOf(kind: About['reference'], reference: Reference): ReferenceC
   return kind === 'given' ? { kind, reference } : { kind: kind === 'none' ? 'none' : 'strict' }
 }
 
-/** A verdict is one sentence of JSON: exit code, verdict and reasons agree. */
+/** The result is JSON, and exit code, verdict and reasons agree. */
 export function assertForm({ exit, result }: Judgement): void {
   const { verdict, reasons } = result
-  // Throws on what JSON cannot hold.
+  // Throws on values that JSON cannot represent.
   JSON.stringify(result)
   if ((verdict === 'refused') !== reasons.length > 0)
     throw new Violation('a verdict and its reasons disagree')
@@ -180,8 +179,8 @@ export function assertForm({ exit, result }: Judgement): void {
     throw new Violation(`exit code ${exit} for ${verdict}`)
 }
 
-/** What no reference value here lets through. */
-function assertAcceptable(bytes: Buffer, { amd }: Host, reference: About['reference']): void {
+/** Refuses an accepted report that no reference values here allow. */
+function assertAcceptable(bytes: Buffer, { amd }: ReportSource, reference: About['reference']): void {
   const policy = fieldOf(bytes, 'policy').readBigUInt64LE()
   const platform = fieldOf(bytes, 'platformInfo').readBigUInt64LE()
   const has = (value: bigint, bit: number) => ((value >> BigInt(bit)) & 1n) === 1n

@@ -1,4 +1,4 @@
-/** Genuine reports of every product under the tests' own roots, with what endorses them. */
+/** Genuine reports of every product under the tests' own roots, with the certificates that endorse them. */
 import type { KeyObject } from 'node:crypto'
 import { TrustStore } from '#core/snp/chain.ts'
 import { SIGNING_KEYS, type SigningKey } from '#core/snp/layout.ts'
@@ -8,20 +8,21 @@ import type { AmdAuthority } from '#lab/amd/authority.ts'
 import { endorsementOf } from '#lab/amd/guest.ts'
 import { crlOf, mint, noon, platformOf, testAuthority } from '../amd.ts'
 
-export type Host = {
+/** A simulated machine of one product and one kind of signing key. */
+export type ReportSource = {
   readonly amd: AmdAuthority
   readonly kind: SigningKey
-  /** Reports that it signed. */
+  /** Reports that `key` signed. */
   readonly reports: readonly Buffer[]
   readonly key: KeyObject
   /** VCEK and ASK, or VLEK and ASVK. */
   readonly certs: readonly Buffer[]
-  /** In DER: nothing revoked, the authorities revoked, and one that has run out. */
+  /** Revocation lists in DER: without entries, with both authorities, and expired. */
   readonly crls: readonly Buffer[]
   readonly at: UnixSeconds
 }
 
-export async function openHosts(): Promise<readonly Host[]> {
+export async function openReportSources(): Promise<readonly ReportSource[]> {
   const authorities = await Promise.all(PRODUCTS.map(testAuthority))
   return authorities.flatMap((amd) => {
     const at = noon(amd)
@@ -41,9 +42,15 @@ export async function openHosts(): Promise<readonly Host[]> {
   })
 }
 
-/** All of their roots. An authority that is not held must come with the evidence. */
-export function storeOf(hosts: readonly Host[], options: { readonly holdsAuthorities: boolean }): TrustStore {
-  const authorities = new Set(hosts.map(({ amd }) => amd))
+/**
+ * A store with the roots of all sources. Without their authorities, the ASK or ASVK must come with the
+ * evidence.
+ */
+export function storeOf(
+  sources: readonly ReportSource[],
+  options: { readonly holdsAuthorities: boolean },
+): TrustStore {
+  const authorities = new Set(sources.map(({ amd }) => amd))
   return new TrustStore(
     [...authorities].map(({ product, arkDer: ark, askDer: ask, asvkDer: asvk }) => ({
       product,

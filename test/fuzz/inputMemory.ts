@@ -1,11 +1,15 @@
-/** The input under test, in memory that outlives the thread: what hung or died can be read from it. */
+/**
+ * The input under test, in shared memory that outlives the thread: the input of a hang or a crash can be read
+ * from it.
+ */
 import type { Input } from './target.ts'
 
-export const SLATE_BYTES = 4 * 2 ** 20
+/** Size of the memory. */
+export const INPUT_MEMORY_BYTES = 4 * 2 ** 20
 const MAX_PARTS = 64
 
-/** Parts, then their lengths, in 32-bit words; then their bytes. */
-export class Slate {
+/** The memory holds the number of parts and their lengths in 32-bit words, then the bytes of the parts. */
+export class InputMemory {
   readonly #heads: Uint32Array
   readonly #bytes: Uint8Array
 

@@ -1,4 +1,4 @@
-/** Parsers with one fault each, on about one input in a hundred: what a campaign must find. */
+/** Targets whose parsers have one fault each, on about one input in a hundred. A campaign must find them. */
 import { CodedError } from '#core/errors.ts'
 import { type Target, Violation } from './target.ts'
 
@@ -8,10 +8,10 @@ const FAULTS: Readonly<Record<string, (bytes: Buffer) => void>> = {
   none: () => undefined,
   crash: (bytes) => bytes.readUInt8(8),
   undocumented: () => {
-    throw new CodedError('config.invalid', 'a code of another place')
+    throw new CodedError('config.invalid', 'a code that is not documented here')
   },
   violation: () => {
-    throw new Violation('what was read is not what was given')
+    throw new Violation('the output is not the input')
   },
   text: () => {
     // A parser may throw anything.
