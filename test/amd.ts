@@ -1,6 +1,6 @@
 /**
- * The signer that tests share: its RSA keys take seconds to make, so they are kept in the temporary folder, made by whichever
- * test process comes first.
+ * A simulated AMD that tests share, and reports, chains and revocation lists under its roots. Its RSA keys
+ * take seconds to make, so the first test process keeps them in the temporary folder.
  */
 import { createPublicKey } from 'node:crypto'
 import { tmpdir, userInfo } from 'node:os'
@@ -24,7 +24,7 @@ export function testAuthority(product: Product = 'Genoa'): Promise<AmdAuthority>
   return openAuthority(AMD_STATE, product)
 }
 
-/** A day into the life of the authority's certificates. */
+/** A time one day after the start of the certificates' validity. */
 export function noon({ notBefore }: AmdAuthority): UnixSeconds {
   return toUnixSeconds(notBefore + 86_400)
 }
@@ -56,7 +56,10 @@ export function mint(
   return { bytes: mintReport(platform, { reportData, vmpl }, Buffer.alloc(32, 1), key), certs: [certs[0]] }
 }
 
-/** A revocation list signed by the authority's ARK, in DER: by default good from an hour before `noon` for 45 days. */
+/**
+ * A revocation list in DER, signed by the authority's ARK. By default it is valid for 45 days from one hour
+ * before `noon`.
+ */
 export function crlOf(
   authority: AmdAuthority,
   options: {
@@ -65,7 +68,7 @@ export function crlOf(
     readonly number?: number
     /** Serial numbers. */
     readonly revoked?: readonly number[]
-    /** In place of key identifier and number. */
+    /** Extensions instead of the default key identifier and number. */
     readonly extensions?: readonly Buffer[]
   } = {},
 ): Buffer {

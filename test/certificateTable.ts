@@ -1,6 +1,6 @@
-/** A host's certificate table, well-formed or not, for tests (GHCB specification §4.1.8.1). */
+/** Builds a host's certificate table, well-formed or not (GHCB specification §4.1.8.1). */
 
-/** As AMD and go-sev-guest write them. */
+/** The GUIDs in the spelling of AMD and go-sev-guest. */
 export const GUIDS = {
   vcek: '63da758d-e664-4564-adc5-f4b93be8accd',
   vlek: 'a8074bc2-a25a-483e-aae6-39c045a0b8a1',
@@ -18,7 +18,7 @@ export function tableEntry(guid: string, at: number, length: number): Buffer {
   return entry
 }
 
-/** Entries in the given order, their contents right behind the table. */
+/** A table with its entries in the given order, directly followed by their contents. */
 export function encodeTable(contents: readonly (readonly [guid: string, bytes: Uint8Array])[]): Buffer {
   let at = (contents.length + 1) * 24
   const entries = contents.map(([guid, { byteLength }]) => {

@@ -1,4 +1,4 @@
-/** AMD's key distribution service of the emulator, listening: what was asked of it, and its faults. */
+/** Starts the laboratory's key distribution service of AMD, and gives its requests and its faults. */
 import type { AddressInfo } from 'node:net'
 import type { AmdAuthority } from '#lab/amd/authority.ts'
 import { createKds } from '#lab/amd/kds.ts'
@@ -12,7 +12,7 @@ export type TestKds = {
   readonly close: () => Promise<void>
 }
 
-/** `now`: milliseconds. Not throttled unless told. */
+/** `now` is in milliseconds. Without `vcekSeconds` requests are not throttled. */
 export async function startKds(
   authorities: readonly AmdAuthority[],
   options: {

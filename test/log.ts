@@ -1,4 +1,4 @@
-/** A log that keeps what it was told. */
+/** A log that keeps its lines in memory. */
 import type { Log, LogFields } from '#adapters/system/log.ts'
 
 export type Line = LogFields & { readonly level: string; readonly msg: string }

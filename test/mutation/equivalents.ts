@@ -1,4 +1,7 @@
-/** Mutants that no test can notice, each with the reason. A mutant that survives and is not listed shows a missing test. */
+/**
+ * Mutants that no test can notice, each with the reason. A mutant that survives and is not listed shows a
+ * missing test.
+ */
 import type { Mutant } from './mutant.ts'
 
 type Row = {

@@ -1,4 +1,7 @@
-/** `npm run mutate`: changes the verifier's source, one change at a time, and finds those that no test notices. */
+/**
+ * `npm run mutate`: changes the source of the report verifier, one change at a time, and finds changes that
+ * no test notices.
+ */
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'

@@ -1,19 +1,19 @@
-/** A change of the source that takes a check away, or moves its limit. */
+/** A change of the source that removes a check or moves its limit. */
 export type Change = {
   readonly operator: string
-  /** Characters of the file, from and to. */
+  /** Offsets in the file, in characters. */
   readonly start: number
   readonly end: number
   readonly replacement: string
 }
 
 export type Mutant = Change & {
-  /** From the root of the repository. */
+  /** Path from the root of the repository. */
   readonly file: string
-  /** From 1, and what stands there. */
+  /** Number of the line, from 1; `text` is its content without blanks at the ends. */
   readonly line: number
   readonly text: string
-  /** What is replaced, in one line. */
+  /** The replaced text, in one line. */
   readonly was: string
 }
 

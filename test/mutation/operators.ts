@@ -1,4 +1,7 @@
-/** What is done to a source: each check taken away, each limit moved by one. Over TypeScript's own syntax tree. */
+/**
+ * The changes to a source file: each check removed, each limit moved by one. They use TypeScript's own syntax
+ * tree.
+ */
 import {
   isArrayLiteralExpression,
   isArrowFunction,
@@ -30,23 +33,23 @@ import type { Change } from './mutant.ts'
 
 type Operator = (node: Node, file: SourceFile) => readonly Change[]
 
-/** All changes of a file, in its order. What is only said (messages, explanations, types) is left alone. */
+/** All changes of a file, in its order. Messages, explanations and types stay unchanged. */
 export function changesOf(file: SourceFile): readonly Change[] {
   const changes: Change[] = []
   const visit = (node: Node): void => {
     if (isTypeNode(node)) return
     for (const operator of OPERATORS) changes.push(...operator(node, file))
-    if (isThrowStatement(node) || isTemplateExpression(node) || isSaying(node)) return
+    if (isThrowStatement(node) || isTemplateExpression(node) || isText(node)) return
     node.forEachChild(visit)
   }
   visit(file)
   return changes
 }
 
-const SAYINGS = ['expected', 'actual', 'remedy']
+const TEXT_PROPERTIES = ['expected', 'actual', 'remedy']
 
-function isSaying(node: Node): boolean {
-  return isPropertyAssignment(node) && isIdentifier(node.name) && SAYINGS.includes(node.name.text)
+function isText(node: Node): boolean {
+  return isPropertyAssignment(node) && isIdentifier(node.name) && TEXT_PROPERTIES.includes(node.name.text)
 }
 
 function change(operator: string, node: Node, file: SourceFile, replacement: string): Change {
@@ -86,7 +89,7 @@ const OPERATORS: readonly Operator[] = [
     return [change('call dropped', node, file, ';')]
   },
   function conditionForced(node, file) {
-    // Where the branch is a refusal alone, a condition of false is that refusal disarmed.
+    // If the branch is only a refusal, the condition false equals that refusal disarmed.
     if (isIfStatement(node))
       return forced(node.expression, file, isThrowStatement(node.thenStatement) ? ['true'] : undefined)
     if (isConditionalExpression(node)) return forced(node.condition, file)
@@ -114,7 +117,7 @@ const OPERATORS: readonly Operator[] = [
       : isObjectLiteralExpression(node)
         ? node.properties
         : []
-    // With the comma after it, where there is one.
+    // Includes the comma after the row, if there is one.
     return [...rows].map((row) => ({
       ...change('row removed', row, file, ''),
       end: row.end + (/^\s*,/.exec(file.text.slice(row.end))?.[0].length ?? 0),
@@ -154,12 +157,12 @@ const OPERATORS: readonly Operator[] = [
   },
 ]
 
-/** Where its value is what a function answers, as in a filter. */
+/** True for an expression whose value is a result, such as that of a filter. */
 function isResult({ parent }: Node): boolean {
   return isReturnStatement(parent) || isArrowFunction(parent) || isVariableDeclaration(parent)
 }
 
-/** An array or object that is, or is within, the value of a constant of the file, written out. */
+/** True for an array or object literal that is, or is inside, the value of a constant of the file. */
 function isTable(node: Node): boolean {
   if (!isArrayLiteralExpression(node) && !isObjectLiteralExpression(node)) return false
   for (let at: Node = node; ; at = at.parent) {

@@ -1,16 +1,21 @@
-/** The two ways in which a mutant is tried: vectors in a thread, then unit tests in a process. */
+/** The two ways to try a mutant: the vectors in a thread, then the unit tests in a process. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Mutant } from './mutant.ts'
 
-/** Of processor time, so that a busy machine is no reason: a mutant that takes more does not end, which is noticed too. */
+/**
+ * Limit of processor time, which does not depend on the load of the machine. A mutant that exceeds it counts
+ * as noticed.
+ */
 const VECTORS_MS = 20_000
-/** Every mutant leaves a copy of the program behind in its thread. */
-const MUTANTS_A_THREAD = 50
+/**
+ * A new thread is started after this number, since every mutant leaves a copy of the program in its thread.
+ */
+const MUTANTS_PER_THREAD = 50
 
-/** Tries the vectors in a thread of its own. */
+/** Runs the vectors on mutants in a separate thread. */
 export class VectorThread {
   readonly #root: string
   #worker: Worker | undefined
@@ -20,9 +25,12 @@ export class VectorThread {
     this.#root = root
   }
 
-  /** The vector that noticed; undefined where none did. Without a mutant: the vector that is wrong as things are. */
+  /**
+   * The vector that noticed the mutant; undefined if none did. Without a mutant, a vector that fails on the
+   * unchanged source.
+   */
   async try(mutant: Mutant | undefined): Promise<string | undefined> {
-    if (this.#tried >= MUTANTS_A_THREAD) await this.end()
+    if (this.#tried >= MUTANTS_PER_THREAD) await this.end()
     const worker = this.#worker ?? (await this.#start())
     this.#tried += 1
     const { promise, resolve } = Promise.withResolvers<string | undefined>()
@@ -34,8 +42,8 @@ export class VectorThread {
     const before = await worker.cpuUsage()
     const timer = setInterval(() => {
       worker.cpuUsage(before).then(
-        ({ user }) => (user > VECTORS_MS * 1000 ? lose('it does not end') : undefined),
-        () => lose('its thread ends'),
+        ({ user }) => (user > VECTORS_MS * 1000 ? lose('the vectors do not end') : undefined),
+        () => lose('the thread has ended'),
       )
     }, 1000)
     const died = ({ message }: Error) => lose(message)
@@ -55,7 +63,7 @@ export class VectorThread {
       workerData: { root: this.#root },
       resourceLimits: { maxOldGenerationSizeMb: 2048 },
     })
-    // Out of memory, it says so after it has ended, and nobody is waiting any more.
+    // A thread that is out of memory reports it after its end, when nothing listens any more.
     this.#worker.on('error', () => {})
     await once(this.#worker, 'online')
     return this.#worker
@@ -68,7 +76,7 @@ export class VectorThread {
   }
 }
 
-/** The test that failed; undefined where none did. */
+/** The test that failed; undefined if none did. */
 export async function runUnits(
   root: string,
   mutant: Mutant | undefined,
@@ -87,7 +95,7 @@ export async function runUnits(
   })
   child.once('error', reject)
   child.once('close', (code, signal) =>
-    resolve(code === 0 ? undefined : said.trim() || (signal ?? 'it does not load')),
+    resolve(code === 0 ? undefined : said.trim() || (signal ?? 'the mutant does not load')),
   )
   return await promise
 }

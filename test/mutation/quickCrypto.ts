@@ -1,10 +1,10 @@
 /**
- * node:crypto for the code under test, which remembers what it has verified: the same bytes under the same key give the same answer for
- * every mutant, and nearly all of a run's time would go into them.
+ * A node:crypto for the code under test that caches verifications. The same bytes under the same key have the
+ * same answer for every mutant, and without the cache they would take nearly all of the time.
  */
 import { createPublicKey as create, hash, type KeyObject, verify as verifyAnew } from 'node:crypto'
 
-// biome-ignore lint/performance/noBarrelFile: it stands for the module; what is exported below by name takes precedence
+// biome-ignore lint/performance/noBarrelFile: it replaces the module; the named exports below take precedence
 export * from 'node:crypto'
 
 type Options = { readonly key: KeyObject } & Readonly<Record<string, unknown>>

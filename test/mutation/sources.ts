@@ -1,11 +1,14 @@
-/** The sources to change, and every change of them. */
+/** The source files to change, and all changes of them. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { API } from 'typescript/unstable/sync'
 import type { Mutant } from './mutant.ts'
 import { changesOf } from './operators.ts'
 
-/** Beginnings of paths below `src/core/` that decide on a report. AMD's certificates are data that a test compares. */
+/**
+ * Beginnings of the paths below `src/core/` whose code decides on a report. AMD's certificates are data,
+ * which a test compares.
+ */
 export const AREAS = ['snp/', 'appraisal/', 'policy/policy.ts', 'policy/referenceSchema.ts'] as const
 const DATA = /amdRoots\.ts$/
 

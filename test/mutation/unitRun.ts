@@ -1,4 +1,7 @@
-/** Runs test files on one mutant, in this process, up to the first test that fails: exit 1; 0 where none does. */
+/**
+ * Runs test files on one mutant in this process, up to the first failure. Exits with 1 if a test fails, else
+ * with 0.
+ */
 import { readFileSync } from 'node:fs'
 import { registerHooks, stripTypeScriptTypes } from 'node:module'
 import { run } from 'node:test'
@@ -19,7 +22,7 @@ registerHooks({
   },
 })
 
-// Of processor time; all tests together take a fraction of it. A thread of its own sees it even where this one does not end.
+// Limit of processor time; all tests together take a fraction of it. A separate thread notices a test that never ends.
 const LIMIT_MS = 120_000
 const watch = `setInterval(() => {
   if (process.cpuUsage().user > ${LIMIT_MS * 1000}) process.kill(process.pid, 'SIGKILL')

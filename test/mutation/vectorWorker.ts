@@ -1,6 +1,6 @@
 /**
- * One thread that tries the vectors on one mutant after the other. Each mutant is a fresh copy of everything under `src/` in this
- * thread, told apart by the query of its modules' URLs; what is installed is loaded once.
+ * A thread that runs the vectors on one mutant after another. Each mutant is a new copy of all modules under
+ * `src/`, distinguished by the query of their URLs. Installed packages are loaded once.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { registerHooks, stripTypeScriptTypes } from 'node:module'
@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parentPort, workerData } from 'node:worker_threads'
 import { applied, type Mutant } from './mutant.ts'
 
-/** The part of the code under test that is used here, by its shape: types of another copy are not its types. */
+/** The functions of the code under test by their shape: the types of each copy are different types. */
 type Judge = {
   readonly judgeCase: (
     text: Uint8Array,
@@ -72,7 +72,7 @@ const rows: Row[] = readdirSync(folder)
     }))
   })
 
-/** The name of a vector that is no more as it should be; undefined where all are. */
+/** The name of a vector whose verdict has changed; undefined if there is none. */
 async function firstWrong(): Promise<string | undefined> {
   const load = (path: string) => import(`${SRC}${path}?mutant=${current.number}`)
   const { judgeCase }: Judge = await load('core/appraisal/conformanceCase.ts')
@@ -85,7 +85,7 @@ async function firstWrong(): Promise<string | undefined> {
     return JSON.stringify({ verdict, codes: reasons.map(({ code }) => code) }) !== expect
   })
   const [row] = at === -1 ? [] : rows.splice(at, 1)
-  // Changes that stand together are often seen by the same vector.
+  // Neighbouring changes are often noticed by the same vector.
   if (row !== undefined) rows.unshift(row)
   return row?.name
 }
@@ -95,6 +95,6 @@ parentPort?.on('message', async (mutant: Mutant | undefined) => {
   try {
     parentPort?.postMessage(await firstWrong())
   } catch (error) {
-    parentPort?.postMessage(`a fault: ${error instanceof Error ? error.message : error}`)
+    parentPort?.postMessage(`an error: ${error instanceof Error ? error.message : error}`)
   }
 })
