@@ -119,6 +119,32 @@ export function testJobStream(subject: Subject): void {
     assert.deepEqual(textsOf([...one, ...two, ...rest]), [...texts].sort())
   })
 
+  rule('messages with one key go to one partition', async ({ first }, stream) => {
+    const texts = await stream.publish(8, unique('key-'))
+    const messages = await stream.readAll(await stream.join(first, 'a'), texts)
+    assert.deepEqual(
+      messages.map(({ value }) => value.toString()),
+      texts,
+    )
+    assert.equal(new Set(messages.map(({ partition }) => partition)).size, 1)
+  })
+
+  rule(
+    'an aborted call rejects with the reason of its signal, and the lease still works',
+    async (setup, stream) => {
+      const { first, resources } = setup
+      const reason = new Error('enough')
+      const aborted = AbortSignal.abort(reason)
+      const lease = await stream.join(first, 'a')
+      const producer = first.streamProducer({ streamId: resources.stream })
+      await assert.rejects(producer.publish('k', Buffer.of(1), aborted), reason)
+      for (const call of [lease.heartbeat, lease.commit]) await assert.rejects(call(aborted), reason)
+      const texts = await stream.publish(2)
+      assert.deepEqual(textsOf(await stream.readAll(lease, texts)), [...texts].sort())
+      await lease.commit()
+    },
+  )
+
   rule('an absent stream is missing', async ({ first, resources }) => {
     const streamId = resources.stream.replace(/[^.]*$/, 'none')
     await assert.rejects(
@@ -133,8 +159,8 @@ export function testJobStream(subject: Subject): void {
 }
 
 type TestStream = {
-  /** Publishes values of this run only, under keys that spread over the partitions. */
-  readonly publish: (count: number) => Promise<readonly string[]>
+  /** Publishes values of this run only; without `key` under keys that spread over the partitions. */
+  readonly publish: (count: number, key?: string) => Promise<readonly string[]>
   readonly join: (oci: Oci, instance: string) => Promise<StreamLease>
   /** Gets until all of these have arrived. */
   readonly readAll: (lease: StreamLease, texts: readonly string[]) => Promise<readonly StreamMessage[]>
@@ -147,10 +173,10 @@ function testStream({ first, resources }: Setup): TestStream {
   const streamId = resources.stream
   const run = unique('run-')
   return {
-    publish: async (count) => {
+    publish: async (count, key) => {
       const texts = Array.from({ length: count }, (_, index) => `${run}-${unique('')}-${index}`)
       const producer = first.streamProducer({ streamId })
-      for (const text of texts) await producer.publish(text, Buffer.from(text))
+      for (const text of texts) await producer.publish(key ?? text, Buffer.from(text))
       return texts
     },
     join: async (oci, instance) => {
