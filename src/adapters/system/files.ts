@@ -1,4 +1,4 @@
-/** Files that are read within a limit, and files that a crash leaves whole or absent. */
+/** Files read within a limit, and files that a crash leaves whole or absent, with at most a hidden draft. */
 import { randomBytes } from 'node:crypto'
 import { access, link, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
