@@ -28,6 +28,8 @@ Exit codes
 Results go to stdout, with --json as one line of JSON. Errors go to stderr: "error: <sentence> (<code>)" and a remedy.
 "confidential-worker <command> --help" shows options, examples and exit codes.`
 
+const HELP_WIDTH = 100
+
 /** Returns the exit code. Never throws. */
 export async function runCommandLine(parameters: readonly string[]): Promise<number> {
   let exitCode = 0
@@ -62,14 +64,20 @@ function frame(version: string): Command {
   return (
     new Command('confidential-worker')
       .description(ABOUT)
-      .version(version)
+      .version(version, '-V, --version', 'print the version')
+      .helpOption('-h, --help', 'print this help')
       .helpCommand(false)
       .enablePositionalOptions()
       .allowExcessArguments()
       .addHelpText('after', AFTER)
       .exitOverride()
       // A wrong command line is reported once, in our own form.
-      .configureOutput({ outputError: () => {} })
+      .configureOutput({ outputError: () => {}, getOutHelpWidth: () => HELP_WIDTH })
+      // The descriptions state defaults in words.
+      .configureHelp({
+        optionDescription: ({ description }) => description,
+        subcommandTerm: (it) => it.name(),
+      })
       .action((_options, command: Command) => {
         if (command.args.length > 0)
           throw new CodedError('usage.invalid', `there is no command ${JSON.stringify(command.args[0])}`)

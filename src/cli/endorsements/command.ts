@@ -10,8 +10,9 @@ export function addEndorsementsCommands(program: Command, context: CommandContex
   const endorsements = program
     .command('endorsements')
     .helpCommand(false)
+    .summary("keep AMD's certificates and revocation lists in a folder")
     .description(
-      "Keep AMD's certificates and revocation lists in a folder, for Verifier, worker and `report verify`.",
+      "Keeps AMD's certificates and revocation lists in a folder, for Verifier, worker and `report verify`.",
     )
   addFetch(endorsements, context)
   addShow(endorsements, context)
@@ -32,7 +33,11 @@ function addFetch(endorsements: Command, context: CommandContext): void {
       [],
     )
     .option('--report <file>', 'a report, 1184 bytes: fetch the certificate of its key too')
-    .option('--kds <url>', 'the key distribution service, or a mirror of it', KDS_ORIGIN)
+    .option(
+      '--kds <url>',
+      `the key distribution service, or a mirror of it (default: ${KDS_ORIGIN})`,
+      KDS_ORIGIN,
+    )
     .option('--roots <dir>', "roots to trust instead of AMD's, for a simulation: <Product>/ark.der")
     .option('--json', 'print the result as one line of JSON')
     .addHelpText(

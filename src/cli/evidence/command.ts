@@ -16,7 +16,8 @@ export function addEvidenceCommands(program: Command, context: CommandContext): 
   const evidence = program
     .command('evidence')
     .helpCommand(false)
-    .description('Copy and audit the evidence of decisions and results.')
+    .summary('copy and audit the evidence of decisions and results')
+    .description('Copies and audits the evidence of decisions and results.')
   evidence
     .command('verify')
     .summary('audit a folder with copies of the evidence')

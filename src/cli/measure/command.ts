@@ -29,19 +29,19 @@ export function addMeasureCommand(program: Command, context: CommandContext): vo
       'Computes the launch digest that SEV-SNP reports of a guest under QEMU and KVM carry as MEASUREMENT. With --solve or --report it works backwards: it tries every combination of the given files and values and prints the one that has the measurement.',
     )
     .option('--ovmf <file>', 'the firmware that QEMU loads', many)
-    .option('--vcpus <n>', 'the number of vCPUs; to solve also 1-64 or 1,2,4 (default then: 1-256)', many)
-    .option('--vcpu-type <type>', 'a CPU model of QEMU, for example EPYC-v4 (default to solve: all)', many)
+    .option('--vcpus <n>', 'the number of vCPUs; if solving also 1-64 or 1,2,4 (default then: 1-256)', many)
+    .option('--vcpu-type <type>', 'a CPU model of QEMU, for example EPYC-v4 (default if solving: all)', many)
     .option('--vcpu-sig <hex>', 'instead of a type: CPUID Fn0000_0001_EAX, for example 0x00a10f11', many)
     .option('--kernel <file>', 'the kernel, if QEMU measures it (kernel-hashes=on)', many)
     .option('--initrd <file>', 'its initrd', many)
     .option('--append <text>', 'its command line, byte for byte', many)
-    .option('--guest-features <hex>', 'SEV_FEATURES (default: 0x1; to solve: the usual ones)', many)
+    .option('--guest-features <hex>', 'SEV_FEATURES (default: 0x1; if solving: the usual ones)', many)
     .option(
       '--fpu-state <state>',
       'x87 and SSE registers: reset (default), or zero on hosts before Linux 6.10',
       many,
     )
-    .option('--vmm <name>', 'the hypervisor: qemu; ec2 and gce are refused with the reason', 'qemu')
+    .option('--vmm <name>', 'the hypervisor: qemu (default); ec2 and gce are refused with the reason', 'qemu')
     .option('--ovmf-hash <hex>', 'the digest after OVMF’s pages, if the file has only the end of OVMF')
     .option('--solve <measurement>', 'find the launch that has this measurement')
     .option('--report <file>', 'find the launch of this report, which is not verified')

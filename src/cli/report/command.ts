@@ -9,7 +9,8 @@ export function addReportCommands(program: Command, context: CommandContext): vo
   const report = program
     .command('report')
     .helpCommand(false)
-    .description('Read and judge an SEV-SNP attestation report.')
+    .summary('read and judge an SEV-SNP attestation report')
+    .description('Reads and judges an SEV-SNP attestation report.')
   addVerify(report, context)
   addShow(report, context)
   addConformance(report, context)

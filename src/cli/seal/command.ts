@@ -7,17 +7,19 @@ import type { CommandContext } from '#cli/terminal.ts'
 import { renderSealed, renderUploaded } from './text.ts'
 
 const CONFIG_HELP = `
-Configuration (JSON without comments; it holds no secret)
+Configuration (JSON; it holds no secret)
   {
     "tenant": "hospital", "dataset": "cohort-a",
-    "keyId": "ocid1.key.oc1…",                              the dataset's AES-256 key in your Vault
-    "sealingKey": {"kind": "vault", "keyId": "ocid1.key…"},  or {"kind": "file", "path": "/…/sealing.pem"} (Ed25519)
+    "keyId": "ocid1.key.oc1…",
+    "sealingKey": {"kind": "vault", "keyId": "ocid1.key.oc1…"},
     "oci": {"region": "eu-frankfurt-1",
             "principal": {"kind": "config-file", "path": "/home/me/.oci/config", "profile": "SEALING"},
             "endpoints": {"vaultCrypto": "https://…", "vaultManagement": "https://…"}},
     "namespace": "hospital", "buckets": {"outbox": "outbox", "governance": "governance"},
     "simulation": false
-  }`
+  }
+  keyId is the dataset's AES-256 key in your Vault. sealingKey signs: a P-384 key in the Vault, or
+  {"kind": "file", "path": "/…/sealing.pem"} with an Ed25519 key.`
 
 type SealArguments = {
   readonly config: string
