@@ -1,11 +1,11 @@
 /** The services of a command, opened from its configuration. */
 import { createPrivateKey } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { openCollection, readerOf } from '#adapters/evidence/collection.ts'
 import type { ResultTrust } from '#adapters/evidence/resultManifest.ts'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import type { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
+import { readPem } from '#adapters/system/pem.ts'
 import { CodedError } from '#core/errors.ts'
 import { keySigner, type Signer } from '#core/jws.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
@@ -23,8 +23,9 @@ export async function openSealingKey(
   vault: () => Pick<KeyVault, 'signer'>,
 ): Promise<Signer> {
   if (sealingKey.kind === 'vault') return await vault().signer(sealingKey.keyId)
+  const pem = await readPem('sealingKey.path', sealingKey.path)
   try {
-    return keySigner(createPrivateKey(await readFile(sealingKey.path)))
+    return keySigner(createPrivateKey(pem))
   } catch (cause) {
     throw new CodedError('config.invalid', 'sealingKey.path is not a private key that can sign headers', {
       cause,

@@ -2,8 +2,8 @@
  * `worker --config FILE`: leases jobs until SIGTERM. One JSON line on stderr says `ready`. `--trust` prints the trust anchors and
  * their digest, for the provider's policy. `--job FILE` runs one job from a file instead of the stream and prints how it ended.
  */
-import { readFile } from 'node:fs/promises'
 import { systemClock } from '#adapters/system/clock.ts'
+import { readFileUpTo } from '#adapters/system/files.ts'
 import type { Log } from '#adapters/system/log.ts'
 import { createRegistry, startMonitor } from '#adapters/system/monitor.ts'
 import type { Notifier } from '#adapters/system/notify.ts'
@@ -11,7 +11,6 @@ import { type Started, startProgram } from '#adapters/system/program.ts'
 import type { Shutdown } from '#adapters/system/shutdown.ts'
 import { softwareName } from '#adapters/system/software.ts'
 import { toBase64url } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
 import { JobFormat } from '#core/job/job.ts'
 import { type Boot, openBoot } from './boot.ts'
 import { WorkerConfig } from './config.ts'
@@ -20,6 +19,9 @@ import { type Material, readMaterial, readTrust } from './material.ts'
 import { untilAvailable } from './outage.ts'
 import { WorkerRefused } from './round.ts'
 import { runOne } from './single.ts'
+
+/** More than a job has, so that its format says what is wrong with a longer one. */
+const MAX_JOB_FILE_BYTES = 65_536
 
 const ABOUT =
   'Takes jobs from the stream, proves to the Verifier with an attestation report what it is, opens the objects whose keys the Verifier releases to it, and seals the results. It runs until SIGTERM, which lets current jobs finish.'
@@ -83,7 +85,11 @@ async function run(started: Started<WorkerConfig, Material>): Promise<number> {
   try {
     if (job === undefined) return await serve(config, open, material, { log, registry, shutdown, notifier })
     const boot = await open()
-    const exit = await runOne(JobFormat.decode(await readJob(job)), boot, shutdown.signal)
+    const exit = await runOne(
+      JobFormat.decode(await readFileUpTo(job, MAX_JOB_FILE_BYTES, 'input.unreadable')),
+      boot,
+      shutdown.signal,
+    )
     await boot.evidence.close('drained')
     return exit
   } finally {
@@ -145,10 +151,4 @@ async function serve(
     unwatch()
     await monitor.close()
   }
-}
-
-async function readJob(path: string): Promise<Buffer> {
-  return await readFile(path).catch((cause: unknown) => {
-    throw new CodedError('input.unreadable', `${path} cannot be read`, { cause })
-  })
 }
