@@ -1,6 +1,7 @@
 /**
- * The ingest function's configuration: one JSON file, which `CW_CONFIG` names. An attacker who controls it can prevent jobs or
- * cause useless ones. What a job may read is decided by the provider, from what the provider signed.
+ * The ingest function's configuration: one JSON file, which `CW_CONFIG` names. An attacker who controls it
+ * can prevent jobs or cause useless ones. What a job may read is decided by the provider, from what the
+ * provider signed.
  */
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'

@@ -1,4 +1,4 @@
-/** From one event to one job and one record of the decision. */
+/** Decides one event: publishes its job and records the decision. */
 import { randomBytes } from 'node:crypto'
 import { toHex } from '#core/bytes.ts'
 import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
@@ -18,16 +18,18 @@ export type IngestDeps = {
   readonly clock: Pick<Clock, 'now'>
 }
 
-/** `repeated`: this event has been decided before, and nothing was done again. */
+/** `repeated`: this event was decided before, and nothing was done. */
 export type IngestAnswer =
   | { readonly outcome: 'published'; readonly jobId: string }
   | { readonly outcome: 'refused'; readonly code: ErrorCode }
   | { readonly outcome: 'repeated' }
 
 /**
- * Throws where a later call may succeed: Events then delivers again. The record is written after the job is on the
- * stream. If we stop in between, the event comes again and the job is published twice, under the same jobId; were it
- * the other way round, a decided event could have no job.
+ * Throws if a later call may succeed; Events then delivers the event again.
+ *
+ * Crash argument. The record is written after the job is on the stream. If we stop in between, the event
+ * comes again and the job is published twice under the same jobId. In the other order a decided event could
+ * have no job.
  */
 export async function ingest(body: Uint8Array, deps: IngestDeps): Promise<IngestAnswer> {
   const read = readEvent(body)
@@ -47,7 +49,7 @@ export async function ingest(body: Uint8Array, deps: IngestDeps): Promise<Ingest
           traceparent: decided.traceparent,
         }
   const decision: IngestDecision = { v: 1, eventDigest: digest, outcome, decidedAt: deps.clock.now() }
-  // A record that exists already is this event's: two deliveries ran at once and decided alike.
+  // An existing record is from this event: two deliveries ran at the same time and decided alike.
   await createIfAbsent(deps.store, record, IngestDecisionFormat.encode(decision))
   return decided instanceof CodedError
     ? { outcome: 'refused', code: decided.code }
@@ -75,22 +77,22 @@ async function publishJob(event: ObjectEvent, deps: IngestDeps): Promise<Job | C
   return job
 }
 
-/** The object as storage has it, under the function's own identity, in the version that the event names. */
+/** The stored object, read with the function's own identity, in the version that the event names. */
 async function lookAt(event: ObjectEvent, { store }: IngestDeps) {
   const { namespace, bucket, object, etag } = event
   try {
     return await store.head({ namespace, bucket, name: object }, etag)
   } catch (error) {
     if (codeOf(error) !== 'service.missing') throw error
-    // Absent, or a policy that is not yet in place: OCI gives one answer for both, and only one of them is lost by
-    // waiting.
-    throw new CodedError('service.unavailable', 'the object is not there or may not be seen', {
+    // The object is absent, or the policy that allows to see it is not yet active. OCI gives one answer for
+    // both, and waiting helps only in the second case.
+    throw new CodedError('service.unavailable', 'the object does not exist or is not visible', {
       cause: error,
     })
   }
 }
 
-/** What this input can never change becomes a value; everything else goes on as an exception. */
+/** An error that this input will always cause becomes a value. Every other error stays an exception. */
 function refusal(error: unknown): CodedError {
   if (error instanceof CodedError && errorRow(error.code).disposition === 'reject') return error
   throw error
@@ -106,7 +108,7 @@ async function isThere({ store }: IngestDeps, record: Parameters<ObjectStore['he
   }
 }
 
-/** The root of a trace: what follows from this event, in the function, the worker and the evidence. */
+/** The root of a trace through function, worker and evidence. */
 function newTraceparent(): string {
   return `00-${toHex(randomBytes(16))}-${toHex(randomBytes(8))}-01`
 }

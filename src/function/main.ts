@@ -1,6 +1,6 @@
 /**
- * The ingest function: Fn's development kit in front, `ingest` behind it. The kit answers 502 with the text of any error, so
- * every error thrown to it is the same sentence; the reason is in the log.
+ * The ingest function: Fn's development kit in front, `ingest` behind it. The kit answers 502 with the text
+ * of any error, so every error thrown to it is the same sentence; the reason is in the log.
  */
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'

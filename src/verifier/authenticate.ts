@@ -1,4 +1,7 @@
-/** Authenticates one release request: pure steps, in the order of docs/formats/release.md §5. No step changes any state. */
+/**
+ * Authenticates one release request, in the order of docs/formats/release.md §5. Every step is pure: it
+ * changes no state.
+ */
 import { sha256, toBase64url, toHex } from '#core/bytes.ts'
 import { type Asker, verifyAssertion } from '#core/release/assertion.ts'
 import { expectBinding, type ReadRequest, readRequest } from '#core/release/binding.ts'
@@ -9,7 +12,10 @@ import type { UnixSeconds } from '#core/time.ts'
 import type { Boot } from './boot.ts'
 import type { InForce } from './policyStore.ts'
 
-/** An authentic request: every part is signed by its claimed author and bound to the others. Authorisation comes later. */
+/**
+ * An authentic request: every part is signed by its claimed author and bound to the others. Authorisation
+ * comes later.
+ */
 export type AuthenticRequest = {
   readonly request: ReadRequest
   readonly asker: Asker

@@ -1,4 +1,4 @@
-/** One start of the Verifier: its evidence key, its log and its registration, with everything that a release needs. */
+/** One start of the Verifier: its key, its registered log, and everything that a release needs. */
 import { generateKeyPairSync } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import { createEvidenceLog, type EvidenceLog } from '#adapters/evidence/log.ts'
@@ -41,8 +41,8 @@ export type Boot = {
 }
 
 /**
- * The log is open and durable before it is registered, so every registered log can be found. Throws the code of the first
- * thing that a Verifier cannot do without.
+ * The log is open and durable before it is registered, so every registered log can be found. Throws the code
+ * of the first thing that a Verifier cannot do without.
  */
 export async function openBoot(
   config: VerifierConfig,

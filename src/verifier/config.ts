@@ -1,7 +1,7 @@
 /**
- * The Verifier's configuration: one JSON file. An attacker who controls it controls which keys the provider releases: it names
- * the policy signers, the roots of processors and the Vault. It lies on the Verifier's host beside the keys of its TLS
- * server; only the provider's operator may read or write it.
+ * The Verifier's configuration: one JSON file. An attacker who controls it controls which keys the provider
+ * releases: it names the policy signers, the roots of processors and the Vault. It lies on the Verifier's
+ * host beside the keys of its TLS server; only the provider's operator may read or write it.
  */
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'

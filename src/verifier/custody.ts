@@ -1,6 +1,7 @@
 /**
- * From the Vault to the TEE: the only place where a provider's keys are in this process. Each is wiped once it has been
- * wrapped to the worker. A dataset's idKey stays for up to a minute, since it is the same for all of its objects.
+ * From the Vault to the TEE: the only place where a provider's keys are in this process. Each is wiped once
+ * it has been wrapped to the worker. A dataset's idKey stays for up to a minute, since it is the same for all
+ * of its objects.
  */
 import PQueue from 'p-queue'
 import { fromBase64url } from '#core/bytes.ts'
@@ -20,7 +21,9 @@ const CONCURRENCY = 64
 const ID_KEY_MILLISECONDS = 60_000
 
 export type Custody = {
-  /** The JWE for one object. Throws the Vault's code, or `key.unopened` if a wrapped key is not this object's. */
+  /**
+   * The JWE for one object. Throws the Vault's code, or `key.unopened` for a key that is not this object's.
+   */
   readonly wrapFor: (
     object: GrantedObject,
     dataset: Dataset,
@@ -87,13 +90,14 @@ export function createCustody(vault: KeyVault, tenant: string, clock: Pick<Clock
 /** A key that the cache and several requests hold at the same time. The last one to let go wipes it. */
 class SharedKey {
   readonly #bytes: Promise<Buffer>
-  // Invariant: the bytes are intact while #holders > 0. The cache is the first holder, so only a cached key is used.
+  // Invariant: the bytes are intact while #holders > 0. The first holder is the cache.
   #holders = 1
 
   constructor(bytes: Promise<Buffer>) {
     this.#bytes = bytes
   }
 
+  /** Only for a key that the cache still holds. */
   async use<T>(work: (bytes: Buffer) => Promise<T>): Promise<T> {
     this.#holders += 1
     try {

@@ -1,4 +1,4 @@
-/** Decides the jobs of an authentic request: single use of the nonce, appraisal, permission, registration of the boot. */
+/** Decides the jobs of an authentic request: nonce, appraisal, permission, registration of the boot. */
 import { type AcceptedVerdict, appraise } from '#core/appraisal/appraise.ts'
 import { logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
@@ -59,7 +59,7 @@ async function registerWorker(
     evidence.append({ event: 'boot.registered', boot, reference, assurance, ...attestation })
 }
 
-/** The code that a step throws, as a reason; undefined if it succeeds. A fault without a code is thrown on. */
+/** The error of a step as a reason; undefined if it succeeds. A fault without a code stays an exception. */
 async function refusalOf(
   field: string,
   expected: string,

@@ -1,4 +1,4 @@
-/** What the Verifier knows of AMD before the first request: roots, and the revocation lists that lie on its disk. */
+/** AMD's roots and revocation lists from the Verifier's disk. */
 import { stat } from 'node:fs/promises'
 import { readEndorsement, readRoots } from '#adapters/sev/endorsementFolder.ts'
 import { CodedError } from '#core/errors.ts'
@@ -8,20 +8,20 @@ import { type Crl, openCrl } from '#core/snp/crl.ts'
 import type { Product } from '#core/snp/product.ts'
 
 /**
- * AMD's own roots, with newer intermediates from the folder where it has them; a folder with simulated roots has the only ones.
- * Throws `config.invalid` where there is no such folder, and where a root is not AMD's own outside simulation; as `openRoot`
- * where a certificate is not what its name says.
+ * AMD's own roots, with the newer intermediates of the folder. If the folder has simulated roots, only its
+ * roots are used. Throws `config.invalid` if there is no such folder, or if a root is not AMD's outside
+ * simulation. Throws as `openRoot` if a certificate does not fit its name.
  */
 export async function readTrustStore(folder: string, simulation: boolean): Promise<TrustStore> {
   const found = await stat(folder).catch(() => undefined)
   if (found?.isDirectory() !== true)
-    throw new CodedError('config.invalid', `endorsements: ${folder} is not a folder that can be read`)
+    throw new CodedError('config.invalid', `endorsements.folder: ${folder} is not a readable folder`)
   const placed = await readRoots(folder, 'config.invalid')
   for (const { product, simulated } of placed)
     if (simulated && !simulation)
       throw new CodedError(
         'config.invalid',
-        `endorsements: the ARK of ${product} is not AMD's, which only a simulation allows`,
+        `endorsements.folder: the ARK of ${product} is not AMD's, which only simulation allows`,
       )
   if (placed.some(({ simulated }) => simulated)) return new TrustStore(placed)
   return new TrustStore(
@@ -33,8 +33,8 @@ export async function readTrustStore(folder: string, simulation: boolean): Promi
 }
 
 /**
- * The list of a product as it lies in the folder; undefined where there is none. Throws `config.invalid` for a file that cannot
- * be read, and as `openCrl`.
+ * A product's list in the folder; undefined if there is none. Throws `config.invalid` if it cannot be read,
+ * and as `openCrl`.
  */
 export async function readCrl(
   folder: string,
@@ -45,7 +45,7 @@ export async function readCrl(
   return der === undefined ? undefined : openCrlOf(der, product, roots)
 }
 
-/** Throws as `openCrl`, also for the list of another product. */
+/** Throws as `openCrl`, also for a list of another product. */
 export function openCrlOf(der: Buffer, product: Product, roots: TrustStore['roots']): Crl {
   return openCrl(
     der,

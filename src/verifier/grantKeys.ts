@@ -1,4 +1,7 @@
-/** The key that signs grants: born in this process, certified by the grant CA in the Vault, replaced after half a day. */
+/**
+ * The key that signs grants. This process generates it, and the grant CA in the Vault certifies it. Half a
+ * day later a new one replaces it.
+ */
 import { generateKeyPairSync } from 'node:crypto'
 import { Ed25519Jwk, exportJwk } from '#core/jwk.ts'
 import { keySigner, type Signer, signCompact } from '#core/jws.ts'
@@ -7,7 +10,7 @@ import { addSeconds, type UnixSeconds } from '#core/time.ts'
 
 const LIFETIME_SECONDS = 24 * 3600
 const RENEWAL_SECONDS = LIFETIME_SECONDS / 2
-/** Replicas and workers may be this much behind. */
+/** The clocks of replicas and workers may be this much behind. */
 const SKEW_SECONDS = 60
 
 export type CertifiedGrantKey = {
@@ -18,7 +21,7 @@ export type CertifiedGrantKey = {
 }
 
 export type GrantKeys = {
-  /** The key in use, renewed first where it is due; a renewal that fails leaves the old one until it expires. */
+  /** The key in use. If a renewal fails, the old key stays in use until it expires. */
   readonly current: () => CertifiedGrantKey
   readonly renewIfDue: () => Promise<void>
 }

@@ -1,4 +1,4 @@
-/** Issues decided releases: the keys from the Vault, wrapped to the worker, and the signed grant over them. */
+/** Issues decided releases: the wrapped keys from the Vault, and the signed grant over them. */
 import { errorFields } from '#adapters/system/log.ts'
 import { codeOf } from '#core/errors.ts'
 import { signCompact } from '#core/jws.ts'

@@ -1,6 +1,6 @@
 /**
- * `verifier --config FILE`: answers challenges and release requests until SIGTERM. One JSON line on stderr says `ready` with the
- * addresses.
+ * `verifier --config FILE`: answers challenges and release requests until SIGTERM. One JSON line on stderr
+ * says `ready` with the addresses.
  */
 import { systemClock } from '#adapters/system/clock.ts'
 import { type Started, startProgram } from '#adapters/system/program.ts'

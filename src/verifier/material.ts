@@ -1,4 +1,4 @@
-/** The files that the configuration names, read and checked before the Verifier listens or calls a service. */
+/** The files that the configuration names, read and checked before the Verifier calls a service. */
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { createKds, type Kds } from '#adapters/sev/kds.ts'
 import { readPem } from '#adapters/system/pem.ts'

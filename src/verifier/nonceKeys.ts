@@ -1,7 +1,7 @@
 /**
- * The epochs of the nonce's MAC key, a Vault secret that all replicas read. A new epoch is checked from the moment
- * that it is read and minted with a minute later, when every replica has read it; the one before is checked until
- * the last nonce under it has expired.
+ * The epochs of the nonce's MAC key, a Vault secret that all replicas read. A replica checks nonces of a new
+ * epoch as soon as it has read it. It mints with it one minute later, when every replica has read it. Nonces
+ * of the previous epoch are checked until the last of them has expired.
  */
 import { CodedError } from '#core/errors.ts'
 import { NONCE_KEY_BYTES, NONCE_LIFETIME_SECONDS, type NonceKey } from '#core/release/nonce.ts'
@@ -13,15 +13,15 @@ const RETIRE_MILLISECONDS = SPREAD_MILLISECONDS + (NONCE_LIFETIME_SECONDS + 60) 
 
 export type NonceKeys = {
   readonly minting: () => NonceKey
-  /** At most two: the newest, and the one before while nonces under it are alive. */
+  /** At most two: the newest, and the previous one while its nonces have not expired. */
   readonly checking: () => readonly NonceKey[]
-  /** Reads the secret again; throws what the store throws, after which the known epochs stand. */
+  /** Reads the secret again. If the store throws, the known epochs stay in use. */
   readonly refresh: () => Promise<void>
 }
 
 type Epoch = NonceKey & { readonly readAt: number }
 
-/** Throws `config.invalid` where the secret is not 32 bytes. */
+/** Throws `config.invalid` if the secret is not 32 bytes long. */
 export async function createNonceKeys(
   secrets: SecretStore,
   secretId: string,

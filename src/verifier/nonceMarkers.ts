@@ -1,6 +1,6 @@
 /**
- * Single use of nonces, across replicas and restarts: one create-once object a nonce in a bucket of the Verifier's own.
- * A nonce is spent whatever becomes of its request.
+ * Single use of nonces, across replicas and restarts: one create-once object per nonce in the Verifier's own
+ * bucket. A nonce is spent even if its request is refused.
  */
 import { randomBytes } from 'node:crypto'
 import { sha256, toHex } from '#core/bytes.ts'
@@ -14,7 +14,9 @@ const HOUR_SECONDS = 3600
 
 export type SpendNonce = (nonce: Uint8Array) => Promise<void>
 
-/** `SpendNonce` throws `nonce.spent`; anything else that it throws refuses as well. */
+/**
+ * `SpendNonce` throws `nonce.spent` if another request was first. Its other errors refuse the request too.
+ */
 export function createNonceMarkers(
   store: ObjectStore,
   bucket: Omit<ObjectRef, 'name'>,
@@ -23,13 +25,16 @@ export function createNonceMarkers(
   return async (nonce) => {
     const marker = { ...bucket, name: nonceMarkerName(nonce) }
     const body = canonicalBytes({ attempt: toHex(randomBytes(16)), replica })
-    // The attempt's random bytes tell our own create, whose answer was lost, from another request's.
+    // Random, to tell our own create, whose answer was lost, from another request's create.
     if ((await createOnce(store, marker, body)) === 'foreign')
       throw new CodedError('nonce.spent', 'another request has used this nonce')
   }
 }
 
-/** By the hour of minting, so that a lifecycle rule can clear a prefix; by digest, since nonces are not for reading. */
+/**
+ * The hour of minting lets a lifecycle rule clear a prefix. The digest keeps the nonce itself out of
+ * listings.
+ */
 function nonceMarkerName(nonce: Uint8Array): string {
   return `nonce/${Math.floor(nonceTime(nonce) / HOUR_SECONDS)}/${toHex(sha256(nonce))}`
 }

@@ -7,7 +7,7 @@ export type PeriodicTask = {
   readonly seconds: number
   /** Runs once before the first wait. */
   readonly atOnce?: boolean
-  /** May throw: the log then says when it begins to fail and when it works again, and the next run follows in time. */
+  /** May throw. The log says when it begins to fail and when it works again. The next run follows anyway. */
   readonly run: (signal: AbortSignal) => Promise<void>
 }
 

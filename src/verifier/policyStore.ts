@@ -1,8 +1,8 @@
 /**
- * What the provider's signers have put in force, read from the governance bucket every few seconds. A number once
- * loaded is never undercut; what has not been confirmed for 30 seconds releases nothing.
+ * The policy, keys and revocations in force, read from the governance bucket every few seconds. Once a number
+ * is loaded, a lower one never comes into force. After 30 seconds without a confirming listing, nothing is
+ * released.
  */
-
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { SigningJwk } from '#core/jwk.ts'
 import type { QuorumRoot } from '#core/jws.ts'
@@ -27,16 +27,16 @@ export type InForce = {
 export type PolicyStore = {
   /** Throws `policy.none` or `policy.stale`. */
   readonly inForce: () => InForce
-  /** One listing; throws what the store throws, after which the last confirmation stands. */
+  /** Lists the bucket once. If the store throws, the last confirmation still counts. */
   readonly refresh: (signal?: AbortSignal) => Promise<void>
-  /** Since the listing that confirmed what is in force; infinite before the first. */
+  /** Since the last confirming listing; infinite before the first. */
   readonly ageSeconds: () => number
 }
 
 export type PolicyEvents = {
   /** A policy or a revocation list came into force. */
   readonly loaded: (loaded: LoadedPolicy, revocation: Revocation) => void
-  /** An object of the governance bucket does not verify: whoever can write there is wrong or hostile. */
+  /** An object of the governance bucket does not verify: a writer of the bucket made a mistake or attacks. */
   readonly rejected: (name: string, error: CodedError) => void
 }
 
@@ -62,7 +62,7 @@ export function createPolicyStore(options: {
   const { root, verifier, grantCa, clock, events } = options
   let confirmedAt: number | undefined
   let revocation: Revocation = NOTHING_REVOKED
-  let told: { readonly newest: LoadedPolicy; readonly revocation: Revocation } | undefined
+  let announced: { readonly newest: LoadedPolicy; readonly revocation: Revocation } | undefined
 
   const policies = new Series(options, 'policy/', MAX_POLICY_BYTES, (bytes, name) => {
     const loaded = readPolicy(bytes, name, root, verifier)
@@ -71,7 +71,7 @@ export function createPolicyStore(options: {
   const keys = new Series(options, 'verifier-keys/', MAX_KEYS_BYTES, (bytes, name) =>
     readVerifierKeys(bytes, name, root, grantCa),
   )
-  // In order and one by one: whether a list may stand alone depends on the one before.
+  // In order and one by one: whether one signer suffices for a list depends on the list before it.
   const revocations = new Series(options, 'revocation/', MAX_REVOCATION_BYTES, (bytes, name) => {
     revocation = readRevocation(bytes, name, root, revocation)
     return revocation
@@ -80,15 +80,12 @@ export function createPolicyStore(options: {
   const inForce = (): InForce => {
     if (confirmedAt === undefined) throw new CodedError('policy.none', 'no policy has been read yet')
     if (clock.monotonic() - confirmedAt > STALE_AFTER_MILLISECONDS)
-      throw new CodedError(
-        'policy.stale',
-        'the governance bucket has not been listed for more than 30 seconds',
-      )
+      throw new CodedError('policy.stale', 'the governance bucket was last listed more than 30 seconds ago')
     const loaded = policies.newest
     if (loaded === undefined || !isInForce(loaded.policy, clock.now()))
-      throw new CodedError('policy.none', 'the governance bucket holds no policy that is in force')
+      throw new CodedError('policy.none', 'the governance bucket contains no policy in force')
     if (keys.newest === undefined || keys.newest.verifierKeys.exp <= clock.now())
-      throw new CodedError('policy.none', 'the governance bucket holds no verifier keys that are in force')
+      throw new CodedError('policy.none', 'the governance bucket contains no verifier keys in force')
     return { loaded, revocation, keys: keys.newest }
   }
 
@@ -97,30 +94,30 @@ export function createPolicyStore(options: {
     await keys.refresh(signal)
     await revocations.refresh(signal)
     await policies.refresh(signal)
-    // What was listed was true when the listing began.
+    // A listing may show the bucket as it was at its start, so its age counts from there.
     confirmedAt = startedAt
     announce()
   }
-  /** Told until it has been heard: an event whose log is full throws, and comes again with the next listing. */
+  /** If the log is full, the event throws and is repeated after the next listing. */
   const announce = (): void => {
     const { newest } = policies
-    if (newest === undefined || (newest === told?.newest && revocation === told.revocation)) return
+    if (newest === undefined || (newest === announced?.newest && revocation === announced.revocation)) return
     events.loaded(newest, revocation)
-    told = { newest, revocation }
+    announced = { newest, revocation }
   }
   const ageSeconds = () =>
     confirmedAt === undefined ? Number.POSITIVE_INFINITY : (clock.monotonic() - confirmedAt) / 1000
   return { inForce, refresh, ageSeconds }
 }
 
-/** Create-once objects `<prefix><number>`, read in ascending order: the last valid one counts. */
+/** Create-once objects `<prefix><number>`, read in ascending order. The last valid one counts. */
 class Series<T> {
   readonly #options: Pick<Parameters<typeof createPolicyStore>[0], 'store' | 'bucket' | 'events'>
   readonly #prefix: string
   readonly #maxBytes: number
-  /** Throws `policy.invalid`; undefined where the object is valid, but not yet. */
+  /** Throws `policy.invalid`. Undefined if the object becomes valid later. */
   readonly #read: (bytes: Buffer, name: string) => T | undefined
-  // Names beyond #newestName that were judged for good; an object is never rewritten, so neither is the judgement.
+  // Invalid objects after #newestName. An object is never rewritten, so it stays invalid.
   readonly #rejected = new Set<string>()
   #newestName: string | undefined
   #newest: T | undefined

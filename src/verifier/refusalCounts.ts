@@ -1,6 +1,6 @@
 /**
- * Requests that failed before anything in them was authentic: one entry a code, caller and minute, so that a flood
- * costs the log a line and not its room.
+ * Counts requests that failed before they were authentic. The log gets one entry per code, caller and minute,
+ * so a flood of requests cannot fill it.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import { toBase64url } from '#core/bytes.ts'
@@ -9,7 +9,7 @@ import type { EntryBody } from '#core/evidence/entry.ts'
 import { toUnixSeconds, type UnixSeconds } from '#core/time.ts'
 
 const MINUTE_SECONDS = 60
-/** Callers and codes in one minute; what comes beyond is counted under no caller. */
+/** Callers and codes in one minute. Requests beyond it are counted without a caller. */
 const MAX_SLOTS = 256
 const NO_CALLER = toBase64url(Buffer.alloc(32))
 
@@ -17,11 +17,14 @@ type RefusedEntry = Extract<EntryBody, { event: 'requests.refused' }>
 
 export type RefusalCounts = {
   readonly count: (code: ErrorCode, address: string, now: UnixSeconds) => void
-  /** The entries of the minutes that are over, each given once; with `all`, of the running one too. */
+  /** The entries of past minutes, each returned once. `all` includes the current minute. */
   readonly take: (now: UnixSeconds, all?: boolean) => readonly RefusedEntry[]
 }
 
-/** Addresses are told apart by an HMAC under a key of this process: within one log, and by nobody else. */
+/**
+ * An HMAC under a key of this process replaces the address: callers can be told apart within one log, but not
+ * named.
+ */
 export function createRefusalCounts(key: Uint8Array = randomBytes(32)): RefusalCounts {
   let slots = new Map<string, RefusedEntry>()
   return {

@@ -1,6 +1,6 @@
 /**
- * The boots that this provider knows. Each is registered once, under `registration/<boot>`, by the grant CA: a worker in
- * its first accepted release, a Verifier at its start. Its identity cannot change until it ends.
+ * The boots that this provider knows. Each is registered once, under `registration/<boot>`, by the grant CA:
+ * a worker in its first accepted release, a Verifier at its start. Its identity cannot change until it ends.
  */
 import { type Registration, RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { utf8 } from '#core/bytes.ts'

@@ -1,10 +1,10 @@
 /**
- * POST /v1/releases. A request that is not authentic costs only time and is counted. From then on every answer is a
- * decision, and every decision is in the log before it leaves the process.
+ * POST /v1/releases. A request that is not authentic costs only time and is counted. From then on every
+ * answer is a decision, and every decision is in the log before it leaves the process.
  *
- * Crash argument. A key leaves the Vault only after `release.decided` is durable, and leaves this process only after
- * `release.issued` is. A crash in between leaves a decision without an end, which an auditor sees, and the worker
- * without an answer. Its nonce is spent, so it asks again with a new challenge.
+ * Crash argument. A key leaves the Vault only after `release.decided` is durable, and leaves this process
+ * only after `release.issued` is. A crash in between leaves a decision without an end, which an auditor sees,
+ * and the worker without an answer. Its nonce is spent, so it asks again with a new challenge.
  */
 import type { ReleaseResponse } from '#core/release/request.ts'
 import { authenticate } from './authenticate.ts'

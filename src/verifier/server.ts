@@ -1,4 +1,7 @@
-/** The two routes, over TLS 1.3 with client certificates. What fails as a whole is answered by RFC 9457, without its reason. */
+/**
+ * The two routes, over TLS 1.3 with client certificates. A request that fails gets a problem of RFC 9457,
+ * without the reason.
+ */
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyReply, type onRequestHookHandler } from 'fastify'
@@ -8,20 +11,20 @@ import type { Challenge } from '#core/release/nonce.ts'
 import { refusalBody } from '#core/release/refusal.ts'
 import { MAX_REQUEST_BYTES, type ReleaseResponse } from '#core/release/request.ts'
 
-/** Release requests from their first byte to the end of their answer. */
+/** Release requests at the same time, from the first byte to the end of the response. */
 export const MAX_RELEASES = 128
 const MAX_CONNECTIONS = 2048
-/** A challenge is asked for with nothing; a client may send `{}`. */
+/** A request for a challenge needs no body. A client may send `{}`. */
 const MAX_CHALLENGE_BODY = 1024
-/** A client that takes longer to send what is at most 1.75 MiB is cut off. */
+/** A client that takes longer to send its 1.75 MiB at most is cut off. */
 const REQUEST_MILLISECONDS = 30_000
-/** Longer than the pools of the clients keep a socket, so that they never meet a close. */
+/** Longer than the clients' pools keep a socket, so that they do not send into a closed one. */
 const IDLE_MILLISECONDS = 65_000
 
 export type VerifierRoutes = {
   readonly challenge: () => Challenge
   readonly release: (body: Uint8Array) => Promise<ReleaseResponse>
-  /** Told of each request that fails as a whole, before its answer; `id` is what the sender hears. */
+  /** Called for each request that fails as a whole, before its response. The sender gets `id`. */
   readonly refused: (refusal: {
     readonly code: ErrorCode
     readonly id: string
@@ -32,13 +35,15 @@ export type VerifierRoutes = {
 }
 
 export type VerifierServer = {
-  /** `https://host:port`; the port that the system chose where the configuration said 0. */
+  /** `https://host:port`, with the port that the system chose if the configuration says 0. */
   readonly url: string
-  /** Takes no new connections and resolves when the requests in hand are answered; cuts off those that take longer. */
+  /**
+   * Takes no new connections. Resolves when the current requests are answered, or cut off after that time.
+   */
   readonly close: (milliseconds: number) => Promise<void>
 }
 
-/** Throws `config.invalid` for a certificate or key that is none, or an address that cannot be listened on. */
+/** Throws `config.invalid` for an invalid certificate or key, and for an address that it cannot listen on. */
 export async function startServer(
   options: {
     readonly listen: { readonly host: string; readonly port: number }
@@ -69,7 +74,7 @@ export async function startServer(
   )
   app.server.maxConnections = MAX_CONNECTIONS
 
-  // The body stays bytes: core reads it, within its own limits.
+  // The body stays bytes. Core decodes it, within its own limits.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
@@ -93,16 +98,21 @@ export async function startServer(
   )
 
   app.post('/v1/challenges', { bodyLimit: MAX_CHALLENGE_BODY }, async () => routes.challenge())
-  // Before the body is read: what counts is how many bodies may be in memory.
-  let inHand = 0
+  // Counted before the body is read, since the bodies in memory are limited.
+  let current = 0
   const admit: onRequestHookHandler = (_request, reply, done) => {
-    if (inHand >= MAX_RELEASES) {
-      done(new CodedError('verifier.unavailable', `${inHand} requests are in hand, which is the limit`))
+    if (current >= MAX_RELEASES) {
+      done(
+        new CodedError(
+          'verifier.unavailable',
+          `${current} requests are in progress, the limit is ${MAX_RELEASES}`,
+        ),
+      )
       return
     }
-    inHand += 1
+    current += 1
     reply.raw.once('close', () => {
-      inHand -= 1
+      current -= 1
     })
     done()
   }
@@ -114,7 +124,9 @@ export async function startServer(
   try {
     await app.listen({ host: listen.host, port: listen.port })
   } catch (cause) {
-    throw new CodedError('config.invalid', `cannot listen on ${listen.host}:${listen.port}`, { cause })
+    throw new CodedError('config.invalid', `listen: cannot listen on ${listen.host}:${listen.port}`, {
+      cause,
+    })
   }
   // A TCP listener's address is never a string.
   const { port } = app.server.address() as AddressInfo
@@ -129,7 +141,7 @@ export async function startServer(
   }
 }
 
-/** What fastify itself refuses (a body too large, of no length, of another type) is a malformed request. */
+/** A request that fastify refuses is malformed: its body is too large, empty or of another type. */
 function codeOfFailure(error: unknown): ErrorCode {
   const own = codeOf(error)
   if (own !== 'internal.fault' || error instanceof CodedError) return own
@@ -141,6 +153,6 @@ function misconfigured<T>(field: string, make: () => T): T {
   try {
     return make()
   } catch (cause) {
-    throw new CodedError('config.invalid', `${field}: certificate, key or CA cannot be used`, { cause })
+    throw new CodedError('config.invalid', `${field}: certificate, key or CA is invalid`, { cause })
   }
 }

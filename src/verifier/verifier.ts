@@ -31,7 +31,7 @@ export type Verifier = {
   readonly stop: () => Promise<void>
 }
 
-/** Throws as `openBoot`. `requestEnd` is called if another program writes this boot's log: the Verifier must then end. */
+/** Throws as `openBoot`. Calls `requestEnd` if another program writes to this boot's log. */
 export async function startVerifier(
   config: VerifierConfig,
   material: VerifierMaterial,

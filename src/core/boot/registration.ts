@@ -1,4 +1,4 @@
-/** The registration of a boot: the grant CA states that a log and its key belong to one start of a program. */
+/** The registration of a boot: the grant CA's statement that a log and its key belong to it. */
 import { z } from 'zod'
 import { fromUtf8 } from '../bytes.ts'
 import { defineFormat } from '../canonical.ts'
@@ -34,7 +34,7 @@ const Registration = z.strictObject({
 })
 export type Registration = z.output<typeof Registration>
 
-/** The grant CA signs it, so that an auditor who has only the provider root can tell which program wrote a log. */
+/** The grant CA signs it: an auditor then needs only the provider root to tell which program wrote a log. */
 export const RegistrationFormat = defineSigned(
   'cw-registration',
   defineFormat({ name: 'registration', maxBytes: 4096, code: 'evidence.malformed', schema: Registration }),
@@ -44,7 +44,7 @@ export function registrationName(id: string): string {
   return `registration/${id}`
 }
 
-/** Reads `registration/<boot>`. Throws `evidence.malformed` if it is no registration, else `evidence.inconsistent`. */
+/** Throws `evidence.malformed` for bytes that are no registration, else `evidence.inconsistent`. */
 export function readRegistration(
   bytes: Uint8Array,
   name: string,

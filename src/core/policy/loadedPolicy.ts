@@ -9,7 +9,10 @@ import { checkPolicy, type LoadingVerifier } from './policyCheck.ts'
 /** `digest`: SHA-256 of the signed payload. */
 export type LoadedPolicy = { readonly policy: Policy; readonly digest: string }
 
-/** Throws `policy.invalid` if no quorum signed it, its name is not its number, or it does not fit this Verifier. */
+/**
+ * Throws `policy.invalid` if no quorum signed it, its name is not its number, or it does not fit this
+ * Verifier.
+ */
 export function readPolicy(
   bytes: Uint8Array,
   name: string,

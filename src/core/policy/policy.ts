@@ -1,7 +1,7 @@
 /**
- * The policy v1: which client may have which data, and on which machines (the reference values). At least `threshold`
- * distinct persons of the provider sign it. Its number rises, and it expires. Every field must be present, and an unknown
- * field refuses to load. An empty policy releases nothing.
+ * The policy v1: which client may have which data, and on which machines (the reference values). At least
+ * `threshold` distinct persons of the provider sign it. Its number rises, and it expires. Every field must be
+ * present, and an unknown field refuses to load. An empty policy releases nothing.
  */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
@@ -57,7 +57,10 @@ const Schema = z.strictObject({
   seq: sequence,
   issuedAt: time,
   expiresAt: time,
-  /** Possible only if every dataset is synthetic and every Vault endpoint is on loopback. Logs and grants show it. */
+  /**
+   * Possible only if every dataset is synthetic and every Vault endpoint is on loopback. Logs and grants show
+   * it.
+   */
   simulation: z.boolean(),
   tenant: name,
   audience,

@@ -1,4 +1,6 @@
-/** The rules that a schema cannot express: across the fields of a policy, and between it and the loading Verifier. */
+/**
+ * The rules that a schema cannot express: between the fields of a policy, and between it and its Verifier.
+ */
 import { CodedError } from '../errors.ts'
 import { expandScopes } from '../fhir/scope.ts'
 import { importJwk } from '../jwk.ts'
@@ -101,8 +103,8 @@ function windowProblems({ issuedAt, expiresAt, referenceValues, clients, dataset
 }
 
 /**
- * Software can read the seed of a Milan chip's key (AMD-SB-3045). Only chips whose history the provider knows can therefore
- * be trusted.
+ * Software can read the seed of a Milan chip's key (AMD-SB-3045). Only chips whose history the provider knows
+ * can therefore be trusted.
  */
 function chipProblems({ referenceValues }: Policy): string[] {
   return referenceValues

@@ -34,8 +34,8 @@ export function revocationName(seq: number): string {
 }
 
 /**
- * One signer is enough, unless the list lacks a name of `current`, the list in force: that needs the quorum. `current` must
- * have a lower number. Throws `policy.invalid`.
+ * One signer is enough, unless the list lacks a name of `current`, the list in force: that needs the quorum.
+ * `current` must have a lower number. Throws `policy.invalid`.
  */
 export function readRevocation(
   bytes: Uint8Array,

@@ -15,7 +15,10 @@ const VerifierKeys = z.strictObject({
 })
 export type VerifierKeys = z.output<typeof VerifierKeys>
 
-/** The create-once object `verifier-keys/<seq>`, signed by a quorum of the policy signers. It contains no rules. */
+/**
+ * The create-once object `verifier-keys/<seq>`, signed by a quorum of the policy signers. It contains no
+ * rules.
+ */
 export const VerifierKeysFormat = defineSigned(
   'cw-verifier-keys',
   defineFormat({ name: 'verifier keys', maxBytes: 2048, code: 'grant.invalid', schema: VerifierKeys }),
@@ -28,7 +31,10 @@ export function verifierKeysName(seq: number): string {
 /** A key that registers boots, and the end of its certification. */
 export type GrantCa = { readonly jwk: P384Jwk; readonly exp: number }
 
-/** Reads `verifier-keys/<seq>` for an audit. Throws `evidence.inconsistent` without a quorum, or under another name. */
+/**
+ * Reads `verifier-keys/<seq>` for an audit. Throws `evidence.inconsistent` without a quorum, or under another
+ * name.
+ */
 export function readGrantCa(bytes: Uint8Array, name: string, root: QuorumRoot): GrantCa {
   const signed = parseGeneral(bytes, 'evidence.inconsistent')
   const { payload } = verifyQuorum(VerifierKeysFormat, signed, root, 'evidence.inconsistent')

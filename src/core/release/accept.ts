@@ -1,6 +1,6 @@
 /**
- * Verifies a response on the worker's side. Nothing is decrypted before every part of it is verified up to the provider
- * root and compared with this request.
+ * Verifies a response on the worker's side. Nothing is decrypted before every part of it is verified up to
+ * the provider root and compared with this request.
  */
 import type { KeyObject } from 'node:crypto'
 import { fromBase64url, sameBytes, toBase64url } from '../bytes.ts'
@@ -50,7 +50,8 @@ export type Expectation = {
 
 /**
  * One answer per job, in order. Throws `verifier.untrusted` if the keys do not lead to the provider root, and
- * `grant.invalid` if a grant is not signed by them or not about this request. The whole response is then unused.
+ * `grant.invalid` if a grant is not signed by them or not about this request. The whole response is then
+ * unused.
  */
 export function acceptAnswer(response: ReleaseResponse, expected: Expectation): readonly AcceptedAnswer[] {
   const verifierKeys = acceptVerifierKeys(response, expected)
@@ -118,8 +119,8 @@ function acceptGrantKey({ grantKey }: ReleaseResponse, { grantCa }: VerifierKeys
 }
 
 /**
- * The time is the Verifier's `iat` of the grant. The fresh nonce and wrap key bind it to this request. `now` can only
- * make the check stricter.
+ * The time is the Verifier's `iat` of the grant. The fresh nonce and wrap key bind it to this request. `now`
+ * can only make the check stricter.
  */
 function expectInForce(
   grant: Grant,

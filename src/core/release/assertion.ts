@@ -1,7 +1,7 @@
 /**
- * The client assertion: SMART Backend Services `private_key_jwt` (ES384), signed in the consumer's Vault for one
- * request. It names the client and the purpose; it never replaces attestation. Exact claims in canonical form give each
- * meaning exactly one text, which every RFC 7519 library can read.
+ * The client assertion: SMART Backend Services `private_key_jwt` (ES384), signed in the consumer's Vault for
+ * one request. It names the client and the purpose; it never replaces attestation. Exact claims in canonical
+ * form give each meaning exactly one text, which every RFC 7519 library can read.
  */
 import { z } from 'zod'
 import { fromBase64url, sameBytes, toBase64url } from '../bytes.ts'
@@ -78,7 +78,9 @@ export async function signAssertion(
   return signCompact(ClientAssertionFormat, claims, signer)
 }
 
-/** Throws `assertion.invalid` unless a listed client signed it, in time, for this audience and this request. */
+/**
+ * Throws `assertion.invalid` unless a listed client signed it, in time, for this audience and this request.
+ */
 export function verifyAssertion(
   assertion: string,
   expected: {

@@ -1,4 +1,4 @@
-/** The Verifier's first steps with a request, all pure: it reads the request and checks that the report binds it. */
+/** The Verifier's first steps, all pure: decode the request and check that the report binds its parts. */
 import { bootOf } from '../boot/boot.ts'
 import { fromBase64url, sameBytes, sha256, toBase64url, utf8 } from '../bytes.ts'
 import { checkShape, parseJson } from '../canonical.ts'
@@ -48,8 +48,9 @@ export function readRequest(body: Uint8Array): ReadRequest {
 }
 
 /**
- * REPORT_DATA binds the runtime data, and the runtime data binds every other part. Throws `report.data-mismatch` with
- * the names of the unbound parts, and `request.malformed` for a wrap key that is not on its curve.
+ * REPORT_DATA binds the runtime data, and the runtime data binds every other part. Throws
+ * `report.data-mismatch` with the names of the unbound parts, and `request.malformed` for a wrap key that is
+ * not on its curve.
  */
 export function expectBinding(request: ReadRequest, reportData: Uint8Array, audience: string): void {
   const { runtimeData, runtimeDataBytes, jobsBytes, clientAssertion } = request

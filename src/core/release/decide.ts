@@ -1,6 +1,6 @@
 /**
- * May this client have this object, for this purpose, on this machine? Every rule is evaluated, and the reasons of a
- * refusal come from the same evaluation that decides.
+ * May this client have this object, for this purpose, on this machine? Every rule is evaluated, and the
+ * reasons of a refusal come from the same evaluation that decides.
  */
 import type { AcceptedVerdict, Verdict } from '../appraisal/appraise.ts'
 import { CodedError, type Refusal } from '../errors.ts'
@@ -54,7 +54,8 @@ export function decideJob(job: ReleaseJob, requester: Requester, rules: Rules): 
   if (first === undefined || refused.length > 0)
     return { kind: 'refused', reasons: [...inadmissible, ...refused] }
 
-  // Unknown and ungranted get the same answer: without a permission no other rule is evaluated, and none is told.
+  // Unknown and ungranted get the same answer: without a permission no other rule is evaluated, and none is
+  // told.
   const match = lookUpPermission(first.header, asker, rules)
   if (match === undefined)
     return { kind: 'refused', reasons: [...inadmissible, noPermission(first.header, asker)] }
@@ -81,8 +82,8 @@ export function decideJob(job: ReleaseJob, requester: Requester, rules: Rules): 
 function readHeaders(job: ReleaseJob): { objects: GrantedObject[]; refused: Refusal[] } {
   const objects: GrantedObject[] = []
   const refused: Refusal[] = []
-  // Only a set record makes several objects one job, and this version does not read set records. It would otherwise
-  // decide on a part as if it were the whole.
+  // Only a set record makes several objects one job, and this version does not read set records. It would
+  // otherwise decide on a part as if it were the whole.
   if (job.set !== undefined || job.objects.length !== 1)
     refused.push({
       code: 'request.malformed',

@@ -77,7 +77,9 @@ const Grant = z.strictObject({
   simulation: z.boolean(),
   policySeq: sequence,
   revocationSeq: count,
-  /** The Verifier's log after `release.decided`: its checkpoint (a signed note) and the index of the entry. */
+  /**
+   * The Verifier's log after `release.decided`: its checkpoint (a signed note) and the index of the entry.
+   */
   log: z.strictObject({ boot, checkpoint: noteText, index: count }),
 })
 export type Grant = z.output<typeof Grant>

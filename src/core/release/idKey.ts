@@ -12,8 +12,9 @@ export function idKeyAssociatedData(tenant: string, dataset: string): Record<str
 }
 
 /**
- * HKDF-SHA-256 (RFC 5869) with an empty salt, 32 bytes, in `memory`; the caller owns and frees it. Each use has its own
- * key: a pseudonym says nothing about an id in the evidence, nor about the same person's pseudonym for another client.
+ * HKDF-SHA-256 (RFC 5869) with an empty salt, 32 bytes, in `memory`; the caller owns and frees it. Each use
+ * has its own key: a pseudonym says nothing about an id in the evidence, nor about the same person's
+ * pseudonym for another client.
  */
 export function pseudonymKey(
   idKey: Uint8Array,

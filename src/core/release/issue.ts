@@ -1,4 +1,4 @@
-/** The grant over a decision: what is granted, to whom, how long, and the digests that bind the keys to it. */
+/** The grant over a decision: its terms, its end, and the digests that bind the keys to it. */
 import { sha256, toBase64url, utf8 } from '../bytes.ts'
 import type { Policy } from '../policy/policy.ts'
 import { addSeconds, type UnixSeconds } from '../time.ts'
@@ -6,7 +6,9 @@ import type { Asker } from './assertion.ts'
 import type { GrantedJob } from './decide.ts'
 import type { Grant } from './grant.ts'
 
-/** A grant is for work that begins now. After it the TEE starts no object, and the Verifier cosigns no result. */
+/**
+ * A grant is for work that begins now. After it the TEE starts no object, and the Verifier cosigns no result.
+ */
 const GRANT_LIFETIME_SECONDS = 3600
 
 /** The end of a grant: its lifetime, cut by everything that it depends on. */

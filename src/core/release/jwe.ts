@@ -1,6 +1,7 @@
 /**
- * JSON Web Encryption (RFC 7516), compact, in one suite without negotiation: ECDH-ES+A256KW over P-256, A256GCM. The
- * protected header has a fixed set of members. Every failure to open gives the same code (RFC 7516 §11.5).
+ * JSON Web Encryption (RFC 7516), compact, in one suite without negotiation: ECDH-ES+A256KW over P-256,
+ * A256GCM. The protected header has a fixed set of members. Every failure to open gives the same code (RFC
+ * 7516 §11.5).
  */
 import {
   createCipheriv,
@@ -96,8 +97,8 @@ export function openSealed(jwe: string, privateKey: KeyObject, context?: Context
 }
 
 function expectHeader(text: string, own: unknown, context: Context): z.output<typeof Header> {
-  // Members may come in any order, as other implementations write them. The header is authenticated as additional data,
-  // and a grant names the digest of the whole JWE.
+  // Members may come in any order, as other implementations write them. The header is authenticated as
+  // additional data, and a grant names the digest of the whole JWE.
   const header = checkShape(Header, parseJson(fromBase64url(text)), 'JWE header', 'key.unopened')
   const { apu, apv } = textOf(context)
   if (header.kid !== thumbprint(P256Jwk.parse(own)) || header.apu !== apu || header.apv !== apv)
@@ -125,7 +126,9 @@ function decryptContent(
   }
 }
 
-/** Concat KDF, RFC 7518 §4.6.2, in one round: SHA-256 gives exactly the 256 bits of the key-encryption key. */
+/**
+ * Concat KDF, RFC 7518 §4.6.2, in one round: SHA-256 gives exactly the 256 bits of the key-encryption key.
+ */
 function deriveKek(privateKey: KeyObject, publicKey: KeyObject, context: Context): Buffer {
   const shared = diffieHellman({ privateKey, publicKey })
   try {

@@ -1,7 +1,7 @@
 /**
- * The Verifier's challenge (RFC 9334 §10) and its nonce: version(1) ‖ epoch u32be ‖ iat u64be ‖ random(16) ‖ HMAC-SHA-256.
- * Every replica holds the MAC key, so any of them can check a nonce without having kept it. The MAC covers the audience:
- * another Verifier refuses the nonce.
+ * The Verifier's challenge (RFC 9334 §10) and its nonce: version(1) ‖ epoch u32be ‖ iat u64be ‖ random(16) ‖
+ * HMAC-SHA-256. Every replica holds the MAC key, so any of them can check a nonce without having kept it. The
+ * MAC covers the audience: another Verifier refuses the nonce.
  */
 import { createHmac } from 'node:crypto'
 import { z } from 'zod'

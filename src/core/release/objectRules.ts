@@ -1,4 +1,4 @@
-/** The rules about one object: its signature, its name, its key, and whether the provider has withdrawn it. */
+/** The rules about one object: its signature, name, key and withdrawal. */
 import { codeOf, type Refusal } from '../errors.ts'
 import { verifyCompact } from '../jws.ts'
 import type { Dataset } from '../policy/policy.ts'

@@ -1,4 +1,4 @@
-/** The rules about the permission: one for this client and purpose, in its window, over the requested scopes. */
+/** The rules about the permission: its client and purpose, its window, its scopes. */
 import { codeOf, type ErrorCode, type Refusal } from '../errors.ts'
 import { covers } from '../fhir/scope.ts'
 import type { Dataset, Permission, Policy } from '../policy/policy.ts'
@@ -14,7 +14,7 @@ export type PermissionMatch = {
   readonly reasons: readonly Refusal[]
 }
 
-/** The permission for this client and purpose. If several name them, the one with the fewest reasons against it. */
+/** The permission for this client and purpose. Of several, the one with the fewest reasons against it. */
 export function lookUpPermission(
   header: SealHeader,
   asker: Asker,

@@ -20,7 +20,8 @@ export type PreparedRequest = {
 
 /**
  * The assertion takes its time from the nonce, so a guest with a wrong clock is not refused for it. Throws
- * `request.malformed` beyond the limits of a request, and `verifier.untrusted` for a challenge of another audience.
+ * `request.malformed` beyond the limits of a request, and `verifier.untrusted` for a challenge of another
+ * audience.
  */
 export async function prepareRequest(options: {
   readonly challenge: Challenge

@@ -54,7 +54,9 @@ export const ReleaseRequest = z.strictObject({
 })
 export type ReleaseRequest = z.output<typeof ReleaseRequest>
 
-/** A problem of RFC 9457. It does not tell the requester how to do better: the reasons stay with the provider. */
+/**
+ * A problem of RFC 9457. It does not tell the requester how to do better: the reasons stay with the provider.
+ */
 export const RefusalBody = z.strictObject({
   type: z.string().max(200),
   title: z.string().max(400),

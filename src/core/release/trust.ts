@@ -1,4 +1,4 @@
-/** The trust digest: one value, listed in the policy, over the part of a worker's configuration that could weaken it. */
+/** The trust digest covers the part of a worker's configuration that could weaken it. The policy lists it. */
 import { z } from 'zod'
 import { sha256 } from '../bytes.ts'
 import { canonicalBytes } from '../canonical.ts'
