@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { decodeInput, fuzz, type Plan, type Report } from './campaign.ts'
+import { decodeInput, type FuzzReport, fuzz, type Plan } from './campaign.ts'
 import { TARGETS } from './faultyTargets.ts'
 import { Random } from './random.ts'
 import { answerTo } from './target.ts'
@@ -13,7 +13,7 @@ const MODULE = new URL('./faultyTargets.ts', import.meta.url).href
 const folder = await mkdtemp(join(tmpdir(), 'cw-fuzz-'))
 after(() => rm(folder, { recursive: true }))
 
-function run(name: string, plan: Partial<Plan> = {}): Promise<Report> {
+function run(name: string, plan: Partial<Plan> = {}): Promise<FuzzReport> {
   return fuzz(targetOf(name), {
     module: MODULE,
     seed: 7,

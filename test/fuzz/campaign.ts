@@ -17,7 +17,7 @@ export type Plan = Omit<Order, 'progress' | 'memory' | 'target'> & {
   readonly onProgress?: (index: number) => void
 }
 
-export type Report = Omit<Tally, 'findings'> & {
+export type FuzzReport = Omit<Tally, 'findings'> & {
   readonly target: string
   readonly seed: number
   /** Codes that the generator should have reached but did not. */
@@ -35,7 +35,7 @@ const WATCH_MILLISECONDS = 100
  */
 export const USUAL_LIMITS = { hangSeconds: 10, maxGrowthMib: 1000 } as const
 
-export async function fuzz(target: Target, plan: Plan): Promise<Report> {
+export async function fuzz(target: Target, plan: Plan): Promise<FuzzReport> {
   const { folder, hangSeconds, maxGrowthMib, onProgress, ...order } = plan
   const progress = new Int32Array(new SharedArrayBuffer(8))
   const memory = new SharedArrayBuffer(INPUT_MEMORY_BYTES)
@@ -136,7 +136,7 @@ async function keep(
   { input, ...finding }: Finding,
   target: Target,
   { folder, seed }: Plan,
-): Promise<Report['findings'][number]> {
+): Promise<FuzzReport['findings'][number]> {
   await mkdir(folder, { recursive: true })
   const file = join(folder, `${target.name}-${seed}-${finding.index}.json`)
   await writeFile(file, JSON.stringify(encodeInput(target.name, input), undefined, 2))

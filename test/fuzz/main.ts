@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { endWithUsage, readCommand, readNumber } from '../toolCommand.ts'
-import { decodeInput, fuzz, type Report, USUAL_LIMITS } from './campaign.ts'
+import { decodeInput, type FuzzReport, fuzz, USUAL_LIMITS } from './campaign.ts'
 import { answerTo, type Target } from './target.ts'
 import { TARGETS } from './targets.ts'
 
@@ -66,7 +66,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   const seconds = readNumber('seconds', values.seconds, DURATION)
   console.error(`seed ${seed}`)
   const weights = targets.reduce((sum, { weight }) => sum + weight, 0)
-  const reports: Report[] = []
+  const reports: FuzzReport[] = []
   for (const target of targets) {
     const share = Math.ceil((inputs * target.weight) / weights)
     const plan = { seed, from, inputs: share, seconds: seconds / targets.length }
@@ -81,7 +81,7 @@ async function run(
   target: Target,
   plan: Readonly<Record<'seed' | 'from' | 'inputs' | 'seconds', number>>,
   share: number,
-): Promise<Report> {
+): Promise<FuzzReport> {
   let told = 0
   const report = await fuzz(target, {
     ...plan,
@@ -131,7 +131,7 @@ function targetNamed(name: string): Target {
   )
 }
 
-function* summaryOf(reports: readonly Report[]): Generator<string> {
+function* summaryOf(reports: readonly FuzzReport[]): Generator<string> {
   for (const { target, inputs, seconds, accepted, refused, ...rest } of reports) {
     yield `${target}: ${inputs} inputs, ${Math.round(inputs / seconds)} per second, slowest ${rest.slowestMilliseconds.toFixed(0)} ms, RSS ${rest.rss.start} MiB at the start, at most ${rest.rss.peak}`
     yield `  accepted ${accepted}; refused for ${rest.reasons} reasons`
