@@ -108,7 +108,7 @@ function verifyPath(certs: readonly Uint8Array[], kind: SigningKey, roots: reado
   }
 }
 
-/** The report says which kind of key signed it; the certificate's own name must agree. */
+/** Refuses a leaf whose name is not that of `kind`, the kind of key that the report states. */
 function assertKind(leaf: Certificate, kind: SigningKey): void {
   const named = SIGNING_KEYS.find((name) => leaf.subject === `SEV-${name.toUpperCase()}`)
   if (named === undefined)

@@ -53,7 +53,7 @@ export function openCrl(der: Uint8Array, roots: readonly Root[]): Crl {
 }
 
 /**
- * True if `list` goes back behind `held` in number or in date. Both are of one root. An attacker who presents
+ * True if `list` is older than `held` in number or in date. Both are of one root. An attacker who presents
  * an older list can withhold a revocation.
  */
 export function isOlder(list: Crl, held: Crl): boolean {

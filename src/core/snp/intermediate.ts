@@ -4,7 +4,10 @@ import { assertIntermediate, type Certificate, isIssuedBy } from './certificate.
 import type { Product } from './product.ts'
 import { rsa4096Of } from './publicKey.ts'
 
-/** The ASK or ASVK, if `root` has signed it. Throws `Malformed` if the root has signed something else under its name. */
+/**
+ * The ASK or ASVK of `root` in this certificate, or undefined if it has another name or signer. Throws
+ * `Malformed` if `root` signed it, but not as an authority.
+ */
 export function authorityUnder(
   certificate: Certificate,
   root: Authority & { readonly product: Product },
@@ -15,7 +18,9 @@ export function authorityUnder(
   return authorityOf(certificate)
 }
 
-/** Throws `Malformed` for a key that is not RSA of 4096 bits. */
+/**
+ * The name, serial number, validity and key of an authority. Throws `Malformed` if the key is not RSA-4096.
+ */
 export function authorityOf({ subject, serial, notBefore, notAfter, spki }: Certificate): Authority {
   return { subject, serial, notBefore, notAfter, publicKey: rsa4096Of(spki) }
 }

@@ -10,6 +10,7 @@ export const REPORT_BYTES = 0x4a0
 export const SIGNED_BYTES = 0x2a0
 /** Values of VERSION that this verifier reads. */
 export const REPORT_VERSIONS = [2, 3, 4, 5] as const
+/** A value of VERSION. */
 export type ReportVersion = (typeof REPORT_VERSIONS)[number]
 
 /** Offset and size in bytes. In versions before `since` the field is reserved and zero. */
@@ -48,6 +49,7 @@ export const FIELDS = {
   signatureR: { at: 0x2a0, size: 72 },
   signatureS: { at: 0x2e8, size: 72 },
 } as const satisfies Record<string, Field>
+/** The name of a field. */
 export type FieldName = keyof typeof FIELDS
 
 /**

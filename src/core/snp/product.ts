@@ -7,6 +7,7 @@ import { viewOf } from '../bytes.ts'
 
 /** The products that this verifier supports. */
 export const PRODUCTS = ['Milan', 'Genoa', 'Turin'] as const
+/** The name of a product. */
 export type Product = (typeof PRODUCTS)[number]
 
 /**

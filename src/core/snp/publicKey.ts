@@ -7,7 +7,7 @@ import { sameBytes, viewOf } from '../bytes.ts'
 import { Malformed } from './der.ts'
 
 /**
- * A public key of AMD's: PEM if it is used once, imported if it is kept.
+ * A public key in a certificate: PEM if it is used once, imported if it is kept.
  *
  * The key states its scheme and is never passed inside an object of options (an encoding, a padding). With
  * such an object node:crypto throws and catches up to four errors, and their stacks cost a tenth of an ECDSA
@@ -20,18 +20,20 @@ export class PublicKey {
     this.#key = key
   }
 
-  /** The key is checked when it is first used. */
+  /** A key from the PEM of its SubjectPublicKeyInfo. An invalid key is refused at its first use. */
   static fromPem(pem: string): PublicKey {
     return new PublicKey(pem)
   }
 
-  /** Throws `Malformed`. */
+  /** The same key in its imported form. Throws `Malformed` if the key is invalid. */
   imported(): PublicKey {
     const key = this.#key
     return typeof key === 'string' ? new PublicKey(using(() => createPublicKey(key))) : this
   }
 
-  /** Over SHA-384 of the message. Throws `Malformed` for an invalid key. */
+  /**
+   * True if the signature is valid for the message, with SHA-384. Throws `Malformed` if the key is invalid.
+   */
   verifies(signature: Uint8Array, message: Uint8Array): boolean {
     return using(() => verify('sha384', message, this.#key, signature))
   }

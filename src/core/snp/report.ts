@@ -94,6 +94,7 @@ function unusedIn(version: ReportVersion): readonly Field[] {
 
 /** The four TCBs of a report. */
 export const TCB_NAMES = ['reported', 'committed', 'current', 'launch'] as const
+/** The name of a TCB: reported, committed, current or launch. */
 export type TcbName = (typeof TCB_NAMES)[number]
 
 /**
@@ -214,7 +215,7 @@ function firmwareOf(bytes: Buffer): Firmware {
   return { build: bytes.readUInt8(0), minor: bytes.readUInt8(1), major: bytes.readUInt8(2) }
 }
 
-/** Big-endian, so that comparing bytes compares numbers. */
+/** n, big-endian: the comparison of bytes is then the comparison of numbers. */
 const ORDER = Buffer.from(P384_ORDER.toString(16), 'hex')
 
 /**

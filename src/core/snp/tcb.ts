@@ -13,6 +13,7 @@ export type Tcb = Readonly<Record<TcbComponent, number>>
 
 /** The names of the components. `fmc` to `snp` are firmware of the secure processor. */
 export const TCB_COMPONENTS = ['fmc', 'bootloader', 'tee', 'snp', 'microcode'] as const
+/** The name of a component. */
 export type TcbComponent = (typeof TCB_COMPONENTS)[number]
 
 const TCB_BYTES = 8

@@ -1,4 +1,6 @@
-/** The launches to try for a measurement: what the caller names, and what hosts are known to do if it names nothing. */
+/**
+ * The launches to try for a measurement: the values that the caller names, or else the usual values of hosts.
+ */
 import type { Cpuid } from '../product.ts'
 import {
   type FirmwareFile,
@@ -13,13 +15,14 @@ import type { Candidates } from './solve.ts'
 import { VCPU_TYPES, vcpuSignature } from './vcpuTypes.ts'
 import type { FpuState, VcpuState } from './vmsa.ts'
 
+/** The signature of a vCPU (CPUID Fn0000_0001_EAX), and the CPU model that has it. */
 export type NamedSignature = {
   /** Null for a signature without a name. */
   readonly name: string | null
   readonly signature: number
 }
 
-/** Empty lists were not named. */
+/** The values that the caller names. An empty list means that it names none. */
 export type LaunchHints = {
   readonly ovmf: readonly FirmwareFile[]
   /** The digest after OVMF's pages, if it is given. */
@@ -35,15 +38,16 @@ export type LaunchHints = {
   readonly host: Cpuid | undefined
 }
 
-type OvmfCandidate = FirmwareFile & { readonly digest: Buffer | undefined }
-type KernelCandidate = KernelFiles & { readonly hashes: KernelHashes }
-type StateCandidate = { readonly vcpuType: string; readonly state: VcpuState }
-export type LaunchCandidates = Candidates<OvmfCandidate, KernelCandidate, StateCandidate>
+type NamedOvmf = FirmwareFile & { readonly digest: Buffer | undefined }
+type NamedKernel = KernelFiles & { readonly hashes: KernelHashes }
+type NamedState = { readonly vcpuType: string; readonly state: VcpuState }
+/** Candidates for `solveLaunch` that carry their names. */
+export type LaunchCandidates = Candidates<NamedOvmf, NamedKernel, NamedState>
 
-/** The candidates in words. */
+/** The names of the candidates, for a message that nothing explains the measurement. */
 export type Tried = {
   readonly ovmf: readonly string[]
-  /** Firmware that checks no kernel: none was tried with it. */
+  /** Firmware that checks no kernel, and so was tried without one. */
   readonly ovmfWithoutKernel: readonly string[]
   readonly kernel: readonly string[]
   readonly initrd: readonly string[]
@@ -53,7 +57,10 @@ export type Tried = {
   readonly fpuState: readonly FpuState[]
 }
 
-/** Files with the same content are one candidate, under all their names. */
+/**
+ * The candidates for these hints. Files with the same content are one candidate with all their names. Throws
+ * `launch.impossible` if a command line contains a zero byte.
+ */
 export function launchCandidates(hints: LaunchHints): {
   readonly candidates: LaunchCandidates
   readonly tried: Tried

@@ -1,4 +1,6 @@
-/** A launch with its measurement as programs print it: hashes in lower-case hex, processor values as 0x…. */
+/**
+ * A launch with its measurement in the form that programs print: hashes in lower-case hex, numbers as 0x….
+ */
 import { toHex } from '../../bytes.ts'
 import type { Firmware } from './firmware.ts'
 import { hashAppend, type KernelHashes, NO_INITRD } from './kernelHashes.ts'
@@ -8,7 +10,7 @@ import { featureNames } from './sevFeatures.ts'
 import type { Vmm } from './vmm.ts'
 import type { FpuState, VcpuState } from './vmsa.ts'
 
-/** A file by name and hash; its content is not needed any more. */
+/** A file by name, size and hash, without its content. */
 export type HashedFile = {
   readonly file: string
   readonly bytes: number
@@ -16,42 +18,50 @@ export type HashedFile = {
   readonly sha256: string
 }
 
+/** An OVMF file and its parsed parts. */
 export type FirmwareFile = HashedFile & { readonly firmware: Firmware }
 
+/** The files and the command line of a measured kernel. */
 export type KernelFiles = {
   readonly kernel: HashedFile
   readonly initrd: HashedFile | undefined
   readonly append: string
 }
 
-export type Launch = {
+/** The inputs of a launch by their files. */
+export type LaunchFiles = {
   readonly vmm: Vmm
   readonly ovmf: FirmwareFile
-  /** The digest after the firmware's pages, if it was given. */
+  /** The digest after the firmware's pages, if the caller knows it. */
   readonly digest: Buffer | undefined
+  /** Undefined if no kernel is measured. */
   readonly kernel: KernelFiles | undefined
   readonly vcpus: number
+  /** QEMU's name of the CPU model; null if only the signature is known. */
   readonly vcpuType: string | null
   readonly vcpu: VcpuState
 }
 
+/** A launch and its digests, as JSON values. */
 export type DescribedLaunch = {
   readonly measurement: string
   readonly vmm: Vmm
   readonly ovmf: HashedFile & {
     readonly gpa: string
-    /** The digest after OVMF's pages was given: only table and metadata of the file were used. */
+    /**
+     * True if the digest after OVMF's pages was given. The file then served only for its table and metadata.
+     */
     readonly digestGiven: boolean
   }
   readonly sections: readonly { readonly kind: SectionKind; readonly gpa: string; readonly pages: number }[]
-  /** Null: kernel, initrd and command line are not measured. */
+  /** Null if kernel, initrd and command line are not measured. */
   readonly kernel: {
     readonly kernel: HashedFile
     readonly initrd: HashedFile | null
     readonly append: { readonly text: string; readonly sha256: string }
   } | null
   readonly vcpus: number
-  /** Null if only the signature was given. */
+  /** Null if only the signature is known. */
   readonly vcpuType: string | null
   readonly vcpuSig: string
   readonly guestFeatures: string
@@ -61,7 +71,7 @@ export type DescribedLaunch = {
   readonly steps: { readonly ovmf: string; readonly sections: string; readonly vcpus: string }
 }
 
-/** Throws `launch.impossible`. */
+/** Measures a launch and describes it. Throws `launch.impossible` as `measureLaunch`. */
 export function describeLaunch({
   vmm,
   ovmf,
@@ -70,7 +80,7 @@ export function describeLaunch({
   vcpus,
   vcpuType,
   vcpu,
-}: Launch): DescribedLaunch {
+}: LaunchFiles): DescribedLaunch {
   const { file, bytes, sha256, firmware } = ovmf
   const hashes = kernel === undefined ? undefined : kernelHashesOf(kernel)
   const steps = measureLaunch({ firmware, firmwareDigest: digest, kernel: hashes, vcpus, vcpu })
@@ -101,6 +111,7 @@ export function describeLaunch({
   }
 }
 
+/** The hashes of these files. Throws `launch.impossible` as `hashAppend`. */
 export function kernelHashesOf({ kernel, initrd, append }: KernelFiles): KernelHashes {
   return {
     kernel: Buffer.from(kernel.sha256, 'hex'),
@@ -109,6 +120,7 @@ export function kernelHashesOf({ kernel, initrd, append }: KernelFiles): KernelH
   }
 }
 
+/** A number as `0x` and at least this many hex digits. */
 export function hex(value: number | bigint, digits = 1): string {
   return `0x${value.toString(16).padStart(digits, '0')}`
 }

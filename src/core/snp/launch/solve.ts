@@ -33,7 +33,7 @@ export type Candidates<
 }
 
 /** The launch that has the MEASUREMENT. */
-export type Explanation<F, K, S> = {
+export type FoundLaunch<F, K, S> = {
   readonly firmware: F
   /** Undefined if no kernel was hashed. */
   readonly kernel: K | undefined
@@ -60,7 +60,7 @@ export function* solveLaunch<
 >(
   measurement: Uint8Array,
   candidates: Candidates<F, K, S>,
-): Generator<number, Explanation<F, K, S> | undefined> {
+): Generator<number, FoundLaunch<F, K, S> | undefined> {
   const { firmwares, kernels, vcpus: counts, states } = candidates
   for (const count of counts) assertVcpus(count)
   let tried = 0

@@ -11,6 +11,7 @@ const UNSETTLED = {
 
 /** Every hypervisor that has a name here, confirmed or not. */
 export const VMMS = ['qemu', ...(Object.keys(UNSETTLED) as readonly (keyof typeof UNSETTLED)[])] as const
+/** The name of a hypervisor. */
 export type Vmm = (typeof VMMS)[number]
 
 /** Throws `launch.unsettled`, with the reason, unless the launch digest under `vmm` is confirmed. */
