@@ -1,6 +1,6 @@
 /**
- * The configuration files of the commands: one JSON file each for sealing, for opening results and for collecting evidence. None
- * holds a secret: a key in a file is named by its path.
+ * The configuration files of the commands: one JSON file each for sealing, for opening results and for
+ * collecting evidence. None holds a secret: a key in a file is named by its path.
  */
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'
@@ -9,7 +9,10 @@ import { TrustAnchors } from '#core/release/trust.ts'
 
 const path = z.string().startsWith('/').max(4096)
 
-/** For `seal` and `upload`. An attacker who controls it chooses the keys under which the hospital's data is sealed. */
+/**
+ * For `seal` and `upload`. An attacker who controls it chooses the keys under which the hospital's data is
+ * sealed.
+ */
 export const SealConfig = z.strictObject({
   /** The names of hospital and dataset in the policy. */
   tenant: name,
@@ -29,7 +32,9 @@ export const SealConfig = z.strictObject({
 })
 export type SealConfig = z.output<typeof SealConfig>
 
-/** For `open`. It contains the provider root: an attacker who can change it can make a forged result verify. */
+/**
+ * For `open`. It contains the provider root: an attacker who can change it can make a forged result verify.
+ */
 export const OpenConfig = z.strictObject({
   /** The pin: the provider's signers. A result of a simulated root opens only with `simulation`. */
   trust: TrustAnchors.pick({ providerRoot: true, simulation: true }),

@@ -1,6 +1,6 @@
 /**
- * `confidential-worker <command>`. Checks Node's version before it loads anything else: an older Node cannot parse the other
- * modules.
+ * `confidential-worker <command>`. Checks Node's version before it loads anything else: an older Node cannot
+ * parse the other modules.
  */
 const NEEDED = [24, 12] as const
 

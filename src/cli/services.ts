@@ -17,7 +17,9 @@ export function openServices(config: { readonly oci: OciConfig; readonly simulat
   return createOci(config.oci, { allowPlainHttp: config.simulation, clock: systemClock })
 }
 
-/** The dataset's sealing key. Throws `config.invalid` for a file that holds no Ed25519 or P-384 private key. */
+/**
+ * The dataset's sealing key. Throws `config.invalid` for a file that holds no Ed25519 or P-384 private key.
+ */
 export async function openSealingKey(
   { sealingKey }: Pick<SealConfig, 'sealingKey'>,
   vault: () => Pick<KeyVault, 'signer'>,

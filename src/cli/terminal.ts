@@ -1,4 +1,7 @@
-/** The terminal of a command: results on stdout, progress and errors on stderr, an exit code per class of error. */
+/**
+ * The terminal of a command: results on stdout, progress and errors on stderr, an exit code per class of
+ * error.
+ */
 import type { Progress } from '#adapters/system/progress.ts'
 import { listenForShutdown } from '#adapters/system/shutdown.ts'
 import { CodedError, type ExitCode, errorRow } from '#core/errors.ts'

@@ -1,7 +1,7 @@
 /**
- * The worker's configuration: one JSON file. `trust` holds what could weaken the worker: every report covers its digest, and the
- * provider lists the digests it accepts. An attacker who controls the rest can only cause refusal or delay, since every
- * input is verified and every output is sealed.
+ * The worker's configuration: one JSON file. `trust` holds what could weaken the worker: every report covers
+ * its digest, and the provider lists the digests it accepts. An attacker who controls the rest can only cause
+ * refusal or delay, since every input is verified and every output is sealed.
  */
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'

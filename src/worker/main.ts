@@ -1,6 +1,7 @@
 /**
- * `worker --config FILE`: leases jobs until SIGTERM. One JSON line on stderr says `ready`. `--trust` prints the trust anchors and
- * their digest, for the provider's policy. `--job FILE` runs one job from a file instead of the stream and prints how it ended.
+ * `worker --config FILE`: leases jobs until SIGTERM. One JSON line on stderr says `ready`. `--trust` prints
+ * the trust anchors and their digest, for the provider's policy. `--job FILE` runs one job from a file
+ * instead of the stream and prints how it ended.
  */
 import { systemClock } from '#adapters/system/clock.ts'
 import { readFileUpTo } from '#adapters/system/files.ts'

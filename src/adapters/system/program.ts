@@ -3,13 +3,13 @@
  * signals, and turns its end into an exit code. Worker, Verifier and function differ in what they prepare and
  * what they run.
  */
-import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { z } from 'zod'
 import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
 import { configExample } from './configExample.ts'
 import { readConfig } from './configFile.ts'
 import { createLog, errorFields, type Log, type LogFields, type LogLevel } from './log.ts'
 import { createNotifier, type Notifier } from './notify.ts'
+import { configPath, optionRows, type ProgramOption, readArguments } from './programArguments.ts'
 import { type ProgramHelp, renderHelp } from './programHelp.ts'
 import { listenForShutdown, type Shutdown } from './shutdown.ts'
 
@@ -31,18 +31,9 @@ export type Program<Config, Material> = {
   readonly run: (started: Started<Config, Material>) => Promise<number | undefined>
   /** The exit code of a failure; by default that of its code. */
   readonly exitOf?: (code: ErrorCode) => number
-  /** What the log says about a failure besides its code and message. */
+  /** Fields that the log adds to the code and message of a failure. */
   readonly failureFields?: (error: unknown) => LogFields
 }
-
-export type ProgramOption<Config> = {
-  readonly name: string
-  readonly meaning: string
-} & (
-  | { readonly value: string }
-  /** Prints this and ends. */
-  | { readonly print: (config: Config) => Promise<string> }
-)
 
 export type Started<Config, Material> = {
   readonly config: Config
@@ -54,7 +45,7 @@ export type Started<Config, Material> = {
   readonly shutdown: Shutdown
 }
 
-/** The world outside, from main.ts. */
+/** What main.ts takes from its process. */
 export type Surroundings = {
   readonly parameters: readonly string[]
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -103,72 +94,17 @@ async function start<Config, Material>(
   return await program.run({ config, material, values, log, notifier, shutdown })
 }
 
-/** Throws `usage.invalid`. */
-function readArguments(
-  own: readonly ProgramOption<never>[],
-  parameters: readonly string[],
-): { readonly flags: ReadonlySet<string>; readonly values: Readonly<Record<string, string | undefined>> } {
-  const options: ParseArgsConfig['options'] = {
-    help: { type: 'boolean', short: 'h' },
-    'check-config': { type: 'boolean' },
-    'print-config': { type: 'boolean' },
-    config: { type: 'string' },
-    ...Object.fromEntries(
-      own.map((option) => [option.name, { type: 'value' in option ? 'string' : 'boolean' } as const]),
-    ),
-  }
-  try {
-    const parsed = Object.entries(parseArgs({ options, args: [...parameters] }).values)
-    return {
-      flags: new Set(parsed.flatMap(([name, value]) => (value === true ? [name] : []))),
-      values: Object.fromEntries(
-        parsed.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
-      ),
-    }
-  } catch (cause) {
-    throw new CodedError('usage.invalid', sentenceOf(cause), { cause })
-  }
-}
-
-/** The first sentence of Node's message: "unknown option '--what'". */
-function sentenceOf(cause: unknown): string {
-  const [sentence = ''] = cause instanceof Error ? cause.message.split(/\. |\n/) : []
-  return sentence.charAt(0).toLowerCase() + sentence.slice(1).replace(/\.$/, '')
-}
-
-/** Throws `usage.invalid`; `config.invalid` if only the platform could have named the file. */
-function configPath(
-  given: string | undefined,
-  variable: string | undefined,
-  environment: Surroundings['environment'],
-): string {
-  const path = given ?? (variable === undefined ? undefined : environment[variable])
-  if (path !== undefined) return path
-  if (variable === undefined) throw new CodedError('usage.invalid', '--config FILE is missing')
-  throw new CodedError('config.invalid', `${variable} names no configuration file`)
-}
-
 function helpOf<Config, Material>({
   name,
   help,
   options = [],
   configVariable,
 }: Program<Config, Material>): string {
-  const fallback = configVariable === undefined ? '' : ` (default: the file that ${configVariable} names)`
   return renderHelp({
     name,
     environment: [],
     ...help,
-    options: [
-      ['--config <file>', `the configuration, one JSON file${fallback}`],
-      ['--check-config', 'read the configuration and the files that it names, report every problem, and end'],
-      ['--print-config', 'print an example configuration with a comment per field, and end'],
-      ...options.map(
-        (option) =>
-          [`--${option.name}${'value' in option ? ` <${option.value}>` : ''}`, option.meaning] as const,
-      ),
-      ['-h, --help', 'print this help, and end'],
-    ],
+    options: optionRows(options, configVariable),
   })
 }
 

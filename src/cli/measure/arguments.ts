@@ -98,7 +98,10 @@ export function parseDigest(text: string, option: string): Buffer {
   return Buffer.from(text, 'hex')
 }
 
-/** The one value of an option, or its default. Throws `usage.invalid` for several values, or none without a default. */
+/**
+ * The one value of an option, or its default. Throws `usage.invalid` for several values, or none without a
+ * default.
+ */
 export function only<T>(values: readonly T[], option: string, standard?: NoInfer<T>): T {
   const [value = standard, ...others] = values
   if (value === undefined) throw usage(`${option} is missing`)

@@ -30,8 +30,9 @@ export function addProgramCommands(program: Command, { exit }: CommandContext): 
 }
 
 /**
- * Runs the program to its end and returns its exit code. The program is in a process group of its own, so Ctrl-C reaches only this
- * process and is passed on once: a program takes a second signal as the order to end without draining.
+ * Runs the program to its end and returns its exit code. The program is in a process group of its own, so
+ * Ctrl-C reaches only this process and is passed on once: a program takes a second signal as the order to end
+ * without draining.
  */
 async function runProgram(name: string, parameters: readonly string[]): Promise<number> {
   const file = fileURLToPath(new URL(`../../${name}/main.ts`, import.meta.url))

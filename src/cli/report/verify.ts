@@ -53,8 +53,8 @@ async function readReference({ policy, authenticOnly }: ReportOptions): Promise<
 }
 
 /**
- * A policy as written or as signed. Its signatures are not checked: the command does not know who may sign. Throws
- * `policy.invalid`.
+ * A policy as written or as signed. Its signatures are not checked: the command does not know who may sign.
+ * Throws `policy.invalid`.
  */
 async function readPolicy(path: string): Promise<Policy> {
   const bytes = await readInput(path)
