@@ -1,4 +1,6 @@
-/** The ARK, and the ASK that comes with the evidence or is held beside the ARK: of which only the ARK is a matter of trust. */
+/**
+ * Vectors of the ARK, and of the ASK that comes with the evidence or with the ARK. Only the ARK is trusted.
+ */
 import { createPublicKey } from 'node:crypto'
 import { toBase64url } from '#core/bytes.ts'
 import { AMD_ROOTS } from '#core/snp/amdRoots.ts'
@@ -25,7 +27,7 @@ export function authorityVectors(): readonly Case[] {
   ]
 }
 
-/** The verifier knows the ARK alone. */
+/** The verifier has only the ARK. */
 const brought = (change: Change, scheme = pss(KEYS.ark), leaf = usualLeaf('Genoa', 'vcek')) => ({
   certs: [leaf, askOf('Genoa', 'vcek', change, scheme)],
   roots: [usualRoot('Genoa')],
@@ -37,7 +39,7 @@ const constraints = (...parts: readonly Buffer[]) => critical(CONSTRAINTS, seque
 const CERT_SIGN = usage('03020204')
 const CA = constraints(boolean(true), integer(0))
 
-/** What an ASK and an ARK may not be, each with what would be right for it. */
+/** Faults of an ASK and an ARK, each with the value that would be correct. */
 function badExtensions(sign: Buffer, ca: Buffer): Readonly<Record<string, readonly Buffer[]>> {
   const [, good = nothing()] = authorityExtensions()
   return {
@@ -161,7 +163,7 @@ function askVectors(): readonly Case[] {
   ]
 }
 
-/** A modulus whose first bit is clear. */
+/** An RSA key whose modulus has a first bit of zero. */
 function weakened(spki: Buffer): Buffer {
   const changed = Buffer.from(spki)
   changed.writeUInt8(changed.readUInt8(33) & 0x7f, 33)
@@ -224,7 +226,9 @@ function arkVectors(): readonly Case[] {
   ]
 }
 
-/** An ASK or ASVK beside the ARK is verified when the verifier starts, whether or not it will be needed. */
+/**
+ * An ASK or ASVK that comes with the ARK is verified when the verifier starts, even if no report needs it.
+ */
 function rootVectors(): readonly Case[] {
   const certs = [usualLeaf('Genoa', 'vcek'), askOf('Genoa')]
   const ark = arkOf('Genoa')
@@ -282,7 +286,7 @@ function timeVectors(): readonly Case[] {
   ])
 }
 
-/** Without roots of its own a case is held against AMD's, which are pinned: no chain of these vectors ends there. */
+/** A case without roots uses AMD's pinned roots, where no chain of these vectors ends. */
 export function amdVectors(): readonly Case[] {
   const bare = (row: Case): Case => {
     const { roots: _roots, ...rest } = row

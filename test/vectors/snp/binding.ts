@@ -1,4 +1,4 @@
-/** That the certificate is of the chip, the TCB and the product that the report names. */
+/** Vectors of the binding of a certificate to the chip, the TCB and the product that the report names. */
 
 import { AMD_OID } from '#core/snp/extensions.ts'
 import { FIELDS } from '#core/snp/layout.ts'
@@ -13,12 +13,12 @@ const hex = (value: number): string => value.toString(16).padStart(2, '0')
 const TCBS = ['reportedTcb', 'committedTcb', 'currentTcb', 'launchTcb'] as const
 
 export function bindingVectors(product: Product): readonly Case[] {
-  // Milan differs from Genoa in its models alone.
+  // Milan differs from Genoa only in its models.
   if (product === 'Milan') return cpuidVectors(product)
   return [...cpuidVectors(product), ...tcbVectors(product), ...chipVectors(product)]
 }
 
-/** Models at both ends of each range, and just outside. */
+/** Models at both ends of each range, and directly outside. */
 const MODELS: Readonly<
   Record<
     Product,

@@ -1,4 +1,4 @@
-/** From what is special about a case to the case. */
+/** Builds a case from its differences to the usual case. */
 import { toBase64url } from '#core/bytes.ts'
 import type { ErrorCode } from '#core/errors.ts'
 import { FIELDS, type FieldName, type SigningKey } from '#core/snp/layout.ts'
@@ -7,7 +7,7 @@ import type { Case, RootRow } from './vector.ts'
 import { AT, instant, leafOf, type ReportChange, reportOf, rootOf } from './world.ts'
 
 export type Choice = ReportChange & {
-  /** By default Genoa, by its VCEK, under a root that has ASK and ASVK. */
+  /** By default Genoa with a VCEK, under a root that has ASK and ASVK. */
   readonly product?: Product
   readonly kind?: SigningKey
   readonly report?: Buffer
@@ -70,7 +70,7 @@ export function refused(name: string, codes: ErrorCode | readonly ErrorCode[], c
   return caseOf(name, 'refused', typeof codes === 'string' ? [codes] : codes, choice)
 }
 
-/** Writes one byte into a field, counted from its beginning. */
+/** Writes one byte into a field; the index counts from the start of the field. */
 export function put(field: FieldName, byte: number, value: number): (bytes: Buffer) => void {
   return putAt(FIELDS[field].at + byte, value)
 }
@@ -79,7 +79,7 @@ export function putAt(at: number, value: number): (bytes: Buffer) => void {
   return (bytes) => void bytes.writeUInt8(value, at)
 }
 
-/** Writes a whole field: these bytes, over and over. */
+/** Fills a field with these bytes, repeated. */
 export function fill(field: FieldName, ...values: readonly number[]): (bytes: Buffer) => void {
   const { at, size } = FIELDS[field]
   return (bytes) => void bytes.fill(Buffer.from(values), at, at + size)

@@ -1,4 +1,4 @@
-/** Revocation lists: what is one, whom it revokes, and when it counts. */
+/** Vectors of revocation lists: their form, the authorities they revoke, and their times. */
 
 import type { KeyObject } from 'node:crypto'
 import { createPublicKey } from 'node:crypto'
@@ -17,7 +17,7 @@ export type CrlParts = {
   readonly version?: readonly Buffer[]
   readonly issuer?: string | Buffer
   readonly times?: readonly Buffer[]
-  /** Absent: no list of entries. */
+  /** Absent: the list has no entries. */
   readonly entries?: readonly Buffer[] | Buffer
   readonly extensions?: readonly Buffer[]
   readonly after?: readonly Buffer[]
@@ -26,7 +26,7 @@ export type CrlParts = {
   readonly ending?: (signature: Buffer) => readonly Buffer[]
 }
 
-/** By the ARK of Genoa, from yesterday for 45 days. */
+/** A list of the ARK of Genoa, valid for 45 days since yesterday. */
 export function crlOf(parts: CrlParts = {}): Buffer {
   const { version = [integer(1)], issuer = 'ARK-Genoa', entries, after = [] } = parts
   const { times = [time(NOW - DAY), time(NOW + 44 * DAY)], ending = (signature) => [bits(signature)] } = parts
@@ -190,7 +190,7 @@ function formVectors(): readonly Case[] {
   ]
 }
 
-/** Whether there must be a list, and how old it may be, is the reference's to say. */
+/** The reference values decide whether a list is required, and how old it may be. */
 function ageVectors(): readonly Case[] {
   const grace = (graceSeconds: number, parts: CrlParts = {}): Choice => ({
     reference: referenceOf({ crl: { graceSeconds } }),

@@ -1,4 +1,6 @@
-/** The form of X.509, strictly: what is signed by the right key and yet not of the one form in which AMD writes it. */
+/**
+ * Vectors of the form of X.509: certificates with a right signature, but not in the one form that AMD uses.
+ */
 
 import { AMD_OID } from '#core/snp/extensions.ts'
 import { nameOf } from '#lab/amd/certificate.ts'
@@ -98,7 +100,7 @@ function setFor(der: Buffer, at: number): Buffer {
   return changed
 }
 
-/** The signature itself is right in all of them. */
+/** Signature algorithms. The signature itself is right in all of them. */
 function algorithmVectors(): readonly Case[] {
   const parameters = sequence(
     explicit(0, hashOf(SHA384)),
@@ -186,7 +188,7 @@ const AMD = [
   attribute('2.5.4.10', utf8Text('Advanced Micro Devices')),
 ]
 
-/** Names whose common name is right, so that nothing but the rest of the name can be wrong. */
+/** Names with a right common name, so only the rest of the name is wrong. */
 function nameVectors(): readonly Case[] {
   const common = (text: string) => attribute(COMMON_NAME, utf8Text(text))
   const names: Readonly<Record<string, (text: string) => Buffer>> = {
@@ -224,7 +226,7 @@ function nameVectors(): readonly Case[] {
   ]
 }
 
-/** At a time that the certificate would cover if its times were read kindly. */
+/** Times. The verification is at a time that the certificate would cover under a lenient reading. */
 function timeVectors(): readonly Case[] {
   const utc = (text: string) => Buffer.concat([Buffer.of(0x17, text.length), Buffer.from(text)])
   const general = (text: string) => Buffer.concat([Buffer.of(0x18, text.length), Buffer.from(text)])
@@ -283,7 +285,9 @@ function extensionVectors(): readonly Case[] {
   ]
 }
 
-/** X.690 §10.1: a length takes the fewest octets. In an extension that nobody reads, and in the product name, which is read as text. */
+/**
+ * Lengths that are not in the fewest octets (X.690 §10.1): in an unused extension, and in the product name.
+ */
 function lengthVectors(): readonly Case[] {
   const valued = (header: string, bytes: number) =>
     withMore(sequence(oid('1.2.3.4'), Buffer.from(header, 'hex'), Buffer.alloc(bytes)))

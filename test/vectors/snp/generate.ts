@@ -1,4 +1,6 @@
-/** Makes the vectors of this folder: `node test/vectors/snp/generate.ts`. The same seeds give the same files. */
+/**
+ * Writes the vectors of this folder: `node test/vectors/snp/generate.ts`. The same seeds give the same files.
+ */
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { PRODUCTS } from '#core/snp/product.ts'
 import { amdVectors, authorityVectors } from './authority.ts'
@@ -32,7 +34,7 @@ export function makeAreas(): readonly Area[] {
   ]
 }
 
-/** File name and exact content. */
+/** The name and the exact content of an area's file. */
 export function fileOf(area: Area, index: number): { readonly file: string; readonly content: string } {
   return {
     file: `${String(index + 1).padStart(2, '0')}-${area.area}.json`,

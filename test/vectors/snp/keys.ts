@@ -1,4 +1,7 @@
-/** The signer's keys and its signatures, all of which a seed decides: what is random elsewhere must be the same each time here. */
+/**
+ * The signer's keys and signatures, all from a seed: values that are random elsewhere must be the same on
+ * each run here.
+ */
 import {
   constants,
   createECDH,
@@ -16,15 +19,16 @@ import { explicit, integer, nothing, oid, sequence } from '#lab/amd/der.ts'
 import { seeded } from '../sealed/seeded.ts'
 
 /**
- * RSA keys: which numbers of the seed's stream are the first primes in it. Another seed needs another search, of some seconds;
- * a number that is no prime makes signatures that no key verifies, and so no vector that is accepted.
+ * RSA keys: the indices of the first primes in the seed's stream of numbers. Another seed needs another
+ * search, which takes some seconds. With a number that is not prime no signature verifies, so no vector would
+ * be accepted.
  */
 const PRIMES = {
   ark: { p: 629, q: 220, bytes: 256 },
   ask: { p: 696, q: 1307, bytes: 256 },
   asvk: { p: 901, q: 1683, bytes: 256 },
   stranger: { p: 806, q: 150, bytes: 256 },
-  /** Of 2048 bits. */
+  /** An RSA key of 2048 bits. */
   short: { p: 340, q: 392, bytes: 128 },
 } as const
 const E = 65_537n
@@ -59,13 +63,13 @@ export type PssChoice = {
   readonly hash?: keyof typeof NAMES
   readonly mgfHash?: keyof typeof NAMES
   readonly salt?: number
-  /** What the certificate says of it; absent, what is true. */
+  /** The algorithm that the certificate states; absent: the true one. */
   readonly algorithm?: Buffer
 }
 
 export const hashOf = (name: string): Buffer => sequence(oid(name), nothing())
 
-/** RSASSA-PSS-params in an AlgorithmIdentifier, of these parts. */
+/** An AlgorithmIdentifier with RSASSA-PSS-params of these parts. */
 export function pssAlgorithm(
   parts: {
     readonly hash?: Buffer
@@ -83,7 +87,7 @@ export function pssAlgorithm(
   return sequence(oid(PSS), sequence(explicit(0, hash), explicit(1, mask), explicit(2, salt), ...more))
 }
 
-/** RSASSA-PSS (RFC 8017 §8.1) whose salt follows from the message. By default as AMD signs. */
+/** RSASSA-PSS (RFC 8017 §8.1) with a salt that is derived from the message. The defaults are AMD's. */
 export function pss(key: KeyObject, choice: PssChoice = {}): SignatureScheme {
   const { hash = SHA384, mgfHash = SHA384, salt = 48 } = choice
   const algorithm =
@@ -92,7 +96,7 @@ export function pss(key: KeyObject, choice: PssChoice = {}): SignatureScheme {
   return {
     algorithm,
     sign: (tbs) => {
-      // The same signature each time, and a slow one.
+      // Cached, since the signature is always the same and slow to make.
       const signed = `${keyNames.get(key)} ${hash} ${mgfHash} ${salt} ${toHex(sha256(tbs))}`
       const signature = signatures.get(signed) ?? signPss(key, tbs, NAMES[hash], NAMES[mgfHash], salt)
       signatures.set(signed, signature)
@@ -127,7 +131,7 @@ function mgf1(hash: string, seed: Buffer, size: number): Buffer {
   return Buffer.concat(blocks).subarray(0, size)
 }
 
-/** RSASSA-PKCS1-v1_5 over SHA-384, which has nothing random in it. */
+/** RSASSA-PKCS1-v1_5 over SHA-384, which is deterministic. */
 export function pkcs1(
   key: KeyObject,
   algorithm = sequence(oid('1.2.840.113549.1.1.12'), nothing()),
@@ -152,7 +156,9 @@ export function ecKey(seed: string): EcKey {
   return { d, privateKey, publicKey: createPublicKey(privateKey) }
 }
 
-/** Signs the bytes of a report as they are, over what the signature covers. Its secret number follows from key and message. */
+/**
+ * Signs the covered bytes of a report without any check. The secret number is derived from key and message.
+ */
 export function signReport(report: Buffer, { d }: EcKey): Buffer {
   const signed = report.subarray(0, SIGNED_BYTES)
   const k = scalarOf(`${d} signs ${toHex(sha256(signed))}`)
@@ -188,7 +194,7 @@ function bytesOf(value: bigint): Buffer {
   return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex')
 }
 
-/** Extended Euclid. */
+/** The modular inverse by the extended Euclidean algorithm. */
 function inverse(value: bigint, modulus: bigint): bigint {
   let [a, b, x, y] = [value % modulus, modulus, 1n, 0n]
   while (a !== 0n) {

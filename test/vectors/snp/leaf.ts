@@ -1,4 +1,7 @@
-/** The endorsement certificate: who signed it and how, what AMD writes into it, when it counts. Each is signed as it stands. */
+/**
+ * Vectors of the endorsement certificate: its signer, its extensions and its validity. Each is signed after
+ * its change.
+ */
 import { createPublicKey } from 'node:crypto'
 import { AMD_OID, SPL_OID, SPL_ROWS } from '#core/snp/extensions.ts'
 import { MAX_CERTIFICATE_BYTES } from '#core/snp/layout.ts'
@@ -43,7 +46,7 @@ export function leafVectors(): readonly Case[] {
   ]
 }
 
-/** Turin's own patch levels, and its hardware id of 8 bytes. */
+/** The patch levels of Turin, and its hardware id of 8 bytes. */
 export function turinLeafVectors(): readonly Case[] {
   return [authentic('as AMD makes it', { product: 'Turin' }), ...levelVectors('Turin'), ...idVectors('Turin')]
 }
@@ -293,7 +296,7 @@ function levelVectors(product: Product): readonly Case[] {
   ]
 }
 
-/** One encoding for each value (X.690 §10), in a patch level that is otherwise right: 27, which is 1b. */
+/** Other encodings of one value (X.690 §10), in a patch level that is otherwise right: 27, which is 1b. */
 function integerVectors(): readonly Case[] {
   const encodings = {
     'of 127 with a byte to spare': '0202007f',

@@ -1,4 +1,4 @@
-/** Reference values that the usual report of Genoa just meets: nothing is left at `any` that can be said. */
+/** Reference values that the usual report of Genoa exactly meets: every field that can be constrained is. */
 import type { Reference } from '#core/appraisal/reference.ts'
 import { MEASUREMENT, NOW, tcbOf } from './world.ts'
 

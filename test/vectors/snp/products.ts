@@ -1,4 +1,7 @@
-/** Every product in every version of the report, signed by either kind of key, with the chain in the evidence or at the verifier. */
+/**
+ * Vectors of every product and version, with each kind of key, and with the chain in the evidence or at the
+ * verifier.
+ */
 import { REPORT_VERSIONS, SIGNING_KEYS } from '#core/snp/layout.ts'
 import type { Product } from '#core/snp/product.ts'
 import { authentic, usualLeaf, usualRoot } from './cases.ts'

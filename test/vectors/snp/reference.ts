@@ -1,4 +1,7 @@
-/** The form of a case and of its reference values: what is missing, misspelt or out of bounds does not load, and so checks nothing. */
+/**
+ * Vectors of the form of a case and its reference values: a missing, misspelt or out-of-range field is
+ * refused.
+ */
 import type { Json } from '#core/canonical.ts'
 import { accepted, refused } from './cases.ts'
 import { REFERENCE } from './policyReference.ts'
@@ -109,6 +112,6 @@ function without(members: Members, field: string): Members {
 }
 
 function membersOf(value: Json | undefined): Members {
-  // What it is asked for are the objects of a reference.
+  // Called only with the objects of a reference.
   return value as Members
 }

@@ -1,4 +1,6 @@
-/** What the bytes of a report may say (facts of the ABI), and that its signature covers what it covers. */
+/**
+ * Vectors of the bytes of a report: the values that the ABI allows, and the bytes that the signature covers.
+ */
 import { FIELDS, P384_ORDER, REPORT_VERSIONS, SCALAR_BYTES, SIGNER_INFO } from '#core/snp/layout.ts'
 import { authentic, fill, put, putAt, refused } from './cases.ts'
 import { ecKey, scalarBytes } from './keys.ts'
@@ -15,7 +17,7 @@ const policyBit = (bit: number) => (bytes: Buffer) => {
 const scalar = (field: 'signatureR' | 'signatureS', value: bigint) => (bytes: Buffer) =>
   void bytes.set(scalarBytes(value).reverse(), FIELDS[field].at)
 
-/** The first and the last byte of each range that is zero in every version; the last range is after the signature. */
+/** The first and the last byte of each reserved range. The last range is after the signature. */
 const RESERVED = [[0x04c, 0x04f], [0x18b, 0x19f], [0x1eb], [0x1ef], [0x208, 0x29f], [0x330, 0x49f]].flat()
 
 export function reportVectors(): readonly Case[] {
@@ -163,7 +165,7 @@ function signatureVectors(good: Buffer): readonly Case[] {
           tamper: put(field, byte, 1),
         }),
       ),
-      // No library takes these; that they are refused as they are read shows in a case that has no certificate either.
+      // No library accepts these. A case without a certificate shows that the parser refuses them already.
       ...(
         [
           ['zero', 0n],

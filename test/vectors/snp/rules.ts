@@ -1,4 +1,4 @@
-/** Every rule that a reference can state: met, just met, and broken by a report that is authentic. */
+/** Vectors of every rule of the reference values: met, exactly met, and broken by an authentic report. */
 import type { Reference } from '#core/appraisal/reference.ts'
 import type { ErrorCode } from '#core/errors.ts'
 import { FIELDS, GUEST_POLICY_BITS, PLATFORM_INFO_BITS } from '#core/snp/layout.ts'
@@ -111,7 +111,7 @@ function processorVectors(): readonly Case[] {
   ]
 }
 
-/** All four at these levels; the key is that of the reported TCB. */
+/** All four TCBs at these levels, with the key of the reported TCB. */
 function levels(
   product: Product,
   all: Partial<Tcb>,
@@ -121,7 +121,7 @@ function levels(
   return { product, platform: { tcb, ...one }, certs: [leafOf(product, 'vcek', { tcb })] }
 }
 
-/** All but one of the four are higher than usual; that one is as usual. Order and commitment stay as they must be. */
+/** Three of the four TCBs are higher than usual, one is as usual. Their order and commitment remain valid. */
 function lagging(product: Product, name: 'reported' | 'launch', by: Partial<Tcb>): Choice {
   const [usual, high] = [tcbOf(product), { ...tcbOf(product), ...by }]
   if (name === 'launch') return levels(product, by, { launchTcb: usual })
@@ -133,7 +133,7 @@ function tcbVectors(): readonly Case[] {
     const usual = tcbOf(product)
     const { family, model, stepping } = platformOf(product).cpuid
     const processors = (floor: Tcb) => ({ processors: [{ product, family, model, stepping, floor }] })
-    // One component of Turin tells that its row counts; all of Genoa's, that every component does.
+    // One component of Turin shows that its row counts; all components of Genoa show that each one counts.
     const used = TCB_COMPONENTS.filter((component) => TCB_LAYOUTS[product].bytes.includes(component))
     return (product === 'Turin' ? ['fmc' as const] : used).flatMap((component) => {
       const more = { [component]: usual[component] + 1 }
@@ -324,7 +324,7 @@ const GUEST_CODES: Readonly<Record<string, ErrorCode>> = {
   migrateMa: 'guest-policy.migration',
 }
 
-/** Each bit the other way round than the reference says, and both ways where it says any. */
+/** Each bit inverted against the reference values, and with both values if they allow any. */
 function bitVectors(): readonly Case[] {
   const flip = (field: 'policy' | 'platformInfo', bit: number) => (bytes: Buffer) => {
     const { at } = FIELDS[field]
@@ -342,7 +342,7 @@ function bitVectors(): readonly Case[] {
         const code =
           name === 'guestPolicy' ? (GUEST_CODES[bit] ?? 'guest-policy.violated') : 'platform-info.violated'
         const change = flip(field, index)
-        // Reference by name of a bit: the schema of the case holds it to its form.
+        // Indexed by the name of a bit; the schema of a case checks the form.
         const turned = { [name]: { ...REFERENCE[name], [bit]: said } } as Partial<Reference>
         const free = { [name]: { ...REFERENCE[name], [bit]: 'any' } } as Partial<Reference>
         return [
@@ -430,7 +430,7 @@ function identityVectors(): readonly Case[] {
   ]
 }
 
-/** In the order of the rules: none hides another. */
+/** Several violations at once, in the order of the rules: none hides another. */
 const EVERYTHING: readonly ErrorCode[] = [
   'measurement.unknown',
   'reference.expired',

@@ -1,11 +1,11 @@
-/** The built-in reference values: what they take, and that each of their rules is there. */
+/** Vectors of the built-in reference values: reports they accept, and one violation of each rule. */
 import { FIELDS } from '#core/snp/layout.ts'
 import { TCB_COMPONENTS, type Tcb } from '#core/snp/tcb.ts'
 import { accepted, type Choice, put, refused } from './cases.ts'
 import type { Case } from './vector.ts'
 import { BEGIN, leafOf } from './world.ts'
 
-/** Least TCB of each processor that they know; the others of its product are refused. */
+/** The minimum TCB of each known processor. The other processors of its product are refused. */
 const PROCESSORS = [
   {
     name: 'Genoa B1',

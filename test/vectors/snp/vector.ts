@@ -1,6 +1,7 @@
 /**
- * A vector is a conformance case with what is expected of it (docs/conformance.md). A file holds the cases of one area: what they
- * share, chains and reference values above all, is written once, in `common`, and each case is a JSON Merge Patch (RFC 7386) of it.
+ * A vector is a conformance case with its expected verdict (docs/conformance.md). A file contains the cases
+ * of one area. Values that they share, mostly chains and reference values, are in `common`; each case is a
+ * JSON Merge Patch (RFC 7386) of `common`.
  */
 import type { Reference } from '#core/appraisal/reference.ts'
 import type { Json } from '#core/canonical.ts'
@@ -22,16 +23,16 @@ export type Case = {
   readonly report: Bytes
   /** DER, the leaf first. */
   readonly certs: readonly Bytes[]
-  /** Absent: AMD's own. */
+  /** Absent: AMD's own roots. */
   readonly roots?: readonly RootRow[]
   readonly crls: readonly Bytes[]
-  /** What is not of the form of a reference is what some vectors are about. */
+  /** Any JSON, since some vectors are about malformed reference values. */
   readonly reference: 'strict' | 'none' | Reference | Readonly<Record<string, unknown>>
   /** RFC 3339. */
   readonly at: string
   readonly expect: {
     readonly verdict: 'accepted' | 'authentic' | 'refused'
-    /** All of them, in their order. */
+    /** All codes, in their order. */
     readonly codes: readonly ErrorCode[]
   }
 }
@@ -42,7 +43,7 @@ export type Area = {
   readonly cases: readonly Readonly<Record<string, Json>>[]
 }
 
-/** `common` is what the first case says. */
+/** An area whose `common` is the content of its first case. */
 export function areaOf(area: string, cases: readonly Case[]): Area {
   const [first] = cases
   if (first === undefined) throw new RangeError(`${area} has no case`)
@@ -50,19 +51,19 @@ export function areaOf(area: string, cases: readonly Case[]): Area {
   return { area, common, cases: cases.map((row) => patchOf(common, jsonOf(row))) }
 }
 
-/** What a conformance run takes. */
+/** The cases of an area as a conformance run reads them. */
 export function casesOf({ common, cases }: Area): readonly Json[] {
   return cases.map((row) => merged(common, row))
 }
 
 type Members = Readonly<Record<string, Json>>
 
-/** As it will be read: without the fields that are undefined. */
+/** The case after encoding: without undefined fields. */
 function jsonOf(row: Case): Members {
   return JSON.parse(JSON.stringify(row))
 }
 
-/** RFC 7386. */
+/** Applies a JSON Merge Patch (RFC 7386). */
 function merged(target: Json | undefined, patch: Json): Json {
   if (!isObject(patch)) return patch
   const result: Record<string, Json> = isObject(target) ? { ...target } : {}
@@ -72,7 +73,7 @@ function merged(target: Json | undefined, patch: Json): Json {
   return result
 }
 
-/** The least patch that makes `row` of `common`. */
+/** The smallest patch that turns `common` into `row`. */
 function patchOf(common: Members, row: Members): Members {
   const changed = Object.entries(row).flatMap(([name, value]) => {
     const before = common[name]

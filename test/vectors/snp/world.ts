@@ -1,4 +1,4 @@
-/** A processor of each product with a chain of our own above it: what the vectors then get wrong, one thing each. */
+/** The correct evidence of each product under the vectors' own roots. Each vector changes one thing in it. */
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { fromHex, toBase64url } from '#core/bytes.ts'
 import { checkShape } from '#core/canonical.ts'
@@ -27,11 +27,11 @@ export const AT = '2026-11-21T12:00:00Z'
 export const NOW: number = parseRfc3339(AT)
 export const BEGIN = parseRfc3339('2024-01-01T00:00:00Z')
 export const LEAF_END = parseRfc3339('2031-01-01T00:00:00Z')
-/** GeneralizedTime, unlike all others. */
+/** The only time that is encoded as GeneralizedTime. */
 export const END = parseRfc3339('2050-01-01T00:00:00Z')
 export const instant = (seconds: number): string => toRfc3339(toUnixSeconds(seconds))
 
-/** One each, for every product: chains differ by names. `stranger` is in nobody's chain. */
+/** All products share these keys; their chains differ in names. `stranger` belongs to no chain. */
 export const KEYS = {
   ark: rsaKey('ark'),
   ask: rsaKey('ask'),
@@ -45,7 +45,7 @@ export const CSP = 'CN=cc.csp.example'
 export type CertificateParts = {
   readonly version?: readonly Buffer[]
   readonly serial?: Buffer
-  /** A common name under AMD's, or a whole name. */
+  /** A common name after AMD's organisation, or the DER of a whole name. */
   readonly issuer: string | Buffer
   readonly subject: string | Buffer
   readonly validity?: Buffer
@@ -53,15 +53,15 @@ export type CertificateParts = {
   readonly notAfter?: number
   readonly key: KeyObject | Buffer
   readonly extensions: readonly Buffer[]
-  /** All that follows the key; absent, the extensions. */
+  /** The parts after the key; absent: the extensions. */
   readonly afterKey?: readonly Buffer[]
-  /** The algorithm that is named outside, where it is another. */
+  /** The algorithm outside the signed part, if it differs. */
   readonly outer?: Buffer
-  /** All that follows that algorithm; absent, the signature. */
+  /** The parts after that algorithm; absent: the signature. */
   readonly ending?: (signature: Buffer) => readonly Buffer[]
 }
 
-/** TBSCertificate and Certificate (RFC 5280 §4.1), signed whatever it says. */
+/** A Certificate with its TBSCertificate (RFC 5280 §4.1), signed without any check. */
 export function certificate(parts: CertificateParts, { algorithm, sign }: SignatureScheme): Buffer {
   const { notBefore = BEGIN, notAfter = END, key, ending = (signature) => [bits(signature)] } = parts
   const tbs = sequence(
@@ -95,7 +95,7 @@ export function arkOf(product: Product, change: Change = {}, scheme = pss(KEYS.a
   )
 }
 
-/** An ASK, or for a VLEK an ASVK. */
+/** The certificate of an ASK, or for a VLEK of an ASVK. */
 export function askOf(
   product: Product,
   kind: SigningKey = 'vcek',
@@ -131,7 +131,9 @@ export function hardwareIdOf(product: Product): Buffer {
   return seeded(`${product} hardware id`)(HARDWARE_ID_BYTES[product])
 }
 
-/** What AMD says about a key, in its order; a VCEK's last row is its hardware id, a VLEK's its CSP_ID. */
+/**
+ * AMD's extensions of a leaf, in AMD's order. The last is the hardware id of a VCEK or the CSP_ID of a VLEK.
+ */
 export type LeafRow = readonly [oid: string, value: Buffer]
 
 export function leafRows(
@@ -151,7 +153,7 @@ export function leafRows(
 export const extensionsOf = (rows: readonly LeafRow[]): readonly Buffer[] =>
   rows.map(([oid, value]) => extension(oid, value))
 
-/** A VCEK, or a VLEK. */
+/** The certificate of a VCEK or VLEK. */
 export function leafOf(
   product: Product,
   kind: SigningKey = 'vcek',
@@ -172,7 +174,7 @@ export function leafOf(
   )
 }
 
-/** Each value in the place of those that the row has; none takes the row away. */
+/** Replaces the values of a row by these. Without values, the row is removed. */
 export function replaced(
   rows: readonly LeafRow[],
   oid: string,
@@ -196,10 +198,10 @@ export function tcbOf(product: Product): Tcb {
 export type ReportChange = {
   readonly platform?: Partial<PlatformInput>
   readonly vmpl?: number
-  /** Before it is signed, by the endorsed key unless another is given. */
+  /** Changes the report before its signature. By default the endorsed key signs it. */
   readonly change?: (bytes: Buffer) => void
   readonly key?: EcKey
-  /** After it is signed. */
+  /** Changes the report after its signature. */
   readonly tamper?: (bytes: Buffer) => void
 }
 
@@ -207,7 +209,7 @@ export function reportOf(product: Product, changes: ReportChange = {}): Buffer {
   const platform = platformOf(product, changes.platform)
   const key = changes.key ?? leafKey(product, platform.signingKey)
   const request = { reportData: Buffer.alloc(64, 0x5a), vmpl: changes.vmpl ?? 0 }
-  // The emulator's signature is random, and the next one takes its place.
+  // The signature of the laboratory is random and is replaced below.
   const report = mintReport(platform, request, fromHex('01'.repeat(32)), key.privateKey)
   changes.change?.(report)
   signReport(report, key)
