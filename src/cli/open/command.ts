@@ -35,7 +35,11 @@ Examples
 
 Configuration (JSON; it holds no secret)
   {
-    "trust": {"providerRoot": {"keys": [{"person": "…", "jwk": {…}}, …], "threshold": 2}, "simulation": false},
+    "trust": {
+      "providerRoot": {"keys": [{"person": "ada", "jwk": {"kty": "OKP", "crv": "Ed25519", "x": "…"}},
+                                {"person": "ben", "jwk": {"kty": "OKP", "crv": "Ed25519", "x": "…"}}],
+                       "threshold": 2},
+      "simulation": false},
     "oci": {"region": "eu-frankfurt-1",
             "principal": {"kind": "config-file", "path": "/home/me/.oci/config", "profile": "RESEARCH"},
             "endpoints": {"vaultCrypto": "https://…", "vaultManagement": "https://…"}},

@@ -1,4 +1,4 @@
-/** Reports of real machines through the command's own function, where the folder with them is at hand. */
+/** Judges reports of real machines, if the folder with them is there. */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -66,7 +66,7 @@ const verify = (name: string, change: Partial<ReportOptions> = {}) =>
   verifyReportFile({ ...optionsFor(name), ...change }, now)
 const codesOf = ({ result }: Awaited<ReturnType<typeof verify>>) => result.reasons.map(({ code }) => code)
 
-test('every real report has its verdict here', { skip }, () => {
+test('every real report has an expected verdict', { skip }, () => {
   const reports = readdirSync(FOLDER).filter((name) => has(`${name}/report.bin`))
   assert.deepEqual(reports.sort(), [...Object.keys(GENUINE), ...Object.keys(NOT_AUTHENTIC)].sort())
 })
@@ -105,7 +105,7 @@ for (const [name, demanded] of Object.entries(GENUINE)) {
 }
 
 for (const [name, code] of Object.entries(NOT_AUTHENTIC))
-  test(`${name}: ${code}, also where authenticity alone is asked`, { skip }, async () => {
+  test(`${name}: ${code}, also with --authentic-only`, { skip }, async () => {
     for (const authenticOnly of [false, true]) {
       const given = await verify(name, { authenticOnly })
       assert.deepEqual([given.exit, given.result.verdict, codesOf(given)], [1, 'refused', [code]])
@@ -118,14 +118,14 @@ for (const name of ['neg-vcek-bad-chain-legacy', 'neg-vcek-bad-chain-octets'])
     assert.deepEqual([given.exit, codesOf(given)], [1, ['chain.untrusted']])
   })
 
-test('a VLEK that has expired is refused, a VCEK that AMD issued again is not', { skip }, async () => {
+test('an expired VLEK is refused, a reissued VCEK is not', { skip }, async () => {
   assert.deepEqual(codesOf(await verify('milan-v3-vlek-vmpl1-aws', { at: AT })), ['chain.expired'])
   const cert = path('milan-v3-azure-aci/vcek-reissued.der')
   const { exit, result } = await verify('milan-v3-azure-aci', { cert, authenticOnly: true })
   assert.deepEqual([exit, result.verdict], [0, 'authentic'])
 })
 
-test("AMD's own revocation lists name no chain in use, and say until when they count", { skip }, async () => {
+test("AMD's own revocation lists name no chain in use, and count until they expire", { skip }, async () => {
   const crl = ['Milan', 'Genoa', 'Turin'].map((product) => path(`amd-roots/${product}/crl-2026-08-19.der`))
   for (const [at, current] of [
     ['2026-09-15T00:00:00Z', true],
@@ -142,7 +142,7 @@ test("AMD's own revocation lists name no chain in use, and say until when they c
   }
 })
 
-test("AMD's roots from a folder give the same, and say that they were replaced", { skip }, async () => {
+test("AMD's roots from a folder give the same verdict, reported as replaced", { skip }, async () => {
   const { exit, result } = await verify('turin-v5-azure-aci', { roots: path('amd-roots') })
   assert.deepEqual([exit, result.roots, result.root?.simulated], [0, 'replaced', false])
 })
