@@ -106,9 +106,9 @@ function nonceVectors(): Vector[] {
   })
   const invalid = error('nonce.invalid')
   return [
-    make('good', accepted(NOW), 'made here, now'),
-    make('good for 299 seconds', accepted(NOW), 'the last second', { now: NOW + 299 }),
-    make('expired', error('nonce.expired'), 'five minutes', { now: NOW + 300 }),
+    make('good', accepted(NOW), 'made here, checked at once'),
+    make('good for 299 seconds', accepted(NOW), 'its last valid second', { now: NOW + 299 }),
+    make('expired', error('nonce.expired'), '300 seconds old', { now: NOW + 300 }),
     make('from the future', invalid, 'replicas may differ by 30 seconds, not by 31', { now: NOW - 31 }),
     make('changed', invalid, 'one bit of the random part', { nonce: flip(NONCE, 20) }),
     make('of another time', invalid, 'the MAC covers iat', { nonce: flip(NONCE, 12) }),
@@ -139,17 +139,21 @@ function requestVectors(): Vector[] {
   const manyObjects = `[{"objects":[${Array.from({ length: 65 }, () => '{"bucket":"b","etag":"e","header":"a.b.c","name":"n"}').join(',')}]}]`
   return [
     {
-      ...make('good', REQUEST, 'as a worker makes it'),
+      ...make('good', REQUEST, 'as a worker sends it'),
       ...accepted({ wrapKey: thumbprint(wrap.jwk), boot: BOOT }),
     },
     make('that is not JSON', '{', 'cut after one byte'),
-    make('with a field too many', { ...REQUEST, surplus: 1 }, 'schemas are closed'),
-    make('with a field too few', withoutJobs, 'no jobs'),
+    make('with an extra field', { ...REQUEST, surplus: 1 }, 'schemas are closed'),
+    make('with a missing field', withoutJobs, 'jobs is missing'),
     make('with a short report', evidence({ report: toBase64url(Buffer.alloc(1183)) }), '1183 bytes'),
-    make('without certificates', evidence({ certs: [] }), 'the leaf must be there'),
+    make('without certificates', evidence({ certs: [] }), 'the leaf is required'),
     make('with four certificates', evidence({ certs: Array(4).fill(certificate) }), 'at most three'),
     make('with padded base64', { ...REQUEST, jobs: `${REQUEST.jobs}=` }, 'base64url has one spelling'),
-    make('with jobs not canonical', { ...REQUEST, jobs: toBase64url(spaced) }, 'a space in front'),
+    make(
+      'with jobs that are not canonical',
+      { ...REQUEST, jobs: toBase64url(spaced) },
+      'a space before the first byte',
+    ),
     make('with 65 objects in a job', { ...REQUEST, jobs: toBase64url(utf8(manyObjects)) }, 'at most 64'),
     make(
       'with runtime data of version 2',
@@ -157,7 +161,7 @@ function requestVectors(): Vector[] {
       'another version is another format',
     ),
     make(
-      'with runtime data not canonical',
+      'with runtime data that are not canonical',
       { ...REQUEST, runtimeData: toBase64url(utf8(`${runtimeText()}\n`)) },
       'a line feed at the end',
     ),
@@ -189,7 +193,7 @@ function bindingVectors(): Vector[] {
   const otherJobs = fromBase64url(REQUEST.jobs).toString().replace('etag-1', 'etag-2')
   const offCurve = { ...wrap.jwk, y: toBase64url(flip(fromBase64url(wrap.jwk.y), 31)) }
   return [
-    make('good', 'the report binds all of it', {}, accepted()),
+    make('good', 'the report binds every part', {}, accepted()),
     make('of another report', 'one bit of REPORT_DATA', { reportData: flip(REPORT_DATA, 63) }),
     make('without the domain', 'SHA-512 over the runtime data alone', {
       reportData: reportDataBeside(fromBase64url(REQUEST.runtimeData), ''),
@@ -199,9 +203,9 @@ function bindingVectors(): Vector[] {
       request: { clientAssertion: REQUEST.clientAssertion.replace(/.$/, (end) => (end === 'A' ? 'B' : 'A')) },
     }),
     make('for another audience', 'made for another Verifier', { audience: `${AUDIENCE}:444` }),
-    make('of another boot', 'a boot is named by its key', runtime({ boot: 'a'.repeat(26) })),
+    make('of another boot', 'the boot id follows from the key', runtime({ boot: 'a'.repeat(26) })),
     make(
-      'with a wrap key off its curve',
+      'with a wrap key that is not on its curve',
       'not a point of P-256',
       runtime({ wrapKey: offCurve }),
       error('request.malformed'),
@@ -289,7 +293,7 @@ async function answerVectors(): Promise<Vector[]> {
   const good = await answerOf()
   const [granted] = good.answers
   const refusal = refusalBody('permission.none', seeded('denial')(16).toString('hex'))
-  const base = await make('good', 'one job, granted', 'internal.fault')
+  const base = await make('good', 'one granted job', 'internal.fault')
   const jwe2 = wrapSeeded('another', Buffer.alloc(64), wrap.jwk, CONTEXT)
   const object = (changes: object) => ({
     jobs: EXPECTED.jobs.map(({ objects }) => ({ objects: objects.map((one) => ({ ...one, ...changes })) })),
@@ -299,7 +303,7 @@ async function answerVectors(): Promise<Vector[]> {
     { ...base, ...accepted([grantDigest(granted?.grant ?? '')]) },
     {
       ...base,
-      name: 'answer refused',
+      name: 'answer with a refusal',
       operation: 'accept-answer',
       input: { response: { ...good, answers: [{ refusal }] }, expected: EXPECTED },
       ...accepted(['permission.none']),
@@ -307,7 +311,7 @@ async function answerVectors(): Promise<Vector[]> {
     },
     {
       ...base,
-      name: 'answer missing',
+      name: 'answer with too few answers',
       operation: 'accept-answer',
       input: {
         response: good,
@@ -328,34 +332,34 @@ async function answerVectors(): Promise<Vector[]> {
         providerRoot: { keys: ROOT.keys.map((key) => ({ ...key, jwk: HOSTILE.jwk })), threshold: 2 },
       },
     ),
-    await make('of another grant CA', 'not the one in verifier keys', 'verifier.untrusted', {
+    await make('of another grant CA', 'verifier keys certify another one', 'verifier.untrusted', {
       grantCa: p384('somebody else').signer,
     }),
-    await make('of another grant key', 'not the one that is certified', 'grant.invalid', {
+    await make('of another grant key', 'the grant CA certifies another one', 'grant.invalid', {
       grantSigner: HOSTILE.signer,
     }),
     await make('of a grant key not yet in force', 'nbf is after iat', 'grant.invalid', {
       grantKeyWindow: { nbf: NOW + 3, exp: NOW + 40_000 },
     }),
-    await make('of a grant key that has ended', 'exp is iat', 'grant.invalid', {
+    await make('of an expired grant key', 'exp is iat', 'grant.invalid', {
       grantKeyWindow: { nbf: NOW - 60, exp: NOW + 2 },
     }),
-    await make('of verifier keys that have ended', 'exp is iat', 'grant.invalid', {
+    await make('of expired verifier keys', 'exp is iat', 'grant.invalid', {
       verifierKeys: { exp: NOW + 2 },
     }),
     await make(
-      'after its end',
-      'the worker has heard a later time',
+      'after it expired',
+      'the worker has verified a later time',
       'grant.invalid',
       {},
       { now: NOW + 3602 },
     ),
-    await make('before the nonce', 'iat is before the nonce was made', 'grant.invalid', {
+    await make('from before the nonce', 'iat is before the minting of the nonce', 'grant.invalid', {
       grant: { iat: NOW - 1 },
     }),
-    await make('after the nonce', 'iat is when the nonce had expired', 'grant.invalid', { grant: late }),
-    await make('with a key too many', 'one key for each object', 'grant.invalid', { keys: [JWE, JWE] }),
-    await make('with another key', 'not of the digest in the grant', 'grant.invalid', { keys: [jwe2] }),
+    await make('from after the nonce', 'iat is after the nonce expired', 'grant.invalid', { grant: late }),
+    await make('with an extra key', 'one key per object', 'grant.invalid', { keys: [JWE, JWE] }),
+    await make('with another key', 'its digest is not in the grant', 'grant.invalid', { keys: [jwe2] }),
     await make(
       'to another nonce',
       'a replayed grant',
@@ -370,7 +374,7 @@ async function answerVectors(): Promise<Vector[]> {
     await make('to another boot', 'boot', 'grant.invalid', {}, { boot: 'a'.repeat(26) }),
     await make('to another client', 'client', 'grant.invalid', { grant: { client: 'other' } }),
     await make('for another purpose', 'purpose', 'grant.invalid', { grant: { purpose: 'HMARKT' } }),
-    await make('for more than was asked', 'scopes', 'grant.invalid', {
+    await make('for more than was requested', 'scopes', 'grant.invalid', {
       grant: { scopes: [...ASKER.scopes, 'system/Patient.rs'] },
     }),
     await make(
@@ -401,7 +405,7 @@ async function answerVectors(): Promise<Vector[]> {
       {},
       object({ header: 'a.b.c' }),
     ),
-    await make('simulated', 'a worker outside simulation', 'grant.invalid', {}, { simulation: false }),
+    await make('simulated', 'for a worker outside simulation', 'grant.invalid', {}, { simulation: false }),
   ]
 }
 
@@ -523,27 +527,27 @@ async function governanceVectors(): Promise<Vector[]> {
     await policy('of one signer', 'a quorum is two', { by: [ada.signer] }),
     await policy('of one signer twice', 'a quorum counts persons', { by: [ada.signer, ada.signer] }),
     await policy('of a stranger', 'ada and somebody else', { by: [ada.signer, HOSTILE.signer] }),
-    await policy('under another number', 'the name is its number', { at: policyName(13) }),
+    await policy('under another number', 'the name must be its number', { at: policyName(13) }),
     await policy('of another tenant', 'tenant', { verifier: { tenant: 'hospital-b' } }),
     await policy('for another Verifier', 'audience', { verifier: { audience: `${AUDIENCE}:444` } }),
-    await policy('of a simulation, elsewhere', 'the Verifier is in none', {
+    await policy('of a simulation for a real Verifier', 'the Verifier is not in simulation', {
       verifier: { simulation: false },
     }),
-    await policy('of a simulation beside a real Vault', 'not on loopback', {
+    await policy('of a simulation with a real Vault', 'the Vault is not on loopback', {
       verifier: { vaultOnLoopback: false },
     }),
     await policy('with real data in a simulation', 'synthetic is false', {
       policy: dataset({ synthetic: false }),
     }),
-    await policy('with a simulated root outside simulation', 'a root that can sign anything', {
+    await policy('with a simulated root outside simulation', 'a simulated root can sign any report', {
       policy: { simulation: false },
       verifier: { simulation: false },
     }),
-    await policy('with a permission for nobody', 'no such client', {
+    await policy('with a permission for an unknown client', 'client is not in clients', {
       policy: permission({ client: 'other' }),
     }),
-    await policy('with a scope that is none', 'scopes', { policy: permission({ scopes: ['patient/*.rs'] }) }),
-    await policy('with a window that ends first', 'notAfter', {
+    await policy('with an invalid scope', 'scopes', { policy: permission({ scopes: ['patient/*.rs'] }) }),
+    await policy('with a permission that ends before it begins', 'notAfter', {
       policy: permission({ notAfter: NOW - 2000 }),
     }),
     await policy('with a client twice', 'ids are unique', {
@@ -551,21 +555,21 @@ async function governanceVectors(): Promise<Vector[]> {
     }),
     await keys('good', 'two persons, about this grant CA', {}, accepted(VERIFIER_KEYS.seq)),
     await keys('of one signer', 'a quorum is two', { by: [grace.signer] }),
-    await keys('under another number', 'the name is its number', { at: verifierKeysName(4) }),
-    await keys('about another key', 'not the one that this Verifier signs with', {
+    await keys('under another number', 'the name must be its number', { at: verifierKeysName(4) }),
+    await keys('about another key', 'this Verifier signs with another one', {
       signer: p384('somebody else').signer,
     }),
     await keys('about another key id', 'the same key under another name', { keyId: 'ocid1.key.oc1..other' }),
     await revocation('good', 'one signer', {}, accepted(REVOCATION.seq)),
     await revocation(
-      'that restores, by two',
-      'a quorum may',
+      'that restores, by two signers',
+      'a quorum may restore',
       { by: both, referenceValues: [] },
       accepted(REVOCATION.seq),
     ),
-    await revocation('that restores, by one', 'one may only add', { referenceValues: [] }),
-    await revocation('of a stranger', 'no signer of the root', { by: [HOSTILE.signer] }),
-    await revocation('under another number', 'the name is its number', { at: revocationName(5) }),
+    await revocation('that restores, by one signer', 'one signer may only add', { referenceValues: [] }),
+    await revocation('of a stranger', 'not a signer of the root', { by: [HOSTILE.signer] }),
+    await revocation('under another number', 'the name must be its number', { at: revocationName(5) }),
   ]
 }
 
