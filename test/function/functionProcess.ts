@@ -1,4 +1,4 @@
-/** The ingest function as Fn runs it: its own process, Fn's kit on a unix socket, a resource principal in files. */
+/** The ingest function as Fn runs it: a process, Fn's kit on a unix socket, a resource principal in files. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
@@ -31,12 +31,12 @@ export function configOf(endpoint: string): object {
 }
 
 export type FunctionProcess = {
-  /** Log lines so far; all of them, once `stop` has resolved. */
+  /** Log lines so far; all of them after `stop` has resolved. */
   readonly log: readonly Record<string, unknown>[]
-  /** Everything that it wrote, the kit's own words included. */
+  /** Its whole output, including the kit's. */
   readonly text: () => string
   readonly call: (body: Uint8Array | string) => Promise<{ readonly status: number; readonly body: unknown }>
-  /** SIGTERM; gives the exit code. */
+  /** Sends SIGTERM. Resolves with the exit code. */
   readonly stop: () => Promise<number | null>
   readonly kill: () => Promise<void>
 }

@@ -116,7 +116,7 @@ function eventOf(
 
 async function world(t: TestContext) {
   const socket = join(await temporaryFolder(t), 'lsnr.sock')
-  // Without rules nothing calls the function but the test.
+  // Without rules, only the test calls the function.
   const emulator = await emulatorFor(t, testConfig({ socket, change: (w) => w.eventRules.splice(0) }))
   const ingest = await startFunction(t, socket, emulator, configOf(emulator.endpoint))
   return { socket, emulator, ingest }
@@ -144,7 +144,7 @@ test('a put becomes an event, the event a job on the stream, and the decision a 
   assert.equal(ingest.log.at(-1)?.['msg'], 'stopping')
 })
 
-test('an event that comes again makes no second job', async (t) => {
+test('a repeated event makes no second job', async (t) => {
   const { emulator, ingest } = await world(t)
   const event = eventOf('one', await put(emulator, 'one'))
   const first = await ingest.call(event)
@@ -158,7 +158,7 @@ test('an event that comes again makes no second job', async (t) => {
   )
 })
 
-test('what will never be a job is refused with its code, once and for all, and recorded', async (t) => {
+test('an event that can never be a job is refused with its code and recorded', async (t) => {
   const { emulator, ingest } = await world(t)
   const etag = await put(emulator, 'one')
   const tiny = await put(emulator, 'tiny', 100)
@@ -192,7 +192,7 @@ test('what will never be a job is refused with its code, once and for all, and r
     ['too small for a sealed object', eventOf('tiny', tiny), 'object.malformed'],
   ]
   for (const [name, body, code] of cases) {
-    // Every case is an event of its own.
+    // Each case is an event of its own.
     const event = body.replace(/"eventID":"[^"]*"/, `"eventID":"${name.replaceAll(' ', '-')}"`)
     assert.deepEqual(await ingest.call(event), { status: 200, body: { outcome: 'refused', code } }, name)
     assert.deepEqual(await ingest.call(event), { status: 200, body: { outcome: 'repeated' } }, name)
@@ -205,7 +205,7 @@ test('what will never be a job is refused with its code, once and for all, and r
   assert.doesNotMatch(ingest.text() + JSON.stringify(outcomes), /Jane/)
 })
 
-test('while a service is down the event is postponed, without a word of why; then it works', async (t) => {
+test('while a service is down the event is postponed without a reason; afterwards it succeeds', async (t) => {
   const { emulator, ingest } = await world(t)
   const event = eventOf('one', await put(emulator, 'one'))
   for (const service of ['objectstorage', 'streaming']) {
@@ -224,15 +224,16 @@ test('while a service is down the event is postponed, without a word of why; the
   )
 })
 
-test('an object that cannot be seen postpones: a policy may be on its way', async (t) => {
+test('an invisible object postpones the event: its policy may not be active yet', async (t) => {
   const { ingest } = await world(t)
   assert.equal((await ingest.call(eventOf('absent', 'etag'))).status, 502)
 })
 
-test('where the answer to a record was lost, the event is decided once more, with the same job', async (t) => {
+test('if the answer to a record is lost, the event is decided again, with the same job', async (t) => {
   const { emulator, ingest } = await world(t)
   const event = eventOf('one', await put(emulator, 'one'))
-  // Every attempt at the record is cut off after it was served: the record is there, and the function does not know.
+  // Each attempt to write the record is cut off after it was served: the record exists, unknown to the
+  // function.
   await arm(emulator, {
     service: 'objectstorage',
     match: { method: 'PUT', path: '/ingest/' },
@@ -249,7 +250,7 @@ test('where the answer to a record was lost, the event is decided once more, wit
   )
 })
 
-test('a function that was killed starts again over its own socket', async (t) => {
+test('a killed function starts again over its own socket', async (t) => {
   const { socket, emulator, ingest } = await world(t)
   await ingest.kill()
   const again = await startFunction(t, socket, emulator, configOf(emulator.endpoint))
@@ -258,8 +259,8 @@ test('a function that was killed starts again over its own socket', async (t) =>
 
 const WRONG: readonly (readonly [string, (config: Record<string, unknown>) => void])[] = [
   ['an unknown field', (config) => Object.assign(config, { extra: 1 })],
-  ['no bucket that is served', (config) => Object.assign(config, { allowed: [] })],
-  ['plain http without simulation', (config) => Object.assign(config, { simulation: false })],
+  ['no allowed bucket', (config) => Object.assign(config, { allowed: [] })],
+  ['plain http outside simulation', (config) => Object.assign(config, { simulation: false })],
 ]
 for (const [name, change] of WRONG)
   test(`a configuration with ${name} ends with 78`, async (t) => {

@@ -1,4 +1,4 @@
-/** A provider and its consumer on the emulator: what stands in both tenancies before the Verifier starts. */
+/** A provider and its consumer on the emulator: both tenancies as they are before the Verifier starts. */
 
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
@@ -49,17 +49,17 @@ export const ANCHORS = {
 const DAY = 86_400
 const governance = { namespace: PROVIDER_NAMESPACE, bucket: 'governance' }
 
-/** What was sealed: the job that asks for it, and what a release of it must give. */
+/** A sealed object: the job that asks for it, and the key that its release must give. */
 export type Sealed = { readonly job: ReleaseJob; readonly dek: Buffer; readonly header: SealHeader }
 
 export type Deployment = {
   readonly emulator: Emulator
   readonly authority: AmdAuthority
   readonly ca: Ca
-  /** A user of the provider's, or an instance, as the SDK knows them. */
+  /** Clients with the identity of a user or of an instance. */
   readonly user: (tenancyId: string, name: string) => Promise<Oci>
   readonly instance: (name: string) => Oci
-  /** The consumer's key in its Vault, and the hospital's. */
+  /** The consumer's client key and the hospital's sealing key, each in its own Vault. */
   readonly client: Signer
   readonly sealing: Signer
   readonly idKey: Buffer
@@ -132,15 +132,15 @@ export async function deploy(t: TestContext): Promise<Deployment> {
     const now = systemClock.now()
     const window = { notBefore: now - DAY, notAfter: now + DAY }
     const base = policyOf()
-    const releaseOf = (name: string, assurance: 'measured' | 'platform', measurement: string) =>
-      base.referenceValues.map((release) => ({
-        ...release,
+    const referencesOf = (name: string, assurance: 'measured' | 'platform', measurement: string) =>
+      base.referenceValues.map((reference) => ({
+        ...reference,
         ...window,
         id: name,
         assurance,
         measurements: [measurement],
         guestPolicy: {
-          ...release.guestPolicy,
+          ...reference.guestPolicy,
           abi: { major: 0, minor: 0 },
           debug: 'forbidden' as const,
         },
@@ -154,8 +154,8 @@ export async function deploy(t: TestContext): Promise<Deployment> {
       audience: AUDIENCE,
       roots: [{ product: 'Genoa', ark: toHex(sha256(authority.arkDer)), simulated: true }],
       referenceValues: [
-        ...releaseOf('worker-1', 'measured', MEASUREMENT),
-        ...releaseOf('vm-shape-1', 'platform', PLATFORM_MEASUREMENT),
+        ...referencesOf('worker-1', 'measured', MEASUREMENT),
+        ...referencesOf('vm-shape-1', 'platform', PLATFORM_MEASUREMENT),
       ],
       clients: [{ id: 'acme', keys: [P384Jwk.parse(client.jwk)] }],
       datasets: [

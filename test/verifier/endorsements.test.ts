@@ -17,7 +17,7 @@ assert.ok(amd?.ask && amd.asvk)
 const { ark, ask, asvk } = amd
 
 describe('roots', () => {
-  test('of a folder with simulated ones: those alone', async () => {
+  test('a folder with simulated roots: only those', async () => {
     const folder = await temporaryFolder()
     for (const name of ['ark', 'ask', 'asvk'])
       await cp(join(AMD_STATE, 'Genoa', `${name}.der`), join(folder, 'Genoa', `${name}.der`))
@@ -30,11 +30,14 @@ describe('roots', () => {
 
   for (const { name, files } of [
     { name: 'an empty folder', files: {} },
-    { name: 'a folder with an intermediate without its root', files: { 'ask.der': ask } },
+    { name: 'a folder with an intermediate and no root', files: { 'ask.der': ask } },
     { name: "a folder with AMD's own root", files: { 'ark.der': ark } },
-    { name: 'a folder with all of it', files: { 'ark.der': ark, 'ask.der': ask, 'asvk.der': asvk } },
+    {
+      name: 'a folder with root and intermediates',
+      files: { 'ark.der': ark, 'ask.der': ask, 'asvk.der': asvk },
+    },
   ])
-    test(`of ${name}: AMD's`, async () => {
+    test(`${name}: AMD's roots`, async () => {
       const folder = await temporaryFolder()
       for (const [file, bytes] of Object.entries(files)) await put(folder, file, bytes)
       const { roots } = await readTrustStore(folder, false)
@@ -50,7 +53,7 @@ describe('roots', () => {
 
   for (const { name, files, simulation, code } of [
     {
-      name: 'a root that is not of AMD, outside simulation',
+      name: "a root that is not AMD's, outside simulation",
       files: { 'ark.der': genoa.arkDer },
       simulation: false,
       code: 'config.invalid',
@@ -62,7 +65,7 @@ describe('roots', () => {
       code: 'config.invalid',
     },
     {
-      name: 'a file that is no certificate',
+      name: 'a file that is not a certificate',
       files: { 'ark.der': Buffer.alloc(1000) },
       simulation: true,
       code: 'chain.malformed',
@@ -80,7 +83,7 @@ describe('roots', () => {
       await assert.rejects(readTrustStore(folder, simulation), { code })
     })
 
-  test('refused: a folder that is not there, or none', async () => {
+  test('refused: a missing folder, or a file instead', async () => {
     const folder = await temporaryFolder()
     await writeFile(join(folder, 'file'), '')
     for (const name of ['nowhere', 'file'])
@@ -91,14 +94,14 @@ describe('roots', () => {
 describe('the revocation list of a folder', () => {
   const trusted = storeOf(genoa)
 
-  test('is that of its product', async () => {
+  test('is the list of its product', async () => {
     const folder = await temporaryFolder()
     assert.equal(await readCrl(folder, 'Genoa', trusted), undefined)
     await put(folder, 'crl.der', crlOf(genoa, { number: 7 }))
     assert.equal((await readCrl(folder, 'Genoa', trusted))?.number, '07')
   })
 
-  test('is refused where it is none, of another root, or too long', async () => {
+  test('is refused if it is malformed, of another root, or too long', async () => {
     const turin = await testAuthority('Turin')
     const folder = await temporaryFolder()
     for (const [bytes, code] of [
@@ -109,7 +112,7 @@ describe('the revocation list of a folder', () => {
       await put(folder, 'crl.der', bytes)
       await assert.rejects(readCrl(folder, 'Genoa', trusted), { code })
     }
-    // Of a root that is known, but not the one of this place.
+    // From a known root of another product.
     await put(folder, 'crl.der', crlOf(turin))
     const both = { roots: [...trusted.roots, ...storeOf(turin).roots] }
     await assert.rejects(readCrl(folder, 'Genoa', both), { code: 'crl.untrusted' })

@@ -71,14 +71,14 @@ function vaultOf(
 
 const isWiped = (key: Buffer | undefined) => key?.every((byte) => byte === 0)
 
-test('the keys go from the Vault into a JWE for this TEE, nonce and header', async () => {
+test('the keys of the Vault are wrapped in a JWE for this TEE, nonce and header', async () => {
   const { vault } = vaultOf()
   const jwe = await createCustody(vault, 'hospital', steerableClock()).wrapFor(object, dataset, to)
   const { headerDigest } = object
   assert.deepEqual(unwrapKeys(jwe, worker.wrap, { nonce, headerDigest }, plainMemory), { dek, idKey })
 })
 
-test("a dataset's identity key is asked for once a minute, a DEK each time", async () => {
+test("a dataset's identity key is decrypted once per minute, a DEK each time", async () => {
   const { vault, asked } = vaultOf()
   const clock = steerableClock()
   const custody = createCustody(vault, 'hospital', clock)
@@ -155,7 +155,7 @@ test('a wrapped key of the wrong length is refused', async () => {
   await assert.rejects(custody.wrapFor(object, dataset, to), { code: 'key.unopened' satisfies ErrorCode })
 })
 
-test('a grant key is certified for a day and replaced after half of it', async () => {
+test('a grant key is certified for a day and replaced after half a day', async () => {
   const clock = steerableClock()
   const grantCa = keySigner(p384())
   let failing = false

@@ -11,7 +11,7 @@ import { bucket, emptyStore, repeatingCreates, steerableClock } from './steerabl
 const secret = 'ocid1.vaultsecret.oc1..nonce'
 const nonce = () => mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))
 
-test('a new epoch is checked at once, minted with after a minute, and the old one goes with its last nonce', async () => {
+test('a new epoch is checked at once and used after a minute; the old one ends with its last nonce', async () => {
   const clock = steerableClock()
   let version = 1
   const keys = await createNonceKeys(
@@ -39,12 +39,12 @@ test('a new epoch is checked at once, minted with after a minute, and the old on
   assert.deepEqual(epochs(), [2, [2]])
 })
 
-test('a secret of another length is no key', async () => {
+test('a secret of the wrong length is refused', async () => {
   const read = async () => ({ content: Buffer.alloc(31), version: 1 })
   await assert.rejects(createNonceKeys({ read }, secret, steerableClock()), { code: 'config.invalid' })
 })
 
-test('a nonce is spent once, whoever comes second', async () => {
+test('a nonce is spent once, also across replicas', async () => {
   const store = await emptyStore()
   const one = createNonceMarkers(store, bucket, 'replica-1')
   const two = createNonceMarkers(store, bucket, 'replica-2')
@@ -57,7 +57,7 @@ test('a nonce is spent once, whoever comes second', async () => {
   assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
 })
 
-test('the marker lies under the hour of minting, by digest', async () => {
+test('the name of a marker is the hour of minting and the digest', async () => {
   const store = await emptyStore()
   await createNonceMarkers(store, bucket, 'replica-1')(nonce())
   const names = await Array.fromAsync(store.list(bucket, 'nonce/'), ({ name }) => name)
@@ -65,11 +65,11 @@ test('the marker lies under the hour of minting, by digest', async () => {
   assert.match(names[0] ?? '', new RegExp(`^nonce/${Math.floor(NOW / 3600)}/[0-9a-f]{64}$`))
 })
 
-test("one's own create, repeated because its answer was lost, is one use", async () => {
+test('a create that is repeated because its answer was lost is one use', async () => {
   await createNonceMarkers(repeatingCreates(await emptyStore()), bucket, 'replica-1')(nonce())
 })
 
-test('a bucket that does not answer spends nothing and refuses', async () => {
+test('a bucket that does not answer refuses the request and spends no nonce', async () => {
   const store = {
     ...(await emptyStore()),
     create: async () => {

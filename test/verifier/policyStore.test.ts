@@ -93,7 +93,7 @@ async function governance(options: { readonly keys?: boolean } = {}) {
   }
 }
 
-test('nothing is in force before the first listing, nor of an empty bucket', async () => {
+test('nothing is in force before the first listing, or with an empty bucket', async () => {
   const { policies } = await governance()
   assert.throws(() => policies.inForce(), none)
   assert.equal(policies.ageSeconds(), Number.POSITIVE_INFINITY)
@@ -102,7 +102,7 @@ test('nothing is in force before the first listing, nor of an empty bucket', asy
   assert.equal(policies.ageSeconds(), 0)
 })
 
-test('the highest valid number wins; what does not verify is refused once and changes nothing', async () => {
+test('the highest valid number wins; an invalid object is reported once and changes nothing', async () => {
   const { policies, putPolicy, putRaw, seq, loaded, rejected } = await governance()
   await putPolicy({ seq: 3 })
   await policies.refresh()
@@ -120,7 +120,7 @@ test('the highest valid number wins; what does not verify is refused once and ch
   assert.deepEqual(loaded, ['3/0', '7/0'])
 })
 
-test('30 seconds without a listing, and nothing is released', async () => {
+test('after 30 seconds without a listing nothing is released', async () => {
   const { policies, putPolicy, clock, fail, seq } = await governance()
   await putPolicy({})
   await policies.refresh()
@@ -135,7 +135,7 @@ test('30 seconds without a listing, and nothing is released', async () => {
   assert.equal(seq(), 7)
 })
 
-test('what came into force is told until it has been heard', async () => {
+test('an event that fails is repeated after the next listing', async () => {
   const { policies, putPolicy, loaded, deafen } = await governance()
   await putPolicy({})
   deafen(true)
@@ -147,7 +147,7 @@ test('what came into force is told until it has been heard', async () => {
   assert.deepEqual(loaded, ['7/0'])
 })
 
-test('a policy counts from its issue to its end, and no older one comes back', async () => {
+test('a policy counts from its issue to its end; no older one comes back', async () => {
   const { policies, putPolicy, clock, seq } = await governance()
   await putPolicy({ seq: 1, expiresAt: NOW + 30 * DAY })
   await putPolicy({ seq: 2, issuedAt: NOW + 100, expiresAt: NOW + 200 })
@@ -161,7 +161,7 @@ test('a policy counts from its issue to its end, and no older one comes back', a
   assert.throws(() => policies.inForce(), none)
 })
 
-test('one signer revokes; taking it back needs the quorum', async () => {
+test('one signer revokes; only the quorum restores', async () => {
   const { policies, putPolicy, putRevocation, loaded, rejected } = await governance()
   const revoked = () => policies.inForce().revocation.referenceValues
   await putPolicy({})
@@ -178,7 +178,7 @@ test('one signer revokes; taking it back needs the quorum', async () => {
   assert.deepEqual(loaded, ['7/1', '7/3'])
 })
 
-test('without keys that certify its own grant CA a Verifier releases nothing', async () => {
+test('without keys that certify its own grant CA the Verifier releases nothing', async () => {
   const { policies, putPolicy, putKeys, clock, rejected, seq } = await governance({ keys: false })
   await putPolicy({ expiresAt: NOW + 30 * DAY })
   await policies.refresh()

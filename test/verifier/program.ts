@@ -1,4 +1,4 @@
-/** The Verifier as a process of its own, known by what it logs. */
+/** The Verifier as a process of its own, observed through its log. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
@@ -12,7 +12,7 @@ export type Line = Readonly<Record<string, unknown>>
 
 export type Program = {
   readonly lines: readonly Line[]
-  /** The first line that fits, now or later. Throws where the program ends without it. */
+  /** The first line that fits, now or later. Throws if the program ends without it. */
   readonly line: (fits: (line: Line) => boolean) => Promise<Line>
   readonly kill: (signal: NodeJS.Signals) => void
   readonly exit: Promise<number | null>

@@ -8,7 +8,7 @@ import { NOW } from '../core/release/world.ts'
 const minute = toUnixSeconds(NOW - (NOW % 60))
 const at = (seconds: number) => addSeconds(minute, seconds)
 
-test('one entry a code, caller and minute, given once when the minute is over', () => {
+test('one entry per code, caller and minute, returned once after the minute', () => {
   const counts = createRefusalCounts()
   for (const second of [0, 1, 59]) counts.count('nonce.expired', '192.0.2.1', at(second))
   counts.count('nonce.expired', '192.0.2.2', at(2))
@@ -35,7 +35,7 @@ test('one entry a code, caller and minute, given once when the minute is over', 
   )
 })
 
-test('a caller is told from another within one process, and by nobody else', () => {
+test('callers can be told apart only within one process', () => {
   const callerOf = () => {
     const counts = createRefusalCounts()
     counts.count('nonce.expired', '192.0.2.1', at(0))
@@ -44,7 +44,7 @@ test('a caller is told from another within one process, and by nobody else', () 
   assert.notEqual(callerOf(), callerOf())
 })
 
-test('a flood of callers ends in one entry a code', () => {
+test('a flood of callers ends in one entry per code', () => {
   const counts = createRefusalCounts()
   for (let caller = 0; caller < 1000; caller += 1) counts.count('nonce.expired', `10.0.0.${caller}`, at(0))
   const taken = counts.take(at(60))

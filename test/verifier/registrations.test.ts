@@ -36,7 +36,7 @@ const later = {
 }
 const mismatch = { code: 'boot.mismatch' }
 
-test('the first registration is written and signed; later reports of the same boot change nothing', async () => {
+test('the first registration is signed and stored; later reports of the boot do not change it', async () => {
   const store = await emptyStore()
   const one = createRegistrations(store, bucket, grantCa)
   assert.equal(await one.register(registration), true)
@@ -62,7 +62,7 @@ for (const { name, changes } of [
   { name: 'another role', changes: { role: 'verifier' as const, attestation: null } },
   { name: 'no simulation', changes: { simulation: false } },
 ])
-  test(`a boot does not come back with ${name}, at this replica or the next`, async () => {
+  test(`a registered boot is refused with ${name}, at this replica and at the next`, async () => {
     const store = await emptyStore()
     const registry = createRegistrations(store, bucket, grantCa)
     await registry.register(registration)
@@ -71,14 +71,14 @@ for (const { name, changes } of [
     await assert.rejects(next.register({ ...registration, ...changes }), mismatch)
   })
 
-test('what somebody else has put under the name is no registration', async () => {
+test('an object of another writer under the name is not accepted as a registration', async () => {
   const store = await emptyStore()
   const foreign = await signCompact(RegistrationFormat, registration, keySigner(p384()))
   await store.create({ ...bucket, name: registrationName(boot) }, utf8(foreign))
   await assert.rejects(createRegistrations(store, bucket, grantCa).register(registration), mismatch)
 })
 
-test("one's own create, repeated because its answer was lost, is the first", async () => {
+test('a create that is repeated because its answer was lost is the first registration', async () => {
   const store = repeatingCreates(await emptyStore())
   assert.equal(await createRegistrations(store, bucket, grantCa).register(registration), true)
 })

@@ -20,7 +20,9 @@ const start = noon(genoa)
 const services: TestKds[] = []
 after(() => Promise.all(services.map(({ close }) => close())))
 
-/** A Verifier's lists; `list` is what lies in the folder, `given` what AMD answers (undefined: nobody is asked). */
+/**
+ * A Verifier's lists. `list` is in the folder; `given` is AMD's answer (undefined: no service is configured).
+ */
 async function open(options: { readonly list?: Buffer; readonly given?: Buffer } = {}) {
   const folder = await temporaryFolder()
   const path = join(folder, 'Genoa', 'crl.der')
@@ -64,7 +66,7 @@ async function open(options: { readonly list?: Buffer; readonly given?: Buffer }
 }
 
 describe('from the folder', () => {
-  test('what lies there is in force, and what comes there, and nobody is asked', async () => {
+  test('the list in the folder is in force, a newer one replaces it, no service is asked', async () => {
     const lists = await open()
     await lists.refresh()
     assert.deepEqual(lists.held(), [])
@@ -103,14 +105,14 @@ describe('from the folder', () => {
       code: 'crl.superseded',
     },
     {
-      name: 'a date that is yet to come',
+      name: 'a date in the future',
       der: () => crlOf(genoa, { number: 5, thisUpdate: start + 301 }),
       code: 'crl.stale',
     },
     { name: 'another root', der: () => crlOf(turin, { number: 5 }), code: 'crl.untrusted' },
     { name: 'garbage', der: () => Buffer.alloc(900), code: 'crl.malformed' },
   ] as const)
-    test(`does not put in force ${name}; the list that is held stays`, async () => {
+    test(`refused: ${name}; the held list stays`, async () => {
       const lists = await open({ list: crlOf(genoa, { number: 4 }) })
       await lists.refresh()
       await lists.put(der())
@@ -119,7 +121,7 @@ describe('from the folder', () => {
       assert.deepEqual(lists.failures, [`Genoa ${code}`])
     })
 
-  test('the order of numbers is that of numbers', async () => {
+  test('numbers are compared as numbers, not as text', async () => {
     const lists = await open({ list: crlOf(genoa, { number: 0xff }) })
     await lists.refresh()
     await lists.put(crlOf(genoa, { number: 0x100 }))
@@ -129,7 +131,7 @@ describe('from the folder', () => {
 })
 
 describe('from AMD', () => {
-  test('a newer list is in force and kept; an hour later it is asked again', async () => {
+  test('a newer list is put in force and stored; the service is asked again after an hour', async () => {
     const newer = crlOf(genoa, { number: 5 })
     const lists = await open({ list: crlOf(genoa, { number: 4 }), given: newer })
     await lists.refresh()
@@ -145,7 +147,7 @@ describe('from AMD', () => {
     assert.deepEqual(lists.failures, [])
   })
 
-  test('an older list is refused, what is held and kept stays, and it is asked again in ten minutes', async () => {
+  test('an older list is refused; the held one stays; the service is asked again after ten minutes', async () => {
     const list = crlOf(genoa, { number: 4, revoked: [0x20001] })
     const lists = await open({ list, given: crlOf(genoa, { number: 3 }) })
     await assert.rejects(lists.refresh(), { code: 'crl.superseded' })
@@ -160,7 +162,7 @@ describe('from AMD', () => {
     assert.deepEqual(lists.failures, ['Genoa crl.superseded'])
   })
 
-  test('garbage, too much, silence: what is held stays', async () => {
+  test('garbage, too much, silence: the held list stays', async () => {
     for (const [fault, code] of [
       [{ body: 'garbage', times: 1 }, 'crl.malformed'],
       [{ body: 'oversized', times: 100 }, 'kds.unavailable'],
@@ -174,7 +176,7 @@ describe('from AMD', () => {
     }
   })
 
-  test('a broken file in the folder is mended', async () => {
+  test('a broken file in the folder is replaced', async () => {
     const newer = crlOf(genoa, { number: 5 })
     const lists = await open({ list: Buffer.alloc(10), given: newer })
     await assert.rejects(lists.refresh(), { code: 'crl.malformed' })
@@ -183,9 +185,9 @@ describe('from AMD', () => {
     await lists.refresh()
   })
 
-  test('a folder that cannot be written is said once; memory serves', async () => {
+  test('a folder that cannot be written is logged once; the list is in force from memory', async () => {
     const lists = await open({ given: crlOf(genoa, { number: 5 }) })
-    // A file where the product's folder would be.
+    // A file in place of the product's folder.
     const place = join(lists.path, '..')
     await writeFile(place, '')
     await chmod(place, 0o400)
@@ -200,7 +202,7 @@ describe('from AMD', () => {
     )
   })
 
-  test('an end is no failure', async () => {
+  test('the end of the Verifier is not a failure', async () => {
     const lists = await open({ given: crlOf(genoa) })
     await assert.rejects(lists.refresh(AbortSignal.abort(new Error('drained'))), /drained/)
     assert.deepEqual(lists.failures, [])
@@ -208,7 +210,7 @@ describe('from AMD', () => {
 })
 
 describe('age', () => {
-  test('a list that ends within a week, and one that has ended, are said once each', async () => {
+  test('a list that ends within a week is logged once, and once more when it has ended', async () => {
     const lists = await open({ list: crlOf(genoa, { thisUpdate: start - DAY, nextUpdate: start + 8 * DAY }) })
     await lists.refresh()
     const [held] = lists.held()
@@ -224,7 +226,7 @@ describe('age', () => {
     await lists.refresh()
     await lists.refresh()
     assert.deepEqual(said().slice(2), ['error revocation list has ended'])
-    // It is held all the same: what it revokes stays revoked.
+    // It is still held: its revocations count.
     assert.equal(lists.held().length, 1)
   })
 })

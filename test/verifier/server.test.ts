@@ -1,4 +1,4 @@
-/** What stands before core: how many, how large, how long, and an end that leaves nobody without an answer. */
+/** The limits in front of core (number, size, time), and an end that answers every accepted request. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { request as httpsRequest } from 'node:https'
@@ -36,7 +36,7 @@ async function serve(t: TestContext, release: VerifierRoutes['release']) {
   return { server, refused, answered }
 }
 
-/** Sends the head, and the body where there is one; `status` of the answer. */
+/** Sends the head, and the body if there is one. `status` is the answer's. */
 function send(url: string, body?: string) {
   const headers = { 'content-type': 'application/json', 'content-length': 2 }
   const sent = httpsRequest(`${url}/v1/releases`, { method: 'POST', headers, ...known })
@@ -50,10 +50,10 @@ function send(url: string, body?: string) {
   return { sent, status }
 }
 
-test('requests beyond the limit are turned away before their bodies are read', async (t) => {
+test('requests beyond the limit are refused before their bodies are read', async (t) => {
   const { server, refused } = await serve(t, async () => response)
   const held = Array.from({ length: MAX_RELEASES }, () => send(server.url))
-  // Those that came before all the heads had arrived were answered.
+  // Requests that came before all heads had arrived were answered.
   let status = 200
   while (status === 200) status = await send(server.url, '{}').status
   assert.equal(status, 503)
@@ -69,7 +69,7 @@ test('requests beyond the limit are turned away before their bodies are read', a
   assert.deepEqual(new Set(statuses), new Set([200]))
 })
 
-test('a coded failure gives its own status, any other one 500 and no word of its cause', async (t) => {
+test('a coded failure gives its own status; any other gives 500 without its cause', async (t) => {
   for (const { error, status, code } of [
     { error: new CodedError('nonce.spent', 'of the cause'), status: 409, code: 'nonce.spent' },
     { error: new CodedError('policy.stale', 'of the cause'), status: 503, code: 'policy.stale' },
@@ -90,7 +90,7 @@ test('a coded failure gives its own status, any other one 500 and no word of its
   }
 })
 
-test('closing answers what is in hand and takes nothing new', async (t) => {
+test('close answers the current requests and takes no new ones', async (t) => {
   const arrived = Promise.withResolvers<void>()
   const gate = Promise.withResolvers<ReleaseResponse>()
   const { server } = await serve(t, () => {
@@ -106,7 +106,7 @@ test('closing answers what is in hand and takes nothing new', async (t) => {
   await closed
 })
 
-test('closing waits for a request that does not come for so long and no longer', async (t) => {
+test('close waits for an unfinished request only until its limit', async (t) => {
   const { server } = await serve(t, async () => response)
   const { sent, status } = send(server.url)
   const cut = assert.rejects(status, { code: 'ECONNRESET' })
@@ -117,7 +117,7 @@ test('closing waits for a request that does not come for so long and no longer',
   await cut
 })
 
-test('a certificate, key or address that cannot be used is the configuration', async () => {
+test('an invalid certificate, key or address is config.invalid', async () => {
   const identity = ca.issue('verifier')
   const routes: VerifierRoutes = {
     challenge: () => challenge,

@@ -1,4 +1,4 @@
-/** Certificates for loopback, on P-256, so that a test has as many authorities as it likes. */
+/** Certificates for loopback, on P-256. A test can create any number of authorities. */
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { extension } from '#lab/amd/certificate.ts'
 import { bits, boolean, explicit, integer, oid, sequence, set, time, utf8Text } from '#lab/amd/der.ts'
@@ -7,7 +7,7 @@ export type Identity = { readonly cert: string; readonly key: string }
 export type Ca = {
   /** PEM. */
   readonly pem: string
-  /** A certificate that may be shown by a client, and by a server on 127.0.0.1. */
+  /** A certificate for a client, or for a server on 127.0.0.1. */
   readonly issue: (name: string) => Identity
 }
 

@@ -1,4 +1,4 @@
-/** The Verifier as a process, over TLS, against the emulator: what it gives out, what it refuses, what it leaves behind. */
+/** The Verifier as a process, over TLS, with the emulator: its releases, its refusals and its evidence. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
@@ -32,7 +32,7 @@ import {
 } from './deployment.ts'
 import { runVerifier, says } from './program.ts'
 import { createCa } from './tls.ts'
-import { ASKER, createWorker, type Otherwise } from './worker.ts'
+import { ASKER, createWorker, type WorkerChanges } from './worker.ts'
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
@@ -45,51 +45,51 @@ async function rootsOf(t: TestContext, { product, arkDer, askDer }: AmdAuthority
   return folder
 }
 
-/** Of one job. */
+/** The code of the refusal of one job. */
 function codeOfAnswer({ answers: [answer] }: ReleaseResponse): string {
   assert.ok(answer !== undefined && 'refusal' in answer, 'the job was not refused')
   return answer.refusal.code
 }
 
-/** A request of a worker that is not as it should be, and the decision about its one job. */
-const refused: readonly { name: string; otherwise: Otherwise; code: string }[] = [
+/** Authentic requests that do not fit the policy, each with the decision on its one job. */
+const refused: readonly { name: string; changes: WorkerChanges; code: string }[] = [
   {
     name: 'an unapproved measurement',
-    otherwise: { platform: { measurement: 'c7'.repeat(48) } },
+    changes: { platform: { measurement: 'c7'.repeat(48) } },
     code: 'measurement.unknown',
   },
   {
-    name: 'a guest that may be debugged',
-    otherwise: { platform: { guestPolicy: { debug: true } } },
+    name: 'a guest that allows debugging',
+    changes: { platform: { guestPolicy: { debug: true } } },
     code: 'guest-policy.debug',
   },
   {
-    name: 'a platform release, for a dataset that demands measured',
-    otherwise: { platform: { measurement: PLATFORM_MEASUREMENT } },
+    name: 'assurance platform, for a dataset that requires measured',
+    changes: { platform: { measurement: PLATFORM_MEASUREMENT } },
     code: 'assurance.insufficient',
   },
   {
-    name: 'a trust digest that no release lists',
-    otherwise: { trust: randomBytes(32) },
+    name: 'a trust digest that no reference values list',
+    changes: { trust: randomBytes(32) },
     code: 'trust.unknown',
   },
   {
     name: 'a purpose without a permission',
-    otherwise: { asker: { ...ASKER, purpose: 'HMARKT' } },
+    changes: { asker: { ...ASKER, purpose: 'HMARKT' } },
     code: 'permission.none',
   },
   {
-    name: 'more than was granted',
-    otherwise: { asker: { ...ASKER, scopes: ['system/Patient.rs'] } },
+    name: 'a scope that no permission covers',
+    changes: { asker: { ...ASKER, scopes: ['system/Patient.rs'] } },
     code: 'scope.exceeded',
   },
 ]
 
-/** A request that is not authentic: refused as a whole, and nothing of it is recorded but a count. */
-const turnedAway: readonly { name: string; otherwise: Otherwise; code: string }[] = [
+/** Requests that are not authentic. Each is refused as a whole, and the evidence only counts it. */
+const turnedAway: readonly { name: string; changes: WorkerChanges; code: string }[] = [
   {
-    name: 'a nonce that was not made here',
-    otherwise: {
+    name: 'a nonce with another MAC',
+    changes: {
       challenge: (challenge) => {
         const nonce = fromBase64url(challenge.nonce)
         nonce.writeUInt8(nonce.readUInt8(60) ^ 1, 60)
@@ -99,23 +99,23 @@ const turnedAway: readonly { name: string; otherwise: Otherwise; code: string }[
     code: 'nonce.invalid',
   },
   {
-    name: 'a report about something else',
-    otherwise: { reportData: () => Buffer.alloc(64, 9) },
+    name: 'a report over other data',
+    changes: { reportData: () => Buffer.alloc(64, 9) },
     code: 'report.data-mismatch',
   },
   {
     name: 'other jobs than the report binds',
-    otherwise: { request: (request) => ({ ...request, jobs: request.jobs.slice(0, -4) }) },
+    changes: { request: (request) => ({ ...request, jobs: request.jobs.slice(0, -4) }) },
     code: 'request.malformed',
   },
   {
     name: "an assertion by another key than the client's",
-    otherwise: { signer: keySigner(p384()) },
+    changes: { signer: keySigner(p384()) },
     code: 'assertion.invalid',
   },
   {
-    name: 'a report whose signature is not by its chip',
-    otherwise: {
+    name: 'a report with a wrong signature',
+    changes: {
       request: (request) => {
         const report = fromBase64url(request.evidence.report)
         report.writeUInt8(report.readUInt8(0x2a0) ^ 1, 0x2a0)
@@ -145,12 +145,12 @@ test('the Verifier', async (t) => {
     line.test(await (await fetch(`${ready['monitor']}/metrics`)).text())
   const probe = async (): Promise<number> => (await fetch(`${ready['monitor']}/readyz`)).status
 
-  await t.test('without a policy it is not ready and gives nothing out', async () => {
+  await t.test('without a policy it is not ready and releases nothing', async () => {
     assert.equal(await probe(), 503)
     await assert.rejects(worker.ask([sealed.job]), { code: 'policy.none' })
   })
 
-  await t.test('it brings the revocation list of its roots by itself', async () => {
+  await t.test('it fetches the revocation list of its root', async () => {
     await verifier.line(says('revocation list in force', { product: 'Genoa' }))
     assert.ok(await metric(/^cw_verifier_crl_days_left\{product="Genoa"\} \d\d\./m))
     assert.ok(await metric(/^cw_verifier_crl_age_seconds\{product="Genoa"\} \d+/m))
@@ -158,7 +158,7 @@ test('the Verifier', async (t) => {
     assert.deepEqual(kds.requests, ['200 /vcek/v1/Genoa/crl'])
   })
 
-  await t.test('what is not signed by a quorum does not come into force', async () => {
+  await t.test('a policy without a quorum does not come into force', async () => {
     await deployment.putVerifierKeys()
     await deployment.putPolicy(deployment.policy(1), [keySigner(p384())])
     await verifier.line(says('governance object refused', { name: 'policy/000000001' }))
@@ -181,7 +181,7 @@ test('the Verifier', async (t) => {
     now: systemClock.now,
   })
 
-  await t.test('an attested worker gets the keys of what it may have, and of nothing else', async () => {
+  await t.test('an attested worker gets the keys of permitted objects only', async () => {
     assert.equal(await probe(), 200)
     const other = await deployment.seal({ dataset: 'elsewhere' })
     const [granted, denied] = await worker.obtain([sealed.job, other.job])
@@ -226,33 +226,33 @@ test('the Verifier', async (t) => {
     assert.ok(await metric(/^cw_verifier_simulation 1$/m))
   })
 
-  for (const { name, otherwise, code } of refused)
+  for (const { name, changes, code } of refused)
     await t.test(`refused: ${name}`, async () => {
-      assert.equal(codeOfAnswer(await worker.ask([sealed.job], otherwise)), code)
+      assert.equal(codeOfAnswer(await worker.ask([sealed.job], changes)), code)
     })
 
-  for (const { name, otherwise, code } of turnedAway)
-    await t.test(`turned away: ${name}`, async () => {
-      await assert.rejects(worker.ask([sealed.job], otherwise), (error) => {
+  for (const { name, changes, code } of turnedAway)
+    await t.test(`refused as a whole: ${name}`, async () => {
+      await assert.rejects(worker.ask([sealed.job], changes), (error) => {
         assert.ok(error instanceof RequestRefused)
         assert.equal(error.code, code)
         return true
       })
     })
 
-  await t.test('refused: an object that another key has signed', async () => {
+  await t.test('refused: an object signed by another key', async () => {
     const { job } = await deployment.seal({}, keySigner(p384()))
     assert.equal(codeOfAnswer(await worker.ask([job])), 'object.unsigned')
   })
 
-  await t.test('a key that is not of its object ends the release, and the log says so', async () => {
+  await t.test('a wrapped key of another object fails the release, and the log says so', async () => {
     const { header } = await deployment.seal()
     const { job } = await deployment.seal({ custody: header.custody })
     assert.equal(codeOfAnswer(await worker.ask([job])), 'key.unopened')
     assert.ok(await metric(/^cw_verifier_releases_total\{outcome="failed",code="key.unopened"\} 1$/m))
   })
 
-  await t.test('a nonce is good once, at every replica', async () => {
+  await t.test('a nonce can be used once, at any replica', async () => {
     const second = runVerifier(t, ['--config', path])
     const there = createWorker(deployment, String((await second.line(says('ready')))['url']))
     t.after(() => there.service.close())
@@ -279,17 +279,17 @@ test('the Verifier', async (t) => {
     assert.equal(codeOfAnswer(await worker.ask([sealed.job])), 'object.withdrawn')
   })
 
-  await t.test('the gate: no certificate, a stranger, an old protocol', async () => {
+  await t.test('no connection without a certificate, with a foreign one, or with TLS 1.2', async () => {
     const stranger = createWorker(deployment, url, createCa('stranger').issue('worker'))
     await assert.rejects(stranger.service.challenge(), { code: 'verifier.unavailable' })
     const known = ca.issue('worker')
-    const gates = [{}, { ...known, maxVersion: 'TLSv1.2' as const }]
-    for (const options of gates)
+    const refusedOptions = [{}, { ...known, maxVersion: 'TLSv1.2' as const }]
+    for (const options of refusedOptions)
       await assert.rejects(post(`${url}/v1/challenges`, '', { ca: ca.pem, ...options }), Error)
     assert.equal((await post(`${url}/v1/challenges`, '', { ca: ca.pem, ...known })).status, 200)
   })
 
-  await t.test('bodies and paths that are none', async () => {
+  await t.test('malformed bodies and unknown paths', async () => {
     const known = { ca: ca.pem, ...ca.issue('worker') }
     const cases = [
       ['/v1/releases', 'x'.repeat(MAX_REQUEST_BYTES + 1)],
@@ -316,7 +316,7 @@ test('the Verifier', async (t) => {
     assert.ok(await metric(/^cw_verifier_requests_refused_total\{code="request.malformed"\} 6$/m))
   })
 
-  await t.test('after SIGTERM it ends by itself, and what it leaves behind verifies', async () => {
+  await t.test('after SIGTERM it ends in order, and its evidence verifies', async () => {
     verifier.kill('SIGTERM')
     assert.equal(await verifier.exit, 0)
     const objects = (await deployment.user(PROVIDER, 'auditor')).objectStore()
@@ -329,7 +329,7 @@ test('the Verifier', async (t) => {
       },
       { providerRoot: root, simulation: true },
     )
-    // The policy with a foreign signature is still there, and the audit finds it as the Verifier did.
+    // The policy with a foreign signature is still stored. The audit finds it as the Verifier did.
     assert.deepEqual(
       report.findings.map(({ code }) => code),
       ['policy.unverified'],
@@ -338,10 +338,10 @@ test('the Verifier', async (t) => {
       report.logs.map(({ status }) => status),
       ['closed', 'closed', 'closed'],
     )
-    const told = report.releases.map((release) =>
+    const decided = report.releases.map((release) =>
       release.kind === 'allowed' ? release.status : release.reasons[0]?.code,
     )
-    // Two replicas have their own indices within one second.
+    // Sorted, since each replica has its own indices.
     const expected = [
       'failed',
       'permission.none',
@@ -353,7 +353,7 @@ test('the Verifier', async (t) => {
       'nonce.spent',
       'object.withdrawn',
     ]
-    assert.deepEqual(told.sort(), expected.sort())
+    assert.deepEqual(decided.sort(), expected.sort())
     assert.deepEqual(
       report.turnedAway.filter(({ code }) => code !== 'request.malformed' && code !== 'policy.none'),
       turnedAway
@@ -363,26 +363,26 @@ test('the Verifier', async (t) => {
     )
   })
 
-  await t.test('a log that somebody else writes to ends the Verifier', async () => {
-    const doomed = runVerifier(t, ['--config', path])
-    const { boot, url: address } = await doomed.line(says('ready'))
+  await t.test('the Verifier ends if another program writes to its log', async () => {
+    const ending = runVerifier(t, ['--config', path])
+    const { boot, url: address } = await ending.line(says('ready'))
     const own = deployment.instance('verifier').objectStore()
     const sizes: number[] = []
     for await (const { name } of own.list(verifierLogs, `${boot}/checkpoint/`))
       sizes.push(Number(name.split('/').at(-1)))
     const next = checkpointName(Math.max(...sizes) + 1)
-    await own.create({ ...verifierLogs, name: `${boot}/${next}` }, utf8('not of this log\n'))
+    await own.create({ ...verifierLogs, name: `${boot}/${next}` }, utf8('another log\n'))
     const there = createWorker(deployment, String(address))
     t.after(() => there.service.close())
     await assert.rejects(there.ask([sealed.job], { asker: { ...ASKER, purpose: 'HMARKT' } }), {
       code: 'verifier.unavailable',
     })
-    assert.equal(await doomed.exit, 75)
-    assert.ok(doomed.lines.some(says('stopping', { reason: 'evidence.conflict' })))
+    assert.equal(await ending.exit, 75)
+    assert.ok(ending.lines.some(says('stopping', { reason: 'evidence.conflict' })))
   })
 })
 
-test('a configuration is checked without being used', async (t) => {
+test('--check-config checks a configuration without using it', async (t) => {
   const deployment = await deploy(t)
   const config = deployment.config()
   await writeTls(config, deployment.ca)
@@ -392,18 +392,18 @@ test('a configuration is checked without being used', async (t) => {
     exitOf(config),
     exitOf({ ...config, surplus: 1 }),
     exitOf({ ...config, tls: { ...config.tls, key: '/nonexistent/key' } }),
-    // Outside simulation neither the emulator's root nor plain http may be named.
+    // Outside simulation the emulator's root and plain http are refused.
     exitOf({ ...config, simulation: false }),
   ]
   assert.deepEqual(await Promise.all(exits), [0, 78, 78, 78])
 })
 
-function readerOf(store: ObjectStore, place: { namespace: string; bucket: string }): ObjectReader {
+function readerOf(store: ObjectStore, bucket: { namespace: string; bucket: string }): ObjectReader {
   return {
     list: async function* (prefix) {
-      for await (const { name } of store.list(place, prefix)) yield name
+      for await (const { name } of store.list(bucket, prefix)) yield name
     },
-    read: (name, maxBytes) => store.readAll({ ...place, name }, maxBytes),
+    read: (name, maxBytes) => store.readAll({ ...bucket, name }, maxBytes),
   }
 }
 

@@ -1,5 +1,4 @@
-/** A worker's side of a release, step by step, so that a test can get each of them wrong. */
-
+/** A worker's side of a release, step by step, so that a test can change each step. */
 import { randomBytes } from 'node:crypto'
 import { createReleaseService } from '#adapters/http/releaseService.ts'
 import { systemClock } from '#adapters/system/clock.ts'
@@ -21,8 +20,8 @@ import type { Identity } from './tls.ts'
 
 export const ASKER: Asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Condition.rs'] }
 
-/** What is unlike a good worker. */
-export type Otherwise = {
+/** The differences from a good worker. */
+export type WorkerChanges = {
   readonly platform?: Partial<PlatformInput>
   readonly asker?: Asker
   readonly signer?: Signer
@@ -43,22 +42,22 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
   const { wrap, wrapKey, evidence, evidenceKey } = workerKeys()
   const boot = bootOf(evidenceKey)
 
-  const prepare = async (jobs: readonly ReleaseJob[], otherwise: Otherwise = {}) => {
-    const { challenge = (same) => same, reportData = (same) => same, request = (same) => same } = otherwise
+  const prepare = async (jobs: readonly ReleaseJob[], changes: WorkerChanges = {}) => {
+    const { challenge = (same) => same, reportData = (same) => same, request = (same) => same } = changes
     const asked = challenge(await service.challenge())
     const prepared = await prepareRequest({
       challenge: asked,
       audience: AUDIENCE,
       jobs,
-      asker: otherwise.asker ?? ASKER,
-      signer: otherwise.signer ?? deployment.client,
+      asker: changes.asker ?? ASKER,
+      signer: changes.signer ?? deployment.client,
       jti: toHex(randomBytes(16)),
       wrapKey,
       evidenceKey,
-      trust: otherwise.trust ?? trustDigest({ ...ANCHORS, workloads: [] }),
+      trust: changes.trust ?? trustDigest({ ...ANCHORS, workloads: [] }),
       software: 'test/1',
     })
-    const { bytes, certs } = mint(authority, otherwise.platform, {
+    const { bytes, certs } = mint(authority, changes.platform, {
       reportData: reportData(prepared.reportData),
     })
     return { request: request(prepared.withEvidence({ report: bytes, certs })), nonce: asked.nonce }
@@ -69,9 +68,9 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
     boot,
     evidence,
     prepare,
-    ask: async (jobs: readonly ReleaseJob[], otherwise?: Otherwise): Promise<ReleaseResponse> =>
-      service.release((await prepare(jobs, otherwise)).request),
-    /** Asks as a good worker does, and believes nothing that core does not. */
+    ask: async (jobs: readonly ReleaseJob[], changes?: WorkerChanges): Promise<ReleaseResponse> =>
+      service.release((await prepare(jobs, changes)).request),
+    /** Asks as a good worker does. Core verifies the answer. */
     obtain: async (jobs: readonly ReleaseJob[]) => {
       const { request, nonce } = await prepare(jobs)
       const answers = acceptAnswer(await service.release(request), {

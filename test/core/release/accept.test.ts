@@ -78,7 +78,7 @@ function grant(changes: Partial<Grant> = {}): Grant {
   return { ...granted, ...changes }
 }
 
-/** An answer, each layer of which can be made otherwise. */
+/** A response, each layer of which a case can change. */
 async function answer(
   change: {
     readonly grant?: Partial<Grant>
@@ -117,14 +117,14 @@ async function answer(
   }
 }
 
-test('an answer that leads to the provider root and is about this request gives the keys', async () => {
+test('a response that verifies up to the provider root, about this request, gives the keys', async () => {
   const [accepted] = acceptAnswer(await answer(), expected)
   assert.equal(accepted?.kind, 'granted')
   assert.deepEqual(accepted.grant, grant())
   assert.deepEqual(keysOf(accepted, worker.wrap, plainMemory), [keys])
 })
 
-test('a refusal is an answer too', async () => {
+test('a refusal is an answer', async () => {
   const refusal = refusalBody('permission.none', 'ef'.repeat(16))
   const [refused] = acceptAnswer({ ...(await answer()), answers: [{ refusal }] }, expected)
   assert.deepEqual(refused, { kind: 'refused', refusal })
@@ -155,14 +155,14 @@ for (const { name, given, code, expects } of [
   },
   { name: 'a grant that has expired', given: { grant: { exp: NOW } }, code: 'grant.invalid' },
   {
-    name: 'a grant that has expired by now',
+    name: 'a grant that has expired by the own clock',
     given: {},
     expects: { now: addSeconds(NOW, 3600) },
     code: 'grant.invalid',
   },
-  { name: 'a grant older than its nonce', given: { grant: { iat: NOW - 1 } }, code: 'grant.invalid' },
+  { name: 'a grant from before its nonce', given: { grant: { iat: NOW - 1 } }, code: 'grant.invalid' },
   {
-    name: 'a grant younger than its nonce can be',
+    name: 'a grant from after the nonce expired',
     given: { grant: { iat: NOW + 300 } },
     code: 'grant.invalid',
   },
@@ -205,14 +205,14 @@ for (const { name, given, code, expects } of [
     given: { grant: { objects: mine.map((object) => ({ ...object, name: 'elsewhere' })) } },
     code: 'grant.invalid',
   },
-  { name: 'a key that is not the one granted', given: { keys: [other] }, code: 'grant.invalid' },
-  { name: 'a key too many', given: { keys: [jwe, jwe] }, code: 'grant.invalid' },
+  { name: 'another key than the granted one', given: { keys: [other] }, code: 'grant.invalid' },
+  { name: 'an extra key', given: { keys: [jwe, jwe] }, code: 'grant.invalid' },
   {
-    name: 'an object too many',
+    name: 'an extra object',
     given: { grant: { objects: [...mine, ...mine] }, keys: [jwe, jwe] },
     code: 'grant.invalid',
   },
-  { name: 'an answer too few', given: {}, expects: { jobs: [job, job] }, code: 'verifier.untrusted' },
+  { name: 'a missing answer', given: {}, expects: { jobs: [job, job] }, code: 'verifier.untrusted' },
 ] satisfies readonly {
   name: string
   given: Parameters<typeof answer>[0]
@@ -224,14 +224,14 @@ for (const { name, given, code, expects } of [
     assert.throws(() => acceptAnswer(response, { ...expected, ...expects }), { name: 'CodedError', code })
   })
 
-test('a granted key that does not open with the granted header refuses, and no other key is left over', async () => {
+test('a granted key that does not open throws, and no other opened key is left', async () => {
   const objects = mine.map((object) => ({ ...object, keyDigest: keyDigest(other) }))
   const [accepted] = acceptAnswer(await answer({ grant: { objects }, keys: [other] }), expected)
   assert.equal(accepted?.kind, 'granted')
   assert.throws(() => keysOf(accepted, worker.wrap, plainMemory), { code: 'key.unopened' })
 })
 
-test('the checkpoint of the Verifier comes through as it was signed', async () => {
+test('the checkpoint of the Verifier is passed on unchanged', async () => {
   const [accepted] = acceptAnswer(await answer(), expected)
   assert.deepEqual(accepted?.kind === 'granted' && accepted.grant.log, {
     boot,

@@ -28,7 +28,7 @@ const expected = {
 const assertion = await signAssertion(asker, binding, signer)
 const claims: Record<string, unknown> = JSON.parse(fromBase64url(assertion.split('.')[1] ?? '').toString())
 
-/** Signed by jose, which writes the claims in the order given: sorted, they are canonical. */
+/** Signed by jose, which keeps the order of claims. Sorted, they are canonical. */
 function byJose(changes: Record<string, unknown>, header = {}, signingKey = key): Promise<string> {
   const sorted = Object.entries({ ...claims, ...changes }).sort(([a], [b]) => (a < b ? -1 : 1))
   return new SignJWT(Object.fromEntries(sorted))
@@ -36,7 +36,7 @@ function byJose(changes: Record<string, unknown>, header = {}, signingKey = key)
     .sign(signingKey)
 }
 
-test('a verified assertion says who, what for and what, the scopes in one order', () => {
+test('a verified assertion gives client, purpose and sorted scopes', () => {
   for (const age of [-60, 0, 299])
     assert.deepEqual(verifyAssertion(assertion, expected, addSeconds(NOW, age)), {
       ...asker,
@@ -44,7 +44,7 @@ test('a verified assertion says who, what for and what, the scopes in one order'
     })
 })
 
-test('it is a private_key_jwt as SMART has it: jose reads ours, we read what jose signs', async () => {
+test('it is a private_key_jwt of SMART: jose reads ours, we read those of jose', async () => {
   const { payload, protectedHeader } = await jwtVerify(assertion, importJwk(signer.jwk), {
     issuer: 'acme',
     subject: 'acme',
@@ -62,7 +62,7 @@ test('it is a private_key_jwt as SMART has it: jose reads ours, we read what jos
 for (const { name, token, at } of [
   { name: 'that has expired', token: assertion, at: 300 },
   { name: 'from the future', token: assertion, at: -61 },
-  { name: 'that lives too long', token: await byJose({ exp: NOW + 301 }) },
+  { name: 'with too long a lifetime', token: await byJose({ exp: NOW + 301 }) },
   { name: 'that ends before it begins', token: await byJose({ exp: NOW + 1, iat: NOW + 2 }) },
   { name: 'for another audience', token: await byJose({ aud: 'https://elsewhere.example' }) },
   { name: 'of another subject', token: await byJose({ sub: 'other' }) },
@@ -71,14 +71,14 @@ for (const { name, token, at } of [
   { name: 'by another key under our kid', token: await byJose({}, {}, stranger) },
   { name: 'with another nonce', token: await byJose({ nonce: toBase64url(randomBytes(61)) }) },
   { name: 'with another wrap key', token: await byJose({ cnf: { jkt: toBase64url(randomBytes(32)) } }) },
-  { name: 'with a claim more', token: await byJose({ nbf: NOW }) },
-  { name: 'with a member more in cnf', token: await byJose({ cnf: { jkt: wrapKey, kid: 'x' } }) },
+  { name: 'with an extra claim', token: await byJose({ nbf: NOW }) },
+  { name: 'with an extra member in cnf', token: await byJose({ cnf: { jkt: wrapKey, kid: 'x' } }) },
   { name: 'without a purpose', token: await byJose({ purpose: '' }) },
   { name: 'with two spaces in its scope', token: await byJose({ scope: 'system/A.rs  system/B.rs' }) },
   { name: 'with another typ', token: await byJose({}, { typ: 'at+jwt' }) },
-  { name: 'with a header member more', token: await byJose({}, { cty: 'x' }) },
+  { name: 'with an extra header member', token: await byJose({}, { cty: 'x' }) },
   { name: 'cut', token: assertion.slice(0, -4) },
-  { name: 'that is none', token: 'a.b.c' },
+  { name: 'that is not a JWS', token: 'a.b.c' },
 ])
   test(`refused: an assertion ${name}`, () => {
     assert.throws(() => verifyAssertion(token, expected, addSeconds(NOW, at ?? 0)), {
@@ -87,6 +87,6 @@ for (const { name, token, at } of [
     })
   })
 
-test('a client key that cannot sign ES384 is a fault of the configuration', async () => {
+test('a client key that cannot sign ES384 is config.invalid', async () => {
   await assert.rejects(signAssertion(asker, binding, keySigner(ed25519())), { code: 'config.invalid' })
 })

@@ -41,7 +41,7 @@ const prepared = await prepareRequest(options)
 const request = prepared.withEvidence({ report: Buffer.alloc(1184), certs: [Buffer.alloc(900)] })
 const body = (value: unknown) => utf8(JSON.stringify(value))
 
-test('what the worker prepares is what the Verifier reads, and the report binds all of it', () => {
+test('the Verifier reads what the worker prepared, and the report binds every part', () => {
   const read = readRequest(body(request))
   assert.deepEqual(read.jobs, [job])
   assert.equal(read.wrapKey, thumbprint(worker.wrapKey))
@@ -64,7 +64,7 @@ test('what the worker prepares is what the Verifier reads, and the report binds 
 
 const runtimeData = RuntimeDataFormat.decode(fromBase64url(request.runtimeData))
 
-/** The request with other runtime data, and the report data that would bind those. */
+/** The request with other runtime data, and the report data that bind them. */
 function rebound(changes: Partial<RuntimeData>, parts: Partial<ReleaseRequest> = {}) {
   const bytes = RuntimeDataFormat.encode({ ...runtimeData, ...changes })
   const read = readRequest(body({ ...request, ...parts, runtimeData: toBase64url(bytes) }))
@@ -75,15 +75,15 @@ const otherJobs = toBase64url(ReleaseJobsFormat.encode([await jobOf({ sealId: '6
 
 for (const { name, given, audience } of [
   {
-    name: 'a report about something else',
+    name: 'a report over other data',
     given: { ...rebound({}), reportData: prepared.reportData.map((byte) => byte ^ 1) },
   },
-  { name: 'a report about nothing', given: { ...rebound({}), reportData: Buffer.alloc(64) } },
-  { name: 'a report data that is empty', given: { ...rebound({}), reportData: Buffer.alloc(0) } },
+  { name: 'a report over zeros', given: { ...rebound({}), reportData: Buffer.alloc(64) } },
+  { name: 'empty report data', given: { ...rebound({}), reportData: Buffer.alloc(0) } },
   { name: 'other runtime data', given: { ...rebound({ software: 'x' }), reportData: prepared.reportData } },
   { name: 'other jobs', given: rebound({}, { jobs: otherJobs }) },
   { name: 'another assertion', given: rebound({}, { clientAssertion: 'a.b.c' }) },
-  { name: "another boot's name", given: rebound({ boot: 'a'.repeat(26) }) },
+  { name: 'another boot id', given: rebound({ boot: 'a'.repeat(26) }) },
   { name: 'another audience', given: rebound({}), audience: 'https://elsewhere.example' },
 ])
   test(`refused: ${name}`, () => {
@@ -93,7 +93,7 @@ for (const { name, given, audience } of [
     })
   })
 
-test('refused: a wrap key off its curve, although it is bound', () => {
+test('refused: a bound wrap key that is not on its curve', () => {
   const { read, reportData } = rebound({ wrapKey: { ...worker.wrapKey, y: worker.wrapKey.x } })
   assert.throws(() => expectBinding(read, reportData, AUDIENCE), { code: 'request.malformed' })
 })
@@ -103,9 +103,9 @@ const spaced = utf8(JSON.stringify(JSON.parse(fromBase64url(request.runtimeData)
 for (const { name, bytes } of [
   { name: 'too large', bytes: Buffer.alloc(MAX_REQUEST_BYTES + 1, 0x20) },
   { name: 'not JSON', bytes: utf8('{') },
-  { name: 'with a member more', bytes: body({ ...request, hint: 1 }) },
+  { name: 'with an extra member', bytes: body({ ...request, hint: 1 }) },
   { name: 'without jobs', bytes: body({ ...request, jobs: '' }) },
-  { name: 'with no job', bytes: body({ ...request, jobs: toBase64url(canonicalBytes([])) }) },
+  { name: 'with an empty list of jobs', bytes: body({ ...request, jobs: toBase64url(canonicalBytes([])) }) },
   {
     name: 'with more objects than a request may have',
     bytes: body({ ...request, jobs: toBase64url(canonicalBytes(Array.from({ length: 257 }, () => job))) }),
@@ -127,11 +127,11 @@ for (const { name, bytes } of [
     bytes: body({ ...request, evidence: { ...request.evidence, type: 'tdx' } }),
   },
   {
-    name: 'whose runtime data are not canonical',
+    name: 'with runtime data that are not canonical',
     bytes: body({ ...request, runtimeData: toBase64url(spaced) }),
   },
   {
-    name: 'whose runtime data are padded',
+    name: 'with padded runtime data',
     bytes: body({ ...request, runtimeData: `${request.runtimeData}=` }),
   },
 ])
@@ -139,7 +139,7 @@ for (const { name, bytes } of [
     assert.throws(() => readRequest(bytes), { name: 'CodedError', code: 'request.malformed' })
   })
 
-test('a worker does not answer the challenge of another audience', async () => {
+test('a worker does not answer a challenge of another audience', async () => {
   await assert.rejects(
     prepareRequest({ ...options, challenge: { ...challenge, aud: 'https://elsewhere.example' } }),
     {
@@ -148,7 +148,7 @@ test('a worker does not answer the challenge of another audience', async () => {
   )
 })
 
-test('the trust digest is of the workloads whatever their order, and of everything else', () => {
+test('the trust digest covers every field, and the workloads in any order', () => {
   const anchors = { providerRoot: root, simulation: true, sandbox: 'none', logLevel: 'info' } as const
   const [a, b] = [`a@${'1'.repeat(64)}`, `b@${'2'.repeat(64)}`]
   const digest = trustDigest({ ...anchors, workloads: [a, b] })

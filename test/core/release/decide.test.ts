@@ -49,7 +49,7 @@ function decide(given: Case) {
   })
 }
 
-test('granted: the permission, the object and what was asked for', () => {
+test('granted: the permission, the object and the requested scopes', () => {
   const decision = decide({})
   assert.equal(decision.kind, 'granted')
   assert.equal(decision.permission.id, 'heart-2027')
@@ -82,19 +82,19 @@ for (const { name, given, codes } of [
     codes: ['permission.none'],
   },
   {
-    name: 'ungranted and wrongly signed: the first alone',
+    name: 'without a permission and wrongly signed: only the first reason',
     given: { job: foreign, asker: { ...asker, client: 'evil' } },
     codes: ['permission.none'],
   },
   { name: 'a permission that has ended', given: { after: DAY }, codes: ['permission.expired'] },
   { name: 'a permission that has not begun', given: { after: -DAY - 1 }, codes: ['permission.expired'] },
   {
-    name: 'a scope that is not granted',
+    name: 'a scope that no permission covers',
     given: { asker: { ...asker, scopes: ['system/Observation.rs', 'system/Patient.rs'] } },
     codes: ['scope.exceeded'],
   },
   {
-    name: 'a scope that is none',
+    name: 'an invalid scope',
     given: { asker: { ...asker, scopes: ['system/Observation.rs', 'everything'] } },
     codes: ['scope.invalid'],
   },
@@ -111,7 +111,7 @@ for (const { name, given, codes } of [
     codes: ['object.misplaced'],
   },
   {
-    name: 'an object sealed before the dataset was opened again',
+    name: 'an object sealed before notSealedBefore',
     given: { job: await jobOf({ sealedAt: NOW - DAY - 1 }) },
     codes: ['object.withdrawn'],
   },
@@ -127,7 +127,7 @@ for (const { name, given, codes } of [
   },
   { name: 'a set', given: { job: { ...job, set: 'a.b.c' } }, codes: ['request.malformed'] },
   {
-    name: 'what is not a header',
+    name: 'a malformed header',
     given: { job: { objects: job.objects.map((object) => ({ ...object, header: 'a.b.c' })) } },
     codes: ['object.malformed'],
   },
@@ -142,7 +142,7 @@ for (const { name, given, codes } of [
     codes: ['root.untrusted'],
   },
   {
-    name: 'evidence that was not accepted',
+    name: 'refused evidence',
     given: {
       verdict: refusedFor([
         { code: 'tcb.below-floor', field: 'snp', expected: '22', actual: '21', remedy: 'update' },
@@ -151,7 +151,7 @@ for (const { name, given, codes } of [
     codes: ['tcb.below-floor'],
   },
   {
-    name: 'everything at once, each reason named',
+    name: 'everything at once, with each reason',
     given: {
       job: foreign,
       asker: { ...asker, scopes: ['system/Patient.rs'] },
@@ -177,7 +177,7 @@ for (const { name, given, codes } of [
     )
   })
 
-test('unknown and ungranted differ in nothing but the names that were asked for', () => {
+test('unknown and ungranted differ only in the requested names', () => {
   const unknown = decide({ job: anotherDataset })
   const ungranted = decide({ policy: policyOf({ datasets: [datasetOf({ permissions: [] })] }) })
   assert.equal(unknown.kind, 'refused')
@@ -192,19 +192,19 @@ for (const { by, disclosure } of [
   { by: 'provider', disclosure: false },
   { by: 'consumer', disclosure: true },
 ] as const)
-  test(`a platform-level machine of the ${by} where the dataset allows it: disclosure is ${disclosure}`, () => {
+  test(`a permitted platform-level machine of the ${by}: disclosure is ${disclosure}`, () => {
     const decision = decide(platform(by))
     assert.equal(decision.kind, 'granted')
     assert.equal(decision.disclosure, disclosure)
   })
 
-test('a measured machine is no disclosure, whoever administers it', () => {
+test('a measured machine is never a disclosure', () => {
   const decision = decide({ ...platform('consumer'), verdict: measured })
   assert.equal(decision.kind, 'granted')
   assert.equal(decision.disclosure, false)
 })
 
-test('of several permissions the one that fits is used, of none that fits the nearest explains', () => {
+test('of several permissions the fitting one is used; if none fits, the nearest one gives the reasons', () => {
   const narrow = permissionOf({ id: 'narrow', scopes: ['system/Condition.rs'] })
   const ended = permissionOf({ id: 'ended', scopes: ['system/Condition.rs'], notAfter: NOW - 1 })
   const fits = decide({
@@ -217,12 +217,12 @@ test('of several permissions the one that fits is used, of none that fits the ne
   ])
 })
 
-test('a grant ends after an hour, or with what it rests on', () => {
+test('a grant ends after an hour, or with the first thing that it depends on', () => {
   assert.equal(grantExpiry(NOW, NOW + DAY), NOW + 3600)
   assert.equal(grantExpiry(NOW, NOW + DAY, NOW + 60, NOW + 600), NOW + 60)
 })
 
-test('asked for everything of a type that is granted by letters: a grant names each type once, in one spelling', () => {
+test('a type requested by wildcard and permitted by letters appears once in the grant', () => {
   const scopes = ['system/Observation.s', 'system/Observation.r', 'system/Condition.read']
   const decision = decide({ asker: { ...asker, scopes } })
   assert.deepEqual(decision.kind === 'granted' && decision.scopes, [

@@ -12,7 +12,7 @@ const previous = { epoch: 7, key: randomBytes(32) }
 const keys = [current, previous]
 const nonce = mintNonce(current, audience, iat, randomBytes(16))
 
-test('a nonce is good for five minutes, under either epoch', () => {
+test('a nonce is valid for five minutes, under either epoch', () => {
   assert.equal(nonce.byteLength, NONCE_BYTES)
   assert.equal(nonceTime(nonce), iat)
   for (const key of keys) {
@@ -69,7 +69,7 @@ test('an old nonce that is not ours is invalid, not expired', () => {
   assert.throws(() => checkNonce(foreign, keys, audience, addSeconds(iat, 4000)), { code: 'nonce.invalid' })
 })
 
-test('every flipped bit refuses', () => {
+test('every flipped bit is refused', () => {
   fc.assert(
     fc.property(fc.nat(NONCE_BYTES * 8 - 1), (bit) => {
       const flipped = Buffer.from(nonce)

@@ -1,4 +1,4 @@
-/** A small provider, its consumer and one object: fresh keys, a policy that allows one thing. */
+/** A small provider, its consumer and one object: fresh keys, and a policy with one permission. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { AcceptedVerdict, Verdict } from '#core/appraisal/appraise.ts'
 import { toBase64url } from '#core/bytes.ts'
@@ -167,7 +167,7 @@ export async function jobOf(
   }
 }
 
-/** The keys that a worker makes for itself. */
+/** The keys that a worker generates. */
 export function workerKeys() {
   const wrap = p256()
   const evidence = ed25519()
@@ -179,7 +179,10 @@ export function workerKeys() {
   }
 }
 
-/** An accepted verdict without the report behind it, which only `appraise` can give: decisions do not look at it. */
+/**
+ * An accepted verdict without a report. Only `appraise` gives real ones, but decisions do not read the
+ * report.
+ */
 export function acceptedAt(assurance: 'measured' | 'platform'): AcceptedVerdict {
   const verdict: unknown = { kind: 'accepted', reference: 'worker-1', assurance, simulated: true }
   return verdict as AcceptedVerdict

@@ -16,7 +16,7 @@ const keys = { dek: randomBytes(32), idKey: randomBytes(32) }
 const payload = Buffer.concat([keys.dek, keys.idKey])
 const unopened = { name: 'CodedError', code: 'key.unopened' }
 
-test('what was wrapped opens, with the protected header that the format gives', () => {
+test('wrapped keys open, and the protected header is as the format says', () => {
   const jwe = wrapKeys(keys, wrapKey, context)
   assert.deepEqual(unwrapKeys(jwe, tee.privateKey, context, plainMemory), keys)
   const header = JSON.parse(fromBase64url(jwe.split('.')[0] ?? '').toString())
@@ -109,12 +109,12 @@ test('refused: an ephemeral key that is not on the curve', () => {
   )
 })
 
-test('two wraps of the same keys have nothing in common but their header members', () => {
+test('two wraps of the same keys share only their header members', () => {
   const [a, b] = [wrapKeys(keys, wrapKey, context), wrapKeys(keys, wrapKey, context)]
   for (const [index, part] of a.split('.').entries()) assert.notEqual(part, b.split('.')[index])
 })
 
-test('counts for the auditor: sealed without party information, opened by the audit key alone', () => {
+test('counts for the auditor: sealed without party information, opened only by the audit key', () => {
   const jwe = sealTo(wrapKey, Buffer.from('{"read":12}'))
   assert.equal(openSealed(jwe, tee.privateKey).toString(), '{"read":12}')
   assert.throws(
@@ -123,7 +123,7 @@ test('counts for the auditor: sealed without party information, opened by the au
   )
 })
 
-test('keys of another length are a fault of ours', () => {
+test('keys of the wrong length are internal.fault', () => {
   const short = { ...keys, dek: keys.dek.subarray(1) }
   assert.throws(() => wrapKeys(short, wrapKey, context), { code: 'internal.fault' })
 })
