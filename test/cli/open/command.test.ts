@@ -19,8 +19,8 @@ import type { Emulator } from '#lab/emulator/emulator.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { signers } from '../../core/evidence/collectionBuilder.ts'
 import { CONSUMER_NAMESPACE, id, PROVIDER_NAMESPACE } from '../../lab/emulator/testEmulator.ts'
+import { managerOf, startServices } from '../emulatedServices.ts'
 import { cli, expectFailure } from '../process.ts'
-import { managerOf, openServices } from '../services.ts'
 
 /** Leaves a worker's result: parts, and a manifest of a boot that the provider registered. */
 async function leaveResult(
@@ -133,7 +133,7 @@ async function leaveResult(
 }
 
 test('a result is listed, verified and opened, and overwrites nothing', async (t) => {
-  const { emulator, folder, configs } = await openServices(t)
+  const { emulator, folder, configs } = await startServices(t)
   const content = randomBytes(300_000)
   const { resultId, boot } = await leaveResult(t, emulator, content)
   const listed = await cli('open', '--list', '--config', configs.open, '--json')
@@ -179,7 +179,7 @@ test('a result is listed, verified and opened, and overwrites nothing', async (t
 })
 
 test('a result opens only under the pin and its own name; a failure leaves no file', async (t) => {
-  const { emulator, folder, configs } = await openServices(t)
+  const { emulator, folder, configs } = await startServices(t)
   const { resultId } = await leaveResult(t, emulator, Buffer.from('{}'))
   const out = join(folder, 'out')
   const open = (result: string, config: string) => cli('open', result, '--config', config, '--out', out)
@@ -204,7 +204,7 @@ const UNOPENED = [
 ] as const
 for (const [name, change, code] of UNOPENED)
   test(`a result ${name} does not open`, async (t) => {
-    const { emulator, folder, configs } = await openServices(t)
+    const { emulator, folder, configs } = await startServices(t)
     const { resultId } = await leaveResult(t, emulator, randomBytes(1000), change)
     const before = await readdir(folder)
     const out = join(folder, 'out')

@@ -9,11 +9,11 @@ import { SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
 import { openObject, readSealHeader } from '#core/sealed/object.ts'
 import { SealRecordFormat } from '#core/sealed/record.ts'
 import { id, PROVIDER_NAMESPACE } from '../../lab/emulator/testEmulator.ts'
+import { managerOf, startServices } from '../emulatedServices.ts'
 import { cli, expectFailure, startCli } from '../process.ts'
-import { managerOf, openServices } from '../services.ts'
 
 test('a sealed file is uploaded, recorded, and opens to the same bytes', async (t) => {
-  const { emulator, folder, configs } = await openServices(t)
+  const { emulator, folder, configs } = await startServices(t)
   const file = join(folder, 'export.ndjson')
   const content = randomBytes(700_000)
   await writeFile(file, content)
@@ -57,7 +57,7 @@ test('a sealed file is uploaded, recorded, and opens to the same bytes', async (
 })
 
 test('upload refuses a taken name, a cut file and a file of another key', async (t) => {
-  const { folder, configs } = await openServices(t)
+  const { folder, configs } = await startServices(t)
   const file = join(folder, 'a')
   await writeFile(file, 'one')
   const seal = (out: string, config = configs.seal) =>
@@ -89,7 +89,7 @@ test('upload refuses a taken name, a cut file and a file of another key', async 
 })
 
 test('a failed seal leaves no file', async (t) => {
-  const { emulator, folder, configs } = await openServices(t)
+  const { emulator, folder, configs } = await startServices(t)
   const file = join(folder, 'a')
   await writeFile(file, 'one')
   const before = await readdir(folder)
@@ -103,7 +103,7 @@ test('a failed seal leaves no file', async (t) => {
 })
 
 test('an interrupted seal says so and leaves no file', async (t) => {
-  const { folder, configs } = await openServices(t)
+  const { folder, configs } = await startServices(t)
   const [from, to] = [join(folder, 'in'), join(folder, 'out')]
   await mkdir(to)
   await writeFile(from, '')

@@ -26,7 +26,7 @@ import {
 /** May do everything in one tenancy, and so stands for the rest of the pipeline. */
 const MANAGER = 'manager'
 
-export async function openServices(t: TestContext) {
+export async function startServices(t: TestContext) {
   const config = testConfig({
     change: (w) => {
       w.eventRules.splice(0)
