@@ -21,7 +21,7 @@ describe('the unit', () => {
     assert.ok(text.includes(`ExecStart=${start} `))
   })
 
-  /** What the design promises, and no score would miss. */
+  /** Promises of the design that the score of systemd-analyze does not cover. */
   for (const line of [
     'Type=notify',
     'NotifyAccess=main',
@@ -34,9 +34,9 @@ describe('the unit', () => {
     'DevicePolicy=closed',
     'BindPaths=-/dev/sev-guest',
   ])
-    test(`says ${line}`, () => assert.ok(text.split('\n').includes(line)))
+    test(`has ${line}`, () => assert.ok(text.split('\n').includes(line)))
 
-  test('watches, and gives a drain more time than the device may take', () => {
+  test('has a watchdog, and more time to drain than the device may need', () => {
     const seconds = (name: string) => Number(new RegExp(`^${name}=(\\d+)$`, 'm').exec(text)?.[1])
     assert.ok(seconds('WatchdogSec') > 0)
     assert.ok(seconds('TimeoutStopSec') > 60)
@@ -46,11 +46,11 @@ describe('the unit', () => {
 describe('systemd-analyze', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'unit-'))
   after(() => rmSync(folder, { recursive: true, force: true }))
-  // `verify` looks for the program: here it is wherever this test's own Node is.
+  // `verify` looks for the program, which here is this test's own Node.
   const path = join(folder, UNIT)
   writeFileSync(path, text.replace('/usr/bin/node', process.execPath))
 
-  test('verify has nothing to say', () => {
+  test('verify reports nothing', () => {
     const { status, stderr } = analyze('verify', '--man=no', path)
     assert.equal(stderr, '')
     assert.equal(status, 0)
