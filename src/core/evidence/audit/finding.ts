@@ -11,31 +11,25 @@ const incomplete = (meaning: string) => ({ severity: 'incomplete', meaning }) as
 
 export const FINDINGS = {
   // Signed documents
-  'keys.missing': incomplete('the governance bucket certifies no grant CA'),
-  'keys.unverified': broken('verifier keys are not signed by a quorum of the provider root'),
+  'keys.missing': incomplete('no grant CA is certified'),
+  'keys.unverified': broken('verifier keys lack a quorum of the provider root'),
   'registration.missing': incomplete('a registered boot has no registration object'),
-  'registration.unverified': broken(
-    'a registration is not signed by a certified grant CA, or belongs to another boot',
-  ),
+  'registration.unverified': broken('a registration lacks a certified signer, or has another boot'),
   'policy.missing': incomplete('a decision names an absent policy or revocation list'),
-  'policy.unverified': broken(
-    'a policy or revocation list is not signed by the provider root, or has another digest',
-  ),
-  'evidence.simulated': broken('the evidence comes from a simulated root and proves nothing about a machine'),
+  'policy.unverified': broken('a policy or revocation list lacks a trusted signature, or has another digest'),
+  'evidence.simulated': broken('a simulated root proves nothing about a machine'),
 
   // One log
   'log.missing': incomplete('a registered boot has no log'),
   'log.unregistered': broken('a log of an unregistered boot contains releases'),
   'log.unverifiable': broken('the key beside a log does not match its name'),
-  'log.order': broken(
-    'a log does not begin with log.opened, continues after log.closed, or belongs to another boot',
-  ),
+  'log.order': broken('a log begins or ends out of order, or belongs to another boot'),
   'checkpoint.invalid': broken('a checkpoint is malformed or unsigned, or of another log or size'),
   'checkpoint.inconsistent': broken('a checkpoint does not cover the present entries'),
-  'checkpoint.missing': incomplete('a checkpoint is absent, and something else shows that it existed'),
-  'checkpoint.forked': broken('two signed checkpoints of one log and size have different roots'),
+  'checkpoint.missing': incomplete('a checkpoint is absent that another record names'),
+  'checkpoint.forked': broken('two signed checkpoints of one size have different roots'),
   'tile.missing': incomplete('a tile or bundle under a checkpoint is absent'),
-  'tile.altered': broken('a tile or bundle differs from what the checkpoint covers'),
+  'tile.altered': broken('a tile or bundle differs from the checkpoint'),
   'entry.lost': incomplete('no unaltered copy of an entry exists'),
   'entry.malformed': broken('an entry does not match the schema'),
   'time.backwards': broken('an entry is older than the one before it'),
@@ -45,19 +39,17 @@ export const FINDINGS = {
   'decision.unfounded': broken('the policy that a decision names does not allow it'),
   'release.repeated': broken('one release was decided, ended or received more than once'),
   'release.unended': incomplete('a release was decided, and neither issued nor failed'),
-  'release.unknown': broken("a worker received a key that no Verifier's log has issued"),
+  'release.unknown': broken('a worker received a key that no Verifier issued'),
   'release.contradicted': broken('two logs disagree about a release'),
   'release.abandoned': incomplete('a key was released, and no entry says what followed'),
 
   // One result
-  'manifest.unverified': broken(
-    'a manifest is not signed by a registered worker, or does not match its name',
-  ),
+  'manifest.unverified': broken('a manifest lacks a registered signer, or has another name'),
   'manifest.unannounced': broken('a manifest has no matching result.intent'),
   'manifest.contradicted': broken('a manifest and the logs disagree'),
-  'manifest.missing': incomplete('a log says that a result is visible, and its manifest is absent'),
+  'manifest.missing': incomplete('a visible result has no manifest'),
   'result.repeated': broken('a result was made visible twice'),
-  'content.missing': incomplete('a part of a result is absent, and others are present'),
+  'content.missing': incomplete('only some parts of a result are present'),
   'content.altered': broken('a part of a result differs from the manifest'),
 } as const satisfies Record<string, { readonly severity: Severity; readonly meaning: string }>
 
