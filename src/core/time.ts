@@ -4,6 +4,7 @@
 import { CodedError } from './errors/report.ts'
 
 declare const unixSeconds: unique symbol
+/** Whole seconds since 1970-01-01T00:00:00Z, up to the year 9999. */
 export type UnixSeconds = number & { readonly [unixSeconds]: true }
 
 const RFC3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z$/
@@ -46,6 +47,7 @@ export function fromCivil([year = 0, month = 0, day = 0, ...clock]: readonly num
   return (days * DAY + hour * 3600 + minute * 60 + second) as UnixSeconds
 }
 
+/** `YYYY-MM-DDThh:mm:ssZ`. */
 export function toRfc3339(time: UnixSeconds): string {
   const { year, month, day } = civilDate(Math.floor(time / DAY))
   const second = time % DAY

@@ -80,7 +80,7 @@ export const EQUIVALENTS: readonly Row[] = [
     'undefined is in no list: the comparison serves the type checker',
     [
       [
-        "digests === 'any' || (actual !== undefined && digests.includes(actual))",
+        "unless(digests === 'any' || (actual !== undefined && digests.includes(actual)), {",
         'actual !== undefined && digests.includes(actual) → (digests.includes(actual))',
       ],
     ],

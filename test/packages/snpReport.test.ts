@@ -36,6 +36,22 @@ describe(`snp-report under Node ${version} (${NODE})`, () => {
       assert.doesNotMatch(text.replace(/\/\*.*?\*\/|\/\/.*$/gms, ''), /\b(?:Buffer|KeyObject|zod|node:)/)
   })
 
+  test('explains every export in a comment', () => {
+    const door = readFileSync(join(installed, 'index.d.ts'), 'utf8')
+    const bare = [...door.matchAll(/export (?:type )?\{([^}]*)\} from '([^']*)'/g)].flatMap(
+      ([, names = '', from = '']) => {
+        const text = readFileSync(join(installed, from.replace(/js$/, 'd.ts')), 'utf8')
+        const declared = (name: string) =>
+          new RegExp(`\\*/\\nexport (?:declare )?(?:const|function|class|type) ${name}\\b`).test(text)
+        return names
+          .split(',')
+          .map((name) => name.trim().replace('type ', ''))
+          .filter((name) => name !== '' && !declared(name))
+      },
+    )
+    assert.deepEqual(bare, [])
+  })
+
   test('type-checks in a strict project without @types/node, and each step takes only the one before', () => {
     consumer.write('tsconfig.json', TSCONFIG)
     consumer.write('consumer.ts', CONSUMER)

@@ -1,4 +1,4 @@
-/** Is an authentic report acceptable? The decision and its explanation are one evaluation. */
+/** Decides whether an authentic report is acceptable. The decision and its explanation come from one evaluation. */
 
 import type { Refusal } from '../errors/report.ts'
 import type { Tcb } from '../snp/tcb.ts'
@@ -16,37 +16,39 @@ import { RULES } from './rules.ts'
 
 declare const accepted: unique symbol
 
-/** Made by `appraise` alone, under a policy: the only thing that a release is decided on. */
+/** Only `appraise` makes it, under a policy. A release is decided on nothing else. */
 export type AcceptedVerdict = Extract<Evaluation, { readonly kind: 'accepted' }> & {
   readonly [accepted]: true
 }
+/** The outcome of an appraisal under a policy. */
 export type Verdict = AcceptedVerdict | Extract<Evaluation, { readonly kind: 'refused' }>
 
+/** The outcome of the rules, with what they were compared with. */
 export type Evaluation =
   | {
       readonly kind: 'accepted'
-      /** Id of the reference that the report matches. */
+      /** Id of the reference values that the report matches. */
       readonly reference: string
       readonly assurance: Assurance
       readonly simulated: boolean
-      /** What the TCB was held against. */
+      /** The least TCB that was required. */
       readonly floor: Tcb | undefined
       readonly verified: VerifiedReport
     }
   | {
       readonly kind: 'refused'
-      /** Id of the reference that came nearest; the reasons are against it. */
+      /** Id of the reference values that came nearest; the reasons are against them. */
       readonly nearest: string
       /** Every violation, at least one. */
       readonly reasons: readonly Refusal[]
-      /** What the TCB was held against; undefined where that reference has no row for the processor. */
+      /** The least TCB that was required; undefined if these reference values have no row for the processor. */
       readonly floor: Tcb | undefined
       readonly verified: VerifiedReport
     }
 
 /**
- * `trust` is the worker's trust digest as the report binds it. `revocation` is the list in force; where there is none yet, one
- * with an empty `referenceValues`.
+ * Appraises a worker's report under a policy. `trust` is the worker's trust digest as the report binds it. `revocation` is the list
+ * in force; before the first list, one with empty `referenceValues`. Throws a RangeError for a policy without reference values.
  */
 export function appraise(
   verified: VerifiedReport,
@@ -59,18 +61,18 @@ export function appraise(
 ): Verdict {
   const { trust, at, revocation } = circumstances
   const evaluation = evaluate({ verified, trust, at, revoked: revocation.referenceValues }, values)
-  // The one place where the brand is given.
+  // The only place that gives the brand.
   return evaluation as Verdict
 }
 
-/** The same rules without the weight of a verdict: for looking at reports by hand. */
+/** The same rules without a verdict, for a report by itself. Throws a RangeError if there are no reference values. */
 export function evaluate(subject: Subject, values: AppraisalPolicy): Evaluation {
   const { verified } = subject
   const [best, ...others] = values.referenceValues.map((reference) => ({
     reference,
     violations: RULES.flatMap((rule) => rule(subject, reference)),
   }))
-  if (best === undefined) throw new RangeError('there are no referenceValues to appraise against')
+  if (best === undefined) throw new RangeError('there are no reference values to appraise against')
   const nearest = others.reduce((a, b) => (compare(a, b) <= 0 ? a : b), best)
   const reasons = [...rootViolations(verified, values), ...nearest.violations]
   const floor = processorOf(verified, nearest.reference)?.floor
@@ -87,7 +89,7 @@ export function evaluate(subject: Subject, values: AppraisalPolicy): Evaluation 
 
 type Candidate = { readonly reference: Reference; readonly violations: readonly Refusal[] }
 
-/** Nearest first: accepted, then of this measurement, then with the fewest violations, then of the higher assurance. */
+/** Nearest first: the same measurement, then the fewest violations, then the higher assurance. */
 function compare(a: Candidate, b: Candidate): number {
   const isForeign = ({ violations }: Candidate) =>
     Number(violations.some(({ code }) => code === 'measurement.unknown'))
@@ -95,7 +97,7 @@ function compare(a: Candidate, b: Candidate): number {
   return isForeign(a) - isForeign(b) || a.violations.length - b.violations.length || isLower(a) - isLower(b)
 }
 
-/** Roots are the policy's, not a reference's: a root that it does not name is refused whatever else is right. */
+/** A policy names its roots for all reference values: any other root is refused, whatever else is right. */
 function rootViolations({ endorsement }: VerifiedReport, values: AppraisalPolicy): readonly Refusal[] {
   const { product, root, simulated } = endorsement
   const named = values.roots.some(

@@ -1,44 +1,46 @@
-/** An evaluation in the one form from which people's text and programs' JSON are both made. Plain data, in a fixed order. */
+/** An evaluation as plain data in a fixed order. The text for people and the JSON for programs are both made from it. */
 import type { Refusal, ReportErrorCode } from '../errors/report.ts'
 import { TCB_NAMES, type TcbName } from '../snp/report.ts'
 import { TCB_COMPONENTS, TCB_LAYOUTS, type Tcb, type TcbComponent } from '../snp/tcb.ts'
 import type { Evaluation } from './appraise.ts'
 import type { Assurance, Reference } from './reference.ts'
 
+/** The explanation of a verdict. */
 export type Explanation = {
   readonly verdict: 'accepted' | 'refused'
-  /** Id of the reference that the report matches or, refused, that came nearest: the reasons are against it. */
+  /** Id of the reference values that the report matches or, if refused, that came nearest. */
   readonly nearest: string
-  /** Null where refused. */
+  /** Null if refused. */
   readonly assurance: Assurance | null
-  /** Every violation; none where accepted. */
+  /** Every violation of those reference values; empty if accepted. */
   readonly reasons: readonly Refusal[]
   readonly tcb: TcbTable
 }
 
-/** Four rows, one column a component of the product, and what they were held against. */
+/** Four rows with one column per component of the product, and the floors. */
 export type TcbTable = {
   readonly components: readonly TcbComponent[]
   /** Reported, committed, current, launch. */
   readonly rows: readonly TcbRow[]
-  /** Null where the reference has no row for this processor. */
+  /** Null if the reference values have no row for this processor. */
   readonly floor: Levels | null
 }
 
 export type TcbRow = {
   readonly name: TcbName
   readonly values: Levels
-  /** Components that are below the floor. */
+  /** The components below the floor. */
   readonly belowFloor: readonly TcbComponent[]
-  /** Components that are higher than the row that may not be lower than this one. */
+  /** The components that exceed those of the row above which this one must not be. */
   readonly inconsistent: readonly TcbComponent[]
-  /** In the committed row: components that are behind the current one, where the reference demands a commitment. */
+  /** In the committed row, if the reference values require a commitment: the components behind the current row. */
   readonly provisional: readonly TcbComponent[]
 }
 
-/** One value a component of the product: `fmc` on Turin alone. */
+/** One value per component of the product; only Turin has `fmc`. */
 export type Levels = Readonly<Partial<Record<TcbComponent, number>>>
 
+/** Explains an evaluation: its reasons, and the TCB against its floors. Pure data, ready for JSON. */
 export function explain(evaluation: Evaluation): Explanation {
   const { kind: verdict } = evaluation
   if (verdict === 'refused') {
@@ -72,8 +74,8 @@ function tcbTable({ verified, floor }: Evaluation, reasons: readonly Refusal[]):
 }
 
 /**
- * The fields of a report that a reference holds against nothing, in the words of the report. REPORT_DATA is always one: only who
- * asked for the report knows what it must be.
+ * The fields of a report that these reference values leave unchecked, in the words of the report. REPORT_DATA is always one of
+ * them: only the requester of the report knows its value.
  */
 export function unconstrained(reference: Reference): readonly string[] {
   return [...FIELDS.filter(({ list }) => reference[list] === 'any').map(({ field }) => field), 'reportData']

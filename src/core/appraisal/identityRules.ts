@@ -1,11 +1,9 @@
-/** The rules about whose guest and whose machine this is: ID block, host data, chip. */
+/** The rules about the identity of guest and machine: ID block, host data, chip. */
 import { isZero, toHex } from '../bytes.ts'
-import type { Refusal } from '../errors/report.ts'
-import { oneOf, type Rule } from './reference.ts'
+import { type AnyOr, oneOf, type Rule } from './reference.ts'
+import { unless } from './violation.ts'
 
-type Values = readonly string[] | 'any'
-
-/** Where the report says that no author key signed, AUTHOR_KEY_DIGEST means nothing, whatever stands in it. */
+/** If the report says that no author key signed, AUTHOR_KEY_DIGEST means nothing, whatever its bytes are. */
 export const authorKey: Rule = ({ verified: { report } }, { authorKeyDigests }) =>
   unless(
     authorKeyDigests === 'any' ||
@@ -13,9 +11,8 @@ export const authorKey: Rule = ({ verified: { report } }, { authorKeyDigests }) 
     {
       code: 'author-key.unknown',
       field: 'authorKeyDigest',
-      expected: textOf(authorKeyDigests),
+      expected: oneOf(authorKeyDigests),
       actual: report.authorKeyEnabled ? toHex(report.authorKeyDigest) : 'none, AUTHOR_KEY_EN is clear',
-      remedy: 'launch the guest with an ID block whose ID key an approved author key has signed',
     },
   )
 
@@ -23,60 +20,47 @@ export const idKey: Rule = ({ verified: { report } }, { idKeyDigests }) =>
   unless(named(report.idKeyDigest, idKeyDigests), {
     code: 'id-key.unknown',
     field: 'idKeyDigest',
-    expected: textOf(idKeyDigests),
+    expected: oneOf(idKeyDigests),
     actual: toHex(report.idKeyDigest),
-    remedy: 'launch the guest with an ID block that an approved ID key has signed',
   })
 
 export const familyId: Rule = ({ verified: { report } }, { familyIds }) =>
   unless(listed(report.familyId, familyIds), {
     code: 'family-id.unknown',
     field: 'familyId',
-    expected: textOf(familyIds),
+    expected: oneOf(familyIds),
     actual: toHex(report.familyId),
-    remedy: 'launch an image of an approved family, or approve this one in a new policy',
   })
 
 export const imageId: Rule = ({ verified: { report } }, { imageIds }) =>
   unless(listed(report.imageId, imageIds), {
     code: 'image-id.unknown',
     field: 'imageId',
-    expected: textOf(imageIds),
+    expected: oneOf(imageIds),
     actual: toHex(report.imageId),
-    remedy: 'launch an approved image, or approve this one in a new policy',
   })
 
 export const hostData: Rule = ({ verified: { report } }, { hostData: values }) =>
   unless(listed(report.hostData, values), {
     code: 'host-data.unknown',
     field: 'hostData',
-    expected: textOf(values),
+    expected: oneOf(values),
     actual: toHex(report.hostData),
-    remedy: 'have the host launch the guest with approved HOST_DATA',
   })
 
 export const chip: Rule = ({ verified: { report } }, { chips }) =>
   unless(named(report.chipId, chips), {
     code: 'chip.unknown',
     field: 'chipId',
-    expected: textOf(chips),
+    expected: oneOf(chips),
     actual: toHex(report.chipId),
-    remedy: 'run on an approved machine, or approve this chip in a new policy',
   })
 
-function unless(holds: boolean, refusal: Refusal): readonly Refusal[] {
-  return holds ? [] : [refusal]
-}
-
-function listed(value: Uint8Array, values: Values): boolean {
+function listed(value: Uint8Array, values: AnyOr): boolean {
   return values === 'any' || values.includes(toHex(value))
 }
 
-/** A value that is all zero is none: an absent ID block, a masked chip. It matches nothing, even if a list has it. */
-function named(value: Uint8Array, values: Values): boolean {
+/** All zero means none: no ID block, a masked chip. It matches no list, even one that holds zeros. */
+function named(value: Uint8Array, values: AnyOr): boolean {
   return values === 'any' || (!isZero(value) && listed(value, values))
-}
-
-function textOf(values: Values): string {
-  return values === 'any' ? values : oneOf(values)
 }

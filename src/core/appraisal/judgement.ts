@@ -1,4 +1,4 @@
-/** From what is given to what is said of it: the one path of `report verify` and of every conformance case. Reads no file. */
+/** Judges evidence in memory. `report verify` and every conformance case use this one path; it does no I/O. */
 
 import { CodedError, REPORT_ERRORS, type ReportErrorCode } from '../errors/report.ts'
 import { TrustStore } from '../snp/chain.ts'
@@ -16,21 +16,28 @@ import { leftOpen, policyText, type ReferenceChoice, valuesOf } from './referenc
 import { refusalOf } from './refusal.ts'
 import type { ReportResult } from './reportResult.ts'
 
+/** A report with everything that its verdict depends on. */
 export type Evidence = {
+  /** The 1184 bytes, or a file that holds them behind a header, which is refused with advice. */
   readonly report: Uint8Array
-  /** DER, the leaf first in each: the first chain that verifies counts. */
+  /** DER, the leaf first in each. The first chain that verifies counts. */
   readonly chains: readonly (readonly Uint8Array[])[]
-  /** Instead of AMD's own; undefined where those stand. */
+  /** Replaces AMD's own roots; undefined keeps them. */
   readonly roots: readonly RootEntry[] | undefined
-  /** DER. */
+  /** Revocation lists in DER. */
   readonly crls: readonly Uint8Array[]
   readonly reference: ReferenceChoice
   readonly at: UnixSeconds
 }
 
+/** The answer, and the exit code of its class. */
 export type Judgement = { readonly exit: number; readonly result: ReportResult }
 
-/** Exit 0 accepted or authentic, 1 refused, 2 where something is not what it should be. */
+/**
+ * Parses, verifies and appraises. `amd` is the trust store for evidence without roots of its own.
+ *
+ * Never throws for what is in the evidence. Exit 0: accepted or authentic. 1: refused. 2: malformed input.
+ */
 export function judge(evidence: Evidence, amd: TrustStore): Judgement {
   const { at, reference, roots: replaced } = evidence
   const base: ReportResult = {
@@ -77,7 +84,7 @@ const NOTHING: ReportResult = {
   at: null,
 }
 
-/** The answer to what is not even a case. */
+/** The answer to an input that is not a case. */
 export function refuseCase(error: CodedError): Judgement {
   return refuse(error, undefined, undefined, NOTHING)
 }
@@ -100,7 +107,7 @@ function refuse(
   }
 }
 
-/** Where none verifies, it throws what was said of the chain that came furthest. */
+/** If no chain verifies, throws the refusal of the chain that came furthest. */
 function verifyAny(
   report: Report,
   chains: Evidence['chains'],
@@ -117,7 +124,7 @@ function verifyAny(
   throw furthest
 }
 
-/** From far to near: the certificate of the chip for another TCB is nearer than one of another chip. */
+/** From far to near: a certificate of this chip for another TCB is nearer than one of another chip. */
 const STEPS: readonly ReportErrorCode[] = [
   'chain.malformed',
   'chain.kind-mismatch',

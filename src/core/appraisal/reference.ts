@@ -1,4 +1,4 @@
-/** What a report is held against: the reference values of a policy, or (for looking at reports by hand) a built-in set. */
+/** Reference values: what a report is compared with. They come from a policy, a file, or the built-in set. */
 import type { Refusal } from '../errors/report.ts'
 import type { Product } from '../snp/product.ts'
 import type { Tcb } from '../snp/tcb.ts'
@@ -8,8 +8,8 @@ import type { UnixSeconds } from '../time.ts'
 /** What a bit of the report must be; there is no "not checked". */
 export type BitRule = 'required' | 'forbidden' | 'any'
 
-/** Values of which the report must carry one, or the word `any`. */
-type AnyOr = 'any' | readonly string[]
+/** The report must carry one of these values; `any` accepts every value. */
+export type AnyOr = 'any' | readonly string[]
 
 /**
  * One approved build on approved hardware: every field, nothing unsaid. Bytes are lower-case hex, times are seconds since the
@@ -106,16 +106,16 @@ export type AppraisalPolicy = {
   readonly referenceValues: readonly Reference[]
 }
 
-/** The report, and what else the rules look at. `trust` is undefined where no worker stands behind the report. */
+/** The report, and the circumstances that the rules depend on. `trust` is undefined for a report without a worker. */
 export type Subject = {
   readonly verified: VerifiedReport
   readonly trust: string | undefined
   readonly at: UnixSeconds
-  /** Ids of revoked referenceValues. */
+  /** Ids of revoked reference values. */
   readonly revoked: readonly string[]
 }
 
-/** What of a report is not as the reference demands; nothing where it is. */
+/** Returns a refusal for each demand of the reference values that the report does not meet. */
 export type Rule = (subject: Subject, reference: Reference) => readonly Refusal[]
 
 export type Assurance = Reference['assurance']
@@ -128,7 +128,8 @@ export function meetsAssurance(given: Assurance, demanded: Assurance): boolean {
 }
 
 /** At most two values, so that a reason stays within the limits of an evidence entry. */
-export function oneOf(values: readonly string[]): string {
+export function oneOf(values: AnyOr): string {
+  if (values === 'any') return values
   const shown = values.slice(0, 2).join(' or ')
   return values.length > 2 ? `${shown} or ${values.length - 2} more` : shown
 }

@@ -1,4 +1,4 @@
-/** What a report is held against by hand: nothing, the built-in set, one reference, or a policy. */
+/** The reference values for a report by itself: none, the built-in set, one given set, or a policy. */
 
 import type { TrustStore } from '../snp/chain.ts'
 import { unconstrained } from './explain.ts'
@@ -9,14 +9,14 @@ import { STRICT } from './strict.ts'
 /** The reference values of a policy, and its number. */
 export type NumberedValues = AppraisalPolicy & { readonly seq: number }
 
+/** `none` stops when the report is known to be genuine. */
 export type ReferenceChoice =
-  /** Stop where the report is known to be genuine. */
   | { readonly kind: 'none' }
   | { readonly kind: 'strict' }
   | { readonly kind: 'policy'; readonly policy: NumberedValues }
   | { readonly kind: 'given'; readonly reference: Reference }
 
-/** Whoever gives the built-in set a revocation list wants it to count: `listed`, it must be of the chain's root, and in force. */
+/** `listed`: revocation lists were given. The built-in set then requires a current list issued by the chain's root. */
 export function valuesOf(
   reference: Exclude<ReferenceChoice, { kind: 'none' }>,
   roots: TrustStore,
@@ -32,7 +32,7 @@ export function valuesOf(
   }
 }
 
-/** A worker's configuration is left open where a policy speaks of one; elsewhere there is no worker to speak of. */
+/** Only a policy lists worker configurations, so only under a policy is `trust` a field that was left unchecked. */
 export function leftOpen(
   { referenceValues }: AppraisalPolicy,
   id: string,
@@ -42,7 +42,7 @@ export function leftOpen(
   return fields.filter((field) => field !== 'trust' || kind === 'policy')
 }
 
-/** Every root that was given counts. */
+/** Every root of the store counts. */
 function underAny({ roots }: TrustStore, reference: Reference): AppraisalPolicy {
   return {
     roots: roots.map(({ product, fingerprint, simulated }) => ({ product, ark: fingerprint, simulated })),
@@ -51,7 +51,7 @@ function underAny({ roots }: TrustStore, reference: Reference): AppraisalPolicy 
   }
 }
 
-/** No worker stands behind a file, so its configuration cannot be held against the policy's. */
+/** A file has no worker behind it, so no configuration can be compared with the policy's. */
 function withoutWorker(policy: NumberedValues): AppraisalPolicy {
   return {
     ...policy,

@@ -1,4 +1,4 @@
-/** Every rule of a reference. Each stands by itself and none stops another: a refusal tells all that is wrong. */
+/** Every rule of a set of reference values. The rules are independent, so a refusal names everything that is wrong. */
 import { revocationList, signingKey } from './endorsementRules.ts'
 import { commitment, firmwareFloor, firmwareOrder, mitigations, tcbOrder } from './firmwareRules.ts'
 import { guestAbi, guestPolicy, guestSvn, migrationAgent, vmpl } from './guestRules.ts'
@@ -9,12 +9,12 @@ import type { Rule } from './reference.ts'
 import { measurement, trust, window, withdrawal } from './softwareRules.ts'
 
 export const RULES: readonly Rule[] = [
-  // The software, and its approval
+  // The software and its approval
   measurement,
   window,
   withdrawal,
   trust,
-  // Who vouches for the key
+  // The signing key and its revocation
   signingKey,
   revocationList,
   // The processor and its firmware
@@ -34,7 +34,7 @@ export const RULES: readonly Rule[] = [
   // The host
   platformInfo,
   platformUnknown,
-  // Whose guest, whose machine
+  // The identity of guest and machine
   idKey,
   authorKey,
   familyId,

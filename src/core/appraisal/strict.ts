@@ -1,20 +1,20 @@
-/** A set of reference values for looking at reports by hand, where there is no policy. */
+/** The built-in reference values for a report by itself, without a policy. */
 import type { Product } from '../snp/product.ts'
 import { LAST_SECOND } from '../time.ts'
 import type { Reference } from './reference.ts'
 
 /**
- * Least TCB by CPUID, as of November 2026. A number stands here only where a genuine report of an updated host was seen with it
- * or more; `0` where no advisory is known to give one (FMC, boot loader, TEE). A stepping that is not here is refused.
+ * The least TCB by CPUID, as of November 2026. Each number was seen, or exceeded, in a genuine report of an updated host. `0`
+ * means that no known advisory gives a number (FMC, boot loader, TEE). A stepping that is not listed is refused.
  *
- * Known, and not applied, since each is one third party's reading of a bulletin, which genuine hosts in service do not meet:
- * AMD-SB-3020 (RMPocalypse, CVE-2025-0033) SNP 0x1b on Genoa; AMD-SB-3027 (StackWarp, CVE-2025-29943) microcode 0x56 on
- * 19/11/01 and 0x51 on 19/11/02, to which switching SMT off is the full answer; firmware 1.55.49 and mitigation bits 0 to 2 on Genoa.
- * A policy that demands them is the better choice where its hosts have them.
+ * These floors are known and not applied. Each is one third party's reading of a bulletin, and genuine hosts in service do not meet
+ * it: AMD-SB-3020 (RMPocalypse, CVE-2025-0033) SNP 0x1b on Genoa; AMD-SB-3027 (StackWarp, CVE-2025-29943) microcode 0x56 on
+ * 19/11/01 and 0x51 on 19/11/02, for which switching SMT off is the full answer; firmware 1.55.49 and mitigation bits 0 to 2 on
+ * Genoa. A policy that requires them is the better choice if its hosts have them.
  *
- * Milan is not here, whatever its TCB: the seed of a chip's key can be read out by software (arXiv 2605.12990,
- * AMD-SB-3045, May 2026), so that any report of that chip can be made without it. A Milan report proves nothing unless
- * its chip is on a list of machines whose history is trusted, and this set has no such list.
+ * Milan is absent, whatever its TCB. Software can read the seed of a chip's key (arXiv 2605.12990, AMD-SB-3045, May 2026) and then
+ * make any report of that chip. A Milan report proves nothing unless its chip is on a list of machines whose history is trusted,
+ * and this set has no such list.
  */
 const PROCESSORS: Reference['processors'] = [
   // Genoa B1. AMD-SB-3019 (EntrySign, 2024-12-17) by a third party, seen on three hosts of 2025 and 2026; AMD-SB-3015 (BadRAM) is
@@ -27,8 +27,8 @@ const PROCESSORS: Reference['processors'] = [
 ]
 
 /**
- * Genuine, current hardware in a safe setting. What only the owner of a guest knows is free: measurement, configuration, ID block
- * (family, image, keys, SVN), host data, chip.
+ * Genuine, current hardware in a safe configuration. Fields that only the owner of a guest knows are not checked: measurement,
+ * worker configuration, ID block (family, image, keys, SVN), host data, chip.
  */
 export const STRICT: Reference = {
   id: 'built-in',
@@ -36,18 +36,18 @@ export const STRICT: Reference = {
   notBefore: 0,
   notAfter: LAST_SECOND,
   measurements: 'any',
-  // A list is looked at where one is given; without one the output says that nobody looked.
+  // A list counts if one is given; without one the output says that revocation was not checked.
   crl: 'not-required',
   cspIds: [],
   processors: PROCESSORS,
-  // Builds are counted product by product, so for several products only the ABI can be demanded: 1.55 is the least that an
-  // updated host was seen with.
+  // Each product counts its own builds, so several products can share only an ABI version. 1.55 is the least seen on an updated
+  // host.
   firmware: { major: 1, minor: 55, build: 0 },
   firmwareProfile: 'committed',
-  // Reports before version 5 state none, and no bulletin is known to name its bit.
+  // Reports before version 5 state none, and no known bulletin names its bit.
   mitigations: { launch: '0000000000000000', current: '0000000000000000' },
   guestPolicy: {
-    // Guests in service demand 0.0 or 0.31: the TCB floors say what runs, this only what the guest would have refused.
+    // Guests in service require 0.0 or 0.31. The TCB floors check what runs; this checks only what the guest would refuse.
     abi: { major: 0, minor: 0 },
     smt: 'any',
     migrateMa: 'forbidden',
@@ -67,7 +67,7 @@ export const STRICT: Reference = {
     ciphertextHiding: 'any',
     // BadRAM, CVE-2024-21944.
     aliasCheck: 'required',
-    // Turin alone has it (CVE-2023-20585), and no floor says from where on.
+    // Only Turin has it (CVE-2023-20585), and no floor says since which firmware.
     iommuWriteSafe: 'any',
     tio: 'forbidden',
   },

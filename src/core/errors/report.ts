@@ -212,6 +212,7 @@ export const REPORT_ERRORS = {
 /** A stable name of one way to fail or to be refused. */
 export type ReportErrorCode = keyof typeof REPORT_ERRORS
 
+/** A fault: its `code` is stable, its message is not. */
 export const CodedError: CodedClass<ReportErrorCode> = Coded
 export type CodedError = Coded<ReportErrorCode>
 

@@ -79,7 +79,7 @@ refuses([
     reference: { ...window, crl: { graceSeconds: 3600 } },
     code: 'crl.stale',
     field: 'crl',
-    expected: `a list in force: this one from ${toRfc3339(thisUpdate)} to ${toRfc3339(toUnixSeconds(nextUpdate + 3600))}, grace included`,
+    expected: `a list in force: this one is from ${toRfc3339(thisUpdate)} to ${toRfc3339(toUnixSeconds(nextUpdate + 3600))}, grace included`,
     actual: toRfc3339(toUnixSeconds(nextUpdate + 3601)),
     remedy: /fetch/,
   },
