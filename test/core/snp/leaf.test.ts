@@ -62,12 +62,18 @@ describe('the certificate that a report needs', () => {
     })
 
   test('a VLEK names no chip, even if the report does', () => {
-    const { bytes } = mint(genoa, { signingKey: 'vlek' })
-    bytes.writeUInt8(1, FIELDS.chipId.at)
-    assert.deepEqual(
-      wantedLeavesOf(parseReport(bytes)).map(({ hardwareId }) => hardwareId),
-      [undefined],
-    )
+    for (const [authority, byte] of [
+      [genoa, 0],
+      [turin, 0],
+      [turin, 8],
+    ] as const) {
+      const { bytes } = mint(authority, { signingKey: 'vlek' })
+      bytes.writeUInt8(1, FIELDS.chipId.at + byte)
+      assert.deepEqual(
+        wantedLeavesOf(parseReport(bytes)).map(({ hardwareId }) => hardwareId),
+        [undefined],
+      )
+    }
   })
 
   test("a chip id longer than the product's names no chip", () => {
