@@ -3,7 +3,7 @@
  */
 import { systemClock } from '#adapters/system/clock.ts'
 import { virtualClock } from '../clock.ts'
-import { steerableClock } from '../verifier/steerable.ts'
+import { steerableClock } from '../verifier/steerableClock.ts'
 import { testClock } from './clock.ts'
 
 testClock('system', systemClock, 'by itself')

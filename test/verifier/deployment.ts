@@ -22,7 +22,7 @@ import type { Emulator } from '#lab/emulator/emulator.ts'
 import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
 import type { VerifierConfig } from '../../src/verifier/config.ts'
 import { AMD_STATE, MEASUREMENT, testAuthority } from '../amd.ts'
-import { datasetOf, permissionOf, policyOf, root, signers } from '../core/release/world.ts'
+import { datasetOf, permissionOf, policyOf, root, signers } from '../core/release/releaseWorld.ts'
 import {
   apiKey,
   CONSUMER,

@@ -15,8 +15,8 @@ import type { AssociatedData, KeyVault } from '#ports/keyVault.ts'
 import { createCustody } from '../../src/verifier/custody.ts'
 import { createGrantKeys } from '../../src/verifier/grantKeys.ts'
 import { unavailable } from '../adapters/evidence/stores.ts'
-import { datasetOf, jobOf, NOW, p384, workerKeys } from '../core/release/world.ts'
-import { steerableClock } from './steerable.ts'
+import { datasetOf, jobOf, NOW, p384, workerKeys } from '../core/release/releaseWorld.ts'
+import { steerableClock } from './steerableClock.ts'
 
 const worker = workerKeys()
 const nonce = randomBytes(61)

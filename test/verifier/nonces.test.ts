@@ -5,8 +5,9 @@ import { mintNonce } from '#core/release/nonce.ts'
 import { createNonceKeys } from '../../src/verifier/nonceKeys.ts'
 import { createNonceMarkers } from '../../src/verifier/nonceMarkers.ts'
 import { unavailable } from '../adapters/evidence/stores.ts'
-import { AUDIENCE, NOW } from '../core/release/world.ts'
-import { bucket, emptyStore, repeatingCreates, steerableClock } from './steerable.ts'
+import { AUDIENCE, NOW } from '../core/release/releaseWorld.ts'
+import { steerableClock } from './steerableClock.ts'
+import { bucket, emptyStore, repeatingCreates } from './testBucket.ts'
 
 const secret = 'ocid1.vaultsecret.oc1..nonce'
 const nonce = () => mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))

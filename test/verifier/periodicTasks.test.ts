@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Log } from '#adapters/system/log.ts'
 import { type PeriodicTask, runPeriodically } from '../../src/verifier/periodicTasks.ts'
 import { unavailable } from '../adapters/evidence/stores.ts'
-import { steerableClock } from './steerable.ts'
+import { steerableClock } from './steerableClock.ts'
 
 test('a task is repeated; the log says once that it fails and once that it works again', async () => {
   const lines: string[] = []

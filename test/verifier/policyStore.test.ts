@@ -9,8 +9,9 @@ import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { createPolicyStore } from '../../src/verifier/policyStore.ts'
 import { unavailable } from '../adapters/evidence/stores.ts'
-import { AUDIENCE, DAY, NOW, p384, policyOf, root, signers } from '../core/release/world.ts'
-import { bucket, emptyStore, steerableClock } from './steerable.ts'
+import { AUDIENCE, DAY, NOW, p384, policyOf, root, signers } from '../core/release/releaseWorld.ts'
+import { steerableClock } from './steerableClock.ts'
+import { bucket, emptyStore } from './testBucket.ts'
 
 const grantCa = keySigner(p384())
 const keyId = 'ocid1.key.oc1..grant-ca'

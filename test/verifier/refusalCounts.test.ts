@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { EntryFormat } from '#core/evidence/entry.ts'
 import { addSeconds, toUnixSeconds } from '#core/time.ts'
 import { createRefusalCounts } from '../../src/verifier/refusalCounts.ts'
-import { NOW } from '../core/release/world.ts'
+import { NOW } from '../core/release/releaseWorld.ts'
 
 const minute = toUnixSeconds(NOW - (NOW % 60))
 const at = (seconds: number) => addSeconds(minute, seconds)

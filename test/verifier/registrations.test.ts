@@ -5,8 +5,8 @@ import { type Registration, RegistrationFormat, registrationName } from '#core/b
 import { toBase64url, utf8 } from '#core/bytes.ts'
 import { keySigner, signCompact, verifyCompact } from '#core/jws.ts'
 import { createRegistrations } from '../../src/verifier/registrations.ts'
-import { NOW, p384, workerKeys } from '../core/release/world.ts'
-import { bucket, emptyStore, repeatingCreates } from './steerable.ts'
+import { NOW, p384, workerKeys } from '../core/release/releaseWorld.ts'
+import { bucket, emptyStore, repeatingCreates } from './testBucket.ts'
 
 const grantCa = keySigner(p384())
 const { evidenceKey } = workerKeys()

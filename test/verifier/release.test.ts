@@ -38,8 +38,8 @@ import {
   policyOf,
   signers,
   workerKeys,
-} from '../core/release/world.ts'
-import { steerableClock } from './steerable.ts'
+} from '../core/release/releaseWorld.ts'
+import { steerableClock } from './steerableClock.ts'
 
 const authority = await testAuthority()
 const now = toUnixSeconds(NOW)

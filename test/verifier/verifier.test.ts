@@ -18,7 +18,7 @@ import { MAX_REQUEST_BYTES } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import type { AmdAuthority } from '#lab/amd/authority.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
-import { p384, root } from '../core/release/world.ts'
+import { p384, root } from '../core/release/releaseWorld.ts'
 import { startKds } from '../kds.ts'
 import { CONSUMER_NAMESPACE, temporaryFolder } from '../lab/emulator/testEmulator.ts'
 import {

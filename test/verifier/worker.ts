@@ -14,7 +14,7 @@ import { trustDigest } from '#core/release/trust.ts'
 import { plainMemory } from '#core/secretMemory.ts'
 import type { PlatformInput } from '#lab/amd/platform.ts'
 import { mint } from '../amd.ts'
-import { root, workerKeys } from '../core/release/world.ts'
+import { root, workerKeys } from '../core/release/releaseWorld.ts'
 import { ANCHORS, AUDIENCE, type Deployment } from './deployment.ts'
 import type { Identity } from './tls.ts'
 

@@ -6,7 +6,7 @@ import { JobFormat, jobIdOf } from '#core/job/job.ts'
 import { acceptMessage, claimAttempt, MAX_ATTEMPTS, putBack } from '../../src/worker/lease.ts'
 import { createWorkerMetrics } from '../../src/worker/metrics.ts'
 import { temporaryFolder } from '../adapters/evidence/stores.ts'
-import { NOW } from '../core/release/world.ts'
+import { NOW } from '../core/release/releaseWorld.ts'
 import { folderStore, publicationBootOf } from './workerBoot.ts'
 
 const { signal } = new AbortController()

@@ -33,7 +33,7 @@ import {
   root,
   signers,
   workerKeys,
-} from '../core/release/world.ts'
+} from '../core/release/releaseWorld.ts'
 
 const NAMESPACE = 'research'
 const grantCa = keySigner(p384())

@@ -11,7 +11,7 @@ import { PolicyFormat } from '#core/policy/policy.ts'
 import { addSeconds, toRfc3339 } from '#core/time.ts'
 import { SERIALS } from '#lab/amd/authority.ts'
 import { crlOf, MEASUREMENT, mint, noon, storeOf, testAuthority } from '../../amd.ts'
-import { policyOf, signers } from '../../core/release/world.ts'
+import { policyOf, signers } from '../../core/release/releaseWorld.ts'
 
 const amd = await testAuthority()
 const folder = await mkdtemp(join(tmpdir(), 'cw-report-'))

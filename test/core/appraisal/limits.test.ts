@@ -7,7 +7,7 @@ import { canonicalBytes } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { PolicyFormat } from '#core/policy/policy.ts'
 import { RevocationFormat } from '#core/policy/revocation.ts'
-import { policyOf } from '../release/world.ts'
+import { policyOf } from '../release/releaseWorld.ts'
 
 type Path = readonly (string | number)[]
 type Decoder = Pick<Format<unknown>, 'decode'>

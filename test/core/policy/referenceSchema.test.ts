@@ -8,7 +8,7 @@ import { codeOf } from '#core/errors.ts'
 import { PolicyFormat } from '#core/policy/policy.ts'
 import { PolicyReferenceSchema } from '#core/policy/referenceSchema.ts'
 import { REFERENCE } from '../appraisal/subject.ts'
-import { policyOf } from '../release/world.ts'
+import { policyOf } from '../release/releaseWorld.ts'
 
 type Path = readonly (string | number)[]
 

@@ -28,7 +28,7 @@ import {
   root,
   signers,
   workerKeys,
-} from './world.ts'
+} from './releaseWorld.ts'
 
 const worker = workerKeys()
 const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))

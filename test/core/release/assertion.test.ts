@@ -7,7 +7,7 @@ import { importJwk, P384Jwk, thumbprint } from '#core/jwk.ts'
 import { keySigner } from '#core/jws.ts'
 import { signAssertion, verifyAssertion } from '#core/release/assertion.ts'
 import { addSeconds } from '#core/time.ts'
-import { AUDIENCE, ed25519, NOW, p384, workerKeys } from './world.ts'
+import { AUDIENCE, ed25519, NOW, p384, workerKeys } from './releaseWorld.ts'
 
 const key = p384()
 const signer = keySigner(key)

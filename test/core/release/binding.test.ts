@@ -11,7 +11,7 @@ import { prepareRequest } from '#core/release/prepare.ts'
 import { MAX_REQUEST_BYTES, ReleaseJobsFormat, type ReleaseRequest } from '#core/release/request.ts'
 import { type RuntimeData, RuntimeDataFormat, reportDataOf } from '#core/release/runtimeData.ts'
 import { trustDigest } from '#core/release/trust.ts'
-import { AUDIENCE, client, jobOf, NOW, root, workerKeys } from './world.ts'
+import { AUDIENCE, client, jobOf, NOW, root, workerKeys } from './releaseWorld.ts'
 
 const worker = workerKeys()
 const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))

@@ -20,7 +20,7 @@ import {
   permissionOf,
   policyOf,
   refusedFor,
-} from './world.ts'
+} from './releaseWorld.ts'
 
 const asker: Asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs'] }
 const boot = 'b'.repeat(26)
