@@ -22,15 +22,15 @@ export function runVerifier(t: TestContext, parameters: readonly string[]): Prog
   const child = spawn(process.execPath, [MAIN, ...parameters], { stdio: ['ignore', 'ignore', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
   const lines: Line[] = []
-  const told = new EventEmitter().setMaxListeners(0)
+  const output = new EventEmitter().setMaxListeners(0)
   assert.ok(child.stderr)
   const reader = createInterface(child.stderr)
   reader.on('line', (text) => {
     lines.push(JSON.parse(text))
-    told.emit('change')
+    output.emit('change')
   })
   const exit = once(child, 'close').then(() => {
-    told.emit('change')
+    output.emit('change')
     return child.exitCode
   })
   return {
@@ -41,7 +41,7 @@ export function runVerifier(t: TestContext, parameters: readonly string[]): Prog
         if (found !== undefined) return found
         if (child.exitCode !== null || child.signalCode !== null)
           throw new Error(`the Verifier ended: ${JSON.stringify(lines.at(-1))}`)
-        await once(told, 'change')
+        await once(output, 'change')
       }
     },
     kill: (signal) => child.kill(signal),

@@ -20,7 +20,7 @@ import type { RefusalBody, ReleaseJob, ReleaseResponse } from './request.ts'
 import { type ObjectKeys, unwrapKeys } from './wrap.ts'
 
 declare const accepted: unique symbol
-/** A grant that `acceptAnswer` has verified. The keys can be opened only with one. */
+/** A grant that `acceptAnswer` has verified. Only such a grant opens keys. */
 export type AcceptedGrant = {
   readonly [accepted]: true
   readonly kind: 'granted'

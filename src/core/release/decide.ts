@@ -1,5 +1,5 @@
 /**
- * May this client have this object, for this purpose, on this machine? Every rule is evaluated, and the
+ * Decides whether a client may have an object, for a purpose, on a machine. Every rule is evaluated, and the
  * reasons of a refusal come from the same evaluation that decides.
  */
 import type { AcceptedVerdict, Verdict } from '../appraisal/appraise.ts'
@@ -54,8 +54,7 @@ export function decideJob(job: ReleaseJob, requester: Requester, rules: Rules): 
   if (first === undefined || refused.length > 0)
     return { kind: 'refused', reasons: [...inadmissible, ...refused] }
 
-  // Unknown and ungranted get the same answer: without a permission no other rule is evaluated, and none is
-  // told.
+  // An unknown object and one without a permission get the same answer: nothing else about it is looked at.
   const match = lookUpPermission(first.header, asker, rules)
   if (match === undefined)
     return { kind: 'refused', reasons: [...inadmissible, noPermission(first.header, asker)] }
