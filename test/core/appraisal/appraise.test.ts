@@ -20,9 +20,9 @@ import {
   together,
   verdict,
   verifiedReport,
-} from './subject.ts'
+} from './appraisalCases.ts'
 
-test('an accepted verdict says which reference, how much it is worth, and that it is simulated', () => {
+test('an accepted verdict names the reference values, the assurance, and that the root is simulated', () => {
   const { verified: _, ...rest } = verdict({})
   assert.deepEqual(rest, {
     kind: 'accepted',
@@ -53,7 +53,7 @@ refuses([
     field: 'root',
   },
   {
-    name: 'a simulated root without simulation',
+    name: 'a simulated root under a policy without simulation',
     policy: { simulation: false },
     code: 'root.untrusted',
     field: 'root',
@@ -62,8 +62,8 @@ refuses([
 ])
 
 /**
- * One report, and what a reference can demand that it does not give: each atom is one such demand, on a field of its own, or one
- * contradiction in the report. Nothing of it is wrong with the reference that demands none.
+ * One report and the demands that it does not meet. Each atom is one such demand, on a field of its own, or one contradiction in
+ * the report. The lenient reference values make no such demand, and accept the report.
  */
 const floor = { fmc: 0, bootloader: 0, tee: 0, snp: 0, microcode: 0 }
 const processors = (levels: typeof floor): PolicyReference['processors'] => [
@@ -134,7 +134,7 @@ const LISTS = [
   'chips',
 ] as const
 const REVOKED = 'revoked'
-/** Another component each, so that they meet in one report. */
+/** Each changes another component, so that one report can hold them all. */
 const BY_REPORT = {
   tcbOrder: (bytes: Buffer) => void bytes.writeUInt8(254, FIELDS.committedTcb.at + 1),
   firmwareOrder: put('committedFirmware', 255, 255, 254),
@@ -143,7 +143,7 @@ const BY_REPORT = {
 const base = together(put('reportIdMa', 1), (bytes) => void bytes.writeUInt8(200, FIELDS.currentTcb.at))
 const ATOMS = [...Object.keys(BY_DEMAND), ...Object.keys(BY_REPORT), REVOKED]
 
-/** Reports are signed and verified once for each set of contradictions. */
+/** Signs and verifies one report per set of contradictions. */
 const reports = new Map<string, VerifiedReport>()
 function reportWith(atoms: readonly string[]): VerifiedReport {
   const named = Object.entries(BY_REPORT).filter(([atom]) => atoms.includes(atom))
@@ -164,12 +164,12 @@ function reasonsOf(atoms: readonly string[]): readonly string[] {
 }
 const ALONE = new Map(ATOMS.map((atom) => [atom, reasonsOf([atom])]))
 
-test('each violation has reasons of its own', () => {
+test('each violation gives its own reasons', () => {
   assert.deepEqual(reasonsOf([]), [])
   for (const [atom, reasons] of ALONE) assert.ok(reasons.length > 0, atom)
 })
 
-test('no violation hides another: the reasons of many are those of each', () => {
+test('no violation hides another: a report with several gives the reasons of each', () => {
   const property = fc.property(fc.subarray(ATOMS), (atoms) => {
     const told = new Set(reasonsOf(atoms))
     const each = new Set(atoms.flatMap((atom) => ALONE.get(atom) ?? []))
@@ -178,7 +178,7 @@ test('no violation hides another: the reasons of many are those of each', () => 
   fc.assert(property, { numRuns: 200, examples: [[ATOMS]] })
 })
 
-test('every reason is short enough for an entry of the evidence, however long the lists', () => {
+test('every reason fits an evidence entry, even if the lists are long', () => {
   const many = <T>(values: readonly T[] | 'any') =>
     values === 'any' ? values : Array.from({ length: 64 }, () => values).flat()
   const reference = Object.assign({ ...LENIENT, id: 'w'.repeat(64) }, ...Object.values(BY_DEMAND))
@@ -201,7 +201,7 @@ test('every reason is short enough for an entry of the evidence, however long th
   }
 })
 
-test('the reasons are against the nearest reference: of the measurement, then with the fewest', () => {
+test('the reasons are against the nearest reference values: the same measurement, then the fewest reasons', () => {
   const stranger = { ...REFERENCE, id: 'worker-9', measurements: [OTHER_MEASUREMENT] }
   const strict = { ...REFERENCE, id: 'worker-2', vmpl: 1, trust: ['x'.repeat(43)] }
   const near = { ...REFERENCE, id: 'worker-3', vmpl: 1 }
@@ -214,14 +214,14 @@ test('the reasons are against the nearest reference: of the measurement, then wi
   )
 })
 
-test('of referenceValues that are equally near the first is named, and without any there is nothing to say', () => {
+test('if two are equally near, the first is named; a policy without reference values throws', () => {
   const referenceValues = ['worker-2', 'worker-3', 'worker-4'].map((id) => ({ ...REFERENCE, id, vmpl: 1 }))
   const given = verdict({ policy: { referenceValues } })
   assert.equal(given.kind === 'refused' && given.nearest, 'worker-2')
   assert.throws(() => verdict({ policy: { referenceValues: [] } }), RangeError)
 })
 
-test('of two referenceValues that match, the one that gives more assurance counts', () => {
+test('if two match, the one with the higher assurance counts', () => {
   const platform = { ...REFERENCE, id: 'worker-p', assurance: 'platform' as const }
   for (const referenceValues of [
     [platform, REFERENCE],
@@ -232,7 +232,7 @@ test('of two referenceValues that match, the one that gives more assurance count
   }
 })
 
-test('measured satisfies platform, platform does not satisfy measured', () => {
+test('assurance measured satisfies platform, and platform does not satisfy measured', () => {
   assert.deepEqual(
     [
       meetsAssurance('measured', 'platform'),

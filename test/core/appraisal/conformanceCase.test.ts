@@ -50,10 +50,10 @@ const cases: readonly (readonly [
   ...codes: string[],
 ])[] = [
   ['a good report', good, 0, 'accepted'],
-  ['authenticity alone', { ...good, reference: 'none' }, 0, 'authentic'],
-  ['a reference of its own', { ...good, reference: { ...STRICT, id: 'mine' } }, 0, 'accepted'],
+  ['authenticity only', { ...good, reference: 'none' }, 0, 'authentic'],
+  ['reference values of its own', { ...good, reference: { ...STRICT, id: 'mine' } }, 0, 'accepted'],
   [
-    'a reference that demands another measurement and a fresh list',
+    'reference values with another measurement and a required list',
     {
       ...good,
       crls: [],
@@ -65,7 +65,7 @@ const cases: readonly (readonly [
     'crl.missing',
   ],
   [
-    'a reference that lists configurations of workers',
+    'reference values that list worker configurations',
     { ...good, reference: { ...STRICT, trust: [toBase64url(Buffer.alloc(32))] } },
     1,
     'refused',
@@ -93,12 +93,12 @@ const cases: readonly (readonly [
     0,
     'authentic',
   ],
-  ['what a suite expects', { ...good, expect: { verdict: 'refused', codes: [] } }, 0, 'accepted'],
-  ["AMD's roots, which have not signed this", withoutRoots, 1, 'refused', 'chain.untrusted'],
+  ['the expectation of a suite', { ...good, expect: { verdict: 'refused', codes: [] } }, 0, 'accepted'],
+  ["AMD's roots, which did not sign the chain", withoutRoots, 1, 'refused', 'chain.untrusted'],
   ['no root at all', { ...good, crls: [], roots: [] }, 1, 'refused', 'chain.untrusted'],
   ['a debugged guest', { ...good, report: toBase64url(debug.bytes) }, 1, 'refused', 'guest-policy.debug'],
   ['a forged report', { ...good, report: toBase64url(forged) }, 1, 'refused', 'report.signature'],
-  ['no report', { ...good, report: '' }, 2, 'refused', 'report.malformed'],
+  ['an empty report', { ...good, report: '' }, 2, 'refused', 'report.malformed'],
   ['no certificate', { ...good, certs: [] }, 1, 'refused', 'chain.missing'],
   [
     'more certificates than a chain has',
@@ -107,13 +107,7 @@ const cases: readonly (readonly [
     'refused',
     'chain.malformed',
   ],
-  [
-    'a root that is none',
-    { ...good, roots: [{ product: 'Genoa', ark: '' }] },
-    2,
-    'refused',
-    'chain.malformed',
-  ],
+  ['an invalid root', { ...good, roots: [{ product: 'Genoa', ark: '' }] }, 2, 'refused', 'chain.malformed'],
   [
     'a revoked ASK',
     { ...good, crls: [toBase64url(crlOf(genoa, { revoked: [SERIALS.ask] }))] },
@@ -121,8 +115,8 @@ const cases: readonly (readonly [
     'refused',
     'chain.revoked',
   ],
-  ['a list that is none', { ...good, crls: [''] }, 2, 'refused', 'crl.malformed'],
-  ['a list of a root that is not there', { ...withoutRoots, crls: good.crls }, 1, 'refused', 'crl.untrusted'],
+  ['an invalid list', { ...good, crls: [''] }, 2, 'refused', 'crl.malformed'],
+  ['a list of an absent root', { ...withoutRoots, crls: good.crls }, 1, 'refused', 'crl.untrusted'],
 ]
 for (const [name, value, exit, verdict, ...codes] of cases)
   test(`${name}: ${verdict}, exit ${exit}`, () => {
@@ -134,7 +128,7 @@ for (const [name, value, exit, verdict, ...codes] of cases)
     )
   })
 
-test('the result names the reference that was looked at, and what was used', () => {
+test('the result names the reference values, the policy and the roots that were used', () => {
   const { result } = judged({ ...good, reference: { ...STRICT, id: 'mine', hostData: ['00'.repeat(32)] } })
   assert.deepEqual(
     [result.policy, result.reference, result.roots, result.at],
@@ -151,28 +145,28 @@ test('the result names the reference that was looked at, and what was used', () 
 
 const { crls: _, ...incomplete } = good
 const malformed: readonly (readonly [string, Uint8Array | unknown])[] = [
-  ['nothing', Buffer.alloc(0)],
-  ['no JSON', utf8('{')],
+  ['an empty file', Buffer.alloc(0)],
+  ['text that is not JSON', utf8('{')],
   ['bytes that are not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
   ['two cases', utf8(`${JSON.stringify(good)} ${JSON.stringify(good)}`)],
   ['a list of cases', [good]],
-  ['a field that is unknown', { ...good, more: 1 }],
-  ['a field that is missing', incomplete],
+  ['an unknown field', { ...good, more: 1 }],
+  ['a missing field', incomplete],
   ['another version', { ...good, v: 2 }],
   ['bytes with padding', { ...good, report: 'AA==' }],
   ['bytes in base64', { ...good, report: '+/+/' }],
   ['bytes with stray bits', { ...good, report: 'AB' }],
   ['a time with an offset', { ...good, at: '2026-01-01T00:00:00+01:00' }],
-  ['a day that is none', { ...good, at: '2026-02-30T00:00:00Z' }],
-  ['reference values that are unknown', { ...good, reference: 'lax' }],
+  ['an invalid day', { ...good, at: '2026-02-30T00:00:00Z' }],
+  ['an unknown name of reference values', { ...good, reference: 'lax' }],
   ['a reference with an unknown field', { ...good, reference: { ...STRICT, more: 1 } }],
   ['a reference without a field', { ...good, reference: { ...STRICT, vmpl: undefined } }],
-  ['a product that is unknown', { ...good, roots: [{ ...good.roots[0], product: 'Venice' }] }],
+  ['an unknown product', { ...good, roots: [{ ...good.roots[0], product: 'Venice' }] }],
   ['a root without an ARK', { ...good, roots: [{ product: 'Genoa' }] }],
   ['more than 4 MiB', Buffer.alloc(MAX_CASE_BYTES + 1, ' ')],
 ]
 for (const [name, value] of malformed)
-  test(`${name} is no case`, () => {
+  test(`refuses ${name} as a case`, () => {
     const { exit, result } = value instanceof Uint8Array ? judgeCase(value, amd) : judged(value)
     assert.equal(exit, 2)
     const { reasons, ...rest } = result
@@ -195,7 +189,7 @@ for (const [name, value] of malformed)
     })
   })
 
-test('whatever bytes a case holds, there is a verdict, and no changed report is accepted', () => {
+test('every case gets a verdict, and no changed report is accepted', () => {
   const any = fc.uint8Array({ maxLength: 1300 }).map(toBase64url)
   const nearly = (from: Buffer) =>
     fc.tuple(fc.nat(from.byteLength - 1), fc.integer({ min: 1, max: 255 })).map(([index, mask]) => {
@@ -240,7 +234,7 @@ async function conformance(input: string, ...more: readonly string[]) {
   return { code, lines: stdout.split('\n').slice(0, -1) }
 }
 
-test('one case in, one line out, and its exit code', async () => {
+test('one case gives one line and its exit code', async () => {
   const inputs = [good, { ...good, report: toBase64url(forged) }, { ...good, report: '' }, { ...good, v: 2 }]
   const given = await Promise.all(inputs.map((value) => conformance(JSON.stringify(value, undefined, 2))))
   for (const [index, value] of inputs.entries()) {
@@ -249,7 +243,7 @@ test('one case in, one line out, and its exit code', async () => {
   }
 })
 
-test('with --lines, each line has its verdict, whatever stands before it', async () => {
+test('with --lines, each line gets its verdict, whatever comes before it', async () => {
   const lines = [good, { ...good, report: toBase64url(forged) }].map((value) => JSON.stringify(value))
   const given = await conformance(lines.join('\n'), '--lines')
   assert.deepEqual(given, {
@@ -268,7 +262,7 @@ test('with --lines, each line has its verdict, whatever stands before it', async
   assert.deepEqual(await conformance('', '--lines'), { code: 0, lines: [] })
 })
 
-test('a case that does not end is not waited for', { timeout: 60_000 }, async () => {
+test('a case that does not end is cut off at the limit', { timeout: 60_000 }, async () => {
   const child = spawn(process.execPath, [MAIN, 'report', 'conformance'])
   child.stdin.on('error', () => undefined)
   child.stdin.write(' '.repeat(MAX_CASE_BYTES + 1))
@@ -286,7 +280,7 @@ test('the example of docs/conformance.md prints what the page says', async () =>
 })
 
 const python = spawnSync('python3', ['--version']).status === 0 ? false : 'there is no python3 here'
-test('the suite of docs/conformance.md runs over the cases, and sees what is wrong', {
+test('the suite of docs/conformance.md runs the cases and finds a wrong one', {
   skip: python,
 }, async (t) => {
   const folder = await temporaryFolder(t)

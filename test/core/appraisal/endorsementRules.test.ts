@@ -1,5 +1,5 @@
 import { toRfc3339, toUnixSeconds } from '#core/time.ts'
-import { accepts, at, CRL, CSP, refuses } from './subject.ts'
+import { accepts, at, CRL, CSP, refuses } from './appraisalCases.ts'
 
 const window = { notBefore: 0, notAfter: 253_402_300_799 }
 const { thisUpdate, nextUpdate } = CRL
@@ -27,11 +27,11 @@ accepts([
     reference: { ...window, crl: { graceSeconds: 3600 } },
   },
   {
-    name: 'an old list where none is demanded',
+    name: 'an old list if none is required',
     crl: { ...CRL, nextUpdate: toUnixSeconds(at - 1) },
   },
   {
-    name: 'a list whose grace would go beyond all time',
+    name: 'a list whose grace would pass the year 9999',
     crl: { ...CRL, nextUpdate: toUnixSeconds(253_402_300_000) },
     reference: { crl: { graceSeconds: 7_776_000 } },
   },
@@ -56,7 +56,7 @@ refuses([
     actual: `vlek of ${CSP}.org`,
   },
   {
-    name: 'no list where one is demanded',
+    name: 'a missing list if one is required',
     reference: { crl: { graceSeconds: 7_776_000 } },
     code: 'crl.missing',
     field: 'crl',
@@ -64,7 +64,7 @@ refuses([
     actual: 'none',
   },
   {
-    name: 'a list of the future',
+    name: 'a list from the future',
     crl: CRL,
     at: thisUpdate - 1,
     reference: { ...window, crl: { graceSeconds: 3600 } },

@@ -6,12 +6,12 @@ import { STRICT } from '#core/appraisal/strict.ts'
 import { parseReport } from '#core/snp/report.ts'
 import { verifyReport } from '#core/snp/verify.ts'
 import { mint, noon, storeOf, testAuthority } from '../../amd.ts'
-import { at, POLICY, REFERENCE, TCB, TRUST, verdict, verifiedReport } from './subject.ts'
+import { at, POLICY, REFERENCE, TCB, TRUST, verdict, verifiedReport } from './appraisalCases.ts'
 
 const { fmc: _, ...LEVELS } = TCB.reported
 const unmarked = { belowFloor: [], inconsistent: [], provisional: [] }
 
-test('an accepted report is explained by its reference, its worth and its TCB', () => {
+test('an accepted report is explained by its reference values, its assurance and its TCB', () => {
   assert.deepEqual(explain(verdict({})), {
     verdict: 'accepted',
     nearest: 'worker-1',
@@ -29,7 +29,7 @@ test('an accepted report is explained by its reference, its worth and its TCB', 
   })
 })
 
-test('a refused report is explained by every reason, and its TCB is marked where a reason is', () => {
+test('a refused report is explained by every reason, and each TCB component with a reason is marked', () => {
   const evaluation = verdict({
     vmpl: 1,
     platform: {
@@ -78,7 +78,7 @@ test('without a row for the processor there is no floor to show', () => {
   )
 })
 
-test('Turin has a column more', async () => {
+test('Turin has one more column', async () => {
   const turin = await testAuthority('Turin')
   const { bytes, certs } = mint(turin)
   const time = noon(turin)
@@ -95,12 +95,12 @@ test('Turin has a column more', async () => {
   )
 })
 
-test('the table and the nearest reference survive JSON, so that text and JSON can be made of one thing', () => {
+test('the explanation survives JSON, so that text and JSON have one source', () => {
   const explained = explain(verdict({ platform: { launchTcb: { ...TCB.reported, snp: 1 } } }))
   assert.deepEqual(JSON.parse(JSON.stringify(explained)), explained)
 })
 
-test('the nearest of several referenceValues is named, and its floor shown', () => {
+test('the nearest of several sets of reference values is named, with its floor', () => {
   const near = { ...REFERENCE, id: 'worker-2', vmpl: 1 }
   const far = { ...REFERENCE, id: 'worker-3', vmpl: 1, guestSvn: 1, processors: [] }
   const subject = { verified: verifiedReport({}), trust: TRUST, at, revoked: [] }
@@ -109,7 +109,7 @@ test('the nearest of several referenceValues is named, and its floor shown', () 
   assert.deepEqual(tcb.floor, LEVELS)
 })
 
-test('what is held against nothing is named', () => {
+test('the fields that are not checked are named', () => {
   assert.deepEqual(unconstrained({ ...REFERENCE, chips: ['11'.repeat(64)] }), [
     'familyId',
     'imageId',

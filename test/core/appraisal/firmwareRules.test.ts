@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { accepts, put, REFERENCE, refuses, TCB, together, verdict } from './subject.ts'
+import { accepts, put, REFERENCE, refuses, TCB, together, verdict } from './appraisalCases.ts'
 
 const LEVELS = TCB.reported
-/** Build, minor, major, as the report has them. */
+/** Build, minor, major, in the order of the report. */
 const CURRENT = [49, 55, 1] as const
 const firmware = (current: readonly number[], committed: readonly number[] = current) =>
   together(put('currentFirmware', ...current), put('committedFirmware', ...committed))
@@ -21,14 +21,18 @@ const demand = (launch: number, current: number) => ({
   },
 })
 const v5 = { version: 5 as const }
-/** 27 → 30: what runs, and what the host could go back to. */
+/** 27 → 30: ahead of the committed level. */
 const ahead = { ...LEVELS, snp: 30 }
 
 accepts([
   { name: 'a host that reports less than it has', platform: { currentTcb: ahead, committedTcb: ahead } },
-  { name: 'a host that runs ahead where it may', platform: { currentTcb: ahead }, reference: provisional },
   {
-    name: 'a version that runs ahead where it may',
+    name: 'a host that runs ahead, as the profile allows',
+    platform: { currentTcb: ahead },
+    reference: provisional,
+  },
+  {
+    name: 'a version that runs ahead, as the profile allows',
     change: firmware([0, 58, 1], CURRENT),
     reference: provisional,
   },
@@ -42,13 +46,13 @@ accepts([
   { name: 'a later minor of an earlier build', reference: least(1, 54, 255) },
   { name: 'a later major of an earlier minor', reference: least(0, 255, 255) },
   {
-    name: 'the mitigations that are demanded',
+    name: 'the required mitigations',
     platform: v5,
     change: mitigated(0x0b, 0x3f),
     reference: demand(0x0b, 0x3f),
   },
   { name: 'more mitigations', platform: v5, change: mitigated(0x0f, 0xff), reference: demand(0x09, 0x80) },
-  { name: 'no mitigations where none are demanded', platform: v5 },
+  { name: 'no mitigations if none are required', platform: v5 },
 ])
 
 refuses([
@@ -61,7 +65,7 @@ refuses([
     actual: '28',
   },
   {
-    name: 'more committed than current, where a host may run ahead',
+    name: 'more committed than current, even if a host may run ahead',
     platform: { committedTcb: { ...LEVELS, snp: 28 } },
     reference: provisional,
     code: 'tcb.inconsistent',
@@ -174,7 +178,7 @@ refuses([
   },
 ])
 
-test('a current version below the floor has the committed one with it, which may not be above', () => {
+test('a current version below the floor is refused together with the committed one', () => {
   const result = verdict({ change: firmware([48, 55, 1]) })
   assert.equal(result.kind, 'refused')
   assert.deepEqual(
@@ -186,7 +190,7 @@ test('a current version below the floor has the committed one with it, which may
   )
 })
 
-test('TCB and version that are not committed are told both', () => {
+test('an uncommitted TCB and an uncommitted version give one reason each', () => {
   const result = verdict({ platform: { currentTcb: ahead }, change: firmware([50, 55, 1], CURRENT) })
   assert.equal(result.kind, 'refused')
   assert.deepEqual(

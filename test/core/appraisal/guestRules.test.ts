@@ -1,24 +1,24 @@
-import { accepts, put, REFERENCE, refuses } from './subject.ts'
+import { accepts, put, REFERENCE, refuses } from './appraisalCases.ts'
 
 const { guestPolicy } = REFERENCE
 const NO_AGENT = Array.from({ length: 32 }, () => 0xff)
 
 accepts([
   {
-    name: 'a higher ABI than demanded',
+    name: 'a higher ABI than required',
     platform: { guestPolicy: { abi: { major: 1, minor: 0 } } },
     reference: { guestPolicy: { ...guestPolicy, abi: { major: 0, minor: 55 } } },
   },
   {
-    name: 'the ABI that is demanded',
+    name: 'the required ABI',
     platform: { guestPolicy: { abi: { major: 1, minor: 55 } } },
     reference: { guestPolicy: { ...guestPolicy, abi: { major: 1, minor: 55 } } },
   },
-  { name: 'a demanded VMPL', vmpl: 2, reference: { vmpl: 2 } },
+  { name: 'the required VMPL', vmpl: 2, reference: { vmpl: 2 } },
   { name: 'the least guest SVN', platform: { guestSvn: 7 }, reference: { guestSvn: 7 } },
   { name: 'a higher guest SVN', platform: { guestSvn: 0xffff_ffff }, reference: { guestSvn: 8 } },
   {
-    name: 'a migration agent where one may be',
+    name: 'an allowed migration agent',
     change: put('reportIdMa', 1),
     reference: { guestPolicy: { ...guestPolicy, migrateMa: 'any' } },
   },

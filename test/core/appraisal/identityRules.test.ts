@@ -1,7 +1,7 @@
 import type { PolicyReference } from '#core/policy/referenceSchema.ts'
 import type { FieldName } from '#core/snp/layout.ts'
 import { FIELDS } from '#core/snp/layout.ts'
-import { accepts, amd, CSP, put, refuses, together } from './subject.ts'
+import { accepts, amd, CSP, put, refuses, together } from './appraisalCases.ts'
 
 const AUTHOR_KEY_EN = put('signerInfo', 1, 0, 0, 0)
 
@@ -48,7 +48,7 @@ for (const { list, field, code } of LISTS) {
       field,
     },
     {
-      name: `no ${field} where one is demanded`,
+      name: `no ${field} if one is required`,
       change: AUTHOR_KEY_EN,
       reference: demand(list, approved),
       code,
@@ -88,7 +88,7 @@ refuses([
     field: 'chipId',
   },
   {
-    name: 'an author key digest that AUTHOR_KEY_EN does not vouch for',
+    name: 'an author key digest while AUTHOR_KEY_EN is clear',
     change: put('authorKeyDigest', 0xc1),
     reference: demand('authorKeyDigests', hexOf('authorKeyDigest', 'c1')),
     code: 'author-key.unknown',

@@ -1,4 +1,4 @@
-/** Every list of a policy and of a revocation list has a least and a most number of rows: both load, one less and one more do not. */
+/** The limits of policies and revocation lists: the least and the greatest number of rows load, one less and one more do not. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -53,7 +53,7 @@ const REVOCATION_LISTS: readonly Limits[] = [
   ['permissions', 0, 1024],
 ]
 
-test('a dataset at platform assurance says who administers the machine, and nothing else', () => {
+test('a dataset at platform assurance names the administrator of the machine, and nothing else', () => {
   const whole = JSON.parse(JSON.stringify(policyOf()))
   const load = (assurance: Json) => {
     whole.datasets[0].assurance = assurance
@@ -70,7 +70,7 @@ test('a dataset at platform assurance says who administers the machine, and noth
     assert.throws(() => load(assurance), { name: 'CodedError', code: 'policy.invalid' })
 })
 
-test('no object anywhere in a policy takes a field that nobody knows', () => {
+test('no object in a policy accepts an unknown field', () => {
   const whole = JSON.parse(JSON.stringify(policyOf()))
   const refused: string[] = []
   for (const [path, object] of objectsOf(whole, 'policy')) {
@@ -84,7 +84,7 @@ test('no object anywhere in a policy takes a field that nobody knows', () => {
   PolicyFormat.decode(canonicalBytes(whole))
 })
 
-/** Each with its place. */
+/** Each with its path. */
 function objectsOf(value: unknown, path: string): readonly (readonly [string, Record<string, unknown>])[] {
   if (typeof value !== 'object' || value === null) return []
   const inside = Object.entries(value).flatMap(([key, child]) => objectsOf(child, `${path}.${key}`))
@@ -141,7 +141,7 @@ for (const [name, least, most] of [['datasets.0.idKey.wrapped', 32, 1024]] as co
     for (const bytes of [least - 1, most + 1]) assert.equal(loads(PolicyFormat, sized(bytes)), false)
   })
 
-test('a document of more bytes than its limit is not looked at', () => {
+test('a document above its size limit is refused unread', () => {
   assert.equal(PolicyFormat.maxBytes, 1024 * 1024)
   assert.equal(RevocationFormat.maxBytes, 4 * 1024 * 1024)
   for (const { maxBytes, decode } of [PolicyFormat, RevocationFormat])
@@ -158,7 +158,7 @@ for (const [text, holds] of [
   ['ABCDEFGHIJKLM', false],
   ['hiv', false],
 ] as const)
-  test(`${text} is ${holds ? 'a' : 'no'} sensitive category`, () => {
+  test(`${text} is ${holds ? 'a' : 'not a'} sensitive category`, () => {
     const path = ['datasets', 0, 'permissions', 0, 'sensitive']
     assert.equal(
       loads(

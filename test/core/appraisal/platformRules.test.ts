@@ -1,5 +1,5 @@
 import { FIELDS } from '#core/snp/layout.ts'
-import { accepts, REFERENCE, refuses } from './subject.ts'
+import { accepts, REFERENCE, refuses } from './appraisalCases.ts'
 
 const { platformInfo } = REFERENCE
 const setBit = (bit: number) => (bytes: Buffer) => {
@@ -9,12 +9,12 @@ const setBit = (bit: number) => (bytes: Buffer) => {
 
 accepts([
   {
-    name: 'a bit that is demanded and set',
+    name: 'a required bit that is set',
     platform: { platformInfo: { ciphertextHiding: true } },
     reference: { platformInfo: { ...platformInfo, ciphertextHiding: 'required' } },
   },
   {
-    name: 'the highest bit that has a name',
+    name: 'the highest known bit',
     change: setBit(7),
     reference: { platformInfo: { ...platformInfo, tio: 'any' } },
   },

@@ -5,7 +5,7 @@ import type { PolicyReference } from '#core/policy/referenceSchema.ts'
 import { parseReport, type TcbName } from '#core/snp/report.ts'
 import { verifyReport } from '#core/snp/verify.ts'
 import { mint, noon, storeOf, testAuthority } from '../../amd.ts'
-import { accepts, POLICY, REFERENCE, refuses, TCB, TRUST, verdict } from './subject.ts'
+import { accepts, POLICY, REFERENCE, refuses, TCB, TRUST, verdict } from './appraisalCases.ts'
 
 const rowOf = (
   changes: Partial<PolicyReference['processors'][number]>,
@@ -23,7 +23,7 @@ accepts([
     reference: { processors: [rowOf({ stepping: 2 }), rowOf({})] },
   },
   {
-    name: 'the floor of its own stepping alone',
+    name: 'a TCB above the floor of its own stepping only',
     reference: { processors: [rowOf({ stepping: 2, floor: { ...TCB.reported, snp: 255 } }), rowOf({})] },
   },
   { name: 'a TCB at its floor', reference: { processors: [rowOf({ floor: TCB.reported })] } },
@@ -66,7 +66,7 @@ refuses([
   },
 ])
 
-/** Lower in one component, in ever more of the TCBs that may not be lower than each other. */
+/** One component is lower, in one more of the ordered TCBs each time. */
 const LOW: readonly (readonly TcbName[])[] = [
   ['reported'],
   ['reported', 'committed'],
@@ -102,7 +102,7 @@ for (const component of ['bootloader', 'tee', 'snp', 'microcode'] as const)
         assert.match(remedy, component === 'microcode' ? /microcode/ : /SEV firmware/)
     })
 
-test('a Milan report says why Milan is out', async () => {
+test('a refused Milan report explains why Milan is excluded', async () => {
   const milan = await testAuthority('Milan')
   const { bytes, certs } = mint(milan)
   const roots = storeOf(milan)

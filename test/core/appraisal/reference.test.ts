@@ -8,6 +8,6 @@ for (const [values, text] of [
   [['a', 'b', 'c'], 'a or b or 1 more'],
   [['a', 'b', 'c', 'd'], 'a or b or 2 more'],
 ] as const)
-  test(`one of ${values.length} is told as "${text}"`, () => {
+  test(`${values.length} values read "${text}"`, () => {
     assert.equal(oneOf(values), text)
   })

@@ -11,15 +11,15 @@ import {
   refuses,
   TRUST,
   verifiedReport,
-} from './subject.ts'
+} from './appraisalCases.ts'
 
 accepts([
   { name: 'an approved worker' },
-  { name: 'the first second of a reference', at: REFERENCE.notBefore },
-  { name: 'the last second of a reference', at: REFERENCE.notAfter },
+  { name: 'reference values in their first second', at: REFERENCE.notBefore },
+  { name: 'reference values in their last second', at: REFERENCE.notAfter },
   { name: 'one of several measurements', reference: { measurements: [OTHER_MEASUREMENT, MEASUREMENT] } },
   { name: 'one of several configurations', reference: { trust: ['x'.repeat(43), TRUST] } },
-  { name: 'a revoked reference that is another one', revoked: ['worker-0', 'worker-10'] },
+  { name: 'a worker while other reference values are revoked', revoked: ['worker-0', 'worker-10'] },
 ])
 
 refuses([
@@ -32,31 +32,31 @@ refuses([
     actual: OTHER_MEASUREMENT,
   },
   {
-    name: 'a measurement that only begins like an approved one',
+    name: 'a measurement that shares only its beginning with an approved one',
     platform: { measurement: `${MEASUREMENT.slice(0, -2)}00` },
     code: 'measurement.unknown',
     field: 'measurement',
   },
   {
-    name: 'any measurement where none is approved',
+    name: 'any measurement if none is approved',
     reference: { measurements: [] },
     code: 'measurement.unknown',
     field: 'measurement',
   },
   {
-    name: 'a reference before its time',
+    name: 'reference values before their time',
     at: REFERENCE.notBefore - 1,
     code: 'reference.expired',
     field: 'reference',
   },
   {
-    name: 'a reference after its time',
+    name: 'reference values after their time',
     at: REFERENCE.notAfter + 1,
     code: 'reference.expired',
     field: 'reference',
   },
   {
-    name: 'a revoked reference',
+    name: 'revoked reference values',
     revoked: ['worker-0', 'worker-1'],
     code: 'reference.revoked',
     field: 'reference',
@@ -71,7 +71,7 @@ refuses([
   },
 ])
 
-test('where no worker stands behind a report, no configuration is approved', () => {
+test('a report without a worker has no approved configuration', () => {
   const subject = { verified: verifiedReport({}), trust: undefined, at, revoked: [] }
   const codes = (trust: readonly string[] | 'any') => {
     const referenceValues = [{ ...REFERENCE, trust: trust === 'any' ? trust : [...trust] }]

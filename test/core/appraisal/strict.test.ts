@@ -1,4 +1,4 @@
-/** What the built-in reference values make of a minted report, field by field, and of the reports of real machines. */
+/** The built-in reference values against minted reports, field by field, and against reports of real machines. */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -14,7 +14,7 @@ import { parseRfc3339 } from '#core/time.ts'
 import type { PlatformInput } from '#lab/amd/platform.ts'
 import { mint, noon, storeOf, testAuthority } from '../../amd.ts'
 
-test('it is a reference as any other, with every field', () => {
+test('the built-in set is complete reference values', () => {
   assert.deepEqual(readReference(STRICT), STRICT)
 })
 
@@ -30,7 +30,7 @@ function evaluateStrictly(
   }))
   return evaluate(
     { verified, trust: undefined, at, revoked: [] },
-    // As a production policy has it where the roots are AMD's.
+    // Like a production policy if the roots are AMD's.
     { roots, simulation: roots.some(({ simulated }) => simulated), referenceValues: [STRICT] },
   )
 }
@@ -82,7 +82,7 @@ const minted: readonly {
     platform: { cpuid: { family: 0x19, model: 0x11, stepping: 2 } },
     reasons: ['product.excluded processor'],
   },
-  { name: 'no stepping', platform: { version: 2 }, reasons: ['product.excluded processor'] },
+  { name: 'a report without stepping', platform: { version: 2 }, reasons: ['product.excluded processor'] },
   { name: 'a VLEK', platform: { signingKey: 'vlek' }, reasons: ['signing-key.excluded signingKey'] },
   {
     name: 'firmware of an earlier ABI',
@@ -134,7 +134,7 @@ const minted: readonly {
   },
   { name: 'VMPL 1', vmpl: 1, reasons: ['vmpl.violated vmpl'] },
   {
-    name: 'what only the owner of a guest knows',
+    name: 'fields that only the owner of a guest knows',
     platform: {
       measurement: '77'.repeat(48),
       hostData: '11'.repeat(32),

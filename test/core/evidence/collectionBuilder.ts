@@ -24,6 +24,7 @@ import {
   ResultManifestFormat,
 } from '#core/sealed/manifest.ts'
 import { toUnixSeconds } from '#core/time.ts'
+import { referenceOf } from '../../reference.ts'
 
 const NAMESPACE = 'collection'
 const START = 1_800_000_000
@@ -53,59 +54,13 @@ export const providerRoot = {
   threshold: 2,
 }
 
-const any = 'any' as const
-const reference: Policy['referenceValues'][number] = {
+const reference: Policy['referenceValues'][number] = referenceOf({
   id: 'reference-1',
-  assurance: 'measured',
   notBefore: START - 1000,
   notAfter: START + 100_000,
   measurements: [MEASUREMENT],
-  crl: 'not-required',
-  cspIds: [],
-  processors: [
-    {
-      product: 'Genoa',
-      family: 25,
-      model: 17,
-      stepping: 1,
-      floor: { fmc: 0, bootloader: 1, tee: 0, snp: 1, microcode: 1 },
-    },
-  ],
-  firmware: { major: 1, minor: 55, build: 38 },
-  firmwareProfile: 'committed',
-  mitigations: { launch: '0000000000000000', current: '0000000000000000' },
-  guestPolicy: {
-    abi: { major: 1, minor: 55 },
-    smt: any,
-    migrateMa: 'forbidden',
-    debug: 'forbidden',
-    singleSocket: any,
-    cxl: any,
-    aes256Xts: any,
-    raplDisabled: any,
-    ciphertextHiding: any,
-    pageSwapDisabled: any,
-  },
-  platformInfo: {
-    smt: any,
-    tsme: any,
-    ecc: any,
-    raplDisabled: any,
-    ciphertextHiding: any,
-    aliasCheck: any,
-    iommuWriteSafe: any,
-    tio: any,
-  },
-  vmpl: 0,
-  guestSvn: 0,
-  familyIds: 'any',
-  imageIds: 'any',
-  idKeyDigests: 'any',
-  authorKeyDigests: 'any',
-  hostData: 'any',
   trust: [digestOf('trust')],
-  chips: 'any',
-}
+})
 
 const cohort: Policy['datasets'][number] = {
   id: 'cohort',

@@ -7,12 +7,12 @@ import { canonicalBytes, type Json } from '#core/canonical.ts'
 import { codeOf } from '#core/errors.ts'
 import { PolicyFormat } from '#core/policy/policy.ts'
 import { PolicyReferenceSchema } from '#core/policy/referenceSchema.ts'
-import { REFERENCE } from '../appraisal/subject.ts'
+import { REFERENCE } from '../appraisal/appraisalCases.ts'
 import { policyOf } from '../release/releaseWorld.ts'
 
 type Path = readonly (string | number)[]
 
-/** Every member of every object in it. */
+/** The path of every member of every object inside. */
 function pathsOf(value: unknown, path: Path = []): readonly Path[] {
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([key, child]) => {
@@ -21,7 +21,7 @@ function pathsOf(value: unknown, path: Path = []): readonly Path[] {
   })
 }
 
-/** A copy in which the member at `path` is what `change` makes of its name and value; without a name, none. */
+/** A copy in which `change` replaces the member at `path`; an empty object removes it. */
 function changed(
   value: unknown,
   [key, ...rest]: Path,
@@ -136,7 +136,7 @@ const refused: Readonly<Record<string, readonly unknown[]>> = {
   vmpl: [-1, 4, 'any'],
 }
 for (const [field, values] of Object.entries(refused))
-  test(`${field} is held to its form`, () => {
+  test(`${field} refuses every other form`, () => {
     for (const value of values)
       assert.equal(loads({ ...WITH_LISTS, [field]: value }), false, JSON.stringify(value))
   })
@@ -151,11 +151,11 @@ const accepted: Readonly<Record<string, readonly Json[]>> = {
   chips: ['any', Array.from({ length: 4096 }, () => hex(64))],
 }
 for (const [field, values] of Object.entries(accepted))
-  test(`${field} goes to its limits`, () => {
+  test(`${field} accepts its limits`, () => {
     for (const value of values) assert.equal(loads({ ...WITH_LISTS, [field]: value }), true)
   })
 
-test('for a report by itself, measurement and configuration may be any, in so many words', () => {
+test('for a report by itself, measurement and configuration may be any, if the reference values say so', () => {
   const value = { ...WITH_LISTS, measurements: 'any', trust: 'any' }
   assert.deepEqual(readReference(value), value)
   assert.deepEqual(readReference(WITH_LISTS), WITH_LISTS)

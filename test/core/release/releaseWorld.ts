@@ -9,6 +9,7 @@ import type { Permission, Policy } from '#core/policy/policy.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { type SealHeader, SealHeaderFormat } from '#core/sealed/header.ts'
 import { toUnixSeconds } from '#core/time.ts'
+import { referenceOf } from '../../reference.ts'
 
 export const NOW = toUnixSeconds(1_800_000_000)
 export const DAY = 86_400
@@ -28,9 +29,6 @@ export const root = {
   threshold: 2,
 }
 export const auditKey = p256()
-
-const bits = <Name extends string>(...names: Name[]) =>
-  Object.fromEntries(names.map((name) => [name, 'any'])) as Record<Name, 'any'>
 
 export function permissionOf(changes: Partial<Permission> = {}): Permission {
   return {
@@ -82,45 +80,12 @@ export function policyOf(changes: Partial<Policy> = {}): Policy {
     audience: AUDIENCE,
     roots: [{ product: 'Genoa', ark: '11'.repeat(32), simulated: true }],
     referenceValues: [
-      {
-        id: 'worker-1',
-        assurance: 'measured',
+      referenceOf({
         notBefore: NOW - DAY,
         notAfter: NOW + DAY,
         measurements: ['22'.repeat(48)],
-        crl: 'not-required',
-        cspIds: [],
-        processors: [
-          {
-            product: 'Genoa',
-            family: 25,
-            model: 17,
-            stepping: 1,
-            floor: { fmc: 0, bootloader: 0, tee: 0, snp: 0, microcode: 0 },
-          },
-        ],
-        firmware: { major: 0, minor: 0, build: 0 },
-        firmwareProfile: 'committed',
-        mitigations: { launch: '0000000000000000', current: '0000000000000000' },
-        guestPolicy: {
-          abi: { major: 1, minor: 51 },
-          ...bits('smt', 'migrateMa', 'debug', 'singleSocket', 'cxl'),
-          ...bits('aes256Xts', 'raplDisabled', 'ciphertextHiding', 'pageSwapDisabled'),
-        },
-        platformInfo: {
-          ...bits('smt', 'tsme', 'ecc', 'raplDisabled', 'ciphertextHiding', 'aliasCheck'),
-          ...bits('iommuWriteSafe', 'tio'),
-        },
-        vmpl: 0,
-        guestSvn: 0,
-        familyIds: 'any',
-        imageIds: 'any',
-        idKeyDigests: 'any',
-        authorKeyDigests: 'any',
-        hostData: 'any',
         trust: [toBase64url(Buffer.alloc(32, 3))],
-        chips: 'any',
-      },
+      }),
     ],
     clients: [{ id: 'acme', keys: [P384Jwk.parse(client.jwk)] }],
     auditKey: P256Jwk.parse(exportJwk(auditKey)),

@@ -1,5 +1,6 @@
 /** The good cases that the vectors start from, made only from seeds. */
 
+import { STRICT } from '#core/appraisal/strict.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
@@ -16,6 +17,7 @@ import type { ReleaseJob, ReleaseRequest } from '#core/release/request.ts'
 import { type TrustAnchors, trustDigest } from '#core/release/trust.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import { addSeconds, toUnixSeconds } from '#core/time.ts'
+import { referenceOf } from '../../reference.ts'
 import { HEADER_JWS, SEAL_ID } from '../sealed/seal.ts'
 import { seeded } from '../sealed/seeded.ts'
 import { ed25519, p256, p384, rsaJwk, wrapSeeded } from './keys.ts'
@@ -203,50 +205,17 @@ export const POLICY: Policy = {
   audience: AUDIENCE,
   roots: [{ product: 'Genoa', ark: seeded('ark')(32).toString('hex'), simulated: true }],
   referenceValues: [
-    {
-      id: 'worker-1',
-      assurance: 'measured',
+    referenceOf({
       notBefore: NOW - 1000,
       notAfter: NOW + 86_400,
       measurements: [seeded('measurement')(48).toString('hex')],
+      trust: [toBase64url(TRUST)],
       crl: { graceSeconds: 604_800 },
-      cspIds: [],
       processors: [{ product: 'Genoa', family: 25, model: 17, stepping: 1, floor: byte }],
       firmware: { major: 1, minor: 55, build: 38 },
-      firmwareProfile: 'committed',
-      mitigations: { launch: '0000000000000000', current: '0000000000000000' },
-      guestPolicy: {
-        abi: { major: 1, minor: 51 },
-        smt: 'any',
-        migrateMa: 'forbidden',
-        debug: 'forbidden',
-        singleSocket: 'any',
-        cxl: 'forbidden',
-        aes256Xts: 'any',
-        raplDisabled: 'any',
-        ciphertextHiding: 'any',
-        pageSwapDisabled: 'any',
-      },
-      platformInfo: {
-        smt: 'any',
-        tsme: 'any',
-        ecc: 'required',
-        raplDisabled: 'any',
-        ciphertextHiding: 'any',
-        aliasCheck: 'required',
-        iommuWriteSafe: 'any',
-        tio: 'any',
-      },
-      vmpl: 0,
-      guestSvn: 0,
-      familyIds: 'any',
-      imageIds: 'any',
-      idKeyDigests: 'any',
-      authorKeyDigests: 'any',
-      hostData: 'any',
-      trust: [toBase64url(TRUST)],
-      chips: 'any',
-    },
+      guestPolicy: { ...STRICT.guestPolicy, abi: { major: 1, minor: 51 } },
+      platformInfo: { ...STRICT.platformInfo, tio: 'any' },
+    }),
   ],
   clients: [{ id: 'acme', keys: [client.jwk] }],
   auditKey: AUDIT_KEY,

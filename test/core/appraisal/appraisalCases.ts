@@ -1,4 +1,4 @@
-/** An approved worker on an approved machine, and whatever a test wants otherwise about it. */
+/** An approved worker on an approved machine, and one case per change to it. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -14,6 +14,7 @@ import { endorsementOf } from '#lab/amd/guest.ts'
 import type { PlatformInput } from '#lab/amd/platform.ts'
 import { signReport } from '#lab/amd/report.ts'
 import { MEASUREMENT, mint, noon, platformOf, storeOf, testAuthority } from '../../amd.ts'
+import { referenceOf } from '../../reference.ts'
 
 export const amd = await testAuthority()
 export const at = noon(amd)
@@ -24,52 +25,15 @@ export const { tcb: TCB } = platformOf(amd)
 export const TRUST = 'T'.repeat(43)
 export const OTHER_MEASUREMENT = '5a'.repeat(48)
 export const CSP = 'CN=cc.csp.example'
-const NO_MITIGATIONS = '0'.repeat(16)
 
-export const REFERENCE: PolicyReference = {
-  id: 'worker-1',
-  assurance: 'measured',
+export const REFERENCE: PolicyReference = referenceOf({
   notBefore: at - 100,
   notAfter: at + 100,
   measurements: [MEASUREMENT],
-  crl: 'not-required',
-  cspIds: [],
+  trust: [TRUST],
   processors: [{ product: 'Genoa', family: 0x19, model: 0x11, stepping: 1, floor: TCB.reported }],
   firmware: { major: 1, minor: 55, build: 49 },
-  firmwareProfile: 'committed',
-  mitigations: { launch: NO_MITIGATIONS, current: NO_MITIGATIONS },
-  guestPolicy: {
-    abi: { major: 0, minor: 0 },
-    smt: 'any',
-    migrateMa: 'forbidden',
-    debug: 'forbidden',
-    singleSocket: 'any',
-    cxl: 'forbidden',
-    aes256Xts: 'any',
-    raplDisabled: 'any',
-    ciphertextHiding: 'any',
-    pageSwapDisabled: 'any',
-  },
-  platformInfo: {
-    smt: 'any',
-    tsme: 'any',
-    ecc: 'required',
-    raplDisabled: 'any',
-    ciphertextHiding: 'any',
-    aliasCheck: 'required',
-    iommuWriteSafe: 'any',
-    tio: 'forbidden',
-  },
-  vmpl: 0,
-  guestSvn: 0,
-  familyIds: 'any',
-  imageIds: 'any',
-  idKeyDigests: 'any',
-  authorKeyDigests: 'any',
-  hostData: 'any',
-  trust: [TRUST],
-  chips: 'any',
-}
+})
 
 export const ROOT: Policy['roots'][number] = {
   product: 'Genoa',
@@ -79,7 +43,7 @@ export const ROOT: Policy['roots'][number] = {
 export type Values = Pick<Policy, 'roots' | 'simulation' | 'referenceValues'>
 export const POLICY: Values = { roots: [ROOT], simulation: true, referenceValues: [REFERENCE] }
 
-/** Of the authority's root; serials that are revoked were refused before any rule. */
+/** A list of the authority's root. It revokes nothing: a revoked serial is refused before any rule. */
 export const CRL: Crl = {
   product: 'Genoa',
   root: root.fingerprint,
@@ -129,7 +93,7 @@ export function verifiedReport({ platform, vmpl = 0, change, csp, crl }: Given):
   return verifyReport(parseReport(bytes), certs, { roots, crls: crl === undefined ? [] : [crl], at })
 }
 
-/** Writes a field of the report, one byte over and over or all of them. */
+/** Writes a field of the report: all of its bytes, or one byte repeated. */
 export function put(field: FieldName, ...values: readonly number[]): Change {
   const { at, size } = FIELDS[field]
   return (bytes) => void bytes.fill(Buffer.from(values), at, at + size)
@@ -157,7 +121,7 @@ export type Refused = Case & {
   readonly remedy?: RegExp
 }
 
-/** Each against a reference that it violates in nothing else. */
+/** Each case violates its reference values in nothing else. */
 export function refuses(cases: readonly Refused[]): void {
   for (const { name, code, field, expected, actual, remedy = /./, ...given } of cases)
     test(`refuses ${name}`, () => {
