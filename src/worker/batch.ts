@@ -1,4 +1,8 @@
-/** The jobs of one get: round after round, until each of them has ended. */
+/**
+ * The jobs of one get: round after round, until each of them has ended. Suspects come last, and each runs alone: if one of
+ * them kills the worker, the other jobs have their results.
+ */
+import { OpenAttempts } from './attempts.ts'
 import type { Boot } from './boot.ts'
 import type { LeasedJob } from './lease.ts'
 import { waits } from './outage.ts'
@@ -6,7 +10,8 @@ import { Round } from './round.ts'
 
 /**
  * Throws the reason of `signal` if the lease is lost, the reason of `stopping` if a job would have to wait while the worker
- * is to stop, `WorkerRefused`, and codes whose disposition is `stop`. The batch is then not to be committed.
+ * is to stop, `WorkerRefused`, and codes whose disposition is `stop`. The batch is then not to be committed, and its open
+ * attempts are given back.
  */
 export async function runBatch(
   jobs: readonly LeasedJob[],
@@ -14,12 +19,32 @@ export async function runBatch(
   signal: AbortSignal,
   stopping: AbortSignal,
 ): Promise<void> {
+  const attempts = new OpenAttempts(boot)
+  const context = { boot, attempts, signal, stopping }
+  try {
+    const suspects = await runUntilEnded(jobs, { ...context, alone: false })
+    for (const suspect of suspects) await runUntilEnded([suspect], { ...context, alone: true })
+  } finally {
+    await attempts.giveBack()
+  }
+}
+
+/** Returns the jobs that were not taken up because they must run alone. */
+async function runUntilEnded(
+  jobs: readonly LeasedJob[],
+  context: ConstructorParameters<typeof Round>[0],
+): Promise<readonly LeasedJob[]> {
+  const { boot, signal, stopping } = context
+  const suspects: LeasedJob[] = []
   const pauses = waits()
   let pending = jobs
   while (pending.length > 0) {
     const due = pending.filter(({ job }) => job.notBefore <= boot.clock.now())
-    const waiting = due.length === 0 ? [] : await new Round(boot, signal, stopping).run(due)
-    pending = [...waiting, ...pending.filter((leased) => !due.includes(leased))]
+    const later = pending.filter((leased) => !due.includes(leased))
+    const round = due.length === 0 ? { waiting: [], suspects: [] } : await new Round(context).run(due)
+    suspects.push(...round.suspects)
+    pending = [...round.waiting, ...later]
     if (pending.length > 0) await boot.clock.sleep(pauses.next().value, AbortSignal.any([signal, stopping]))
   }
+  return suspects
 }

@@ -1,13 +1,11 @@
-/** A leased job, its attempts, and the two ways in which it leaves the stream without a result. */
+/** A leased job, and the two ways in which it leaves the stream without a result. */
 import { codeOf, type ErrorCode } from '#core/errors.ts'
 import { deadLetterOf } from '#core/job/deadLetter.ts'
 import { type Job, JobFormat } from '#core/job/job.ts'
 import { addSeconds } from '#core/time.ts'
-import { createIfAbsent } from '#ports/createOnce.ts'
 import type { StreamMessage } from '#ports/jobStream.ts'
 import type { Boot } from './boot.ts'
 
-export const MAX_ATTEMPTS = 3
 const RETURN_SECONDS = 10
 
 export type LeasedJob = { readonly job: Job; readonly message: Buffer }
@@ -26,24 +24,6 @@ export async function acceptMessage(
     await setAside({ message: value, job: null, code: codeOf(error), attempts: 0 }, boot, signal)
     return undefined
   }
-}
-
-/**
- * Creates `attempt/<jobId>/<n>` once and returns n: the first free one, whichever worker made those before. Returns
- * `MAX_ATTEMPTS + 1` if none is free. An attempt is counted before the object is opened, so a job that kills its worker is
- * tried three times in all.
- */
-export async function claimAttempt(
-  { jobId }: Job,
-  { store, buckets, evidence }: Pick<Boot, 'store' | 'buckets' | 'evidence'>,
-  signal: AbortSignal,
-): Promise<number> {
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const object = { ...buckets.state, name: `attempt/${jobId}/${attempt}` }
-    // A lost answer spends the attempt. Comparing would not help: this boot may have made an earlier one.
-    if (await createIfAbsent(store, object, Buffer.from(evidence.boot), signal)) return attempt
-  }
-  return MAX_ATTEMPTS + 1
 }
 
 /** Puts the job on the dead-letter stream and says so in the evidence. */

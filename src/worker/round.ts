@@ -1,16 +1,17 @@
-/** One round over the jobs of a batch: challenge → headers → report and release → each job by itself. */
+/** One round over the jobs of a batch: challenge → attempts → headers → report and release → each job by itself. */
 import PQueue from 'p-queue'
 import { errorFields } from '#adapters/system/log.ts'
-import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
+import { CodedError, codeOf, errorRow } from '#core/errors.ts'
 import type { Challenge } from '#core/release/nonce.ts'
 import type { RefusalBody } from '#core/release/request.ts'
+import { type Admission, admitJob, type OpenAttempts } from './attempts.ts'
 import type { GrantedJob, JobAnswer } from './attester.ts'
 import type { Boot } from './boot.ts'
 import { compute, type ObjectHeader, readHeader, recordGrant, releaseJobOf } from './computation.ts'
-import { type Move, moveFor, type Outcome } from './ending.ts'
-import { claimAttempt, type LeasedJob, MAX_ATTEMPTS, putBack, setAside } from './lease.ts'
-import type { JobOutcome } from './metrics.ts'
+import type { Outcome } from './ending.ts'
+import type { LeasedJob } from './lease.ts'
 import { untilAvailable } from './outage.ts'
+import { reportEnd, settle } from './settlement.ts'
 
 /** Stages of the Verifier's work that judge the worker; the later ones judge the job. */
 const ABOUT_THE_WORKER: readonly RefusalBody['stage'][] = [
@@ -35,32 +36,51 @@ export class WorkerRefused extends CodedError {
 type AskedJob = { readonly leased: LeasedJob; readonly header: ObjectHeader }
 type AnsweredJob = AskedJob & { readonly answer: JobAnswer }
 
+/** The jobs of a round that have not ended. */
+export type Unended = {
+  /** To be asked for again. */
+  readonly waiting: readonly LeasedJob[]
+  /** Not taken up, since they must run alone. */
+  readonly suspects: readonly LeasedJob[]
+}
+
 export class Round {
   readonly #boot: Boot
+  /** Those of the batch: an attempt lasts over its rounds. */
+  readonly #attempts: OpenAttempts
+  /** The round has one job, which may be a suspect. */
+  readonly #alone: boolean
   /** Aborted when the lease is lost. */
   readonly #signal: AbortSignal
   /** Aborted by the first SIGTERM. */
   readonly #stopping: AbortSignal
-  // Invariant: each job of the round is still in hand, or it has ended, or it is in #waiting; never two of these.
+  // Invariant: each job of the round is in hand, has ended, or is in one of these two; never two at once.
   readonly #waiting: LeasedJob[] = []
+  readonly #suspects: LeasedJob[] = []
 
-  constructor(boot: Boot, signal: AbortSignal, stopping: AbortSignal) {
-    this.#boot = boot
-    this.#signal = signal
-    this.#stopping = stopping
+  constructor(context: {
+    readonly boot: Boot
+    readonly attempts: OpenAttempts
+    readonly alone: boolean
+    readonly signal: AbortSignal
+    readonly stopping: AbortSignal
+  }) {
+    this.#boot = context.boot
+    this.#attempts = context.attempts
+    this.#alone = context.alone
+    this.#signal = context.signal
+    this.#stopping = context.stopping
   }
 
-  /**
-   * Returns the jobs that have not ended and are to be asked for again. Throws `WorkerRefused`, the reason of a signal
-   * that was aborted, and codes whose disposition is `stop`.
-   */
-  async run(jobs: readonly LeasedJob[]): Promise<readonly LeasedJob[]> {
+  /** Throws `WorkerRefused`, the reason of a signal that was aborted, and codes whose disposition is `stop`. */
+  async run(jobs: readonly LeasedJob[]): Promise<Unended> {
     const challenge = await this.#challenge()
-    const asked = await this.#readHeaders(jobs)
+    const admitted = await this.#admitAll(jobs)
+    const asked = await this.#readHeaders(admitted)
     const answered = await this.#ask(challenge, asked)
     await this.#stopIfWorkerRefused(answered)
     await this.#runAll(answered)
-    return this.#waiting
+    return { waiting: this.#waiting, suspects: this.#suspects }
   }
 
   /** Comes first: while the Verifier is away, the rest of the round is in vain. */
@@ -73,6 +93,52 @@ export class Round {
     )
     await this.#untilDone(() => evidence.flush(this.#signal))
     return challenge
+  }
+
+  /** Returns the jobs of which this batch now holds an attempt. The claim is durable before the object is read. */
+  async #admitAll(jobs: readonly LeasedJob[]): Promise<readonly LeasedJob[]> {
+    const admitted: LeasedJob[] = []
+    for (const leased of jobs) {
+      const started = this.#boot.clock.monotonic()
+      if (this.#attempts.of(leased) !== undefined) admitted.push(leased)
+      // A job that was published twice: the second message meets the result of the first.
+      else if (this.#attempts.isTakenByAnother(leased)) this.#waiting.push(leased)
+      else
+        try {
+          const admission = await admitJob(leased.job, this.#alone, this.#boot, this.#signal)
+          if (await this.#admit(leased, admission, started)) admitted.push(leased)
+        } catch (error) {
+          await this.#settle(leased, { kind: 'failed', error, releaseId: null, attempts: 0 }, started)
+        }
+    }
+    return admitted
+  }
+
+  /** True if the job is to run in this round. */
+  async #admit(leased: LeasedJob, admission: Admission, started: number): Promise<boolean> {
+    switch (admission.kind) {
+      case 'claimed':
+        this.#attempts.add(leased, admission.claim)
+        return true
+      case 'suspect':
+        this.#boot.log.warn('suspect', { jobId: leased.job.jobId })
+        this.#suspects.push(leased)
+        return false
+      case 'done':
+        reportEnd(
+          leased,
+          { outcome: 'superseded', code: null, detail: admission.resultId },
+          started,
+          this.#boot,
+        )
+        return false
+      case 'exhausted': {
+        const { counted: attempts } = admission
+        const error = new CodedError('job.exhausted', `the job was tried ${attempts} times before`)
+        await this.#settle(leased, { kind: 'failed', error, releaseId: null, attempts }, started)
+        return false
+      }
+    }
   }
 
   /** A job whose object cannot be read ends here, or waits. */
@@ -153,13 +219,10 @@ export class Round {
   async #runGranted(leased: LeasedJob, header: ObjectHeader, granted: GrantedJob): Promise<Outcome> {
     const { job } = leased
     const { releaseId, assurance } = granted.accepted.grant
-    let attempts = 0
+    const claim = this.#attempts.of(leased)
+    const attempts = (claim?.counted ?? 0) + 1
     try {
-      const attempt = await claimAttempt(job, this.#boot, this.#signal)
-      attempts = Math.min(attempt, MAX_ATTEMPTS)
-      if (attempt > MAX_ATTEMPTS)
-        throw new CodedError('job.exhausted', `the job was tried ${MAX_ATTEMPTS} times before`)
-      this.#boot.log.info('released', { jobId: job.jobId, releaseId, attempt, assurance })
+      this.#boot.log.info('released', { jobId: job.jobId, releaseId, attempt: claim?.number, assurance })
       const published = await compute(job, header, granted, this.#boot, this.#signal)
       return { kind: 'published', published }
     } catch (error) {
@@ -167,51 +230,13 @@ export class Round {
     }
   }
 
-  /** Carries out what the outcome means; afterwards the job has ended or waits. */
   async #settle(leased: LeasedJob, outcome: Outcome, started: number): Promise<void> {
-    const { log } = this.#boot
-    const { jobId } = leased.job
-    const move = moveFor(outcome)
-    this.#recordFailure(leased, outcome, move)
-    // Evidence of a failure is written even if the lease is lost; everything below belongs to the lease.
-    if (move.kind !== 'finish') this.#signal.throwIfAborted()
-    const why = outcome.kind === 'failed' ? errorFields(outcome.error) : {}
-    switch (move.kind) {
-      case 'finish':
-        return this.#ended(leased, { outcome: move.as, code: null, detail: move.resultId }, started)
-      case 'wait':
-        log.warn('waiting', { jobId, ...why })
-        this.#waiting.push(leased)
-        return
-      case 'set-aside': {
-        const { code, attempts, denialId } = move
-        if (move.as === 'failed') log.warn('failed', { jobId, ...why })
-        await this.#untilDone(() => setAside({ ...leased, code, attempts }, this.#boot, this.#signal))
-        return this.#ended(leased, { outcome: move.as, code, detail: denialId }, started)
-      }
-      case 'put-back': {
-        const { code } = move
-        log.warn('failed', { jobId, ...why })
-        await this.#untilDone(() => putBack(leased, code, this.#boot, this.#signal))
-        return this.#ended(leased, { outcome: 'returned', code, detail: null }, started)
-      }
-      case 'stop':
-        throw move.error
-    }
-  }
-
-  /** A release that was received and failed is always in the log; before a release, only what ends the job is. */
-  #recordFailure({ job: { jobId, traceparent } }: LeasedJob, outcome: Outcome, move: Move): void {
-    if (outcome.kind !== 'failed') return
-    const { releaseId, error } = outcome
-    if (releaseId !== null || move.kind === 'set-aside')
-      this.#boot.evidence.append({
-        event: 'job.failed',
-        jobId,
-        traceparent,
-        releaseId,
-        code: codeOf(error),
-      })
+    const state = await settle(leased, outcome, started, {
+      boot: this.#boot,
+      attempts: this.#attempts,
+      signal: this.#signal,
+    })
+    if (state === 'waiting') this.#waiting.push(leased)
   }
 
   #recordDenial({ job: { jobId, traceparent } }: LeasedJob, refusal: RefusalBody): void {
@@ -222,17 +247,6 @@ export class Round {
       denialId: refusal.denialId,
       code: refusal.code,
     })
-  }
-
-  #ended(
-    { job: { jobId } }: LeasedJob,
-    end: { readonly outcome: JobOutcome; readonly code: ErrorCode | null; readonly detail: string | null },
-    started: number,
-  ): void {
-    const { metrics, clock, log } = this.#boot
-    const elapsedMs = Math.round(clock.monotonic() - started)
-    metrics.jobEnded(end.outcome, end.code ?? '', elapsedMs / 1000)
-    log.info('ended', { jobId, ...end, elapsedMs })
   }
 
   async #untilDone(work: () => Promise<unknown>): Promise<void> {

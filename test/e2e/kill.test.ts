@@ -31,19 +31,21 @@ type Moment = {
   readonly killed: string | null
   /** The audited status of the release to the worker that took over. */
   readonly finished: 'visible' | 'superseded'
+  /** Whether the worker that took over was granted the key again. Default true. */
+  readonly releasedAgain?: boolean
 }
 
 const MOMENTS: readonly Moment[] = [
   {
-    name: 'after the lease, before the key request',
+    name: 'after its attempt is claimed, before the key request',
     call: { service: 'objectstorage', method: 'GET', path: '/b/outbox/' },
     killed: null,
     finished: 'visible',
   },
   {
-    name: 'after the key was granted, before its attempt is counted',
+    name: 'before its attempt is claimed',
     call: { service: 'objectstorage', method: 'PUT', path: '/b/worker-state/' },
-    killed: 'undelivered',
+    killed: null,
     finished: 'visible',
   },
   {
@@ -59,10 +61,18 @@ const MOMENTS: readonly Moment[] = [
     finished: 'visible',
   },
   {
-    name: 'after the manifest, before the commit of the batch',
+    name: 'after the manifest, before the job is marked as done',
+    call: { service: 'objectstorage', method: 'PUT', path: '/b/worker-state/o/done%2F' },
+    killed: 'visible',
+    finished: 'superseded',
+    releasedAgain: true,
+  },
+  {
+    name: 'after the job is marked as done, before the commit of the batch',
     call: { service: 'streaming', method: 'POST', path: `/${STREAMS.jobs}/commit` },
     killed: 'visible',
     finished: 'superseded',
+    releasedAgain: false,
   },
 ]
 
@@ -110,7 +120,7 @@ for (const moment of MOMENTS)
       ofThisJob.map((release) => ({ boot: release.boot, status: release.status })),
       [
         ...(moment.killed === null ? [] : [{ boot: killedBoot, status: moment.killed }]),
-        { boot, status: moment.finished },
+        ...(moment.releasedAgain === false ? [] : [{ boot, status: moment.finished }]),
       ],
     )
     await system.deployment.start(victim)

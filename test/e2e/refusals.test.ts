@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import type { Oci } from '#adapters/oci/clients.ts'
 import { toBase64url } from '#core/bytes.ts'
+import { claimName } from '#core/job/attempt.ts'
 import { type Job, JobFormat, jobIdOf } from '#core/job/job.ts'
 import { workerEntries } from '#lab/demo/counts.ts'
 import { copyMetrics } from '#lab/demo/metrics.ts'
@@ -65,6 +66,11 @@ test('malformed messages become dead letters with their code, and the stream con
     { what: 'a name', bytes: Buffer.from(JSON.stringify({ ...good, [CANARY]: 1 })), kept: true },
     { what: 'random bytes', bytes: randomBytes(100), kept: true },
     { what: 'an empty object', bytes: Buffer.from('{}'), kept: true },
+    {
+      what: 'the jobId of another object',
+      bytes: Buffer.from(JSON.stringify({ ...good, object: 'other' })),
+      kept: true,
+    },
     { what: 'an unknown field', bytes: Buffer.from(JSON.stringify({ ...good, more: 1 })), kept: true },
     { what: 'white space', bytes: Buffer.concat([JobFormat.encode(good), Buffer.from(' ')]), kept: true },
     {
@@ -147,7 +153,7 @@ for (const { name, code, job } of [
   {
     name: 'a bucket that the worker may not read',
     code: 'service.missing',
-    job: async () => ({ ...jobOf('policy/000000001', 'e1'), bucket: 'governance' }),
+    job: async () => jobOf('policy/000000001', 'e1', 'governance'),
   },
 ] as const)
   test(`a job for ${name} becomes a dead letter with ${code}`, async () => {
@@ -170,16 +176,17 @@ for (const { name, lines } of [
     assert.deepEqual(await resultsOf(system, sealed.headerDigest), [])
   })
 
-test('a job with three failed attempts does not run again', async () => {
+test('a job in which three workers died does not run again', async () => {
   const sealed = await system.seal('exhausted')
   const ingesting = system.deployment.program('function')
   // The event waits while the test records three attempts, as workers that died would have done.
   ingesting?.kill('SIGSTOP')
   const jobId = jobIdOf(await system.upload(sealed.file))
   const state = { namespace: 'research', bucket: 'worker-state' }
-  const boot = bootOf(system, 'worker-1')
-  for (const attempt of [1, 2, 3])
-    await worker.objectStore().create({ ...state, name: `attempt/${jobId}/${attempt}` }, Buffer.from(boot))
+  for (const number of [1, 2, 3])
+    await worker
+      .objectStore()
+      .create({ ...state, name: claimName(jobId, number) }, Buffer.from(`${'a'.repeat(26)}/${number}`))
   ingesting?.kill('SIGCONT')
   await waitForLine(system, 'ended', { jobId, outcome: 'failed', code: 'job.exhausted' })
   assert.equal((await deadLetters(system)).find((letter) => letter.jobId === jobId)?.code, 'job.exhausted')
@@ -249,8 +256,8 @@ async function put(name: string) {
   return await system.upload((await system.seal(name)).file)
 }
 
-function jobOf(object: string, etag: string): Job {
-  const place = { ...OUTBOX, object, etag }
+function jobOf(object: string, etag: string, bucket = OUTBOX.bucket): Job {
+  const place = { ...OUTBOX, bucket, object, etag }
   return {
     v: 1,
     jobId: jobIdOf(place),

@@ -7,7 +7,10 @@ import { StreamEntry } from '#lab/emulator/streaming/entries.ts'
 import type { SystemUnderTest } from './systemUnderTest.ts'
 
 /** Reads the emulator's own journal, because no principal may read dead letters through the API. */
-async function messagesOn({ deployment }: SystemUnderTest, stream: string): Promise<readonly Buffer[]> {
+export async function messagesOn(
+  { deployment }: SystemUnderTest,
+  stream: string,
+): Promise<readonly Buffer[]> {
   const journal = await readFile(join(deployment.folders.emulator, 'streaming', 'streams.journal'), 'utf8')
   return journal
     .split('\n')

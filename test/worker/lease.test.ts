@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createRegistry } from '#adapters/system/monitor.ts'
 import { DeadLetterFormat } from '#core/job/deadLetter.ts'
 import { JobFormat, jobIdOf } from '#core/job/job.ts'
-import { acceptMessage, claimAttempt, MAX_ATTEMPTS, putBack } from '../../src/worker/lease.ts'
+import { acceptMessage, putBack } from '../../src/worker/lease.ts'
 import { createWorkerMetrics } from '../../src/worker/metrics.ts'
 import { temporaryFolder } from '../adapters/evidence/stores.ts'
 import { NOW } from '../core/release/releaseWorld.ts'
@@ -70,15 +70,6 @@ for (const { name, value, kept } of [
       { code: 'job.malformed', jobId: null, size: value.byteLength, kept },
     )
   })
-
-test('a job is tried three times by all workers together', async () => {
-  const { boot } = await leasingBoot()
-  for (const attempt of [1, 2, 3]) assert.equal(await claimAttempt(job, boot, signal), attempt)
-  assert.equal(await claimAttempt(job, boot, signal), MAX_ATTEMPTS + 1)
-  assert.equal(await claimAttempt(job, boot, signal), MAX_ATTEMPTS + 1)
-  const other = { ...job, jobId: 'f'.repeat(32) }
-  assert.equal(await claimAttempt(other, boot, signal), 1)
-})
 
 test('a job that is put back is the same job with a later notBefore', async () => {
   const { boot, published } = await leasingBoot()

@@ -37,7 +37,12 @@ const Schema = z.strictObject({
 })
 export type Job = z.output<typeof Schema>
 
-export const JobFormat = defineFormat({ name: 'job', maxBytes: 4096, code: 'job.malformed', schema: Schema })
+export const JobFormat = defineFormat({
+  name: 'job',
+  maxBytes: 4096,
+  code: 'job.malformed',
+  schema: Schema.refine((job) => job.jobId === jobIdOf(job), 'must have the jobId of its object version'),
+})
 
 /**
  * One job per object version: a duplicate event gives the same id, so attempts are counted across duplicates.

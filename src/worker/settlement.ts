@@ -1,0 +1,96 @@
+/**
+ * The settlement of one job: carries out what its outcome means.
+ *
+ * Crash argument. What ends the job (result, dead letter, message put back) is durable before the end of its attempt. If we
+ * stop between the two, the attempt has no end: the next worker meets the job as a suspect, finds its result or dead letter
+ * done again, and nothing is lost.
+ */
+import { errorFields } from '#adapters/system/log.ts'
+import { codeOf, type ErrorCode } from '#core/errors.ts'
+import type { AttemptEnd } from '#core/job/attempt.ts'
+import { type OpenAttempts, recordDone } from './attempts.ts'
+import type { Boot } from './boot.ts'
+import { type Move, moveFor, type Outcome } from './ending.ts'
+import { type LeasedJob, putBack, setAside } from './lease.ts'
+import type { JobOutcome } from './metrics.ts'
+import { untilAvailable } from './outage.ts'
+
+export type SettlementContext = {
+  readonly boot: Boot
+  readonly attempts: OpenAttempts
+  /** Aborted when the lease is lost. */
+  readonly signal: AbortSignal
+}
+
+/** Returns whether the job has ended. Throws the signal's reason, and the error of an outcome that stops the worker. */
+export async function settle(
+  leased: LeasedJob,
+  outcome: Outcome,
+  started: number,
+  { boot, attempts, signal }: SettlementContext,
+): Promise<'ended' | 'waiting'> {
+  const { jobId } = leased.job
+  const move = moveFor(outcome)
+  const untilDone = (work: () => Promise<unknown>) => untilAvailable(work, boot, signal)
+  const endAttempt = (how: AttemptEnd) => untilDone(() => attempts.end(leased, how, signal))
+
+  recordFailure(leased, outcome, move, boot)
+  // Evidence of a failure is written even if the lease is lost; everything below belongs to the lease.
+  if (move.kind !== 'finish') signal.throwIfAborted()
+  const why = outcome.kind === 'failed' ? errorFields(outcome.error) : {}
+  switch (move.kind) {
+    case 'wait':
+      boot.log.warn('waiting', { jobId, ...why })
+      return 'waiting'
+    case 'stop':
+      throw move.error
+    case 'finish': {
+      const { as, resultId } = move
+      await untilDone(() => recordDone(leased.job, resultId, boot, signal))
+      await endAttempt('done')
+      reportEnd(leased, { outcome: as, code: null, detail: resultId }, started, boot)
+      return 'ended'
+    }
+    case 'set-aside': {
+      const { as, code, attempts: tried, denialId } = move
+      if (as === 'failed') boot.log.warn('failed', { jobId, ...why })
+      await untilDone(() => setAside({ ...leased, code, attempts: tried }, boot, signal))
+      await endAttempt('failed')
+      reportEnd(leased, { outcome: as, code, detail: denialId }, started, boot)
+      return 'ended'
+    }
+    case 'put-back': {
+      const { code } = move
+      boot.log.warn('failed', { jobId, ...why })
+      await untilDone(() => putBack(leased, code, boot, signal))
+      await endAttempt('failed')
+      reportEnd(leased, { outcome: 'returned', code, detail: null }, started, boot)
+      return 'ended'
+    }
+  }
+}
+
+/** Counts and logs the end of a job. `started` is of the monotonic clock. */
+export function reportEnd(
+  { job: { jobId } }: LeasedJob,
+  end: { readonly outcome: JobOutcome; readonly code: ErrorCode | null; readonly detail: string | null },
+  started: number,
+  { metrics, clock, log }: Pick<Boot, 'metrics' | 'clock' | 'log'>,
+): void {
+  const elapsedMs = Math.round(clock.monotonic() - started)
+  metrics.jobEnded(end.outcome, end.code ?? '', elapsedMs / 1000)
+  log.info('ended', { jobId, ...end, elapsedMs })
+}
+
+/** A failure after a release is always in the log; before a release, only one that sets the job aside. */
+function recordFailure(
+  { job: { jobId, traceparent } }: LeasedJob,
+  outcome: Outcome,
+  move: Move,
+  { evidence }: Pick<Boot, 'evidence'>,
+): void {
+  if (outcome.kind !== 'failed') return
+  const { releaseId, error } = outcome
+  if (releaseId !== null || move.kind === 'set-aside')
+    evidence.append({ event: 'job.failed', jobId, traceparent, releaseId, code: codeOf(error) })
+}

@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { CodedError } from '#core/errors.ts'
+import { claimName, doneName, endName } from '#core/job/attempt.ts'
+import { type Job, jobIdOf } from '#core/job/job.ts'
+import { manifestName } from '#core/sealed/manifest.ts'
+import type { ObjectStore } from '#ports/objectStore.ts'
+import { admitJob, OpenAttempts, recordDone } from '../../src/worker/attempts.ts'
+import { temporaryFolder } from '../adapters/evidence/stores.ts'
+import { linesOf } from '../log.ts'
+import { folderStore, publicationBootOf } from './workerBoot.ts'
+
+const { signal } = new AbortController()
+const place = { namespace: 'hospital', bucket: 'outbox', object: 'ab/cd', etag: 'e-1' }
+const job: Job = {
+  v: 1,
+  jobId: jobIdOf(place),
+  eventId: 'event-1',
+  ...place,
+  size: 12,
+  traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
+  enqueuedAt: 0,
+  notBefore: 0,
+}
+const { jobId } = job
+const RESULT_ID = 'cd'.repeat(32)
+
+/** Two boots of a pool over one state bucket. */
+async function pool() {
+  const folder = await temporaryFolder()
+  const store = folderStore(folder)
+  const [first, second] = [await publicationBootOf(store), await publicationBootOf(folderStore(folder))]
+  const claim = (boot: typeof first, alone = false) => admitJob(job, alone, boot, signal)
+  const put = (name: string, text: string) =>
+    store.create({ ...first.buckets.state, name }, Buffer.from(text))
+  return { store, first, second, claim, put }
+}
+
+test('the first attempt is claimed, and a second boot sees a suspect', async () => {
+  const { first, second, claim } = await pool()
+  assert.deepEqual(await claim(first), { kind: 'claimed', claim: { number: 1, counted: 0 } })
+  assert.deepEqual(await claim(second), { kind: 'suspect' })
+  assert.deepEqual(await claim(second, true), { kind: 'claimed', claim: { number: 2, counted: 1 } })
+})
+
+test('three attempts without an end exhaust the job', async () => {
+  const { first, claim, put } = await pool()
+  for (const number of [1, 2, 3]) await put(claimName(jobId, number), `boot-${number}/x`)
+  assert.deepEqual(await claim(first, true), { kind: 'exhausted', counted: 3 })
+})
+
+test('attempts that were given back never exhaust the job', async () => {
+  const { first, claim } = await pool()
+  const { log } = linesOf()
+  for (let number = 1; number <= 5; number++) {
+    const admission = await claim(first)
+    assert.ok(admission.kind === 'claimed')
+    assert.deepEqual(admission.claim, { number, counted: 0 })
+    const attempts = new OpenAttempts({ ...first, log })
+    attempts.add({ job, message: Buffer.alloc(0) }, admission.claim)
+    await attempts.giveBack()
+  }
+})
+
+test('a job with a result ends at once, before an attempt is claimed', async () => {
+  const { store, first, second, claim, put } = await pool()
+  await recordDone(job, RESULT_ID, first, signal)
+  // Without its manifest the pointer tells nothing.
+  assert.equal((await claim(first)).kind, 'claimed')
+  await store.create({ ...first.buckets.results, name: manifestName(RESULT_ID) }, Buffer.from('x'))
+  assert.deepEqual(await claim(second), { kind: 'done', resultId: RESULT_ID })
+  await put(endName(jobId, 1), 'again')
+  assert.deepEqual(await claim(second), { kind: 'done', resultId: RESULT_ID })
+})
+
+test('a pointer that is not a result id is ignored', async () => {
+  const { first, claim, put } = await pool()
+  await put(doneName(jobId), '../../etc/passwd')
+  assert.equal((await claim(first)).kind, 'claimed')
+})
+
+test('a claim whose answer was lost is recognised as our own', async () => {
+  const { store, first } = await pool()
+  const losing: ObjectStore = {
+    ...store,
+    create: async (object, bytes, aborted) => {
+      await store.create(object, bytes, aborted)
+      throw new CodedError('service.conflict', 'sent twice')
+    },
+  }
+  assert.deepEqual(await admitJob(job, false, { ...first, store: losing }, signal), {
+    kind: 'claimed',
+    claim: { number: 1, counted: 0 },
+  })
+})
+
+test('an end is written once, and only for an attempt that is open', async () => {
+  const { store, first, claim } = await pool()
+  const { log } = linesOf()
+  const leased = { job, message: Buffer.alloc(0) }
+  const attempts = new OpenAttempts({ ...first, log })
+  await attempts.end(leased, 'failed', signal)
+  const admission = await claim(first)
+  assert.ok(admission.kind === 'claimed')
+  attempts.add(leased, admission.claim)
+  assert.equal(attempts.isTakenByAnother({ ...leased }), true)
+  assert.equal(attempts.isTakenByAnother(leased), false)
+  await attempts.end(leased, 'failed', signal)
+  await attempts.giveBack()
+  const end = await store.readAll({ ...first.buckets.state, name: endName(jobId, 1) }, 16)
+  assert.equal(end.toString(), 'failed')
+})
+
+test('an attempt that cannot be given back is logged, and nothing is thrown', async () => {
+  const { store, first } = await pool()
+  const { log, lines } = linesOf()
+  const failing = {
+    ...store,
+    create: () => Promise.reject(new CodedError('service.unavailable', 'no answer')),
+  }
+  const attempts = new OpenAttempts({ ...first, store: failing, log })
+  attempts.add({ job, message: Buffer.alloc(0) }, { number: 1, counted: 0 })
+  await attempts.giveBack()
+  assert.deepEqual(lines, [
+    { level: 'warn', msg: 'attempt left open', jobId, code: 'service.unavailable', error: 'no answer' },
+  ])
+})
