@@ -7,7 +7,7 @@ import type { Published } from './publication.ts'
 export type Outcome =
   | { readonly kind: 'published'; readonly published: Published }
   /** For good: what may be asked again has failed, with the refusal's code. */
-  | { readonly kind: 'refused'; readonly refusal: RefusalBody }
+  | { readonly kind: 'refused'; readonly refusal: RefusalBody; readonly headerDigests: readonly string[] }
   | {
       readonly kind: 'failed'
       readonly error: unknown
@@ -15,6 +15,8 @@ export type Outcome =
       readonly releaseId: string | null
       /** Attempts that were claimed; 0 before the first. */
       readonly attempts: number
+      /** Of the job's objects, if their headers were read. */
+      readonly headerDigests: readonly string[]
     }
 
 /** What the round does about it. */
@@ -30,6 +32,7 @@ export type Move =
       readonly code: ErrorCode
       readonly attempts: number
       readonly denialId: string | null
+      readonly headerDigests: readonly string[]
     }
   /** Back to the stream: the fault may be of the moment, and the attempts bound how often. */
   | { readonly kind: 'put-back'; readonly code: ErrorCode }
@@ -47,19 +50,20 @@ export function moveFor(outcome: Outcome): Move {
         code: outcome.refusal.code,
         attempts: 0,
         denialId: outcome.refusal.denialId,
+        headerDigests: outcome.headerDigests,
       }
     case 'failed':
-      return moveForFailure(outcome.error, outcome.attempts)
+      return moveForFailure(outcome)
   }
 }
 
-function moveForFailure(error: unknown, attempts: number): Move {
+function moveForFailure({ error, attempts, headerDigests }: Extract<Outcome, { kind: 'failed' }>): Move {
   const code = codeOf(error)
   switch (errorRow(code).disposition) {
     case 'retry':
       return { kind: 'wait' }
     case 'reject':
-      return { kind: 'set-aside', as: 'failed', code, attempts, denialId: null }
+      return { kind: 'set-aside', as: 'failed', code, attempts, denialId: null, headerDigests }
     case 'stop':
       return code === 'internal.fault' ? { kind: 'put-back', code } : { kind: 'stop', error }
   }

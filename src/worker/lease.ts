@@ -21,7 +21,11 @@ export async function acceptMessage(
   try {
     return { job: JobFormat.decode(value), message: value }
   } catch (error) {
-    await setAside({ message: value, job: null, code: codeOf(error), attempts: 0 }, boot, signal)
+    await setAside(
+      { message: value, job: null, code: codeOf(error), attempts: 0, headerDigests: [] },
+      boot,
+      signal,
+    )
     return undefined
   }
 }
@@ -33,11 +37,13 @@ export async function setAside(
     readonly job: Job | null
     readonly code: ErrorCode
     readonly attempts: number
+    /** Of its objects, if their headers were read. */
+    readonly headerDigests: readonly string[]
   },
   { deadLetters, evidence, time, metrics }: SetAsideBoot,
   signal: AbortSignal,
 ): Promise<void> {
-  const { message, job, code, attempts } = about
+  const { message, job, code, attempts, headerDigests } = about
   const letter = deadLetterOf(message, {
     jobId: job?.jobId ?? null,
     code,
@@ -53,6 +59,7 @@ export async function setAside(
       traceparent: job.traceparent,
       code,
       attempts,
+      headerDigests: [...headerDigests],
     })
   metrics.deadLettered(code)
 }

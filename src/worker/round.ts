@@ -1,9 +1,11 @@
 /** One round over the jobs of a batch: challenge → attempts → headers → report and release → each job by itself. */
 import PQueue from 'p-queue'
 import { errorFields } from '#adapters/system/log.ts'
+import { toBase64url } from '#core/bytes.ts'
 import { CodedError, codeOf, errorRow } from '#core/errors.ts'
 import type { Challenge } from '#core/release/nonce.ts'
 import type { RefusalBody } from '#core/release/request.ts'
+import { headerDigest } from '#core/sealed/header.ts'
 import { type Admission, admitJob, type OpenAttempts } from './attempts.ts'
 import type { GrantedJob, JobAnswer } from './attester.ts'
 import type { Boot } from './boot.ts'
@@ -108,7 +110,7 @@ export class Round {
           const admission = await admitJob(leased.job, this.#alone, this.#boot, this.#signal)
           if (await this.#admit(leased, admission, started)) admitted.push(leased)
         } catch (error) {
-          await this.#settle(leased, { kind: 'failed', error, releaseId: null, attempts: 0 }, started)
+          await this.#settle(leased, failedBeforeRelease(error), started)
         }
     }
     return admitted
@@ -135,9 +137,20 @@ export class Round {
       case 'exhausted': {
         const { counted: attempts } = admission
         const error = new CodedError('job.exhausted', `the job was tried ${attempts} times before`)
-        await this.#settle(leased, { kind: 'failed', error, releaseId: null, attempts }, started)
+        const headerDigests = await this.#headerDigests(leased)
+        const outcome: Outcome = { kind: 'failed', error, releaseId: null, attempts, headerDigests }
+        await this.#settle(leased, outcome, started)
         return false
       }
+    }
+  }
+
+  /** For the evidence of a job that is not to run again: which objects it was about, if that can still be read. */
+  async #headerDigests({ job }: LeasedJob): Promise<readonly string[]> {
+    try {
+      return [digestOf(await readHeader(job, this.#boot.store, this.#signal))]
+    } catch {
+      return []
     }
   }
 
@@ -149,7 +162,7 @@ export class Round {
       try {
         asked.push({ leased, header: await readHeader(leased.job, this.#boot.store, this.#signal) })
       } catch (error) {
-        await this.#settle(leased, { kind: 'failed', error, releaseId: null, attempts: 0 }, started)
+        await this.#settle(leased, failedBeforeRelease(error), started)
       }
     }
     return asked
@@ -204,15 +217,14 @@ export class Round {
     const outcome =
       answer.kind === 'granted'
         ? await this.#runGranted(leased, header, answer)
-        : this.#refused(leased, answer.refusal)
+        : this.#refused(leased, header, answer.refusal)
     await this.#settle(leased, outcome, started)
   }
 
-  #refused(leased: LeasedJob, refusal: RefusalBody): Outcome {
+  #refused(leased: LeasedJob, header: ObjectHeader, refusal: RefusalBody): Outcome {
     this.#recordDenial(leased, refusal)
-    if (!refusal.retryable) return { kind: 'refused', refusal }
-    const error = new CodedError(refusal.code, refusal.title)
-    return { kind: 'failed', error, releaseId: null, attempts: 0 }
+    if (!refusal.retryable) return { kind: 'refused', refusal, headerDigests: [digestOf(header)] }
+    return failedBeforeRelease(new CodedError(refusal.code, refusal.title))
   }
 
   /** Throws nothing: what fails is the outcome. */
@@ -226,7 +238,7 @@ export class Round {
       const published = await compute(job, header, granted, this.#boot, this.#signal)
       return { kind: 'published', published }
     } catch (error) {
-      return { kind: 'failed', error, releaseId, attempts }
+      return { kind: 'failed', error, releaseId, attempts, headerDigests: [digestOf(header)] }
     }
   }
 
@@ -252,6 +264,14 @@ export class Round {
   async #untilDone(work: () => Promise<unknown>): Promise<void> {
     await untilAvailable(work, this.#boot, this.#signal)
   }
+}
+
+function failedBeforeRelease(error: unknown): Outcome {
+  return { kind: 'failed', error, releaseId: null, attempts: 0, headerDigests: [] }
+}
+
+function digestOf({ jws }: ObjectHeader): string {
+  return toBase64url(headerDigest(jws))
 }
 
 function expectAnswer(answers: readonly JobAnswer[], index: number): JobAnswer {

@@ -52,9 +52,9 @@ export async function settle(
       return 'ended'
     }
     case 'set-aside': {
-      const { as, code, attempts: tried, denialId } = move
+      const { as, code, attempts: tried, denialId, headerDigests } = move
       if (as === 'failed') boot.log.warn('failed', { jobId, ...why })
-      await untilDone(() => setAside({ ...leased, code, attempts: tried }, boot, signal))
+      await untilDone(() => setAside({ ...leased, code, attempts: tried, headerDigests }, boot, signal))
       await endAttempt('failed')
       reportEnd(leased, { outcome: as, code, detail: denialId }, started, boot)
       return 'ended'

@@ -14,7 +14,7 @@ const refusal: RefusalBody = {
   denialId: 'ab'.repeat(16),
 }
 const failed = (error: unknown, attempts = 1): Move =>
-  moveFor({ kind: 'failed', error, releaseId: 'cd'.repeat(16), attempts })
+  moveFor({ kind: 'failed', error, releaseId: 'cd'.repeat(16), attempts, headerDigests: ['digest'] })
 
 test('a result ends the job, whoever wrote it', () => {
   for (const kind of ['visible', 'superseded'] as const)
@@ -26,12 +26,13 @@ test('a result ends the job, whoever wrote it', () => {
 })
 
 test('a refusal sets the job aside with its denial, and spends no attempt', () => {
-  assert.deepEqual(moveFor({ kind: 'refused', refusal }), {
+  assert.deepEqual(moveFor({ kind: 'refused', refusal, headerDigests: ['digest'] }), {
     kind: 'set-aside',
     as: 'refused',
     code: 'permission.none',
     attempts: 0,
     denialId: refusal.denialId,
+    headerDigests: ['digest'],
   })
 })
 
@@ -54,6 +55,7 @@ test('a job that is set aside says how often it was tried', () => {
     code: 'job.exhausted',
     attempts: 3,
     denialId: null,
+    headerDigests: ['digest'],
   })
 })
 

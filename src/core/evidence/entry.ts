@@ -112,7 +112,14 @@ const Schema = z.discriminatedUnion('event', [
   entry('result.foreign', { releaseId: randomId, resultId, manifestDigest: sha256Digest }),
   entry('job.failed', { jobId: randomId, traceparent, releaseId: randomId.nullable(), code }),
   entry('job.returned', { jobId: randomId, traceparent, code, notBefore: time }),
-  entry('job.dead-lettered', { jobId: randomId, traceparent: traceparent.nullable(), code, attempts: count }),
+  entry('job.dead-lettered', {
+    jobId: randomId,
+    traceparent: traceparent.nullable(),
+    code,
+    attempts: count,
+    /** Of its objects; empty if their headers could not be read. */
+    headerDigests: z.array(sha256Digest).max(64),
+  }),
 ])
 
 export type Entry = z.output<typeof Schema>

@@ -240,11 +240,46 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
     async ({ verifier, worker }) => {
       const poison = { jobId: randomId(), traceparent, code: 'object.malformed' } as const
       worker.log.append({ event: 'job.failed', ...poison, releaseId: null })
-      worker.log.append({ event: 'job.dead-lettered', ...poison, attempts: 1 })
+      worker.log.append({ event: 'job.dead-lettered', ...poison, attempts: 1, headerDigests: [] })
       await worker.log.flush()
       await verifier.log.flush()
     },
     [],
+  ],
+  'workers die before they log a receipt, and another sets the objects aside without a release': [
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker')
+      await worker.log.flush()
+      const issued = await builder.decide(verifier, worker)
+      await builder.issue(verifier, issued)
+      other.log.append({
+        event: 'job.dead-lettered',
+        jobId: randomId(),
+        traceparent,
+        code: 'job.exhausted',
+        attempts: 3,
+        headerDigests: [...issued.headerDigests],
+      })
+      await other.log.flush()
+    },
+    { findings: [], statuses: ['undelivered'] },
+  ],
+  'a worker dies before it logs a receipt, and other objects are set aside': [
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker')
+      await worker.log.flush()
+      await builder.issue(verifier, await builder.decide(verifier, worker))
+      other.log.append({
+        event: 'job.dead-lettered',
+        jobId: randomId(),
+        traceparent,
+        code: 'job.exhausted',
+        attempts: 3,
+        headerDigests: [digest],
+      })
+      await other.log.flush()
+    },
+    { findings: ['release.abandoned worker'], statuses: ['undelivered'] },
   ],
   'a result is published without an intent': [
     async ({ builder, verifier, worker }) =>

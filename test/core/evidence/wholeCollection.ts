@@ -42,7 +42,7 @@ export async function writeWholeCollection(dir: string) {
   const failed = await builder.release(verifier, alive)
   const poison = { jobId: failed.jobId, traceparent, code: 'workload.failed' } as const
   alive.log.append({ event: 'job.failed', ...poison, releaseId: failed.releaseId })
-  alive.log.append({ event: 'job.dead-lettered', ...poison, attempts: 1 })
+  alive.log.append({ event: 'job.dead-lettered', ...poison, attempts: 1, headerDigests: [] })
   const returned = await builder.release(verifier, alive)
   const later = {
     jobId: returned.jobId,
@@ -59,6 +59,7 @@ export async function writeWholeCollection(dir: string) {
     traceparent,
     code: 'job.exhausted',
     attempts: 4,
+    headerDigests: [],
   })
 
   verifier.log.append(builder.refusal(stranger.boot))

@@ -64,6 +64,8 @@ export class Histories {
   readonly sightings: Logged<'result.visible' | 'result.superseded' | 'result.foreign'>[] = []
   /** The jobs that any worker set aside for good. */
   readonly deadLettered = new Set<string>()
+  /** The objects of jobs that were set aside, also without a release. */
+  readonly deadLetteredObjects = new Set<string>()
   // By `<boot>/<releaseId>` and `<boot>/<jobId>`, so that a worker's later entries find their receipt.
   readonly #receipts = new Map<string, Receipt>()
 
@@ -122,6 +124,7 @@ export class Histories {
         return
       case 'job.dead-lettered':
         this.deadLettered.add(entry.jobId)
+        for (const digest of entry.headerDigests) this.deadLetteredObjects.add(digest)
         this.#receipts.get(`${boot}/${entry.jobId}`)?.ends.push({ boot, index, entry })
         return
       case 'job.returned':

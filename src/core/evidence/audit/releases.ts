@@ -96,7 +96,7 @@ function judgeReceipt(
 function reportOf(
   { boot: log, index, entry }: Logged<'release.decided'>,
   history: History,
-  { manifests, histories: { deadLettered } }: Context,
+  { manifests, histories: { deadLettered, deadLetteredObjects } }: Context,
 ): AllowedRelease {
   const { releaseId, time, boot, client, purpose, permission, dataset, reference, assurance, disclosure } =
     entry
@@ -118,7 +118,10 @@ function reportOf(
     policySeq: entry.policySeq,
     ...statusOf(releaseId, history, manifests),
     finishedBy: null,
-    setAside: history.receipts.some(({ received }) => deadLettered.has(received.entry.jobId)),
+    // A worker that died may not have logged the receipt, which names the job; the objects tie the two together.
+    setAside:
+      history.receipts.some(({ received }) => deadLettered.has(received.entry.jobId)) ||
+      entry.headerDigests.every((digest) => deadLetteredObjects.has(digest)),
   }
 }
 
