@@ -11,7 +11,7 @@ import { keyPairOf, newRsaKey, signCertificate } from '#lab/emulator/identity/ce
 const HOURS = 30 * 24
 
 /** Paths of PEM files. */
-export type TlsIdentity = { readonly cert: string; readonly key: string }
+type TlsIdentity = { readonly cert: string; readonly key: string }
 export type TlsFiles = {
   readonly ca: string
   readonly server: TlsIdentity

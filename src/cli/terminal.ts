@@ -11,7 +11,7 @@ const LINE_MS = 5000
 const REDRAW_MS = 200
 
 /** The unit that progress counts. */
-export type ProgressUnit = 'bytes' | 'launches' | 'answers'
+type ProgressUnit = 'bytes' | 'launches' | 'answers'
 
 export type Terminal = {
   readonly print: (text: string) => void

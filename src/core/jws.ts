@@ -42,7 +42,7 @@ export const GeneralJws = z.strictObject({
 export type GeneralJws = z.output<typeof GeneralJws>
 
 /** One of n keys and its owner: a quorum counts persons, not keys. */
-export type RootKey = { readonly person: string; readonly jwk: SigningJwk }
+type RootKey = { readonly person: string; readonly jwk: SigningJwk }
 /** A trust root of several persons: at least `threshold` of them must sign. */
 export type QuorumRoot = { readonly keys: readonly RootKey[]; readonly threshold: number }
 

@@ -1,7 +1,7 @@
 /** The worker's metrics (docs/operations.md). Names and labels are fixed; none tells of a patient, dataset or object. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
-export const OUTCOMES = ['visible', 'superseded', 'refused', 'failed', 'returned'] as const
+const OUTCOMES = ['visible', 'superseded', 'refused', 'failed', 'returned'] as const
 export type JobOutcome = (typeof OUTCOMES)[number]
 
 export type WorkerMetrics = {

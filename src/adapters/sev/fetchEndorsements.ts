@@ -36,7 +36,7 @@ export type FetchDeps = {
   readonly progress: Progress
 }
 
-export type FetchedFile = {
+type FetchedFile = {
   /** Below the folder. */
   readonly file: string
   readonly sha256: string

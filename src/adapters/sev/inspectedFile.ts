@@ -8,7 +8,7 @@ import { openRoot, type RootEntry } from '#core/snp/roots.ts'
 import { toRfc3339, type UnixSeconds } from '#core/time.ts'
 
 /** `simulated`: in order, but under a root that is not AMD's. */
-export type FileState = 'good' | 'simulated' | 'expired' | 'revoked' | 'untrusted' | 'malformed'
+type FileState = 'good' | 'simulated' | 'expired' | 'revoked' | 'untrusted' | 'malformed'
 
 export type InspectedFile = {
   /** Below the folder. */

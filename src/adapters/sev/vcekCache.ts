@@ -13,7 +13,7 @@ import { createCoalescer } from './coalesce.ts'
 import { leafPath } from './endorsementFolder.ts'
 import type { Kds } from './kds.ts'
 
-export type WantedVcek = WantedLeaf & { readonly hardwareId: Uint8Array }
+type WantedVcek = WantedLeaf & { readonly hardwareId: Uint8Array }
 
 export type VcekCache = {
   /**

@@ -38,7 +38,7 @@ export type TcbRow = {
 }
 
 /** One value per component of the product; only Turin has `fmc`. */
-export type Levels = Readonly<Partial<Record<TcbComponent, number>>>
+type Levels = Readonly<Partial<Record<TcbComponent, number>>>
 
 /** Explains an evaluation: its reasons, and the TCB against its floors. Pure data, ready for JSON. */
 export function explain(evaluation: Evaluation): Explanation {

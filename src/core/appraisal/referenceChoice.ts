@@ -7,7 +7,7 @@ import type { ReportResult } from './reportResult.ts'
 import { STRICT } from './strict.ts'
 
 /** The reference values of a policy, and its number. */
-export type NumberedValues = AppraisalPolicy & { readonly seq: number }
+type NumberedValues = AppraisalPolicy & { readonly seq: number }
 
 /** `none` stops when the report is known to be genuine. */
 export type ReferenceChoice =

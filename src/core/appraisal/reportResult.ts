@@ -30,7 +30,7 @@ export type ReportResult = {
   readonly at: string | null
 }
 
-export type RevocationList = {
+type RevocationList = {
   readonly thisUpdate: string
   readonly nextUpdate: string
   /** cRLNumber, hex. */

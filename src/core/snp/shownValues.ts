@@ -20,7 +20,7 @@ import { parseTcbs, type Tcb } from './tcb.ts'
 export type ShownBit = Meaning & { readonly bit: number; readonly set: boolean }
 
 /** A field as text, with notes on its value and its bits if it has any. */
-export type Shown = {
+type Shown = {
   readonly value: string
   readonly notes?: readonly string[]
   readonly bits?: readonly ShownBit[]

@@ -19,7 +19,7 @@ import {
 } from './der.ts'
 
 /** One extension. `value` is the content of its OCTET STRING, a view of the input. */
-export type Extension = { readonly critical: boolean; readonly value: Buffer }
+type Extension = { readonly critical: boolean; readonly value: Buffer }
 /** Extensions by dotted OBJECT IDENTIFIER. */
 export type Extensions = ReadonlyMap<string, Extension>
 
