@@ -59,6 +59,7 @@ export function createLauncher(
     const principal = emulatorReady?.functions[FUNCTION]
     if (principal === undefined) throw new CodedError('internal.fault', 'the emulator has no ingest function')
     return {
+      HOME: '/nonexistent',
       FN_FORMAT: 'http-stream',
       FN_LISTENER: `unix:${files.functionSocket}`,
       OCI_RESOURCE_PRINCIPAL_VERSION: '2.2',

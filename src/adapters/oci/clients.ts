@@ -7,6 +7,7 @@
  * const lease = await oci.streamConsumer({ streamId, group: 'workers', instance: `${boot}` }).join()
  * ```
  */
+import './home.ts'
 import { KmsCryptoClient, KmsManagementClient } from 'oci-keymanagement'
 import { ObjectStorageClient } from 'oci-objectstorage'
 import { SecretsClient } from 'oci-secrets'
