@@ -16,8 +16,10 @@ export type Grammar =
   | { readonly kind: 'either'; readonly of: readonly Grammar[] }
   | { readonly kind: 'optional'; readonly of: Grammar }
 
-/** The values of a grammar. */
-export type ValueOf<G> = G extends { readonly kind: 'whole' }
+/** The values of a grammar; unknown for one that is only known at run time. */
+export type ValueOf<G> = Grammar extends G ? unknown : ValueOfKind<G>
+
+type ValueOfKind<G> = G extends { readonly kind: 'whole' }
   ? number
   : G extends { readonly kind: 'words'; readonly words: readonly (infer Word)[] }
     ? Word
