@@ -1,6 +1,6 @@
 /**
- * The packages of the peers, installed in a separate folder under the user's cache. They are not dependencies of this
- * repository, and their install scripts do not run.
+ * The packages of the peers, installed in a separate folder under the user's cache. They are not dependencies
+ * of this repository, and their install scripts do not run.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'

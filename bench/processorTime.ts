@@ -7,7 +7,10 @@ export type Pace = {
   readonly roundSeconds: number
 }
 
-/** Calls per second of processor time: the median of many short rounds. The calls alternate, so other load affects all alike. */
+/**
+ * Calls per second of processor time: the median of many short rounds. The calls alternate, so other load
+ * affects all alike.
+ */
 export function speedsOf<const Calls extends readonly (() => unknown)[]>(
   calls: Calls,
   { rounds, warmUpRounds, roundSeconds }: Pace,

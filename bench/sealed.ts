@@ -1,6 +1,7 @@
 /**
- * Opens and seals objects, compared with AES-256-GCM of the machine's openssl. Both sides count the processor time of all
- * their threads, as `openssl speed` does: megabytes per second of one core, independent of other load.
+ * Opens and seals objects, compared with AES-256-GCM of the machine's openssl. Both sides count the processor
+ * time of all their threads, as `openssl speed` does: megabytes per second of one core, independent of other
+ * load.
  */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'

@@ -1,7 +1,7 @@
 /**
- * Verifies reports, compared with only the signature checks that each report needs: the same signatures, by the same OpenSSL,
- * with parsed keys. That is one ECDSA on P-384, plus RSA-4096 per unknown certificate below the root. Both sides count
- * processor time.
+ * Verifies reports, compared with only the signature checks that each report needs: the same signatures, by
+ * the same OpenSSL, with parsed keys. That is one ECDSA on P-384, plus RSA-4096 per unknown certificate below
+ * the root. Both sides count processor time.
  */
 import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -20,7 +20,9 @@ import type { Benchmark, Row } from './benchmark.ts'
 import { speedsOf } from './processorTime.ts'
 
 const PACE = { rounds: 80, warmUpRounds: 20, roundSeconds: 0.03 }
-/** A Verifier runs for weeks, so its code is fully compiled. The short rounds alone would not get it compiled. */
+/**
+ * A Verifier runs for weeks, so its code is fully compiled. The short rounds alone would not get it compiled.
+ */
 const WARM_UP_CALLS = 20_000
 const PRODUCTS = ['Genoa', 'Turin'] as const
 

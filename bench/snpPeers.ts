@@ -1,7 +1,7 @@
 /**
- * Verifies reports of real hosts beside other verifiers for Node, each called as its authors intend. They check the whole chain
- * on every call. @0xsequence/tee-verifier is not among them: it supports only Nitro. Both sides count the processor time of
- * all threads.
+ * Verifies reports of real hosts beside other verifiers for Node, each called as its authors intend. They
+ * check the whole chain on every call. @0xsequence/tee-verifier is not among them: it supports only Nitro.
+ * Both sides count the processor time of all threads.
  */
 import { verify, X509Certificate } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -111,7 +111,9 @@ function verifyNaively({ report, vcek, root }: Specimen): void {
     throw new Error('not signed')
 }
 
-/** Takes a report as gzip in base64. Supports only the Genoa root, and expects the platform of its authors. */
+/**
+ * Takes a report as gzip in base64. Supports only the Genoa root, and expects the platform of its authors.
+ */
 async function openTinfoil(): Promise<Verifier> {
   const peer = (await loadPeer('@tinfoilsh/verifier')) as {
     verifyAttestation: (document: { format: string; body: string }, vcek: string) => Promise<unknown>

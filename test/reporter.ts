@@ -1,7 +1,8 @@
 /**
- * The reporter of `npm test`: progress, each failure once with its message, the skipped tests with their reasons, then
- * Node's own closing lines. On a terminal the progress is one line, redrawn in place. Elsewhere it is one line per finished
- * area, and one after half a minute of silence. It never changes the exit code of `node --test`.
+ * The reporter of `npm test`: progress, each failure once with its message, the skipped tests with their
+ * reasons, then Node's own closing lines. On a terminal the progress is one line, redrawn in place. Elsewhere
+ * it is one line per finished area, and one after half a minute of silence. It never changes the exit code of
+ * `node --test`.
  */
 import { dirname, relative, resolve, sep } from 'node:path'
 import type { TestEvent } from 'node:test/reporters'
@@ -192,7 +193,10 @@ function isFile(name: string, file: string, nesting: number): boolean {
   return nesting === 0 && file !== '' && resolve(name) === file
 }
 
-/** The file that the runner started; `file` is where the test is written, which may be a file that several import. */
+/**
+ * The file that the runner started; `file` is where the test is written, which may be a file that several
+ * import.
+ */
 function entryOf(data: { readonly file?: string; readonly entryFile?: string }): string {
   return data.entryFile ?? data.file ?? ''
 }

@@ -1,9 +1,10 @@
 /**
- * How a worker takes up a job: it looks for the result, claims an attempt, and later writes how the attempt ended.
+ * How a worker takes up a job: it looks for the result, claims an attempt, and later writes how the attempt
+ * ended.
  *
- * Crash argument. The claim is durable before the first byte of the object is read, so a job that kills its worker leaves an
- * attempt without an end. `done/<jobId>` is written after the manifest: if we stop between the two, the next worker is
- * granted the key again and finds the manifest.
+ * Crash argument. The claim is durable before the first byte of the object is read, so a job that kills its
+ * worker leaves an attempt without an end. `done/<jobId>` is written after the manifest: if we stop between
+ * the two, the next worker is granted the key again and finds the manifest.
  */
 import { randomBytes } from 'node:crypto'
 import { errorFields } from '#adapters/system/log.ts'
@@ -27,7 +28,10 @@ import { createIfAbsent, createOnce } from '#ports/createOnce.ts'
 import type { Boot } from './boot.ts'
 import type { LeasedJob } from './lease.ts'
 
-/** A claim body is a boot id, "/" and 128 random bits in hex: so a lost answer is told from another worker's claim. */
+/**
+ * A claim body is a boot id, "/" and 128 random bits in hex: so a lost answer is told from another worker's
+ * claim.
+ */
 const CLAIM_BYTES = 64
 const END_BYTES = 16
 const RESULT_ID_BYTES = 64
@@ -111,7 +115,10 @@ export class OpenAttempts {
     this.#claims.delete(leased)
   }
 
-  /** Ends what is left as `again`. If that fails, the next worker takes the job for a suspect and runs it alone. */
+  /**
+   * Ends what is left as `again`. If that fails, the next worker takes the job for a suspect and runs it
+   * alone.
+   */
   async giveBack(): Promise<void> {
     const signal = AbortSignal.timeout(GIVE_BACK_MS)
     await Promise.all(

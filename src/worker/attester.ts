@@ -1,6 +1,6 @@
 /**
- * The Attester (RFC 9334): one challenge, one report over all jobs, one release request. The answer is verified up to the
- * provider's root before any part of it is used.
+ * The Attester (RFC 9334): one challenge, one report over all jobs, one release request. The answer is
+ * verified up to the provider's root before any part of it is used.
  */
 import { generateKeyPair, type KeyObject, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
@@ -26,7 +26,10 @@ const newKeyPair = promisify(generateKeyPair)
 export type Attester = {
   /** A challenge for one `ask` within five minutes. Throws `verifier.unavailable`. */
   readonly challenge: (signal: AbortSignal) => Promise<Challenge>
-  /** One answer per job, in order. Throws the code of a request that was refused, or whose answer does not verify. */
+  /**
+   * One answer per job, in order. Throws the code of a request that was refused, or whose answer does not
+   * verify.
+   */
   readonly ask: (
     challenge: Challenge,
     jobs: readonly ReleaseJob[],

@@ -1,6 +1,6 @@
 /**
- * The jobs of one get: round after round, until each of them has ended. Suspects come last, and each runs alone: if one of
- * them kills the worker, the other jobs have their results.
+ * The jobs of one get: round after round, until each of them has ended. Suspects come last, and each runs
+ * alone: if one of them kills the worker, the other jobs have their results.
  */
 import { OpenAttempts } from './attempts.ts'
 import type { Boot } from './boot.ts'
@@ -9,9 +9,9 @@ import { waits } from './outage.ts'
 import { Round } from './round.ts'
 
 /**
- * Throws the reason of `signal` if the lease is lost, the reason of `stopping` if a job would have to wait while the worker
- * is to stop, `WorkerRefused`, and codes whose disposition is `stop`. The batch is then not to be committed, and its open
- * attempts are given back.
+ * Throws the reason of `signal` if the lease is lost, the reason of `stopping` if a job would have to wait
+ * while the worker is to stop, `WorkerRefused`, and codes whose disposition is `stop`. The batch is then not
+ * to be committed, and its open attempts are given back.
  */
 export async function runBatch(
   jobs: readonly LeasedJob[],

@@ -1,4 +1,7 @@
-/** One start of the worker: its evidence key, its log and its time, with everything that a job needs, put together once. */
+/**
+ * One start of the worker: its evidence key, its log and its time, with everything that a job needs, put
+ * together once.
+ */
 import { generateKeyPairSync } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import { createEvidenceLog, type EvidenceLog } from '#adapters/evidence/log.ts'
@@ -46,8 +49,9 @@ export type Boot = {
 }
 
 /**
- * Waits for the Verifier's first challenge, since its time dates the log, and until the log is open: a boot whose log
- * cannot be found is never registered. Throws the signal's reason, or an error that waiting does not mend.
+ * Waits for the Verifier's first challenge, since its time dates the log, and until the log is open: a boot
+ * whose log cannot be found is never registered. Throws the signal's reason, or an error that waiting does
+ * not mend.
  */
 export async function openBoot(
   config: WorkerConfig,
@@ -69,7 +73,8 @@ export async function openBoot(
   const evidenceKey = Ed25519Jwk.parse(exportJwk(privateKey))
   const boot = bootOf(evidenceKey)
   const time = new VerifierTime(clock.monotonic)
-  // Only the Verifier's certificate vouches for this time. It dates `log.opened`; verified grants date the rest.
+  // Only the Verifier's certificate vouches for this time. It dates `log.opened`; verified grants date the
+  // rest.
   const first = await wait(() => service.challenge(signal))
   time.observe(nonceTime(fromBase64url(first.nonce)))
 

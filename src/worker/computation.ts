@@ -1,4 +1,7 @@
-/** A granted job: open the object as a stream, keep what the grant allows, run the workload, publish its result. */
+/**
+ * A granted job: open the object as a stream, keep what the grant allows, run the workload, publish its
+ * result.
+ */
 import type { EvidenceLog } from '#adapters/evidence/log.ts'
 import { CodedError } from '#core/errors.ts'
 import { noteDigest } from '#core/evidence/note.ts'
@@ -57,8 +60,9 @@ export function recordGrant(job: Job, { grant, grantDigest }: AcceptedGrant, evi
 }
 
 /**
- * Computes and publishes the result of a granted job. If a result of the same work exists, the object is not opened. A
- * result holds no byte of the object unless the whole object opened. Throws the code of the step that failed.
+ * Computes and publishes the result of a granted job. If a result of the same work exists, the object is not
+ * opened. A result holds no byte of the object unless the whole object opened. Throws the code of the step
+ * that failed.
  */
 export async function compute(
   job: Job,

@@ -1,9 +1,10 @@
 /**
- * The worker's loop: get → work and heartbeat → every job ended → evidence flushed → commit → next get. One batch is in
- * hand at a time.
+ * The worker's loop: get → work and heartbeat → every job ended → evidence flushed → commit → next get. One
+ * batch is in hand at a time.
  *
- * Crash argument. Offsets are committed last. If this process dies, the worker that takes the partition over meets the same
- * jobs again. Each result has one name and attempts are counted, so meeting a job again only costs work.
+ * Crash argument. Offsets are committed last. If this process dies, the worker that takes the partition over
+ * meets the same jobs again. Each result has one name and attempts are counted, so meeting a job again only
+ * costs work.
  */
 import { errorFields } from '#adapters/system/log.ts'
 import { codeOf, errorRow } from '#core/errors.ts'
@@ -13,8 +14,8 @@ import type { Boot } from './boot.ts'
 import { acceptMessage, type LeasedJob } from './lease.ts'
 import { untilAvailable } from './outage.ts'
 
-// OCI allows five gets per second for a partition and its whole group. A worker that finds nothing asks less often, so a
-// pool larger than the number of partitions leaves room for the workers that have jobs.
+// OCI allows five gets per second for a partition and its whole group. A worker that finds nothing asks less
+// often, so a pool larger than the number of partitions leaves room for the workers that have jobs.
 const FIRST_IDLE_MS = 100
 const LONGEST_IDLE_MS = 1000
 

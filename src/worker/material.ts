@@ -46,7 +46,10 @@ export async function readTrust(config: WorkerConfig): Promise<Trust> {
   return { workloads, anchors, digest: trustDigest(anchors) }
 }
 
-/** Throws `config.invalid`, `sev.unavailable` without a source of reports, `memory.unlocked` without lockable memory. */
+/**
+ * Throws `config.invalid`, `sev.unavailable` without a source of reports, `memory.unlocked` without lockable
+ * memory.
+ */
 export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log): Promise<Material> {
   const { verifier, trust } = config
   const { cipher, provider } = loadSegmentCipher()

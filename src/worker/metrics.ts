@@ -1,4 +1,7 @@
-/** The worker's metrics (docs/operations.md). Names and labels are fixed; none tells of a patient, dataset or object. */
+/**
+ * The worker's metrics (docs/operations.md). Names and labels are fixed; none tells of a patient, dataset or
+ * object.
+ */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 const OUTCOMES = ['visible', 'superseded', 'refused', 'failed', 'returned'] as const

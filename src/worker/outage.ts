@@ -1,4 +1,6 @@
-/** How a worker waits while a service is away: half a second first, then twice as long, at most ten seconds. */
+/**
+ * How a worker waits while a service is away: half a second first, then twice as long, at most ten seconds.
+ */
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { codeOf, errorRow } from '#core/errors.ts'
 import type { Clock } from '#ports/clock.ts'

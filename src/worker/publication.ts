@@ -1,10 +1,12 @@
 /**
- * The publication of a result: parts → `result.intent` → flush → manifest → `result.visible`. The manifest is the commit
- * point. Its name follows from the grant, so two workers that do the same work write the same name, and one succeeds.
+ * The publication of a result: parts → `result.intent` → flush → manifest → `result.visible`. The manifest is
+ * the commit point. Its name follows from the grant, so two workers that do the same work write the same
+ * name, and one succeeds.
  *
- * Crash argument. Before the manifest there is no result, only parts of an attempt that nothing names. After it the result
- * is complete, and a worker that runs the job again finds it. The intent is durable before the manifest, so the evidence
- * announces every result. `result.visible` may be lost with the process; the manifest says the same.
+ * Crash argument. Before the manifest there is no result, only parts of an attempt that nothing names. After
+ * it the result is complete, and a worker that runs the job again finds it. The intent is durable before the
+ * manifest, so the evidence announces every result. `result.visible` may be lost with the process; the
+ * manifest says the same.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -91,7 +93,8 @@ export async function publish(
   const object = { ...boot.buckets.results, name: manifestName(resultId) }
   if (!(await createIfAbsent(boot.store, object, utf8(manifest), signal))) {
     const existing = await findResult(accepted, boot, signal)
-    // The signed manifest names this attempt: equal digests mean that our own create succeeded, its answer lost.
+    // The signed manifest names this attempt: equal digests mean that our own create succeeded, its answer
+    // lost.
     if (existing?.digest !== manifestDigest(manifest)) return supersede(accepted, existing, boot)
   }
   evidence.append({

@@ -1,4 +1,7 @@
-/** One round over the jobs of a batch: challenge → attempts → headers → report and release → each job by itself. */
+/**
+ * One round over the jobs of a batch: challenge → attempts → headers → report and release → each job by
+ * itself.
+ */
 import PQueue from 'p-queue'
 import { errorFields } from '#adapters/system/log.ts'
 import { toBase64url } from '#core/bytes.ts'
@@ -24,7 +27,9 @@ const ABOUT_THE_WORKER: readonly RefusalBody['stage'][] = [
   'appraisal',
 ]
 
-/** The Verifier refuses the worker, not a job: no job of the batch has ended, and this worker can end none. */
+/**
+ * The Verifier refuses the worker, not a job: no job of the batch has ended, and this worker can end none.
+ */
 export class WorkerRefused extends CodedError {
   readonly denialId: string
 
@@ -74,7 +79,9 @@ export class Round {
     this.#stopping = context.stopping
   }
 
-  /** Throws `WorkerRefused`, the reason of a signal that was aborted, and codes whose disposition is `stop`. */
+  /**
+   * Throws `WorkerRefused`, the reason of a signal that was aborted, and codes whose disposition is `stop`.
+   */
   async run(jobs: readonly LeasedJob[]): Promise<Unended> {
     const challenge = await this.#challenge()
     const admitted = await this.#admitAll(jobs)
@@ -97,7 +104,10 @@ export class Round {
     return challenge
   }
 
-  /** Returns the jobs of which this batch now holds an attempt. The claim is durable before the object is read. */
+  /**
+   * Returns the jobs of which this batch now holds an attempt. The claim is durable before the object is
+   * read.
+   */
   async #admitAll(jobs: readonly LeasedJob[]): Promise<readonly LeasedJob[]> {
     const admitted: LeasedJob[] = []
     for (const leased of jobs) {
@@ -145,7 +155,10 @@ export class Round {
     }
   }
 
-  /** For the evidence of a job that is not to run again: which objects it was about, if that can still be read. */
+  /**
+   * For the evidence of a job that is not to run again: which objects it was about, if that can still be
+   * read.
+   */
   async #headerDigests({ job }: LeasedJob): Promise<readonly string[]> {
     try {
       return [digestOf(await readHeader(job, this.#boot.store, this.#signal))]

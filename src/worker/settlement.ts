@@ -1,9 +1,9 @@
 /**
  * The settlement of one job: carries out what its outcome means.
  *
- * Crash argument. What ends the job (result, dead letter, message put back) is durable before the end of its attempt. If we
- * stop between the two, the attempt has no end: the next worker meets the job as a suspect, finds its result or dead letter
- * done again, and nothing is lost.
+ * Crash argument. What ends the job (result, dead letter, message put back) is durable before the end of its
+ * attempt. If we stop between the two, the attempt has no end: the next worker meets the job as a suspect,
+ * finds its result or dead letter done again, and nothing is lost.
  */
 import { errorFields } from '#adapters/system/log.ts'
 import { codeOf, type ErrorCode } from '#core/errors.ts'
@@ -22,7 +22,10 @@ export type SettlementContext = {
   readonly signal: AbortSignal
 }
 
-/** Returns whether the job has ended. Throws the signal's reason, and the error of an outcome that stops the worker. */
+/**
+ * Returns whether the job has ended. Throws the signal's reason, and the error of an outcome that stops the
+ * worker.
+ */
 export async function settle(
   leased: LeasedJob,
   outcome: Outcome,

@@ -1,4 +1,7 @@
-/** One job from a file instead of the stream: to try a deployment, or to see why it is refused. It is never set aside. */
+/**
+ * One job from a file instead of the stream: to try a deployment, or to see why it is refused. It is never
+ * set aside.
+ */
 import { CodedError, codeOf, errorRow } from '#core/errors.ts'
 import type { Job } from '#core/job/job.ts'
 import type { Boot } from './boot.ts'

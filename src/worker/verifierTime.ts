@@ -1,6 +1,7 @@
 /**
- * The Verifier's time, for evidence: the time of the first nonce, then of the latest verified grant, plus what a monotonic
- * clock has counted since. The host chooses the guest's wall clock, so evidence never uses it.
+ * The Verifier's time, for evidence: the time of the first nonce, then of the latest verified grant, plus
+ * what a monotonic clock has counted since. The host chooses the guest's wall clock, so evidence never uses
+ * it.
  */
 import { toUnixSeconds, type UnixSeconds } from '#core/time.ts'
 

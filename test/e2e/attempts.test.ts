@@ -1,6 +1,6 @@
 /**
- * Attempts at a job, over real processes: what was not the job's fault never counts, and a job that kills its worker is set
- * aside without its neighbours.
+ * Attempts at a job, over real processes: what was not the job's fault never counts, and a job that kills its
+ * worker is set aside without its neighbours.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

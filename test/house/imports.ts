@@ -1,4 +1,6 @@
-/** Reads the imports of TypeScript files as text: static and dynamic, of values and of types, and re-exports. */
+/**
+ * Reads the imports of TypeScript files as text: static and dynamic, of values and of types, and re-exports.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -1,4 +1,6 @@
-/** The three roofs: `src` is what the image carries, `lab` may import it, and core's folders form no circle. */
+/**
+ * The three roofs: `src` is what the image carries, `lab` may import it, and core's folders form no circle.
+ */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'

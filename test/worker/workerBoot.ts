@@ -1,4 +1,7 @@
-/** A worker's boot without a network: a grant that the real checks accept, buckets in folders, a log that is written. */
+/**
+ * A worker's boot without a network: a grant that the real checks accept, buckets in folders, a log that is
+ * written.
+ */
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'

@@ -1,11 +1,15 @@
 /**
- * Attempts at a job: create-once objects in the consumer's state bucket, which every worker of the pool reads.
+ * Attempts at a job: create-once objects in the consumer's state bucket, which every worker of the pool
+ * reads.
  *
- * A worker claims an attempt before it reads the object, and writes its end when the job ends or goes back. An attempt
- * without an end is a worker that died in it.
+ * A worker claims an attempt before it reads the object, and writes its end when the job ends or goes back.
+ * An attempt without an end is a worker that died in it.
  */
 
-/** `again`: nothing was wrong with the job, so the attempt does not count. `failed`: it counts. `done`: there is a result. */
+/**
+ * `again`: nothing was wrong with the job, so the attempt does not count. `failed`: it counts. `done`: there
+ * is a result.
+ */
 export const ATTEMPT_ENDS = ['again', 'failed', 'done'] as const
 export type AttemptEnd = (typeof ATTEMPT_ENDS)[number]
 
@@ -28,7 +32,9 @@ export type AttemptHistory = {
   readonly suspect: boolean
 }
 
-/** `boot` is the reader's own: it lives, so an attempt of its own without an end tells nothing about the job. */
+/**
+ * `boot` is the reader's own: it lives, so an attempt of its own without an end tells nothing about the job.
+ */
 export function historyOf(attempts: readonly Attempt[], boot: string): AttemptHistory {
   const silent = attempts.filter((attempt) => attempt.end === undefined && attempt.boot !== boot)
   const failed = attempts.filter(({ end }) => end === 'failed')

@@ -1,7 +1,9 @@
 /**
- * The fhir-summary workload counts the resources that pass by type, code and year. A resource counts once, in the cell of
- * its first remaining code and date, whatever its status. A cell is shown only if its resources belong to at least
- * `minimumCell` different persons: fifty observations of one patient are one person. A resource without a reference to a
+ * The fhir-summary workload counts the resources that pass by type, code and year. A resource counts once, in
+ * the cell of its first remaining code and date, whatever its status. A cell is shown only if its resources
+ * belong to at least
+ * `minimumCell` different persons: fifty observations of one patient are one person. A resource without a
+ * reference to a
  * person counts for no person.
  */
 import type { OutputContract } from '#core/egress/contract.ts'
@@ -180,7 +182,9 @@ function firstOf<From, T>(
 }
 
 type PersonMarks = {
-  /** Marks a person. Returns the change in the number of marks held; it is negative when `enough` is reached. */
+  /**
+   * Marks a person. Returns the change in the number of marks held; it is negative when `enough` is reached.
+   */
   readonly add: (person: number | undefined) => number
   readonly isEnough: () => boolean
 }

@@ -1,4 +1,6 @@
-/** One job's computation: the plaintext of the object in, one checked output out. It keeps nothing in between. */
+/**
+ * One job's computation: the plaintext of the object in, one checked output out. It keeps nothing in between.
+ */
 import { checkOutput } from '#core/egress/check.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { Counts } from '#core/fhir/filter.ts'
@@ -10,11 +12,12 @@ import type { Workload } from './workload.ts'
 export type Computed = { readonly output: Uint8Array; readonly counts: Counts }
 
 /**
- * Filters the NDJSON of `chunks` by the grant, folds the lines that pass, and checks the output against the contract. The
- * producer may reuse a chunk after each turn of the iteration. The caller wipes the pseudonym key.
+ * Filters the NDJSON of `chunks` by the grant, folds the lines that pass, and checks the output against the
+ * contract. The producer may reuse a chunk after each turn of the iteration. The caller wipes the pseudonym
+ * key.
  *
- * Throws `scope.invalid`, `resource.malformed`, `workload.failed`, `output.violated`, and the errors of the iteration: an
- * object whose end does not verify never becomes a result.
+ * Throws `scope.invalid`, `resource.malformed`, `workload.failed`, `output.violated`, and the errors of the
+ * iteration: an object whose end does not verify never becomes a result.
  */
 export async function runWorkload(
   chunks: AsyncIterable<Uint8Array>,

@@ -1,7 +1,7 @@
 /**
- * A workload computes a researcher's result from the resources that a grant lets pass. It is a fold: opened once per job,
- * given each projected resource in the order of the object, finished once. It sees nothing else, its memory is bounded, and
- * the same lines give the same bytes.
+ * A workload computes a researcher's result from the resources that a grant lets pass. It is a fold: opened
+ * once per job, given each projected resource in the order of the object, finished once. It sees nothing
+ * else, its memory is bounded, and the same lines give the same bytes.
  */
 import type { OutputContract } from '#core/egress/contract.ts'
 
