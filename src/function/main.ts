@@ -2,6 +2,7 @@
  * The ingest function: Fn's development kit in front, `ingest` behind it. The kit answers 502 with the text
  * of any error, so every error thrown to it is the same sentence; the reason is in the log.
  */
+import '#adapters/system/endWhileLoading.ts'
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { handle } from '@fnproject/fdk'

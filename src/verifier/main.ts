@@ -2,6 +2,7 @@
  * `verifier --config FILE`: answers challenges and release requests until SIGTERM. One JSON line on stderr
  * says `ready` with the addresses.
  */
+import '#adapters/system/endWhileLoading.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { type Started, startProgram } from '#adapters/system/program.ts'
 import { softwareName } from '#adapters/system/software.ts'

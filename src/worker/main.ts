@@ -3,6 +3,7 @@
  * the trust anchors and their digest, for the provider's policy. `--job FILE` runs one job from a file
  * instead of the stream and prints how it ended.
  */
+import '#adapters/system/endWhileLoading.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { readFileUpTo } from '#adapters/system/files.ts'
 import type { Log } from '#adapters/system/log.ts'

@@ -13,6 +13,21 @@ export type Shutdown = {
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
+let endAtOnce: (() => never) | undefined
+
+/**
+ * Until `listenForShutdown`: a program that starts has done nothing yet, so it ends at once and in order. A
+ * call that should print or check something has not done so, and its end says that.
+ */
+export function endAtOnceOnSignal(parameters: readonly string[]): void {
+  const serves = parameters.every(
+    (parameter) => !parameter.startsWith('-') || /^--config(=|$)/.test(parameter),
+  )
+  const end = () => process.exit(serves ? 0 : 75)
+  for (const name of SIGNALS) process.on(name, end)
+  endAtOnce = end
+}
+
 export function listenForShutdown(drainMilliseconds: number, onRequest: (reason: string) => void): Shutdown {
   const controller = new AbortController()
   const { promise: requested, resolve } = Promise.withResolvers<void>()
@@ -23,10 +38,12 @@ export function listenForShutdown(drainMilliseconds: number, onRequest: (reason:
     resolve()
     setTimeout(() => process.exit(75), drainMilliseconds).unref()
   }
-  for (const name of SIGNALS)
+  for (const name of SIGNALS) {
+    if (endAtOnce !== undefined) process.off(name, endAtOnce)
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(75)
       request(name)
     })
+  }
   return { signal: controller.signal, requested, request }
 }
