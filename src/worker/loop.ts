@@ -13,11 +13,16 @@ import { runBatch } from './batch.ts'
 import type { Boot } from './boot.ts'
 import { acceptMessage, type LeasedJob } from './lease.ts'
 import { untilAvailable } from './outage.ts'
+import { WorkerRefused } from './round.ts'
 
 // OCI allows five gets per second for a partition and its whole group. A worker that finds nothing asks less
 // often, so a pool larger than the number of partitions leaves room for the workers that have jobs.
 const FIRST_IDLE_MS = 100
 const LONGEST_IDLE_MS = 1000
+
+/** How long a refused worker waits before it asks again: the cause may end at any time, without a restart. */
+const FIRST_PARK_MS = 5000
+const LONGEST_PARK_MS = 60_000
 
 export type LoopOptions = {
   readonly consumer: StreamConsumer
@@ -28,9 +33,14 @@ export type LoopOptions = {
   readonly joined: (joined: boolean) => void
 }
 
-/** Returns after a drain. Throws the error that stops the worker; the batch in hand is then not committed. */
+/**
+ * Returns after a drain. A worker that is refused as a whole parks: it stays up, not ready, lets its
+ * partitions go, and asks again. Throws the error that stops the worker; the batch in hand is then not
+ * committed.
+ */
 export async function consume(boot: Boot, options: LoopOptions): Promise<void> {
   const { consumer, stopping, joined } = options
+  let parkMs = FIRST_PARK_MS
   while (!stopping.aborted) {
     try {
       const lease = await consumer.join(stopping)
@@ -40,7 +50,9 @@ export async function consume(boot: Boot, options: LoopOptions): Promise<void> {
         const messages = await lease.get(options.maxJobs, stopping)
         if (messages.length > 0) {
           await holdBatch(messages, lease, boot, options)
+          boot.metrics.accepted()
           idleMs = FIRST_IDLE_MS
+          parkMs = FIRST_PARK_MS
         } else {
           await boot.clock.sleep(idleMs, stopping)
           idleMs = Math.min(idleMs * 2, LONGEST_IDLE_MS)
@@ -48,9 +60,20 @@ export async function consume(boot: Boot, options: LoopOptions): Promise<void> {
       }
     } catch (error) {
       if (stopping.aborted) return
-      if (errorRow(codeOf(error)).disposition !== 'retry') throw error
+      const code = codeOf(error)
+      const { disposition } = errorRow(code)
+      if (disposition === 'stop') throw error
       joined(false)
-      if (codeOf(error) === 'lease.lost') boot.metrics.leaseLost()
+      if (disposition === 'reject') {
+        // What is wrong with a single job has ended that job: a rejection that arrives here is about the
+        // request as a whole.
+        boot.metrics.parked(code)
+        boot.log.error('refused', { ...errorFields(error), ...denialOf(error), waitMs: parkMs })
+        await boot.clock.sleep(parkMs, stopping).catch(() => {})
+        parkMs = Math.min(parkMs * 2, LONGEST_PARK_MS)
+        continue
+      }
+      if (code === 'lease.lost') boot.metrics.leaseLost()
       boot.log.warn('rejoining', errorFields(error))
       await boot.clock.sleep(1000, stopping).catch(() => {})
     }
@@ -111,4 +134,8 @@ async function beat(
         batch.abort(error)
     }
   }
+}
+
+function denialOf(error: unknown): { readonly denialId?: string } {
+  return error instanceof WorkerRefused ? { denialId: error.denialId } : {}
 }

@@ -19,7 +19,6 @@ import { WorkerConfig } from './config.ts'
 import { consume } from './loop.ts'
 import { type Material, readMaterial, readTrust } from './material.ts'
 import { untilAvailable } from './outage.ts'
-import { WorkerRefused } from './round.ts'
 import { runOne } from './single.ts'
 
 /** More than a job has, so that its format says what is wrong with a longer one. */
@@ -41,7 +40,7 @@ await startProgram(
       ],
       exitCodes: [
         [0, 'ended in order: drained after SIGTERM, or the one job has its result'],
-        [1, 'the Verifier refused this worker, or the one job was refused'],
+        [1, 'with --job: the worker or the job was refused'],
         [2, 'wrong command line or malformed job'],
         [75, 'ended early; starting it again may help'],
         [78, 'the configuration or this machine must be changed first; starting it again does not help'],
@@ -60,7 +59,6 @@ await startProgram(
     drainMilliseconds: ({ drainSeconds }) => drainSeconds * 1000,
     prepare: (config, log) => readMaterial(config, systemClock, log),
     run,
-    failureFields: (error) => (error instanceof WorkerRefused ? { denialId: error.denialId } : {}),
   },
   { parameters: process.argv.slice(2), environment: process.env },
 )

@@ -14,6 +14,10 @@ export type WorkerMetrics = {
   readonly leaseLost: () => void
   readonly batchJobs: (jobs: number) => void
   readonly released: (seconds: number) => void
+  /** The Verifier refuses this worker, by this code. */
+  readonly parked: (code: string) => void
+  /** The Verifier has answered a batch: the worker is not refused. */
+  readonly accepted: () => void
   /** A report was requested; `code` is empty on success. */
   readonly reported: (source: string, code: string, lost: boolean) => void
 }
@@ -68,6 +72,12 @@ export function createWorkerMetrics(registry: Registry, simulation: boolean): Wo
     help: "1 if the guest's key to its firmware is gone: the guest must be relaunched",
     registers,
   })
+  const refused = new Gauge({
+    name: 'cw_worker_refused',
+    help: '1 while the Verifier refuses this worker as a whole, by code',
+    labelNames: ['code'],
+    registers,
+  })
   new Gauge({ name: 'cw_worker_simulation', help: '1 if the platform is simulated', registers }).set(
     simulation ? 1 : 0,
   )
@@ -81,6 +91,11 @@ export function createWorkerMetrics(registry: Registry, simulation: boolean): Wo
     leaseLost: () => lost.inc(),
     batchJobs: (count) => batch.set(count),
     released: (seconds) => release.observe(seconds),
+    parked: (code) => {
+      refused.reset()
+      refused.set({ code }, 1)
+    },
+    accepted: () => refused.reset(),
     reported: (source, code, lost) => {
       reports.inc({ source, code })
       attestationLost.set(lost ? 1 : 0)

@@ -7,7 +7,7 @@ import type { z } from 'zod'
 import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
 import { configExample } from './configExample.ts'
 import { readConfig } from './configFile.ts'
-import { createLog, errorFields, type Log, type LogFields, type LogLevel } from './log.ts'
+import { createLog, errorFields, type Log, type LogLevel } from './log.ts'
 import { createNotifier, type Notifier } from './notify.ts'
 import { configPath, optionRows, type ProgramOption, readArguments } from './programArguments.ts'
 import { type ProgramHelp, renderHelp } from './programHelp.ts'
@@ -31,8 +31,6 @@ export type Program<Config, Material> = {
   readonly run: (started: Started<Config, Material>) => Promise<number | undefined>
   /** The exit code of a failure; by default that of its code. */
   readonly exitOf?: (code: ErrorCode) => number
-  /** Fields that the log adds to the code and message of a failure. */
-  readonly failureFields?: (error: unknown) => LogFields
 }
 
 export type Started<Config, Material> = {
@@ -115,13 +113,13 @@ function print(text: string): 0 {
 
 /** A wrong command line is told to the person who typed it; everything else goes to the log. */
 function reportFailure<Config, Material>(program: Program<Config, Material>, error: unknown): number {
-  const { name, exitOf = (code: ErrorCode) => errorRow(code).exit, failureFields } = program
+  const { name, exitOf = (code: ErrorCode) => errorRow(code).exit } = program
   const code = codeOf(error)
   if (code === 'usage.invalid' && error instanceof CodedError) {
     const { remedy, exit } = errorRow(code)
     process.stderr.write(`error: ${error.message} (${code})\n  remedy: ${remedy}\n`)
     return exit
   }
-  createLog(name, 'error').error('failed', { ...errorFields(error), ...failureFields?.(error) })
+  createLog(name, 'error').error('failed', errorFields(error))
   return exitOf(code)
 }
