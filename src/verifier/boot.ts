@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client'
 import { createEvidenceLog, type EvidenceLog } from '#adapters/evidence/log.ts'
 import { isLoopback } from '#adapters/http/origin.ts'
 import { endpointOf } from '#adapters/oci/config.ts'
+import { abandonable } from '#adapters/system/abandonable.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import { Ed25519Jwk, exportJwk } from '#core/jwk.ts'
@@ -42,7 +43,8 @@ export type Boot = {
 
 /**
  * The log is open and durable before it is registered, so every registered log can be found. Throws the code
- * of the first thing that a Verifier cannot do without.
+ * of the first thing that a Verifier cannot do without, or the signal's reason. If the signal comes after the
+ * registration, the log is closed.
  */
 export async function openBoot(
   config: VerifierConfig,
@@ -52,25 +54,27 @@ export async function openBoot(
     readonly clock: Clock
     readonly log: Log
     readonly registry: Registry
+    readonly signal: AbortSignal
   },
 ): Promise<Boot> {
   const { audience, simulation, buckets } = config
-  const { software, clock, log, registry } = options
+  const { software, clock, log, registry, signal } = options
   const store = oci.objectStore()
   const vault = oci.keyVault()
   const bucket = (name: string): Bucket => ({ namespace: config.namespace, bucket: name })
 
-  const grantCa = await vault.signer(config.grantCaKeyId)
-  const nonceKeys = await createNonceKeys(oci.secretStore(), config.macSecretId, clock)
-  const grantKeys = await createGrantKeys(grantCa, clock.now)
+  const grantCa = await abandonable(vault.signer(config.grantCaKeyId), signal)
+  const nonceKeys = await abandonable(createNonceKeys(oci.secretStore(), config.macSecretId, clock), signal)
+  const grantKeys = await abandonable(createGrantKeys(grantCa, clock.now), signal)
   const registrations = createRegistrations(store, bucket(buckets.evidence), grantCa)
-  const evidence = await openEvidence(registrations, {
+  const opening = openEvidence(registrations, {
     store,
     bucket: bucket(buckets.evidence),
     software,
     simulation,
     clock,
   })
+  const evidence = await abandonable(opening, signal)
 
   const policyStore = createPolicyStore({
     store,
@@ -81,8 +85,13 @@ export async function openBoot(
     clock,
     events: policyEvents(evidence, log),
   })
-  await policyStore.refresh()
-  await evidence.flush()
+  try {
+    await abandonable(policyStore.refresh(signal), signal)
+    await evidence.flush(signal)
+  } catch (error) {
+    if (signal.aborted) await evidence.close('drained')
+    throw error
+  }
 
   const metrics = createMetrics(registry, simulation)
   const revocationLists = createRevocationLists({

@@ -9,7 +9,7 @@ import { softwareName } from '#adapters/system/software.ts'
 import { errorRow } from '#core/errors.ts'
 import { VerifierConfig } from './config.ts'
 import { readMaterial, type VerifierMaterial } from './material.ts'
-import { startVerifier } from './verifier.ts'
+import { startVerifier, type Verifier } from './verifier.ts'
 
 const ABOUT =
   'Answers challenges and release requests of workers over TLS 1.3. It checks report, client and policy, and writes its decision to its log. Only then has the Vault open the key, which it wraps to the worker. It runs until SIGTERM, which lets current requests finish.'
@@ -44,17 +44,26 @@ await startProgram(
 
 async function run(started: Started<VerifierConfig, VerifierMaterial>): Promise<number> {
   const { config, material, log, notifier, shutdown } = started
+  const { signal } = shutdown
   if (config.simulation) log.warn('simulation: simulated roots are accepted; synthetic data only')
   let exit = 0
-  const verifier = await startVerifier(config, material, {
-    software: softwareName(),
-    clock: systemClock,
-    log,
-    requestEnd: (reason) => {
-      exit = 75
-      shutdown.request(reason)
-    },
-  })
+  let verifier: Verifier
+  try {
+    verifier = await startVerifier(config, material, {
+      software: softwareName(),
+      clock: systemClock,
+      log,
+      signal,
+      requestEnd: (reason) => {
+        exit = 75
+        shutdown.request(reason)
+      },
+    })
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error
+    log.info('stopped')
+    return exit
+  }
   notifier.ready()
   const unwatch = notifier.watch(() => true)
   log.info('ready', { url: verifier.url, monitor: verifier.monitorUrl, boot: verifier.boot })

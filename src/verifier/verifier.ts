@@ -39,12 +39,14 @@ export async function startVerifier(
     readonly software: string
     readonly clock: Clock
     readonly log: Log
+    /** Ends the start; once the Verifier runs, `stop` ends it. */
+    readonly signal: AbortSignal
     readonly requestEnd: (reason: string) => void
   },
 ): Promise<Verifier> {
-  const { software, clock, log, requestEnd } = options
+  const { software, clock, log, signal, requestEnd } = options
   const registry = createRegistry()
-  const boot = await openBoot(config, material, { software, clock, log, registry })
+  const boot = await openBoot(config, material, { software, clock, log, registry, signal })
   const { evidence, metrics, policyStore } = boot
   const refusals = createRefusalCounts()
   const recordRefusals = (all: boolean) => {
