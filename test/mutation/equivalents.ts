@@ -75,6 +75,9 @@ export const EQUIVALENTS: readonly Row[] = [
       'authority !== undefined → true',
     ],
   ]),
+  ...within('src/core/appraisal/grammar.ts', 'the decoder refuses a value that is not a text', [
+    ["if (typeof value !== 'string') return false", "typeof value !== 'string' → false"],
+  ]),
   ...within(
     'src/core/appraisal/softwareRules.ts',
     'undefined is in no list: the comparison serves the type checker',

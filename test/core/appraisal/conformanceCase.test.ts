@@ -128,6 +128,12 @@ for (const [name, value, exit, verdict, ...codes] of cases)
     )
   })
 
+test('a case of 4 MiB is read', () => {
+  const text = Buffer.alloc(4 * 1024 * 1024, ' ')
+  text.write(JSON.stringify(good))
+  assert.equal(judgeCase(text, amd).result.verdict, 'accepted')
+})
+
 test('the result names the reference values, the policy and the roots that were used', () => {
   const { result } = judged({ ...good, reference: { ...STRICT, id: 'mine', hostData: ['00'.repeat(32)] } })
   assert.deepEqual(
@@ -163,7 +169,7 @@ const malformed: readonly (readonly [string, Uint8Array | unknown])[] = [
   ['a reference without a field', { ...good, reference: { ...STRICT, vmpl: undefined } }],
   ['an unknown product', { ...good, roots: [{ ...good.roots[0], product: 'Venice' }] }],
   ['a root without an ARK', { ...good, roots: [{ product: 'Genoa' }] }],
-  ['more than 4 MiB', Buffer.alloc(MAX_CASE_BYTES + 1, ' ')],
+  ['more than 4 MiB', Buffer.alloc(4 * 1024 * 1024 + 1, ' ')],
 ]
 for (const [name, value] of malformed)
   test(`refuses ${name} as a case`, () => {

@@ -78,6 +78,16 @@ const cases: readonly (readonly [name: string, Grammar, value: unknown, problem:
     { ids: 'none' },
     'ids: must be "any" or be a list of 1 to 2 entries',
   ],
+  ['a text for a record of a choice', either(words('any'), pair), 'none', 'must be "any" or be an object'],
+  [
+    'a text that breaks a choice twice',
+    either(
+      words('any'),
+      matching({ pattern: /a/, must: 'must hold a' }, { pattern: /b/, must: 'must hold b' }),
+    ),
+    'c',
+    'must be "any" or hold a',
+  ],
   ['a wrong list of a choice', either(words('any'), list(letter, 1, 2)), ['A'], '0: must be a letter'],
   ['a wrong record of a choice', either(words('any'), pair), { first: 'A' }, 'first: must be a letter'],
   [
