@@ -5,6 +5,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import { createEvidenceLog, type EvidenceLog } from '#adapters/evidence/log.ts'
+import { abandonable } from '#adapters/system/abandonable.ts'
 import type { Log } from '#adapters/system/log.ts'
 import { bootOf } from '#core/boot/boot.ts'
 import { fromBase64url } from '#core/bytes.ts'
@@ -67,7 +68,8 @@ export async function openBoot(
   const { oci, service, trust, cipher, memory } = material
   const { clock, log, registry, software, signal } = options
   const { simulation } = config.trust
-  const wait = <T>(work: () => Promise<T>) => untilAvailable(work, { clock, log }, signal)
+  const wait = <T>(work: () => Promise<T>) =>
+    untilAvailable(() => abandonable(work(), signal), { clock, log }, signal)
 
   const { privateKey } = generateKeyPairSync('ed25519')
   const evidenceKey = Ed25519Jwk.parse(exportJwk(privateKey))

@@ -92,6 +92,10 @@ async function run(started: Started<WorkerConfig, Material>): Promise<number> {
     )
     await boot.evidence.close('drained')
     return exit
+  } catch (error) {
+    // A single job has no result then, which its exit code must say.
+    if (shutdown.signal.aborted && error === shutdown.signal.reason) return job === undefined ? 0 : 75
+    throw error
   } finally {
     material.service.close()
     material.oci.close()
@@ -144,9 +148,6 @@ async function serve(
     await untilAvailable(() => boot.evidence.close('drained'), boot, new AbortController().signal)
     log.info('stopped', { boot: id })
     return 0
-  } catch (error) {
-    if (signal.aborted && error === signal.reason) return 0
-    throw error
   } finally {
     unwatch()
     await monitor.close()

@@ -1,12 +1,10 @@
-/** The Verifier as a process of its own, observed through its log. */
+/** A program as a process of its own, observed through its log. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-
-const MAIN = fileURLToPath(new URL('../../src/verifier/main.ts', import.meta.url))
 
 export type Line = Readonly<Record<string, unknown>>
 
@@ -19,7 +17,16 @@ export type Program = {
 }
 
 export function runVerifier(t: TestContext, parameters: readonly string[]): Program {
-  const child = spawn(process.execPath, [MAIN, ...parameters], { stdio: ['ignore', 'ignore', 'pipe'] })
+  return runProgram(t, 'verifier', parameters)
+}
+
+export function runProgram(
+  t: TestContext,
+  program: 'verifier' | 'worker',
+  parameters: readonly string[],
+): Program {
+  const main = fileURLToPath(new URL(`../../src/${program}/main.ts`, import.meta.url))
+  const child = spawn(process.execPath, [main, ...parameters], { stdio: ['ignore', 'ignore', 'pipe'] })
   t.after(() => child.kill('SIGKILL'))
   const lines: Line[] = []
   const output = new EventEmitter().setMaxListeners(0)
@@ -40,7 +47,7 @@ export function runVerifier(t: TestContext, parameters: readonly string[]): Prog
         const found = lines.find(fits)
         if (found !== undefined) return found
         if (child.exitCode !== null || child.signalCode !== null)
-          throw new Error(`the Verifier ended: ${JSON.stringify(lines.at(-1))}`)
+          throw new Error(`the ${program} ended: ${JSON.stringify(lines.at(-1))}`)
         await once(output, 'change')
       }
     },

@@ -1,28 +1,16 @@
 /** SIGTERM while the Verifier still starts and waits for a service. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
+import { silentService } from '../silentService.ts'
 import { deploy, PROVIDER, verifierLogs, writeTls } from './deployment.ts'
 import { runVerifier, says } from './program.ts'
-
-/** A service that takes connections and never answers. */
-async function silentService(t: TestContext) {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const called = once(server, 'connection').then(([socket]) => t.after(() => socket.destroy()))
-  t.after(() => server.close())
-  // A TCP listener's address is never a string.
-  const { port } = server.address() as AddressInfo
-  return { endpoint: `http://127.0.0.1:${port}`, called }
-}
 
 for (const service of ['vaultManagement', 'secrets', 'objectStorage'] as const)
   test(`SIGTERM ends a Verifier that waits for ${service}, in order`, async (t) => {
     const deployment = await deploy(t)
     const silent = await silentService(t)
     const { oci } = deployment.config()
-    const endpoints = { ...oci.endpoints, [service]: silent.endpoint }
+    const endpoints = { ...oci.endpoints, [service]: `http://${silent.address}` }
     const config = deployment.config({ oci: { ...oci, endpoints }, drainSeconds: 3 })
     await writeTls(config, deployment.ca)
     const verifier = runVerifier(t, ['--config', await deployment.write(config)])
