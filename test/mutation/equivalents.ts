@@ -75,6 +75,17 @@ export const EQUIVALENTS: readonly Row[] = [
       'authority !== undefined → true',
     ],
   ]),
+  ...within('src/core/appraisal/conformanceCase.ts', 'no length is below 0', [
+    ['const bytes = base64url(0, 2 * 1024 * 1024)', '0 → (-1)'],
+    ['certs: list(bytes, 0, 16),', '0 → (-1)'],
+    ['crls: list(bytes, 0, 16),', '0 → (-1)'],
+    ['0,', '0 → (-1)'],
+    [
+      "expect: optional(record({ verdict: words('accepted', 'authentic', 'refused'), codes: list(text, 0, 64) })),",
+      '0 → (-1)',
+    ],
+    ["name: matching({ pattern: /^[\\s\\S]{0,200}$/, must: 'must have at most 200 characters' }),", '0 → 0'],
+  ]),
   ...within('src/core/appraisal/grammar.ts', 'the decoder refuses a value that is not a text', [
     ["if (typeof value !== 'string') return false", "typeof value !== 'string' → false"],
   ]),

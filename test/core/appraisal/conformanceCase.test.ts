@@ -50,6 +50,7 @@ const cases: readonly (readonly [
   ...codes: string[],
 ])[] = [
   ['a good report', good, 0, 'accepted'],
+  ['a case without a name', { ...good, name: '' }, 0, 'accepted'],
   ['authenticity only', { ...good, reference: 'none' }, 0, 'authentic'],
   ['reference values of its own', { ...good, reference: { ...STRICT, id: 'mine' } }, 0, 'accepted'],
   [
@@ -128,11 +129,34 @@ for (const [name, value, exit, verdict, ...codes] of cases)
     )
   })
 
-test('a case of 4 MiB is read', () => {
-  const text = Buffer.alloc(4 * 1024 * 1024, ' ')
+const filled = (bytes: number) => {
+  const text = Buffer.alloc(bytes, ' ')
   text.write(JSON.stringify(good))
-  assert.equal(judgeCase(text, amd).result.verdict, 'accepted')
-})
+  return text
+}
+const some = <T>(count: number, value: T): readonly T[] => Array.from({ length: count }, () => value)
+const expecting = (count: number) => ({ verdict: 'accepted', codes: some(count, 'chain.missing') })
+const limits: readonly (readonly [name: string, most: unknown, beyond: unknown])[] = [
+  ['a case', filled(4_194_304), filled(4_194_305)],
+  ['a name', { ...good, name: 'é'.repeat(200) }, { ...good, name: 'é'.repeat(201) }],
+  [
+    'a report',
+    { ...good, report: toBase64url(Buffer.alloc(2_097_152)) },
+    { ...good, report: toBase64url(Buffer.alloc(2_097_153)) },
+  ],
+  ['certificates', { ...good, certs: some(16, 'AA') }, { ...good, certs: some(17, 'AA') }],
+  ['lists', { ...good, crls: some(16, 'AA') }, { ...good, crls: some(17, 'AA') }],
+  ['roots', { ...good, roots: some(16, good.roots[0]) }, { ...good, roots: some(17, good.roots[0]) }],
+  ['expected codes', { ...good, expect: expecting(64) }, { ...good, expect: expecting(65) }],
+]
+for (const [name, most, beyond] of limits)
+  test(`${name} at the limit is read, beyond it is not`, () => {
+    const isRead = (value: unknown) => {
+      const { result } = value instanceof Uint8Array ? judgeCase(value, amd) : judged(value)
+      return !result.reasons.some(({ code }) => code === 'case.malformed')
+    }
+    assert.deepEqual([isRead(most), isRead(beyond)], [true, false])
+  })
 
 test('the result names the reference values, the policy and the roots that were used', () => {
   const { result } = judged({ ...good, reference: { ...STRICT, id: 'mine', hostData: ['00'.repeat(32)] } })
