@@ -11,45 +11,46 @@ import { errorFields } from '#adapters/system/log.ts'
 import { fromUtf8, toHex, utf8 } from '#core/bytes.ts'
 import { codeOf } from '#core/errors.ts'
 import {
-  ATTEMPT_ENDS,
   type Attempt,
-  type AttemptEnd,
+  type AttemptHistory,
   attemptsPrefix,
   claimName,
   claimNumberOf,
+  claimText,
   doneName,
+  type Ending,
   endName,
+  endText,
   historyOf,
   MAX_ATTEMPTS,
+  parseClaim,
+  parseEnd,
 } from '#core/job/attempt.ts'
 import type { Job } from '#core/job/job.ts'
 import { manifestName } from '#core/sealed/manifest.ts'
 import { createIfAbsent, createOnce } from '#ports/createOnce.ts'
 import type { Boot } from './boot.ts'
 import type { LeasedJob } from './lease.ts'
+import type { Standing } from './returns.ts'
 
-/**
- * A claim body is a boot id, "/" and 128 random bits in hex: so a lost answer is told from another worker's
- * claim.
- */
-const CLAIM_BYTES = 64
-const END_BYTES = 16
+const CLAIM_BYTES = 128
+const END_BYTES = 64
 const RESULT_ID_BYTES = 64
 const RESULT_ID = /^[0-9a-f]{64}$/
 /** How long a batch that was abandoned tries to give its attempts back. */
 const GIVE_BACK_MS = 2000
 
-type StateBoot = Pick<Boot, 'store' | 'buckets' | 'evidence'>
+type StateBoot = Pick<Boot, 'store' | 'buckets' | 'evidence' | 'time'>
 
 /** An attempt of this boot under this lease. */
-export type Claim = {
+export type OwnClaim = {
   readonly number: number
-  /** Earlier attempts that count against the job. */
-  readonly counted: number
+  /** What the earlier attempts tell. */
+  readonly history: AttemptHistory
 }
 
 export type Admission =
-  | { readonly kind: 'claimed'; readonly claim: Claim }
+  | { readonly kind: 'claimed'; readonly claim: OwnClaim }
   | { readonly kind: 'done'; readonly resultId: string }
   /** Not claimed: the job must run alone, after the others. */
   | { readonly kind: 'suspect' }
@@ -64,20 +65,24 @@ export async function admitJob(
 ): Promise<Admission> {
   const resultId = await findDone(jobId, boot, signal)
   if (resultId !== undefined) return { kind: 'done', resultId }
-  if (await claim(jobId, 1, boot, signal)) return { kind: 'claimed', claim: { number: 1, counted: 0 } }
-  const { next, counted, suspect } = historyOf(await readAttempts(jobId, boot, signal), boot.evidence.boot)
+  if (await claim(jobId, 1, boot, signal)) {
+    const history = historyOf([], boot.evidence.boot)
+    return { kind: 'claimed', claim: { number: 1, history } }
+  }
+  const history = historyOf(await readAttempts(jobId, boot, signal), boot.evidence.boot)
+  const { next, counted, suspect } = history
   if (counted >= MAX_ATTEMPTS) return { kind: 'exhausted', counted }
   if (suspect && !alone) return { kind: 'suspect' }
   let number = next
   while (!(await claim(jobId, number, boot, signal))) number++
-  return { kind: 'claimed', claim: { number, counted } }
+  return { kind: 'claimed', claim: { number, history } }
 }
 
 /** Writes that the job has its result: a later delivery then ends without an attempt and without a key. */
 export async function recordDone(
   { jobId }: Job,
   resultId: string,
-  { store, buckets }: StateBoot,
+  { store, buckets }: Pick<Boot, 'store' | 'buckets'>,
   signal: AbortSignal,
 ): Promise<void> {
   await createIfAbsent(store, { ...buckets.state, name: doneName(jobId) }, utf8(resultId), signal)
@@ -87,17 +92,17 @@ export async function recordDone(
 export class OpenAttempts {
   readonly #boot: StateBoot & Pick<Boot, 'log'>
   // Invariant: each claim is durable under this lease, and its end is not written.
-  readonly #claims = new Map<LeasedJob, Claim>()
+  readonly #claims = new Map<LeasedJob, OwnClaim>()
 
   constructor(boot: StateBoot & Pick<Boot, 'log'>) {
     this.#boot = boot
   }
 
-  add(leased: LeasedJob, taken: Claim): void {
+  add(leased: LeasedJob, taken: OwnClaim): void {
     this.#claims.set(leased, taken)
   }
 
-  of(leased: LeasedJob): Claim | undefined {
+  of(leased: LeasedJob): OwnClaim | undefined {
     return this.#claims.get(leased)
   }
 
@@ -106,12 +111,19 @@ export class OpenAttempts {
     return [...this.#claims.keys()].some((other) => other !== leased && other.job.jobId === leased.job.jobId)
   }
 
-  async end(leased: LeasedJob, how: AttemptEnd, signal: AbortSignal): Promise<void> {
+  /** What the earlier attempts at a job tell when this one ends. */
+  standingOf(leased: LeasedJob): Standing {
+    const { evidence, time } = this.#boot
+    const history = this.#claims.get(leased)?.history ?? { since: undefined, givenBack: [] }
+    return { history, boot: evidence.boot, now: time.now() }
+  }
+
+  async end(leased: LeasedJob, ending: Ending, signal: AbortSignal): Promise<void> {
     const taken = this.#claims.get(leased)
     if (taken === undefined) return
     const { store, buckets } = this.#boot
     const object = { ...buckets.state, name: endName(leased.job.jobId, taken.number) }
-    await createIfAbsent(store, object, utf8(how), signal)
+    await createIfAbsent(store, object, utf8(endText(ending)), signal)
     this.#claims.delete(leased)
   }
 
@@ -124,7 +136,7 @@ export class OpenAttempts {
     await Promise.all(
       [...this.#claims.keys()].map(async (leased) => {
         try {
-          await this.end(leased, 'again', signal)
+          await this.end(leased, { kind: 'again', code: null }, signal)
         } catch (error) {
           this.#boot.log.warn('attempt left open', { jobId: leased.job.jobId, ...errorFields(error) })
         }
@@ -136,7 +148,7 @@ export class OpenAttempts {
 /** The result id that `done/<jobId>` names, if its manifest is there. */
 async function findDone(
   jobId: string,
-  { store, buckets }: StateBoot,
+  { store, buckets }: Pick<Boot, 'store' | 'buckets'>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const resultId = await readText({ store, buckets }, doneName(jobId), RESULT_ID_BYTES, signal)
@@ -154,11 +166,12 @@ async function findDone(
 async function claim(
   jobId: string,
   number: number,
-  { store, buckets, evidence }: StateBoot,
+  { store, buckets, evidence, time }: StateBoot,
   signal: AbortSignal,
 ): Promise<boolean> {
   const object = { ...buckets.state, name: claimName(jobId, number) }
-  const body = utf8(`${evidence.boot}/${toHex(randomBytes(16))}`)
+  const claimed = { boot: evidence.boot, at: time.now() }
+  const body = utf8(claimText(claimed, toHex(randomBytes(16))))
   return (await createOnce(store, object, body, signal)) === 'ours'
 }
 
@@ -174,12 +187,11 @@ async function readAttempts(
   return await Promise.all(
     numbers.map(async (number): Promise<Attempt> => {
       const object = endName(jobId, number)
-      const [body = '', end] = await Promise.all([
+      const [claimed = '', end] = await Promise.all([
         readText(boot, claimName(jobId, number), CLAIM_BYTES, signal),
         names.has(object) ? readText(boot, object, END_BYTES, signal) : undefined,
       ])
-      const known = ATTEMPT_ENDS.find((one) => one === end)
-      return { number, boot: body.split('/')[0] ?? '', end: known }
+      return { number, claim: parseClaim(claimed), end: end === undefined ? undefined : parseEnd(end) }
     }),
   )
 }

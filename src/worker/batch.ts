@@ -4,8 +4,8 @@
  */
 import { OpenAttempts } from './attempts.ts'
 import type { Boot } from './boot.ts'
-import type { LeasedJob } from './lease.ts'
-import { waits } from './outage.ts'
+import { type LeasedJob, requeue } from './lease.ts'
+import { untilAvailable, waits } from './outage.ts'
 import { Round } from './round.ts'
 
 /**
@@ -29,6 +29,9 @@ export async function runBatch(
   }
 }
 
+/** After this time, jobs that may not run yet go back to the stream: the partition has other jobs. */
+const LONGEST_HOLD_MS = 15_000
+
 /** Returns the jobs that were not taken up because they must run alone. */
 async function runUntilEnded(
   jobs: readonly LeasedJob[],
@@ -37,6 +40,7 @@ async function runUntilEnded(
   const { boot, signal, stopping } = context
   const suspects: LeasedJob[] = []
   const pauses = waits()
+  const started = boot.clock.monotonic()
   let pending = jobs
   while (pending.length > 0) {
     const due = pending.filter(({ job }) => job.notBefore <= boot.clock.now())
@@ -44,6 +48,10 @@ async function runUntilEnded(
     const round = due.length === 0 ? { waiting: [], suspects: [] } : await new Round(context).run(due)
     suspects.push(...round.suspects)
     pending = [...round.waiting, ...later]
+    if (round.waiting.length === 0 && boot.clock.monotonic() - started >= LONGEST_HOLD_MS) {
+      for (const leased of later) await untilAvailable(() => requeue(leased, boot, signal), boot, signal)
+      pending = []
+    }
     if (pending.length > 0) await boot.clock.sleep(pauses.next().value, AbortSignal.any([signal, stopping]))
   }
   return suspects

@@ -2,12 +2,18 @@
 import { codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
 import type { RefusalBody } from '#core/release/request.ts'
 import type { Published } from './publication.ts'
+import { boundOf, isOver, returnSeconds, type Standing } from './returns.ts'
 
 /** How far one job came in one round. */
 export type Outcome =
   | { readonly kind: 'published'; readonly published: Published }
-  /** For good: what may be asked again has failed, with the refusal's code. */
-  | { readonly kind: 'refused'; readonly refusal: RefusalBody; readonly headerDigests: readonly string[] }
+  /** What may be asked again at once has failed, with the refusal's code. */
+  | {
+      readonly kind: 'refused'
+      readonly refusal: RefusalBody
+      readonly headerDigests: readonly string[]
+      readonly standing: Standing
+    }
   | {
       readonly kind: 'failed'
       readonly error: unknown
@@ -17,6 +23,7 @@ export type Outcome =
       readonly attempts: number
       /** Of the job's objects, if their headers were read. */
       readonly headerDigests: readonly string[]
+      readonly standing: Standing
     }
 
 /** What the round does about it. */
@@ -34,8 +41,14 @@ export type Move =
       readonly denialId: string | null
       readonly headerDigests: readonly string[]
     }
-  /** Back to the stream: the fault may be of the moment, and the attempts bound how often. */
-  | { readonly kind: 'put-back'; readonly code: ErrorCode }
+  /** Back to the stream. `failed` counts as an attempt; `again` does not, and has its own bound. */
+  | {
+      readonly kind: 'put-back'
+      readonly as: 'again' | 'failed'
+      readonly code: ErrorCode
+      /** Until it may run again. */
+      readonly seconds: number
+    }
   /** The worker can no longer vouch for itself: the batch is not committed. */
   | { readonly kind: 'stop'; readonly error: unknown }
 
@@ -44,27 +57,45 @@ export function moveFor(outcome: Outcome): Move {
     case 'published':
       return { kind: 'finish', as: outcome.published.kind, resultId: outcome.published.resultId }
     case 'refused':
-      return {
-        kind: 'set-aside',
-        as: 'refused',
-        code: outcome.refusal.code,
-        attempts: 0,
-        denialId: outcome.refusal.denialId,
-        headerDigests: outcome.headerDigests,
-      }
+      return moveForRefusal(outcome)
     case 'failed':
       return moveForFailure(outcome)
   }
 }
 
-function moveForFailure({ error, attempts, headerDigests }: Extract<Outcome, { kind: 'failed' }>): Move {
+function moveForRefusal(outcome: Extract<Outcome, { kind: 'refused' }>): Move {
+  const { refusal, headerDigests, standing } = outcome
+  const { code, denialId } = refusal
+  return (
+    putBackFor(code, standing) ?? {
+      kind: 'set-aside',
+      as: 'refused',
+      code: boundOf(code)?.asideAs ?? code,
+      attempts: 0,
+      denialId,
+      headerDigests,
+    }
+  )
+}
+
+function moveForFailure(outcome: Extract<Outcome, { kind: 'failed' }>): Move {
+  const { error, attempts, headerDigests, standing } = outcome
   const code = codeOf(error)
-  switch (errorRow(code).disposition) {
-    case 'retry':
-      return { kind: 'wait' }
-    case 'reject':
-      return { kind: 'set-aside', as: 'failed', code, attempts, denialId: null, headerDigests }
-    case 'stop':
-      return code === 'internal.fault' ? { kind: 'put-back', code } : { kind: 'stop', error }
+  const { disposition } = errorRow(code)
+  const putBack = putBackFor(code, standing)
+  if (putBack !== undefined) return putBack
+  if (disposition === 'reject' || boundOf(code) !== undefined) {
+    const aside = boundOf(code)?.asideAs ?? code
+    return { kind: 'set-aside', as: 'failed', code: aside, attempts, denialId: null, headerDigests }
   }
+  if (disposition === 'retry') return { kind: 'wait' }
+  if (code !== 'internal.fault') return { kind: 'stop', error }
+  // A fault of our own may be of the moment; the attempts bound how often.
+  return { kind: 'put-back', as: 'failed', code, seconds: returnSeconds(standing.history) }
+}
+
+function putBackFor(code: ErrorCode, standing: Standing): Move | undefined {
+  const bound = boundOf(code)
+  if (bound === undefined || isOver(bound, code, standing)) return undefined
+  return { kind: 'put-back', as: 'again', code, seconds: returnSeconds(standing.history) }
 }

@@ -6,8 +6,6 @@ import { addSeconds } from '#core/time.ts'
 import type { StreamMessage } from '#ports/jobStream.ts'
 import type { Boot } from './boot.ts'
 
-const RETURN_SECONDS = 10
-
 export type LeasedJob = { readonly job: Job; readonly message: Buffer }
 
 type SetAsideBoot = Pick<Boot, 'deadLetters' | 'evidence' | 'time' | 'metrics'>
@@ -64,15 +62,28 @@ export async function setAside(
   metrics.deadLettered(code)
 }
 
-/** Puts the job back on its stream, to be run again ten seconds later at the earliest. */
+/**
+ * Puts the job back on its stream, to run again after `seconds` at the earliest. The new key may lead to
+ * another partition, and so to another worker.
+ */
 export async function putBack(
   { job }: LeasedJob,
   code: ErrorCode,
+  seconds: number,
   boot: Pick<Boot, 'jobs' | 'evidence' | 'time'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const notBefore = addSeconds(boot.time.now(), RETURN_SECONDS)
-  await boot.jobs.publish(job.jobId, JobFormat.encode({ ...job, notBefore }), signal)
+  const notBefore = addSeconds(boot.time.now(), seconds)
+  await boot.jobs.publish(`${job.jobId}/${notBefore}`, JobFormat.encode({ ...job, notBefore }), signal)
   const { jobId, traceparent } = job
   boot.evidence.append({ event: 'job.returned', jobId, traceparent, code, notBefore })
+}
+
+/** Publishes a job that may not run yet again, unchanged. */
+export async function requeue(
+  { job, message }: LeasedJob,
+  { jobs }: Pick<Boot, 'jobs'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await jobs.publish(`${job.jobId}/${job.notBefore}`, message, signal)
 }

@@ -62,9 +62,10 @@ export async function consume(boot: Boot, options: LoopOptions): Promise<void> {
       if (stopping.aborted) return
       const code = codeOf(error)
       const { disposition } = errorRow(code)
-      if (disposition === 'stop') throw error
+      // A single 403 of OCI decides nothing: permissions spread, and are mended, while the worker is up.
+      if (disposition === 'stop' && code !== 'service.denied') throw error
       joined(false)
-      if (disposition === 'reject') {
+      if (disposition !== 'retry') {
         // What is wrong with a single job has ended that job: a rejection that arrives here is about the
         // request as a whole.
         boot.metrics.parked(code)

@@ -16,6 +16,7 @@ import { compute, type ObjectHeader, readHeader, recordGrant, releaseJobOf } fro
 import type { Outcome } from './ending.ts'
 import type { LeasedJob } from './lease.ts'
 import { untilAvailable } from './outage.ts'
+import type { Standing } from './returns.ts'
 import { reportEnd, settle } from './settlement.ts'
 
 /** Stages of the Verifier's work that judge the worker; the later ones judge the job. */
@@ -120,7 +121,7 @@ export class Round {
           const admission = await admitJob(leased.job, this.#alone, this.#boot, this.#signal)
           if (await this.#admit(leased, admission, started)) admitted.push(leased)
         } catch (error) {
-          await this.#settle(leased, failedBeforeRelease(error), started)
+          await this.#settle(leased, failedBeforeRelease(this.#attempts.standingOf(leased), error), started)
         }
     }
     return admitted
@@ -148,7 +149,8 @@ export class Round {
         const { counted: attempts } = admission
         const error = new CodedError('job.exhausted', `the job was tried ${attempts} times before`)
         const headerDigests = await this.#headerDigests(leased)
-        const outcome: Outcome = { kind: 'failed', error, releaseId: null, attempts, headerDigests }
+        const standing = this.#attempts.standingOf(leased)
+        const outcome: Outcome = { kind: 'failed', error, releaseId: null, attempts, headerDigests, standing }
         await this.#settle(leased, outcome, started)
         return false
       }
@@ -175,7 +177,7 @@ export class Round {
       try {
         asked.push({ leased, header: await readHeader(leased.job, this.#boot.store, this.#signal) })
       } catch (error) {
-        await this.#settle(leased, failedBeforeRelease(error), started)
+        await this.#settle(leased, failedBeforeRelease(this.#attempts.standingOf(leased), error), started)
       }
     }
     return asked
@@ -236,8 +238,11 @@ export class Round {
 
   #refused(leased: LeasedJob, header: ObjectHeader, refusal: RefusalBody): Outcome {
     this.#recordDenial(leased, refusal)
-    if (!refusal.retryable) return { kind: 'refused', refusal, headerDigests: [digestOf(header)] }
-    return failedBeforeRelease(new CodedError(refusal.code, refusal.title))
+    if (!refusal.retryable) {
+      const standing = this.#attempts.standingOf(leased)
+      return { kind: 'refused', refusal, headerDigests: [digestOf(header)], standing }
+    }
+    return failedBeforeRelease(this.#attempts.standingOf(leased), new CodedError(refusal.code, refusal.title))
   }
 
   /** Throws nothing: what fails is the outcome. */
@@ -245,13 +250,14 @@ export class Round {
     const { job } = leased
     const { releaseId, assurance } = granted.accepted.grant
     const claim = this.#attempts.of(leased)
-    const attempts = (claim?.counted ?? 0) + 1
+    const attempts = (claim?.history.counted ?? 0) + 1
     try {
       this.#boot.log.info('released', { jobId: job.jobId, releaseId, attempt: claim?.number, assurance })
       const published = await compute(job, header, granted, this.#boot, this.#signal)
       return { kind: 'published', published }
     } catch (error) {
-      return { kind: 'failed', error, releaseId, attempts, headerDigests: [digestOf(header)] }
+      const standing = this.#attempts.standingOf(leased)
+      return { kind: 'failed', error, releaseId, attempts, headerDigests: [digestOf(header)], standing }
     }
   }
 
@@ -279,8 +285,8 @@ export class Round {
   }
 }
 
-function failedBeforeRelease(error: unknown): Outcome {
-  return { kind: 'failed', error, releaseId: null, attempts: 0, headerDigests: [] }
+function failedBeforeRelease(standing: Standing, error: unknown): Outcome {
+  return { kind: 'failed', error, releaseId: null, attempts: 0, headerDigests: [], standing }
 }
 
 function digestOf({ jws }: ObjectHeader): string {

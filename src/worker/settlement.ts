@@ -35,7 +35,8 @@ export async function settle(
   const { jobId } = leased.job
   const move = moveFor(outcome)
   const untilDone = (work: () => Promise<unknown>) => untilAvailable(work, boot, signal)
-  const endAttempt = (how: AttemptEnd) => untilDone(() => attempts.end(leased, how, signal))
+  const endAttempt = (kind: AttemptEnd, code: ErrorCode | null) =>
+    untilDone(() => attempts.end(leased, { kind, code }, signal))
 
   recordFailure(leased, outcome, move, boot)
   // Evidence of a failure is written even if the lease is lost; everything below belongs to the lease.
@@ -50,7 +51,7 @@ export async function settle(
     case 'finish': {
       const { as, resultId } = move
       await untilDone(() => recordDone(leased.job, resultId, boot, signal))
-      await endAttempt('done')
+      await endAttempt('done', null)
       reportEnd(leased, { outcome: as, code: null, detail: resultId }, started, boot)
       return 'ended'
     }
@@ -58,15 +59,15 @@ export async function settle(
       const { as, code, attempts: tried, denialId, headerDigests } = move
       if (as === 'failed') boot.log.warn('failed', { jobId, ...why })
       await untilDone(() => setAside({ ...leased, code, attempts: tried, headerDigests }, boot, signal))
-      await endAttempt('failed')
+      await endAttempt('failed', code)
       reportEnd(leased, { outcome: as, code, detail: denialId }, started, boot)
       return 'ended'
     }
     case 'put-back': {
-      const { code } = move
-      boot.log.warn('failed', { jobId, ...why })
-      await untilDone(() => putBack(leased, code, boot, signal))
-      await endAttempt('failed')
+      const { as, code, seconds } = move
+      boot.log.warn('put back', { jobId, code, seconds, ...why })
+      await untilDone(() => putBack(leased, code, seconds, boot, signal))
+      await endAttempt(as, code)
       reportEnd(leased, { outcome: 'returned', code, detail: null }, started, boot)
       return 'ended'
     }

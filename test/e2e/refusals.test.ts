@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import type { Oci } from '#adapters/oci/clients.ts'
 import { toBase64url } from '#core/bytes.ts'
-import { claimName } from '#core/job/attempt.ts'
+import { claimName, endName } from '#core/job/attempt.ts'
 import { type Job, JobFormat, jobIdOf } from '#core/job/job.ts'
 import { workerEntries } from '#lab/demo/counts.ts'
 import { copyMetrics } from '#lab/demo/metrics.ts'
@@ -158,6 +158,7 @@ for (const { name, code, job } of [
 ] as const)
   test(`a job for ${name} becomes a dead letter with ${code}`, async () => {
     const made: Job = await job()
+    await takenUpLongAgo(made.jobId)
     await publish(made.jobId, JobFormat.encode(made))
     await waitForLine(system, 'ended', { jobId: made.jobId, outcome: 'failed', code })
     const letter = (await deadLetters(system)).find(({ jobId }) => jobId === made.jobId)
@@ -182,11 +183,7 @@ test('a job in which three workers died does not run again', async () => {
   // The event waits while the test records three attempts, as workers that died would have done.
   ingesting?.kill('SIGSTOP')
   const jobId = jobIdOf(await system.upload(sealed.file))
-  const state = { namespace: 'research', bucket: 'worker-state' }
-  for (const number of [1, 2, 3])
-    await worker
-      .objectStore()
-      .create({ ...state, name: claimName(jobId, number) }, Buffer.from(`${'a'.repeat(26)}/${number}`))
+  for (const number of [1, 2, 3]) await putState(claimName(jobId, number), `${'a'.repeat(26)}/${number}/x`)
   ingesting?.kill('SIGCONT')
   await waitForLine(system, 'ended', { jobId, outcome: 'failed', code: 'job.exhausted' })
   assert.equal((await deadLetters(system)).find((letter) => letter.jobId === jobId)?.code, 'job.exhausted')
@@ -251,6 +248,17 @@ test('after SIGTERM a worker finishes its job, closes its log and exits with 0',
   for (const boot of boots) assert.equal(logs.find((log) => log.boot === boot)?.status, 'closed')
   await auditByCommand(system)
 })
+
+/** Its first attempt is so old that the worker waits no longer for what may have been only a moment. */
+async function takenUpLongAgo(jobId: string): Promise<void> {
+  await putState(claimName(jobId, 1), `${'a'.repeat(26)}/1/x`)
+  await putState(endName(jobId, 1), 'again service.missing')
+}
+
+async function putState(name: string, text: string): Promise<void> {
+  const state = { namespace: 'research', bucket: 'worker-state' }
+  await worker.objectStore().create({ ...state, name }, Buffer.from(text))
+}
 
 async function put(name: string) {
   return await system.upload((await system.seal(name)).file)

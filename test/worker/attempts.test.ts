@@ -23,6 +23,7 @@ const job: Job = {
   notBefore: 0,
 }
 const { jobId } = job
+const NONE = { next: 1, counted: 0, suspect: false, since: undefined, givenBack: [] }
 const RESULT_ID = 'cd'.repeat(32)
 
 /** Two boots of a pool over one state bucket. */
@@ -38,14 +39,16 @@ async function pool() {
 
 test('the first attempt is claimed, and a second boot sees a suspect', async () => {
   const { first, second, claim } = await pool()
-  assert.deepEqual(await claim(first), { kind: 'claimed', claim: { number: 1, counted: 0 } })
+  assert.deepEqual(await claim(first), { kind: 'claimed', claim: { number: 1, history: NONE } })
   assert.deepEqual(await claim(second), { kind: 'suspect' })
-  assert.deepEqual(await claim(second, true), { kind: 'claimed', claim: { number: 2, counted: 1 } })
+  const admission = await claim(second, true)
+  assert.ok(admission.kind === 'claimed')
+  assert.deepEqual([admission.claim.number, admission.claim.history.counted], [2, 1])
 })
 
 test('three attempts without an end exhaust the job', async () => {
   const { first, claim, put } = await pool()
-  for (const number of [1, 2, 3]) await put(claimName(jobId, number), `boot-${number}/x`)
+  for (const number of [1, 2, 3]) await put(claimName(jobId, number), `${'a'.repeat(26)}/${number}/x`)
   assert.deepEqual(await claim(first, true), { kind: 'exhausted', counted: 3 })
 })
 
@@ -55,7 +58,7 @@ test('attempts that were given back never exhaust the job', async () => {
   for (let number = 1; number <= 5; number++) {
     const admission = await claim(first)
     assert.ok(admission.kind === 'claimed')
-    assert.deepEqual(admission.claim, { number, counted: 0 })
+    assert.deepEqual([admission.claim.number, admission.claim.history.counted], [number, 0])
     const attempts = new OpenAttempts({ ...first, log })
     attempts.add({ job, message: Buffer.alloc(0) }, admission.claim)
     await attempts.giveBack()
@@ -90,7 +93,7 @@ test('a claim whose answer was lost is recognised as our own', async () => {
   }
   assert.deepEqual(await admitJob(job, false, { ...first, store: losing }, signal), {
     kind: 'claimed',
-    claim: { number: 1, counted: 0 },
+    claim: { number: 1, history: NONE },
   })
 })
 
@@ -99,16 +102,16 @@ test('an end is written once, and only for an attempt that is open', async () =>
   const { log } = linesOf()
   const leased = { job, message: Buffer.alloc(0) }
   const attempts = new OpenAttempts({ ...first, log })
-  await attempts.end(leased, 'failed', signal)
+  await attempts.end(leased, { kind: 'failed', code: 'internal.fault' }, signal)
   const admission = await claim(first)
   assert.ok(admission.kind === 'claimed')
   attempts.add(leased, admission.claim)
   assert.equal(attempts.isTakenByAnother({ ...leased }), true)
   assert.equal(attempts.isTakenByAnother(leased), false)
-  await attempts.end(leased, 'failed', signal)
+  await attempts.end(leased, { kind: 'failed', code: 'internal.fault' }, signal)
   await attempts.giveBack()
-  const end = await store.readAll({ ...first.buckets.state, name: endName(jobId, 1) }, 16)
-  assert.equal(end.toString(), 'failed')
+  const end = await store.readAll({ ...first.buckets.state, name: endName(jobId, 1) }, 64)
+  assert.equal(end.toString(), 'failed internal.fault')
 })
 
 test('an attempt that cannot be given back is logged, and nothing is thrown', async () => {
@@ -119,7 +122,7 @@ test('an attempt that cannot be given back is logged, and nothing is thrown', as
     create: () => Promise.reject(new CodedError('service.unavailable', 'no answer')),
   }
   const attempts = new OpenAttempts({ ...first, store: failing, log })
-  attempts.add({ job, message: Buffer.alloc(0) }, { number: 1, counted: 0 })
+  attempts.add({ job, message: Buffer.alloc(0) }, { number: 1, history: NONE })
   await attempts.giveBack()
   assert.deepEqual(lines, [
     { level: 'warn', msg: 'attempt left open', jobId, code: 'service.unavailable', error: 'no answer' },

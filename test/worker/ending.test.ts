@@ -3,18 +3,28 @@ import { describe, test } from 'node:test'
 import { CodedError, ERRORS, type ErrorCode } from '#core/errors.ts'
 import type { RefusalBody } from '#core/release/request.ts'
 import { type Move, moveFor } from '../../src/worker/ending.ts'
+import { boundOf, type Standing } from '../../src/worker/returns.ts'
 
 const refusal: RefusalBody = {
-  type: 'urn:confidential-worker:error:permission.none',
-  title: 'no permission covers this object',
+  type: 'urn:confidential-worker:error:object.withdrawn',
+  title: 'the object has been withdrawn',
   status: 403,
-  code: 'permission.none',
+  code: 'object.withdrawn',
   stage: 'grant',
   retryable: false,
   denialId: 'ab'.repeat(16),
 }
+const BOOT = 'b'.repeat(26)
+const FRESH: Standing = { history: { since: undefined, givenBack: [] }, boot: BOOT, now: 1_000_000 }
 const failed = (error: unknown, attempts = 1): Move =>
-  moveFor({ kind: 'failed', error, releaseId: 'cd'.repeat(16), attempts, headerDigests: ['digest'] })
+  moveFor({
+    kind: 'failed',
+    error,
+    releaseId: 'cd'.repeat(16),
+    attempts,
+    headerDigests: ['digest'],
+    standing: FRESH,
+  })
 
 test('a result ends the job, whoever wrote it', () => {
   for (const kind of ['visible', 'superseded'] as const)
@@ -26,10 +36,10 @@ test('a result ends the job, whoever wrote it', () => {
 })
 
 test('a refusal sets the job aside with its denial, and spends no attempt', () => {
-  assert.deepEqual(moveFor({ kind: 'refused', refusal, headerDigests: ['digest'] }), {
+  assert.deepEqual(moveFor({ kind: 'refused', refusal, headerDigests: ['digest'], standing: FRESH }), {
     kind: 'set-aside',
     as: 'refused',
-    code: 'permission.none',
+    code: 'object.withdrawn',
     attempts: 0,
     denialId: refusal.denialId,
     headerDigests: ['digest'],
@@ -40,7 +50,8 @@ describe('a failure moves the job by its code', () => {
   const MOVES = { retry: 'wait', reject: 'set-aside', stop: 'stop' } as const
   // The keys of ERRORS are the codes.
   for (const code of Object.keys(ERRORS) as ErrorCode[]) {
-    const expected = code === 'internal.fault' ? 'put-back' : MOVES[ERRORS[code].disposition]
+    const returns = code === 'internal.fault' || boundOf(code) !== undefined
+    const expected = returns ? 'put-back' : MOVES[ERRORS[code].disposition]
     test(`${code}: ${expected}`, () => {
       assert.equal(failed(new CodedError(code, 'x')).kind, expected)
     })
@@ -60,10 +71,106 @@ test('a job that is set aside says how often it was tried', () => {
 })
 
 test('an error without a code puts the job back', () => {
-  assert.deepEqual(failed(new TypeError('x')), { kind: 'put-back', code: 'internal.fault' })
+  assert.deepEqual(failed(new TypeError('x')), {
+    kind: 'put-back',
+    as: 'failed',
+    code: 'internal.fault',
+    seconds: 10,
+  })
 })
 
 test('an error that stops the worker is passed on as it is', () => {
   const error = new CodedError('evidence.conflict', 'x')
   assert.deepEqual(failed(error), { kind: 'stop', error })
+})
+
+describe('a refusal that another worker or a later time may change puts the job back', () => {
+  const DAY = 86_400
+  const MINUTE = 60
+  const refusedAs = (code: ErrorCode, standing: Standing): Move =>
+    moveFor({ kind: 'refused', refusal: { ...refusal, code }, headerDigests: [], standing })
+  const since = (seconds: number): Standing => ({
+    ...FRESH,
+    history: { since: FRESH.now - seconds, givenBack: [] },
+  })
+  const asked = (code: ErrorCode, boots: number): Standing => ({
+    ...FRESH,
+    history: {
+      since: FRESH.now,
+      givenBack: Array.from({ length: boots }, (_, index) => ({ boot: `boot-${index}`, code })),
+    },
+  })
+
+  for (const { name, move, expected } of [
+    {
+      name: 'no permission, by the first worker',
+      move: refusedAs('permission.none', FRESH),
+      expected: 'put-back',
+    },
+    {
+      name: 'no permission, by four workers',
+      move: refusedAs('permission.none', asked('permission.none', 3)),
+      expected: 'put-back',
+    },
+    {
+      name: 'no permission, by five workers',
+      move: refusedAs('permission.none', asked('permission.none', 4)),
+      expected: 'permission.none',
+    },
+    {
+      name: 'no permission, after five workers gave it back for another reason',
+      move: refusedAs('permission.none', asked('service.missing', 5)),
+      expected: 'put-back',
+    },
+    {
+      name: 'no permission, for a day',
+      move: refusedAs('permission.none', since(DAY)),
+      expected: 'permission.none',
+    },
+    {
+      name: 'an expired permission, by five workers for six days',
+      move: refusedAs('permission.expired', since(6 * DAY)),
+      expected: 'put-back',
+    },
+    {
+      name: 'an expired permission, for seven days',
+      move: refusedAs('permission.expired', since(7 * DAY)),
+      expected: 'job.expired',
+    },
+    {
+      name: 'an absent object, for nine minutes',
+      move: moveFor({
+        kind: 'failed',
+        error: new CodedError('service.missing', 'x'),
+        releaseId: null,
+        attempts: 0,
+        headerDigests: [],
+        standing: since(9 * MINUTE),
+      }),
+      expected: 'put-back',
+    },
+    {
+      name: 'an absent object, for ten minutes',
+      move: moveFor({
+        kind: 'failed',
+        error: new CodedError('service.missing', 'x'),
+        releaseId: null,
+        attempts: 0,
+        headerDigests: [],
+        standing: since(10 * MINUTE),
+      }),
+      expected: 'service.missing',
+    },
+  ])
+    test(`${name}: ${expected}`, () => {
+      assert.equal(move.kind === 'set-aside' ? move.code : move.kind, expected)
+    })
+
+  test('each return waits twice as long, at most ten minutes', () => {
+    const seconds = [0, 1, 2, 5, 6, 7, 100].map((boots) => {
+      const move = refusedAs('permission.expired', asked('permission.expired', boots))
+      return move.kind === 'put-back' ? move.seconds : undefined
+    })
+    assert.deepEqual(seconds, [10, 20, 40, 320, 600, 600, 600])
+  })
 })

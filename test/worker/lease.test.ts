@@ -73,7 +73,7 @@ for (const { name, value, kept } of [
 
 test('a job that is put back is the same job with a later notBefore', async () => {
   const { boot, published } = await leasingBoot()
-  await putBack({ job, message: JobFormat.encode(job) }, 'internal.fault', boot, signal)
+  await putBack({ job, message: JobFormat.encode(job) }, 'internal.fault', 10, boot, signal)
   const [returned] = published
   assert.equal(returned?.stream, 'jobs')
   assert.deepEqual(JobFormat.decode(returned.value), { ...job, notBefore: NOW + 10 })

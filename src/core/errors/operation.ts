@@ -1,4 +1,7 @@
-/** The codes of commands, of content, of jobs, of evidence and of the platform. Only custody is a step of the Verifier. */
+/**
+ * The codes of commands, of content, of jobs, of evidence and of the platform. Only custody is a step of the
+ * Verifier.
+ */
 import { type ErrorRow, rowsOf } from './coded.ts'
 
 const { refused, malformed, later, misconfigured, fatal } = rowsOf(null)
@@ -74,6 +77,10 @@ export const JOB_ERRORS = {
   'job.malformed': malformed(
     'the message is not a job',
     'find out who else writes to the stream; the message is in the dead-letter stream',
+  ),
+  'job.expired': refused(
+    'the job waited for seven days and is set aside',
+    'read the dead letter: renew the permission or quota that it waited for, then publish the message again',
   ),
   'job.exhausted': refused(
     'the job was tried three times and is set aside',

@@ -10,18 +10,25 @@
  * `again`: nothing was wrong with the job, so the attempt does not count. `failed`: it counts. `done`: there
  * is a result.
  */
-export const ATTEMPT_ENDS = ['again', 'failed', 'done'] as const
+const ATTEMPT_ENDS = ['again', 'failed', 'done'] as const
 export type AttemptEnd = (typeof ATTEMPT_ENDS)[number]
 
 /** At this many attempts that count, the job is set aside. */
 export const MAX_ATTEMPTS = 3
 
-export type Attempt = {
-  readonly number: number
-  /** The boot that claimed it. */
+export type Claim = {
   readonly boot: string
-  readonly end: AttemptEnd | undefined
+  /** The Verifier's time, in seconds since the epoch. */
+  readonly at: number
 }
+
+export type Ending = {
+  readonly kind: AttemptEnd
+  /** Why; null for `done`, and for an attempt that was given back. */
+  readonly code: string | null
+}
+
+export type Attempt = { readonly number: number; readonly claim: Claim; readonly end: Ending | undefined }
 
 export type AttemptHistory = {
   /** The number of the next attempt. */
@@ -30,19 +37,49 @@ export type AttemptHistory = {
   readonly counted: number
   /** A worker died in an attempt: the job may be the cause, so it runs alone. */
   readonly suspect: boolean
+  /** When the job was first taken up; undefined before. */
+  readonly since: number | undefined
+  /** The boots that gave the job back, each with its reasons. */
+  readonly givenBack: readonly { readonly boot: string; readonly code: string }[]
 }
 
 /**
  * `boot` is the reader's own: it lives, so an attempt of its own without an end tells nothing about the job.
  */
 export function historyOf(attempts: readonly Attempt[], boot: string): AttemptHistory {
-  const silent = attempts.filter((attempt) => attempt.end === undefined && attempt.boot !== boot)
-  const failed = attempts.filter(({ end }) => end === 'failed')
+  const silent = attempts.filter(({ end, claim }) => end === undefined && claim.boot !== boot)
+  const failed = attempts.filter(({ end }) => end?.kind === 'failed')
   return {
     next: attempts.reduce((highest, { number }) => Math.max(highest, number), 0) + 1,
     counted: silent.length + failed.length,
     suspect: silent.length > 0,
+    since: attempts.length === 0 ? undefined : Math.min(...attempts.map(({ claim }) => claim.at)),
+    givenBack: attempts.flatMap(({ claim, end }) =>
+      end?.kind === 'again' && end.code !== null ? [{ boot: claim.boot, code: end.code }] : [],
+    ),
   }
+}
+
+/** `<boot>/<seconds>/<nonce>`: the nonce tells a lost answer from another worker's claim. */
+export function claimText({ boot, at }: Claim, nonce: string): string {
+  return `${boot}/${at}/${nonce}`
+}
+
+/** The bucket is the consumer's: a text of another form is a claim of no boot at the beginning of time. */
+export function parseClaim(text: string): Claim {
+  const [, boot = '', seconds = '0'] = /^([a-z2-7]{26})\/(\d{1,12})\//.exec(text) ?? []
+  return { boot, at: Number(seconds) }
+}
+
+export function endText({ kind, code }: Ending): string {
+  return code === null ? kind : `${kind} ${code}`
+}
+
+/** Undefined for a text of another form: the attempt then has no end. */
+export function parseEnd(text: string): Ending | undefined {
+  const [word, code = null] = text.split(' ')
+  const kind = ATTEMPT_ENDS.find((known) => known === word)
+  return kind === undefined ? undefined : { kind, code }
 }
 
 export function attemptsPrefix(jobId: string): string {

@@ -1,39 +1,71 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Attempt, claimName, claimNumberOf, endName, historyOf } from '#core/job/attempt.ts'
+import {
+  type Attempt,
+  type AttemptEnd,
+  claimName,
+  claimNumberOf,
+  claimText,
+  endName,
+  endText,
+  historyOf,
+  parseClaim,
+  parseEnd,
+} from '#core/job/attempt.ts'
 
 const JOB = 'ab'.repeat(16)
-const attempt = (number: number, end?: Attempt['end'], boot = 'other'): Attempt => ({ number, boot, end })
+const OTHER = 'a'.repeat(26)
+const MINE = 'b'.repeat(26)
+const attempt = (number: number, kind?: AttemptEnd, boot = OTHER, code: string | null = null): Attempt => ({
+  number,
+  claim: { boot, at: 1000 + number },
+  end: kind === undefined ? undefined : { kind, code },
+})
 
 for (const { name, attempts, expected } of [
-  { name: 'no attempt', attempts: [], expected: { next: 1, counted: 0, suspect: false } },
+  {
+    name: 'no attempt',
+    attempts: [],
+    expected: { next: 1, counted: 0, suspect: false, since: undefined, givenBack: [] },
+  },
   {
     name: 'attempts that ended as again never count',
     attempts: [1, 2, 3, 4, 5].map((number) => attempt(number, 'again')),
-    expected: { next: 6, counted: 0, suspect: false },
+    expected: { next: 6, counted: 0, suspect: false, since: 1001, givenBack: [] },
   },
   {
     name: 'an attempt without an end counts and makes the job a suspect',
     attempts: [attempt(1)],
-    expected: { next: 2, counted: 1, suspect: true },
+    expected: { next: 2, counted: 1, suspect: true, since: 1001, givenBack: [] },
   },
   {
     name: 'a failed attempt counts and makes no suspect',
     attempts: [attempt(1, 'failed')],
-    expected: { next: 2, counted: 1, suspect: false },
+    expected: { next: 2, counted: 1, suspect: false, since: 1001, givenBack: [] },
   },
   {
     name: 'an open attempt of this boot tells nothing',
-    attempts: [attempt(1, undefined, 'mine')],
-    expected: { next: 2, counted: 0, suspect: false },
+    attempts: [attempt(1, undefined, MINE)],
+    expected: { next: 2, counted: 0, suspect: false, since: 1001, givenBack: [] },
   },
   {
     name: 'all kinds together, in any order',
-    attempts: [attempt(7), attempt(2, 'again'), attempt(4, 'failed'), attempt(5, 'done')],
-    expected: { next: 8, counted: 2, suspect: true },
+    attempts: [
+      attempt(7),
+      attempt(2, 'again', OTHER, 'permission.none'),
+      attempt(4, 'failed'),
+      attempt(5, 'done'),
+    ],
+    expected: {
+      next: 8,
+      counted: 2,
+      suspect: true,
+      since: 1002,
+      givenBack: [{ boot: OTHER, code: 'permission.none' }],
+    },
   },
 ])
-  test(`${name}`, () => assert.deepEqual(historyOf(attempts, 'mine'), expected))
+  test(`${name}`, () => assert.deepEqual(historyOf(attempts, MINE), expected))
 
 test('the name of a claim gives its number back', () => {
   assert.equal(claimNumberOf(JOB, claimName(JOB, 12)), 12)
@@ -49,3 +81,21 @@ for (const name of [
   `attempt/${JOB}/1/claimed`,
 ])
   test(`${name} is not a claim of the job`, () => assert.equal(claimNumberOf(JOB, name), undefined))
+
+test('claims and ends come back from their texts', () => {
+  const claim = { boot: MINE, at: 1_790_000_000 }
+  assert.deepEqual(parseClaim(claimText(claim, 'ab'.repeat(16))), claim)
+  for (const end of [
+    { kind: 'again', code: null },
+    { kind: 'again', code: 'permission.none' },
+    { kind: 'failed', code: 'internal.fault' },
+    { kind: 'done', code: null },
+  ] as const)
+    assert.deepEqual(parseEnd(endText(end)), end)
+})
+
+test('texts of another form are a claim of no boot, and no end', () => {
+  for (const text of ['', 'x', `${MINE}/`, `${MINE}/-1/x`, `../${MINE}/1/x`])
+    assert.deepEqual(parseClaim(text), { boot: '', at: 0 })
+  for (const text of ['', 'over', 'Again']) assert.equal(parseEnd(text), undefined)
+})

@@ -1,15 +1,16 @@
 /**
- * A worker that the Verifier refuses as a whole stays up, takes no partition, and goes on by itself when the
- * cause is gone: a person mends the policy, and nobody touches the machines.
+ * Refusals that end by themselves: a person mends the policy, or OCI shows an object a moment later, and
+ * nobody touches the machines or the jobs.
  */
 import assert from 'node:assert/strict'
 import { createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { utf8 } from '#core/bytes.ts'
+import { fromBase64url, utf8 } from '#core/bytes.ts'
 import { jobIdOf } from '#core/job/job.ts'
-import { keySigner, type Signer, signGeneral } from '#core/jws.ts'
+import { keySigner, parseGeneral, type Signer, signGeneral } from '#core/jws.ts'
+import { PolicyFormat, policyName } from '#core/policy/policy.ts'
 import { RevocationFormat, revocationName } from '#core/policy/revocation.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { messageOf } from '#lab/demo/logLine.ts'
@@ -52,9 +53,53 @@ test('a worker whose reference values are revoked waits, and goes on when they a
   })
 })
 
+test('a job under an expired permission waits, and has its result when the permission is renewed', async () => {
+  const now = Math.floor(Date.now() / 1000)
+  await publishPolicy(2, { notAfter: now - 1 })
+  const sealed = await system.seal('expired')
+  const jobId = jobIdOf(await system.upload(sealed.file))
+  await waitForLine(system, 'ended', { jobId, outcome: 'returned', code: 'permission.expired' })
+  assert.deepEqual(await deadLetters(system), [])
+  await publishPolicy(3, { notAfter: now + 86_400 })
+  await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
+  assert.deepEqual(await deadLetters(system), [])
+})
+
+for (const { name, status, times } of [
+  { name: 'that OCI does not show yet', status: 404, times: 1 },
+  { name: 'that OCI forbids to read once', status: 403, times: 1 },
+])
+  test(`an object ${name} is not set aside, and the worker stays up`, async () => {
+    const pid = system.pid(WORKER)
+    const sealed = await system.seal(`status-${status}`)
+    const match = { method: 'GET', path: `/b/outbox/o/${encodeURIComponent(sealed.object)}` }
+    await system.deployment.control.arm({ service: 'objectstorage', match, status, times })
+    const jobId = jobIdOf(await system.upload(sealed.file))
+    await waitForLine(system, 'ended', { jobId, outcome: 'returned' })
+    await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
+    assert.deepEqual(await deadLetters(system), [])
+    assert.equal(system.pid(WORKER), pid)
+  })
+
 test('the evidence of it is intact', async () => {
   await audit(system)
 })
+
+/** The policy in force under the next number, with a changed window of its permissions. */
+async function publishPolicy(seq: number, window: { readonly notAfter: number }): Promise<void> {
+  const store = system.deployment.ociAs('governor').objectStore()
+  const governance = { namespace: PROVIDER.namespace, bucket: 'governance' }
+  const signed = await store.readAll({ ...governance, name: policyName(1) }, 1_000_000)
+  const { payload } = parseGeneral(signed, 'policy.invalid')
+  const policy = PolicyFormat.decode(fromBase64url(payload))
+  const datasets = policy.datasets.map((dataset) => ({
+    ...dataset,
+    permissions: dataset.permissions.map((permission) => ({ ...permission, ...window })),
+  }))
+  const next = await signGeneral(PolicyFormat, { ...policy, seq, datasets }, signers)
+  await store.create({ ...governance, name: policyName(seq) }, utf8(JSON.stringify(next)))
+  await waitForLine(system, 'policy loaded', { policySeq: seq })
+}
 
 /** A list by these signers. Fewer than the quorum may only add. */
 async function revoke(seq: number, referenceValues: readonly string[], by: readonly Signer[]): Promise<void> {

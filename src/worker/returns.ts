@@ -1,0 +1,69 @@
+/**
+ * The codes that send a job back to the stream instead of setting it aside: another worker, or a later time,
+ * may succeed. Each has a bound, after which the job is set aside.
+ */
+import type { ErrorCode } from '#core/errors.ts'
+import type { AttemptHistory } from '#core/job/attempt.ts'
+
+type Bound = {
+  /** Since the job was first taken up. */
+  readonly seconds: number
+  /** Different boots that were refused, this one included. */
+  readonly boots: number
+  /** The code under which the job is set aside; null for the code itself. */
+  readonly asideAs: ErrorCode | null
+}
+
+const MINUTE = 60
+const DAY = 24 * 60 * MINUTE
+
+/** About this worker and this object: another worker of the pool may be allowed to open it. */
+const PAIR: Bound = { seconds: DAY, boots: 5, asideAs: null }
+/** About now: a person may extend the window, and the quota begins anew. */
+const TIME: Bound = { seconds: 7 * DAY, boots: Number.POSITIVE_INFINITY, asideAs: 'job.expired' }
+/** OCI says 404 too while a permission spreads, and for objects that it has just stored. */
+const SPREADING: Bound = { seconds: 10 * MINUTE, boots: Number.POSITIVE_INFINITY, asideAs: null }
+
+const BOUNDS: Partial<Record<ErrorCode, Bound>> = {
+  'permission.none': PAIR,
+  'assurance.insufficient': PAIR,
+  'scope.invalid': PAIR,
+  'scope.exceeded': PAIR,
+  'permission.expired': TIME,
+  'grant.expired': TIME,
+  'quota.exceeded': TIME,
+  'service.denied': TIME,
+  'service.missing': SPREADING,
+}
+
+const FIRST_RETURN_SECONDS = 10
+/** The most that a job may be ahead of the Verifier's time. */
+const LONGEST_RETURN_SECONDS = 10 * MINUTE
+
+/** What the attempts at a job tell when this one ends. */
+export type Standing = {
+  readonly history: Pick<AttemptHistory, 'since' | 'givenBack'>
+  readonly boot: string
+  /** The Verifier's time. */
+  readonly now: number
+}
+
+/** Undefined for a code that no other worker and no later time changes. */
+export function boundOf(code: ErrorCode): Bound | undefined {
+  return BOUNDS[code]
+}
+
+/** True if the job has been sent back long enough, or by enough boots. */
+export function isOver(
+  { seconds, boots }: Bound,
+  code: ErrorCode,
+  { history, boot, now }: Standing,
+): boolean {
+  const refused = history.givenBack.filter((one) => one.code === code).map((one) => one.boot)
+  return now - (history.since ?? now) >= seconds || new Set([...refused, boot]).size >= boots
+}
+
+/** Ten seconds, then twice as long each time, at most ten minutes. */
+export function returnSeconds({ givenBack }: Pick<AttemptHistory, 'givenBack'>): number {
+  return Math.min(FIRST_RETURN_SECONDS * 2 ** Math.min(givenBack.length, 16), LONGEST_RETURN_SECONDS)
+}
