@@ -9,6 +9,8 @@ const MAX_LINE_BYTES = 16 * 1024 * 1024
 
 const LF = 0x0a
 const CR = 0x0d
+const SPACE = 0x20
+const TAB = 0x09
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
 
 export type LineSplitter = {
@@ -49,15 +51,31 @@ export function createLineSplitter(maxLineBytes = MAX_LINE_BYTES): LineSplitter 
     emit(line, onLine)
   }
 
+  /** Returns the start of the first line that is not blank, not whole or too long. `emit` judges that line. */
+  const skipBlankLines = (chunk: Uint8Array, start: number): number => {
+    let from = start
+    let skipped = 0
+    for (let at = start; at < chunk.byteLength; at++) {
+      const byte = chunk[at]
+      if (byte === LF) {
+        if (at - from > maxLineBytes) break
+        skipped++
+        from = at + 1
+      } else if (byte !== SPACE && byte !== TAB && !(byte === CR && chunk[at + 1] === LF)) break
+    }
+    number += skipped
+    return from
+  }
+
   return {
     push: (chunk, onLine) => {
-      let from = 0
-      for (let to = chunk.indexOf(LF); to >= 0; to = chunk.indexOf(LF, from)) {
+      let from = pending > 0 ? 0 : skipBlankLines(chunk, 0)
+      for (let to = chunk.indexOf(LF, from); to >= 0; to = chunk.indexOf(LF, from)) {
         if (pending > 0) {
           hold(chunk.subarray(from, to))
           emitHeld(onLine)
         } else emit(chunk.subarray(from, to), onLine)
-        from = to + 1
+        from = skipBlankLines(chunk, to + 1)
       }
       hold(chunk.subarray(from))
     },
@@ -68,7 +86,7 @@ export function createLineSplitter(maxLineBytes = MAX_LINE_BYTES): LineSplitter 
 }
 
 function isBlank(line: Uint8Array, length: number): boolean {
-  for (let at = 0; at < length; at++) if (line[at] !== 0x20 && line[at] !== 0x09) return false
+  for (let at = 0; at < length; at++) if (line[at] !== SPACE && line[at] !== TAB) return false
   return true
 }
 

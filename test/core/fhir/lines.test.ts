@@ -77,3 +77,48 @@ test('refuses an endless line before it buffers much more than the limit', () =>
 for (const chunks of [['\ufeff{}\n'], ['\ufeff{}']])
   test('refuses a byte order mark', () =>
     assert.throws(() => split(chunks.map((chunk) => Buffer.from(chunk))), { code: 'resource.malformed' }))
+
+for (const [name, blank] of [
+  ['LF', '\n'],
+  ['CRLF', '\r\n'],
+  ['a space', ' \n'],
+] as const)
+  test(`64 MiB of blank lines of ${name} cost no call per line, and all of them count`, () => {
+    const chunk = Buffer.alloc(1024 * 1024, blank)
+    const calls = { onLine: 0, chunk: 0 }
+    Object.assign(chunk, {
+      indexOf: (value: number, from?: number) => {
+        calls.chunk += 1
+        return Uint8Array.prototype.indexOf.call(chunk, value, from)
+      },
+      subarray: (from?: number, to?: number) => {
+        calls.chunk += 1
+        return Buffer.prototype.subarray.call(chunk, from, to)
+      },
+    })
+    const splitter = createLineSplitter(8)
+    const onLine = () => {
+      calls.onLine += 1
+    }
+    for (let i = 0; i < 64; i++) splitter.push(chunk, onLine)
+    assert.equal(calls.onLine, 0)
+    assert.ok(calls.chunk <= 64 * 4, `${calls.chunk} calls`)
+    const lines = (64 * 1024 * 1024) / blank.length
+    assert.throws(() => splitter.push(Buffer.from('123456789\n'), onLine), {
+      message: `line ${lines + 1} has more than 8 bytes`,
+    })
+  })
+
+test('a run of blank lines may be cut anywhere', () => {
+  const text = Buffer.from('\n \r\n\t\n\r\n\r\na\n\n \t \r\n\r \n  b\r\n \n')
+  const whole = split([text])
+  assert.deepEqual(whole, ['a', '\r ', '  b'])
+  for (let one = 0; one <= text.length; one++)
+    for (let two = one; two <= text.length; two++)
+      assert.deepEqual(split([text.subarray(0, one), text.subarray(one, two), text.subarray(two)]), whole)
+})
+
+test('refuses a blank line that is too long', () =>
+  assert.throws(() => split([Buffer.from(`\n\n${' '.repeat(9)}\n`)], 8), {
+    message: 'line 3 has more than 8 bytes',
+  }))
