@@ -139,6 +139,7 @@ check 'verifier --print-config' says '"policy' verifier --print-config
 
 echo 'sizes'
 for path in "$image" "$image/usr/bin/node" "$app" "$app"/{src,node_modules,native}; do
-  echo "  $(du -sh "$path" | cut -f 1)  ${path#"$image"}"
+  path_in_image=${path#"$image"}
+  echo "  $(du -sh "$path" | cut -f 1)  ${path_in_image:-/}"
 done
 [ "$failures" -eq 0 ] || { echo "$failures failed" && exit 1; }
