@@ -35,18 +35,19 @@ check() {
 # The bases, as docs/operations.md makes them.
 bases=${BASES:-$work}
 mkdir -p "$bases"
-if [ -z "${NODE24:-}" ]; then
-  NODE24=$work/node24
-  mkdir -p "$NODE24/usr/local/lib/node_modules"
-  cp -rL node_modules/node-linux-{x,arm}64/{bin,include} "$NODE24/usr/local/" 2> /dev/null || true
-  cp -rL "$(npm root -g 2> /dev/null)/npm" "$NODE24/usr/local/lib/node_modules/"
-  ln -s ../lib/node_modules/npm/bin/npm-cli.js "$NODE24/usr/local/bin/npm"
-fi
 [ -s "$bases/base.tar" ] ||
   mmdebstrap --quiet --variant=minbase --include=libstdc++6,ca-certificates bookworm "$bases/base.tar"
-[ -s "$bases/build.tar" ] ||
+if [ ! -s "$bases/build.tar" ]; then
+  if [ -z "${NODE24:-}" ]; then
+    NODE24=$work/node24
+    mkdir -p "$NODE24/usr/local/lib/node_modules"
+    cp -rL node_modules/node-linux-*64/{bin,include} "$NODE24/usr/local/"
+    cp -rL "$(dirname "$(readlink -f "$(command -v npm)")")/.." "$NODE24/usr/local/lib/node_modules/npm"
+    ln -s ../lib/node_modules/npm/bin/npm-cli.js "$NODE24/usr/local/bin/npm"
+  fi
   mmdebstrap --quiet --variant=minbase --include=gcc,libc6-dev,libstdc++6,ca-certificates \
     --customize-hook="copy-in $NODE24/usr/local /usr" bookworm "$bases/build.tar"
+fi
 podman import --quiet "$bases/base.tar" localhost/debian:bookworm
 podman import --quiet --change 'ENV PATH=/usr/local/bin:/usr/bin:/bin' "$bases/build.tar" localhost/node:24
 
