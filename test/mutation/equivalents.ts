@@ -75,6 +75,15 @@ export const EQUIVALENTS: readonly Row[] = [
       'authority !== undefined → true',
     ],
   ]),
+  ...within('src/core/appraisal/conformanceCase.ts', 'the code inside throws coded errors only', [
+    ['if (error instanceof CodedError) return refuseCase(error)', 'error instanceof CodedError → true'],
+    ['throw error', 'throw error → ;'],
+    [
+      "if (cause instanceof CodedError) throw new CodedError('case.malformed', cause.message, { cause })",
+      'cause instanceof CodedError → true',
+    ],
+    ['throw cause', 'throw cause → ;'],
+  ]),
   ...within('src/core/appraisal/conformanceCase.ts', 'no length is below 0', [
     ['const bytes = base64url(0, 2 * 1024 * 1024)', '0 → (-1)'],
     ['certs: list(bytes, 0, 16),', '0 → (-1)'],

@@ -149,6 +149,11 @@ const limits: readonly (readonly [name: string, most: unknown, beyond: unknown])
   ['roots', { ...good, roots: some(16, good.roots[0]) }, { ...good, roots: some(17, good.roots[0]) }],
   ['expected codes', { ...good, expect: expecting(64) }, { ...good, expect: expecting(65) }],
 ]
+test('a case that is not JSON is told so', () => {
+  const [reason] = judgeCase(utf8('{'), amd).result.reasons
+  assert.equal(reason?.actual, 'the case is not JSON in UTF-8')
+})
+
 for (const [name, most, beyond] of limits)
   test(`${name} at the limit is read, beyond it is not`, () => {
     const isRead = (value: unknown) => {
