@@ -1,5 +1,6 @@
 /** The tasks that a Verifier repeats whether or not requests come. A task never overlaps with itself. */
 import { errorFields, type Log } from '#adapters/system/log.ts'
+import { CodedError } from '#core/errors.ts'
 import type { Clock } from '#ports/clock.ts'
 
 export type PeriodicTask = {
@@ -42,4 +43,21 @@ export async function runPeriodically(
       }
     }),
   )
+}
+
+/** Throws `service.unavailable` if `work`, which ends with its signal's reason, takes longer. */
+export async function withinLimit(
+  milliseconds: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const limit = new AbortController()
+  const late = () =>
+    limit.abort(new CodedError('service.unavailable', `no answer within ${milliseconds / 1000} seconds`))
+  const timer = setTimeout(late, milliseconds)
+  try {
+    await work(AbortSignal.any([signal, limit.signal]))
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -10,7 +10,7 @@ import type { Clock } from '#ports/clock.ts'
 import { type Boot, openBoot } from './boot.ts'
 import type { VerifierConfig } from './config.ts'
 import type { VerifierMaterial } from './material.ts'
-import { type PeriodicTask, runPeriodically } from './periodicTasks.ts'
+import { type PeriodicTask, runPeriodically, withinLimit } from './periodicTasks.ts'
 import { createRefusalCounts } from './refusalCounts.ts'
 import { answerRelease } from './release.ts'
 import { startServer } from './server.ts'
@@ -80,7 +80,7 @@ export async function startVerifier(
       name: 'policy',
       seconds: config.policyListingSeconds,
       run: async (signal) => {
-        await policyStore.refresh(AbortSignal.any([signal, AbortSignal.timeout(LISTING_MILLISECONDS)]))
+        await withinLimit(LISTING_MILLISECONDS, signal, policyStore.refresh)
         await evidence.flush(signal)
       },
     },

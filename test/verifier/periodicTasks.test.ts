@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Log } from '#adapters/system/log.ts'
-import { type PeriodicTask, runPeriodically } from '../../src/verifier/periodicTasks.ts'
+import { type PeriodicTask, runPeriodically, withinLimit } from '../../src/verifier/periodicTasks.ts'
 import { unavailable } from '../adapters/evidence/stores.ts'
 import { steerableClock } from './steerableClock.ts'
 
@@ -70,4 +70,22 @@ test('an error caused by the end is not a failure', async () => {
     signal: ending.signal,
     failed: () => assert.fail(),
   })
+})
+
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+
+test('a call that takes too long counts as a service that does not answer', async () => {
+  const { signal } = new AbortController()
+  await assert.rejects(withinLimit(1, signal, untilAborted), {
+    code: 'service.unavailable',
+    message: 'no answer within 0.001 seconds',
+  })
+})
+
+test('a call that the end cuts short keeps the reason of the end', async () => {
+  const ending = new AbortController()
+  const call = withinLimit(60_000, ending.signal, untilAborted)
+  ending.abort(new Error('SIGTERM'))
+  await assert.rejects(call, /SIGTERM/)
 })
