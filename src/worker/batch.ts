@@ -1,17 +1,22 @@
 /**
- * The jobs of one get: round after round, until each of them has ended. Suspects come last, and each runs
- * alone: if one of them kills the worker, the other jobs have their results.
+ * The jobs of one get: round after round, until each job has ended. Suspects come last, and each runs alone: if
+ * one of them kills the worker, the other jobs have their results.
  */
+import { LONGEST_RETURN_SECONDS } from '#core/job/attempt.ts'
+import type { Job } from '#core/job/job.ts'
 import { OpenAttempts } from './attempts.ts'
 import type { Boot } from './boot.ts'
 import { type LeasedJob, requeue } from './lease.ts'
 import { untilAvailable, waits } from './outage.ts'
-import { Round } from './round.ts'
+import { Round, type RoundContext } from './round.ts'
+
+/** After this time, jobs that may not run yet go back to the stream, since the partition has other jobs. */
+const LONGEST_HOLD_MS = 15_000
 
 /**
- * Throws the reason of `signal` if the lease is lost, the reason of `stopping` if a job would have to wait
- * while the worker is to stop, `WorkerRefused`, and codes whose disposition is `stop`. The batch is then not
- * to be committed, and its open attempts are given back.
+ * The batch may be committed when this returns. It throws the reason of `signal` if the lease is lost, and the
+ * reason of `stopping` if a job would have to wait while the worker is to stop. It throws `WorkerRefused`, and
+ * codes whose disposition is `stop`. Then the batch is not committed, and its open attempts are given back.
  */
 export async function runBatch(
   jobs: readonly LeasedJob[],
@@ -29,30 +34,33 @@ export async function runBatch(
   }
 }
 
-/** After this time, jobs that may not run yet go back to the stream: the partition has other jobs. */
-const LONGEST_HOLD_MS = 15_000
-
-/** Returns the jobs that were not taken up because they must run alone. */
+/** Returns the suspects: jobs that were not taken up, because each must run alone. */
 async function runUntilEnded(
   jobs: readonly LeasedJob[],
-  context: ConstructorParameters<typeof Round>[0],
+  context: RoundContext,
 ): Promise<readonly LeasedJob[]> {
   const { boot, signal, stopping } = context
+  const deadline = boot.clock.monotonic() + LONGEST_HOLD_MS
   const suspects: LeasedJob[] = []
   const pauses = waits()
-  const started = boot.clock.monotonic()
   let pending = jobs
   while (pending.length > 0) {
-    const due = pending.filter(({ job }) => job.notBefore <= boot.clock.now())
-    const later = pending.filter((leased) => !due.includes(leased))
-    const round = due.length === 0 ? { waiting: [], suspects: [] } : await new Round(context).run(due)
+    const due = pending.filter(({ job }) => isDue(job, boot))
+    const later = pending.filter(({ job }) => !isDue(job, boot))
+    const round = await new Round(context).run(due)
     suspects.push(...round.suspects)
     pending = [...round.waiting, ...later]
-    if (round.waiting.length === 0 && boot.clock.monotonic() - started >= LONGEST_HOLD_MS) {
+    if (round.waiting.length === 0 && boot.clock.monotonic() >= deadline) {
       for (const leased of later) await untilAvailable(() => requeue(leased, boot, signal), boot, signal)
-      pending = []
+      return suspects
     }
     if (pending.length > 0) await boot.clock.sleep(pauses.next().value, AbortSignal.any([signal, stopping]))
   }
   return suspects
+}
+
+/** A time that no worker writes is not believed: the job runs at once. */
+function isDue({ notBefore }: Job, { time }: Boot): boolean {
+  const now = time.now()
+  return notBefore <= now || notBefore > now + LONGEST_RETURN_SECONDS
 }

@@ -13,7 +13,7 @@ import { runBatch } from './batch.ts'
 import type { Boot } from './boot.ts'
 import { acceptMessage, type LeasedJob } from './lease.ts'
 import { untilAvailable } from './outage.ts'
-import { WorkerRefused } from './round.ts'
+import { WorkerRefused } from './workerRefused.ts'
 
 // OCI allows five gets per second for a partition and its whole group. A worker that finds nothing asks less
 // often, so a pool larger than the number of partitions leaves room for the workers that have jobs.

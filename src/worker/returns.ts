@@ -3,7 +3,7 @@
  * may succeed. Each has a bound, after which the job is set aside.
  */
 import type { ErrorCode } from '#core/errors.ts'
-import type { AttemptHistory } from '#core/job/attempt.ts'
+import { type AttemptHistory, LONGEST_RETURN_SECONDS } from '#core/job/attempt.ts'
 
 type Bound = {
   /** Since the job was first taken up. */
@@ -37,8 +37,6 @@ const BOUNDS: Partial<Record<ErrorCode, Bound>> = {
 }
 
 const FIRST_RETURN_SECONDS = 10
-/** The most that a job may be ahead of the Verifier's time. */
-const LONGEST_RETURN_SECONDS = 10 * MINUTE
 
 /** What the attempts at a job tell when this one ends. */
 export type Standing = {

@@ -18,28 +18,7 @@ import type { LeasedJob } from './lease.ts'
 import { untilAvailable } from './outage.ts'
 import type { Standing } from './returns.ts'
 import { reportEnd, settle } from './settlement.ts'
-
-/** Stages of the Verifier's work that judge the worker; the later ones judge the job. */
-const ABOUT_THE_WORKER: readonly RefusalBody['stage'][] = [
-  'request',
-  'binding',
-  'assertion',
-  'evidence',
-  'appraisal',
-]
-
-/**
- * The Verifier refuses the worker, not a job: no job of the batch has ended, and this worker can end none.
- */
-export class WorkerRefused extends CodedError {
-  readonly denialId: string
-
-  constructor(refusal: RefusalBody) {
-    super(refusal.code, refusal.title)
-    this.name = 'WorkerRefused'
-    this.denialId = refusal.denialId
-  }
-}
+import { isAboutWorker, WorkerRefused } from './workerRefused.ts'
 
 type AskedJob = { readonly leased: LeasedJob; readonly header: ObjectHeader }
 type AnsweredJob = AskedJob & { readonly answer: JobAnswer }
@@ -52,27 +31,29 @@ export type Unended = {
   readonly suspects: readonly LeasedJob[]
 }
 
+export type RoundContext = {
+  readonly boot: Boot
+  /** Those of the batch: an attempt lasts over its rounds. */
+  readonly attempts: OpenAttempts
+  /** The round has one job, which may be a suspect. */
+  readonly alone: boolean
+  /** Aborted when the lease is lost. */
+  readonly signal: AbortSignal
+  /** Aborted by the first SIGTERM. */
+  readonly stopping: AbortSignal
+}
+
 export class Round {
   readonly #boot: Boot
-  /** Those of the batch: an attempt lasts over its rounds. */
   readonly #attempts: OpenAttempts
-  /** The round has one job, which may be a suspect. */
   readonly #alone: boolean
-  /** Aborted when the lease is lost. */
   readonly #signal: AbortSignal
-  /** Aborted by the first SIGTERM. */
   readonly #stopping: AbortSignal
   // Invariant: each job of the round is in hand, has ended, or is in one of these two; never two at once.
   readonly #waiting: LeasedJob[] = []
   readonly #suspects: LeasedJob[] = []
 
-  constructor(context: {
-    readonly boot: Boot
-    readonly attempts: OpenAttempts
-    readonly alone: boolean
-    readonly signal: AbortSignal
-    readonly stopping: AbortSignal
-  }) {
+  constructor(context: RoundContext) {
     this.#boot = context.boot
     this.#attempts = context.attempts
     this.#alone = context.alone
@@ -84,6 +65,7 @@ export class Round {
    * Throws `WorkerRefused`, the reason of a signal that was aborted, and codes whose disposition is `stop`.
    */
   async run(jobs: readonly LeasedJob[]): Promise<Unended> {
+    if (jobs.length === 0) return { waiting: [], suspects: [] }
     const challenge = await this.#challenge()
     const admitted = await this.#admitAll(jobs)
     const asked = await this.#readHeaders(admitted)
@@ -209,7 +191,7 @@ export class Round {
   async #stopIfWorkerRefused(jobs: readonly AnsweredJob[]): Promise<void> {
     const refusal = jobs
       .flatMap(({ answer }) => (answer.kind === 'refused' ? [answer.refusal] : []))
-      .find(({ retryable, stage }) => !retryable && ABOUT_THE_WORKER.includes(stage))
+      .find(isAboutWorker)
     if (refusal === undefined) return
     for (const { leased } of jobs) this.#recordDenial(leased, refusal)
     await this.#untilDone(() => this.#boot.evidence.flush(this.#signal))

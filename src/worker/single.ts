@@ -7,7 +7,7 @@ import type { Job } from '#core/job/job.ts'
 import type { Boot } from './boot.ts'
 import { compute, readHeader, recordGrant, releaseJobOf } from './computation.ts'
 import { untilAvailable } from './outage.ts'
-import { WorkerRefused } from './round.ts'
+import { WorkerRefused } from './workerRefused.ts'
 
 /** Prints one JSON line on stdout; the exit code is 0 for a result, else that of the code. */
 export async function runOne(job: Job, boot: Boot, signal: AbortSignal): Promise<number> {

@@ -16,6 +16,9 @@ export type AttemptEnd = (typeof ATTEMPT_ENDS)[number]
 /** At this many attempts that count, the job is set aside. */
 export const MAX_ATTEMPTS = 3
 
+/** The most that `notBefore` of a returned job is ahead of the Verifier's time. */
+export const LONGEST_RETURN_SECONDS = 600
+
 export type Claim = {
   readonly boot: string
   /** The Verifier's time, in seconds since the epoch. */
