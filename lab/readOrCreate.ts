@@ -7,8 +7,8 @@ import { codeOf } from '#core/errors.ts'
 const MAX_BYTES = 64 * 1024
 
 /**
- * Reads a file, or durably creates it with what `make` returns. If several processes create it at once, one wins, and all
- * return its content.
+ * Reads a file, or durably creates it with what `make` returns. If several processes create it at once, one
+ * wins, and all return its content.
  */
 export async function readOrCreate(path: string, make: () => Promise<Buffer | string>): Promise<Buffer> {
   const present = await readIfPresent(path, MAX_BYTES, 'config.invalid')

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Marks our Buffers: releaseSecret wipes and detaches no other. */
+/* Marks our Buffers: freeSecret wipes and detaches no other. */
 static const napi_type_tag SECRET_TAG = { 0x8a1f4c52b3d94e07, 0x96e0c7d1525f3ba8 };
 
 /* A secret on the heap, or NULL with a pending exception whose code is ERR_SECRET_MEMORY. */
@@ -31,7 +31,7 @@ static void drop_secret(struct secret *secret)
 	free(secret);
 }
 
-/* Called when the last view is gone, or soon after releaseSecret. */
+/* Called when the last view is gone, or soon after freeSecret. */
 static void finalize(napi_env env, void *data, void *hint)
 {
 	int64_t total;
@@ -74,8 +74,8 @@ static napi_value allocate_secret(napi_env env, napi_callback_info info)
 	return secret == NULL ? NULL : buffer_of_secret(env, secret);
 }
 
-/* releaseSecret(secret: Buffer): void. Wipes it at once; every view of it is empty afterwards. */
-static napi_value release_secret(napi_env env, napi_callback_info info)
+/* freeSecret(secret: Buffer): void. Wipes it at once; every view of it is empty afterwards. */
+static napi_value free_secret_buffer(napi_env env, napi_callback_info info)
 {
 	size_t count = 1;
 	napi_value argument;
@@ -104,5 +104,5 @@ static napi_value release_secret(napi_env env, napi_callback_info info)
 bool define_secret(napi_env env, napi_value exports)
 {
 	return define_function(env, exports, "allocateSecret", allocate_secret) &&
-	       define_function(env, exports, "releaseSecret", release_secret);
+	       define_function(env, exports, "freeSecret", free_secret_buffer);
 }

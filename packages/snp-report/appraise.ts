@@ -5,7 +5,8 @@ import type { VerifiedReport } from '../../src/core/snp/verify.ts'
 import type { UnixSeconds } from '../../src/core/time.ts'
 
 /**
- * `accepted` with the reference that matches, or `refused` with every reason against the reference that came nearest. Reasons
+ * `accepted` with the reference that matches, or `refused` with every reason against the reference that came
+ * nearest. Reasons
  * have the codes of docs/errors.md, section Appraisal.
  */
 export type Verdict = Evaluation
@@ -17,8 +18,8 @@ export type Circumstances = {
   /** Ids of revoked reference values; none if absent. */
   readonly revoked?: readonly string[]
   /**
-   * The digest of the guest's configuration, if REPORT_DATA binds one; it is compared with `Reference.trust`. The caller has
-   * verified that binding.
+   * The digest of the guest's configuration, if REPORT_DATA binds one; it is compared with `Reference.trust`.
+   * The caller has verified that binding.
    */
   readonly trust?: string
   /** Whether a root that is marked `simulated` may count. False if absent. */
@@ -26,11 +27,11 @@ export type Circumstances = {
 }
 
 /**
- * Appraises an authentic report: does it match one of the reference values? Its chain ends at a root of the trust store that
- * verified it, so every such root counts, except a simulated one.
+ * Appraises an authentic report: does it match one of the reference values? Its chain ends at a root of the
+ * trust store that verified it, so every such root counts, except a simulated one.
  *
- * REPORT_DATA is not compared: only the caller knows which nonce or key it must hold. Throws a RangeError if `references` is
- * empty.
+ * REPORT_DATA is not compared: only the caller knows which nonce or key it must hold. Throws a RangeError if
+ * `references` is empty.
  */
 export function appraise(
   verified: VerifiedReport,

@@ -1,11 +1,11 @@
 /**
- * Verifies AMD SEV-SNP attestation reports (RFC 9334: evidence), offline and without a dependency. Each step takes only what the
- * step before it returns:
+ * Verifies AMD SEV-SNP attestation reports (RFC 9334: evidence), offline and without a dependency. Each step
+ * takes only what the step before it returns:
  *
  *   parseReport → Report → verifyReport → VerifiedReport → appraise → Verdict → explain
  *
- * Bytes are `Uint8Array`, times are `UnixSeconds`. No function asks a clock: the caller gives the time. A refusal is a value. A
- * fault is a `CodedError`; its code is stable, its message is not.
+ * Bytes are `Uint8Array`, times are `UnixSeconds`. No function asks a clock: the caller gives the time. A
+ * refusal is a value. A fault is a `CodedError`; its code is stable, its message is not.
  */
 
 // Evidence: the claims of a report.

@@ -31,7 +31,8 @@ export type LaunchInputs = {
 /**
  * The 48 bytes that the guest's reports carry as MEASUREMENT.
  *
- * Throws `firmware.malformed` for a file that is not such an OVMF, and `launch.impossible` for inputs that no guest starts from.
+ * Throws `firmware.malformed` for a file that is not such an OVMF, and `launch.impossible` for inputs that no
+ * guest starts from.
  */
 export function measure({
   firmware,

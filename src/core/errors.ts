@@ -1,6 +1,6 @@
 /**
- * Every way to refuse or to fail, in one table. A refusal is a value (`Refusal`), a fault is an exception (`CodedError`);
- * both carry a code of this table. docs/errors.md is generated from it (`npm run docs`).
+ * Every way to refuse or to fail, in one table. A refusal is a value (`Refusal`), a fault is an exception
+ * (`CodedError`); both carry a code of this table. docs/errors.md is generated from it (`npm run docs`).
  */
 import { Coded, type CodedClass, type ErrorRow, type RefusalOf } from './errors/coded.ts'
 import {

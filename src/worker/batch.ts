@@ -1,6 +1,6 @@
 /**
- * The jobs of one get: round after round, until each job has ended. Suspects come last, and each runs alone: if
- * one of them kills the worker, the other jobs have their results.
+ * The jobs of one get: round after round, until each job has ended. Suspects come last, and each runs alone:
+ * if one of them kills the worker, the other jobs have their results.
  */
 import { LONGEST_RETURN_SECONDS } from '#core/job/attempt.ts'
 import type { Job } from '#core/job/job.ts'
@@ -14,9 +14,10 @@ import { Round, type RoundContext } from './round.ts'
 const LONGEST_HOLD_MS = 15_000
 
 /**
- * The batch may be committed when this returns. It throws the reason of `signal` if the lease is lost, and the
- * reason of `stopping` if a job would have to wait while the worker is to stop. It throws `WorkerRefused`, and
- * codes whose disposition is `stop`. Then the batch is not committed, and its open attempts are given back.
+ * The batch may be committed when this returns. It throws the reason of `signal` if the lease is lost, and
+ * the reason of `stopping` if a job would have to wait while the worker is to stop. It throws
+ * `WorkerRefused`, and codes whose disposition is `stop`. Then the batch is not committed, and its open
+ * attempts are given back.
  */
 export async function runBatch(
   jobs: readonly LeasedJob[],

@@ -22,7 +22,8 @@ registerHooks({
   },
 })
 
-// Limit of processor time; all tests together take a fraction of it. A separate thread notices a test that never ends.
+// Limit of processor time; all tests together take a fraction of it. A separate thread notices a test that
+// never ends.
 const LIMIT_MS = 120_000
 const watch = `setInterval(() => {
   if (process.cpuUsage().user > ${LIMIT_MS * 1000}) process.kill(process.pid, 'SIGKILL')

@@ -1,6 +1,6 @@
 /**
- * A program for the tests: `askDevice.ts COUNT [together]` asks the device COUNT times, one request after the other, or
- * all at once with `together`. It prints one line of JSON per request.
+ * A program for the tests: `askDevice.ts COUNT [together]` asks the device COUNT times, one request after the
+ * other, or all at once with `together`. It prints one line of JSON per request.
  */
 import { openDevice } from '#adapters/sev/device.ts'
 import { SevFault } from '#adapters/sev/fault.ts'

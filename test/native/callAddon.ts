@@ -1,7 +1,7 @@
 /**
- * A program for the tests: `callAddon.ts CALLS` calls each function of the addon CALLS times, twice. It prints by how many
- * bytes the process grew in the second round, when JavaScript's heap has settled. Under the fake device /dev/null answers;
- * without it every request is refused.
+ * A program for the tests: `callAddon.ts CALLS` calls each function of the addon CALLS times, twice. It
+ * prints by how many bytes the process grew in the second round, when JavaScript's heap has settled. Under
+ * the fake device /dev/null answers; without it every request is refused.
  */
 import assert from 'node:assert/strict'
 import { setImmediate } from 'node:timers/promises'
@@ -15,7 +15,7 @@ const SEGMENT_BYTES = 64
 
 const addon = loadAddon()
 assert.ok(!(addon instanceof Error))
-const { aead, allocateSecret, getReport, notify, releaseSecret } = addon
+const { aead, allocateSecret, getReport, notify, freeSecret } = addon
 setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
@@ -41,12 +41,12 @@ const calls: Readonly<Record<string, () => unknown>> = {
   'a path with a NUL': () => assert.throws(() => getReport('/dev/null\0', reportData, 0, true), RangeError),
   'a secret, freed twice': () => {
     const secret = allocateSecret(64)
-    releaseSecret(secret)
-    releaseSecret(secret)
+    freeSecret(secret)
+    freeSecret(secret)
   },
   'a secret, left to the collector': () => allocateSecret(5000),
   'a secret of no bytes': () => assert.throws(() => allocateSecret(0), RangeError),
-  'freeing a plain buffer': () => assert.throws(() => releaseSecret(reportData), RangeError),
+  'freeing a plain buffer': () => assert.throws(() => freeSecret(reportData), RangeError),
   'a notification': () => notify('/absent', 'READY=1'),
   'a notification to no socket': () => notify('absent', 'READY=1'),
   'a segment sealed': () => aead?.(true, key, parts, counts),

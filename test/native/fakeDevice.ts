@@ -11,7 +11,8 @@ export type Run = { readonly exitCode: number | null; readonly stdout: string; r
 
 export type FakeDevice = {
   /**
-   * Runs `command` with a device that gives `answers` (fake_driver.h lists them). `hook`, a shell command, signs the reports;
+   * Runs `command` with a device that gives `answers` (fake_driver.h lists them). `hook`, a shell command,
+   * signs the reports;
    * `table` is the host's certificate table, well-formed or not.
    */
   readonly run: (

@@ -1,4 +1,7 @@
-/** A program for the tests: `holdSecrets.ts COUNT` opens locked memory for COUNT secrets and prints "held" or the error. */
+/**
+ * A program for the tests: `holdSecrets.ts COUNT` opens locked memory for COUNT secrets and prints "held" or
+ * the error.
+ */
 import { openSecretMemory } from '#adapters/system/secretMemory.ts'
 import { CodedError } from '#core/errors.ts'
 

@@ -6,7 +6,10 @@ import { encodeTable, GUIDS } from '../certificateTable.ts'
 import { buildFakeDevice } from './fakeDevice.ts'
 
 const PROGRAM = fileURLToPath(new URL('./callAddon.ts', import.meta.url))
-/** If every call leaked its job (3 to 25 KB), the process would grow by 12 MB or more. `make stress` makes 100,000. */
+/**
+ * If every call leaked its job (3 to 25 KB), the process would grow by 12 MB or more. `make stress` makes
+ * 100,000.
+ */
 const CALLS = 4000
 const MAX_GROWTH = 6_000_000
 

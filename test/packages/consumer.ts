@@ -25,7 +25,10 @@ export type Consumer = {
   /** The names of the files in the tarball. */
   readonly packed: readonly string[]
   readonly write: (name: string, content: string | Uint8Array) => void
-  /** Runs a script of the folder under `NODE`, with JSON on stdin; returns its stdout. Throws for another exit code than 0. */
+  /**
+   * Runs a script of the folder under `NODE`, with JSON on stdin; returns its stdout. Throws for another exit
+   * code than 0.
+   */
   readonly run: (script: string, input?: unknown) => string
   /** Runs plain `tsc` over the folder: its exit code and what it prints. */
   readonly check: () => { readonly code: number; readonly output: string }

@@ -1,4 +1,6 @@
-/** The report library as others get it: packed, installed into an empty folder, type-checked and run there. */
+/**
+ * The report library as others get it: packed, installed into an empty folder, type-checked and run there.
+ */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'

@@ -4,7 +4,8 @@
  * The wire. Integers are big-endian, except inside the request and the report. The client sends struct
  * snp_report_req of linux/sev-guest.h: 96 bytes, user_data[64], vmpl u32 little-endian, 28 zeros. The server
  * answers `u32 status`, and after the status 0
- * `u32 length ‖ report ‖ u32 count ‖ count × (u32 length ‖ certificate in DER)`, the VCEK or VLEK first. Then it
+ * `u32 length ‖ report ‖ u32 count ‖ count × (u32 length ‖ certificate in DER)`, the VCEK or VLEK first. Then
+ * it
  * closes: one request per connection.
  */
 import { createConnection, type Socket } from 'node:net'

@@ -37,7 +37,7 @@ export type Addon = {
    */
   readonly allocateSecret: (bytes: number) => Buffer
   /** Wipes the buffer at once. It and every view of it then have no bytes. Throws for any other buffer. */
-  readonly releaseSecret: (secret: Buffer) => void
+  readonly freeSecret: (secret: Buffer) => void
   /** Returns 0 or an errno. */
   readonly notify: (socket: string, state: string) => number
   /**

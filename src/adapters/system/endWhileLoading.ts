@@ -1,6 +1,6 @@
 /**
- * The first import of a program's main file: from here on a signal ends the program in order, although most of
- * its modules are not loaded yet.
+ * The first import of a program's main file: from here on a signal ends the program in order, although most
+ * of its modules are not loaded yet.
  */
 import { endAtOnceOnSignal } from './shutdown.ts'
 

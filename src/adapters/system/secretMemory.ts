@@ -16,7 +16,7 @@ export function openSecretMemory(secrets: number): SecretMemory {
     throw new CodedError('memory.unlocked', `keys have no locked memory: ${addon.message}`, { cause: addon })
   const memory: SecretMemory = {
     allocate: (bytes) => allocate(addon, bytes),
-    free: addon.releaseSecret,
+    free: addon.freeSecret,
   }
   const held: Buffer[] = []
   try {

@@ -1,4 +1,7 @@
-/** Decides whether an authentic report is acceptable. The decision and its explanation come from one evaluation. */
+/**
+ * Decides whether an authentic report is acceptable. The decision and its explanation come from one
+ * evaluation.
+ */
 
 import type { Refusal } from '../errors/report.ts'
 import type { Tcb } from '../snp/tcb.ts'
@@ -41,14 +44,17 @@ export type Evaluation =
       readonly nearest: string
       /** Every violation, at least one. */
       readonly reasons: readonly Refusal[]
-      /** The least TCB that was required; undefined if these reference values have no row for the processor. */
+      /**
+       * The least TCB that was required; undefined if these reference values have no row for the processor.
+       */
       readonly floor: Tcb | undefined
       readonly verified: VerifiedReport
     }
 
 /**
- * Appraises a worker's report under a policy. `trust` is the worker's trust digest as the report binds it. `revocation` is the list
- * in force; before the first list, one with empty `referenceValues`. Throws a RangeError for a policy without reference values.
+ * Appraises a worker's report under a policy. `trust` is the worker's trust digest as the report binds it.
+ * `revocation` is the list in force; before the first list, one with empty `referenceValues`. Throws a
+ * RangeError for a policy without reference values.
  */
 export function appraise(
   verified: VerifiedReport,
@@ -65,7 +71,10 @@ export function appraise(
   return evaluation as Verdict
 }
 
-/** The same rules without a verdict, for a report by itself. Throws a RangeError if there are no reference values. */
+/**
+ * The same rules without a verdict, for a report by itself. Throws a RangeError if there are no reference
+ * values.
+ */
 export function evaluate(subject: Subject, values: AppraisalPolicy): Evaluation {
   const { verified } = subject
   const [best, ...others] = values.referenceValues.map((reference) => ({

@@ -1,4 +1,6 @@
-/** The conformance case v1 (docs/conformance.md): one JSON value with everything that a verdict depends on. */
+/**
+ * The conformance case v1 (docs/conformance.md): one JSON value with everything that a verdict depends on.
+ */
 import { fromBase64url, fromUtf8 } from '../bytes.ts'
 import { CodedError } from '../errors/report.ts'
 import type { TrustStore } from '../snp/chain.ts'
@@ -50,9 +52,11 @@ const CASE = record({
 })
 
 /**
- * Judges one case, as UTF-8 JSON of at most 4 MiB. `amd` holds AMD's roots, for a case without roots of its own.
+ * Judges one case, as UTF-8 JSON of at most 4 MiB. `amd` holds AMD's roots, for a case without roots of its
+ * own.
  *
- * Never throws for what is in the case: exit 2 and `case.malformed` if it does not follow the form, else as `judge`.
+ * Never throws for what is in the case: exit 2 and `case.malformed` if it does not follow the form, else as
+ * `judge`.
  */
 export function judgeCase(text: Uint8Array, amd: TrustStore): Judgement {
   let evidence: Evidence

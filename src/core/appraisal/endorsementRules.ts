@@ -3,7 +3,10 @@ import { LAST_SECOND, toRfc3339, toUnixSeconds, type UnixSeconds } from '../time
 import { oneOf, type Rule } from './reference.ts'
 import { refuse, unless } from './violation.ts'
 
-/** A cloud provider holds a VLEK, which names no chip: it counts only if the reference values approve that provider. */
+/**
+ * A cloud provider holds a VLEK, which names no chip: it counts only if the reference values approve that
+ * provider.
+ */
 export const signingKey: Rule = ({ verified: { endorsement } }, { cspIds }) => {
   const { kind, cspId = '' } = endorsement
   return unless(kind === 'vcek' || cspIds.includes(cspId), {
@@ -14,7 +17,10 @@ export const signingKey: Rule = ({ verified: { endorsement } }, { cspIds }) => {
   })
 }
 
-/** `verifyReport` refuses an ASK or ASVK that a list names. This rule asks whether there was a list, and a recent one. */
+/**
+ * `verifyReport` refuses an ASK or ASVK that a list names. This rule asks whether there was a list, and a
+ * recent one.
+ */
 export const revocationList: Rule = ({ verified: { crl, product }, at }, { crl: demanded }) => {
   if (demanded === 'not-required') return []
   if (crl === undefined)

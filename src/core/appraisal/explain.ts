@@ -1,4 +1,7 @@
-/** An evaluation as plain data in a fixed order. The text for people and the JSON for programs are both made from it. */
+/**
+ * An evaluation as plain data in a fixed order. The text for people and the JSON for programs are both made
+ * from it.
+ */
 import type { Refusal, ReportErrorCode } from '../errors/report.ts'
 import { TCB_NAMES, type TcbName } from '../snp/report.ts'
 import { TCB_COMPONENTS, TCB_LAYOUTS, type Tcb, type TcbComponent } from '../snp/tcb.ts'
@@ -33,7 +36,10 @@ export type TcbRow = {
   readonly belowFloor: readonly TcbComponent[]
   /** The components that exceed those of the row above which this one must not be. */
   readonly inconsistent: readonly TcbComponent[]
-  /** In the committed row, if the reference values require a commitment: the components behind the current row. */
+  /**
+   * In the committed row, if the reference values require a commitment: the components behind the current
+   * row.
+   */
   readonly provisional: readonly TcbComponent[]
 }
 
@@ -74,8 +80,8 @@ function tcbTable({ verified, floor }: Evaluation, reasons: readonly Refusal[]):
 }
 
 /**
- * The fields of a report that these reference values leave unchecked, in the words of the report. REPORT_DATA is always one of
- * them: only the requester of the report knows its value.
+ * The fields of a report that these reference values leave unchecked, in the words of the report. REPORT_DATA
+ * is always one of them: only the requester of the report knows its value.
  */
 export function unconstrained(reference: Reference): readonly string[] {
   return [...FIELDS.filter(({ list }) => reference[list] === 'any').map(({ field }) => field), 'reportData']

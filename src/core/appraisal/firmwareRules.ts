@@ -1,13 +1,15 @@
-/** The rules about the host's firmware: its versions agree, and are committed, recent enough and mitigated. */
+/**
+ * The rules about the host's firmware: its versions agree, and are committed, recent enough and mitigated.
+ */
 import type { Firmware } from '../snp/report.ts'
 import { below } from '../snp/tcb.ts'
 import type { Rule } from './reference.ts'
 import { refuse, unless, type Violation } from './violation.ts'
 
 /**
- * reported ≤ committed ≤ current. Firmware that states otherwise cannot be believed in the rest either. The TCB at launch has no
- * place in this order: an import takes the new host's, and going back from firmware that was never committed leaves it above the
- * current one.
+ * reported ≤ committed ≤ current. Firmware that states otherwise cannot be believed in the rest either. The
+ * TCB at launch has no place in this order: an import takes the new host's, and going back from firmware that
+ * was never committed leaves it above the current one.
  */
 export const tcbOrder: Rule = ({ verified: { tcb } }) =>
   [['reported', 'committed'] as const, ['committed', 'current'] as const].flatMap(([low, high]) =>
@@ -32,7 +34,10 @@ export const firmwareOrder: Rule = ({ verified: { report } }) => {
   })
 }
 
-/** The host can go back from firmware that it has not committed, at any time and without a trace in the next report. */
+/**
+ * The host can go back from firmware that it has not committed, at any time and without a trace in the next
+ * report.
+ */
 export const commitment: Rule = ({ verified: { tcb, report } }, { firmwareProfile }) => {
   if (firmwareProfile === 'provisional') return []
   const { committed, current } = report.firmware

@@ -1,6 +1,6 @@
 /**
- * A closed grammar of JSON as data, and its reader. A schema for zod is derived from the same data in core/policy; the reader is
- * for the report library, which has no dependency.
+ * A closed grammar of JSON as data, and its reader. A schema for zod is derived from the same data in
+ * core/policy; the reader is for the report library, which has no dependency.
  */
 import { fromBase64url } from '../bytes.ts'
 import { CodedError, type ReportErrorCode } from '../errors/report.ts'
@@ -51,7 +51,10 @@ export const either = <const Choices extends readonly Grammar[]>(...of: Choices)
   ({ kind: 'either', of }) as const
 export const optional = <const G extends Grammar>(of: G) => ({ kind: 'optional', of }) as const
 
-/** The value in its type. Throws `code` with all that is wrong, as `path: what`: it names fields, never their values. */
+/**
+ * The value in its type. Throws `code` with all that is wrong, as `path: what`: it names fields, never their
+ * values.
+ */
 export function readAs<const G extends Grammar>(
   grammar: G,
   value: unknown,

@@ -1,4 +1,7 @@
-/** The rules about the guest: what its owner allowed at launch, and the privilege level that requested the report. */
+/**
+ * The rules about the guest: what its owner allowed at launch, and the privilege level that requested the
+ * report.
+ */
 import { toHex } from '../bytes.ts'
 import type { ReportErrorCode } from '../errors/report.ts'
 import { GUEST_POLICY_BITS } from '../snp/layout.ts'

@@ -1,4 +1,6 @@
-/** Judges evidence in memory. `report verify` and every conformance case use this one path; it does no I/O. */
+/**
+ * Judges evidence in memory. `report verify` and every conformance case use this one path; it does no I/O.
+ */
 
 import { CodedError, REPORT_ERRORS, type ReportErrorCode } from '../errors/report.ts'
 import { TrustStore } from '../snp/chain.ts'

@@ -17,8 +17,9 @@ export const processor: Rule = ({ verified }, reference) =>
   })
 
 /**
- * Compares each of the four TCBs with the floor. The reported one belongs to the signing key, the host can go back to the committed
- * one, the current one runs, and the one at launch ran when the guest's secrets began. Without a row there is no floor.
+ * Compares each of the four TCBs with the floor. The reported one belongs to the signing key, the host can go
+ * back to the committed one, the current one runs, and the one at launch ran when the guest's secrets began.
+ * Without a row there is no floor.
  */
 export const tcbFloors: Rule = ({ verified }, reference) => {
   const floor = processorOf(verified, reference)?.floor
@@ -55,7 +56,10 @@ function remedyFor({ product }: VerifiedReport, { processors }: Reference): Pick
   return isMilan ? { remedy: MILAN } : {}
 }
 
-/** arXiv 2605.12990, AMD-SB-3045: software can read the seed of a chip's VCEK, and then make any report of that chip. */
+/**
+ * arXiv 2605.12990, AMD-SB-3045: software can read the seed of a chip's VCEK, and then make any report of
+ * that chip.
+ */
 const MILAN =
   'use Genoa or Turin: software can read the root key of a Milan chip (AMD-SB-3045, arXiv 2605.12990), so its report, of ' +
   'whatever TCB, proves nothing unless a policy approves Milan and lists the chips whose history is trusted'

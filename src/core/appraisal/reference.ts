@@ -12,8 +12,9 @@ export type BitRule = 'required' | 'forbidden' | 'any'
 export type AnyOr = 'any' | readonly string[]
 
 /**
- * One approved build on approved hardware: every field, nothing unsaid. Bytes are lower-case hex, times are seconds since the
- * epoch. `measurements` and `trust` of a policy are lists; `any` is for `report verify`, which says so.
+ * One approved build on approved hardware: every field, nothing unsaid. Bytes are lower-case hex, times are
+ * seconds since the epoch. `measurements` and `trust` of a policy are lists; `any` is for `report verify`,
+ * which says so.
  */
 export type Reference = {
   readonly id: string
@@ -23,26 +24,28 @@ export type Reference = {
   readonly notAfter: number
   readonly measurements: AnyOr
   /**
-   * `not-required`, or for how long after its nextUpdate AMD's revocation list still counts. AMD issues one about every six
+   * `not-required`, or for how long after its nextUpdate AMD's revocation list still counts. AMD issues one
+   * about every six
    * weeks. A list that names the chain's ASK or ASVK refuses in either case.
    */
   readonly crl: 'not-required' | { readonly graceSeconds: number }
   /**
-   * Cloud providers (CSP_ID of the VLEK certificate) whose VLEKs are accepted beside VCEKs; empty, only VCEKs are. A VLEK is
-   * held by the provider and names no chip.
+   * Cloud providers (CSP_ID of the VLEK certificate) whose VLEKs are accepted beside VCEKs; empty, only VCEKs
+   * are. A VLEK is held by the provider and names no chip.
    */
   readonly cspIds: readonly string[]
   readonly processors: readonly ProcessorReference[]
   /** Least firmware (API major, minor and build), current and committed. Compared in this order. */
   readonly firmware: { readonly major: number; readonly minor: number; readonly build: number }
   /**
-   * `committed`: the host cannot go back behind the firmware that runs, in TCB and version. `provisional`: committed may lag
+   * `committed`: the host cannot go back behind the firmware that runs, in TCB and version. `provisional`:
+   * committed may lag
    * behind current, as on clouds that try a firmware before they commit it. Floors hold either way.
    */
   readonly firmwareProfile: 'committed' | 'provisional'
   /**
-   * Bits of LAUNCH_MIT_VECTOR and CURRENT_MIT_VECTOR that must be set, the most significant first. Reports have them from
-   * version 5 on.
+   * Bits of LAUNCH_MIT_VECTOR and CURRENT_MIT_VECTOR that must be set, the most significant first. Reports
+   * have them from version 5 on.
    */
   readonly mitigations: { readonly launch: string; readonly current: string }
   /** `abi`: least firmware ABI that the guest demanded at launch. */
@@ -56,7 +59,10 @@ export type Reference = {
   /** FAMILY_ID and IMAGE_ID, from the ID block; all zero is a guest without one. */
   readonly familyIds: AnyOr
   readonly imageIds: AnyOr
-  /** SHA-384 of the keys that signed the ID block, and the ID key. An author key counts only if the report says AUTHOR_KEY_EN. */
+  /**
+   * SHA-384 of the keys that signed the ID block, and the ID key. An author key counts only if the report
+   * says AUTHOR_KEY_EN.
+   */
   readonly idKeyDigests: AnyOr
   readonly authorKeyDigests: AnyOr
   /** HOST_DATA: chosen by the host at launch, signed but not measured. */
@@ -88,7 +94,9 @@ type PlatformBit =
   | 'iommuWriteSafe'
   | 'tio'
 
-/** CPUID family, model and stepping, combined values as in the report, and what their TCB must reach at least. */
+/**
+ * CPUID family, model and stepping, combined values as in the report, and what their TCB must reach at least.
+ */
 export type ProcessorReference = {
   readonly product: Product
   readonly family: number
@@ -106,7 +114,10 @@ export type AppraisalPolicy = {
   readonly referenceValues: readonly Reference[]
 }
 
-/** The report, and the circumstances that the rules depend on. `trust` is undefined for a report without a worker. */
+/**
+ * The report, and the circumstances that the rules depend on. `trust` is undefined for a report without a
+ * worker.
+ */
 export type Subject = {
   readonly verified: VerifiedReport
   readonly trust: string | undefined

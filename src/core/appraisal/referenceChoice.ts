@@ -16,7 +16,10 @@ export type ReferenceChoice =
   | { readonly kind: 'policy'; readonly policy: NumberedValues }
   | { readonly kind: 'given'; readonly reference: Reference }
 
-/** `listed`: revocation lists were given. The built-in set then requires a current list issued by the chain's root. */
+/**
+ * `listed`: revocation lists were given. The built-in set then requires a current list issued by the chain's
+ * root.
+ */
 export function valuesOf(
   reference: Exclude<ReferenceChoice, { kind: 'none' }>,
   roots: TrustStore,
@@ -32,7 +35,10 @@ export function valuesOf(
   }
 }
 
-/** Only a policy lists worker configurations, so only under a policy is `trust` a field that was left unchecked. */
+/**
+ * Only a policy lists worker configurations, so only under a policy is `trust` a field that was left
+ * unchecked.
+ */
 export function leftOpen(
   { referenceValues }: AppraisalPolicy,
   id: string,

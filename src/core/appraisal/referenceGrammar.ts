@@ -1,4 +1,7 @@
-/** The grammar of reference values (docs/formats/policy.md), once for the library's reader and for the schema of a policy. */
+/**
+ * The grammar of reference values (docs/formats/policy.md), once for the library's reader and for the schema
+ * of a policy.
+ */
 import { hexPattern, NAME } from '../patterns.ts'
 import { PRODUCTS } from '../snp/product.ts'
 import { LAST_SECOND } from '../time.ts'
@@ -22,7 +25,10 @@ const anyOr = (entry: ReturnType<typeof hexBytes>, limit = 64) => either(words('
 const measurements = list(hexBytes(48), 1, 64)
 const trust = list(base64url(32), 1, 64)
 
-/** As a policy carries it: measurements and worker configurations are listed. The fields are explained at `Reference`. */
+/**
+ * As a policy carries it: measurements and worker configurations are listed. The fields are explained at
+ * `Reference`.
+ */
 export const POLICY_REFERENCE = record({
   id: matching(NAME),
   assurance: words('measured', 'platform'),

@@ -35,7 +35,8 @@ const RESOLVED_BY_CERTIFICATE: readonly ReportErrorCode[] = [
 ]
 
 /**
- * `field`: the input, for a code that several inputs share. `report`: only for a report judged under AMD's own roots, as far as
+ * `field`: the input, for a code that several inputs share. `report`: only for a report judged under AMD's
+ * own roots, as far as
  * it could be read; the remedy then names the URL of the certificate that is missing.
  */
 export function refusalOf(error: CodedError, field?: string, report?: Report): Refusal {

@@ -1,4 +1,7 @@
-/** Every rule of a set of reference values. The rules are independent, so a refusal names everything that is wrong. */
+/**
+ * Every rule of a set of reference values. The rules are independent, so a refusal names everything that is
+ * wrong.
+ */
 import { revocationList, signingKey } from './endorsementRules.ts'
 import { commitment, firmwareFloor, firmwareOrder, mitigations, tcbOrder } from './firmwareRules.ts'
 import { guestAbi, guestPolicy, guestSvn, migrationAgent, vmpl } from './guestRules.ts'

@@ -3,11 +3,14 @@
 /**
  * - `retry`: the same request may succeed later; nothing is lost by waiting.
  * - `reject`: this input will never succeed; record it, set it aside, go on.
- * - `stop`: the process can no longer vouch for its own state; end it and let recovery start from what is durable.
+ * - `stop`: the process can no longer vouch for its own state; end it and let recovery start from what is
+ *   durable.
  */
 export type Disposition = 'retry' | 'reject' | 'stop'
 
-/** The Verifier's order of work. A refusal on the wire names the step that refused (docs/formats/release.md). */
+/**
+ * The Verifier's order of work. A refusal on the wire names the step that refused (docs/formats/release.md).
+ */
 export const STAGES = [
   'request',
   'nonce',
@@ -50,7 +53,10 @@ export function rowsOf(stage: Stage | null) {
   }
 }
 
-/** A fault with a stable code; the message may change. Thrown as `CodedError`, which fixes the codes that are allowed. */
+/**
+ * A fault with a stable code; the message may change. Thrown as `CodedError`, which fixes the codes that are
+ * allowed.
+ */
 export class Coded<Code extends string> extends Error {
   readonly code: Code
 
@@ -61,14 +67,19 @@ export class Coded<Code extends string> extends Error {
   }
 }
 
-/** One class for every table of codes, so that `instanceof` holds across them; each table narrows what may be thrown. */
+/**
+ * One class for every table of codes, so that `instanceof` holds across them; each table narrows what may be
+ * thrown.
+ */
 export type CodedClass<Code extends string> = new (
   code: Code,
   message: string,
   options?: { cause?: unknown },
 ) => Coded<Code>
 
-/** A refusal as a value: what was decided, about which field, and (for the provider only) why and what to do. */
+/**
+ * A refusal as a value: what was decided, about which field, and (for the provider only) why and what to do.
+ */
 export type RefusalOf<Code extends string> = {
   readonly code: Code
   readonly field: string

@@ -51,7 +51,9 @@ export function createLineSplitter(maxLineBytes = MAX_LINE_BYTES): LineSplitter 
     emit(line, onLine)
   }
 
-  /** Returns the start of the first line that is not blank, not whole or too long. `emit` judges that line. */
+  /**
+   * Returns the start of the first line that is not blank, not whole or too long. `emit` judges that line.
+   */
   const skipBlankLines = (chunk: Uint8Array, start: number): number => {
     let from = start
     let skipped = 0

@@ -1,4 +1,7 @@
-/** The reference values of a policy as a schema, derived from their one grammar (core/appraisal/referenceGrammar.ts). */
+/**
+ * The reference values of a policy as a schema, derived from their one grammar
+ * (core/appraisal/referenceGrammar.ts).
+ */
 import { z } from 'zod'
 import type { Grammar, ValueOf } from '../appraisal/grammar.ts'
 import type { Reference } from '../appraisal/reference.ts'

@@ -51,7 +51,8 @@ export function readEndorsedKey(extensions: Extensions, product: Product, kind: 
   const { structVersion } = TCB_LAYOUTS[product]
   const productName = ia5Of(parseDer(extensionOf(extensions, AMD_OID.productName)))
   const layout = integerOf(parseDer(extensionOf(extensions, AMD_OID.structVersion)), 255)
-  // "Milan-B0", "Genoa-B2": the stepping is ignored. It is not the report's, and AMD's certificates differ in it.
+  // "Milan-B0", "Genoa-B2": the stepping is ignored. It is not the report's, and AMD's certificates differ in
+  // it.
   if (PRODUCTS.find((name) => productName === name || productName.startsWith(`${name}-`)) !== product)
     throw new CodedError(
       'chain.product-mismatch',

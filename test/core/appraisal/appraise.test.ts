@@ -62,8 +62,8 @@ refuses([
 ])
 
 /**
- * One report and the demands that it does not meet. Each atom is one such demand, on a field of its own, or one contradiction in
- * the report. The lenient reference values make no such demand, and accept the report.
+ * One report and the demands that it does not meet. Each atom is one such demand, on a field of its own, or
+ * one contradiction in the report. The lenient reference values make no such demand, and accept the report.
  */
 const floor = { fmc: 0, bootloader: 0, tee: 0, snp: 0, microcode: 0 }
 const processors = (levels: typeof floor): PolicyReference['processors'] => [

@@ -1,4 +1,7 @@
-/** The codes that the rules write down are the appraisal section of the table, and the wire calls them appraisal. */
+/**
+ * The codes that the rules write down are the appraisal section of the table, and the wire calls them
+ * appraisal.
+ */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'

@@ -1,4 +1,7 @@
-/** The limits of policies and revocation lists: the least and the greatest number of rows load, one less and one more do not. */
+/**
+ * The limits of policies and revocation lists: the least and the greatest number of rows load, one less and
+ * one more do not.
+ */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -1,4 +1,6 @@
-/** The built-in reference values against minted reports, field by field, and against reports of real machines. */
+/**
+ * The built-in reference values against minted reports, field by field, and against reports of real machines.
+ */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'

@@ -1,4 +1,6 @@
-/** A reference value that is missing, misspelt or unknown must not load: an unwritten value is never checked. */
+/**
+ * A reference value that is missing, misspelt or unknown must not load: an unwritten value is never checked.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readAs } from '#core/appraisal/grammar.ts'

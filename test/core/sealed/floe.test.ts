@@ -1,4 +1,6 @@
-/** FLOE compared with known answers of its authors (Go, Java and Rust), which are not part of this repository. */
+/**
+ * FLOE compared with known answers of its authors (Go, Java and Rust), which are not part of this repository.
+ */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'

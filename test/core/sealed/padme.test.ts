@@ -3,7 +3,8 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { padmeLength } from '#core/sealed/padme.ts'
 
-// Computed by hand from the definition: E = floor(log2 L), S = floor(log2 E) + 1, the last E - S bits become zero.
+// Computed by hand from the definition: E = floor(log2 L), S = floor(log2 E) + 1, the last E - S bits become
+// zero.
 const lengths = [
   [0, 0],
   [1, 1],

@@ -118,7 +118,8 @@ function reportOf(
     policySeq: entry.policySeq,
     ...statusOf(releaseId, history, manifests),
     finishedBy: null,
-    // A worker that died may not have logged the receipt, which names the job; the objects tie the two together.
+    // A worker that died may not have logged the receipt, which names the job; the objects tie the two
+    // together.
     setAside:
       history.receipts.some(({ received }) => deadLettered.has(received.entry.jobId)) ||
       entry.headerDigests.every((digest) => deadLetteredObjects.has(digest)),

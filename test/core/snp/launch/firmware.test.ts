@@ -57,7 +57,8 @@ test('firmware that checks no kernel has no hash table', () => {
 })
 
 test('every limit itself is allowed', () => {
-  // A table from the first byte on: 32 bytes of reset vector, 18 of the footer, 96 of four entries, and this one.
+  // A table from the first byte on: 32 bytes of reset vector, 18 of the footer, 96 of four entries, and this
+  // one.
   const filler: TableEntry = ['00000000-0000-0000-0000-000000000001', Buffer.alloc(4096 - 32 - 18 - 96 - 18)]
   assert.equal(
     parseFirmware(buildFirmware({ ...AMD_SEV, pages: 1 }, (rows) => [filler, ...rows])).apEntry,
