@@ -12,6 +12,7 @@ const OF_THE_COMMAND: readonly ErrorCode[] = [
   'input.unreadable',
   'output.unwritable',
 ]
+const PARENT_MILLISECONDS = 500
 const READ_THE_LOGS = 'read the logs in the output folder, fix the cause, run it again with another --out'
 /** The folder of a demo that was interrupted exists, and the input of a demo is not sealed yet. */
 const REMEDIES: Partial<Record<ErrorCode, string>> = {
@@ -32,9 +33,20 @@ async function main(): Promise<number> {
       if (interruption.signal.aborted) process.exit(75)
       interruption.abort(new CodedError('process.interrupted', `interrupted by ${name}`))
     })
+  if (process.env['npm_lifecycle_event'] === 'demo') watchParent(interruption)
   const summary = await runDemo(options, output, interruption.signal)
   if (options.json) process.stdout.write(`${JSON.stringify(summaryJson(summary))}\n`)
   return 0
+}
+
+/** SIGKILL of npm reaches npm only. A demo that someone started otherwise may outlive its parent. */
+function watchParent(interruption: AbortController): void {
+  const parent = process.ppid
+  const check = () => {
+    if (process.ppid !== parent)
+      interruption.abort(new CodedError('process.interrupted', 'interrupted by the end of npm'))
+  }
+  setInterval(check, PARENT_MILLISECONDS).unref()
 }
 
 function report(error: unknown): number {
