@@ -5,7 +5,7 @@ import type { Published } from './publication.ts'
 import { boundOf, isOver, returnSeconds, type Standing } from './returns.ts'
 
 /** How far one job came in one round. */
-export type Outcome =
+export type WorkOutcome =
   | { readonly kind: 'published'; readonly published: Published }
   /** What may be asked again at once has failed, with the refusal's code. */
   | {
@@ -52,7 +52,7 @@ export type Move =
   /** The worker can no longer vouch for itself: the batch is not committed. */
   | { readonly kind: 'stop'; readonly error: unknown }
 
-export function moveFor(outcome: Outcome): Move {
+export function moveFor(outcome: WorkOutcome): Move {
   switch (outcome.kind) {
     case 'published':
       return { kind: 'finish', as: outcome.published.kind, resultId: outcome.published.resultId }
@@ -63,7 +63,7 @@ export function moveFor(outcome: Outcome): Move {
   }
 }
 
-function moveForRefusal(outcome: Extract<Outcome, { kind: 'refused' }>): Move {
+function moveForRefusal(outcome: Extract<WorkOutcome, { kind: 'refused' }>): Move {
   const { refusal, headerDigests, standing } = outcome
   const { code, denialId } = refusal
   return (
@@ -78,7 +78,7 @@ function moveForRefusal(outcome: Extract<Outcome, { kind: 'refused' }>): Move {
   )
 }
 
-function moveForFailure(outcome: Extract<Outcome, { kind: 'failed' }>): Move {
+function moveForFailure(outcome: Extract<WorkOutcome, { kind: 'failed' }>): Move {
   const { error, attempts, headerDigests, standing } = outcome
   const code = codeOf(error)
   const { disposition } = errorRow(code)

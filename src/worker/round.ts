@@ -13,7 +13,7 @@ import { type Admission, admitJob, type OpenAttempts } from './attempts.ts'
 import type { GrantedJob, JobAnswer } from './attester.ts'
 import type { Boot } from './boot.ts'
 import { compute, type ObjectHeader, readHeader, recordGrant, releaseJobOf } from './computation.ts'
-import type { Outcome } from './ending.ts'
+import type { WorkOutcome } from './ending.ts'
 import type { LeasedJob } from './lease.ts'
 import { untilAvailable } from './outage.ts'
 import type { Standing } from './returns.ts'
@@ -132,7 +132,14 @@ export class Round {
         const error = new CodedError('job.exhausted', `the job was tried ${attempts} times before`)
         const headerDigests = await this.#headerDigests(leased)
         const standing = this.#attempts.standingOf(leased)
-        const outcome: Outcome = { kind: 'failed', error, releaseId: null, attempts, headerDigests, standing }
+        const outcome: WorkOutcome = {
+          kind: 'failed',
+          error,
+          releaseId: null,
+          attempts,
+          headerDigests,
+          standing,
+        }
         await this.#settle(leased, outcome, started)
         return false
       }
@@ -218,7 +225,7 @@ export class Round {
     await this.#settle(leased, outcome, started)
   }
 
-  #refused(leased: LeasedJob, header: ObjectHeader, refusal: RefusalBody): Outcome {
+  #refused(leased: LeasedJob, header: ObjectHeader, refusal: RefusalBody): WorkOutcome {
     this.#recordDenial(leased, refusal)
     if (!refusal.retryable) {
       const standing = this.#attempts.standingOf(leased)
@@ -228,7 +235,7 @@ export class Round {
   }
 
   /** Throws nothing: what fails is the outcome. */
-  async #runGranted(leased: LeasedJob, header: ObjectHeader, granted: GrantedJob): Promise<Outcome> {
+  async #runGranted(leased: LeasedJob, header: ObjectHeader, granted: GrantedJob): Promise<WorkOutcome> {
     const { job } = leased
     const { releaseId, assurance } = granted.accepted.grant
     const claim = this.#attempts.of(leased)
@@ -243,7 +250,7 @@ export class Round {
     }
   }
 
-  async #settle(leased: LeasedJob, outcome: Outcome, started: number): Promise<void> {
+  async #settle(leased: LeasedJob, outcome: WorkOutcome, started: number): Promise<void> {
     const state = await settle(leased, outcome, started, {
       boot: this.#boot,
       attempts: this.#attempts,
@@ -267,7 +274,7 @@ export class Round {
   }
 }
 
-function failedBeforeRelease(standing: Standing, error: unknown): Outcome {
+function failedBeforeRelease(standing: Standing, error: unknown): WorkOutcome {
   return { kind: 'failed', error, releaseId: null, attempts: 0, headerDigests: [], standing }
 }
 

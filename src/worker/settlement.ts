@@ -10,7 +10,7 @@ import { codeOf, type ErrorCode } from '#core/errors.ts'
 import type { AttemptEnd } from '#core/job/attempt.ts'
 import { type OpenAttempts, recordDone } from './attempts.ts'
 import type { Boot } from './boot.ts'
-import { type Move, moveFor, type Outcome } from './ending.ts'
+import { type Move, moveFor, type WorkOutcome } from './ending.ts'
 import { type LeasedJob, putBack, setAside } from './lease.ts'
 import type { JobOutcome } from './metrics.ts'
 import { untilAvailable } from './outage.ts'
@@ -28,7 +28,7 @@ export type SettlementContext = {
  */
 export async function settle(
   leased: LeasedJob,
-  outcome: Outcome,
+  outcome: WorkOutcome,
   started: number,
   { boot, attempts, signal }: SettlementContext,
 ): Promise<'ended' | 'waiting'> {
@@ -89,7 +89,7 @@ export function reportEnd(
 /** A failure after a release is always in the log; before a release, only one that sets the job aside. */
 function recordFailure(
   { job: { jobId, traceparent } }: LeasedJob,
-  outcome: Outcome,
+  outcome: WorkOutcome,
   move: Move,
   { evidence }: Pick<Boot, 'evidence'>,
 ): void {
