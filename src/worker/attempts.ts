@@ -8,7 +8,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { errorFields } from '#adapters/system/log.ts'
-import { fromUtf8, toHex, utf8 } from '#core/bytes.ts'
+import { toHex, utf8 } from '#core/bytes.ts'
 import { codeOf } from '#core/errors.ts'
 import {
   type Attempt,
@@ -35,7 +35,8 @@ import type { Standing } from './returns.ts'
 
 const CLAIM_BYTES = 128
 const END_BYTES = 64
-const RESULT_ID_BYTES = 64
+/** One more than a result id has: a longer text is none. */
+const DONE_BYTES = 65
 const RESULT_ID = /^[0-9a-f]{64}$/
 /** How long a batch that was abandoned tries to give its attempts back. */
 const GIVE_BACK_MS = 2000
@@ -114,7 +115,7 @@ export class OpenAttempts {
   /** What the earlier attempts at a job tell when this one ends. */
   standingOf(leased: LeasedJob): Standing {
     const { evidence, time } = this.#boot
-    const history = this.#claims.get(leased)?.history ?? { since: undefined, givenBack: [] }
+    const history = this.#claims.get(leased)?.history ?? { givenBack: [] }
     return { history, boot: evidence.boot, now: time.now() }
   }
 
@@ -151,7 +152,7 @@ async function findDone(
   { store, buckets }: Pick<Boot, 'store' | 'buckets'>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const resultId = await readText({ store, buckets }, doneName(jobId), RESULT_ID_BYTES, signal)
+  const resultId = await readText({ store, buckets }, doneName(jobId), DONE_BYTES, signal)
   if (resultId === undefined || !RESULT_ID.test(resultId)) return undefined
   try {
     await store.head({ ...buckets.results, name: manifestName(resultId) }, undefined, signal)
@@ -209,7 +210,8 @@ async function readText(
       undefined,
       signal,
     )
-    return fromUtf8(bytes, name)
+    // Latin-1 takes any byte: what is no text of ours is ignored by its reader, and sets no job aside.
+    return bytes.toString('latin1')
   } catch (error) {
     if (codeOf(error) === 'service.missing') return undefined
     throw error

@@ -14,9 +14,9 @@ export type WorkerMetrics = {
   readonly leaseLost: () => void
   readonly batchJobs: (jobs: number) => void
   readonly released: (seconds: number) => void
-  /** The Verifier refuses this worker, by this code. */
+  /** The Verifier or OCI refuses this worker as a whole, by this code. */
   readonly parked: (code: string) => void
-  /** The Verifier has answered a batch: the worker is not refused. */
+  /** A batch has ended: the worker is not refused. */
   readonly accepted: () => void
   /** A report was requested; `code` is empty on success. */
   readonly reported: (source: string, code: string, lost: boolean) => void
@@ -74,7 +74,7 @@ export function createWorkerMetrics(registry: Registry, simulation: boolean): Wo
   })
   const refused = new Gauge({
     name: 'cw_worker_refused',
-    help: '1 while the Verifier refuses this worker as a whole, by code',
+    help: '1 from a refusal of this worker as a whole to its next batch, by code',
     labelNames: ['code'],
     registers,
   })

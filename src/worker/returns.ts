@@ -6,7 +6,7 @@ import type { ErrorCode } from '#core/errors.ts'
 import { type AttemptHistory, LONGEST_RETURN_SECONDS } from '#core/job/attempt.ts'
 
 type Bound = {
-  /** Since the job was first taken up. */
+  /** Since the first attempt that ended with the code, so that no single answer decides. */
   readonly seconds: number
   /** Different boots that were refused, this one included. */
   readonly boots: number
@@ -40,7 +40,7 @@ const FIRST_RETURN_SECONDS = 10
 
 /** What the attempts at a job tell when this one ends. */
 export type Standing = {
-  readonly history: Pick<AttemptHistory, 'since' | 'givenBack'>
+  readonly history: Pick<AttemptHistory, 'givenBack'>
   readonly boot: string
   /** The Verifier's time. */
   readonly now: number
@@ -57,8 +57,9 @@ export function isOver(
   code: ErrorCode,
   { history, boot, now }: Standing,
 ): boolean {
-  const refused = history.givenBack.filter((one) => one.code === code).map((one) => one.boot)
-  return now - (history.since ?? now) >= seconds || new Set([...refused, boot]).size >= boots
+  const before = history.givenBack.filter((attempt) => attempt.code === code)
+  const since = Math.min(now, ...before.map(({ at }) => at))
+  return now - since >= seconds || new Set([boot, ...before.map((attempt) => attempt.boot)]).size >= boots
 }
 
 /** Ten seconds, then twice as long each time, at most ten minutes. */

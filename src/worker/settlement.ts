@@ -2,8 +2,8 @@
  * The settlement of one job: carries out what its outcome means.
  *
  * Crash argument. What ends the job (result, dead letter, message put back) is durable before the end of its
- * attempt. If we stop between the two, the attempt has no end: the next worker meets the job as a suspect,
- * finds its result or dead letter done again, and nothing is lost.
+ * attempt. If we stop between the two, the attempt has no end: the next worker runs the job alone. It
+ * finds the result, or writes the dead letter once more.
  */
 import { errorFields } from '#adapters/system/log.ts'
 import { codeOf, type ErrorCode } from '#core/errors.ts'

@@ -23,7 +23,7 @@ const job: Job = {
   notBefore: 0,
 }
 const { jobId } = job
-const NONE = { next: 1, counted: 0, suspect: false, since: undefined, givenBack: [] }
+const NONE = { next: 1, counted: 0, suspect: false, givenBack: [] }
 const RESULT_ID = 'cd'.repeat(32)
 
 /** Two boots of a pool over one state bucket. */
@@ -76,11 +76,17 @@ test('a job with a result ends at once, before an attempt is claimed', async () 
   assert.deepEqual(await claim(second), { kind: 'done', resultId: RESULT_ID })
 })
 
-test('a pointer that is not a result id is ignored', async () => {
-  const { first, claim, put } = await pool()
-  await put(doneName(jobId), '../../etc/passwd')
-  assert.equal((await claim(first)).kind, 'claimed')
-})
+for (const [name, bytes] of [
+  ['a path', Buffer.from('../../etc/passwd')],
+  ['bytes that are no text', Buffer.from([0xff, 0xfe])],
+  ['a result id with a character more', Buffer.from(`${RESULT_ID}0`)],
+] as const)
+  test(`a pointer that is ${name} is ignored`, async () => {
+    const { store, first, claim } = await pool()
+    await store.create({ ...first.buckets.results, name: manifestName(RESULT_ID) }, Buffer.from('x'))
+    await store.create({ ...first.buckets.state, name: doneName(jobId) }, bytes)
+    assert.equal((await claim(first)).kind, 'claimed')
+  })
 
 test('a claim whose answer was lost is recognised as our own', async () => {
   const { store, first } = await pool()

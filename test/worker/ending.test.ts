@@ -15,7 +15,7 @@ const refusal: RefusalBody = {
   denialId: 'ab'.repeat(16),
 }
 const BOOT = 'b'.repeat(26)
-const FRESH: Standing = { history: { since: undefined, givenBack: [] }, boot: BOOT, now: 1_000_000 }
+const FRESH: Standing = { history: { givenBack: [] }, boot: BOOT, now: 1_000_000 }
 const failed = (error: unknown, attempts = 1): Move =>
   moveFor({
     kind: 'failed',
@@ -89,17 +89,29 @@ describe('a refusal that another worker or a later time may change puts the job 
   const MINUTE = 60
   const refusedAs = (code: ErrorCode, standing: Standing): Move =>
     moveFor({ kind: 'refused', refusal: { ...refusal, code }, headerDigests: [], standing })
-  const since = (seconds: number): Standing => ({
+  const since = (seconds: number, code: ErrorCode): Standing => ({
     ...FRESH,
-    history: { since: FRESH.now - seconds, givenBack: [] },
+    history: { givenBack: [{ boot: BOOT, at: FRESH.now - seconds, code }] },
   })
   const asked = (code: ErrorCode, boots: number): Standing => ({
     ...FRESH,
     history: {
-      since: FRESH.now,
-      givenBack: Array.from({ length: boots }, (_, index) => ({ boot: `boot-${index}`, code })),
+      givenBack: Array.from({ length: boots }, (_, index) => ({
+        boot: `boot-${index}`,
+        at: FRESH.now,
+        code,
+      })),
     },
   })
+  const absent = (standing: Standing): Move =>
+    moveFor({
+      kind: 'failed',
+      error: new CodedError('service.missing', 'x'),
+      releaseId: null,
+      attempts: 0,
+      headerDigests: [],
+      standing,
+    })
 
   for (const { name, move, expected } of [
     {
@@ -124,41 +136,32 @@ describe('a refusal that another worker or a later time may change puts the job 
     },
     {
       name: 'no permission, for a day',
-      move: refusedAs('permission.none', since(DAY)),
+      move: refusedAs('permission.none', since(DAY, 'permission.none')),
       expected: 'permission.none',
     },
     {
       name: 'an expired permission, by five workers for six days',
-      move: refusedAs('permission.expired', since(6 * DAY)),
+      move: refusedAs('permission.expired', since(6 * DAY, 'permission.expired')),
       expected: 'put-back',
     },
     {
       name: 'an expired permission, for seven days',
-      move: refusedAs('permission.expired', since(7 * DAY)),
+      move: refusedAs('permission.expired', since(7 * DAY, 'permission.expired')),
       expected: 'job.expired',
     },
     {
       name: 'an absent object, for nine minutes',
-      move: moveFor({
-        kind: 'failed',
-        error: new CodedError('service.missing', 'x'),
-        releaseId: null,
-        attempts: 0,
-        headerDigests: [],
-        standing: since(9 * MINUTE),
-      }),
+      move: absent(since(9 * MINUTE, 'service.missing')),
+      expected: 'put-back',
+    },
+    {
+      name: 'an absent object, once, of a job that waited a day for its permission',
+      move: absent(since(DAY, 'permission.expired')),
       expected: 'put-back',
     },
     {
       name: 'an absent object, for ten minutes',
-      move: moveFor({
-        kind: 'failed',
-        error: new CodedError('service.missing', 'x'),
-        releaseId: null,
-        attempts: 0,
-        headerDigests: [],
-        standing: since(10 * MINUTE),
-      }),
+      move: absent(since(10 * MINUTE, 'service.missing')),
       expected: 'service.missing',
     },
   ])

@@ -40,10 +40,8 @@ export type AttemptHistory = {
   readonly counted: number
   /** A worker died in an attempt: the job may be the cause, so it runs alone. */
   readonly suspect: boolean
-  /** When the job was first taken up; undefined before. */
-  readonly since: number | undefined
-  /** The boots that gave the job back, each with its reasons. */
-  readonly givenBack: readonly { readonly boot: string; readonly code: string }[]
+  /** The attempts that ended as `again` with a code. */
+  readonly givenBack: readonly (Claim & { readonly code: string })[]
 }
 
 /**
@@ -56,9 +54,8 @@ export function historyOf(attempts: readonly Attempt[], boot: string): AttemptHi
     next: attempts.reduce((highest, { number }) => Math.max(highest, number), 0) + 1,
     counted: silent.length + failed.length,
     suspect: silent.length > 0,
-    since: attempts.length === 0 ? undefined : Math.min(...attempts.map(({ claim }) => claim.at)),
     givenBack: attempts.flatMap(({ claim, end }) =>
-      end?.kind === 'again' && end.code !== null ? [{ boot: claim.boot, code: end.code }] : [],
+      end?.kind === 'again' && end.code !== null ? [{ ...claim, code: end.code }] : [],
     ),
   }
 }

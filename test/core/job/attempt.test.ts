@@ -26,27 +26,27 @@ for (const { name, attempts, expected } of [
   {
     name: 'no attempt',
     attempts: [],
-    expected: { next: 1, counted: 0, suspect: false, since: undefined, givenBack: [] },
+    expected: { next: 1, counted: 0, suspect: false, givenBack: [] },
   },
   {
     name: 'attempts that ended as again never count',
     attempts: [1, 2, 3, 4, 5].map((number) => attempt(number, 'again')),
-    expected: { next: 6, counted: 0, suspect: false, since: 1001, givenBack: [] },
+    expected: { next: 6, counted: 0, suspect: false, givenBack: [] },
   },
   {
     name: 'an attempt without an end counts and makes the job a suspect',
     attempts: [attempt(1)],
-    expected: { next: 2, counted: 1, suspect: true, since: 1001, givenBack: [] },
+    expected: { next: 2, counted: 1, suspect: true, givenBack: [] },
   },
   {
     name: 'a failed attempt counts and makes no suspect',
     attempts: [attempt(1, 'failed')],
-    expected: { next: 2, counted: 1, suspect: false, since: 1001, givenBack: [] },
+    expected: { next: 2, counted: 1, suspect: false, givenBack: [] },
   },
   {
     name: 'an open attempt of this boot tells nothing',
     attempts: [attempt(1, undefined, MINE)],
-    expected: { next: 2, counted: 0, suspect: false, since: 1001, givenBack: [] },
+    expected: { next: 2, counted: 0, suspect: false, givenBack: [] },
   },
   {
     name: 'all kinds together, in any order',
@@ -60,8 +60,7 @@ for (const { name, attempts, expected } of [
       next: 8,
       counted: 2,
       suspect: true,
-      since: 1002,
-      givenBack: [{ boot: OTHER, code: 'permission.none' }],
+      givenBack: [{ boot: OTHER, at: 1002, code: 'permission.none' }],
     },
   },
 ])
