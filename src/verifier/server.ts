@@ -41,28 +41,28 @@ export type VerifierServer = {
    * Takes no new connections. Resolves when the current requests are answered, or cut off after that time.
    */
   readonly close: (milliseconds: number) => Promise<void>
+  /**
+   * New handshakes use these. Idle connections are closed, so that their clients shake hands again. Throws
+   * `config.invalid`; the old ones then stay.
+   */
+  readonly setTls: (tls: ServerTls) => void
 }
+
+/** PEM. */
+export type ServerTls = { readonly cert: string; readonly key: string; readonly clientCa: string }
 
 /** Throws `config.invalid` for an invalid certificate or key, and for an address that it cannot listen on. */
 export async function startServer(
   options: {
     readonly listen: { readonly host: string; readonly port: number }
-    /** PEM. */
-    readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string }
+    readonly tls: ServerTls
   },
   routes: VerifierRoutes,
 ): Promise<VerifierServer> {
   const { listen, tls } = options
   const app = misconfigured('tls', () =>
     fastify({
-      https: {
-        cert: tls.cert,
-        key: tls.key,
-        ca: tls.clientCa,
-        requestCert: true,
-        rejectUnauthorized: true,
-        minVersion: 'TLSv1.3',
-      },
+      https: { ...contextOf(tls), requestCert: true, rejectUnauthorized: true },
       logger: false,
       bodyLimit: MAX_REQUEST_BYTES,
       requestTimeout: REQUEST_MILLISECONDS,
@@ -138,7 +138,15 @@ export async function startServer(
       await app.close()
       clearTimeout(cut)
     },
+    setTls: (next) => {
+      misconfigured('tls', () => app.server.setSecureContext(contextOf(next)))
+      app.server.closeIdleConnections()
+    },
   }
+}
+
+function contextOf({ cert, key, clientCa }: ServerTls) {
+  return { cert, key, ca: clientCa, minVersion: 'TLSv1.3' } as const
 }
 
 /** A request that fastify refuses is malformed: its body is too large, empty or of another type. */

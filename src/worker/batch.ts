@@ -2,12 +2,13 @@
  * The jobs of one get: round after round, until each job has ended. Suspects come last, and each runs alone:
  * if one of them kills the worker, the other jobs have their results.
  */
+
+import { untilAvailable, waits } from '#adapters/system/outage.ts'
 import { LONGEST_RETURN_SECONDS } from '#core/job/attempt.ts'
 import type { Job } from '#core/job/job.ts'
 import { OpenAttempts } from './attempts.ts'
 import type { Boot } from './boot.ts'
 import { type LeasedJob, requeue } from './lease.ts'
-import { untilAvailable, waits } from './outage.ts'
 import { Round, type RoundContext } from './round.ts'
 
 /** After this time, jobs that may not run yet go back to the stream, since the partition has other jobs. */

@@ -7,12 +7,12 @@
  * costs work.
  */
 import { errorFields } from '#adapters/system/log.ts'
+import { untilAvailable } from '#adapters/system/outage.ts'
 import { codeOf, errorRow } from '#core/errors.ts'
 import type { StreamConsumer, StreamLease, StreamMessage } from '#ports/jobStream.ts'
 import { runBatch } from './batch.ts'
 import type { Boot } from './boot.ts'
 import { acceptMessage, type LeasedJob } from './lease.ts'
-import { untilAvailable } from './outage.ts'
 import { WorkerRefused } from './workerRefused.ts'
 
 // OCI allows five gets per second for a partition and its whole group. A worker that finds nothing asks less

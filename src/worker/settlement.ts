@@ -6,6 +6,7 @@
  * finds the result, or writes the dead letter once more.
  */
 import { errorFields } from '#adapters/system/log.ts'
+import { untilAvailable } from '#adapters/system/outage.ts'
 import { codeOf, type ErrorCode } from '#core/errors.ts'
 import type { AttemptEnd } from '#core/job/attempt.ts'
 import { type OpenAttempts, recordDone } from './attempts.ts'
@@ -13,7 +14,6 @@ import type { Boot } from './boot.ts'
 import { type Move, moveFor, type WorkOutcome } from './ending.ts'
 import { type LeasedJob, putBack, setAside } from './lease.ts'
 import type { JobOutcome } from './metrics.ts'
-import { untilAvailable } from './outage.ts'
 
 export type SettlementContext = {
   readonly boot: Boot

@@ -2,11 +2,12 @@
  * One job from a file instead of the stream: to try a deployment, or to see why it is refused. It is never
  * set aside.
  */
+
+import { untilAvailable } from '#adapters/system/outage.ts'
 import { CodedError, codeOf, errorRow } from '#core/errors.ts'
 import type { Job } from '#core/job/job.ts'
 import type { Boot } from './boot.ts'
 import { compute, readHeader, recordGrant, releaseJobOf } from './computation.ts'
-import { untilAvailable } from './outage.ts'
 import { WorkerRefused } from './workerRefused.ts'
 
 /** Prints one JSON line on stdout; the exit code is 0 for a result, else that of the code. */

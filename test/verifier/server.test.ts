@@ -1,7 +1,7 @@
 /** The limits in front of core (number, size, time), and an end that answers every accepted request. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { request as httpsRequest } from 'node:https'
+import { Agent, request as httpsRequest } from 'node:https'
 import { type TestContext, test } from 'node:test'
 import { CodedError } from '#core/errors.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
@@ -115,6 +115,33 @@ test('close waits for an unfinished request only until its limit', async (t) => 
   assert.equal(await send(server.url, '{}').status, 200)
   await server.close(20)
   await cut
+})
+
+test('new files serve new handshakes: idle connections end, and the client CA is the new one', async (t) => {
+  const { server } = await serve(t, async () => response)
+  const agent = new Agent({ keepAlive: true })
+  t.after(() => agent.destroy())
+  const post = async (client: object) => {
+    const sent = httpsRequest(`${server.url}/v1/challenges`, { method: 'POST', agent, ...client })
+    const [answer] = await once(sent.end(), 'response')
+    const { serialNumber } = answer.socket.getPeerCertificate()
+    const closed = once(answer.socket, 'close')
+    for await (const _ of answer);
+    return { serialNumber, closed }
+  }
+  const before = await post(known)
+  assert.equal((await post(known)).serialNumber, before.serialNumber)
+
+  const other = createCa('provider CA 2')
+  server.setTls({ ...other.issue('verifier'), clientCa: other.pem })
+  await before.closed
+  const client = { ca: other.pem, ...other.issue('worker') }
+  assert.notEqual((await post(client)).serialNumber, before.serialNumber)
+  await assert.rejects(post({ ...known, ca: other.pem }), { code: 'ECONNRESET' })
+
+  const halfWritten = { ...other.issue('verifier'), key: known.key, clientCa: other.pem }
+  assert.throws(() => server.setTls(halfWritten), { code: 'config.invalid' })
+  assert.ok(await post(client))
 })
 
 test('an invalid certificate, key or address is config.invalid', async () => {

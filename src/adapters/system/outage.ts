@@ -1,9 +1,9 @@
 /**
- * How a worker waits while a service is away: half a second first, then twice as long, at most ten seconds.
+ * How a program waits while a service is away: half a second first, then twice as long, at most ten seconds.
  */
-import { errorFields, type Log } from '#adapters/system/log.ts'
 import { codeOf, errorRow } from '#core/errors.ts'
 import type { Clock } from '#ports/clock.ts'
+import { errorFields, type Log } from './log.ts'
 
 const FIRST_WAIT_MS = 500
 const LONGEST_WAIT_MS = 10_000

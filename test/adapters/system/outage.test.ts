@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { untilAvailable, waits } from '#adapters/system/outage.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 import { toUnixSeconds } from '#core/time.ts'
-import { untilAvailable, waits } from '../../src/worker/outage.ts'
 
 /** A clock that counts what it is asked to sleep, and wakes at once. */
 function countingClock() {
