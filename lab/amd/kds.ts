@@ -147,8 +147,7 @@ function faulty(answer: KdsResponse, fault: Fault | undefined): KdsResponse {
       return { ...answer, body: Buffer.alloc(OVERSIZED_BYTES) }
     case 'redirect':
       return { status: 302 }
-    case 'stalled':
-    case undefined:
+    default:
       return answer
   }
 }

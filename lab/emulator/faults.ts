@@ -1,70 +1,67 @@
 /**
  * Failures on demand, for tests and the demo. The control endpoint arms them; each matching call uses one up.
  */
-import { z } from 'zod'
+import { type Fault, FaultSchema } from './fault.ts'
 
-const FaultSchema = z.strictObject({
-  /** The name of a service, `kds` for AMD's, or `events` for deliveries to functions. */
-  service: z.string(),
-  /**
-   * All given fields must match: the method, a substring of the path (for events: of the object's name), the
-   * principal's OCID.
-   */
-  match: z
-    .strictObject({
-      method: z.string().optional(),
-      path: z.string().optional(),
-      principal: z.string().optional(),
-    })
-    .optional(),
-  /** Answers with this status and code instead of serving the call. */
-  status: z.int().min(400).max(599).optional(),
-  code: z.string().optional(),
-  /** Waits before serving. */
-  latencyMs: z.int().min(1).max(600_000).optional(),
-  /** Cuts the connection: before the call is served, or afterwards, so that only the answer is lost. */
-  reset: z.literal(['before', 'after']).optional(),
-  /** Only for `kds`: answers with other bytes, too many, an incomplete body, or a redirect. */
-  body: z.literal(['garbage', 'oversized', 'stalled', 'redirect']).optional(),
-  /** Delivers the event this many additional times. */
-  duplicateEvent: z.int().min(1).max(100).optional(),
-  times: z.int().min(1).max(1_000_000),
-})
-export type Fault = z.output<typeof FaultSchema>
+export type { Fault } from './fault.ts'
 
 type Call = {
   readonly service: string
   readonly method: string
   readonly path: string
   readonly principal: string | undefined
+  /** The bytes that a write to the disk adds. */
+  readonly bytes?: number
 }
 
 export type Faults = {
   /** Throws a ZodError if the value is not a valid fault. */
   readonly arm: (value: unknown) => void
   readonly clear: () => void
-  /** The armed faults with the uses that are left. */
+  /** The armed faults with the uses, milliseconds and bytes that are left. */
   readonly list: () => readonly Fault[]
+  /** The first armed fault that hits the call. Its latency includes the jitter of this call. */
   readonly take: (call: Call) => Fault | undefined
 }
 
-export function createFaults(): Faults {
-  let armed: Fault[] = []
+/** An armed fault, what is left of it, and its own sequence of random numbers. */
+type Armed = {
+  readonly fault: Fault
+  readonly until: number
+  readonly random: () => number
+  timesLeft: number
+  bytesLeft: number
+}
+
+/** `now` is in milliseconds and never goes back, so that no clock jump ends or prolongs a fault. */
+export function createFaults(now: () => number = () => performance.now()): Faults {
+  let armed: Armed[] = []
+  const present = (): readonly Armed[] => {
+    armed = armed.filter(({ until, timesLeft }) => until > now() && timesLeft > 0)
+    return armed
+  }
   return {
     arm: (value) => {
-      armed.push(FaultSchema.parse(value))
+      const fault = FaultSchema.parse(value)
+      armed.push({
+        fault,
+        until: now() + (fault.forMs ?? Number.POSITIVE_INFINITY),
+        random: createRandom(fault.seed ?? 0),
+        timesLeft: fault.times ?? Number.POSITIVE_INFINITY,
+        bytesLeft: fault.freeBytes ?? 0,
+      })
     },
     clear: () => {
       armed = []
     },
-    list: () => armed,
+    list: () => present().map((each) => left(each, now())),
     take: (call) => {
-      const index = armed.findIndex((fault) => fits(fault, call))
-      const fault = armed[index]
-      if (fault === undefined) return undefined
-      if (fault.times === 1) armed.splice(index, 1)
-      else armed[index] = { ...fault, times: fault.times - 1 }
-      return fault
+      for (const each of present()) {
+        if (!fits(each.fault, call) || !hits(each, call)) continue
+        each.timesLeft -= 1
+        return withJitter(each)
+      }
+      return undefined
     },
   }
 }
@@ -76,4 +73,38 @@ function fits({ service, match }: Fault, call: Call): boolean {
     (match?.path === undefined || call.path.includes(match.path)) &&
     (match?.principal === undefined || match.principal === call.principal)
   )
+}
+
+/** Whether this call belongs to the fault's share, and no longer fits into its free bytes. */
+function hits(each: Armed, { bytes = 0 }: Call): boolean {
+  if (each.fault.share !== undefined && each.random() >= each.fault.share) return false
+  if (bytes > each.bytesLeft || each.fault.freeBytes === undefined) return true
+  each.bytesLeft -= bytes
+  return false
+}
+
+function withJitter({ fault, random }: Armed): Fault {
+  const { latencyMs, jitterMs } = fault
+  if (jitterMs === undefined) return fault
+  return { ...fault, latencyMs: (latencyMs ?? 0) + Math.ceil(random() * jitterMs) }
+}
+
+function left({ fault, until, timesLeft, bytesLeft }: Armed, at: number): Fault {
+  return {
+    ...fault,
+    ...(fault.times !== undefined && { times: timesLeft }),
+    ...(fault.forMs !== undefined && { forMs: Math.ceil(until - at) }),
+    ...(fault.freeBytes !== undefined && { freeBytes: bytesLeft }),
+  }
+}
+
+/** Mulberry32: small, and the same on every machine. From 0 to less than 1. */
+function createRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
 }

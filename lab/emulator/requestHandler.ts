@@ -2,11 +2,13 @@
  * Handles every request before and after its service: finds the route, verifies the signature, reads a
  * bounded body, checks the policy, and answers only when the service's changes are on disk.
  */
+import { once } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { answerControl, type Calls, CONTROL_PREFIX } from './control.ts'
 import { emptyStream, readBody, sendResponse, toResponse } from './exchange.ts'
 import type { Fault, Faults } from './faults.ts'
+import { withBodyFault } from './faultyBody.ts'
 import { FEDERATION_PATH } from './identity/federation.ts'
 import type { Principals } from './identity/principals.ts'
 import type { Sessions } from './identity/sessions.ts'
@@ -63,15 +65,15 @@ export function createRequestHandler(parts: HandlerParts): RequestListener {
       return await withFault(
         parts.faults.take({ service: 'federation', method, path, principal: undefined }),
         () => parts.federation(signed, body, parts.now()),
+        signal,
       )
     }
     const match = find(method, path)
     if (match === undefined) throw new OciError(404, 'NotFound', 'no such path in the emulator')
     const principal = await authenticate(parts, signed, match)
     const fault = parts.faults.take({ service: match.service.name, method, path, principal: principal.id })
-    return await withFault(fault, () =>
-      serve(parts, { request, signed, match, principal, path, query, signal }),
-    )
+    const call = { request, signed, match, principal, path, query, signal }
+    return await withFault(fault, () => serve(parts, call), signal)
   }
 
   return (request, response) => {
@@ -166,19 +168,29 @@ async function serve(
 async function withFault(
   fault: Fault | undefined,
   serveCall: () => Promise<ServiceResponse>,
+  signal: AbortSignal,
 ): Promise<ServiceResponse> {
-  if (fault?.latencyMs !== undefined) await sleep(fault.latencyMs)
-  if (fault?.reset === 'before') throw new Reset()
-  if (fault?.status !== undefined)
+  if (fault === undefined) return await serveCall()
+  if (fault.latencyMs !== undefined) await sleep(fault.latencyMs)
+  if (fault.silent) {
+    await aborted(signal)
+    throw new Reset()
+  }
+  if (fault.reset === 'before') throw new Reset()
+  if (fault.status !== undefined)
     throw new OciError(
       fault.status,
       fault.code ?? (fault.status === 429 ? 'TooManyRequests' : 'InternalServerError'),
       'injected fault',
     )
   const answer = await serveCall()
-  if (fault?.reset === 'after') {
+  if (fault.reset === 'after') {
     answer.stream?.destroy()
     throw new Reset()
   }
-  return answer
+  return withBodyFault(answer, fault.body, signal)
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
 }
