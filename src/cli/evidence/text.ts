@@ -114,6 +114,8 @@ function ending({ status, code, resultId, finishedBy, setAside, boot }: AllowedR
       return `never acknowledged by boot ${short(boot)}${after}`
     case 'withheld':
       return `withheld (${code ?? ''})`
+    case 'interrupted':
+      return 'interrupted: its Verifier died before it issued the key'
     case 'unended':
       return 'decided, neither issued nor failed'
     case 'failed':

@@ -56,7 +56,7 @@ const Schema = z.discriminatedUnion('event', [
   }),
   entry('log.closed', { reason: z.enum(['drained', 'stopped']) }),
 
-  // The Verifier's decisions: decided → issued | failed
+  // The Verifier's decisions: decided → issued | failed | interrupted
   entry('policy.loaded', { policySeq: sequence, policyDigest: sha256Digest, revocationSeq: count }),
   entry('boot.registered', { boot, reference: name, assurance, ...attestation }),
   entry('release.decided', {
@@ -77,6 +77,11 @@ const Schema = z.discriminatedUnion('event', [
   }),
   entry('release.issued', { releaseId: randomId, grantDigest: sha256Digest }),
   entry('release.failed', { releaseId: randomId, code }),
+  /** A later boot's word about a log that stood still: it ends at this checkpoint, without an end of the release. */
+  entry('release.interrupted', {
+    releaseId: randomId,
+    verifier: z.strictObject({ boot, size: sequence, checkpointDigest: sha256Digest }),
+  }),
   entry('release.refused', {
     denialId: randomId,
     boot: boot.nullable(),

@@ -316,6 +316,17 @@ export class CollectionBuilder {
     await verifier.log.flush()
   }
 
+  /** A later boot of the Verifier tells that the log of the release stands still at its decision. */
+  async interrupt(
+    later: Boot,
+    { releaseId, verifier: { boot, index, checkpointDigest } }: Released,
+    change: Partial<BodyOf<'release.interrupted'>['verifier']> = {},
+  ): Promise<void> {
+    const verifier = { boot, size: index + 1, checkpointDigest, ...change }
+    later.log.append({ event: 'release.interrupted', releaseId, verifier })
+    await later.log.flush()
+  }
+
   async receive(
     worker: Boot,
     { releaseId, jobId, grantDigest, headerDigests, verifier }: Released,

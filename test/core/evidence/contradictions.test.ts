@@ -8,6 +8,7 @@ import { openCollection } from '#adapters/evidence/collection.ts'
 import { sha256, toBase64url, utf8 } from '#core/bytes.ts'
 import { auditCollection } from '#core/evidence/audit/audit.ts'
 import type { ReleaseStatus } from '#core/evidence/audit/report.ts'
+import { noteDigest } from '#core/evidence/note.ts'
 import { keySigner } from '#core/jws.ts'
 import type { ResultManifest } from '#core/sealed/manifest.ts'
 import {
@@ -69,6 +70,94 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await builder.decide(verifier, worker)
     },
     { findings: ['release.unended verifier:1'], statuses: ['unended'] },
+  ],
+  'a Verifier dies after its decision, and two later ones tell it': [
+    async ({ builder, verifier, worker }) => {
+      await worker.log.flush()
+      const released = await builder.decide(verifier, worker)
+      for (let i = 0; i < 2; i++) await builder.interrupt(await builder.boot('verifier'), released)
+    },
+    { findings: [], statuses: ['interrupted'] },
+  ],
+  'the log of an interrupted release goes on': [
+    async ({ builder, verifier, worker }) => {
+      await worker.log.flush()
+      await builder.interrupt(await builder.boot('verifier'), await builder.decide(verifier, worker))
+      verifier.log.append(builder.loaded())
+      await verifier.log.flush()
+    },
+    { findings: ['release.contradicted other:1'], statuses: ['interrupted'] },
+  ],
+  'an interrupted release had failed': [
+    async ({ builder, verifier, worker }) => {
+      await worker.log.flush()
+      const released = await builder.decide(verifier, worker)
+      await builder.fail(verifier, released, 'key.unopened')
+      const { checkpoint, size } = await verifier.log.flush()
+      await builder.interrupt(await builder.boot('verifier'), released, {
+        size,
+        checkpointDigest: noteDigest(checkpoint),
+      })
+    },
+    { findings: ['release.contradicted other:1'], statuses: ['withheld'] },
+  ],
+  'a worker has the key of an interrupted release': [
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.decide(verifier, worker)
+      await builder.interrupt(await builder.boot('verifier'), released)
+      await builder.receive(worker, released)
+      await builder.publish(worker, released)
+    },
+    { findings: ['release.contradicted other:1'], statuses: ['visible'] },
+  ],
+  'an interruption names a checkpoint that the log does not have': [
+    async ({ builder, verifier, worker }) => {
+      await worker.log.flush()
+      const released = await builder.decide(verifier, worker)
+      await builder.interrupt(await builder.boot('verifier'), released, { checkpointDigest: digest })
+    },
+    { findings: ['checkpoint.missing other:1'], statuses: ['interrupted'] },
+  ],
+  'an interruption names another size than its checkpoint has': [
+    async ({ builder, verifier, worker }) => {
+      await worker.log.flush()
+      const released = await builder.decide(verifier, worker)
+      await builder.interrupt(await builder.boot('verifier'), released, { size: 3 })
+    },
+    { findings: ['release.contradicted other:1'], statuses: ['interrupted'] },
+  ],
+  'an interruption names a checkpoint from before the decision': [
+    async ({ builder, verifier, worker }) => {
+      await worker.log.flush()
+      const { checkpoint, size } = await verifier.log.flush()
+      const released = await builder.decide(verifier, worker)
+      await builder.interrupt(await builder.boot('verifier'), released, {
+        size,
+        checkpointDigest: noteDigest(checkpoint),
+      })
+    },
+    // Nor does that log end there.
+    { findings: ['release.contradicted other:1'], statuses: ['interrupted'] },
+  ],
+  'an interruption is about the log of another boot': [
+    async ({ builder, verifier, worker }) => {
+      await worker.log.flush()
+      const [later, idle] = [await builder.boot('verifier'), await builder.boot('verifier')]
+      const { checkpoint, size } = await idle.log.flush()
+      const named = { boot: idle.boot, size, checkpointDigest: noteDigest(checkpoint) }
+      const released = await builder.decide(verifier, worker)
+      await builder.interrupt(later, { ...released, verifier: { ...released.verifier, index: 0 } }, named)
+    },
+    { findings: ['release.contradicted other:1'], statuses: ['interrupted'] },
+  ],
+  'a release that no Verifier decided is interrupted': [
+    async ({ builder, verifier, worker }) => {
+      await worker.log.flush()
+      const released = await builder.decide(verifier, worker)
+      await builder.fail(verifier, released, 'key.unopened')
+      await builder.interrupt(await builder.boot('verifier'), { ...released, releaseId: randomId() })
+    },
+    { findings: ['release.unknown other:1'], statuses: ['withheld'] },
   ],
   'a key that was never issued is received': [
     async ({ builder, verifier, worker }) => {

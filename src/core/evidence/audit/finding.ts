@@ -38,7 +38,7 @@ export const FINDINGS = {
   // One release
   'decision.unfounded': broken('the policy that a decision names does not allow it'),
   'release.repeated': broken('one release was decided, ended or received more than once'),
-  'release.unended': incomplete('a release was decided, and neither issued nor failed'),
+  'release.unended': incomplete('a release was decided, and neither issued, failed nor interrupted'),
   'release.unknown': broken('a worker received a key that no Verifier issued'),
   'release.contradicted': broken('two logs disagree about a release'),
   'release.abandoned': incomplete('a key was released, and no entry says what followed'),

@@ -35,6 +35,8 @@ export type Receipt = {
 export type History = {
   readonly decided: Logged<'release.decided'>[]
   readonly ends: Logged<'release.issued' | 'release.failed'>[]
+  /** What later boots of the Verifier say of it. Two replicas may both say it. */
+  readonly interruptions: Logged<'release.interrupted'>[]
   readonly receipts: Receipt[]
 }
 
@@ -45,6 +47,7 @@ const ROLE_OF: Readonly<Partial<Record<Entry['event'], Role>>> = {
   'release.decided': 'verifier',
   'release.issued': 'verifier',
   'release.failed': 'verifier',
+  'release.interrupted': 'verifier',
   'release.refused': 'verifier',
   'requests.refused': 'verifier',
   'key.received': 'worker',
@@ -99,6 +102,9 @@ export class Histories {
       case 'release.failed':
         this.#history(entry.releaseId).ends.push({ boot, index, entry })
         return
+      case 'release.interrupted':
+        this.#history(entry.releaseId).interruptions.push({ boot, index, entry })
+        return
       case 'release.refused':
         this.refused.push({ boot, index, entry })
         return
@@ -143,7 +149,9 @@ export class Histories {
   }
 
   #history(releaseId: string): History {
-    const history = this.releases.get(releaseId) ?? { decided: [], ends: [], receipts: [] }
+    const known = this.releases.get(releaseId)
+    if (known !== undefined) return known
+    const history: History = { decided: [], ends: [], interruptions: [], receipts: [] }
     this.releases.set(releaseId, history)
     return history
   }

@@ -40,6 +40,7 @@ const OF_RELEASES: ReadonlySet<string> = new Set([
   'release.decided',
   'release.issued',
   'release.failed',
+  'release.interrupted',
   'release.refused',
   'key.received',
   'result.intent',

@@ -2,6 +2,7 @@
 import type { Context } from './context.ts'
 import { judgeDecision } from './decisions.ts'
 import type { Histories, History, Logged, Receipt, WorkerEnd } from './histories.ts'
+import { judgeInterruptions } from './interruptions.ts'
 import type { AllowedRelease, RefusedRelease, ReleaseStatus } from './report.ts'
 
 const STATUS_OF_END: Readonly<Record<WorkerEnd['entry']['event'], ReleaseStatus>> = {
@@ -30,8 +31,13 @@ export function judgeReleases(context: Context): AllowedRelease[] {
   return settle(releases, context)
 }
 
-function judgeUnknown(releaseId: string, { ends, receipts }: History, { logs, findings }: Context): void {
-  for (const end of ends)
+function judgeUnknown(
+  releaseId: string,
+  { ends, interruptions, receipts }: History,
+  { logs, findings }: Context,
+): void {
+  const told = interruptions.filter(({ entry }) => !logs.isMissing(entry.verifier.boot))
+  for (const end of [...ends, ...told])
     findings.at(end)('release.unknown', `${end.entry.event} of release ${releaseId}, which was not decided`)
   for (const { received } of receipts) {
     const { boot, index } = received.entry.verifier
@@ -41,12 +47,14 @@ function judgeUnknown(releaseId: string, { ends, receipts }: History, { logs, fi
   }
 }
 
-/** One decision, one end, at most one receipt, and logs that agree. */
-function judgeAgreement(
-  decided: Logged<'release.decided'>,
-  { decided: [, ...more], ends, receipts }: History,
-  context: Context,
-): void {
+/** One decision, one end or interruption, at most one receipt, and logs that agree. */
+function judgeAgreement(decided: Logged<'release.decided'>, history: History, context: Context): void {
+  const {
+    decided: [, ...more],
+    ends,
+    interruptions,
+    receipts,
+  } = history
   const { findings } = context
   const { releaseId } = decided.entry
   const subject = `release ${releaseId}`
@@ -55,8 +63,11 @@ function judgeAgreement(
     findings.at(repeated, subject)('release.repeated', `a second ${repeated.entry.event}`)
   for (const { received } of receipts.slice(1))
     findings.at(received, subject)('release.repeated', 'it was received before')
-  if (end === undefined) findings.at(decided, subject)('release.unended', 'it was decided and has no end')
-  else if (end.boot !== decided.boot || end.index < decided.index)
+  judgeInterruptions(decided, history, context)
+  if (end === undefined) {
+    if (interruptions.length === 0)
+      findings.at(decided, subject)('release.unended', 'it was decided and has no end')
+  } else if (end.boot !== decided.boot || end.index < decided.index)
     findings.at(end, subject)('release.contradicted', 'its end does not follow its decision')
   for (const receipt of receipts) judgeReceipt(receipt, decided, end, context)
 }
@@ -132,7 +143,7 @@ function reportOf(
  */
 function statusOf(
   releaseId: string,
-  { ends, receipts: [receipt] }: History,
+  { ends, interruptions, receipts: [receipt] }: History,
   manifests: Context['manifests'],
 ): Pick<AllowedRelease, 'status' | 'code' | 'resultId'> {
   const resultId = receipt?.intents.at(-1)?.entry.resultId ?? null
@@ -150,7 +161,7 @@ function statusOf(
     return { ...none, status: 'visible' }
   if (receipt !== undefined) return { ...none, status: 'abandoned' }
   const [issued] = ends
-  if (issued === undefined) return { ...none, status: 'unended' }
+  if (issued === undefined) return { ...none, status: interruptions.length === 0 ? 'unended' : 'interrupted' }
   return issued.entry.event === 'release.failed'
     ? { ...none, status: 'withheld', code: issued.entry.code }
     : { ...none, status: 'undelivered' }

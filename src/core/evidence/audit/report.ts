@@ -28,8 +28,8 @@ export type LogReport = {
 
 /**
  * `abandoned`: the worker died with the key. `undelivered`: it never acknowledged the key. `withheld`:
- * decided, but the Verifier failed to issue it. `unended`: the Verifier's log has no end. The others come
- * from the worker's log.
+ * decided, but the Verifier failed to issue it. `interrupted`: its Verifier died before it could issue it.
+ * `unended`: the Verifier's log has no end. The others come from the worker's log.
  */
 export type ReleaseStatus =
   | 'visible'
@@ -41,6 +41,7 @@ export type ReleaseStatus =
   | 'abandoned'
   | 'undelivered'
   | 'withheld'
+  | 'interrupted'
   | 'unended'
 
 export type AllowedRelease = {
