@@ -3,12 +3,14 @@
  * real sockets. Creates everything that a real deployment would hold: keys, certificates, policies,
  * configurations.
  */
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { systemClock } from '#adapters/system/clock.ts'
+import { type Balancer, startBalancer } from './balancer.ts'
 import { issueTlsFiles } from './certificates.ts'
 import { type CommandResult, runCommand, runToSuccess } from './command.ts'
 import { emulatorConfigOf } from './emulatorConfig.ts'
@@ -19,7 +21,7 @@ import { guestsOf, workerName } from './guests.ts'
 import { createIdentities } from './identities.ts'
 import { createLauncher } from './launcher.ts'
 import type { LogLine } from './logLine.ts'
-import type { UserName } from './names.ts'
+import { type UserName, verifierName } from './names.ts'
 import { type RunStep, stepSilently } from './output.ts'
 import type { RunningProgram } from './program.ts'
 import {
@@ -37,6 +39,12 @@ export type DeploymentOptions = {
   readonly folder: string
   /** `worker-1` to `worker-<n>` are started. */
   readonly workers: number
+  /** These workers more have a machine and a configuration, and are not started. Default 0. */
+  readonly spareWorkers?: number
+  /** Replicas of the Verifier. Several are behind a balancer. Default 1. */
+  readonly verifiers?: number
+  /** Whether a program that ends by itself ends the deployment. Default true. */
+  readonly endsWithProgram?: boolean
   /** Partitions of the jobs stream. At most this many workers can have jobs at the same time. */
   readonly partitions?: number
   /** How long the jobs of a dead worker stay reserved for it. */
@@ -57,7 +65,12 @@ export type Deployment = {
   /** The emulator's address, of OCI's services and of its own control. */
   readonly endpoint: string
   readonly control: EmulatorControl
-  /** `emulator`, `verifier`, `function`, `worker-1`, …; undefined if no program of this name runs. */
+  /** Undefined for a single Verifier. */
+  readonly balancer: Balancer | undefined
+  /**
+   * `emulator`, `verifier`, `verifier-2`, `function`, `worker-1`, …; undefined if no program of this name
+   * runs.
+   */
   readonly program: (name: string) => RunningProgram | undefined
   /** Starts the program, or starts it again after its end. Returns its ready line. */
   readonly start: (name: string) => Promise<LogLine>
@@ -85,6 +98,7 @@ type BuildContext = {
   readonly supervisor: Supervisor
   /** Invariant: holds every client that was created and is not yet closed. */
   readonly clients: Map<UserName, Oci>
+  readonly balancers: Balancer[]
 }
 
 /** Throws `output.exists`, or the error of the first program that fails; then stops all that was started. */
@@ -92,19 +106,21 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   const folders = await makeFolders(options.folder)
   const socketFolder = await mkdtemp(join(tmpdir(), 'cw-'))
   const onLine = options.onLine ?? (() => {})
-  const supervisor = createSupervisor({ logFolder: folders.logs, onLine })
-  const { signal } = options
+  const { signal, endsWithProgram } = options
+  const supervisor = createSupervisor({ logFolder: folders.logs, onLine, endsWithProgram })
   const end = () => supervisor.end(signal?.reason)
   signal?.addEventListener('abort', end, { once: true })
   const clients = new Map<UserName, Oci>()
+  const balancers: Balancer[] = []
   const close = async (): Promise<void> => {
     signal?.removeEventListener('abort', end)
     await supervisor.stopAll()
     for (const oci of clients.values()) oci.close()
+    for (const balancer of balancers) await balancer.close()
     await rm(socketFolder, { recursive: true, force: true })
   }
   try {
-    const built = build({ options, folders, socketFolder, supervisor, clients })
+    const built = build({ options, folders, socketFolder, supervisor, clients, balancers })
     return { ...(await supervisor.guard(built)), close }
   } catch (error) {
     // If a program ended, that is the cause; later errors only follow from it.
@@ -116,18 +132,25 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
 
 async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> {
   const { options, folders, socketFolder, supervisor } = context
-  const { step = stepSilently } = options
-  const workers = Array.from({ length: options.workers }, (_, index) => workerName(index))
-  const guests = guestsOf(socketFolder, workers)
+  const { step = stepSilently, spareWorkers = 0 } = options
+  const machines = Array.from({ length: options.workers + spareWorkers }, (_, index) => workerName(index))
+  const workers = machines.slice(0, options.workers)
+  const verifiers = Array.from({ length: options.verifiers ?? 1 }, (_, index) => verifierName(index))
+  const guests = guestsOf(socketFolder, machines)
   const functionSocket = join(socketFolder, 'ingest.sock')
   const configOf = (name: string) => configFile(folders.config, name)
   const files = { configOf, emulatorFolder: folders.emulator, functionSocket }
   const launcher = createLauncher(supervisor, files)
 
-  const [identities, tls, verifierPort] = await step(
+  const [identities, tls, verifierPorts] = await step(
     'demo',
     'creates API keys, policy signing keys, an audit key and TLS certificates',
-    () => Promise.all([createIdentities(folders.keys), issueTlsFiles(folders.keys, guests), freePort()]),
+    () =>
+      Promise.all([
+        createIdentities(folders.keys),
+        issueTlsFiles(folders.keys, guests),
+        freePorts(verifiers.length),
+      ]),
   )
   const { apiKeys, providerRoot, ociConfig } = identities
   const { partitions = 2, reservationMs = 10_000 } = options
@@ -139,7 +162,18 @@ async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> 
     launcher.startEmulator,
     ({ endpoint }) => endpoint,
   )
-  const settings = { ...emulator, ociConfigFile: ociConfig, providerRoot, tls, verifierPort, reservationMs }
+  const balancer = verifiers.length > 1 ? await startBalancer(verifierPorts) : undefined
+  if (balancer !== undefined) context.balancers.push(balancer)
+  const verifierUrl = `https://127.0.0.1:${balancer?.port ?? verifierPorts[0]}`
+  const settings = {
+    ...emulator,
+    ociConfigFile: ociConfig,
+    providerRoot,
+    tls,
+    verifierPorts,
+    verifierUrl,
+    reservationMs,
+  }
   await writeConfigs(folders.config, settings, guests)
 
   const [worker = ''] = workers
@@ -158,8 +192,8 @@ async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> 
   await step(
     'verifier',
     'starts and loads the policy',
-    () => launcher.start('verifier'),
-    ({ url }) => String(url),
+    () => Promise.all(verifiers.map(launcher.start)),
+    (ready) => ready.map(({ url }) => String(url)).join(' and '),
   )
   await step('function', 'starts and waits for events', () => launcher.start('function'))
   await step('workers', `${workers.join(' and ')} start and wait for jobs`, () =>
@@ -171,6 +205,7 @@ async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> 
     auditKeyFile: identities.auditKeyFile,
     endpoint: emulator.endpoint,
     control: createEmulatorControl(emulator.endpoint),
+    balancer,
     program: supervisor.find,
     start: launcher.start,
     metricsOf: launcher.metricsOf,
@@ -206,15 +241,18 @@ function ociOfUser({ clients }: BuildContext, settings: DeploymentSettings, user
   return oci
 }
 
-/** A port that is free now. The Verifier's address must be known before it starts and survive a restart. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
+/** Ports that are free now. A Verifier's address must be known before it starts and survive a restart. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      return server
+    }),
+  )
   // A TCP listener's address is never a string.
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
 }

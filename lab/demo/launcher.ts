@@ -23,7 +23,7 @@ const HTTP_MILLISECONDS = 10_000
 
 export type Launcher = {
   readonly startEmulator: () => Promise<EmulatorReady>
-  /** `emulator`, `verifier`, `function` or `worker-<n>`; returns the ready line. */
+  /** `emulator`, `verifier`, `verifier-<n>`, `function` or a guest; returns the ready line. */
   readonly start: (name: string) => Promise<LogLine>
   readonly metricsOf: (name: string) => Promise<string>
 }
@@ -51,7 +51,7 @@ export function createLauncher(
       return { file: 'lab/emulator/main.ts', parameters: [...parameters, '--data', files.emulatorFolder] }
     if (name === 'function')
       return { file: 'src/function/main.ts', parameters: [], environment: functionEnvironment() }
-    return { file: name === 'verifier' ? 'src/verifier/main.ts' : 'src/worker/main.ts', parameters }
+    return { file: name.startsWith('verifier') ? 'src/verifier/main.ts' : 'src/worker/main.ts', parameters }
   }
 
   /** The whole environment: what OCI gives to a function, and nothing inherited. */

@@ -31,6 +31,11 @@ export const STREAMS = {
 } as const
 export const FUNCTION = ocidOf('fnfunc', 'ingest')
 
+/** `verifier`, `verifier-2`, …: replicas with one identity, each a process of its own. */
+export function verifierName(index: number): string {
+  return index === 0 ? 'verifier' : `verifier-${index + 1}`
+}
+
 /** People with API keys. Each name is also a profile of the OCI config file. */
 export const USERS = {
   sealer: { tenancy: PROVIDER, group: 'sealing' },

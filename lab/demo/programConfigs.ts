@@ -22,6 +22,7 @@ import {
   STREAMS,
   TENANT,
   type UserName,
+  verifierName,
 } from './names.ts'
 
 /** The facts of a deployment that its configuration files are made from. */
@@ -37,7 +38,10 @@ export type DeploymentSettings = {
   readonly ociConfigFile: string
   readonly providerRoot: QuorumRoot
   readonly tls: TlsFiles
-  readonly verifierPort: number
+  /** One port per replica, in the order of their names. */
+  readonly verifierPorts: readonly number[]
+  /** The address that workers connect to. */
+  readonly verifierUrl: string
   readonly reservationMs: number
 }
 
@@ -76,10 +80,10 @@ export function userPrincipal(
   return { kind: 'config-file', path: ociConfigFile, profile }
 }
 
-function verifierConfig(settings: DeploymentSettings): object {
-  const { amdFolder, kds, providerRoot, tls, verifierPort } = settings
+function verifierConfig(settings: DeploymentSettings, port: number): object {
+  const { amdFolder, kds, providerRoot, tls } = settings
   return {
-    listen: { ...SERVER, port: verifierPort },
+    listen: { ...SERVER, port },
     tls: { ...tls.server, clientCa: tls.ca },
     audience: AUDIENCE,
     tenant: TENANT,
@@ -99,12 +103,12 @@ function verifierConfig(settings: DeploymentSettings): object {
 }
 
 function workerConfig(settings: DeploymentSettings, name: string, guestSocket: string): object {
-  const { providerRoot, tls, verifierPort, reservationMs } = settings
+  const { providerRoot, tls, verifierUrl, reservationMs } = settings
   return {
     trust: { providerRoot, simulation: true, sandbox: 'none', logLevel: 'info' },
     verifier: {
       audience: AUDIENCE,
-      url: `https://127.0.0.1:${verifierPort}`,
+      url: verifierUrl,
       ca: tls.ca,
       ...tls.clients.get(name),
     },
@@ -171,12 +175,13 @@ export async function writeConfigs(
   guests: readonly { readonly name: string; readonly socketPath: string }[],
 ): Promise<void> {
   const configs: Record<string, object> = {
-    verifier: verifierConfig(settings),
     function: functionConfig(settings),
     seal: sealConfig(settings),
     open: openConfig(settings),
     export: exportConfig(settings),
   }
+  for (const [index, port] of settings.verifierPorts.entries())
+    configs[verifierName(index)] = verifierConfig(settings, port)
   for (const { name, socketPath } of guests) configs[name] = workerConfig(settings, name, socketPath)
   for (const [name, config] of Object.entries(configs)) await writeConfig(folder, name, config)
 }

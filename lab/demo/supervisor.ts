@@ -22,7 +22,12 @@ export type Supervisor = {
   readonly stopAll: () => Promise<void>
 }
 
-export function createSupervisor(options: Pick<ProgramOptions, 'logFolder' | 'onLine'>): Supervisor {
+export function createSupervisor(
+  options: Pick<ProgramOptions, 'logFolder' | 'onLine'> & {
+    /** Whether a program that ends by itself ends the deployment. Default true. */
+    readonly endsWithProgram?: boolean | undefined
+  },
+): Supervisor {
   const controller = new AbortController()
   const { signal } = controller
   const guard = <T>(work: Promise<T>): Promise<T> => abandonable(work, signal)
@@ -32,7 +37,7 @@ export function createSupervisor(options: Pick<ProgramOptions, 'logFolder' | 'on
   const watch = (program: RunningProgram): void => {
     const gone = (error: CodedError): void => {
       if (programs.get(program.name) === program) programs.delete(program.name)
-      if (!program.stopping()) controller.abort(error)
+      if (!program.stopping() && options.endsWithProgram !== false) controller.abort(error)
     }
     program.ended.then(
       (exit) => gone(endedEarly(program.name, exit, program.tail())),

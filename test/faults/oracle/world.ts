@@ -36,7 +36,7 @@ export type World = {
     readonly logs: string
     /** The emulator's journals and bodies. */
     readonly emulator: string
-    /** `<program>.txt`: the text of `/metrics`, scraped at the end of each run. */
+    /** `<program>.prom`: the text of `/metrics`, scraped at the end of each run. */
     readonly metrics: string
     /** The export that `evidence verify` has read; absent folders are not judged. */
     readonly evidence: string
