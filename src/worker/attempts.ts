@@ -25,6 +25,8 @@ import {
   MAX_ATTEMPTS,
   parseClaim,
   parseEnd,
+  retriesPrefix,
+  roundInForce,
 } from '#core/job/attempt.ts'
 import type { Job } from '#core/job/job.ts'
 import { manifestName } from '#core/sealed/manifest.ts'
@@ -45,8 +47,9 @@ type StateBoot = Pick<Boot, 'store' | 'buckets' | 'evidence' | 'time'>
 
 /** An attempt of this boot under this lease. */
 export type OwnClaim = {
+  readonly round: number
   readonly number: number
-  /** What the earlier attempts tell. */
+  /** What the earlier attempts of the round tell. */
   readonly history: AttemptHistory
 }
 
@@ -66,17 +69,19 @@ export async function admitJob(
 ): Promise<Admission> {
   const resultId = await findDone(jobId, boot, signal)
   if (resultId !== undefined) return { kind: 'done', resultId }
-  if (await claim(jobId, 1, boot, signal)) {
+  // A job that no one has tried was never set aside, so no operator has started another round of it.
+  if (await claim(jobId, 0, 1, boot, signal)) {
     const history = historyOf([], boot.evidence.boot)
-    return { kind: 'claimed', claim: { number: 1, history } }
+    return { kind: 'claimed', claim: { round: 0, number: 1, history } }
   }
-  const history = historyOf(await readAttempts(jobId, boot, signal), boot.evidence.boot)
+  const round = roundInForce(jobId, await namesUnder(retriesPrefix(jobId), boot, signal))
+  const history = historyOf(await readAttempts(jobId, round, boot, signal), boot.evidence.boot)
   const { next, counted, suspect } = history
   if (counted >= MAX_ATTEMPTS) return { kind: 'exhausted', counted }
   if (suspect && !alone) return { kind: 'suspect' }
   let number = next
-  while (!(await claim(jobId, number, boot, signal))) number++
-  return { kind: 'claimed', claim: { number, history } }
+  while (!(await claim(jobId, round, number, boot, signal))) number++
+  return { kind: 'claimed', claim: { round, number, history } }
 }
 
 /** Writes that the job has its result: a later delivery then ends without an attempt and without a key. */
@@ -123,7 +128,7 @@ export class OpenAttempts {
     const taken = this.#claims.get(leased)
     if (taken === undefined) return
     const { store, buckets } = this.#boot
-    const object = { ...buckets.state, name: endName(leased.job.jobId, taken.number) }
+    const object = { ...buckets.state, name: endName(leased.job.jobId, taken.round, taken.number) }
     await createIfAbsent(store, object, utf8(endText(ending)), signal)
     this.#claims.delete(leased)
   }
@@ -166,30 +171,40 @@ async function findDone(
 /** False if the number is taken. */
 async function claim(
   jobId: string,
+  round: number,
   number: number,
   { store, buckets, evidence, time }: StateBoot,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const object = { ...buckets.state, name: claimName(jobId, number) }
+  const object = { ...buckets.state, name: claimName(jobId, round, number) }
   const claimed = { boot: evidence.boot, at: time.now() }
   const body = utf8(claimText(claimed, toHex(randomBytes(16))))
   return (await createOnce(store, object, body, signal)) === 'ours'
 }
 
+async function namesUnder(
+  prefix: string,
+  { store, buckets }: Pick<StateBoot, 'store' | 'buckets'>,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const names = new Set<string>()
+  for await (const { name } of store.list(buckets.state, prefix, undefined, signal)) names.add(name)
+  return names
+}
+
 async function readAttempts(
   jobId: string,
+  round: number,
   boot: StateBoot,
   signal: AbortSignal,
 ): Promise<readonly Attempt[]> {
-  const names = new Set<string>()
-  for await (const { name } of boot.store.list(boot.buckets.state, attemptsPrefix(jobId), undefined, signal))
-    names.add(name)
-  const numbers = [...names].flatMap((name) => claimNumberOf(jobId, name) ?? [])
+  const names = await namesUnder(attemptsPrefix(jobId, round), boot, signal)
+  const numbers = [...names].flatMap((name) => claimNumberOf(jobId, round, name) ?? [])
   return await Promise.all(
     numbers.map(async (number): Promise<Attempt> => {
-      const object = endName(jobId, number)
+      const object = endName(jobId, round, number)
       const [claimed = '', end] = await Promise.all([
-        readText(boot, claimName(jobId, number), CLAIM_BYTES, signal),
+        readText(boot, claimName(jobId, round, number), CLAIM_BYTES, signal),
         names.has(object) ? readText(boot, object, END_BYTES, signal) : undefined,
       ])
       return { number, claim: parseClaim(claimed), end: end === undefined ? undefined : parseEnd(end) }

@@ -1,5 +1,5 @@
 /**
- * The jobs of one get: round after round, until each job has ended. Suspects come last, and each runs alone:
+ * The jobs of one get: pass after pass, until each job has ended. Suspects come last, and each runs alone:
  * if one of them kills the worker, the other jobs have their results.
  */
 
@@ -9,7 +9,7 @@ import type { Job } from '#core/job/job.ts'
 import { OpenAttempts } from './attempts.ts'
 import type { Boot } from './boot.ts'
 import { type LeasedJob, requeue } from './lease.ts'
-import { Round, type RoundContext } from './round.ts'
+import { Pass, type PassContext } from './pass.ts'
 
 /** After this time, jobs that may not run yet go back to the stream, since the partition has other jobs. */
 const LONGEST_HOLD_MS = 15_000
@@ -39,7 +39,7 @@ export async function runBatch(
 /** Returns the suspects: jobs that were not taken up, because each must run alone. */
 async function runUntilEnded(
   jobs: readonly LeasedJob[],
-  context: RoundContext,
+  context: PassContext,
 ): Promise<readonly LeasedJob[]> {
   const { boot, signal, stopping } = context
   const deadline = boot.clock.monotonic() + LONGEST_HOLD_MS
@@ -49,10 +49,10 @@ async function runUntilEnded(
   while (pending.length > 0) {
     const due = pending.filter(({ job }) => isDue(job, boot))
     const later = pending.filter(({ job }) => !isDue(job, boot))
-    const round = await new Round(context).run(due)
-    suspects.push(...round.suspects)
-    pending = [...round.waiting, ...later]
-    if (round.waiting.length === 0 && boot.clock.monotonic() >= deadline) {
+    const pass = await new Pass(context).run(due)
+    suspects.push(...pass.suspects)
+    pending = [...pass.waiting, ...later]
+    if (pass.waiting.length === 0 && boot.clock.monotonic() >= deadline) {
       for (const leased of later) await untilAvailable(() => requeue(leased, boot, signal), boot, signal)
       return suspects
     }

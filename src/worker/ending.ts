@@ -1,10 +1,10 @@
-/** What a job's outcome means for the job: one total function, without I/O, that the round carries out. */
+/** What a job's outcome means for the job: one total function, without I/O, that the pass carries out. */
 import { codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
 import type { RefusalBody } from '#core/release/request.ts'
 import type { Published } from './publication.ts'
 import { boundOf, isOver, returnSeconds, type Standing } from './returns.ts'
 
-/** How far one job came in one round. */
+/** How far one job came in one pass. */
 export type WorkOutcome =
   | { readonly kind: 'published'; readonly published: Published }
   /** What may be asked again at once has failed, with the refusal's code. */
@@ -26,11 +26,11 @@ export type WorkOutcome =
       readonly standing: Standing
     }
 
-/** What the round does about it. */
+/** What the pass does about it. */
 export type Move =
   /** The job has its result. */
   | { readonly kind: 'finish'; readonly as: Published['kind']; readonly resultId: string }
-  /** Ask again in the next round. */
+  /** Ask again in the next pass. */
   | { readonly kind: 'wait' }
   /** To the dead letters: this job will never succeed. */
   | {

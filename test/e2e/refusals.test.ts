@@ -183,7 +183,7 @@ test('a job in which three workers died does not run again', async () => {
   // The event waits while the test records three attempts, as workers that died would have done.
   ingesting?.kill('SIGSTOP')
   const jobId = jobIdOf(await system.upload(sealed.file))
-  for (const number of [1, 2, 3]) await putState(claimName(jobId, number), `${'a'.repeat(26)}/${number}/x`)
+  for (const number of [1, 2, 3]) await putState(claimName(jobId, 0, number), `${'a'.repeat(26)}/${number}/x`)
   ingesting?.kill('SIGCONT')
   await waitForLine(system, 'ended', { jobId, outcome: 'failed', code: 'job.exhausted' })
   assert.equal((await deadLetters(system)).find((letter) => letter.jobId === jobId)?.code, 'job.exhausted')
@@ -251,8 +251,8 @@ test('after SIGTERM a worker finishes its job, closes its log and exits with 0',
 
 /** Its first attempt is so old that the worker waits no longer for what may have been only a moment. */
 async function takenUpLongAgo(jobId: string): Promise<void> {
-  await putState(claimName(jobId, 1), `${'a'.repeat(26)}/1/x`)
-  await putState(endName(jobId, 1), 'again service.missing')
+  await putState(claimName(jobId, 0, 1), `${'a'.repeat(26)}/1/x`)
+  await putState(endName(jobId, 0, 1), 'again service.missing')
 }
 
 async function putState(name: string, text: string): Promise<void> {

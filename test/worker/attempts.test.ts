@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CodedError } from '#core/errors.ts'
-import { claimName, doneName, endName } from '#core/job/attempt.ts'
+import { claimName, doneName, endName, retryName } from '#core/job/attempt.ts'
 import { type Job, jobIdOf } from '#core/job/job.ts'
 import { manifestName } from '#core/sealed/manifest.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
@@ -39,7 +39,7 @@ async function pool() {
 
 test('the first attempt is claimed, and a second boot sees a suspect', async () => {
   const { first, second, claim } = await pool()
-  assert.deepEqual(await claim(first), { kind: 'claimed', claim: { number: 1, history: NONE } })
+  assert.deepEqual(await claim(first), { kind: 'claimed', claim: { round: 0, number: 1, history: NONE } })
   assert.deepEqual(await claim(second), { kind: 'suspect' })
   const admission = await claim(second, true)
   assert.ok(admission.kind === 'claimed')
@@ -48,8 +48,23 @@ test('the first attempt is claimed, and a second boot sees a suspect', async () 
 
 test('three attempts without an end exhaust the job', async () => {
   const { first, claim, put } = await pool()
-  for (const number of [1, 2, 3]) await put(claimName(jobId, number), `${'a'.repeat(26)}/${number}/x`)
+  for (const number of [1, 2, 3]) await put(claimName(jobId, 0, number), `${'a'.repeat(26)}/${number}/x`)
   assert.deepEqual(await claim(first, true), { kind: 'exhausted', counted: 3 })
+})
+
+test('an operator starts a round, in which the attempts before it tell nothing', async () => {
+  const { first, second, claim, put } = await pool()
+  for (const number of [1, 2, 3]) await put(claimName(jobId, 0, number), `${'a'.repeat(26)}/${number}/x`)
+  await put(retryName(jobId, 1), 'content tells nothing')
+  assert.deepEqual(await claim(first), { kind: 'claimed', claim: { round: 1, number: 1, history: NONE } })
+  assert.deepEqual(await claim(second), { kind: 'suspect' })
+  for (const number of [2, 3]) await put(claimName(jobId, 1, number), `${'a'.repeat(26)}/${number}/x`)
+  assert.deepEqual(await claim(second, true), { kind: 'exhausted', counted: 3 })
+  // Round 2 is absent, so round 3 is not in force.
+  await put(retryName(jobId, 3), '')
+  assert.deepEqual(await claim(second, true), { kind: 'exhausted', counted: 3 })
+  await put(retryName(jobId, 2), '')
+  assert.deepEqual(await claim(second), { kind: 'claimed', claim: { round: 3, number: 1, history: NONE } })
 })
 
 test('attempts that were given back never exhaust the job', async () => {
@@ -72,7 +87,7 @@ test('a job with a result ends at once, before an attempt is claimed', async () 
   assert.equal((await claim(first)).kind, 'claimed')
   await store.create({ ...first.buckets.results, name: manifestName(RESULT_ID) }, Buffer.from('x'))
   assert.deepEqual(await claim(second), { kind: 'done', resultId: RESULT_ID })
-  await put(endName(jobId, 1), 'again')
+  await put(endName(jobId, 0, 1), 'again')
   assert.deepEqual(await claim(second), { kind: 'done', resultId: RESULT_ID })
 })
 
@@ -99,7 +114,7 @@ test('a claim whose answer was lost is recognised as our own', async () => {
   }
   assert.deepEqual(await admitJob(job, false, { ...first, store: losing }, signal), {
     kind: 'claimed',
-    claim: { number: 1, history: NONE },
+    claim: { round: 0, number: 1, history: NONE },
   })
 })
 
@@ -116,7 +131,7 @@ test('an end is written once, and only for an attempt that is open', async () =>
   assert.equal(attempts.isTakenByAnother(leased), false)
   await attempts.end(leased, { kind: 'failed', code: 'internal.fault' }, signal)
   await attempts.giveBack()
-  const end = await store.readAll({ ...first.buckets.state, name: endName(jobId, 1) }, 64)
+  const end = await store.readAll({ ...first.buckets.state, name: endName(jobId, 0, 1) }, 64)
   assert.equal(end.toString(), 'failed internal.fault')
 })
 
@@ -128,7 +143,7 @@ test('an attempt that cannot be given back is logged, and nothing is thrown', as
     create: () => Promise.reject(new CodedError('service.unavailable', 'no answer')),
   }
   const attempts = new OpenAttempts({ ...first, store: failing, log })
-  attempts.add({ job, message: Buffer.alloc(0) }, { number: 1, history: NONE })
+  attempts.add({ job, message: Buffer.alloc(0) }, { round: 0, number: 1, history: NONE })
   await attempts.giveBack()
   assert.deepEqual(lines, [
     { level: 'warn', msg: 'attempt left open', jobId, code: 'service.unavailable', error: 'no answer' },

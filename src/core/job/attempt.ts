@@ -4,6 +4,10 @@
  *
  * A worker claims an attempt before it reads the object, and writes its end when the job ends or goes back.
  * An attempt without an end is a worker that died in it.
+ *
+ * Attempts belong to a round. Round 0 is the first. An operator who has removed the cause of a dead letter
+ * starts the next round: its attempts count anew, and those of earlier rounds no longer tell anything. Only
+ * an operator can create the object that starts a round; it has no content.
  */
 
 /**
@@ -18,6 +22,9 @@ export const MAX_ATTEMPTS = 3
 
 /** The most that `notBefore` of a returned job is ahead of the Verifier's time. */
 export const LONGEST_RETURN_SECONDS = 600
+
+/** The last round that an operator can start. */
+const LAST_ROUND = 9
 
 export type Claim = {
   readonly boot: string
@@ -82,21 +89,21 @@ export function parseEnd(text: string): Ending | undefined {
   return kind === undefined ? undefined : { kind, code }
 }
 
-export function attemptsPrefix(jobId: string): string {
-  return `attempt/${jobId}/`
+export function attemptsPrefix(jobId: string, round: number): string {
+  return `attempt/${jobId}/${round}/`
 }
 
-export function claimName(jobId: string, number: number): string {
-  return `${attemptsPrefix(jobId)}${number}/claim`
+export function claimName(jobId: string, round: number, number: number): string {
+  return `${attemptsPrefix(jobId, round)}${number}/claim`
 }
 
-export function endName(jobId: string, number: number): string {
-  return `${attemptsPrefix(jobId)}${number}/end`
+export function endName(jobId: string, round: number, number: number): string {
+  return `${attemptsPrefix(jobId, round)}${number}/end`
 }
 
-/** The number in the name of a claim; undefined for every other name, an end included. */
-export function claimNumberOf(jobId: string, name: string): number | undefined {
-  const prefix = attemptsPrefix(jobId)
+/** The number in the name of a claim of this round; undefined for every other name, an end included. */
+export function claimNumberOf(jobId: string, round: number, name: string): number | undefined {
+  const prefix = attemptsPrefix(jobId, round)
   const number = name.startsWith(prefix)
     ? /^([1-9]\d{0,8})\/claim$/.exec(name.slice(prefix.length))?.[1]
     : undefined
@@ -106,4 +113,20 @@ export function claimNumberOf(jobId: string, name: string): number | undefined {
 /** Holds the result id of a job that has its result. */
 export function doneName(jobId: string): string {
   return `done/${jobId}`
+}
+
+export function retriesPrefix(jobId: string): string {
+  return `retry/${jobId}/`
+}
+
+/** Starts round 1 to `LAST_ROUND`. */
+export function retryName(jobId: string, round: number): string {
+  return `${retriesPrefix(jobId)}${round}`
+}
+
+/** The round in force, by the names under `retriesPrefix`: a number counts only if none below it is absent. */
+export function roundInForce(jobId: string, names: ReadonlySet<string>): number {
+  let round = 0
+  while (round < LAST_ROUND && names.has(retryName(jobId, round + 1))) round++
+  return round
 }

@@ -11,6 +11,8 @@ import {
   historyOf,
   parseClaim,
   parseEnd,
+  retryName,
+  roundInForce,
 } from '#core/job/attempt.ts'
 
 const JOB = 'ab'.repeat(16)
@@ -67,19 +69,20 @@ for (const { name, attempts, expected } of [
   test(`${name}`, () => assert.deepEqual(historyOf(attempts, MINE), expected))
 
 test('the name of a claim gives its number back', () => {
-  assert.equal(claimNumberOf(JOB, claimName(JOB, 12)), 12)
+  assert.equal(claimNumberOf(JOB, 0, claimName(JOB, 0, 12)), 12)
 })
 
 for (const name of [
-  endName(JOB, 1),
-  claimName('cd'.repeat(16), 1),
-  `attempt/${JOB}/`,
-  `attempt/${JOB}/1`,
-  `attempt/${JOB}/0/claim`,
-  `attempt/${JOB}/01/claim`,
-  `attempt/${JOB}/1/claimed`,
+  endName(JOB, 0, 1),
+  claimName('cd'.repeat(16), 0, 1),
+  claimName(JOB, 1, 1),
+  `attempt/${JOB}/0/`,
+  `attempt/${JOB}/0/1`,
+  `attempt/${JOB}/0/0/claim`,
+  `attempt/${JOB}/0/01/claim`,
+  `attempt/${JOB}/0/1/claimed`,
 ])
-  test(`${name} is not a claim of the job`, () => assert.equal(claimNumberOf(JOB, name), undefined))
+  test(`${name} is not a claim of the job`, () => assert.equal(claimNumberOf(JOB, 0, name), undefined))
 
 test('claims and ends come back from their texts', () => {
   const claim = { boot: MINE, at: 1_790_000_000 }
@@ -98,3 +101,17 @@ test('texts of another form are a claim of no boot, and no end', () => {
     assert.deepEqual(parseClaim(text), { boot: '', at: 0 })
   for (const text of ['', 'over', 'Again']) assert.equal(parseEnd(text), undefined)
 })
+
+for (const { retries, round } of [
+  { retries: [], round: 0 },
+  { retries: [1], round: 1 },
+  { retries: [3, 1, 2], round: 3 },
+  { retries: [2], round: 0 },
+  { retries: [1, 3], round: 1 },
+  { retries: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], round: 9 },
+])
+  test(`with retries ${retries.join() || 'none'}, round ${round} is in force`, () => {
+    const names = new Set(retries.map((retry) => retryName(JOB, retry)))
+    assert.equal(roundInForce(JOB, names), round)
+    assert.equal(roundInForce('cd'.repeat(16), names), 0)
+  })

@@ -5,7 +5,7 @@ import { createFaults } from '#lab/emulator/faults.ts'
 import { instanceProvider, objectStorageOf } from './clients.ts'
 import { CONSUMER_NAMESPACE, emulatorFor, testConfig } from './testEmulator.ts'
 
-const state = { namespaceName: CONSUMER_NAMESPACE, bucketName: 'worker-state' }
+const results = { namespaceName: CONSUMER_NAMESPACE, bucketName: 'results' }
 
 async function arm(emulator: Emulator, fault: object): Promise<number> {
   const response = await fetch(`${emulator.endpoint}/emulator/faults`, {
@@ -21,14 +21,14 @@ test('a fault hits the calls that match it, the armed number of times', async (t
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   const put = (objectName: string) =>
     worker.putObject({
-      ...state,
+      ...results,
       objectName,
       ifNoneMatch: '*',
       contentLength: 1,
       putObjectBody: Buffer.from('x'),
     })
   const exists = async (objectName: string) => {
-    const { listObjects } = await worker.listObjects({ ...state, prefix: objectName })
+    const { listObjects } = await worker.listObjects({ ...results, prefix: objectName })
     return listObjects.objects.length === 1
   }
 
@@ -118,7 +118,7 @@ test('a body can be cut, altered by one bit, or slow; a stream and JSON alike', 
   const emulator = await emulatorFor(t, testConfig())
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   const content = Buffer.alloc(100_000, 'content ')
-  const object = { ...state, objectName: 'a' }
+  const object = { ...results, objectName: 'a' }
   await worker.putObject({ ...object, contentLength: content.byteLength, putObjectBody: content })
   const get = async (): Promise<Buffer> => {
     const { value } = await worker.getObject(object)
@@ -136,11 +136,11 @@ test('a body can be cut, altered by one bit, or slow; a stream and JSON alike', 
   assert.deepEqual([...differing], [content.byteLength / 2])
   assert.equal((corrupted[content.byteLength / 2] ?? 0) ^ (content[content.byteLength / 2] ?? 0), 1)
 
-  await armBody('truncated', '/b/worker-state/o')
-  await assert.rejects(worker.listObjects(state))
-  await armBody('corrupted', '/b/worker-state/o')
+  await armBody('truncated', '/b/results/o')
+  await assert.rejects(worker.listObjects(results))
+  await armBody('corrupted', '/b/results/o')
   // The bit is in a name or in the punctuation.
-  const listed = await worker.listObjects(state).then(
+  const listed = await worker.listObjects(results).then(
     (answer) => answer.listObjects,
     () => undefined,
   )
@@ -165,7 +165,7 @@ test('a silent call is neither served nor answered, and its connection stays', a
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   await arm(emulator, { service: 'objectstorage', match: { method: 'PUT' }, silent: true, times: 1 })
   const put = worker.putObject({
-    ...state,
+    ...results,
     objectName: 'a',
     contentLength: 1,
     putObjectBody: Buffer.from('x'),
@@ -174,7 +174,7 @@ test('a silent call is neither served nor answered, and its connection stays', a
   const { promise: patience, resolve: end } = Promise.withResolvers<string>()
   // Another call is served meanwhile, and later.
   const others = (async () => {
-    for (let calls = 0; calls < 20; calls += 1) await worker.listObjects(state)
+    for (let calls = 0; calls < 20; calls += 1) await worker.listObjects(results)
     end('still silent')
   })()
   assert.equal(
@@ -188,5 +188,5 @@ test('a silent call is neither served nor answered, and its connection stays', a
     'still silent',
   )
   await others
-  assert.deepEqual((await worker.listObjects(state)).listObjects.objects, [])
+  assert.deepEqual((await worker.listObjects(results)).listObjects.objects, [])
 })

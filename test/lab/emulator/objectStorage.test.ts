@@ -109,7 +109,7 @@ test('exactly one of several racing creates succeeds, and the others leave no fi
 test('a principal with only OBJECT_CREATE cannot overwrite, delete or use multipart uploads', async (t) => {
   const emulator = await emulatorFor(t, configWithoutEvents())
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
-  const at = { ...state, objectName: 'attempt/1' }
+  const at = { ...state, objectName: 'attempt/ab/0/1/claim' }
   const put = (extra: object) =>
     worker.putObject({ ...at, contentLength: 1, putObjectBody: Buffer.from('x'), ...extra })
   await put({ ifNoneMatch: '*' })
@@ -149,9 +149,9 @@ test('a listing is ordered and can be limited by prefix and in pages', async (t)
   const emulator = await emulatorFor(t, configWithoutEvents())
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
   for (const objectName of ['b/2', 'a', 'b/10', 'c', 'b/1'])
-    await worker.putObject({ ...state, objectName, contentLength: 1, putObjectBody: Buffer.from('x') })
+    await worker.putObject({ ...results, objectName, contentLength: 1, putObjectBody: Buffer.from('x') })
   const page = async (query: object) => {
-    const { listObjects } = await worker.listObjects({ ...state, ...query })
+    const { listObjects } = await worker.listObjects({ ...results, ...query })
     return { names: listObjects.objects.map(({ name }) => name), next: listObjects.nextStartWith }
   }
   assert.deepEqual(await page({}), { names: ['a', 'b/1', 'b/10', 'b/2', 'c'], next: undefined })
@@ -160,7 +160,7 @@ test('a listing is ordered and can be limited by prefix and in pages', async (t)
   assert.deepEqual(await page({ prefix: 'b/', start: 'b/2' }), { names: ['b/2'], next: undefined })
   assert.deepEqual(await page({ startAfter: 'b/2' }), { names: ['c'], next: undefined })
   const { listObjects } = await worker.listObjects({
-    ...state,
+    ...results,
     prefix: 'a',
     fields: 'name,size,etag' as never,
   })

@@ -137,6 +137,31 @@ test('conditions nest, and a condition on an absent variable is not met', () => 
   )
 })
 
+test('a worker claims attempts, and only an operator starts a round of them', () => {
+  const { permits } = createPolicy(config)
+  const operator = found(
+    principals.apiKey(`${CONSUMER}/${id('user', 'operator')}/${fingerprintOf(apiKey.publicKey)}`)?.principal,
+  )
+  const creates = (principal: Principal, object: string) => {
+    const { variables, ...access } = bucketAccess(CONSUMER, 'pipeline', 'worker-state', 'OBJECT_CREATE')
+    return permits(principal, { ...access, variables: { ...variables, 'target.object.name': object } })
+  }
+  for (const [object, byWorker, byOperator] of [
+    ['attempt/ab/0/1/claim', true, false],
+    ['done/ab', true, false],
+    ['retry/ab/1', false, true],
+    ['other/ab', false, false],
+  ] as const) {
+    assert.equal(creates(worker, object), byWorker, object)
+    assert.equal(creates(operator, object), byOperator, object)
+  }
+  assert.equal(
+    permits(operator, bucketAccess(CONSUMER, 'results', 'results', 'OBJECT_READ')),
+    false,
+    'an operator reads no result',
+  )
+})
+
 test('a pattern matches the beginning of a name', () => {
   const { permits } = createPolicy(config)
   const researcher = found(

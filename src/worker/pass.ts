@@ -1,5 +1,5 @@
 /**
- * One round over the jobs of a batch: challenge → attempts → headers → report and release → each job by
+ * One pass over the jobs of a batch: challenge → attempts → headers → report and release → each job by
  * itself.
  */
 import PQueue from 'p-queue'
@@ -23,7 +23,7 @@ import { isAboutWorker, WorkerRefused } from './workerRefused.ts'
 type AskedJob = { readonly leased: LeasedJob; readonly header: ObjectHeader }
 type AnsweredJob = AskedJob & { readonly answer: JobAnswer }
 
-/** The jobs of a round that have not ended. */
+/** The jobs of a pass that have not ended. */
 export type Unended = {
   /** To be asked for again. */
   readonly waiting: readonly LeasedJob[]
@@ -31,11 +31,11 @@ export type Unended = {
   readonly suspects: readonly LeasedJob[]
 }
 
-export type RoundContext = {
+export type PassContext = {
   readonly boot: Boot
-  /** Those of the batch: an attempt lasts over its rounds. */
+  /** Those of the batch: an attempt lasts over its passes. */
   readonly attempts: OpenAttempts
-  /** The round has one job, which may be a suspect. */
+  /** The pass has one job, which may be a suspect. */
   readonly alone: boolean
   /** Aborted when the lease is lost. */
   readonly signal: AbortSignal
@@ -43,17 +43,17 @@ export type RoundContext = {
   readonly stopping: AbortSignal
 }
 
-export class Round {
+export class Pass {
   readonly #boot: Boot
   readonly #attempts: OpenAttempts
   readonly #alone: boolean
   readonly #signal: AbortSignal
   readonly #stopping: AbortSignal
-  // Invariant: each job of the round is in hand, has ended, or is in one of these two; never two at once.
+  // Invariant: each job of the pass is in hand, has ended, or is in one of these two; never two at once.
   readonly #waiting: LeasedJob[] = []
   readonly #suspects: LeasedJob[] = []
 
-  constructor(context: RoundContext) {
+  constructor(context: PassContext) {
     this.#boot = context.boot
     this.#attempts = context.attempts
     this.#alone = context.alone
@@ -75,7 +75,7 @@ export class Round {
     return { waiting: this.#waiting, suspects: this.#suspects }
   }
 
-  /** Comes first: while the Verifier is away, the rest of the round is in vain. */
+  /** Comes first: while the Verifier is away, the rest of the pass is in vain. */
   async #challenge(): Promise<Challenge> {
     const { attester, evidence } = this.#boot
     const challenge = await untilAvailable(
@@ -109,7 +109,7 @@ export class Round {
     return admitted
   }
 
-  /** True if the job is to run in this round. */
+  /** True if the job is to run in this pass. */
   async #admit(leased: LeasedJob, admission: Admission, started: number): Promise<boolean> {
     switch (admission.kind) {
       case 'claimed':
