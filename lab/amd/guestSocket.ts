@@ -4,15 +4,23 @@
  * protection.
  */
 import { createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Fault, Faults } from '#lab/emulator/faults.ts'
 import type { Guest } from './guest.ts'
 import { REQUEST_BYTES } from './report.ts'
 
 /** MSG_REPORT_RSP status of the firmware ABI. */
-const STATUS = { success: 0, invalidParam: 0x16 } as const
+const STATUS = { success: 0, platformFailure: 0x13, invalidParam: 0x16 } as const
+/** Within the report of an answer. */
+const MIDDLE = 600
 /** A client that sends no request within this time is disconnected. */
 const IDLE_MS = 10_000
 
-export function createGuestServer(guest: Guest): Server {
+/** Faults of the device: its path is the guest's name. */
+type GuestFaults = { readonly name: string; readonly faults: Pick<Faults, 'take'> | undefined }
+
+export function createGuestServer(guest: Guest, { name, faults }: GuestFaults): Server {
+  const next = () => faults?.take({ service: 'device', method: 'REPORT', path: name, principal: undefined })
   return createServer((socket) => {
     let request = Buffer.alloc(0)
     socket.setTimeout(IDLE_MS, () => socket.destroy())
@@ -21,19 +29,36 @@ export function createGuestServer(guest: Guest): Server {
       const complete = request.byteLength === REQUEST_BYTES
       request = Buffer.concat([request, chunk.subarray(0, REQUEST_BYTES + 1)])
       if (complete || request.byteLength > REQUEST_BYTES) socket.destroy()
-      else if (request.byteLength === REQUEST_BYTES) answer(socket, guest, request)
+      else if (request.byteLength === REQUEST_BYTES) void answer(socket, guest, request, next())
     })
   })
 }
 
-function answer(socket: Socket, guest: Guest, request: Buffer): void {
+async function answer(
+  socket: Socket,
+  guest: Guest,
+  request: Buffer,
+  fault: Fault | undefined,
+): Promise<void> {
+  if (fault?.latencyMs !== undefined) await sleep(fault.latencyMs)
+  if (fault?.silent) return
+  if (fault?.reset !== undefined) {
+    socket.destroy()
+    return
+  }
+  if (fault?.status !== undefined) {
+    socket.end(u32(STATUS.platformFailure))
+    return
+  }
   const report = guest.report(request)
   if (report === undefined) {
     socket.end(u32(STATUS.invalidParam))
     return
   }
   const certs = guest.certs.map(sized)
-  socket.end(Buffer.concat([u32(STATUS.success), sized(report), u32(certs.length), ...certs]))
+  const whole = Buffer.concat([u32(STATUS.success), sized(report), u32(certs.length), ...certs])
+  if (fault?.body === 'corrupted') whole.writeUInt8(whole.readUInt8(MIDDLE) ^ 1, MIDDLE)
+  socket.end(fault?.body === 'truncated' ? whole.subarray(0, MIDDLE) : whole)
 }
 
 function sized(bytes: Buffer): Buffer {

@@ -8,6 +8,7 @@ import { toHex } from '#core/bytes.ts'
 import { checkShape } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import type { RootEntry } from '#core/snp/roots.ts'
+import type { Faults } from '#lab/emulator/faults.ts'
 import { openAuthority, publishCrl } from './authority.ts'
 import { GuestName, openGuest, writeDescription } from './guest.ts'
 import { createGuestServer } from './guestSocket.ts'
@@ -44,8 +45,10 @@ export type AmdHost = {
 export async function createAmdHost(options: {
   readonly stateDir: string
   readonly guests: readonly GuestConfig[]
+  /** The armed faults; the sockets take those of `device`. Without it there are none. */
+  readonly faults?: Pick<Faults, 'take'>
 }): Promise<AmdHost> {
-  const { stateDir, guests } = options
+  const { stateDir, guests, faults } = options
   assertGuests(guests)
   await mkdir(stateDir, { recursive: true, mode: 0o700 })
   const products = new Set(guests.map(({ platform }) => platform.product ?? 'Genoa'))
@@ -55,7 +58,7 @@ export async function createAmdHost(options: {
   const listeners = await Promise.all(
     guests.map(async ({ name, socketPath, platform }) => {
       await writeDescription(stateDir, name, { reportId: toHex(randomBytes(32)), platform })
-      return { socketPath, server: createGuestServer(await openGuest(stateDir, name)) }
+      return { socketPath, server: createGuestServer(await openGuest(stateDir, name), { name, faults }) }
     }),
   )
   return {

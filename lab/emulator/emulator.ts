@@ -72,9 +72,9 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
 
   const contextOf = async (name: string): Promise<ServiceContext> => {
     await mkdir(join(folder, name), { recursive: true })
-    return { config, folder: join(folder, name), now }
+    return { config, folder: join(folder, name), now, faults }
   }
-  const objectStorage = await createObjectStorageService(await contextOf('objectstorage'), faults)
+  const objectStorage = await createObjectStorageService(await contextOf('objectstorage'))
   const services: readonly Service[] = [
     objectStorage,
     createFunctionsService(config, now),
@@ -85,7 +85,7 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     ])),
   ]
   const amdFolder = join(folder, 'amd')
-  const amdHost = await createAmdHost({ stateDir: amdFolder, guests: config.guests })
+  const amdHost = await createAmdHost({ stateDir: amdFolder, guests: config.guests, faults })
   const resourcePrincipals = await provideResourcePrincipals({
     config,
     folder: join(folder, 'functions'),

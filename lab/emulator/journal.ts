@@ -1,7 +1,7 @@
 /**
  * Durable state of a service: a journal of JSON records, one per line, replayed at start.
  *
- * Handlers change their maps in memory and append a record in the same turn, so no two requests interleave.
+ * Handlers append a record and change their maps in memory in the same turn, so no two requests interleave.
  * The request handler waits for `flushed` before it answers. Records appended during a write share the next
  * one (group commit). A crash can leave a torn last line. That line was never acknowledged, so the replay
  * cuts it off.
@@ -12,10 +12,14 @@ import type { z } from 'zod'
 import { replaceFile, syncFolder } from '#adapters/system/files.ts'
 import { checkShape, parseJson } from '#core/canonical.ts'
 import { under } from '#core/errors.ts'
+import type { ClaimRoom } from './disk.ts'
 
 export type Journal<Entry> = {
-  /** Begins to write. Throws after a failed write, because memory is then ahead of the disk for good. */
-  readonly append: (entry: Entry) => void
+  /**
+   * Begins to write, all or nothing. Throws if there is no room; the caller changes its memory afterwards.
+   * Throws after a failed write, because memory is then ahead of the disk for good.
+   */
+  readonly append: (...entries: readonly Entry[]) => void
   /** Resolves when everything appended before is on disk. */
   readonly flushed: () => Promise<void>
   readonly close: () => Promise<void>
@@ -30,6 +34,8 @@ type Options<Schema extends z.ZodType> = {
    * The records that make up the present state. A journal that is much longer is rewritten to them at start.
    */
   readonly snapshot: () => Iterable<z.output<Schema>>
+  /** Without it there is always room. */
+  readonly claim?: ClaimRoom
 }
 
 const NEWLINE = 0x0a
@@ -75,9 +81,11 @@ export async function openJournal<Schema extends z.ZodType>(
   }
 
   return {
-    append: (entry) => {
+    append: (...entries) => {
       if (failure !== undefined) throw failure
-      pending.push(`${JSON.stringify(entry)}\n`)
+      const lines = entries.map((entry) => `${JSON.stringify(entry)}\n`)
+      options.claim?.(Buffer.byteLength(lines.join('')))
+      pending.push(...lines)
       void start()
     },
     flushed,

@@ -7,6 +7,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { EmulatorConfig } from './config.ts'
+import type { Faults } from './faults.ts'
 import type { Permission } from './policy/permissions.ts'
 
 /**
@@ -103,6 +104,7 @@ export type ServiceContext = {
   /** The folder for the service's files. It exists. */
   readonly folder: string
   readonly now: () => number
+  readonly faults: Pick<Faults, 'take'>
 }
 
 /** Sent to the client as `{"code", "message"}` with this status. */

@@ -1,9 +1,11 @@
 /** Object bodies on disk: streamed, never whole in memory, and durable before any record names them. */
 import { createHash, randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { syncFolder } from '#adapters/system/files.ts'
+import { type ClaimRoom, roomFor } from '#lab/emulator/disk.ts'
+import type { Faults } from '#lab/emulator/faults.ts'
 import { OciError } from '#lab/emulator/service.ts'
 import type { Segment } from './entries.ts'
 
@@ -25,7 +27,10 @@ export type Announced = {
 }
 
 export type Bodies = {
-  /** Durable when it resolves. Throws 400 and leaves no file if the body differs from what was announced. */
+  /**
+   * Durable when it resolves. Throws and leaves no file: 400 if the body differs from what was announced, 500
+   * if there is no room.
+   */
   readonly receive: (stream: Readable, announced: Announced) => Promise<Received>
   /**
    * Bytes `start` to `end`, inclusive. Its files are open when it resolves, so their removal does not stop
@@ -37,7 +42,7 @@ export type Bodies = {
   readonly removeAllBut: (named: ReadonlySet<string>) => Promise<void>
 }
 
-export async function openBodies(folder: string): Promise<Bodies> {
+export async function openBodies(folder: string, faults: Pick<Faults, 'take'>): Promise<Bodies> {
   await mkdir(folder, { recursive: true })
   const remove = async (segments: readonly Segment[]): Promise<void> => {
     await Promise.all(segments.map(({ file }) => rm(join(folder, file), { force: true })))
@@ -46,7 +51,7 @@ export async function openBodies(folder: string): Promise<Bodies> {
     receive: async (stream, announced) => {
       const file = randomUUID()
       try {
-        return await receive(folder, file, stream, announced)
+        return await receive(join(folder, file), stream, announced, roomFor(join(folder, file), faults))
       } catch (error) {
         await rm(join(folder, file), { force: true })
         throw error
@@ -62,21 +67,22 @@ export async function openBodies(folder: string): Promise<Bodies> {
 }
 
 async function receive(
-  folder: string,
-  file: string,
+  path: string,
   stream: Readable,
   announced: Announced,
+  claim: ClaimRoom,
 ): Promise<Received> {
   const md5 = createHash('md5')
   const sha256 = announced.withSha256 || announced.sha256 !== undefined ? createHash('sha256') : undefined
   let size = 0
-  const handle = await open(join(folder, file), 'wx')
+  const handle = await open(path, 'wx')
   try {
     for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
       const bytes: Buffer = chunk
       md5.update(bytes)
       sha256?.update(bytes)
       size += bytes.byteLength
+      claim(bytes.byteLength)
       await handle.writeFile(bytes)
     }
     const digests = { md5: md5.digest('base64'), sha256: sha256?.digest('base64') }
@@ -95,8 +101,8 @@ async function receive(
         'The computed SHA-256 of the request body does not match opc-content-sha256',
       )
     await handle.sync()
-    await syncFolder(folder)
-    return { segment: { file, size }, ...digests }
+    await syncFolder(dirname(path))
+    return { segment: { file: basename(path), size }, ...digests }
   } finally {
     await handle.close()
   }

@@ -8,6 +8,7 @@ import PQueue from 'p-queue'
 import { type EmulatorConfig, tenancyOf } from '#lab/emulator/config.ts'
 import type { Faults } from '#lab/emulator/faults.ts'
 import { callFunction } from '#lab/emulator/functions/call.ts'
+import { OciError } from '#lab/emulator/service.ts'
 import type { Bucket } from './buckets.ts'
 import type { Emission, StoredObject } from './entries.ts'
 import { eventIdOf, type Store } from './store.ts'
@@ -33,7 +34,7 @@ type Rule = EmulatorConfig['eventRules'][number]
 export function createObjectEvents(parts: {
   readonly config: EmulatorConfig
   readonly store: Store
-  readonly faults: Faults
+  readonly faults: Pick<Faults, 'take'>
   readonly now: () => number
 }): ObjectEvents {
   const { config, store, faults, now } = parts
@@ -70,7 +71,19 @@ export function createObjectEvents(parts: {
       failures += 1
       await sleep(delay * (0.5 + Math.random() / 2), undefined, { signal: closing.signal })
     }
-    store.delivered(eventIdOf(event), rule.id)
+    await untilRoom(() => store.delivered(eventIdOf(event), rule.id))
+  }
+
+  /** Repeats a change while the disk is full. */
+  const untilRoom = async (change: () => void): Promise<void> => {
+    for (;;) {
+      try {
+        return change()
+      } catch (error) {
+        if (!(error instanceof OciError)) throw error
+        await sleep(FIRST_DELAY_MS, undefined, { signal: closing.signal })
+      }
+    }
   }
 
   return {

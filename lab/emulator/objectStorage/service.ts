@@ -1,5 +1,4 @@
 /** Object Storage as a service: its routes over one store, and the events that its changes cause. */
-import type { Faults } from '#lab/emulator/faults.ts'
 import type { Service, ServiceContext } from '#lab/emulator/service.ts'
 import { bucketRoutes } from './buckets.ts'
 import { createObjectEvents } from './events.ts'
@@ -12,11 +11,9 @@ export type ObjectStorageService = Service & {
   readonly undelivered: () => number
 }
 
-export async function createObjectStorageService(
-  { config, folder, now }: ServiceContext,
-  faults: Faults,
-): Promise<ObjectStorageService> {
-  const store = await openStore(folder)
+export async function createObjectStorageService(context: ServiceContext): Promise<ObjectStorageService> {
+  const { config, now, faults } = context
+  const store = await openStore(context)
   const events = createObjectEvents({ config, store, faults, now })
   for (const emission of store.undelivered()) events.deliver(emission)
   const parts = { config, store, events, now }

@@ -4,7 +4,9 @@
  * several racing creates wins.
  */
 import { join } from 'node:path'
+import { roomFor } from '#lab/emulator/disk.ts'
 import { openJournal } from '#lab/emulator/journal.ts'
+import type { ServiceContext } from '#lab/emulator/service.ts'
 import { type Bodies, openBodies } from './bodies.ts'
 import { type Emission, Entry, type Part, type StoredObject, type Upload } from './entries.ts'
 import { createNameIndex, type NameIndex } from './nameIndex.ts'
@@ -35,7 +37,10 @@ export type Store = {
 
 type Bucket = { readonly objects: Map<string, StoredObject>; readonly names: NameIndex }
 
-export async function openStore(folder: string): Promise<Store> {
+export async function openStore({
+  folder,
+  faults,
+}: Pick<ServiceContext, 'folder' | 'faults'>): Promise<Store> {
   const buckets = new Map<string, Bucket>()
   const uploads = new Map<string, OpenUpload>()
   const emissions = new Map<string, { readonly event: Emission['event']; readonly ruleIds: Set<string> }>()
@@ -102,13 +107,15 @@ export async function openStore(folder: string): Promise<Store> {
     for (const emission of undelivered()) yield { op: 'emit', emission }
   }
 
+  const file = join(folder, 'journal.jsonl')
   const journal = await openJournal({
-    file: join(folder, 'journal.jsonl'),
+    file,
+    claim: roomFor(file, faults),
     schema: Entry,
     replay: apply,
     snapshot,
   })
-  const bodies = await openBodies(join(folder, 'bodies'))
+  const bodies = await openBodies(join(folder, 'bodies'), faults)
   await bodies.removeAllBut(namedFiles(buckets.values(), uploads.values()))
 
   const change = (entry: Entry): void => {

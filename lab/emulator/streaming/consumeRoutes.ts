@@ -1,9 +1,14 @@
 /** Routes for reading a stream: cursors of a partition, cursors of a group, and messages. */
 import { randomUUID } from 'node:crypto'
 import { decodeBody } from '#lab/emulator/requestBody.ts'
-import { invalidParameter, type Route, type ServiceResponse } from '#lab/emulator/service.ts'
+import {
+  invalidParameter,
+  type Route,
+  type ServiceRequest,
+  type ServiceResponse,
+} from '#lab/emulator/service.ts'
 import { type Cursor, decodeCursor, encodeCursor, type GroupCursor } from './cursor.ts'
-import { attend, commit, type Group, heldBy, prolong } from './group.ts'
+import { attend, commit, type Group, heldBy, leave, prolong } from './group.ts'
 import { batchFrom, horizon, type Partition, type StoredMessage, startOf } from './partition.ts'
 import { type StreamParts, streamAccess, streamOf } from './produceRoutes.ts'
 import { CreateCursor, CreateGroupCursor, invalidCursor, outsideRetention, tooMany } from './requests.ts'
@@ -22,9 +27,13 @@ export function consumeRoutes(parts: StreamParts): readonly Route[] {
     if (!parts.rates.take(`${what} ${stream.id} ${group}`, 1, CALLS_PER_SECOND * stream.partitions))
       throw tooMany()
   }
-  const groupOf = (stream: Stream, cursor: GroupCursor): Group => {
+  /** The cursor's group. A fault of `reservations` ends the membership of the cursor's instance first. */
+  const groupOf = (stream: Stream, cursor: GroupCursor, request: ServiceRequest): Group => {
     const group = stream.groups.get(cursor.group)
     if (group === undefined) throw invalidCursor()
+    const { method, path, principal } = request
+    if (parts.faults.take({ service: 'reservations', method, path, principal: principal.id }) !== undefined)
+      leave(group, cursor.instance, streams.groupLog(stream))
     return group
   }
   const toValue = (cursor: Cursor): ServiceResponse => ({
@@ -47,12 +56,11 @@ export function consumeRoutes(parts: StreamParts): readonly Route[] {
       const cursor = decodeCursor(request.query.get('cursor'), stream.id, now())
       if (cursor.kind !== 'group') throw invalidCursor()
       limitRate(stream, name, cursor.group)
-      return toValue(run(stream, groupOf(stream, cursor), cursor))
+      return toValue(run(stream, groupOf(stream, cursor, request), cursor))
     },
   })
 
-  const readGroup = (stream: Stream, cursor: GroupCursor, limit: number): Batch => {
-    const group = groupOf(stream, cursor)
+  const readGroup = (stream: Stream, group: Group, cursor: GroupCursor, limit: number): Batch => {
     const log = streams.groupLog(stream)
     if (cursor.commitOnGet) commit(group, cursor, now(), log)
     attend(group, cursor, now(), log)
@@ -150,13 +158,16 @@ export function consumeRoutes(parts: StreamParts): readonly Route[] {
       pattern: '/20180418/streams/:streamId/messages',
       body: 'none',
       access,
-      handle: ({ query, ...request }) => {
-        const stream = streamOf(parts, { query, ...request })
+      handle: (request) => {
+        const { query } = request
+        const stream = streamOf(parts, request)
         const cursor = decodeCursor(query.get('cursor'), stream.id, now())
         limitRate(stream, 'messages', cursor.kind === 'group' ? cursor.group : '')
         const limit = limitOf(query)
         const { messages, next } =
-          cursor.kind === 'group' ? readGroup(stream, cursor, limit) : readPartition(stream, cursor, limit)
+          cursor.kind === 'group'
+            ? readGroup(stream, groupOf(stream, cursor, request), cursor, limit)
+            : readPartition(stream, cursor, limit)
         return {
           status: 200,
           headers: { 'opc-next-cursor': encodeCursor(next, now()) },

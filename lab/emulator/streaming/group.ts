@@ -63,8 +63,8 @@ export function commit(group: Group, cursor: GroupCursor, now: number, log: Grou
     const committed = group.committed[partition]
     if (committed === undefined) throw invalidCursor()
     if (next <= committed) continue
-    group.committed[partition] = next
     log.commit(group, partition, next)
+    group.committed[partition] = next
   }
 }
 
@@ -77,10 +77,14 @@ export function heldBy(group: Group, instance: string): readonly number[] {
 
 export function expire(group: Group, now: number, log: GroupLog): void {
   for (const [instance, { until }] of group.members) {
-    if (until > now) continue
-    group.members.delete(instance)
-    for (const partition of heldBy(group, instance)) setReservation(group, partition, undefined, log)
+    if (until <= now) leave(group, instance, log)
   }
+}
+
+/** Ends a membership and its reservations. The instance learns of it at its next call. */
+export function leave(group: Group, instance: string, log: GroupLog): void {
+  for (const partition of heldBy(group, instance)) setReservation(group, partition, undefined, log)
+  group.members.delete(instance)
 }
 
 function setReservation(
@@ -89,7 +93,7 @@ function setReservation(
   reservation: Reservation | undefined,
   log: GroupLog,
 ): void {
+  log.reserve(group, partition, reservation)
   if (reservation === undefined) group.reservations.delete(partition)
   else group.reservations.set(partition, reservation)
-  log.reserve(group, partition, reservation)
 }

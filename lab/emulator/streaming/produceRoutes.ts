@@ -1,5 +1,6 @@
 /** The route that puts messages into a stream. */
 import { sha256 } from '#core/bytes.ts'
+import type { Faults } from '#lab/emulator/faults.ts'
 import type { Permission } from '#lab/emulator/policy/permissions.ts'
 import { decodeBody } from '#lab/emulator/requestBody.ts'
 import type { Access, Route, ServiceRequest } from '#lab/emulator/service.ts'
@@ -12,6 +13,7 @@ export type StreamParts = {
   readonly rates: Rates
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  readonly faults: Pick<Faults, 'take'>
 }
 
 /** One MiB of messages as base64 in JSON, with room for keys and punctuation. */

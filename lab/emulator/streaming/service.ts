@@ -10,7 +10,7 @@ import { openStreams } from './streams.ts'
 
 export async function createStreamingService(context: ServiceContext): Promise<Service> {
   const streams = await openStreams(context)
-  const parts = { streams, rates: createRates(context.now), now: context.now }
+  const parts = { streams, rates: createRates(context.now), now: context.now, faults: context.faults }
   return {
     name: 'streaming',
     routes: [...produceRoutes(parts), ...consumeRoutes(parts), ...groupRoutes(parts)],

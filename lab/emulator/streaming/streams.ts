@@ -1,6 +1,7 @@
 /** All configured streams in memory, and the journal that restores them. */
 import { join } from 'node:path'
 import type { EmulatorConfig } from '#lab/emulator/config.ts'
+import { roomFor } from '#lab/emulator/disk.ts'
 import { openJournal } from '#lab/emulator/journal.ts'
 import { notAuthorizedOrNotFound, type ServiceContext } from '#lab/emulator/service.ts'
 import { StreamEntry } from './entries.ts'
@@ -24,12 +25,14 @@ export type Streams = {
   readonly close: () => Promise<void>
 }
 
-export async function openStreams({ config, folder, now }: ServiceContext): Promise<Streams> {
+export async function openStreams({ config, folder, now, faults }: ServiceContext): Promise<Streams> {
   const streams = new Map<string, Stream>(
     config.streams.map((streamConfig) => [streamConfig.id, emptyStream(streamConfig)]),
   )
+  const file = join(folder, 'streams.journal')
   const journal = await openJournal({
-    file: join(folder, 'streams.journal'),
+    file,
+    claim: roomFor(file, faults),
     schema: StreamEntry,
     replay: (entry) => replay(streams, entry, now()),
     snapshot: () => snapshot(streams),
@@ -49,26 +52,34 @@ export async function openStreams({ config, folder, now }: ServiceContext): Prom
     put: (stream, index, key, value) => {
       const partition = partitionOf(stream, index)
       const message = { offset: partition.end, key, value, time: now() }
+      journal.append({ kind: 'put', stream: stream.id, partition: index, ...message })
       partition.messages.push(message)
       partition.end += 1
-      journal.append({ kind: 'put', stream: stream.id, partition: index, ...message })
       return message
     },
     setGroup: (stream, name, starts) => {
       const group: Group = { name, committed: [...starts], reservations: new Map(), members: new Map() }
-      const before = stream.groups.get(name)
-      for (const partition of before?.reservations.keys() ?? [])
-        journal.append(toReserve(stream, group, partition, undefined))
-      for (const [partition, offset] of starts.entries())
-        journal.append({ kind: 'commit', stream: stream.id, group: name, partition, offset })
+      const before = stream.groups.get(name)?.reservations.keys() ?? []
+      journal.append(
+        ...Array.from(before, (partition) => toReserve(stream, group, partition, undefined)),
+        ...starts.map(
+          (offset, partition): StreamEntry => ({
+            kind: 'commit',
+            stream: stream.id,
+            group: name,
+            partition,
+            offset,
+          }),
+        ),
+      )
       stream.groups.set(name, group)
       return group
     },
     groupLog: (stream) => ({
       commit: ({ name }, partition, offset) =>
         journal.append({ kind: 'commit', stream: stream.id, group: name, partition, offset }),
-      reserve: (group, partition) =>
-        journal.append(toReserve(stream, group, partition, group.reservations.get(partition))),
+      reserve: (group, partition, reservation) =>
+        journal.append(toReserve(stream, group, partition, reservation)),
     }),
     flushed: journal.flushed,
     close: journal.close,

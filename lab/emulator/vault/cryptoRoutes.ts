@@ -12,8 +12,9 @@ import { crc32 } from 'node:zlib'
 import type { z } from 'zod'
 import type { Permission } from '#lab/emulator/policy/permissions.ts'
 import { decodeBody } from '#lab/emulator/requestBody.ts'
-import { invalidParameter, type Route, type ServiceResponse } from '#lab/emulator/service.ts'
+import { invalidParameter, type Principal, type Route, type ServiceResponse } from '#lab/emulator/service.ts'
 import { decryptAes, encryptAes } from './ciphertext.ts'
+import type { DecryptLog } from './decryptLog.ts'
 import { signDigest } from './digestSignature.ts'
 import type { Keyring, KeyVersion, VaultKey } from './keyring.ts'
 import {
@@ -29,12 +30,18 @@ import {
 const MAX_BODY_BYTES = 64 * 1024
 const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as const
 
-export function cryptoRoutes(keyring: Keyring): readonly Route[] {
+type CryptoParts = {
+  readonly keyring: Keyring
+  readonly log: Pick<DecryptLog, 'append'>
+  readonly now: () => number
+}
+
+export function cryptoRoutes({ keyring, log, now }: CryptoParts): readonly Route[] {
   const operation = <Schema extends z.ZodType<{ keyId: string }>>(
     name: string,
     permission: Permission,
     schema: Schema,
-    run: (details: z.output<Schema>, key: VaultKey) => ServiceResponse['json'],
+    run: (details: z.output<Schema>, key: VaultKey, principal: Principal) => ServiceResponse['json'],
   ): Route => ({
     method: 'POST',
     pattern: `/20180608/${name}`,
@@ -47,7 +54,7 @@ export function cryptoRoutes(keyring: Keyring): readonly Route[] {
     },
     handle: (request) => {
       const details = decodeBody(schema, request.body)
-      return { status: 200, json: run(details, keyring.key(details.keyId)) }
+      return { status: 200, json: run(details, keyring.key(details.keyId), request.principal) }
     },
   })
 
@@ -66,8 +73,10 @@ export function cryptoRoutes(keyring: Keyring): readonly Route[] {
       const { ciphertext, encryptionAlgorithm } = encrypt(details, key, version)
       return { ciphertext, keyId: key.id, keyVersionId: version.id, encryptionAlgorithm }
     }),
-    operation('decrypt', 'KEY_DECRYPT', DecryptDetails, (details, key) => {
+    operation('decrypt', 'KEY_DECRYPT', DecryptDetails, (details, key, principal) => {
       const { plaintext, version, encryptionAlgorithm } = decrypt(details, key)
+      const { associatedData = null } = details
+      log.append({ time: now(), principal: principal.id, keyId: key.id, associatedData })
       return { ...withChecksum(plaintext), keyId: key.id, keyVersionId: version.id, encryptionAlgorithm }
     }),
     operation('sign', 'KEY_SIGN', SignDetails, (details, key) => {

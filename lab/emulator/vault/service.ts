@@ -2,15 +2,23 @@
 
 import type { Service, ServiceContext } from '#lab/emulator/service.ts'
 import { cryptoRoutes } from './cryptoRoutes.ts'
+import { openDecryptLog } from './decryptLog.ts'
 import { openKeyring } from './keyring.ts'
 import { managementRoutes } from './managementRoutes.ts'
 
 export async function createVaultService(context: ServiceContext): Promise<Service> {
-  const keyring = await openKeyring(context)
+  const [keyring, log] = await Promise.all([openKeyring(context), openDecryptLog(context)])
   return {
     name: 'vault',
-    routes: [...cryptoRoutes(keyring), ...managementRoutes(keyring, context.config)],
-    flushed: keyring.flushed,
-    close: keyring.close,
+    routes: [
+      ...cryptoRoutes({ keyring, log, now: context.now }),
+      ...managementRoutes(keyring, context.config),
+    ],
+    flushed: async () => {
+      await Promise.all([keyring.flushed(), log.flushed()])
+    },
+    close: async () => {
+      await Promise.all([keyring.close(), log.close()])
+    },
   }
 }

@@ -13,6 +13,7 @@ import { toUnixSeconds } from '#core/time.ts'
 import { openAuthority } from '#lab/amd/authority.ts'
 import { createAmdHost } from '#lab/amd/host.ts'
 import { parseRequest } from '#lab/amd/report.ts'
+import { createFaults } from '#lab/emulator/faults.ts'
 import { AMD_STATE, MEASUREMENT, platformOf, testAuthority } from '../../amd.ts'
 
 const amd = await testAuthority()
@@ -55,6 +56,41 @@ test('each guest gets its own reports, and the production verifier accepts them'
     assert.equal(a.endorsement.simulated, true)
   } finally {
     await host.stop()
+  }
+})
+
+test('a fault of the device is failed, altered or late for its guest only', async () => {
+  const faults = createFaults()
+  const guests = ['a', 'b'].map((name) => ({
+    name: `host-test-${name}`,
+    socketPath: socketOf(name),
+    platform: { measurement: MEASUREMENT },
+  }))
+  const broken = await createAmdHost({ stateDir: AMD_STATE, guests, faults })
+  await broken.start()
+  const arm = (fault: object) =>
+    faults.arm({ service: 'device', match: { path: 'host-test-a' }, times: 1, ...fault })
+  const ask = (name: string) => createSocketSource(socketOf(name)).getReport(REPORT_DATA)
+  try {
+    for (const [fault, code] of [
+      [{ reset: 'before' }, 'sev.failed'],
+      [{ status: 500 }, 'sev.failed'],
+      [{ body: 'truncated' }, 'sev.failed'],
+    ] as const) {
+      arm(fault)
+      await ask('b')
+      await assert.rejects(ask('a'), { code }, JSON.stringify(fault))
+    }
+    arm({ body: 'corrupted' })
+    const { report, certs } = await ask('a')
+    const roots = new TrustStore(broken.roots)
+    assert.throws(() => verifyReport(parseReport(report), certs, { roots, crls: [], at: now() }))
+    arm({ latencyMs: 300 })
+    const started = performance.now()
+    await ask('a')
+    assert.ok(performance.now() - started >= 299)
+  } finally {
+    await broken.stop()
   }
 })
 

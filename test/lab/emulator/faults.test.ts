@@ -1,20 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Emulator } from '#lab/emulator/emulator.ts'
 import { createFaults } from '#lab/emulator/faults.ts'
 import { instanceProvider, objectStorageOf } from './clients.ts'
-import { CONSUMER_NAMESPACE, emulatorFor, testConfig } from './testEmulator.ts'
+import { armFault, CONSUMER_NAMESPACE, emulatorFor, testConfig } from './testEmulator.ts'
 
 const results = { namespaceName: CONSUMER_NAMESPACE, bucketName: 'results' }
-
-async function arm(emulator: Emulator, fault: object): Promise<number> {
-  const response = await fetch(`${emulator.endpoint}/emulator/faults`, {
-    method: 'POST',
-    body: JSON.stringify(fault),
-  })
-  await response.arrayBuffer()
-  return response.status
-}
 
 test('a fault hits the calls that match it, the armed number of times', async (t) => {
   const emulator = await emulatorFor(t, testConfig())
@@ -32,21 +22,21 @@ test('a fault hits the calls that match it, the armed number of times', async (t
     return listObjects.objects.length === 1
   }
 
-  await arm(emulator, { service: 'objectstorage', match: { method: 'PUT' }, status: 429, times: 2 })
+  await armFault(emulator, { service: 'objectstorage', match: { method: 'PUT' }, status: 429, times: 2 })
   for (const _ of [1, 2]) await assert.rejects(put('a'), { statusCode: 429, serviceCode: 'TooManyRequests' })
   await put('a')
 
-  await arm(emulator, { service: 'objectstorage', match: { path: '/o/b' }, reset: 'before', times: 1 })
+  await armFault(emulator, { service: 'objectstorage', match: { path: '/o/b' }, reset: 'before', times: 1 })
   await put('c')
   await assert.rejects(put('b'), { message: 'fetch failed' })
   assert.equal(await exists('b'), false)
 
-  await arm(emulator, { service: 'objectstorage', match: { method: 'PUT' }, reset: 'after', times: 1 })
+  await armFault(emulator, { service: 'objectstorage', match: { method: 'PUT' }, reset: 'after', times: 1 })
   await assert.rejects(put('d'), { message: 'fetch failed' })
   assert.equal(await exists('d'), true)
 
-  assert.equal(await arm(emulator, { service: 'objectstorage', times: 0 }), 400)
-  assert.equal(await arm(emulator, { service: 'objectstorage', status: 503, times: 9 }), 200)
+  assert.equal(await armFault(emulator, { service: 'objectstorage', times: 0 }), 400)
+  assert.equal(await armFault(emulator, { service: 'objectstorage', status: 503, times: 9 }), 200)
   await fetch(`${emulator.endpoint}/emulator/faults`, { method: 'DELETE' })
   await put('e')
 })
@@ -125,7 +115,7 @@ test('a body can be cut, altered by one bit, or slow; a stream and JSON alike', 
     return Buffer.from(await new Response(value as ReadableStream).arrayBuffer())
   }
   const armBody = (body: string, path: string) =>
-    arm(emulator, { service: 'objectstorage', match: { method: 'GET', path }, body, times: 1 })
+    armFault(emulator, { service: 'objectstorage', match: { method: 'GET', path }, body, times: 1 })
 
   await armBody('truncated', '/o/a')
   await assert.rejects(get(), { message: 'terminated' })
@@ -163,7 +153,7 @@ test('a body can be cut, altered by one bit, or slow; a stream and JSON alike', 
 test('a silent call is neither served nor answered, and its connection stays', async (t) => {
   const emulator = await emulatorFor(t, testConfig())
   const worker = objectStorageOf(emulator, await instanceProvider(emulator, 'worker-1'))
-  await arm(emulator, { service: 'objectstorage', match: { method: 'PUT' }, silent: true, times: 1 })
+  await armFault(emulator, { service: 'objectstorage', match: { method: 'PUT' }, silent: true, times: 1 })
   const put = worker.putObject({
     ...results,
     objectName: 'a',

@@ -36,7 +36,7 @@ export async function openStream(t: TestContext) {
   const time = { now: start }
   const emulator = await emulatorFor(t, streamConfig(), { now: () => time.now })
   const provider = await instanceProvider(emulator, 'worker-1')
-  return { time, ...streamClient(emulator.endpoint, provider) }
+  return { time, endpoint: emulator.endpoint, ...streamClient(emulator.endpoint, provider) }
 }
 
 export function streamClient(endpoint: string, provider: AuthenticationDetailsProvider) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LETTERS, openStream, readAll, UNRESERVED } from './streamClient.ts'
+import { armFault } from './testEmulator.ts'
 
 test('after an instance falls silent, its group continues at the committed offset', async (t) => {
   const stream = await openStream(t)
@@ -60,4 +61,17 @@ test('with commitOnGet, a get commits the previous batch', async (t) => {
     (await offsets())?.filter((offset) => offset !== undefined),
     [0],
   )
+})
+
+test('a fault of reservations takes the partitions from the caller, as its silence would', async (t) => {
+  const stream = await openStream(t)
+  await stream.put(...LETTERS)
+  const first = await stream.get(await stream.join('a'))
+  await armFault(stream, { service: 'reservations', match: { path: '/commit' }, times: 1 })
+  await assert.rejects(stream.commit(first.next), UNRESERVED)
+  assert.deepEqual(
+    (await stream.group()).reservations?.map(({ reservedInstance }) => reservedInstance),
+    [undefined, undefined],
+  )
+  assert.deepEqual(await readAll(stream, await stream.join('b')), LETTERS)
 })

@@ -270,3 +270,14 @@ export async function emulatorFor(
   })
   return emulator
 }
+
+/** Arms a fault through the control endpoint, or with undefined ends all. Returns the status of the answer. */
+export async function armFault(
+  { endpoint }: Pick<Emulator, 'endpoint'>,
+  fault: object | undefined,
+): Promise<number> {
+  const init = fault === undefined ? { method: 'DELETE' } : { method: 'POST', body: JSON.stringify(fault) }
+  const response = await fetch(`${endpoint}/emulator/faults`, init)
+  await response.arrayBuffer()
+  return response.status
+}

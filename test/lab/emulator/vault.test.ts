@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { createPublicKey, hash as digestOf, generateKeyPairSync, verify } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { type AuthenticationDetailsProvider, NoRetryConfigurationDetails } from 'oci-common'
 import { KmsCryptoClient, KmsManagementClient, KmsVaultClient } from 'oci-keymanagement'
@@ -76,6 +78,27 @@ test('the sealer can create data keys but not decrypt them; the Verifier can onl
   const { decryptedData } = await verifier.decrypt({ decryptDataDetails })
   assert.equal(decryptedData.plaintext, generatedKey.plaintext)
   assert.equal(decryptedData.plaintextChecksum, generatedKey.plaintextChecksum)
+})
+
+test('the journal of decryptions names the caller, the key and the associated data of each success', async (t) => {
+  const folder = await temporaryFolder(t)
+  const emulator = await emulatorFor(t, testConfig(), { folder, now: Date.now })
+  const { crypto: sealer } = clientsOf(emulator.endpoint, userProvider(PROVIDER, 'sealer'))
+  const verifier = clientsOf(emulator.endpoint, await instanceProvider(emulator, 'verifier')).crypto
+  const associatedData = { sealId: '00' }
+  const { generateKeyDetails } = generate(DATASET)
+  const { generatedKey } = await sealer.generateDataEncryptionKey({
+    generateKeyDetails: { ...generateKeyDetails, associatedData },
+  })
+  const details = { keyId: DATASET, ciphertext: generatedKey.ciphertext }
+  await assert.rejects(verifier.decrypt({ decryptDataDetails: details }), BAD)
+  await assert.rejects(sealer.decrypt({ decryptDataDetails: { ...details, associatedData } }), HIDDEN)
+  await verifier.decrypt({ decryptDataDetails: { ...details, associatedData } })
+  const lines = (await readFile(join(folder, 'vault', 'decryptions.journal'), 'utf8')).trimEnd().split('\n')
+  assert.deepEqual(
+    lines.map((line) => ({ ...JSON.parse(line), time: 0 })),
+    [{ time: 0, principal: id('instance', 'verifier'), keyId: DATASET, associatedData }],
+  )
 })
 
 test('keys and secrets survive a restart', async (t) => {
