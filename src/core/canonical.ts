@@ -6,6 +6,7 @@
 import type { z } from 'zod'
 import { fromUtf8, sameBytes, utf8 } from './bytes.ts'
 import { CodedError, type ErrorCode, under } from './errors.ts'
+import { checkJsonLimits, MAX_JSON_DEPTH } from './jsonLimits.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
@@ -29,15 +30,23 @@ export function canonicalBytes(value: unknown): Buffer {
 }
 
 /** Throws `encoding.invalid` unless the bytes are the canonical encoding of one JSON value. */
-export function parseCanonical(bytes: Uint8Array, field = 'document'): unknown {
-  const value = parseJson(bytes, field)
+export function parseCanonical(bytes: Uint8Array, field = 'document', maxValues?: number): unknown {
+  const value = parseJson(bytes, field, maxValues)
   if (!sameBytes(canonicalBytes(value), bytes))
     throw new CodedError('encoding.invalid', `${field} is not canonical JSON (RFC 8785)`)
   return value
 }
 
-/** Parses any JSON text in UTF-8: for configuration files and for formats of other services. */
-export function parseJson(bytes: Uint8Array, field = 'document'): unknown {
+/**
+ * Parses any JSON text in UTF-8: for configuration files and for formats of other services. Throws
+ * `encoding.invalid`, before parsing if it nests too deep or has more than `maxValues` values.
+ */
+export function parseJson(
+  bytes: Uint8Array,
+  field = 'document',
+  maxValues = Number.POSITIVE_INFINITY,
+): unknown {
+  checkJsonLimits(bytes, { depth: MAX_JSON_DEPTH, values: maxValues }, field)
   try {
     return JSON.parse(fromUtf8(bytes, field))
   } catch (cause) {
@@ -60,10 +69,12 @@ export type Format<T> = {
 export function defineFormat<Schema extends z.ZodType>(definition: {
   readonly name: string
   readonly maxBytes: number
+  /** A limit before parsing, for a large document of a sender who is not authorised yet. */
+  readonly maxValues?: number
   readonly code: ErrorCode
   readonly schema: Schema
 }): Format<z.output<Schema>> {
-  const { name, maxBytes, code, schema } = definition
+  const { name, maxBytes, maxValues, code, schema } = definition
   const limit = (bytes: Uint8Array): void => {
     if (bytes.byteLength > maxBytes)
       throw new CodedError(code, `${name} has ${bytes.byteLength} bytes, the limit is ${maxBytes}`)
@@ -75,7 +86,7 @@ export function defineFormat<Schema extends z.ZodType>(definition: {
       limit(bytes)
       return checkShape(
         schema,
-        under(code, () => parseCanonical(bytes, name)),
+        under(code, () => parseCanonical(bytes, name, maxValues)),
         name,
         code,
       )
@@ -88,24 +99,41 @@ export function defineFormat<Schema extends z.ZodType>(definition: {
   }
 }
 
-/** Parses an unknown value by a schema. The message names fields, never their values. */
+/** Who wrote a document decides how much of its own words a message repeats. */
+export type Sender = 'stranger' | 'operator'
+
+const MAX_PROBLEMS: Readonly<Record<Sender, number>> = { stranger: 8, operator: 64 }
+const MAX_PROBLEM_CHARACTERS = 200
+
+/**
+ * Parses an unknown value by a schema. The message names fields, never their values. Of a stranger's document
+ * it names eight problems and only counts unknown fields, so that no sender chooses its length or its words.
+ */
 export function checkShape<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
   name: string,
   code: ErrorCode,
+  sender: Sender = 'stranger',
 ): z.output<Schema> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.map((issue) => {
-    const path = issue.path.map(printable).join('.')
-    const what =
-      issue.code === 'unrecognized_keys'
-        ? `unknown field ${issue.keys.map(printable).join(', ')}`
-        : issue.message
-    return path === '' ? what : `${path}: ${what}`
-  })
+  const { issues } = parsed.error
+  const named = issues.slice(0, MAX_PROBLEMS[sender]).map((issue) => problemOf(issue, sender))
+  const rest = issues.length - named.length
+  const problems = rest === 0 ? named : [...named, `${rest} more`]
   throw new CodedError(code, `${name} is malformed: ${problems.join('; ')}`)
+}
+
+function problemOf(issue: z.core.$ZodIssue, sender: Sender): string {
+  const path = issue.path.map(printable).join('.')
+  const what = issue.code === 'unrecognized_keys' ? unknownFields(issue.keys, sender) : issue.message
+  return (path === '' ? what : `${path}: ${what}`).slice(0, MAX_PROBLEM_CHARACTERS)
+}
+
+function unknownFields(keys: readonly string[], sender: Sender): string {
+  if (sender === 'operator') return `unknown field ${keys.map(printable).join(', ')}`
+  return keys.length === 1 ? 'an unknown field' : `${keys.length} unknown fields`
 }
 
 /** A key chosen by the sender of the document, reduced to text that is safe in a log. */

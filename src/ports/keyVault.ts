@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { Signer } from '#core/jws.ts'
+import type { UnixSeconds } from '#core/time.ts'
 
 /**
  * Cryptographic operations with keys that never leave a Vault.
@@ -41,10 +42,17 @@ export type KeyVault = {
   readonly publicKey: (keyId: string) => Promise<{ readonly key: KeyObject; readonly keyVersionId: string }>
 }
 
+/** One version of a secret. `version` is at least 1, and higher after each rotation. */
+export type SecretVersion = {
+  readonly content: Buffer
+  readonly version: number
+  readonly createdAt: UnixSeconds
+}
+
 /**
- * Secrets of a Vault. `read` gives the current content, and its version number: at least 1, and higher after
- * each rotation. Errors as of `KeyVault`.
+ * Secrets of a Vault: the current version, or the one that it replaced (`service.missing` if there is none).
+ * Errors as of `KeyVault`.
  */
 export type SecretStore = {
-  readonly read: (secretId: string) => Promise<{ readonly content: Buffer; readonly version: number }>
+  readonly read: (secretId: string, stage?: 'current' | 'previous') => Promise<SecretVersion>
 }

@@ -4,8 +4,9 @@
  */
 import { sha256, toBase64url, toHex } from '#core/bytes.ts'
 import { type Asker, verifyAssertion } from '#core/release/assertion.ts'
-import { expectBinding, type ReadRequest, readRequest } from '#core/release/binding.ts'
+import { expectBinding, type ReadRequest, readJobs, readRequest } from '#core/release/binding.ts'
 import { checkNonce } from '#core/release/nonce.ts'
+import type { ReleaseJob } from '#core/release/request.ts'
 import { parseReport } from '#core/snp/report.ts'
 import { type VerifiedReport, verifyReport } from '#core/snp/verify.ts'
 import type { UnixSeconds } from '#core/time.ts'
@@ -17,7 +18,7 @@ import type { InForce } from './policyStore.ts'
  * comes later.
  */
 export type AuthenticRequest = {
-  readonly request: ReadRequest
+  readonly request: ReadRequest & { readonly jobs: readonly ReleaseJob[] }
   readonly asker: Asker
   readonly verified: VerifiedReport
   /** The policy that lists the client's keys. The decision uses the same one. */
@@ -38,18 +39,19 @@ export function authenticate(
 ): AuthenticRequest {
   const { audience, nonceKeys, policyStore, roots, revocationLists } = boot
   const request = readRequest(body)
-  const report = parseReport(request.report)
   checkNonce(request.nonce, nonceKeys.checking(), audience, now)
+  const report = parseReport(request.report)
   expectBinding(request, report.reportData, audience)
   const inForce = policyStore.inForce()
   const { clients } = inForce.loaded.policy
   const { clientAssertion, nonce, wrapKey } = request
   const asker = verifyAssertion(clientAssertion, { clients, audience, nonce, wrapKey }, now)
   const verified = verifyReport(report, request.certs, { roots, crls: revocationLists.held(), at: now })
+  const jobs = readJobs(request)
   const attestation = {
     runtimeDataDigest: toBase64url(sha256(request.runtimeDataBytes)),
     reportDigest: toBase64url(sha256(request.report)),
     measurement: toHex(report.measurement),
   }
-  return { request, asker, verified, inForce, attestation }
+  return { request: { ...request, jobs }, asker, verified, inForce, attestation }
 }

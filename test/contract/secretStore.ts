@@ -11,6 +11,7 @@ export function testSecretStore(subject: Subject): void {
     const secret = await first.secretStore().read(resources.secret)
     assert.ok(secret.content.byteLength > 0)
     assert.ok(Number.isSafeInteger(secret.version) && secret.version >= 1)
+    assert.ok(secret.createdAt > 0 && secret.createdAt <= Date.now() / 1000 + 60)
     assert.deepEqual(await second.secretStore().read(resources.secret), secret)
     await restart?.()
     assert.deepEqual(await second.secretStore().read(resources.secret), secret)
@@ -22,5 +23,7 @@ export function testSecretStore(subject: Subject): void {
     const { first, resources } = await subject.open()
     const none = resources.secret.replace(/[^.]*$/, 'none')
     await assert.rejects(first.secretStore().read(none), coded('service.missing'))
+    // The secret of this contract was never rotated.
+    await assert.rejects(first.secretStore().read(resources.secret, 'previous'), coded('service.missing'))
   })
 }

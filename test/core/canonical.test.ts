@@ -11,6 +11,7 @@ import {
   parseCanonical,
   parseJson,
 } from '#core/canonical.ts'
+import { CodedError } from '#core/errors.ts'
 
 const double = (hex: string) => Buffer.from(hex, 'hex').readDoubleBE()
 
@@ -162,7 +163,7 @@ for (const [what, text, message] of [
   ['an extra byte', '{"n":12345678901}', 'sample has 17 bytes, the limit is 16'],
   ['a text that is not canonical', '{"n": 1}', 'sample is not canonical JSON (RFC 8785)'],
   ['an absent field', '{}', /^sample is malformed: n: /],
-  ['an extra field', '{"n":1,"x":2}', 'sample is malformed: unknown field x'],
+  ['an extra field', '{"n":1,"x":2}', 'sample is malformed: an unknown field'],
 ] as const)
   test(`a format refuses ${what}`, () => {
     assert.throws(() => Format.decode(utf8(text)), { code: 'job.malformed', message })
@@ -195,18 +196,60 @@ test('a format checks the length of a document before its content', () => {
   })
 })
 
+/** The message with which `checkShape` refuses the value. */
+function messageOf(schema: z.ZodType, value: unknown, sender?: 'stranger' | 'operator'): string {
+  try {
+    checkShape(schema, value, 'sample', 'request.malformed', sender)
+  } catch (error) {
+    assert.ok(error instanceof CodedError)
+    assert.equal(error.code, 'request.malformed')
+    return error.message
+  }
+  throw new Error('the value fits')
+}
+
+const Shape = z.strictObject({ a: z.strictObject({ b: z.string().max(3) }), c: z.literal('x') })
+
 test('a message about a shape names fields, never values', () => {
-  const Shape = z.strictObject({ a: z.strictObject({ b: z.string().max(3) }), c: z.literal('x') })
-  const value = { a: { b: 'secret' }, c: 'secret', [`d\n${'e'.repeat(90)}`]: 'secret' }
-  assert.throws(
-    () => checkShape(Shape, value, 'sample', 'request.malformed'),
-    (error: Error & { code: string }) => {
-      assert.equal(error.code, 'request.malformed')
-      assert.doesNotMatch(error.message, /secret|\n/)
-      assert.match(error.message, /a\.b: /)
-      assert.match(error.message, /c: /)
-      assert.match(error.message, /unknown field d\?e{38}$/)
-      return true
-    },
-  )
+  const value = { a: { b: 'secret' }, c: 'secret', d: 'secret', [`e\n${'f'.repeat(90)}`]: 'secret' }
+  const message = messageOf(Shape, value)
+  assert.doesNotMatch(message, /secret|\n|e\?f/)
+  assert.match(message, /a\.b: /)
+  assert.match(message, /c: /)
+  assert.match(message, /2 unknown fields$/)
+  assert.match(messageOf(Shape, value, 'operator'), /unknown field d, e\?f{38}$/)
+})
+
+test('no sender chooses the length of a message', () => {
+  const keys = Object.fromEntries(Array.from({ length: 150_000 }, (_, index) => [`my word ${index}`, 1]))
+  assert.ok(messageOf(Shape, keys).endsWith('; 150000 unknown fields'))
+  assert.equal(messageOf(z.array(z.null()), Array(1000).fill(1)).match(/expected null/g)?.length, 8)
+  assert.ok(messageOf(z.array(z.null()), Array(1000).fill(1)).endsWith('; 992 more'))
+  const Nested = z.record(z.string(), z.record(z.string(), z.record(z.string(), z.null())))
+  const long = (value: unknown) => ({ ['x'.repeat(500)]: value })
+  assert.ok(messageOf(Nested, long(long(long(1)))).length < 250)
+  assert.ok(messageOf(Shape, keys, 'operator').length < 500)
+})
+
+test('a text that nests too deep, or has too many values, is refused before it is parsed', () => {
+  const nested = (levels: number) => utf8(`${'['.repeat(levels)}${']'.repeat(levels)}`)
+  assert.ok(parseJson(nested(32)))
+  assert.throws(() => parseJson(nested(33), 'sample'), {
+    code: 'encoding.invalid',
+    message: 'sample nests deeper than 32 levels',
+  })
+  assert.throws(() => parseJson(utf8('['.repeat(1_600_000))), { code: 'encoding.invalid' })
+  assert.throws(() => parseJson(utf8('[1,2,3]'), 'sample', 2), {
+    code: 'encoding.invalid',
+    message: 'sample has more than 2 values',
+  })
+  const Few = defineFormat({
+    name: 'sample',
+    maxBytes: 99,
+    maxValues: 2,
+    code: 'job.malformed',
+    schema: z.array(z.int()),
+  })
+  assert.deepEqual(Few.decode(utf8('[1,2]')), [1, 2])
+  assert.throws(() => Few.decode(utf8('[1,2,3]')), { code: 'job.malformed' })
 })

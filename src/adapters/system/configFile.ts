@@ -27,5 +27,5 @@ export async function readConfig<Schema extends z.ZodType>(
   } catch (cause) {
     throw new CodedError('config.invalid', `${program}: ${path} is not JSON in UTF-8`, { cause })
   }
-  return checkShape(schema, value, `${program} configuration`, 'config.invalid')
+  return checkShape(schema, value, `${program} configuration`, 'config.invalid', 'operator')
 }

@@ -12,25 +12,24 @@ export const RELEASE_ERRORS = {
     'the release request does not follow its schema or exceeds a limit',
     'compare the versions of worker and Verifier; otherwise a stranger sent it',
   ),
-  'nonce.invalid': nonce.refused(
-    'this Verifier did not issue the nonce for this audience',
-    'check verifier.audience; the nonce comes from another Verifier, or is forged',
-  ),
-  'nonce.expired': {
-    stage: 'nonce',
-    disposition: 'retry',
+  // A new nonce may do: none of these says anything about the worker.
+  'nonce.invalid': {
+    ...nonce.later(
+      'this Verifier did not issue the nonce for this audience',
+      'wait: the worker asks again; if it persists, the replicas differ in audience or nonce secret, or their clocks by more than 30 seconds',
+    ),
     http: 403,
-    exit: 75,
-    meaning: 'the nonce is older than five minutes',
-    remedy: 'wait: the worker asks again; if it persists, find out why a request takes minutes to arrive',
+  },
+  'nonce.expired': {
+    ...nonce.later(
+      'the nonce is older than five minutes',
+      'wait: the worker asks again; if it persists, find out why a request takes minutes to arrive',
+    ),
+    http: 403,
   },
   'nonce.spent': {
-    stage: 'nonce',
-    disposition: 'retry',
+    ...nonce.later('the nonce was used before', 'wait: the worker asks again with a new nonce'),
     http: 409,
-    exit: 75,
-    meaning: 'the nonce was used before',
-    remedy: 'wait: the worker asks again with a new nonce',
   },
   'report.data-mismatch': rowsOf('binding').refused(
     'REPORT_DATA does not bind this request',

@@ -9,6 +9,8 @@ import { GeneralJws } from '../jws.ts'
 export const MAX_REQUEST_BYTES = 1.75 * 1024 * 1024
 const MAX_OBJECTS_PER_JOB = 64
 const MAX_OBJECTS_PER_REQUEST = 256
+/** Each object has four members, and may have a job of its own with two. */
+const MAX_JOBS_VALUES = 1 + MAX_OBJECTS_PER_REQUEST * 8
 
 const ObjectReference = z.strictObject({
   /** The compact JWS as read from the object. */
@@ -29,6 +31,7 @@ export type ReleaseJob = z.output<typeof ReleaseJob>
 export const ReleaseJobsFormat = defineFormat({
   name: 'jobs',
   maxBytes: MAX_REQUEST_BYTES,
+  maxValues: MAX_JOBS_VALUES,
   code: 'request.malformed',
   schema: z
     .array(ReleaseJob)

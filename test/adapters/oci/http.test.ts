@@ -9,6 +9,7 @@ const SECRET = 'ocid1.vaultsecret.oc1..secret'
 const good = answer(200, {
   secretId: SECRET,
   versionNumber: 3,
+  timeCreated: '2026-09-21T14:13:20.000Z',
   secretBundleContent: { contentType: 'BASE64', content: 'AQID' },
 })
 
@@ -75,7 +76,12 @@ const outcomes: readonly { name: string; replies: readonly Reply[]; code?: strin
 for (const { name, replies, code, calls } of outcomes) {
   test(`${name}: ${code ?? 'the secret'} after ${calls} of at most 4 calls`, async (t) => {
     const { script, read: readSecret } = await read(t, replies)
-    if (code === undefined) assert.deepEqual(await readSecret(), { content: Buffer.of(1, 2, 3), version: 3 })
+    if (code === undefined)
+      assert.deepEqual(await readSecret(), {
+        content: Buffer.of(1, 2, 3),
+        version: 3,
+        createdAt: 1_790_000_000,
+      })
     else await assert.rejects(readSecret(), { name: 'CodedError', code })
     assert.equal(script.seen.length, calls)
   })

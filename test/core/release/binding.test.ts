@@ -5,7 +5,7 @@ import { bootOf } from '#core/boot/boot.ts'
 import { fromBase64url, sha256, toBase64url, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { thumbprint } from '#core/jwk.ts'
-import { expectBinding, readRequest } from '#core/release/binding.ts'
+import { expectBinding, readJobs, readRequest } from '#core/release/binding.ts'
 import { mintNonce } from '#core/release/nonce.ts'
 import { prepareRequest } from '#core/release/prepare.ts'
 import { MAX_REQUEST_BYTES, ReleaseJobsFormat, type ReleaseRequest } from '#core/release/request.ts'
@@ -43,7 +43,7 @@ const body = (value: unknown) => utf8(JSON.stringify(value))
 
 test('the Verifier reads what the worker prepared, and the report binds every part', () => {
   const read = readRequest(body(request))
-  assert.deepEqual(read.jobs, [job])
+  assert.deepEqual(readJobs(read), [job])
   assert.equal(read.wrapKey, thumbprint(worker.wrapKey))
   assert.equal(read.nonce.equals(nonce), true)
   assert.deepEqual(read.runtimeData, {
@@ -105,18 +105,7 @@ for (const { name, bytes } of [
   { name: 'not JSON', bytes: utf8('{') },
   { name: 'with an extra member', bytes: body({ ...request, hint: 1 }) },
   { name: 'without jobs', bytes: body({ ...request, jobs: '' }) },
-  { name: 'with an empty list of jobs', bytes: body({ ...request, jobs: toBase64url(canonicalBytes([])) }) },
-  {
-    name: 'with more objects than a request may have',
-    bytes: body({ ...request, jobs: toBase64url(canonicalBytes(Array.from({ length: 257 }, () => job))) }),
-  },
-  {
-    name: 'with more objects than a job may have',
-    bytes: body({
-      ...request,
-      jobs: toBase64url(canonicalBytes([{ objects: Array.from({ length: 65 }, () => job.objects[0]) }])),
-    }),
-  },
+  { name: 'with more members than any request', bytes: body({ ...request, jobs: Array(40).fill(1) }) },
   {
     name: 'with a report that is too short',
     bytes: body({ ...request, evidence: { ...request.evidence, report: toBase64url(Buffer.alloc(1183)) } }),
@@ -137,6 +126,25 @@ for (const { name, bytes } of [
 ])
   test(`malformed: a request ${name}`, () => {
     assert.throws(() => readRequest(bytes), { name: 'CodedError', code: 'request.malformed' })
+  })
+
+for (const { name, jobs } of [
+  { name: 'that are not JSON', jobs: utf8('[') },
+  { name: 'that nest', jobs: utf8('['.repeat(1_200_000)) },
+  { name: 'with an empty list', jobs: canonicalBytes([]) },
+  {
+    name: 'with more objects than a request may have',
+    jobs: canonicalBytes(Array.from({ length: 257 }, () => job)),
+  },
+  {
+    name: 'with more objects than a job may have',
+    jobs: canonicalBytes([{ objects: Array.from({ length: 65 }, () => job.objects[0]) }]),
+  },
+  { name: 'with more values than objects have', jobs: canonicalBytes(Array(100_000).fill(0)) },
+])
+  test(`malformed: jobs ${name}, which a request leaves as bytes`, () => {
+    const read = readRequest(body({ ...request, jobs: toBase64url(jobs) }))
+    assert.throws(() => readJobs(read), { name: 'CodedError', code: 'request.malformed' })
   })
 
 test('a worker does not answer a challenge of another audience', async () => {

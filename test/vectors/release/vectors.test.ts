@@ -13,7 +13,7 @@ import { readRevocation } from '#core/policy/revocation.ts'
 import { readVerifierKeys } from '#core/policy/verifierKeys.ts'
 import { acceptAnswer } from '#core/release/accept.ts'
 import { verifyAssertion } from '#core/release/assertion.ts'
-import { expectBinding, readRequest } from '#core/release/binding.ts'
+import { expectBinding, readJobs, readRequest } from '#core/release/binding.ts'
 import { checkNonce } from '#core/release/nonce.ts'
 import { ReleaseResponse } from '#core/release/request.ts'
 import { trustDigest } from '#core/release/trust.ts'
@@ -48,7 +48,9 @@ function run(vector: Vector): unknown {
       return checkNonce(bytes(nonce), known, audience, toUnixSeconds(now))
     }
     case 'read-request': {
-      const { wrapKey, runtimeData } = readRequest(utf8(vector.input.body))
+      const request = readRequest(utf8(vector.input.body))
+      const { wrapKey, runtimeData } = request
+      assert.ok(readJobs(request))
       return { wrapKey, boot: runtimeData.boot }
     }
     case 'bind-request': {
