@@ -98,6 +98,7 @@ function verifierConfig(settings: DeploymentSettings, port: number): object {
     endorsements: { folder: amdFolder, kds: { url: kds, refreshHours: 1 } },
     monitor: SERVER,
     policyListingSeconds: 2,
+    requestSeconds: 5,
     drainSeconds: DRAIN_SECONDS,
   }
 }

@@ -23,10 +23,18 @@ import { createPolicyStore, type PolicyEvents, type PolicyStore } from './policy
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { createRevocationLists, type RevocationLists } from './revocationLists.ts'
 
+/**
+ * In milliseconds per second of the deadline: 1.5 deadlines. An end follows its decision within one deadline
+ * and the time of a write; other boots look again after two deadlines.
+ */
+const END_LIMIT = 1500
+
 type Bucket = Omit<ObjectRef, 'name'>
 
 export type Boot = {
   readonly audience: string
+  /** The deadline of a release request. */
+  readonly requestSeconds: number
   readonly roots: TrustStore
   readonly revocationLists: RevocationLists
   readonly nonceKeys: NonceKeys
@@ -57,7 +65,7 @@ export async function openBoot(
     readonly signal: AbortSignal
   },
 ): Promise<Boot> {
-  const { audience, simulation, buckets } = config
+  const { audience, simulation, buckets, requestSeconds } = config
   const { software, clock, log, registry, signal } = options
   const store = oci.objectStore()
   const vault = oci.keyVault()
@@ -72,6 +80,7 @@ export async function openBoot(
     bucket: bucket(buckets.evidence),
     software,
     simulation,
+    requestSeconds,
     clock,
   })
   const evidence = await abandonable(opening, signal)
@@ -107,6 +116,7 @@ export async function openBoot(
 
   return {
     audience,
+    requestSeconds,
     roots,
     revocationLists,
     nonceKeys,
@@ -129,10 +139,11 @@ async function openEvidence(
     readonly bucket: Bucket
     readonly software: string
     readonly simulation: boolean
+    readonly requestSeconds: number
     readonly clock: Clock
   },
 ): Promise<EvidenceLog> {
-  const { store, bucket, software, simulation, clock } = options
+  const { store, bucket, software, simulation, requestSeconds, clock } = options
   const { privateKey } = generateKeyPairSync('ed25519')
   const key = Ed25519Jwk.parse(exportJwk(privateKey))
   const boot = bootOf(key)
@@ -145,6 +156,7 @@ async function openEvidence(
     software,
     simulation,
     now: clock.now,
+    endLimit: { milliseconds: requestSeconds * END_LIMIT, monotonic: clock.monotonic },
   })
   await evidence.flush()
   await registrations.register({

@@ -24,18 +24,31 @@ export type RecordedDecision = DecidedRelease | { readonly kind: 'refused'; read
 
 type RecordingBoot = Pick<Boot, 'evidence' | 'metrics'>
 
-/** Appends the decisions, in order. Until they are stored, no answer leaves. */
+/**
+ * Appends the decisions, in order: all of them or none, each with room for its end. Until they are stored, no
+ * answer leaves.
+ */
 export function recordDecisions(
   authentic: AuthenticRequest,
   decisions: readonly (GrantedJob | RefusedJob)[],
-  boot: RecordingBoot,
+  { evidence, metrics }: RecordingBoot,
 ): readonly RecordedDecision[] {
-  return authentic.request.jobs.map((job, index) => {
+  const records = authentic.request.jobs.map((job, index) => {
     const decision = decisions[index]
     if (decision === undefined) throw new CodedError('internal.fault', 'a job has no decision')
     return decision.kind === 'granted'
-      ? recordRelease(authentic, job, decision, boot)
-      : recordRefusal(authentic, job, decision, boot)
+      ? releaseOf(authentic, job, decision)
+      : refusalOf(authentic, job, decision)
+  })
+  const first = evidence.appendAll(records.map(({ entry }) => entry))
+  return records.map((record, i) => {
+    if (record.kind === 'decided') {
+      const { kind, entry, granted } = record
+      return { kind, releaseId: entry.releaseId, index: first + i, granted }
+    }
+    const { kind, entry, code } = record
+    metrics.answered('refused', code)
+    return { kind, answer: { refusal: refusalBody(code, entry.denialId) } }
   })
 }
 
@@ -43,9 +56,10 @@ export function recordDecisions(
 export async function storeDecisions(
   recorded: readonly RecordedDecision[],
   { evidence, metrics }: RecordingBoot,
+  deadline: AbortSignal,
 ): Promise<SealedLog> {
   try {
-    return await evidence.flush()
+    return await evidence.flush(deadline)
   } catch (error) {
     const code = codeOf(error)
     for (const decision of recorded) {
@@ -53,20 +67,20 @@ export async function storeDecisions(
       evidence.append({ event: 'release.failed', releaseId: decision.releaseId, code })
       metrics.answered('failed', code)
     }
+    // The request does not wait any more, but the ends should be stored soon. A failure is met by later flushes.
+    evidence.flush().catch(() => {})
     throw error
   }
 }
 
-function recordRelease(
+function releaseOf(
   { request, asker, attestation, inForce }: AuthenticRequest,
   job: ReleaseJob,
   granted: GrantedJob,
-  { evidence }: RecordingBoot,
-): DecidedRelease {
-  const releaseId = randomId()
-  const index = evidence.append({
-    event: 'release.decided',
-    releaseId,
+) {
+  const entry = {
+    event: 'release.decided' as const,
+    releaseId: randomId(),
     boot: request.runtimeData.boot,
     client: asker.client,
     purpose: asker.purpose,
@@ -80,30 +94,27 @@ function recordRelease(
     policySeq: inForce.loaded.policy.seq,
     revocationSeq: inForce.revocation.seq,
     ...attestation,
-  })
-  return { kind: 'decided', releaseId, index, granted }
+  }
+  return { kind: 'decided' as const, entry, granted }
 }
 
-function recordRefusal(
+function refusalOf(
   { request, asker, attestation }: AuthenticRequest,
   job: ReleaseJob,
   { reasons }: RefusedJob,
-  { evidence, metrics }: RecordingBoot,
-): RecordedDecision {
+) {
   const [first] = reasons
   if (first === undefined) throw new CodedError('internal.fault', 'a job was refused without a reason')
-  const denialId = randomId()
-  evidence.append({
-    event: 'release.refused',
-    denialId,
+  const entry = {
+    event: 'release.refused' as const,
+    denialId: randomId(),
     boot: request.runtimeData.boot,
     client: asker.client,
     headerDigests: headerDigestsOf(job),
     reasons: reasons.slice(0, MAX_REASONS).map(shortened),
     ...attestation,
-  })
-  metrics.answered('refused', first.code)
-  return { kind: 'refused', answer: { refusal: refusalBody(first.code, denialId) } }
+  }
+  return { kind: 'refused' as const, entry, code: first.code }
 }
 
 function headerDigestsOf({ objects }: ReleaseJob): string[] {

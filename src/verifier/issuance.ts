@@ -1,4 +1,5 @@
 /** Issues decided releases: the wrapped keys from the Vault, and the signed grant over them. */
+import { abandonable } from '#adapters/system/abandonable.ts'
 import { errorFields } from '#adapters/system/log.ts'
 import { codeOf } from '#core/errors.ts'
 import { signCompact } from '#core/jws.ts'
@@ -26,10 +27,11 @@ export async function issueAll(
   recorded: readonly RecordedDecision[],
   issuance: Issuance,
   boot: IssuingBoot,
+  deadline: AbortSignal,
 ): Promise<ReleaseAnswer[]> {
   return await Promise.all(
     recorded.map((decision) =>
-      decision.kind === 'refused' ? decision.answer : issue(decision, issuance, boot),
+      decision.kind === 'refused' ? decision.answer : issue(decision, issuance, boot, deadline),
     ),
   )
 }
@@ -39,14 +41,14 @@ async function issue(
   decided: DecidedRelease,
   issuance: Issuance,
   { custody, evidence, metrics, log }: IssuingBoot,
+  deadline: AbortSignal,
 ): Promise<ReleaseAnswer> {
   const { releaseId, granted } = decided
   const { runtimeData, nonce } = issuance.authentic.request
   try {
     const recipient = { wrapKey: runtimeData.wrapKey, nonce }
-    const keys = await Promise.all(
-      granted.objects.map((object) => custody.wrapFor(object, granted.dataset, recipient)),
-    )
+    const wrapped = granted.objects.map((object) => custody.wrapFor(object, granted.dataset, recipient))
+    const keys = await abandonable(Promise.all(wrapped), deadline)
     const grant = newGrant(decided, issuance, keys, evidence.boot)
     const signed = await signCompact(GrantFormat, grant, issuance.grantKey.signer)
     evidence.append({ event: 'release.issued', releaseId, grantDigest: grantDigest(signed) })

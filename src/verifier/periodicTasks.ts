@@ -46,17 +46,17 @@ export async function runPeriodically(
 }
 
 /** Throws `service.unavailable` if `work`, which ends with its signal's reason, takes longer. */
-export async function withinLimit(
+export async function withinLimit<T>(
   milliseconds: number,
-  signal: AbortSignal,
-  work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const limit = new AbortController()
   const late = () =>
     limit.abort(new CodedError('service.unavailable', `no answer within ${milliseconds / 1000} seconds`))
   const timer = setTimeout(late, milliseconds)
   try {
-    await work(AbortSignal.any([signal, limit.signal]))
+    return await work(AbortSignal.any([...(signal === undefined ? [] : [signal]), limit.signal]))
   } finally {
     clearTimeout(timer)
   }

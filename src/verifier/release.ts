@@ -3,25 +3,34 @@
  * answer is a decision, and every decision is in the log before it leaves the process.
  *
  * Crash argument. A key leaves the Vault only after `release.decided` is durable, and leaves this process
- * only after `release.issued` is. A crash in between leaves a decision without an end, which an auditor sees,
- * and the worker without an answer. Its nonce is spent, so it asks again with a new challenge.
+ * only after `release.issued` is. A crash in between leaves a decision without an end, and the worker without
+ * an answer. Its nonce is spent, so it asks again with a new challenge. A later boot of a Verifier sees that
+ * this log stands still and writes `release.interrupted` (interruptions.ts).
  */
+import { abandonable } from '#adapters/system/abandonable.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
 import { authenticate } from './authenticate.ts'
 import type { Boot } from './boot.ts'
 import { decideJobs } from './decision.ts'
 import { recordDecisions, storeDecisions } from './decisionRecord.ts'
 import { issueAll } from './issuance.ts'
+import { withinLimit } from './periodicTasks.ts'
 
-/** Throws the code of a request that fails as a whole. A refused job is one of the answers. */
+/**
+ * Throws the code of a request that fails as a whole, also if its deadline passes. A refused job is one of
+ * the answers. No key leaves after the deadline: another boot may soon tell what this one left unended.
+ */
 export async function answerRelease(body: Uint8Array, boot: Boot): Promise<ReleaseResponse> {
-  const now = boot.clock.now()
-  const grantKey = boot.grantKeys.current()
-  const authentic = authenticate(body, boot, now)
-  const decisions = await decideJobs(authentic, boot, now)
-  const recorded = recordDecisions(authentic, decisions, boot)
-  const { checkpoint } = await storeDecisions(recorded, boot)
-  const answers = await issueAll(recorded, { authentic, checkpoint, grantKey, now }, boot)
-  await boot.evidence.flush()
-  return { verifierKeys: authentic.inForce.keys.signed, grantKey: grantKey.certificate, answers }
+  return await withinLimit(boot.requestSeconds * 1000, undefined, async (deadline) => {
+    const now = boot.clock.now()
+    const grantKey = boot.grantKeys.current()
+    const authentic = authenticate(body, boot, now)
+    const decisions = await abandonable(decideJobs(authentic, boot, now), deadline)
+    const recorded = recordDecisions(authentic, decisions, boot)
+    const { checkpoint } = await storeDecisions(recorded, boot, deadline)
+    const answers = await issueAll(recorded, { authentic, checkpoint, grantKey, now }, boot, deadline)
+    // Begun also after the deadline, so that the ends are stored in time.
+    await abandonable(boot.evidence.flush(), deadline)
+    return { verifierKeys: authentic.inForce.keys.signed, grantKey: grantKey.certificate, answers }
+  })
 }

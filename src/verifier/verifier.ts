@@ -1,5 +1,6 @@
 /** The running Verifier: its server, its periodic tasks and its orderly end. */
 import { randomBytes } from 'node:crypto'
+import { endsLog } from '#adapters/evidence/log.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { createRegistry, startMonitor } from '#adapters/system/monitor.ts'
 import { toBase64url } from '#core/bytes.ts'
@@ -31,7 +32,7 @@ export type Verifier = {
   readonly stop: () => Promise<void>
 }
 
-/** Throws as `openBoot`. Calls `requestEnd` if another program writes to this boot's log. */
+/** Throws as `openBoot`. Calls `requestEnd` if this boot's log can never be written again. */
 export async function startVerifier(
   config: VerifierConfig,
   material: VerifierMaterial,
@@ -52,8 +53,9 @@ export async function startVerifier(
   const recordRefusals = (all: boolean) => {
     for (const entry of refusals.take(clock.now(), all)) evidence.append(entry)
   }
-  const endOnConflict = (error: unknown) => {
-    if (codeOf(error) === 'evidence.conflict') requestEnd('evidence.conflict')
+  const endWithLog = (error: unknown) => {
+    const code = codeOf(error)
+    if (endsLog(code)) requestEnd(code)
   }
 
   const stopping = new AbortController()
@@ -66,7 +68,7 @@ export async function startVerifier(
         refusals.count(code, address, clock.now())
         metrics.refused(code)
         log.info('request refused', { denialId: id, ...errorFields(error), code })
-        endOnConflict(error)
+        endWithLog(error)
       },
       answered: metrics.request,
     },
@@ -89,7 +91,7 @@ export async function startVerifier(
     { name: 'revocation lists', seconds: LISTS_SECONDS, atOnce: true, run: boot.revocationLists.refresh },
     { name: 'refusal counts', seconds: COUNTS_SECONDS, run: async () => recordRefusals(false) },
   ]
-  const running = runPeriodically(tasks, { clock, log, signal: stopping.signal, failed: endOnConflict })
+  const running = runPeriodically(tasks, { clock, log, signal: stopping.signal, failed: endWithLog })
 
   return {
     url: server.url,
@@ -101,10 +103,13 @@ export async function startVerifier(
       await server.close(config.drainSeconds * 500)
       await running
       recordRefusals(true)
-      await closeEvidence(boot)
-      boot.custody.close()
-      material.oci.close()
-      await monitor.close()
+      try {
+        await closeEvidence(boot)
+      } finally {
+        boot.custody.close()
+        material.oci.close()
+        await monitor.close()
+      }
     },
   }
 }
@@ -124,7 +129,7 @@ function hasPolicy({ policyStore }: Boot): boolean {
   }
 }
 
-/** Tries until the log is stored. The limit of the drain ends the process if that takes too long. */
+/** Tries until the last releases have their end and the log is stored. The limit of the drain ends the process if that takes too long. */
 async function closeEvidence({ evidence, clock, log }: Boot): Promise<void> {
   for (;;) {
     try {

@@ -245,6 +245,7 @@ export async function deploy(t: TestContext): Promise<Deployment> {
       endorsements: { folder: AMD_STATE },
       monitor: { host: '127.0.0.1', port: 0 },
       policyListingSeconds: 1,
+      requestSeconds: 10,
       drainSeconds: 10,
       ...changes,
     }),

@@ -121,6 +121,7 @@ async function verifierBoot(
   }
   const boot: Boot = {
     audience: AUDIENCE,
+    requestSeconds: 30,
     roots: storeOf(authority),
     revocationLists: { held: () => changes.crls ?? [], refresh: async () => {} },
     nonceKeys: { minting: () => nonceKey, checking: () => [nonceKey], refresh: async () => {} },
@@ -142,12 +143,19 @@ async function verifierBoot(
     evidence: {
       ...evidence,
       append: (body) => {
+        const index = evidence.append(body)
         said.push(body.event)
         failing = body.event === changes.fault
-        return evidence.append(body)
+        return index
       },
-      flush: async () => {
-        const sealed = await evidence.flush()
+      appendAll: (bodies) => {
+        const first = evidence.appendAll(bodies)
+        for (const { event } of bodies) said.push(event)
+        failing = bodies.some(({ event }) => event === changes.fault)
+        return first
+      },
+      flush: async (signal) => {
+        const sealed = await evidence.flush(signal)
         said.push('flush')
         return sealed
       },
@@ -203,6 +211,59 @@ test('an end that cannot be stored: the request fails', async () => {
   const { boot, said } = await verifierBoot({ fault: 'release.issued' })
   await assert.rejects(ask(boot), { code: 'evidence.unavailable' })
   assert.deepEqual(said, ['boot.registered', 'release.decided', 'flush', 'vault', 'release.issued'])
+})
+
+test('a log without room for all decisions and their ends refuses the request before it records one', async () => {
+  const { boot, said, answered } = await verifierBoot()
+  const waiting = {
+    event: 'policy.loaded',
+    policySeq: 1,
+    policyDigest: 'A'.repeat(43),
+    revocationSeq: 0,
+  } as const
+  // Room for boot.registered, both decisions, and one end.
+  boot.evidence.appendAll(Array.from({ length: 8192 - 4 }, () => waiting))
+  said.length = 0
+  await assert.rejects(ask(boot, [job, await jobOf({ sealId: '11'.repeat(16) })]), {
+    code: 'evidence.unavailable',
+  })
+  assert.deepEqual(said, ['boot.registered'])
+  assert.deepEqual(answered, [])
+})
+
+test('a Vault that does not answer before the deadline: the release ends as failed, and the end is stored', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { boot, said, answered, errors } = await verifierBoot({
+    wrapFor: () => {
+      t.mock.timers.tick(30_000)
+      return new Promise(() => {})
+    },
+  })
+  await assert.rejects(ask(boot), { code: 'service.unavailable' })
+  assert.deepEqual(said.slice(0, 5), [
+    'boot.registered',
+    'release.decided',
+    'flush',
+    'vault',
+    'release.failed',
+  ])
+  assert.deepEqual(answered, ['failed service.unavailable'])
+  assert.deepEqual(errors, ['release failed service.unavailable'])
+  await boot.evidence.flush()
+  // The request began the first of them, and no one waits for it any more.
+  assert.deepEqual(said.slice(5), ['flush', 'flush'])
+})
+
+test('a nonce marker that is not stored before the deadline: nothing is decided', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { boot, said } = await verifierBoot({
+    spendNonce: () => {
+      t.mock.timers.tick(30_000)
+      return new Promise(() => {})
+    },
+  })
+  await assert.rejects(ask(boot), { code: 'service.unavailable' })
+  assert.deepEqual(said, [])
 })
 
 for (const { name, changed, until } of [

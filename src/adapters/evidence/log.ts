@@ -11,7 +11,7 @@ import { abandonable } from '#adapters/system/abandonable.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
 import { utf8 } from '#core/bytes.ts'
-import { CodedError, codeOf, errorRow } from '#core/errors.ts'
+import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
 import { checkpointName, signCheckpoint } from '#core/evidence/checkpoint.ts'
 import { type EntryBody, EntryFormat } from '#core/evidence/entry.ts'
 import { GrowingLog, type LogObject } from '#core/evidence/growth.ts'
@@ -20,6 +20,7 @@ import { exportJwk } from '#core/jwk.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import { createOnce } from '#ports/createOnce.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+import { type EndLimit, OpenReleases, type ReleaseChanges } from './openReleases.ts'
 
 /**
  * The limit of entries that wait for a flush. Beyond it `append` refuses, so that an outage cannot fill the
@@ -27,6 +28,11 @@ import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
  */
 const MAX_PENDING = 8192
 const MAX_PENDING_BYTES = 32 * 1024 * 1024
+
+/** True if a log that throws this code is not written any more. Only another boot helps. */
+export function endsLog(code: ErrorCode): boolean {
+  return code === 'evidence.conflict' || code === 'evidence.overdue'
+}
 
 /** A signed note over the log's first `size` entries. It is stored. */
 export type SealedLog = { readonly checkpoint: string; readonly size: number }
@@ -38,13 +44,19 @@ export type EvidenceLog = {
    * if full.
    */
   readonly append: (body: EntryBody) => number
+  /** Appends all of them or none, and returns the index of the first. Throws as `append`. */
+  readonly appendAll: (bodies: readonly EntryBody[]) => number
   /**
    * Resolves when everything appended before the call is under a stored checkpoint. `evidence.unavailable`:
-   * nothing is lost, flush again. `evidence.conflict`: another writer uses this log's name; the log refuses
-   * everything from then on. An abort ends the wait and not the commit.
+   * nothing is lost, flush again. `evidence.conflict`: another writer uses this log's name; `evidence.overdue`:
+   * a release was left without an end. The log refuses everything from then on. An abort ends the wait and
+   * not the commit.
    */
   readonly flush: (signal?: AbortSignal) => Promise<SealedLog>
-  /** Appends `log.closed` and flushes; may be called again after `evidence.unavailable`. */
+  /**
+   * Appends `log.closed` and flushes. May be called again after `evidence.unavailable`: the store does not
+   * answer, or a decided release has no end yet.
+   */
   readonly close: (reason: 'drained' | 'stopped') => Promise<SealedLog>
 }
 
@@ -59,13 +71,16 @@ export function createEvidenceLog(options: {
   readonly simulation: boolean
   /** The Verifier's time. If it goes back, entries keep the latest time seen. */
   readonly now: () => UnixSeconds
+  /** For a log with decisions. */
+  readonly endLimit?: EndLimit
 }): EvidenceLog {
   const { role, boot, software, simulation } = options
   const writer = new LogWriter(options)
-  writer.append({ event: 'log.opened', role, boot, software, simulation })
+  writer.append([{ event: 'log.opened', role, boot, software, simulation }])
   return {
     boot,
-    append: (body) => writer.append(body),
+    append: (body) => writer.append([body]),
+    appendAll: (bodies) => writer.append(bodies),
     flush: (signal) => writer.flush(signal),
     close: (reason) => writer.close(reason),
   }
@@ -76,6 +91,8 @@ export function createEvidenceLog(options: {
  */
 type Commit = {
   readonly stages: readonly (readonly LogObject[])[]
+  readonly checkpoint: LogObject
+  readonly releases: ReleaseChanges
   readonly sealed: SealedLog
 }
 
@@ -84,6 +101,7 @@ class LogWriter {
   readonly #origin: string
   readonly #vkey: Buffer
   readonly #log = new GrowingLog()
+  readonly #releases: OpenReleases
   // #size counts all entries. The last of them are #pending; a commit moves those into #log. #sealed is
   // stored.
   #size = 0
@@ -101,22 +119,33 @@ class LogWriter {
     if (jwk.kty !== 'OKP' || bootOf(jwk) !== options.boot)
       throw new CodedError('internal.fault', `the boot ${options.boot} is not the name of its evidence key`)
     this.#options = options
+    this.#releases = new OpenReleases(options.endLimit)
     this.#origin = logOrigin(options.role, options.boot)
     this.#vkey = utf8(`${formatVkey(noteKey(this.#origin, jwk))}\n`)
   }
 
-  append(body: EntryBody): number {
+  append(bodies: readonly EntryBody[]): number {
     if (this.#fault !== undefined) throw this.#fault
     if (this.#closed) throw new CodedError('internal.fault', 'the evidence log is closed')
-    if (this.#pending.length >= MAX_PENDING || this.#pendingBytes >= MAX_PENDING_BYTES)
-      throw new CodedError('evidence.unavailable', `${this.#pending.length} entries wait to be written`)
+    this.#expectRoom(bodies)
     const time = Math.max(this.#options.now(), this.#time)
-    const bytes = EntryFormat.encode({ ...body, v: 1, time })
+    // All are encoded before the first is appended: a refused one leaves the log as it was.
+    const entries = bodies.map((body) => EntryFormat.encode({ ...body, v: 1, time }))
+    const first = this.#size
     this.#time = time
-    this.#pending.push(bytes)
-    this.#pendingBytes += bytes.byteLength
-    this.#size += 1
-    return this.#size - 1
+    this.#size += entries.length
+    this.#pending.push(...entries)
+    for (const { byteLength } of entries) this.#pendingBytes += byteLength
+    for (const body of bodies) this.#releases.append(body)
+    return first
+  }
+
+  #expectRoom(bodies: readonly EntryBody[]): void {
+    const places = bodies.reduce((sum, body) => sum + this.#releases.placesOf(body), 0)
+    if (places === 0) return
+    const taken = this.#pending.length + this.#releases.size
+    if (taken + places > MAX_PENDING || this.#pendingBytes >= MAX_PENDING_BYTES)
+      throw new CodedError('evidence.unavailable', `${this.#pending.length} entries wait to be written`)
   }
 
   async flush(signal?: AbortSignal): Promise<SealedLog> {
@@ -134,7 +163,9 @@ class LogWriter {
 
   async close(reason: 'drained' | 'stopped'): Promise<SealedLog> {
     if (!this.#closed) {
-      this.append({ event: 'log.closed', reason })
+      if (this.#releases.size > 0)
+        throw new CodedError('evidence.unavailable', `${this.#releases.size} releases have no end yet`)
+      this.append([{ event: 'log.closed', reason }])
       this.#closed = true
     }
     return await this.flush()
@@ -142,8 +173,12 @@ class LogWriter {
 
   async #store(): Promise<void> {
     this.#commit ??= this.#prepare()
-    for (const stage of this.#commit.stages) await this.#createAll(stage)
-    this.#sealed = this.#commit.sealed
+    const { stages, checkpoint, releases, sealed } = this.#commit
+    for (const stage of stages) await this.#createAll(stage)
+    this.#expectInTime(releases)
+    await this.#createAll([checkpoint])
+    this.#releases.stored(releases)
+    this.#sealed = sealed
     this.#commit = undefined
   }
 
@@ -154,13 +189,18 @@ class LogWriter {
     this.#pendingBytes = 0
     const checkpoint = signCheckpoint({ origin: this.#origin, size, root }, this.#options.key)
     return {
-      stages: [
-        first ? [{ name: 'key', bytes: this.#vkey }] : [],
-        bundles,
-        hashTiles,
-        [{ name: checkpointName(size), bytes: utf8(checkpoint) }],
-      ],
+      stages: [first ? [{ name: 'key', bytes: this.#vkey }] : [], bundles, hashTiles],
+      checkpoint: { name: checkpointName(size), bytes: utf8(checkpoint) },
+      releases: this.#releases.take(),
       sealed: { checkpoint, size },
+    }
+  }
+
+  #expectInTime(releases: ReleaseChanges): void {
+    try {
+      this.#releases.expectInTime(releases)
+    } catch (error) {
+      throw this.#toFault(error)
     }
   }
 
@@ -181,7 +221,7 @@ class LogWriter {
 
   #toFault(cause: unknown): CodedError {
     const code = codeOf(cause)
-    if (code === 'evidence.conflict' && cause instanceof CodedError) this.#fault = cause
+    if (endsLog(code) && cause instanceof CodedError) this.#fault = cause
     else if (errorRow(code).disposition !== 'stop' || !(cause instanceof CodedError))
       return new CodedError('evidence.unavailable', `the log of ${this.#options.boot} cannot be written`, {
         cause,

@@ -105,6 +105,10 @@ export const EVIDENCE_LOG_ERRORS = {
     'another writer wrote under this log name',
     'find the other process or writer of the evidence bucket; the worker restarts with a new boot',
   ),
+  'evidence.overdue': fatal(
+    'a decided release got no stored end in time, so its log is written no more',
+    'do nothing unless it is frequent: the Verifier starts again, and its next boot tells what was interrupted',
+  ),
   'evidence.unavailable': later(
     'evidence cannot be written, so no key may be released',
     "wait: work is kept; check Object Storage and the evidence bucket's permission",

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { createEvidenceLog } from '#adapters/evidence/log.ts'
+import type { EndLimit } from '#adapters/evidence/openReleases.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import { fromUtf8, utf8 } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
@@ -22,7 +23,32 @@ const entry: EntryBody = {
   revocationSeq: 0,
 }
 
-async function newLog(clock = { now: 1_000_000 }) {
+const decided = (n: number): EntryBody => ({
+  event: 'release.decided',
+  releaseId: String(n).padStart(32, '0'),
+  boot: 'a'.repeat(26),
+  client: 'research',
+  purpose: 'HRESCH',
+  permission: 'cohort-research',
+  dataset: 'cohort',
+  headerDigests: ['A'.repeat(43)],
+  nonceDigest: 'A'.repeat(43),
+  reference: 'reference-1',
+  assurance: 'measured',
+  disclosure: false,
+  policySeq: 1,
+  revocationSeq: 0,
+  runtimeDataDigest: 'A'.repeat(43),
+  reportDigest: 'A'.repeat(43),
+  measurement: '0'.repeat(96),
+})
+const failed = (n: number): EntryBody => ({
+  event: 'release.failed',
+  releaseId: String(n).padStart(32, '0'),
+  code: 'service.unavailable',
+})
+
+async function newLog(clock = { now: 1_000_000 }, endLimit?: EndLimit) {
   const store = await faultyStore()
   const key = generateKeyPairSync('ed25519').privateKey
   const jwk = exportJwk(key)
@@ -38,6 +64,7 @@ async function newLog(clock = { now: 1_000_000 }) {
     software: 'confidential-worker 0.1.0',
     simulation: true,
     now: () => toUnixSeconds(clock.now),
+    ...(endLimit === undefined ? {} : { endLimit }),
   })
   return { store, log, boot, key: noteKey(origin, jwk), origin, clock }
 }
@@ -208,6 +235,85 @@ test('waiting entries are limited in number, and all are stored after an outage'
   assert.throws(() => log.append(entry), { code: 'evidence.unavailable' })
   assert.equal((await log.flush()).size, 8192)
   assert.equal(log.append(entry), 8192)
+})
+
+test('several entries are appended all or none', async () => {
+  const { log } = await newLog()
+  assert.throws(() => log.appendAll([entry, { ...entry, policyDigest: 'free text' }]), {
+    code: 'evidence.malformed',
+  })
+  for (let i = 1; i < 8190; i++) log.append(entry)
+  assert.throws(() => log.appendAll([entry, entry, entry]), { code: 'evidence.unavailable' })
+  assert.equal(log.appendAll([entry, entry]), 8190)
+  assert.equal((await log.flush()).size, 8192)
+})
+
+test('a decision needs room for its end too, and the end always has it', async () => {
+  const { log } = await newLog()
+  for (let i = 1; i < 8189; i++) log.append(entry)
+  assert.throws(() => log.appendAll([decided(1), decided(2)]), { code: 'evidence.unavailable' })
+  assert.equal(log.append(decided(1)), 8189)
+  log.append(entry)
+  assert.throws(() => log.append(entry), { code: 'evidence.unavailable' })
+  assert.equal(log.append(failed(1)), 8191)
+  assert.throws(() => log.append(failed(1)), { code: 'evidence.unavailable' })
+})
+
+test('a log with an unended release cannot be closed', async () => {
+  const { log } = await newLog()
+  log.append(decided(1))
+  await assert.rejects(log.close('drained'), { code: 'evidence.unavailable' })
+  log.append(failed(1))
+  assert.equal((await log.close('drained')).size, 4)
+})
+
+for (const { name, lost, passed, code } of [
+  { name: 'in time', lost: false, passed: 30_000, code: '' },
+  { name: 'too late', lost: false, passed: 30_001, code: 'evidence.overdue' },
+  {
+    name: 'too late after a decision that may be stored',
+    lost: true,
+    passed: 30_001,
+    code: 'evidence.overdue',
+  },
+])
+  test(`the end of a decided release is stored ${name}${code === '' ? '' : ': the log goes no further'}`, async () => {
+    let now = 0
+    const { log, store, boot } = await newLog(undefined, { milliseconds: 30_000, monotonic: () => now })
+    await log.flush()
+    now += 100_000
+    log.append(decided(1))
+    store.fault = (object) => (lost && object.includes('checkpoint') ? 'lost' : undefined)
+    await log.flush().catch(() => {})
+    store.fault = () => undefined
+    now += passed
+    log.append(failed(1))
+    const stored = async () =>
+      (await objectsOf(store)).filter((object) => object.includes('checkpoint')).length
+    if (code === '') {
+      assert.equal((await log.flush()).size, 3)
+      now += 100_000
+      log.append(entry)
+      assert.equal((await log.flush()).size, 4)
+      return
+    }
+    for (let i = 0; i < 2; i++) await assert.rejects(log.flush(), { code })
+    assert.throws(() => log.append(entry), { code })
+    assert.equal(await stored(), 2, boot)
+  })
+
+test('a decision that no checkpoint could show, and its end with it, may be stored at any time', async () => {
+  let now = 0
+  const { log, store } = await newLog(undefined, { milliseconds: 30_000, monotonic: () => now })
+  store.fault = () => {
+    throw unavailable()
+  }
+  log.append(decided(1))
+  await assert.rejects(log.flush(), { code: 'evidence.unavailable' })
+  log.append(failed(1))
+  now += 600_000
+  store.fault = () => undefined
+  assert.equal((await log.flush()).size, 3)
 })
 
 test('waiting entries are limited in bytes', async () => {
