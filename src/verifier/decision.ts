@@ -1,41 +1,59 @@
-/** Decides the jobs of an authentic request: nonce, appraisal, permission, registration of the boot. */
+/**
+ * Decides an authentic request: as a whole by nonce, appraisal, client and boot, then job by job. So nothing
+ * about one object refuses another, and nothing about the worker is said once a job.
+ */
 import { type AcceptedVerdict, appraise } from '#core/appraisal/appraise.ts'
 import { logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
 import { CodedError, type Refusal } from '#core/errors.ts'
 import { decideJob, type GrantedJob, type RefusedJob } from '#core/release/decide.ts'
+import { decideRequester } from '#core/release/requester.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { AuthenticRequest } from './authenticate.ts'
 import type { Boot } from './boot.ts'
 
 type RegisteringBoot = Pick<Boot, 'registrations' | 'evidence'>
 
-/** One decision per job, in order. A worker's boot is registered when it is first granted anything. */
-export async function decideJobs(
+export type Decision =
+  /** The request as a whole. */
+  | { readonly kind: 'refused'; readonly reasons: readonly Refusal[] }
+  /** One decision per job, in order; none for a preflight. */
+  | {
+      readonly kind: 'decided'
+      readonly verdict: AcceptedVerdict
+      readonly jobs: readonly (GrantedJob | RefusedJob)[]
+    }
+
+/** A worker's boot is registered when it is first granted anything. */
+export async function decideRequest(
   authentic: AuthenticRequest,
   boot: Pick<Boot, 'spendNonce'> & RegisteringBoot,
   now: UnixSeconds,
-): Promise<readonly (GrantedJob | RefusedJob)[]> {
+): Promise<Decision> {
   const { request, asker, verified, inForce } = authentic
   const spent = await refusalOf('nonce', 'unused', () => boot.spendNonce(request.nonce))
-  if (spent !== undefined) return request.jobs.map(() => ({ kind: 'refused', reasons: [spent] }))
+  if (spent !== undefined) return { kind: 'refused', reasons: [spent] }
 
   const { policy } = inForce.loaded
   const { revocation } = inForce
   const { boot: id, trust } = request.runtimeData
-  const verdict = appraise(verified, policy, { trust, at: now, revocation })
-  const decisions = request.jobs.map((job) =>
-    decideJob(job, { asker, boot: id, verdict }, { policy, revocation, now }),
+  const rules = { policy, revocation, now }
+  const requester = decideRequester(
+    { asker, boot: id, verdict: appraise(verified, policy, { trust, at: now, revocation }) },
+    rules,
   )
-  if (verdict.kind === 'refused' || !decisions.some(({ kind }) => kind === 'granted')) return decisions
+  if (requester.kind === 'refused') return requester
 
-  const unregistered = await refusalOf('boot', 'new, or registered as it is', () =>
-    registerWorker(authentic, verdict, boot, now),
-  )
-  if (unregistered === undefined) return decisions
-  return decisions.map((decision) =>
-    decision.kind === 'granted' ? { kind: 'refused', reasons: [unregistered] } : decision,
-  )
+  const { verdict } = requester
+  const jobs = request.jobs.map((job) => decideJob(job, requester, rules))
+  const unregistered = jobs.some(({ kind }) => kind === 'granted')
+    ? await refusalOf('boot', 'new, or registered as it is', () =>
+        registerWorker(authentic, verdict, boot, now),
+      )
+    : undefined
+  return unregistered === undefined
+    ? { kind: 'decided', verdict, jobs }
+    : { kind: 'refused', reasons: [unregistered] }
 }
 
 async function registerWorker(

@@ -1,14 +1,19 @@
-/** The evidence of decisions: one entry per job, stored before the Vault is asked for a key. */
+/**
+ * The evidence of decisions, stored before the Vault is asked for a key: one entry per job, or one for a
+ * request that is refused as a whole or asks for nothing.
+ */
 import { randomBytes } from 'node:crypto'
 import type { SealedLog } from '#adapters/evidence/log.ts'
+import type { AcceptedVerdict } from '#core/appraisal/appraise.ts'
 import { sha256, toBase64url, toHex } from '#core/bytes.ts'
 import { CodedError, codeOf, type Refusal } from '#core/errors.ts'
 import type { GrantedJob, RefusedJob } from '#core/release/decide.ts'
-import { refusalBody } from '#core/release/refusal.ts'
+import { RequestRefused, refusalBody } from '#core/release/refusal.ts'
 import type { ReleaseAnswer, ReleaseJob } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import type { AuthenticRequest } from './authenticate.ts'
 import type { Boot } from './boot.ts'
+import type { Decision } from './decision.ts'
 
 /** At this many, reasons of maximum length still fit one entry. */
 const MAX_REASONS = 40
@@ -25,20 +30,33 @@ export type RecordedDecision = DecidedRelease | { readonly kind: 'refused'; read
 type RecordingBoot = Pick<Boot, 'evidence' | 'metrics'>
 
 /**
- * Appends the decisions, in order: all of them or none, each with room for its end. Until they are stored, no
- * answer leaves.
+ * Appends the decision, or those on the jobs in order: all of them or none, each with room for its end. Until
+ * they are stored, no answer leaves. If the request is refused as a whole, stores that and throws
+ * `RequestRefused`.
  */
-export function recordDecisions(
+export async function recordDecision(
   authentic: AuthenticRequest,
-  decisions: readonly (GrantedJob | RefusedJob)[],
+  decision: Decision,
   { evidence, metrics }: RecordingBoot,
-): readonly RecordedDecision[] {
-  const records = authentic.request.jobs.map((job, index) => {
-    const decision = decisions[index]
-    if (decision === undefined) throw new CodedError('internal.fault', 'a job has no decision')
-    return decision.kind === 'granted'
-      ? releaseOf(authentic, job, decision)
-      : refusalOf(authentic, job, decision)
+  deadline: AbortSignal,
+): Promise<readonly RecordedDecision[]> {
+  const { jobs } = authentic.request
+  if (decision.kind === 'refused') {
+    const { entry, code } = refusalOf(authentic, jobs, decision)
+    evidence.append(entry)
+    await evidence.flush(deadline)
+    throw new RequestRefused(refusalBody(code, entry.denialId))
+  }
+  if (jobs.length === 0) {
+    evidence.append(preflightOf(authentic, decision.verdict))
+    return []
+  }
+  const records = jobs.map((job, index) => {
+    const decided = decision.jobs[index]
+    if (decided === undefined) throw new CodedError('internal.fault', 'a job has no decision')
+    return decided.kind === 'granted'
+      ? releaseOf(authentic, job, decided)
+      : refusalOf(authentic, [job], decided)
   })
   const first = evidence.appendAll(records.map(({ entry }) => entry))
   return records.map((record, i) => {
@@ -73,6 +91,23 @@ export async function storeDecisions(
   }
 }
 
+function preflightOf(
+  { request, asker, attestation, inForce }: AuthenticRequest,
+  { reference, assurance }: AcceptedVerdict,
+) {
+  return {
+    event: 'worker.accepted' as const,
+    boot: request.runtimeData.boot,
+    client: asker.client,
+    purpose: asker.purpose,
+    reference,
+    assurance,
+    policySeq: inForce.loaded.policy.seq,
+    revocationSeq: inForce.revocation.seq,
+    ...attestation,
+  }
+}
+
 function releaseOf(
   { request, asker, attestation, inForce }: AuthenticRequest,
   job: ReleaseJob,
@@ -100,17 +135,17 @@ function releaseOf(
 
 function refusalOf(
   { request, asker, attestation }: AuthenticRequest,
-  job: ReleaseJob,
-  { reasons }: RefusedJob,
+  jobs: readonly ReleaseJob[],
+  { reasons }: Pick<RefusedJob, 'reasons'>,
 ) {
   const [first] = reasons
-  if (first === undefined) throw new CodedError('internal.fault', 'a job was refused without a reason')
+  if (first === undefined) throw new CodedError('internal.fault', 'a refusal has no reason')
   const entry = {
     event: 'release.refused' as const,
     denialId: randomId(),
     boot: request.runtimeData.boot,
     client: asker.client,
-    headerDigests: headerDigestsOf(job),
+    headerDigests: jobs.flatMap(headerDigestsOf),
     reasons: reasons.slice(0, MAX_REASONS).map(shortened),
     ...attestation,
   }

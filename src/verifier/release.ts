@@ -11,22 +11,22 @@ import { abandonable } from '#adapters/system/abandonable.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
 import { authenticate } from './authenticate.ts'
 import type { Boot } from './boot.ts'
-import { decideJobs } from './decision.ts'
-import { recordDecisions, storeDecisions } from './decisionRecord.ts'
+import { decideRequest } from './decision.ts'
+import { recordDecision, storeDecisions } from './decisionRecord.ts'
 import { issueAll } from './issuance.ts'
 import { withinLimit } from './periodicTasks.ts'
 
 /**
- * Throws the code of a request that fails as a whole, also if its deadline passes. A refused job is one of
- * the answers. No key leaves after the deadline: another boot may soon tell what this one left unended.
+ * Throws the code of a request that is refused as a whole, which is `RequestRefused` if that was decided, and
+ * of one whose deadline passes. A refused job is one of the answers; a preflight has none. No key leaves after the deadline: another boot may soon tell what this one left unended.
  */
 export async function answerRelease(body: Uint8Array, boot: Boot): Promise<ReleaseResponse> {
   return await withinLimit(boot.requestSeconds * 1000, undefined, async (deadline) => {
     const now = boot.clock.now()
     const grantKey = boot.grantKeys.current()
     const authentic = authenticate(body, boot, now)
-    const decisions = await abandonable(decideJobs(authentic, boot, now), deadline)
-    const recorded = recordDecisions(authentic, decisions, boot)
+    const decision = await abandonable(decideRequest(authentic, boot, now), deadline)
+    const recorded = await recordDecision(authentic, decision, boot, deadline)
     const { checkpoint } = await storeDecisions(recorded, boot, deadline)
     const answers = await issueAll(recorded, { authentic, checkpoint, grantKey, now }, boot, deadline)
     // Begun also after the deadline, so that the ends are stored in time.

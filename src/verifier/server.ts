@@ -8,7 +8,7 @@ import fastify, { type FastifyReply, type onRequestHookHandler } from 'fastify'
 import { toHex, utf8 } from '#core/bytes.ts'
 import { CodedError, codeOf, type ErrorCode } from '#core/errors.ts'
 import type { Challenge } from '#core/release/nonce.ts'
-import { refusalBody } from '#core/release/refusal.ts'
+import { RequestRefused, refusalBody } from '#core/release/refusal.ts'
 import { MAX_REQUEST_BYTES, type ReleaseResponse } from '#core/release/request.ts'
 
 /** Release requests at the same time, from the first byte to the end of the response. */
@@ -24,7 +24,10 @@ const IDLE_MILLISECONDS = 65_000
 export type VerifierRoutes = {
   readonly challenge: () => Challenge
   readonly release: (body: Uint8Array) => Promise<ReleaseResponse>
-  /** Called for each request that fails as a whole, before its response. The sender gets `id`. */
+  /**
+   * Called for each request that is refused as a whole, before its response. The sender gets `id`, which is
+   * the decision's own if `error` is `RequestRefused`.
+   */
   readonly refused: (refusal: {
     readonly code: ErrorCode
     readonly id: string
@@ -81,7 +84,7 @@ export async function startServer(
   )
 
   const refuse = (reply: FastifyReply, code: ErrorCode, error: unknown) => {
-    const id = toHex(randomBytes(16))
+    const id = error instanceof RequestRefused ? error.denialId : toHex(randomBytes(16))
     const body = refusalBody(code, id)
     routes.refused({ code, id, address: reply.request.ip, error })
     return reply

@@ -6,6 +6,7 @@ import { createRegistry, startMonitor } from '#adapters/system/monitor.ts'
 import { toBase64url } from '#core/bytes.ts'
 import { codeOf } from '#core/errors.ts'
 import { type Challenge, mintNonce, NONCE_LIFETIME_SECONDS, NONCE_RANDOM_BYTES } from '#core/release/nonce.ts'
+import { RequestRefused } from '#core/release/refusal.ts'
 import { addSeconds } from '#core/time.ts'
 import type { Clock } from '#ports/clock.ts'
 import { type Boot, openBoot } from './boot.ts'
@@ -65,7 +66,8 @@ export async function startVerifier(
       challenge: () => newChallenge(boot),
       release: (body) => answerRelease(body, boot),
       refused: ({ code, id, address, error }) => {
-        refusals.count(code, address, clock.now())
+        // A decision has an entry of its own.
+        if (!(error instanceof RequestRefused)) refusals.count(code, address, clock.now())
         metrics.refused(code)
         log.info('request refused', { denialId: id, ...errorFields(error), code })
         endWithLog(error)

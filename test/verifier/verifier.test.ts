@@ -51,7 +51,7 @@ function codeOfAnswer({ answers: [answer] }: ReleaseResponse): string {
   return answer.refusal.code
 }
 
-/** Authentic requests that do not fit the policy, each with the decision on its one job. */
+/** Authentic requests that do not fit the policy: whatever they ask for, they are refused as a whole. */
 const refused: readonly { name: string; changes: WorkerChanges; code: string }[] = [
   {
     name: 'an unapproved measurement',
@@ -76,7 +76,7 @@ const refused: readonly { name: string; changes: WorkerChanges; code: string }[]
   {
     name: 'a purpose without a permission',
     changes: { asker: { ...ASKER, purpose: 'HMARKT' } },
-    code: 'permission.none',
+    code: 'client.none',
   },
   {
     name: 'a scope that no permission covers',
@@ -229,8 +229,13 @@ test('the Verifier', async (t) => {
 
   for (const { name, changes, code } of refused)
     await t.test(`refused: ${name}`, async () => {
-      assert.equal(codeOfAnswer(await worker.ask([sealed.job], changes)), code)
+      for (const jobs of [[sealed.job], []])
+        await assert.rejects(worker.ask(jobs, changes), { name: 'RequestRefused', code })
     })
+
+  await t.test('a preflight of a good worker is accepted, without an answer', async () => {
+    assert.deepEqual(await worker.obtain([]), [])
+  })
 
   for (const { name, changes, code } of turnedAway)
     await t.test(`refused as a whole: ${name}`, async () => {
@@ -258,9 +263,12 @@ test('the Verifier', async (t) => {
     const there = createWorker(deployment, String((await second.line(says('ready')))['url']))
     t.after(() => there.service.close())
     const { request } = await worker.prepare([sealed.job], { platform: { measurement: 'c7'.repeat(48) } })
-    assert.equal(codeOfAnswer(await worker.service.release(request)), 'measurement.unknown')
-    assert.equal(codeOfAnswer(await worker.service.release(request)), 'nonce.spent')
-    assert.equal(codeOfAnswer(await there.service.release(request)), 'nonce.spent')
+    for (const [at, code] of [
+      [worker, 'measurement.unknown'],
+      [worker, 'nonce.spent'],
+      [there, 'nonce.spent'],
+    ] as const)
+      await assert.rejects(at.service.release(request), { code })
     second.kill('SIGTERM')
     assert.equal(await second.exit, 0)
   })
@@ -346,7 +354,8 @@ test('the Verifier', async (t) => {
     const expected = [
       'failed',
       'permission.none',
-      ...refused.map(({ code }) => code),
+      // With a job and as a preflight.
+      ...refused.flatMap(({ code }) => [code, code]),
       'object.unsigned',
       'withheld',
       'measurement.unknown',

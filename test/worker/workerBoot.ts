@@ -57,8 +57,8 @@ export async function acceptedGrant(): Promise<AcceptedGrant> {
   const policy = policyOf()
   const decision = decideJob(
     job,
-    { asker, boot, verdict: acceptedAt('measured') },
-    { policy, revocation: { objects: [], permissions: [], boots: [] }, now: NOW },
+    { kind: 'accepted', asker, verdict: acceptedAt('measured') },
+    { policy, revocation: { objects: [], permissions: [] }, now: NOW },
   )
   assert.equal(decision.kind, 'granted')
   const jwe = wrapKeys({ dek: randomBytes(32), idKey: randomBytes(32) }, worker.wrapKey, {

@@ -43,6 +43,10 @@ export const RELEASE_ERRORS = {
     'the boot is registered with another evidence key or is revoked',
     'replace the worker, which gives it a new boot; if it comes back, another worker uses its identity',
   ),
+  'client.none': rowsOf('appraisal').refused(
+    'no permission of the policy is for this client and purpose',
+    "compare client.id and client.purpose of the worker with the policy; have the policy's signers permit this use",
+  ),
   'permission.none': grant.refused(
     'no permission covers this object for this client and purpose',
     'ask the provider for a permission for this client, purpose and dataset; unknown objects get the same answer',

@@ -59,6 +59,17 @@ const Schema = z.discriminatedUnion('event', [
   // The Verifier's decisions: decided → issued | failed | interrupted
   entry('policy.loaded', { policySeq: sequence, policyDigest: sha256Digest, revocationSeq: count }),
   entry('boot.registered', { boot, reference: name, assurance, ...attestation }),
+  /** A preflight: the request asks for no object, and this worker could be granted one. */
+  entry('worker.accepted', {
+    boot,
+    client: name,
+    purpose,
+    reference: name,
+    assurance,
+    policySeq: sequence,
+    revocationSeq: count,
+    ...attestation,
+  }),
   entry('release.decided', {
     releaseId: randomId,
     boot,
@@ -86,7 +97,8 @@ const Schema = z.discriminatedUnion('event', [
     denialId: randomId,
     boot: boot.nullable(),
     client: name.nullable(),
-    headerDigests: z.array(sha256Digest).max(64),
+    /** Of all jobs, if the request is refused as a whole. */
+    headerDigests: z.array(sha256Digest).max(256),
     reasons: z.array(reason).min(1).max(64),
     ...attestation,
   }),

@@ -2,7 +2,7 @@
  * Decides whether a client may have an object, for a purpose, on a machine. Every rule is evaluated, and the
  * reasons of a refusal come from the same evaluation that decides.
  */
-import type { AcceptedVerdict, Verdict } from '../appraisal/appraise.ts'
+import type { AcceptedVerdict } from '../appraisal/appraise.ts'
 import { CodedError, type Refusal } from '../errors.ts'
 import { expandScopes } from '../fhir/scope.ts'
 import { peekCompact } from '../jws.ts'
@@ -10,18 +10,15 @@ import type { Dataset, Permission, Policy } from '../policy/policy.ts'
 import type { Revocation } from '../policy/revocation.ts'
 import { headerDigest, type SealHeader, SealHeaderFormat } from '../sealed/header.ts'
 import type { UnixSeconds } from '../time.ts'
-import type { Asker } from './assertion.ts'
 import { objectReasons } from './objectRules.ts'
 import { lookUpPermission, noPermission } from './permissionRules.ts'
-import { bootReasons, isDisclosure, platformReasons } from './platformRules.ts'
+import { isDisclosure, platformReasons } from './platformRules.ts'
 import type { ObjectReference, ReleaseJob } from './request.ts'
-
-/** The client, its boot and the verdict on its machine: all of them verified. */
-export type Requester = { readonly asker: Asker; readonly boot: string; readonly verdict: Verdict }
+import type { AcceptedRequester } from './requester.ts'
 
 export type Rules = {
   readonly policy: Policy
-  readonly revocation: Pick<Revocation, 'objects' | 'permissions' | 'boots'>
+  readonly revocation: Pick<Revocation, 'objects' | 'permissions'>
   readonly now: UnixSeconds
 }
 
@@ -43,30 +40,26 @@ export type GrantedJob = {
 }
 export type RefusedJob = { readonly kind: 'refused'; readonly reasons: readonly Refusal[] }
 
-export function decideJob(job: ReleaseJob, requester: Requester, rules: Rules): GrantedJob | RefusedJob {
-  const { asker, boot, verdict } = requester
-  const inadmissible = [
-    ...(verdict.kind === 'refused' ? verdict.reasons : []),
-    ...bootReasons(boot, rules.revocation),
-  ]
+export function decideJob(
+  job: ReleaseJob,
+  { asker, verdict }: AcceptedRequester,
+  rules: Rules,
+): GrantedJob | RefusedJob {
   const { objects, refused } = readHeaders(job)
   const [first] = objects
-  if (first === undefined || refused.length > 0)
-    return { kind: 'refused', reasons: [...inadmissible, ...refused] }
+  if (first === undefined || refused.length > 0) return { kind: 'refused', reasons: refused }
 
   // An unknown object and one without a permission get the same answer: nothing else about it is looked at.
   const match = lookUpPermission(first.header, asker, rules)
-  if (match === undefined)
-    return { kind: 'refused', reasons: [...inadmissible, noPermission(first.header, asker)] }
+  if (match === undefined) return { kind: 'refused', reasons: [noPermission(first.header, asker)] }
 
   const { dataset, permission } = match
   const reasons = [
-    ...inadmissible,
     ...objects.flatMap((object) => objectReasons(object, dataset, rules.revocation)),
-    ...(verdict.kind === 'accepted' ? platformReasons(verdict, dataset) : []),
+    ...platformReasons(verdict, dataset),
     ...match.reasons,
   ]
-  if (verdict.kind === 'refused' || reasons.length > 0) return { kind: 'refused', reasons }
+  if (reasons.length > 0) return { kind: 'refused', reasons }
   return {
     kind: 'granted',
     verdict,

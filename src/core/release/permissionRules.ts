@@ -28,17 +28,25 @@ export function lookUpPermission(
   if (header.tenant !== policy.tenant) return undefined
   const dataset = policy.datasets.find(({ id }) => id === header.dataset)
   if (dataset === undefined) return undefined
-  return dataset.permissions
-    .filter(({ id, client, purpose }) => {
-      const isForThem = client === asker.client && purpose === asker.purpose
-      return isForThem && !revocation.permissions.includes(id)
-    })
+  return permissionsFor(asker, dataset, revocation)
     .map((permission) => ({ dataset, permission, reasons: permissionReasons(permission, asker, now) }))
     .reduce<PermissionMatch | undefined>(
       (nearest, match) =>
         nearest === undefined || match.reasons.length < nearest.reasons.length ? match : nearest,
       undefined,
     )
+}
+
+/** Those for this client and purpose that are not revoked, in force or not. */
+export function permissionsFor(
+  asker: Asker,
+  { permissions }: Dataset,
+  revocation: Pick<Revocation, 'permissions'>,
+): readonly Permission[] {
+  return permissions.filter(({ id, client, purpose }) => {
+    const isForThem = client === asker.client && purpose === asker.purpose
+    return isForThem && !revocation.permissions.includes(id)
+  })
 }
 
 export function noPermission({ tenant, dataset }: SealHeader, { client, purpose }: Asker): Refusal {
@@ -64,7 +72,7 @@ function permissionReasons(permission: Permission, asker: Asker, now: UnixSecond
   return [expired, ...scopes]
 }
 
-function scopeReasons({ id, scopes: allowed }: Permission, requested: readonly string[]): Refusal[] {
+export function scopeReasons({ id, scopes: allowed }: Permission, requested: readonly string[]): Refusal[] {
   return requested.flatMap((scope) => {
     const code = scopeProblem(allowed, scope)
     return code === undefined

@@ -28,6 +28,7 @@ const ReleaseJob = z.strictObject({
 })
 export type ReleaseJob = z.output<typeof ReleaseJob>
 
+/** No job at all is a preflight: it asks whether a job of this worker could be granted. */
 export const ReleaseJobsFormat = defineFormat({
   name: 'jobs',
   maxBytes: MAX_REQUEST_BYTES,
@@ -35,7 +36,6 @@ export const ReleaseJobsFormat = defineFormat({
   code: 'request.malformed',
   schema: z
     .array(ReleaseJob)
-    .min(1)
     .max(MAX_OBJECTS_PER_REQUEST)
     .refine(
       (jobs) => jobs.reduce((sum, job) => sum + job.objects.length, 0) <= MAX_OBJECTS_PER_REQUEST,
@@ -81,6 +81,6 @@ export type ReleaseAnswer = z.output<typeof ReleaseAnswer>
 export const ReleaseResponse = z.strictObject({
   verifierKeys: GeneralJws,
   grantKey: compactJws,
-  answers: z.array(ReleaseAnswer).min(1).max(MAX_OBJECTS_PER_REQUEST),
+  answers: z.array(ReleaseAnswer).max(MAX_OBJECTS_PER_REQUEST),
 })
 export type ReleaseResponse = z.output<typeof ReleaseResponse>

@@ -58,8 +58,8 @@ const jwe = wrapKeys(keys, worker.wrapKey, { nonce, headerDigest: digest })
 function grant(changes: Partial<Grant> = {}): Grant {
   const decision = decideJob(
     job,
-    { asker, boot, verdict: acceptedAt('measured') },
-    { policy, revocation: { objects: [], permissions: [], boots: [] }, now: NOW },
+    { kind: 'accepted', asker, verdict: acceptedAt('measured') },
+    { policy, revocation: { objects: [], permissions: [] }, now: NOW },
   )
   assert.equal(decision.kind, 'granted')
   const granted = grantOf(decision, {

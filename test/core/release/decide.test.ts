@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Verdict } from '#core/appraisal/appraise.ts'
+import type { AcceptedVerdict } from '#core/appraisal/appraise.ts'
 import { keySigner } from '#core/jws.ts'
 import type { Policy } from '#core/policy/policy.ts'
 import type { Revocation } from '#core/policy/revocation.ts'
@@ -10,20 +10,9 @@ import { grantExpiry } from '#core/release/issue.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import { addSeconds } from '#core/time.ts'
-import {
-  acceptedAt,
-  DAY,
-  datasetOf,
-  ed25519,
-  jobOf,
-  NOW,
-  permissionOf,
-  policyOf,
-  refusedFor,
-} from './releaseWorld.ts'
+import { acceptedAt, DAY, datasetOf, ed25519, jobOf, NOW, permissionOf, policyOf } from './releaseWorld.ts'
 
 const asker: Asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs'] }
-const boot = 'b'.repeat(26)
 const measured = acceptedAt('measured')
 const platform = (administeredBy: 'provider' | 'consumer') => ({
   verdict: acceptedAt('platform'),
@@ -34,17 +23,21 @@ const job = await jobOf()
 type Case = {
   readonly job?: ReleaseJob
   readonly asker?: Asker
-  readonly verdict?: Verdict
+  readonly verdict?: AcceptedVerdict
   readonly policy?: Policy
   readonly revocation?: Partial<Revocation>
   readonly after?: number
 }
 
 function decide(given: Case) {
-  const candidate = { asker: given.asker ?? asker, boot, verdict: given.verdict ?? measured }
-  return decideJob(given.job ?? job, candidate, {
+  const requester = {
+    kind: 'accepted',
+    asker: given.asker ?? asker,
+    verdict: given.verdict ?? measured,
+  } as const
+  return decideJob(given.job ?? job, requester, {
     policy: given.policy ?? policyOf(),
-    revocation: { objects: [], permissions: [], boots: [], ...given.revocation },
+    revocation: { objects: [], permissions: [], ...given.revocation },
     now: addSeconds(NOW, given.after ?? 0),
   })
 }
@@ -98,7 +91,6 @@ for (const { name, given, codes } of [
     given: { asker: { ...asker, scopes: ['system/Observation.rs', 'everything'] } },
     codes: ['scope.invalid'],
   },
-  { name: 'a revoked boot', given: { revocation: { boots: [boot] } }, codes: ['boot.mismatch'] },
   { name: 'a header by another key', given: { job: foreign }, codes: ['object.unsigned'] },
   {
     name: 'a DEK under a key of another dataset',
@@ -140,15 +132,6 @@ for (const { name, given, codes } of [
     name: 'real data on a simulated machine',
     given: { policy: policyOf({ datasets: [datasetOf({ synthetic: false })] }) },
     codes: ['root.untrusted'],
-  },
-  {
-    name: 'refused evidence',
-    given: {
-      verdict: refusedFor([
-        { code: 'tcb.below-floor', field: 'snp', expected: '22', actual: '21', remedy: 'update' },
-      ]),
-    },
-    codes: ['tcb.below-floor'],
   },
   {
     name: 'everything at once, with each reason',

@@ -43,6 +43,7 @@ export type History = {
 /** Events that only one role may log. */
 const ROLE_OF: Readonly<Partial<Record<Entry['event'], Role>>> = {
   'policy.loaded': 'verifier',
+  'worker.accepted': 'verifier',
   'boot.registered': 'verifier',
   'release.decided': 'verifier',
   'release.issued': 'verifier',
@@ -88,6 +89,7 @@ export class Histories {
       case 'log.opened':
       case 'log.closed':
       case 'release.denied':
+      case 'worker.accepted':
         return
       case 'policy.loaded':
         this.loaded.push({ boot, index, entry })

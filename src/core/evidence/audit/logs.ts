@@ -42,6 +42,7 @@ const OF_RELEASES: ReadonlySet<string> = new Set([
   'release.failed',
   'release.interrupted',
   'release.refused',
+  'worker.accepted',
   'key.received',
   'result.intent',
   'result.visible',

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Verdict } from '#core/appraisal/appraise.ts'
+import type { Policy } from '#core/policy/policy.ts'
+import type { Revocation } from '#core/policy/revocation.ts'
+import type { Asker } from '#core/release/assertion.ts'
+import { decideRequester } from '#core/release/requester.ts'
+import { acceptedAt, datasetOf, NOW, permissionOf, policyOf, refusedFor } from './releaseWorld.ts'
+
+const asker: Asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs'] }
+const boot = 'b'.repeat(26)
+const atPlatform = acceptedAt('platform')
+const belowFloor = refusedFor([
+  { code: 'tcb.below-floor', field: 'snp', expected: '22', actual: '21', remedy: 'update' },
+])
+const ofPlatform = datasetOf({
+  id: 'other',
+  assurance: { level: 'platform', administeredBy: 'provider' },
+  permissions: [permissionOf({ id: 'other' })],
+})
+
+type Case = {
+  readonly asker?: Asker
+  readonly verdict?: Verdict
+  readonly policy?: Policy
+  readonly revocation?: Partial<Revocation>
+}
+
+function codesOf(given: Case): readonly string[] {
+  const decision = decideRequester(
+    { asker: given.asker ?? asker, boot, verdict: given.verdict ?? acceptedAt('measured') },
+    {
+      policy: given.policy ?? policyOf(),
+      revocation: { boots: [], permissions: [], ...given.revocation },
+    },
+  )
+  return decision.kind === 'accepted' ? [] : decision.reasons.map(({ code }) => code)
+}
+
+for (const { name, given, codes } of [
+  { name: 'a permission', given: {}, codes: [] },
+  {
+    name: 'a permission that has ended: its jobs wait for its renewal',
+    given: {
+      policy: policyOf({ datasets: [datasetOf({ permissions: [permissionOf({ notAfter: NOW })] })] }),
+    },
+    codes: [],
+  },
+  { name: 'another client', given: { asker: { ...asker, client: 'evil' } }, codes: ['client.none'] },
+  { name: 'another purpose', given: { asker: { ...asker, purpose: 'TREAT' } }, codes: ['client.none'] },
+  {
+    name: 'no permission that is not revoked',
+    given: { revocation: { permissions: ['heart-2027'] } },
+    codes: ['client.none'],
+  },
+  {
+    name: 'no permission at all',
+    given: { policy: policyOf({ datasets: [datasetOf({ permissions: [] })] }) },
+    codes: ['client.none'],
+  },
+  {
+    name: 'a scope that no permission covers',
+    given: { asker: { ...asker, scopes: ['system/Patient.rs'] } },
+    codes: ['scope.exceeded'],
+  },
+  {
+    name: 'a scope that the permission of a second dataset covers',
+    given: {
+      asker: { ...asker, scopes: ['system/Patient.rs'] },
+      policy: policyOf({
+        datasets: [
+          datasetOf(),
+          datasetOf({ id: 'second', permissions: [permissionOf({ id: 'wide', scopes: ['system/*.rs'] })] }),
+        ],
+      }),
+    },
+    codes: [],
+  },
+  {
+    name: 'a platform-level machine where every dataset demands a measured one',
+    given: { verdict: atPlatform },
+    codes: ['assurance.insufficient'],
+  },
+  {
+    name: 'a platform-level machine that one dataset admits',
+    given: { verdict: atPlatform, policy: policyOf({ datasets: [datasetOf(), ofPlatform] }) },
+    codes: [],
+  },
+  {
+    name: 'a simulated machine where all data are real',
+    given: { policy: policyOf({ datasets: [datasetOf({ synthetic: false })] }) },
+    codes: ['root.untrusted'],
+  },
+  { name: 'a revoked boot', given: { revocation: { boots: [boot] } }, codes: ['boot.mismatch'] },
+  { name: 'refused evidence', given: { verdict: belowFloor }, codes: ['tcb.below-floor'] },
+  {
+    name: 'everything at once, with each reason',
+    given: { verdict: belowFloor, revocation: { boots: [boot] }, asker: { ...asker, client: 'evil' } },
+    codes: ['tcb.below-floor', 'boot.mismatch', 'client.none'],
+  },
+] satisfies readonly { name: string; given: Case; codes: readonly string[] }[])
+  test(`${codes.length === 0 ? 'accepted' : 'refused'}: ${name}`, () => {
+    assert.deepEqual(codesOf(given), codes)
+  })
