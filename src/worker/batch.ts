@@ -17,7 +17,7 @@ const LONGEST_HOLD_MS = 15_000
 /**
  * The batch may be committed when this returns. It throws the reason of `signal` if the lease is lost, and
  * the reason of `stopping` if a job would have to wait while the worker is to stop. It throws
- * `WorkerRefused`, and codes whose disposition is `stop`. Then the batch is not committed, and its open
+ * the refusal of the request as a whole, and codes whose disposition is `stop`. Then the batch is not committed, and its open
  * attempts are given back.
  */
 export async function runBatch(

@@ -2,7 +2,14 @@
 import { codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
 import type { RefusalBody } from '#core/release/request.ts'
 import type { Published } from './publication.ts'
-import { boundOf, isOver, returnSeconds, type Standing } from './returns.ts'
+import {
+  type Bound,
+  boundOfFailure,
+  boundOfRefusal,
+  isOver,
+  returnSeconds,
+  type Standing,
+} from './returns.ts'
 
 /** How far one job came in one pass. */
 export type WorkOutcome =
@@ -66,11 +73,12 @@ export function moveFor(outcome: WorkOutcome): Move {
 function moveForRefusal(outcome: Extract<WorkOutcome, { kind: 'refused' }>): Move {
   const { refusal, headerDigests, standing } = outcome
   const { code, denialId } = refusal
+  const bound = boundOfRefusal(code)
   return (
-    putBackFor(code, standing) ?? {
+    putBackWithin(bound, code, standing) ?? {
       kind: 'set-aside',
       as: 'refused',
-      code: boundOf(code)?.asideAs ?? code,
+      code: bound?.asideAs ?? code,
       attempts: 0,
       denialId,
       headerDigests,
@@ -82,10 +90,11 @@ function moveForFailure(outcome: Extract<WorkOutcome, { kind: 'failed' }>): Move
   const { error, attempts, headerDigests, standing } = outcome
   const code = codeOf(error)
   const { disposition } = errorRow(code)
-  const putBack = putBackFor(code, standing)
+  const bound = boundOfFailure(code)
+  const putBack = putBackWithin(bound, code, standing)
   if (putBack !== undefined) return putBack
-  if (disposition === 'reject' || boundOf(code) !== undefined) {
-    const aside = boundOf(code)?.asideAs ?? code
+  if (disposition === 'reject' || bound !== undefined) {
+    const aside = bound?.asideAs ?? code
     return { kind: 'set-aside', as: 'failed', code: aside, attempts, denialId: null, headerDigests }
   }
   if (disposition === 'retry') return { kind: 'wait' }
@@ -94,8 +103,7 @@ function moveForFailure(outcome: Extract<WorkOutcome, { kind: 'failed' }>): Move
   return { kind: 'put-back', as: 'failed', code, seconds: returnSeconds(standing.history) }
 }
 
-function putBackFor(code: ErrorCode, standing: Standing): Move | undefined {
-  const bound = boundOf(code)
+function putBackWithin(bound: Bound | undefined, code: ErrorCode, standing: Standing): Move | undefined {
   if (bound === undefined || isOver(bound, code, standing)) return undefined
   return { kind: 'put-back', as: 'again', code, seconds: returnSeconds(standing.history) }
 }

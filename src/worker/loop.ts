@@ -1,28 +1,25 @@
 /**
- * The worker's loop: get → work and heartbeat → every job ended → evidence flushed → commit → next get. One
- * batch is in hand at a time.
+ * The worker's loop: preflight → join the group → get → work and heartbeat → every job ended → evidence
+ * flushed → commit → next get. One batch is in hand at a time.
  *
  * Crash argument. Offsets are committed last. If this process dies, the worker that takes the partition over
  * meets the same jobs again. Each result has one name and attempts are counted, so meeting a job again only
  * costs work.
  */
 import { errorFields } from '#adapters/system/log.ts'
-import { untilAvailable } from '#adapters/system/outage.ts'
+import { untilAvailable, waits } from '#adapters/system/outage.ts'
 import { codeOf, errorRow } from '#core/errors.ts'
 import type { StreamConsumer, StreamLease, StreamMessage } from '#ports/jobStream.ts'
+import { isForNow } from './about.ts'
 import { runBatch } from './batch.ts'
 import type { Boot } from './boot.ts'
 import { acceptMessage, type LeasedJob } from './lease.ts'
-import { WorkerRefused } from './workerRefused.ts'
+import { createParking } from './parking.ts'
 
 // OCI allows five gets per second for a partition and its whole group. A worker that finds nothing asks less
 // often, so a pool larger than the number of partitions leaves room for the workers that have jobs.
 const FIRST_IDLE_MS = 100
 const LONGEST_IDLE_MS = 1000
-
-/** How long a refused worker waits before it asks again: the cause may end at any time, without a restart. */
-const FIRST_PARK_MS = 5000
-const LONGEST_PARK_MS = 60_000
 
 export type LoopOptions = {
   readonly consumer: StreamConsumer
@@ -34,30 +31,20 @@ export type LoopOptions = {
 }
 
 /**
- * Returns after a drain. A worker that is refused as a whole parks: it stays up, not ready, lets its
- * partitions go, and asks again. Throws the error that stops the worker; the batch in hand is then not
- * committed.
+ * Returns after a drain. A worker that is refused as a whole parks: it lets its partitions go and asks again.
+ * It joins the group only after a preflight, so that the wrong worker of a pool takes no job from the right
+ * ones. Throws the error that stops the worker; the batch in hand is then not committed.
  */
 export async function consume(boot: Boot, options: LoopOptions): Promise<void> {
-  const { consumer, stopping, joined } = options
-  let parkMs = FIRST_PARK_MS
+  const { stopping, joined } = options
+  const parking = createParking(boot)
+  let accepted = false
   while (!stopping.aborted) {
     try {
-      const lease = await consumer.join(stopping)
-      joined(true)
-      let idleMs = FIRST_IDLE_MS
-      while (!stopping.aborted) {
-        const messages = await lease.get(options.maxJobs, stopping)
-        if (messages.length > 0) {
-          await holdBatch(messages, lease, boot, options)
-          boot.metrics.accepted()
-          idleMs = FIRST_IDLE_MS
-          parkMs = FIRST_PARK_MS
-        } else {
-          await boot.clock.sleep(idleMs, stopping)
-          idleMs = Math.min(idleMs * 2, LONGEST_IDLE_MS)
-        }
-      }
+      if (!accepted) await preflight(boot, stopping)
+      accepted = true
+      parking.leave()
+      await takeJobs(boot, options, parking.forget)
     } catch (error) {
       if (stopping.aborted) return
       const code = codeOf(error)
@@ -65,18 +52,51 @@ export async function consume(boot: Boot, options: LoopOptions): Promise<void> {
       // A single 403 of OCI decides nothing: permissions spread, and are mended, while the worker is up.
       if (disposition === 'stop' && code !== 'service.denied') throw error
       joined(false)
-      if (disposition !== 'retry') {
-        // What is wrong with a single job has ended that job: a rejection that arrives here is about the
-        // request as a whole.
-        boot.metrics.parked(code)
-        boot.log.error('refused', { ...errorFields(error), ...denialOf(error), waitMs: parkMs })
-        await boot.clock.sleep(parkMs, stopping).catch(() => {})
-        parkMs = Math.min(parkMs * 2, LONGEST_PARK_MS)
-        continue
+      if (disposition === 'retry') {
+        if (code === 'lease.lost') boot.metrics.leaseLost()
+        boot.log.warn('rejoining', errorFields(error))
+        await boot.clock.sleep(1000, stopping).catch(() => {})
+      } else {
+        // What is wrong with a single job has ended that job: an error that arrives here is about the worker.
+        accepted = false
+        await parking.wait(error, stopping)
       }
-      if (code === 'lease.lost') boot.metrics.leaseLost()
-      boot.log.warn('rejoining', errorFields(error))
-      await boot.clock.sleep(1000, stopping).catch(() => {})
+    }
+  }
+}
+
+/** Attests and asks for nothing. Waits while the Verifier is away; throws its refusal of this worker. */
+async function preflight(boot: Boot, stopping: AbortSignal): Promise<void> {
+  const { attester, clock, log } = boot
+  for (const pause of waits()) {
+    const challenge = await untilAvailable(() => attester.challenge(stopping), boot, stopping)
+    try {
+      await attester.ask(challenge, [], stopping)
+      return
+    } catch (error) {
+      stopping.throwIfAborted()
+      if (errorRow(codeOf(error)).disposition !== 'retry' && !isForNow(error)) throw error
+      log.warn('waiting', { ...errorFields(error), waitMs: pause })
+      await clock.sleep(pause, stopping)
+    }
+  }
+}
+
+/** Batch after batch, until the worker is to stop. `worked` is called after each. */
+async function takeJobs(boot: Boot, options: LoopOptions, worked: () => void): Promise<void> {
+  const { consumer, stopping, joined } = options
+  const lease = await consumer.join(stopping)
+  joined(true)
+  let idleMs = FIRST_IDLE_MS
+  while (!stopping.aborted) {
+    const messages = await lease.get(options.maxJobs, stopping)
+    if (messages.length > 0) {
+      await holdBatch(messages, lease, boot, options)
+      worked()
+      idleMs = FIRST_IDLE_MS
+    } else {
+      await boot.clock.sleep(idleMs, stopping)
+      idleMs = Math.min(idleMs * 2, LONGEST_IDLE_MS)
     }
   }
 }
@@ -135,8 +155,4 @@ async function beat(
         batch.abort(error)
     }
   }
-}
-
-function denialOf(error: unknown): { readonly denialId?: string } {
-  return error instanceof WorkerRefused ? { denialId: error.denialId } : {}
 }

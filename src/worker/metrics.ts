@@ -16,7 +16,7 @@ export type WorkerMetrics = {
   readonly released: (seconds: number) => void
   /** The Verifier or OCI refuses this worker as a whole, by this code. */
   readonly parked: (code: string) => void
-  /** A batch has ended: the worker is not refused. */
+  /** The worker is let in again. */
   readonly accepted: () => void
   /** A report was requested; `code` is empty on success. */
   readonly reported: (source: string, code: string, lost: boolean) => void
@@ -74,7 +74,7 @@ export function createWorkerMetrics(registry: Registry, simulation: boolean): Wo
   })
   const refused = new Gauge({
     name: 'cw_worker_refused',
-    help: '1 from a refusal of this worker as a whole to its next batch, by code',
+    help: '1 while this worker is refused as a whole and waits, by code',
     labelNames: ['code'],
     registers,
   })

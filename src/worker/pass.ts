@@ -6,10 +6,12 @@ import PQueue from 'p-queue'
 import { errorFields } from '#adapters/system/log.ts'
 import { untilAvailable } from '#adapters/system/outage.ts'
 import { toBase64url } from '#core/bytes.ts'
-import { CodedError, codeOf, errorRow } from '#core/errors.ts'
+import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
 import type { Challenge } from '#core/release/nonce.ts'
+import { RequestRefused } from '#core/release/refusal.ts'
 import type { RefusalBody } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
+import { isForNow } from './about.ts'
 import { type Admission, admitJob, type OpenAttempts } from './attempts.ts'
 import type { GrantedJob, JobAnswer } from './attester.ts'
 import type { Boot } from './boot.ts'
@@ -18,7 +20,6 @@ import type { WorkOutcome } from './ending.ts'
 import type { LeasedJob } from './lease.ts'
 import type { Standing } from './returns.ts'
 import { reportEnd, settle } from './settlement.ts'
-import { isAboutWorker, WorkerRefused } from './workerRefused.ts'
 
 type AskedJob = { readonly leased: LeasedJob; readonly header: ObjectHeader }
 type AnsweredJob = AskedJob & { readonly answer: JobAnswer }
@@ -62,7 +63,8 @@ export class Pass {
   }
 
   /**
-   * Throws `WorkerRefused`, the reason of a signal that was aborted, and codes whose disposition is `stop`.
+   * Throws the refusal of the request as a whole, the reason of a signal that was aborted, and codes whose
+   * disposition is `stop`.
    */
   async run(jobs: readonly LeasedJob[]): Promise<Unended> {
     if (jobs.length === 0) return { waiting: [], suspects: [] }
@@ -70,7 +72,6 @@ export class Pass {
     const admitted = await this.#admitAll(jobs)
     const asked = await this.#readHeaders(admitted)
     const answered = await this.#ask(challenge, asked)
-    await this.#stopIfWorkerRefused(answered)
     await this.#runAll(answered)
     return { waiting: this.#waiting, suspects: this.#suspects }
   }
@@ -187,22 +188,20 @@ export class Pass {
       return asked.map((job, index) => ({ ...job, answer: expectAnswer(answers, index) }))
     } catch (error) {
       this.#signal.throwIfAborted()
-      if (errorRow(codeOf(error)).disposition !== 'retry') throw error
+      if (errorRow(codeOf(error)).disposition !== 'retry' && !isForNow(error)) {
+        if (error instanceof RequestRefused) await this.#recordDenials(asked, error)
+        throw error
+      }
       log.warn('waiting', errorFields(error))
       this.#waiting.push(...asked.map(({ leased }) => leased))
       return []
     }
   }
 
-  /** A refusal of the worker itself stops it before a job of the batch is touched. */
-  async #stopIfWorkerRefused(jobs: readonly AnsweredJob[]): Promise<void> {
-    const refusal = jobs
-      .flatMap(({ answer }) => (answer.kind === 'refused' ? [answer.refusal] : []))
-      .find(isAboutWorker)
-    if (refusal === undefined) return
-    for (const { leased } of jobs) this.#recordDenial(leased, refusal)
+  /** The request was refused as a whole, before a job of the batch was touched. */
+  async #recordDenials(jobs: readonly AskedJob[], refused: RequestRefused): Promise<void> {
+    for (const { leased } of jobs) this.#recordDenial(leased, refused)
     await this.#untilDone(() => this.#boot.evidence.flush(this.#signal))
-    throw new WorkerRefused(refusal)
   }
 
   /** An error is thrown only after all jobs have come to rest. */
@@ -259,13 +258,16 @@ export class Pass {
     if (state === 'waiting') this.#waiting.push(leased)
   }
 
-  #recordDenial({ job: { jobId, traceparent } }: LeasedJob, refusal: RefusalBody): void {
+  #recordDenial(
+    { job: { jobId, traceparent } }: LeasedJob,
+    { denialId, code }: { readonly denialId: string; readonly code: ErrorCode },
+  ): void {
     this.#boot.evidence.append({
       event: 'release.denied',
       jobId,
       traceparent,
-      denialId: refusal.denialId,
-      code: refusal.code,
+      denialId,
+      code,
     })
   }
 

@@ -4,8 +4,9 @@
  */
 import type { ErrorCode } from '#core/errors.ts'
 import { type AttemptHistory, LONGEST_RETURN_SECONDS } from '#core/job/attempt.ts'
+import { type Subject, subjectOf } from './about.ts'
 
-type Bound = {
+export type Bound = {
   /** Since the first attempt that ended with the code, so that no single answer decides. */
   readonly seconds: number
   /** Different boots that were refused, this one included. */
@@ -21,18 +22,21 @@ const DAY = 24 * 60 * MINUTE
 const PAIR: Bound = { seconds: DAY, boots: 5, asideAs: null }
 /** About now: a person may extend the window, and the quota begins anew. */
 const TIME: Bound = { seconds: 7 * DAY, boots: Number.POSITIVE_INFINITY, asideAs: 'job.expired' }
-/** OCI says 404 too while a permission spreads, and for objects that it has just stored. */
+/** OCI says 404 or 403 too while a permission spreads, and 404 for objects that it has just stored. */
 const SPREADING: Bound = { seconds: 10 * MINUTE, boots: Number.POSITIVE_INFINITY, asideAs: null }
 
-const BOUNDS: Partial<Record<ErrorCode, Bound>> = {
-  'permission.none': PAIR,
-  'assurance.insufficient': PAIR,
-  'scope.invalid': PAIR,
-  'scope.exceeded': PAIR,
-  'permission.expired': TIME,
+/** Of a job that the Verifier refuses. */
+const OF_REFUSALS: Readonly<Record<Subject, Bound | undefined>> = {
+  worker: TIME,
+  pair: PAIR,
+  time: TIME,
+  object: undefined,
+}
+
+/** Of a job that fails in this worker, about its object or its grant. */
+const OF_FAILURES: Partial<Record<ErrorCode, Bound>> = {
   'grant.expired': TIME,
-  'quota.exceeded': TIME,
-  'service.denied': TIME,
+  'service.denied': SPREADING,
   'service.missing': SPREADING,
 }
 
@@ -47,8 +51,13 @@ export type Standing = {
 }
 
 /** Undefined for a code that no other worker and no later time changes. */
-export function boundOf(code: ErrorCode): Bound | undefined {
-  return BOUNDS[code]
+export function boundOfRefusal(code: ErrorCode): Bound | undefined {
+  return OF_REFUSALS[subjectOf(code)]
+}
+
+/** Undefined for a code whose disposition says all. */
+export function boundOfFailure(code: ErrorCode): Bound | undefined {
+  return OF_FAILURES[code]
 }
 
 /** True if the job has been sent back long enough, or by enough boots. */

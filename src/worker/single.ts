@@ -6,9 +6,12 @@
 import { untilAvailable } from '#adapters/system/outage.ts'
 import { CodedError, codeOf, errorRow } from '#core/errors.ts'
 import type { Job } from '#core/job/job.ts'
+import type { Challenge } from '#core/release/nonce.ts'
+import { RequestRefused } from '#core/release/refusal.ts'
+import type { RefusalBody, ReleaseJob } from '#core/release/request.ts'
+import type { Attester, GrantedJob } from './attester.ts'
 import type { Boot } from './boot.ts'
 import { compute, readHeader, recordGrant, releaseJobOf } from './computation.ts'
-import { WorkerRefused } from './workerRefused.ts'
 
 /** Prints one JSON line on stdout; the exit code is 0 for a result, else that of the code. */
 export async function runOne(job: Job, boot: Boot, signal: AbortSignal): Promise<number> {
@@ -17,12 +20,10 @@ export async function runOne(job: Job, boot: Boot, signal: AbortSignal): Promise
     process.stdout.write(`${JSON.stringify({ jobId: job.jobId, ...line })}\n`)
   const challenge = await untilAvailable(() => attester.challenge(signal), boot, signal)
   const header = await readHeader(job, store, signal)
-  const [answer] = await attester.ask(challenge, [releaseJobOf(job, header)], signal)
-  if (answer === undefined) throw new CodedError('internal.fault', 'the job has no answer')
+  const answer = await askFor(releaseJobOf(job, header), challenge, attester, signal)
   const { jobId, traceparent } = job
   if (answer.kind === 'refused') {
-    const refused = new WorkerRefused(answer.refusal)
-    const { code, denialId } = refused
+    const { code, denialId } = answer.refusal
     evidence.append({ event: 'release.denied', jobId, traceparent, denialId, code })
     print({ outcome: 'refused', code, denialId })
     return errorRow(code).exit
@@ -38,5 +39,24 @@ export async function runOne(job: Job, boot: Boot, signal: AbortSignal): Promise
     evidence.append({ event: 'job.failed', jobId, traceparent, releaseId, code })
     print({ outcome: 'failed', code })
     return errorRow(code).exit
+  }
+}
+
+/** The answer to the one job. What refuses the request as a whole refuses it too. */
+async function askFor(
+  job: ReleaseJob,
+  challenge: Challenge,
+  attester: Attester,
+  signal: AbortSignal,
+): Promise<
+  GrantedJob | { readonly kind: 'refused'; readonly refusal: Pick<RefusalBody, 'code' | 'denialId'> }
+> {
+  try {
+    const [answer] = await attester.ask(challenge, [job], signal)
+    if (answer === undefined) throw new CodedError('internal.fault', 'the job has no answer')
+    return answer
+  } catch (error) {
+    if (!(error instanceof RequestRefused)) throw error
+    return { kind: 'refused', refusal: error }
   }
 }

@@ -3,18 +3,14 @@
  * nobody touches the machines or the jobs.
  */
 import assert from 'node:assert/strict'
-import { createPrivateKey } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fromBase64url, utf8 } from '#core/bytes.ts'
+import { utf8 } from '#core/bytes.ts'
 import { jobIdOf } from '#core/job/job.ts'
-import { keySigner, parseGeneral, type Signer, signGeneral } from '#core/jws.ts'
-import { PolicyFormat, policyName } from '#core/policy/policy.ts'
+import { type Signer, signGeneral } from '#core/jws.ts'
 import { RevocationFormat, revocationName } from '#core/policy/revocation.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { messageOf } from '#lab/demo/logLine.ts'
-import { PROVIDER, SIGNERS } from '#lab/demo/names.ts'
+import { GOVERNANCE, policySigners, publishPolicy } from './governor.ts'
 import { deadLetters } from './streamMessages.ts'
 import { audit, resultsOf, type SystemUnderTest, startSystem, until, waitForLine } from './systemUnderTest.ts'
 
@@ -24,11 +20,7 @@ let system: SystemUnderTest
 let signers: readonly Signer[]
 before(async () => {
   system = await startSystem({ workers: 1, reservationMs: 2000 })
-  signers = await Promise.all(
-    SIGNERS.map(async (person) =>
-      keySigner(createPrivateKey(await readFile(join(system.deployment.folders.keys, `${person}.pem`)))),
-    ),
-  )
+  signers = await policySigners(system)
 })
 after(() => system?.close())
 
@@ -55,12 +47,12 @@ test('a worker whose reference values are revoked waits, and goes on when they a
 
 test('a job under an expired permission waits, and has its result when the permission is renewed', async () => {
   const now = Math.floor(Date.now() / 1000)
-  await publishPolicy(2, { notAfter: now - 1 })
+  await publishPolicy(system, 2, (permission) => [{ ...permission, notAfter: now - 1 }])
   const sealed = await system.seal('expired')
   const jobId = jobIdOf(await system.upload(sealed.file))
   await waitForLine(system, 'ended', { jobId, outcome: 'returned', code: 'permission.expired' })
   assert.deepEqual(await deadLetters(system), [])
-  await publishPolicy(3, { notAfter: now + 86_400 })
+  await publishPolicy(system, 3, (permission) => [{ ...permission, notAfter: now + 86_400 }])
   await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
   assert.deepEqual(await deadLetters(system), [])
 })
@@ -85,22 +77,6 @@ test('the evidence of it is intact', async () => {
   await audit(system)
 })
 
-/** The policy in force under the next number, with a changed window of its permissions. */
-async function publishPolicy(seq: number, window: { readonly notAfter: number }): Promise<void> {
-  const store = system.deployment.ociAs('governor').objectStore()
-  const governance = { namespace: PROVIDER.namespace, bucket: 'governance' }
-  const signed = await store.readAll({ ...governance, name: policyName(1) }, 1_000_000)
-  const { payload } = parseGeneral(signed, 'policy.invalid')
-  const policy = PolicyFormat.decode(fromBase64url(payload))
-  const datasets = policy.datasets.map((dataset) => ({
-    ...dataset,
-    permissions: dataset.permissions.map((permission) => ({ ...permission, ...window })),
-  }))
-  const next = await signGeneral(PolicyFormat, { ...policy, seq, datasets }, signers)
-  await store.create({ ...governance, name: policyName(seq) }, utf8(JSON.stringify(next)))
-  await waitForLine(system, 'policy loaded', { policySeq: seq })
-}
-
 /** A list by these signers. Fewer than the quorum may only add. */
 async function revoke(seq: number, referenceValues: readonly string[], by: readonly Signer[]): Promise<void> {
   const issuedAt = toUnixSeconds(Math.floor(Date.now() / 1000))
@@ -109,10 +85,7 @@ async function revoke(seq: number, referenceValues: readonly string[], by: reado
   const governor = system.deployment.ociAs('governor')
   await governor
     .objectStore()
-    .create(
-      { namespace: PROVIDER.namespace, bucket: 'governance', name: revocationName(seq) },
-      utf8(JSON.stringify(signed)),
-    )
+    .create({ ...GOVERNANCE, name: revocationName(seq) }, utf8(JSON.stringify(signed)))
   await waitForLine(system, 'policy loaded', { revocationSeq: seq })
 }
 

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { CodedError, ERRORS, type ErrorCode } from '#core/errors.ts'
 import type { RefusalBody } from '#core/release/request.ts'
 import { type Move, moveFor } from '../../src/worker/ending.ts'
-import { boundOf, type Standing } from '../../src/worker/returns.ts'
+import { boundOfFailure, type Standing } from '../../src/worker/returns.ts'
 
 const refusal: RefusalBody = {
   type: 'urn:confidential-worker:error:object.withdrawn',
@@ -50,7 +50,7 @@ describe('a failure moves the job by its code', () => {
   const MOVES = { retry: 'wait', reject: 'set-aside', stop: 'stop' } as const
   // The keys of ERRORS are the codes.
   for (const code of Object.keys(ERRORS) as ErrorCode[]) {
-    const returns = code === 'internal.fault' || boundOf(code) !== undefined
+    const returns = code === 'internal.fault' || boundOfFailure(code) !== undefined
     const expected = returns ? 'put-back' : MOVES[ERRORS[code].disposition]
     test(`${code}: ${expected}`, () => {
       assert.equal(failed(new CodedError(code, 'x')).kind, expected)

@@ -1,0 +1,39 @@
+/** The hospital's policy signers at work while a deployment runs. */
+import { createPrivateKey } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fromBase64url, utf8 } from '#core/bytes.ts'
+import { keySigner, parseGeneral, type Signer, signGeneral } from '#core/jws.ts'
+import { type Permission, PolicyFormat, policyName } from '#core/policy/policy.ts'
+import { PROVIDER, SIGNERS } from '#lab/demo/names.ts'
+import { type SystemUnderTest, waitForLine } from './systemUnderTest.ts'
+
+export const GOVERNANCE = { namespace: PROVIDER.namespace, bucket: 'governance' }
+
+/** All of them, more than the quorum. */
+export async function policySigners({ deployment }: SystemUnderTest): Promise<readonly Signer[]> {
+  return await Promise.all(
+    SIGNERS.map(async (person) =>
+      keySigner(createPrivateKey(await readFile(join(deployment.folders.keys, `${person}.pem`)))),
+    ),
+  )
+}
+
+/** The first policy under another number, with other permissions. Returns when it is in force. */
+export async function publishPolicy(
+  system: SystemUnderTest,
+  seq: number,
+  change: (permission: Permission) => readonly Permission[],
+): Promise<void> {
+  const store = system.deployment.ociAs('governor').objectStore()
+  const signed = await store.readAll({ ...GOVERNANCE, name: policyName(1) }, 1_000_000)
+  const { payload } = parseGeneral(signed, 'policy.invalid')
+  const policy = PolicyFormat.decode(fromBase64url(payload))
+  const datasets = policy.datasets.map((dataset) => ({
+    ...dataset,
+    permissions: dataset.permissions.flatMap(change),
+  }))
+  const next = await signGeneral(PolicyFormat, { ...policy, seq, datasets }, await policySigners(system))
+  await store.create({ ...GOVERNANCE, name: policyName(seq) }, utf8(JSON.stringify(next)))
+  await waitForLine(system, 'policy loaded', { policySeq: seq })
+}

@@ -1,0 +1,107 @@
+/**
+ * Two right workers and a wrong one over three partitions. The wrong one is refused before it joins the group,
+ * so every object has its result and none is set aside.
+ */
+import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { after, before, test } from 'node:test'
+import { jobIdOf } from '#core/job/job.ts'
+import { messageOf } from '#lab/demo/logLine.ts'
+import { publishPolicy } from './governor.ts'
+import { deadLetters } from './streamMessages.ts'
+import { audit, resultsOf, type SystemUnderTest, startSystem, until, waitForLine } from './systemUnderTest.ts'
+
+const WRONG = 'worker-3'
+const OBJECTS = 6
+
+let system: SystemUnderTest
+let right: string
+before(async () => {
+  system = await startSystem({ workers: 3, partitions: 3, reservationMs: 2000 })
+  right = await readFile(system.deployment.configOf(WRONG), 'utf8')
+})
+after(() => system?.close())
+
+type Client = { readonly id: string; readonly purpose: string; readonly scopes: readonly string[] }
+
+const client = (change: (client: Client) => Partial<Client>) => (config: { readonly client: Client }) => ({
+  ...config,
+  client: { ...config.client, ...change(config.client) },
+})
+
+for (const { wrong, code, change } of [
+  {
+    wrong: 'one scope too many',
+    code: 'scope.exceeded',
+    change: client(({ scopes }) => ({ scopes: [...scopes, 'system/Coverage.rs'] })),
+  },
+  { wrong: 'another purpose', code: 'client.none', change: client(() => ({ purpose: 'HMARKT' })) },
+  { wrong: 'another id', code: 'assertion.invalid', change: client(() => ({ id: 'stranger' })) },
+  {
+    wrong: 'a measurement that nobody approved',
+    code: 'measurement.unknown',
+    change: async (config: object) => ({ ...config, ...(await guestOf('probe-unapproved')) }),
+  },
+  {
+    wrong: 'a machine whose disk is not measured',
+    code: 'assurance.insufficient',
+    change: async (config: object) => ({ ...config, ...(await guestOf('probe-platform')) }),
+  },
+])
+  test(`${wrong}: it takes no job, and says ${code}`, async () => {
+    const said = system.linesOf(WRONG).length
+    await restartWrong(JSON.stringify(await change(JSON.parse(right))))
+    const objects = await Promise.all(Array.from({ length: OBJECTS }, (_, at) => put(`${code}-${at}`)))
+    for (const { jobId, headerDigest } of objects) {
+      await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
+      assert.equal((await resultsOf(system, headerDigest)).length, 1)
+    }
+    await waitForLine(system, 'refused', { code })
+    assert.deepEqual(await deadLetters(system), [])
+    const lines = system.linesOf(WRONG).slice(said)
+    assert.equal(lines.filter((line) => messageOf(line) === 'leased').length, 0)
+    assert.equal(await readiness(), 503)
+    const metrics = await system.deployment.metricsOf(WRONG)
+    assert.ok(metrics.includes(`cw_worker_refused{code="${code}"} 1`), metrics)
+  })
+
+test('when its permission is signed, the worker joins by itself and takes jobs', async () => {
+  await restartWrong(JSON.stringify(client(() => ({ purpose: 'HMARKT' }))(JSON.parse(right))))
+  await waitForLine(system, 'refused', { code: 'client.none' })
+  const pid = system.pid(WRONG)
+  await publishPolicy(system, 2, (permission) => [
+    permission,
+    { ...permission, id: 'marketing', purpose: 'HMARKT' },
+  ])
+  await until(system, 'the worker is still refused', async () => {
+    const metrics = await system.deployment.metricsOf(WRONG)
+    return (await readiness()) === 200 && !metrics.includes('cw_worker_refused{')
+  })
+  assert.equal(system.pid(WRONG), pid)
+})
+
+test('the evidence of it is intact', async () => {
+  await audit(system)
+})
+
+async function restartWrong(config: string): Promise<void> {
+  await writeFile(system.deployment.configOf(WRONG), config)
+  await system.deployment.program(WRONG)?.stop()
+  await system.deployment.start(WRONG)
+}
+
+/** The source of reports of another guest. */
+async function guestOf(name: string): Promise<{ readonly attestation: unknown }> {
+  const { attestation } = JSON.parse(await readFile(system.deployment.configOf(name), 'utf8'))
+  return { attestation }
+}
+
+async function put(name: string): Promise<{ readonly jobId: string; readonly headerDigest: string }> {
+  const { file, headerDigest } = await system.seal(name)
+  return { jobId: jobIdOf(await system.upload(file)), headerDigest }
+}
+
+async function readiness(): Promise<number> {
+  const ready = system.linesOf(WRONG).findLast((line) => messageOf(line) === 'ready')
+  return (await fetch(`${String(ready?.['monitor'])}/readyz`)).status
+}
