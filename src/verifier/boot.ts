@@ -6,7 +6,9 @@ import { isLoopback } from '#adapters/http/origin.ts'
 import { endpointOf } from '#adapters/oci/config.ts'
 import { abandonable } from '#adapters/system/abandonable.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
+import { untilServed } from '#adapters/system/outage.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
+import type { Registration } from '#core/boot/registration.ts'
 import { Ed25519Jwk, exportJwk } from '#core/jwk.ts'
 import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
 import type { TrustStore } from '#core/snp/chain.ts'
@@ -50,9 +52,9 @@ export type Boot = {
 }
 
 /**
- * The log is open and durable before it is registered, so every registered log can be found. Throws the code
- * of the first thing that a Verifier cannot do without, or the signal's reason. If the signal comes after the
- * registration, the log is closed.
+ * Waits for OCI as long as it takes. The boot is registered last, when everything else has answered: its log
+ * is durable before that, so every registered log can be found, and an end before that leaves nothing to
+ * close. Throws the code of what waiting does not mend, or the signal's reason.
  */
 export async function openBoot(
   config: VerifierConfig,
@@ -65,44 +67,41 @@ export async function openBoot(
     readonly signal: AbortSignal
   },
 ): Promise<Boot> {
-  const { audience, simulation, buckets, requestSeconds } = config
+  const { audience, simulation, buckets, macSecretId, grantCaKeyId, requestSeconds } = config
   const { software, clock, log, registry, signal } = options
   const store = oci.objectStore()
   const vault = oci.keyVault()
   const bucket = (name: string): Bucket => ({ namespace: config.namespace, bucket: name })
+  const metrics = createMetrics(registry, simulation)
+  const having = <T>(place: string, work: () => Promise<T>): Promise<T> =>
+    untilServed(place, () => abandonable(work(), signal), { clock, log, waits: metrics.waits }, signal)
 
-  const grantCa = await abandonable(vault.signer(config.grantCaKeyId), signal)
-  const nonceKeys = await abandonable(createNonceKeys(oci.secretStore(), config.macSecretId, clock), signal)
-  const grantKeys = await abandonable(createGrantKeys(grantCa, clock.now), signal)
-  const registrations = createRegistrations(store, bucket(buckets.evidence), grantCa)
-  const opening = openEvidence(registrations, {
+  const grantCa = await having('grantCaKeyId', () => vault.signer(grantCaKeyId))
+  const nonceKeys = await having('macSecretId', () => createNonceKeys(oci.secretStore(), macSecretId, clock))
+  const grantKeys = await having('grantCaKeyId', () => createGrantKeys(grantCa, clock.now))
+  const evidenceBucket = bucket(buckets.evidence)
+  const { evidence, registration } = newEvidence({
     store,
-    bucket: bucket(buckets.evidence),
+    bucket: evidenceBucket,
     software,
     simulation,
     requestSeconds,
     clock,
   })
-  const evidence = await abandonable(opening, signal)
-
   const policyStore = createPolicyStore({
     store,
     bucket: bucket(buckets.governance),
     root: config.providerRoot,
     verifier: loadingVerifierOf(config),
-    grantCa: { keyId: config.grantCaKeyId, jwk: grantCa.jwk },
+    grantCa: { keyId: grantCaKeyId, jwk: grantCa.jwk },
     clock,
     events: policyEvents(evidence, log),
   })
-  try {
-    await abandonable(policyStore.refresh(signal), signal)
-    await evidence.flush(signal)
-  } catch (error) {
-    if (signal.aborted) await evidence.close('drained')
-    throw error
-  }
+  await having('buckets.governance', () => policyStore.refresh(signal))
+  await having('buckets.evidence', () => evidence.flush(signal))
+  const registrations = createRegistrations(store, evidenceBucket, grantCa)
+  await having('buckets.evidence', () => registrations.register(registration))
 
-  const metrics = createMetrics(registry, simulation)
   const revocationLists = createRevocationLists({
     folder: config.endorsements.folder,
     roots,
@@ -132,44 +131,35 @@ export async function openBoot(
   }
 }
 
-async function openEvidence(
-  registrations: Registrations,
-  options: {
-    readonly store: ObjectStore
-    readonly bucket: Bucket
-    readonly software: string
-    readonly simulation: boolean
-    readonly requestSeconds: number
-    readonly clock: Clock
-  },
-): Promise<EvidenceLog> {
-  const { store, bucket, software, simulation, requestSeconds, clock } = options
+/** A log under a new key, and what registers it. */
+function newEvidence(options: {
+  readonly store: ObjectStore
+  readonly bucket: Bucket
+  readonly software: string
+  readonly simulation: boolean
+  readonly requestSeconds: number
+  readonly clock: Clock
+}): { readonly evidence: EvidenceLog; readonly registration: Registration } {
+  const { clock, simulation, requestSeconds } = options
   const { privateKey } = generateKeyPairSync('ed25519')
   const key = Ed25519Jwk.parse(exportJwk(privateKey))
   const boot = bootOf(key)
-  const evidence = createEvidenceLog({
-    store,
-    bucket,
-    role: 'verifier',
-    key: privateKey,
-    boot,
-    software,
-    simulation,
-    now: clock.now,
-    endLimit: { milliseconds: requestSeconds * END_LIMIT, monotonic: clock.monotonic },
-  })
-  await evidence.flush()
-  await registrations.register({
-    v: 1,
-    role: 'verifier',
-    boot,
-    origin: logOrigin('verifier', boot),
-    key,
-    attestation: null,
-    simulation,
-    time: clock.now(),
-  })
-  return evidence
+  const endLimit = { milliseconds: requestSeconds * END_LIMIT, monotonic: clock.monotonic }
+  const log = { ...options, role: 'verifier', key: privateKey, boot, now: clock.now, endLimit } as const
+  const origin = logOrigin('verifier', boot)
+  return {
+    evidence: createEvidenceLog(log),
+    registration: {
+      v: 1,
+      role: 'verifier',
+      boot,
+      origin,
+      key,
+      attestation: null,
+      simulation,
+      time: clock.now(),
+    },
+  }
 }
 
 function loadingVerifierOf({ audience, tenant, simulation, oci }: VerifierConfig): LoadingVerifier {

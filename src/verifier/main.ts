@@ -4,6 +4,7 @@
  */
 import '#adapters/system/endWhileLoading.ts'
 import { systemClock } from '#adapters/system/clock.ts'
+import { createRegistry, startMonitor } from '#adapters/system/monitor.ts'
 import { type Started, startProgram } from '#adapters/system/program.ts'
 import { softwareName } from '#adapters/system/software.ts'
 import { errorRow } from '#core/errors.ts'
@@ -28,7 +29,7 @@ await startProgram(
         [0, 'ended in order after SIGTERM'],
         [2, 'wrong command line'],
         [75, 'ended early; starting it again may help'],
-        [78, 'the configuration or a permission must be changed first; starting it again does not help'],
+        [78, 'the configuration must be changed first; starting it again does not help'],
       ],
     },
     schema: VerifierConfig,
@@ -36,7 +37,7 @@ await startProgram(
     drainMilliseconds: ({ drainSeconds }) => drainSeconds * 1000,
     prepare: (config) => readMaterial(config, systemClock),
     run,
-    // Nothing was answered yet: if waiting does not help, the configuration or a permission must change.
+    // It waits for OCI itself. What ends its start needs another configuration, unless a restart helps.
     exitOf: (code) => (errorRow(code).exit === 75 ? 75 : 78),
   },
   { parameters: process.argv.slice(2), environment: process.env },
@@ -46,31 +47,44 @@ async function run(started: Started<VerifierConfig, VerifierMaterial>): Promise<
   const { config, material, log, notifier, shutdown } = started
   const { signal } = shutdown
   if (config.simulation) log.warn('simulation: simulated roots are accepted; synthetic data only')
+  const registry = createRegistry()
+  let verifier: Verifier | undefined
   let exit = 0
-  let verifier: Verifier
+  // Up from here on, so that the wait for OCI can be watched: alive, and not ready.
+  const monitor = await startMonitor(config.monitor, registry, {
+    alive: () => true,
+    ready: () => verifier?.ready() ?? false,
+  })
+  notifier.ready()
+  notifier.status('starting')
+  const unwatch = notifier.watch(() => true)
+  log.info('starting', { monitor: monitor.url })
   try {
     verifier = await startVerifier(config, material, {
       software: softwareName(),
       clock: systemClock,
       log,
+      registry,
       signal,
       requestEnd: (reason) => {
         exit = 75
         shutdown.request(reason)
       },
     })
+    const { url, boot } = verifier
+    notifier.status(`boot ${boot}`)
+    log.info('ready', { url, monitor: monitor.url, boot })
+    await shutdown.requested
+    notifier.stopping()
+    await verifier.stop()
+    log.info('stopped', { boot })
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error
     log.info('stopped')
-    return exit
+  } finally {
+    unwatch()
+    material.oci.close()
+    await monitor.close()
   }
-  notifier.ready()
-  const unwatch = notifier.watch(() => true)
-  log.info('ready', { url: verifier.url, monitor: verifier.monitorUrl, boot: verifier.boot })
-  await shutdown.requested
-  notifier.stopping()
-  await verifier.stop()
-  unwatch()
-  log.info('stopped', { boot: verifier.boot })
   return exit
 }

@@ -14,6 +14,8 @@ export type VerifierMetrics = {
   /** A revocation list that was not fetched, or not accepted. */
   readonly crlFailed: (product: Product, code: ErrorCode) => void
   readonly request: (route: string, status: number, seconds: number) => void
+  /** The start waits for this place of OCI, by the code of its last answer; undefined when it has it. */
+  readonly waits: (place: string, code: ErrorCode | undefined) => void
 }
 
 export function createMetrics(registry: Registry, simulation: boolean): VerifierMetrics {
@@ -43,6 +45,12 @@ export function createMetrics(registry: Registry, simulation: boolean): Verifier
     labelNames: ['product', 'code'],
     registers,
   })
+  const waits = new Gauge({
+    name: 'cw_verifier_waits',
+    help: '1 while the start waits for a place of OCI, by the code of its last answer',
+    labelNames: ['place', 'code'],
+    registers,
+  })
   new Gauge({
     name: 'cw_verifier_simulation',
     help: '1 if simulated roots are accepted: no protection, only for synthetic data',
@@ -53,6 +61,11 @@ export function createMetrics(registry: Registry, simulation: boolean): Verifier
     refused: (code) => refused.inc({ code }),
     crlFailed: (product, code) => crlFailures.inc({ product, code }),
     request: (route, status, seconds) => duration.observe({ route, status }, seconds),
+    waits: (place, code) => {
+      // One place at a time.
+      waits.reset()
+      if (code !== undefined) waits.set({ place, code }, 1)
+    },
   }
 }
 

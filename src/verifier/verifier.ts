@@ -1,8 +1,8 @@
 /** The running Verifier: its server, its periodic tasks and its orderly end. */
 import { randomBytes } from 'node:crypto'
+import type { Registry } from 'prom-client'
 import { endsLog } from '#adapters/evidence/log.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
-import { createRegistry, startMonitor } from '#adapters/system/monitor.ts'
 import { toBase64url } from '#core/bytes.ts'
 import { codeOf } from '#core/errors.ts'
 import { type Challenge, mintNonce, NONCE_LIFETIME_SECONDS, NONCE_RANDOM_BYTES } from '#core/release/nonce.ts'
@@ -27,13 +27,18 @@ const CLOSING_MILLISECONDS = 500
 
 export type Verifier = {
   readonly url: string
-  readonly monitorUrl: string
   readonly boot: string
+  /** A policy is in force, so it can release keys. */
+  readonly ready: () => boolean
   /** Answers the current requests, stores the last evidence, wipes its keys. */
   readonly stop: () => Promise<void>
 }
 
-/** Throws as `openBoot`. Calls `requestEnd` if this boot's log can never be written again. */
+/**
+ * Waits as `openBoot`, and listens when it can answer: a balancer that finds the port closed takes another
+ * replica, and a worker waits. Throws as `openBoot`. Calls `requestEnd` if this boot's log can never be
+ * written again.
+ */
 export async function startVerifier(
   config: VerifierConfig,
   material: VerifierMaterial,
@@ -41,14 +46,14 @@ export async function startVerifier(
     readonly software: string
     readonly clock: Clock
     readonly log: Log
+    readonly registry: Registry
     /** Ends the start; once the Verifier runs, `stop` ends it. */
     readonly signal: AbortSignal
     readonly requestEnd: (reason: string) => void
   },
 ): Promise<Verifier> {
-  const { software, clock, log, signal, requestEnd } = options
-  const registry = createRegistry()
-  const boot = await openBoot(config, material, { software, clock, log, registry, signal })
+  const { clock, log, requestEnd } = options
+  const boot = await openBoot(config, material, options)
   const { evidence, metrics, policyStore } = boot
   const refusals = createRefusalCounts()
   const recordRefusals = (all: boolean) => {
@@ -75,10 +80,6 @@ export async function startVerifier(
       answered: metrics.request,
     },
   )
-  const monitor = await startMonitor(config.monitor, registry, {
-    alive: () => true,
-    ready: () => !stopping.signal.aborted && hasPolicy(boot),
-  })
   const tasks: readonly PeriodicTask[] = [
     {
       name: 'policy',
@@ -97,8 +98,8 @@ export async function startVerifier(
 
   return {
     url: server.url,
-    monitorUrl: monitor.url,
     boot: evidence.boot,
+    ready: () => !stopping.signal.aborted && hasPolicy(boot),
     stop: async () => {
       stopping.abort()
       // The other half of the drain is for the evidence.
@@ -109,8 +110,6 @@ export async function startVerifier(
         await closeEvidence(boot)
       } finally {
         boot.custody.close()
-        material.oci.close()
-        await monitor.close()
       }
     },
   }

@@ -73,10 +73,14 @@ export type Deployment = {
   readonly write: (config: unknown) => Promise<string>
 }
 
-export async function deploy(t: TestContext): Promise<Deployment> {
+/** `emulated`: the emulator's own folder and time. */
+export async function deploy(
+  t: TestContext,
+  emulated: { readonly folder?: string; readonly now?: () => number } = {},
+): Promise<Deployment> {
   const folder = await temporaryFolder(t)
   const authority = await testAuthority()
-  const emulator = await emulatorFor(t, testConfig())
+  const emulator = await emulatorFor(t, testConfig(), emulated)
   const connections: Oci[] = []
   t.after(() => {
     for (const oci of connections) oci.close()

@@ -165,6 +165,7 @@ async function verifierBoot(
       refused: assert.fail,
       crlFailed: assert.fail,
       request: assert.fail,
+      waits: assert.fail,
     },
     clock: { ...steerableClock(), now: () => now },
     log,
