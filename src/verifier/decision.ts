@@ -24,7 +24,10 @@ export type Decision =
       readonly jobs: readonly (GrantedJob | RefusedJob)[]
     }
 
-/** A worker's boot is registered when it is first granted anything. */
+/**
+ * A worker's boot is registered when it is first accepted, so every worker that joins the group has a log that
+ * counts: also the one that only sets aside what others died of.
+ */
 export async function decideRequest(
   authentic: AuthenticRequest,
   boot: Pick<Boot, 'spendNonce'> & RegisteringBoot,
@@ -45,15 +48,12 @@ export async function decideRequest(
   if (requester.kind === 'refused') return requester
 
   const { verdict } = requester
+  const unregistered = await refusalOf('boot', 'new, or registered as it is', () =>
+    registerWorker(authentic, verdict, boot, now),
+  )
+  if (unregistered !== undefined) return { kind: 'refused', reasons: [unregistered] }
   const jobs = request.jobs.map((job) => decideJob(job, requester, rules))
-  const unregistered = jobs.some(({ kind }) => kind === 'granted')
-    ? await refusalOf('boot', 'new, or registered as it is', () =>
-        registerWorker(authentic, verdict, boot, now),
-      )
-    : undefined
-  return unregistered === undefined
-    ? { kind: 'decided', verdict, jobs }
-    : { kind: 'refused', reasons: [unregistered] }
+  return { kind: 'decided', verdict, jobs }
 }
 
 async function registerWorker(

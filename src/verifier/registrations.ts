@@ -1,6 +1,7 @@
 /**
  * The boots that this provider knows. Each is registered once, under `registration/<boot>`, by the grant CA:
- * a worker in its first accepted release, a Verifier at its start. Its identity cannot change until it ends.
+ * a worker when a request of it is first accepted, a Verifier at its start. Its identity cannot change until
+ * it ends.
  */
 import { type Registration, RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { utf8 } from '#core/bytes.ts'

@@ -201,10 +201,10 @@ test('the Vault is asked after the decision is durable, and the answer leaves af
   assert.deepEqual(answered, ['issued'])
 })
 
-test('a preflight is one entry: nothing is registered, released or counted as a release', async () => {
+test('a preflight registers the boot and is one entry: nothing is released or counted as a release', async () => {
   const { boot, said, answered } = await verifierBoot()
   assert.deepEqual((await ask(boot, [])).answers, [])
-  assert.deepEqual(said, ['worker.accepted', 'flush', 'flush'])
+  assert.deepEqual(said, ['boot.registered', 'worker.accepted', 'flush', 'flush'])
   assert.deepEqual(answered, [])
 })
 
