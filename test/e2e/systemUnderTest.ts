@@ -62,15 +62,13 @@ export type SystemUnderTest = {
    */
   readonly seal: (
     name: string,
-    options?: { readonly lines?: string; readonly by?: Signer },
+    options?: { readonly patients?: number; readonly lines?: string; readonly by?: Signer },
   ) => Promise<SealedFile>
   readonly upload: (file: string) => Promise<UploadedObject>
   readonly close: () => Promise<void>
 }
 
-export async function startSystem(
-  options: Omit<DeploymentOptions, 'folder' | 'onLine'>,
-): Promise<SystemUnderTest> {
+export async function startSystem(options: Omit<DeploymentOptions, 'folder'>): Promise<SystemUnderTest> {
   const parent = await mkdtemp(join(tmpdir(), 'cw-e2e-'))
   const watch = createLogWatch()
   const lines: { readonly program: string; readonly line: LogLine }[] = []
@@ -80,6 +78,7 @@ export async function startSystem(
     onLine: (program, line) => {
       lines.push({ program, line })
       watch.onLine(program, line)
+      options.onLine?.(program, line)
     },
   })
   const oci = deployment.ociAs('sealer')
@@ -91,9 +90,9 @@ export async function startSystem(
     pid: (program) => deployment.program(program)?.pid,
     sealer: oci,
     signer,
-    seal: async (name, { lines, by = signer } = {}) => {
+    seal: async (name, { patients = PATIENTS, lines, by = signer } = {}) => {
       const file = join(parent, `${name}.ndjson`)
-      const content = lines === undefined ? generatePopulation({ seed: name, patients: PATIENTS }) : [lines]
+      const content = lines === undefined ? generatePopulation({ seed: name, patients }) : [lines]
       await pipeline(Readable.from(content), createWriteStream(file))
       const vault = oci.keyVault()
       const { cipher } = loadSegmentCipher()

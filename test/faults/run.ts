@@ -1,0 +1,132 @@
+/** One run: the objects and acts of a seed, the return to rest, and the verdict on what is left. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { copyMetrics } from '#lab/demo/metrics.ts'
+import { GROUP, STREAMS } from '#lab/demo/names.ts'
+import { POPULATION_CANARIES } from '#lab/demo/population.ts'
+import { auditSite } from './auditRun.ts'
+import { prepareObject, type Upload } from './objects.ts'
+import { judge } from './oracle/judge.ts'
+import type { UploadedObject, Violation, World } from './oracle/world.ts'
+import { workLeft } from './progress.ts'
+import { type PlannedAct, type PlannedObject, type Schedule, scheduleOf } from './schedule.ts'
+import { insist, type Site } from './site.ts'
+
+/** The pool is whole within this time after the end of the last cause. */
+const WHOLE_MS = 60_000
+const POLL_MS = 200
+
+export type RunReport = {
+  readonly seed: number
+  readonly acts: readonly Readonly<Record<string, string | number>>[]
+  readonly objects: number
+  /** Until the last cause was over, from there until all jobs had ended, and the audit and the judge. */
+  readonly seconds: { readonly acts: number; readonly rest: number; readonly verdict: number }
+  readonly violations: readonly Violation[]
+}
+
+export async function runSeed(
+  site: Site,
+  seed: number,
+  options: { readonly audit: boolean },
+): Promise<RunReport> {
+  const schedule = scheduleOf(seed)
+  const prepared = await Promise.all(schedule.objects.map((planned) => prepareObject(site.system, planned)))
+  const seconds = stopwatch()
+  const uploads = await perform(site, schedule, prepared)
+  await clear(site)
+  const acts = seconds()
+  const late = await rest(site, uploads)
+  const resting = seconds()
+  const violations = [
+    ...late,
+    ...site.pool.takeViolations(),
+    ...(options.audit && late.length === 0 ? await auditSite(site) : []),
+    ...(await judge(await worldOf(site, uploads))),
+  ]
+  return {
+    seed,
+    acts: schedule.acts.map(({ name, at, about }) => ({ name, at, ...about })),
+    objects: uploads.length,
+    seconds: { acts, rest: resting, verdict: seconds() },
+    violations,
+  }
+}
+
+async function perform(
+  site: Site,
+  { objects, acts }: Schedule,
+  uploads: readonly Upload[],
+): Promise<readonly UploadedObject[]> {
+  const start = performance.now()
+  const at = (milliseconds: number) => sleep(Math.max(0, start + milliseconds - performance.now()))
+  const act = async (planned: PlannedAct): Promise<void> => {
+    await at(planned.at)
+    await planned.perform(site)
+  }
+  const upload = async (planned: PlannedObject, index: number): Promise<readonly UploadedObject[]> => {
+    await at(planned.at)
+    const work = uploads[index]
+    if (work === undefined) return []
+    const uploaded = await insist(work)
+    if (planned.kills) site.killers.add(uploaded.jobId)
+    return [uploaded]
+  }
+  const [uploaded] = await Promise.all([Promise.all(objects.map(upload)), Promise.all(acts.map(act))])
+  return uploaded.flat()
+}
+
+/** The end of every cause. */
+async function clear(site: Site): Promise<void> {
+  await site.pool.settle()
+  await insist(() => site.system.deployment.control.clearFaults())
+}
+
+/** Waits until every job has ended. */
+async function rest(site: Site, uploads: readonly UploadedObject[]): Promise<readonly Violation[]> {
+  const deadline = performance.now() + WHOLE_MS
+  const jobIds = uploads.map(({ jobId }) => jobId)
+  let left: string | undefined
+  do {
+    left = await workLeft(site, jobIds).catch((error: unknown) => String(error))
+    if (left === undefined) break
+    await sleep(POLL_MS)
+  } while (performance.now() < deadline)
+  const text = `after ${WHOLE_MS / 1000} s: ${left}`
+  if (left !== undefined) return [{ invariant: 'pool.whole', subject: 'pool', text }]
+  // A killer may end its worker once more.
+  await site.pool.settle()
+  return []
+}
+
+async function worldOf({ system, pool }: Site, uploads: readonly UploadedObject[]): Promise<World> {
+  const { endpoint, folders } = system.deployment
+  // A killer that was set aside has ended its last worker a moment ago.
+  const monitored = pool.wanted.filter((name) => /^(worker|verifier)/.test(name))
+  await insist(() => copyMetrics(system.deployment, monitored))
+  return {
+    endpoint,
+    folders,
+    uploads,
+    canaries: Object.values(POPULATION_CANARIES).flat(),
+    streams: STREAMS,
+    group: GROUP,
+    buckets: {
+      results: 'results',
+      workerEvidence: 'evidence-worker',
+      verifierEvidence: 'evidence-verifier',
+      workerState: 'worker-state',
+      outbox: 'outbox',
+    },
+  }
+}
+
+/** Seconds since the last call, with two digits. */
+function stopwatch(): () => number {
+  let last = performance.now()
+  return () => {
+    const now = performance.now()
+    const seconds = Math.round((now - last) / 10) / 100
+    last = now
+    return seconds
+  }
+}
