@@ -17,7 +17,7 @@ const Registration = z.strictObject({
   /** Origin of the boot's log and the key that signs its checkpoints. */
   origin: z.string().regex(/^confidential-worker\/(worker|verifier)\/[a-z2-7]{26}$/),
   key: Ed25519Jwk,
-  /** From the worker's first accepted release. Null for a Verifier, which registers itself. */
+  /** From the worker's first accepted request. Null for a Verifier, which registers itself. */
   attestation: z.union([
     z.null(),
     z.strictObject({
