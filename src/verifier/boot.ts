@@ -2,6 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import { createEvidenceLog, type EvidenceLog } from '#adapters/evidence/log.ts'
+import { createLogTails } from '#adapters/evidence/logTail.ts'
 import { isLoopback } from '#adapters/http/origin.ts'
 import { endpointOf } from '#adapters/oci/config.ts'
 import { abandonable } from '#adapters/system/abandonable.ts'
@@ -14,9 +15,11 @@ import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
 import type { TrustStore } from '#core/snp/chain.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+import { createAnnouncements } from './announcements.ts'
 import type { VerifierConfig } from './config.ts'
 import { type Custody, createCustody } from './custody.ts'
 import { createGrantKeys, type GrantKeys } from './grantKeys.ts'
+import { createInterruptions, type Interruptions } from './interruptions.ts'
 import type { VerifierMaterial } from './material.ts'
 import { createMetrics, publishAges, type VerifierMetrics } from './metrics.ts'
 import { createNonceKeys, type NonceKeys } from './nonceKeys.ts'
@@ -46,6 +49,9 @@ export type Boot = {
   readonly custody: Custody
   readonly grantKeys: GrantKeys
   readonly evidence: EvidenceLog
+  /** Before the first decision of a day: other boots then look after its releases if it dies. */
+  readonly announce: () => Promise<void>
+  readonly interruptions: Interruptions
   readonly metrics: VerifierMetrics
   readonly clock: Clock
   readonly log: Log
@@ -102,6 +108,13 @@ export async function openBoot(
   const registrations = createRegistrations(store, evidenceBucket, grantCa)
   await having('buckets.evidence', () => registrations.register(registration))
 
+  const announcements = createAnnouncements(
+    store,
+    bucket(buckets.state),
+    { boot: evidence.boot, requestSeconds },
+    clock,
+  )
+  const tails = createLogTails(store, evidenceBucket)
   const revocationLists = createRevocationLists({
     folder: config.endorsements.folder,
     roots,
@@ -125,6 +138,8 @@ export async function openBoot(
     custody: createCustody(vault, config.tenant, clock),
     grantKeys,
     evidence,
+    announce: announcements.announce,
+    interruptions: createInterruptions({ announcements, tails, evidence, clock, log }),
     metrics,
     clock,
     log,

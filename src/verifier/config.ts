@@ -76,7 +76,8 @@ export const VerifierConfig = z.strictObject({
       example: 'evidence-verifier',
     }),
     state: bucketName.meta({
-      description: 'Nonce markers (create, read). Give it a lifecycle rule of one day for nonce/.',
+      description:
+        'Nonce markers, and the boots that took requests (create, read, list). Give it lifecycle rules of one day for nonce/, and of 32 days for boots/ and settled/.',
       example: 'verifier-state',
     }),
   }),

@@ -12,7 +12,7 @@ import type { UnixSeconds } from '#core/time.ts'
 import type { AuthenticRequest } from './authenticate.ts'
 import type { Boot } from './boot.ts'
 
-type RegisteringBoot = Pick<Boot, 'registrations' | 'evidence'>
+type RegisteringBoot = Pick<Boot, 'registrations' | 'evidence' | 'announce'>
 
 export type Decision =
   /** The request as a whole. */
@@ -49,19 +49,21 @@ export async function decideRequest(
 
   const { verdict } = requester
   const unregistered = await refusalOf('boot', 'new, or registered as it is', () =>
-    registerWorker(authentic, verdict, boot, now),
+    registerBoots(authentic, verdict, boot, now),
   )
   if (unregistered !== undefined) return { kind: 'refused', reasons: [unregistered] }
   const jobs = request.jobs.map((job) => decideJob(job, requester, rules))
   return { kind: 'decided', verdict, jobs }
 }
 
-async function registerWorker(
+/** This Verifier's, so that its unended releases can be found, and the worker's. */
+async function registerBoots(
   { request: { runtimeData }, asker, attestation }: AuthenticRequest,
   { reference, assurance, simulated }: AcceptedVerdict,
-  { registrations, evidence }: RegisteringBoot,
+  { announce, registrations, evidence }: RegisteringBoot,
   time: UnixSeconds,
 ): Promise<void> {
+  await announce()
   const { boot, evidenceKey } = runtimeData
   const registration: Registration = {
     v: 1,

@@ -92,6 +92,16 @@ export async function startVerifier(
     { name: 'nonce keys', seconds: KEYS_SECONDS, run: boot.nonceKeys.refresh },
     { name: 'grant key', seconds: KEYS_SECONDS, run: boot.grantKeys.renewIfDue },
     { name: 'revocation lists', seconds: LISTS_SECONDS, atOnce: true, run: boot.revocationLists.refresh },
+    {
+      name: 'interruptions',
+      seconds: Math.max(1, config.requestSeconds / 2),
+      atOnce: true,
+      run: async (signal) => {
+        // Ends that a request could not wait for must be stored in time, too.
+        await evidence.flush(signal)
+        await boot.interruptions.look(signal)
+      },
+    },
     { name: 'refusal counts', seconds: COUNTS_SECONDS, run: async () => recordRefusals(false) },
   ]
   const running = runPeriodically(tasks, { clock, log, signal: stopping.signal, failed: endWithLog })

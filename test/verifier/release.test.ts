@@ -89,6 +89,7 @@ async function verifierBoot(
     readonly wrapFor?: () => Promise<string>
     readonly spendNonce?: () => Promise<void>
     readonly crls?: readonly Crl[]
+    readonly announce?: () => Promise<void>
   } = {},
 ) {
   const store = await faultyStore()
@@ -160,6 +161,8 @@ async function verifierBoot(
         return sealed
       },
     },
+    announce: changes.announce ?? (async () => {}),
+    interruptions: { look: async () => assert.fail() },
     metrics: {
       answered: (outcome, code) => answered.push(`${outcome} ${code}`.trim()),
       refused: assert.fail,
@@ -310,6 +313,17 @@ for (const { name, changed, until } of [
     assert.ok(answer !== undefined && 'grant' in answer)
     assert.equal(peekCompact(GrantFormat, answer.grant, 'grant.invalid').payload.exp, until)
   })
+
+test('a boot that cannot be announced decides nothing', async () => {
+  const { boot, said, answered } = await verifierBoot({
+    announce: async () => {
+      throw unavailable()
+    },
+  })
+  await ask(boot)
+  assert.deepEqual(said, ['release.refused', 'flush', 'flush'])
+  assert.deepEqual(answered, ['refused service.unavailable'])
+})
 
 test('a key that the Vault refuses fails only its own job', async () => {
   const [first, second] = await Promise.all([jobOf({ sealId: '11'.repeat(16) }), job])

@@ -1,10 +1,10 @@
 /** All logs of one role: each is replayed under its own key, and its entries are recorded in order. */
-import { bootOf, logOrigin, type Role } from '../../boot/boot.ts'
+import { logOrigin, type Role } from '../../boot/boot.ts'
 import type { Registration } from '../../boot/registration.ts'
-import { fromUtf8, toBase64url } from '../../bytes.ts'
-import { CodedError } from '../../errors.ts'
+import { toBase64url } from '../../bytes.ts'
 import { type Entry, EntryFormat } from '../entry.ts'
-import { type NoteKey, noteKey, parseVkey } from '../note.ts'
+import { parseLogKey } from '../logKey.ts'
+import { type NoteKey, noteKey } from '../note.ts'
 import type { ObjectReader } from './collection.ts'
 import { type FindInLog, type Findings, messageOf } from './finding.ts'
 import type { EntryPlace } from './histories.ts'
@@ -98,14 +98,10 @@ async function* logsOf({ objects, role, findings }: LogAudit) {
 async function keyOf(boot: string, audit: LogAudit): Promise<NoteKey | undefined> {
   const { objects, role, registrations, findings } = audit
   const registration = registrations.get(boot)
-  const origin = logOrigin(role, boot)
-  const registered = registration?.role === role ? noteKey(origin, registration.key) : undefined
+  const registered =
+    registration?.role === role ? noteKey(logOrigin(role, boot), registration.key) : undefined
   try {
-    const line = fromUtf8((await objects.read(`${boot}/key`, 1024)) ?? Buffer.alloc(0))
-    if (!line.endsWith('\n')) throw new CodedError('evidence.malformed', 'the key is absent or not one line')
-    const key = parseVkey(line.slice(0, -1))
-    if (key.name !== origin || bootOf(key.jwk) !== boot)
-      throw new CodedError('evidence.inconsistent', 'the key belongs to another log')
+    const key = parseLogKey((await objects.read(`${boot}/key`, 1024)) ?? Buffer.alloc(0), role, boot)
     return registered ?? key
   } catch (error) {
     findings.of(boot)('log.unverifiable', null, `${boot}/key: ${messageOf(error)}`)
