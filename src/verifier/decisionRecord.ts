@@ -85,7 +85,7 @@ export async function storeDecisions(
       evidence.append({ event: 'release.failed', releaseId: decision.releaseId, code })
       metrics.answered('failed', code)
     }
-    // The request does not wait any more, but the ends should be stored soon. A failure is met by later flushes.
+    // The request does not wait any more, but the ends should be stored soon. Later flushes meet a failure.
     evidence.flush().catch(() => {})
     throw error
   }

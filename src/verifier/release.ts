@@ -18,8 +18,8 @@ import { withinLimit } from './periodicTasks.ts'
 
 /**
  * Throws the code of a request that is refused as a whole, which is `RequestRefused` if that was decided, and
- * of one whose deadline passes. A refused job is one of the answers; a preflight has none. No key leaves after
- * the deadline: another boot may soon tell what this one left unended.
+ * of one whose deadline passes. A refused job is one of the answers; a preflight has none. No key leaves
+ * after the deadline: another boot may soon tell what this one left unended.
  */
 export async function answerRelease(body: Uint8Array, boot: Boot): Promise<ReleaseResponse> {
   return await withinLimit(boot.requestSeconds * 1000, undefined, async (deadline) => {

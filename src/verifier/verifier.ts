@@ -140,7 +140,10 @@ function hasPolicy({ policyStore }: Boot): boolean {
   }
 }
 
-/** Tries until the last releases have their end and the log is stored. The limit of the drain ends the process if that takes too long. */
+/**
+ * Tries until the last releases have their end and the log is stored. The limit of the drain ends the process
+ * if that takes too long.
+ */
 async function closeEvidence({ evidence, clock, log }: Boot): Promise<void> {
   for (;;) {
     try {

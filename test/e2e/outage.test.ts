@@ -85,6 +85,32 @@ for (const { name, program, during } of OUTAGES)
     assert.deepEqual(pids(), before)
   })
 
+test('the Verifier is killed between decision and end: its next boot tells it, and the job has its result', async () => {
+  const { deployment } = system
+  const sealed = await system.seal('interrupted')
+  // The decision is stored, and the Vault never answers.
+  await deployment.control.arm({
+    service: 'vault',
+    match: { path: '/decrypt' },
+    latencyMs: 600_000,
+    times: 1,
+  })
+  const jobId = jobIdOf(await system.upload(sealed.file))
+  await until(system, 'the Vault was not asked', async () => (await deployment.control.armed()).length === 0)
+  await killProgram('verifier')
+  await deployment.control.clearFaults()
+  await deployment.start('verifier')
+
+  await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
+  await waitForLine(system, 'another Verifier died in a request', { releases: 1 })
+  const { releases } = await audit(system)
+  const ofThisJob = releases.filter((release) => release.kind === 'allowed').slice(-2)
+  assert.deepEqual(
+    ofThisJob.map(({ status }) => status),
+    ['interrupted', 'visible'],
+  )
+})
+
 test('the Verifier hangs: the job waits for it', async () => {
   const before = pids()
   const verifier = system.deployment.program('verifier')

@@ -48,9 +48,9 @@ export type EvidenceLog = {
   readonly appendAll: (bodies: readonly EntryBody[]) => number
   /**
    * Resolves when everything appended before the call is under a stored checkpoint. `evidence.unavailable`:
-   * nothing is lost, flush again. `evidence.conflict`: another writer uses this log's name; `evidence.overdue`:
-   * a release was left without an end. The log refuses everything from then on. An abort ends the wait and
-   * not the commit.
+   * nothing is lost, flush again. `evidence.conflict`: another writer uses this log's name.
+   * `evidence.overdue`: a release was left without an end. Both end the log: it refuses everything from then
+   * on. An abort ends the wait and not the commit.
    */
   readonly flush: (signal?: AbortSignal) => Promise<SealedLog>
   /**

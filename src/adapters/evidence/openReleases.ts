@@ -55,7 +55,9 @@ export class OpenReleases {
     return changes
   }
 
-  /** Throws `evidence.overdue` if the checkpoint over `changes` comes too late. From now on it may be stored. */
+  /**
+   * Throws `evidence.overdue` if the checkpoint over `changes` comes too late. From now on it may be stored.
+   */
   expectInTime({ decided, ended }: ReleaseChanges): void {
     if (this.#limit === undefined) return
     const now = this.#limit.monotonic()

@@ -88,7 +88,10 @@ const Schema = z.discriminatedUnion('event', [
   }),
   entry('release.issued', { releaseId: randomId, grantDigest: sha256Digest }),
   entry('release.failed', { releaseId: randomId, code }),
-  /** A later boot's word about a log that stood still: it ends at this checkpoint, without an end of the release. */
+  /**
+   * A later boot's word about a log that stood still: it ends at this checkpoint, without an end of the
+   * release.
+   */
   entry('release.interrupted', {
     releaseId: randomId,
     verifier: z.strictObject({ boot, size: sequence, checkpointDigest: sha256Digest }),
