@@ -30,7 +30,8 @@ export type Outcome =
   | { readonly kind: 'withheld'; readonly reason: WithheldReason }
 
 export type Filter = {
-  readonly apply: (line: Uint8Array) => Outcome
+  /** Undefined stands for a line that is too long to be read. */
+  readonly apply: (line: Uint8Array | undefined) => Outcome
   /** The counts so far. Throws `resource.malformed` if lines were read and none of them was a resource. */
   readonly counts: () => Counts
 }
@@ -87,7 +88,8 @@ export function createFilter(terms: FilterTerms, pseudonymKey: Uint8Array): Filt
   let read = 0
   const withheld = new Map<WithheldReason, number>()
 
-  const decide = (line: Uint8Array): Uint8Array | WithheldReason => {
+  const decide = (line: Uint8Array | undefined): Uint8Array | WithheldReason => {
+    if (line === undefined) return 'malformed'
     // Most withheld lines end here, unparsed: no content of theirs could make them pass.
     const announced = rows[announcedType(line)]
     if (announced !== undefined && announced.type !== '' && !announced.isGranted) return 'scope'

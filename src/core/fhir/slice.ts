@@ -37,6 +37,8 @@ import { hashOf, sameSlice, type WordTable } from './words.ts'
 
 export const MAX_DEPTH = 64
 export const MAX_MEMBERS = 256
+/** A resource has a few thousand values. A power of two, as the capacity below is. */
+export const MAX_VALUES = 65_536
 
 /**
  * One scanner for all lines: each `scan` overwrites the result of the one before. Values are numbered in the
@@ -144,6 +146,7 @@ export class SliceScanner {
     for (;;) {
       const value = count++
       if (value === kind.length) {
+        if (value === MAX_VALUES) return false
         this.#grow()
         ;({ kind, start, end, next, name } = this)
         keyStart = this.#keyStart

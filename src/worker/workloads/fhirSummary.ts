@@ -12,11 +12,11 @@ import { CodedError, under } from '#core/errors.ts'
 import { SliceScanner } from '#core/fhir/slice.ts'
 import { ARRAY } from '#core/fhir/tokens.ts'
 import { WordTable } from '#core/fhir/words.ts'
+import { PersonMarks } from './personMarks.ts'
 import type { WorkloadRun, WorkloadSource } from './workload.ts'
 
-/** Bounds of memory: about 100 bytes per cell, 8 bytes per mark. */
-const MAX_CELLS = 200_000
-const MAX_MARKS = 4_000_000
+/** Bounds the memory of a run: about 250 bytes per cell. */
+export const MAX_CELLS = 200_000
 
 type About = { readonly code: readonly string[]; readonly date: readonly string[] }
 
@@ -49,39 +49,31 @@ export const fhirSummary: WorkloadSource = {
   open: openSummary,
 }
 
-type Tally = { readonly cell: Cell; count: number; readonly persons: PersonMarks }
+/** `number` counts the cells in the order in which they occur. */
+type Tally = { readonly number: number; count: number }
 
 function openSummary({ minimumCell }: OutputContract): WorkloadRun {
   const read = createReader()
   const tallies = new Map<string, Tally>()
-  let marks = 0
-  const tallyOf = (reading: Reading): Tally => {
-    const { resourceType, system, code, year } = reading
-    // The grammars of the table admit no space in a part of a cell, so keys are unique.
-    const key = `${resourceType} ${system ?? ''} ${code ?? ''} ${year ?? ''}`
+  const marks = new PersonMarks(minimumCell)
+  const tallyOf = (key: string): Tally => {
     const known = tallies.get(key)
     if (known !== undefined) return known
     if (tallies.size === MAX_CELLS)
       throw new CodedError('workload.failed', `the summary has more than ${MAX_CELLS} cells`)
-    const cell = { resourceType, system, code, year, count: 0 }
-    const tally = { cell, count: 0, persons: createPersonMarks(minimumCell) }
+    const tally = { number: tallies.size, count: 0 }
     tallies.set(key, tally)
     return tally
   }
   return {
     add: (line) => {
       const reading = read(line)
-      const tally = tallyOf(reading)
+      const tally = tallyOf(keyOf(reading))
       tally.count++
-      marks += tally.persons.add(reading.person)
-      if (marks > MAX_MARKS)
-        throw new CodedError(
-          'workload.failed',
-          `the summary marks more than ${MAX_MARKS} persons in its cells`,
-        )
+      if (reading.person !== undefined) marks.add(tally.number, reading.person)
     },
     finish: () => {
-      const shown = [...tallies.values()].filter(({ persons }) => persons.isEnough())
+      const shown = [...tallies].filter(([, { number }]) => marks.isEnough(number))
       return under('workload.failed', () =>
         CountTableFormat.encode({
           v: 1,
@@ -89,11 +81,22 @@ function openSummary({ minimumCell }: OutputContract): WorkloadRun {
           unit: { count: 'resources', minimumCell: 'persons' },
           minimumCell,
           cellsWithheld: shown.length < tallies.size,
-          table: shown.map(({ cell, count }) => ({ ...cell, count })).sort(compareCells),
+          table: shown.map(([key, { count }]) => ({ ...cellOf(key), count })).sort(compareCells),
         }),
       )
     },
   }
+}
+
+/** The grammars of the table admit no space in a part of a cell, so keys are unique. */
+function keyOf({ resourceType, system, code, year }: Reading): string {
+  return `${resourceType} ${system ?? ''} ${code ?? ''} ${year ?? ''}`
+}
+
+function cellOf(key: string): Omit<Cell, 'count'> {
+  const [resourceType = '', system, code, ...year] = key.split(' ')
+  // Of a key with more spaces the year has them, and the grammar of the table refuses it.
+  return { resourceType, system: system || null, code: code || null, year: year.join(' ') || null }
 }
 
 /** The cell of one resource, and its person. */
@@ -179,31 +182,4 @@ function firstOf<From, T>(
     if (found !== undefined) return found
   }
   return undefined
-}
-
-type PersonMarks = {
-  /**
-   * Marks a person. Returns the change in the number of marks held; it is negative when `enough` is reached.
-   */
-  readonly add: (person: number | undefined) => number
-  readonly isEnough: () => boolean
-}
-
-/** Counts different persons up to `enough`, then drops the marks. */
-function createPersonMarks(enough: number): PersonMarks {
-  const marks = new Set<number>()
-  // 1 shows every cell, even one without a person.
-  let isEnough = enough === 1
-  return {
-    add: (person) => {
-      if (isEnough || person === undefined || marks.has(person)) return 0
-      marks.add(person)
-      if (marks.size < enough) return 1
-      isEnough = true
-      const dropped = marks.size - 1
-      marks.clear()
-      return -dropped
-    },
-    isEnough: () => isEnough,
-  }
 }

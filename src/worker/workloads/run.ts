@@ -5,7 +5,7 @@ import { checkOutput } from '#core/egress/check.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { Counts } from '#core/fhir/filter.ts'
 import { createFilter } from '#core/fhir/filter.ts'
-import { createLineSplitter } from '#core/fhir/lines.ts'
+import { createLineSplitter, type OnLine } from '#core/fhir/lines.ts'
 import type { Grant } from '#core/release/grant.ts'
 import type { Workload } from './workload.ts'
 
@@ -28,7 +28,7 @@ export async function runWorkload(
   const filter = createFilter(grant, pseudonymKey)
   const lines = createLineSplitter()
   const run = workload.open(grant.output)
-  const onLine = (line: Uint8Array): void => {
+  const onLine: OnLine = (line) => {
     const outcome = filter.apply(line)
     if (outcome.kind === 'kept') guarded(() => run.add(outcome.line))
   }

@@ -1,7 +1,7 @@
 /** Filters with granted scopes, and fixtures to run through them. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { type Counts, createFilter, type Outcome } from '#core/fhir/filter.ts'
-import { createLineSplitter } from '#core/fhir/lines.ts'
+import { createLineSplitter, type OnLine } from '#core/fhir/lines.ts'
 import { expandScopes } from '#core/fhir/scope.ts'
 
 export const PSEUDONYM_KEY = Buffer.alloc(32, 7)
@@ -37,7 +37,7 @@ export function filterAll(
   const filter = filterOf(options)
   const lines: string[] = []
   const splitter = createLineSplitter()
-  const onLine = (line: Uint8Array): void => {
+  const onLine: OnLine = (line) => {
     const outcome = filter.apply(line)
     if (outcome.kind === 'kept') lines.push(Buffer.from(outcome.line).toString())
   }

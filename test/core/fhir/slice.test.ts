@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { MAX_DEPTH, MAX_MEMBERS, SliceScanner } from '#core/fhir/slice.ts'
+import { MAX_DEPTH, MAX_MEMBERS, MAX_VALUES, SliceScanner } from '#core/fhir/slice.ts'
 import { ARRAY, FALSE, NULL, OBJECT, TRUE } from '#core/fhir/tokens.ts'
 import { WordTable } from '#core/fhir/words.ts'
 
@@ -20,6 +20,8 @@ const accepted = [
   '{"a":{"a":{"a":1}},"b":{"a":1}}',
   `{"a":${'['.repeat(MAX_DEPTH - 1)}${']'.repeat(MAX_DEPTH - 1)}}`,
   `{${Array.from({ length: MAX_MEMBERS }, (_, i) => `"m${i}":0`).join()}}`,
+  // The object and the array are values too.
+  `{"a":[${'0,'.repeat(MAX_VALUES - 3)}0]}`,
 ]
 for (const text of accepted)
   test(`accepts ${text.slice(0, 60)}`, () => {
@@ -76,6 +78,8 @@ const refused: readonly (readonly [why: string, text: string | Uint8Array])[] = 
   ['an overlong form', Buffer.from('{"a":"\xc0\xaf"}', 'latin1')],
   ['a depth bomb', `{"a":${'['.repeat(100_000)}`],
   ['one level too many', `{"a":${'['.repeat(MAX_DEPTH)}${']'.repeat(MAX_DEPTH)}}`],
+  ['one value too many', `{"a":[${'0,'.repeat(MAX_VALUES - 2)}0]}`],
+  ['one array too many', `{"a":[${'[],'.repeat(MAX_VALUES - 2)}[]]}`],
   ['one member too many', `{${Array.from({ length: MAX_MEMBERS + 1 }, (_, i) => `"m${i}":0`).join()}}`],
 ]
 for (const [why, text] of refused)

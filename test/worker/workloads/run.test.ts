@@ -92,6 +92,26 @@ test('the same table however the stream is cut', async () => {
   assert.deepEqual(one, other)
 })
 
+for (const [why, line] of [
+  ['of more than 4 MiB', `{"resourceType":"Patient","id":"p"${' '.repeat(4 * 1024 * 1024)}}`],
+  ['of 7.5 M numbers', `{"resourceType":"Patient","x":[${'0,'.repeat(7_500_000)}0]}`],
+  ['of 65,537 values', `{"resourceType":"Patient","x":[${'0,'.repeat(65_535)}0]}`],
+] as const)
+  test(`a line ${why} costs that line only`, async () => {
+    const patient = Buffer.from('{"resourceType":"Patient","id":"p"}\n')
+    const { counts } = await runWorkload(
+      (async function* () {
+        yield patient
+        yield Buffer.from(`${line}\n`)
+        yield patient
+      })(),
+      grantOf(['system/*.rs']),
+      KEY,
+      await fhirSummary(),
+    )
+    assert.deepEqual(counts, { read: 3, kept: { Patient: 2 }, withheld: { malformed: 1 } })
+  })
+
 const failing = (open: Workload['open']): Workload => ({
   name: 'failing',
   digest: '',
