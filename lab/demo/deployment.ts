@@ -49,6 +49,8 @@ export type DeploymentOptions = {
   readonly partitions?: number
   /** How long the jobs of a dead worker stay reserved for it. */
   readonly reservationMs?: number
+  /** How long a session token lives. */
+  readonly sessionSeconds?: number
   readonly step?: RunStep
   /** Called with every JSON line that a program logs. */
   readonly onLine?: (program: string, line: LogLine) => void
@@ -153,8 +155,14 @@ async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> 
       ]),
   )
   const { apiKeys, providerRoot, ociConfig } = identities
-  const { partitions = 2, reservationMs = 10_000 } = options
-  const emulatorConfig = await emulatorConfigOf({ apiKeys, guests, functionSocket, partitions })
+  const { partitions = 2, reservationMs = 10_000, sessionSeconds = 1200 } = options
+  const emulatorConfig = await emulatorConfigOf({
+    apiKeys,
+    guests,
+    functionSocket,
+    partitions,
+    sessionSeconds,
+  })
   await writeConfig(folders.config, 'emulator', emulatorConfig)
   const emulator = await step(
     'emulator',

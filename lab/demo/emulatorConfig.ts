@@ -31,6 +31,7 @@ export type EmulatorConfigOptions = {
   readonly guests: readonly GuestOptions[]
   readonly functionSocket: string
   readonly partitions: number
+  readonly sessionSeconds: number
 }
 
 const DAY_SECONDS = 86_400
@@ -41,12 +42,12 @@ const RSA = { algorithm: 'RSA', length: 256 } as const
 export async function emulatorConfigOf(
   options: EmulatorConfigOptions,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { apiKeys, guests, functionSocket, partitions } = options
+  const { apiKeys, guests, functionSocket, partitions, sessionSeconds } = options
   const [providerPolicy, consumerPolicy] = await Promise.all(['provider', 'consumer'].map(readPolicyText))
   return {
     v: 1,
     region: REGION,
-    sessionSeconds: 1200,
+    sessionSeconds,
     port: 0,
     tenancies: [PROVIDER, CONSUMER].map(({ tenancy, namespace }) => ({
       id: tenancy,

@@ -3,13 +3,18 @@ import { appendFile, readFile } from 'node:fs/promises'
 import { endWithUsage, readCommand, readNumber } from '../toolCommand.ts'
 import { runRange } from './range.ts'
 import type { RunReport } from './run.ts'
+import { runScenarios, SCENARIOS, sentenceOf } from './scenarios/runner.ts'
+import { soakOnSite, tableOf } from './soak/soak.ts'
 
 const HELP = `usage: npm run faults -- --seeds A..B [--out FILE] [--json] [--keep]
        npm run faults -- --seed N [--keep]
+       npm run faults -- --scenario NAME|all [--minutes N] [--keep]
+       npm run faults -- --soak FOLDER [--minutes N]
 
 Starts three workers, two Verifiers behind a balancer, the ingest function and the emulator of OCI as real
 processes. Each seed uploads objects while it kills, freezes and disturbs them, then lets the pool come to
 rest and checks the invariants. The same seed gives the same objects and the same acts at the same times.
+A scenario is one cause that lasts for minutes, with a bound for the time until the pool is whole after it.
 
 options:
   --seeds A..B     run these seeds, many on one deployment
@@ -18,13 +23,19 @@ options:
   --audit-every N  audit the evidence after every N seeds of a deployment, by default 5
   --out FILE       append one JSON line per seed; skip the seeds that it holds without a violation
   --json           print the JSON lines on stdout
+  --scenario NAME  run this scenario, several with commas between them, or all; see the list below
+  --soak FOLDER    steady load and some faults; writes soak.csv and soak.svg into the folder
+  --minutes N      length of the scenario idle, by default 60, or of the soak, by default 20
   --keep           keep the folder of every deployment; those with a violation are always kept
   --help           print this text
 
 exit codes:
   0  all invariants hold
   1  an invariant is violated
-  2  the command line is wrong`
+  2  the command line is wrong
+
+scenarios:
+${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join('\n')}`
 
 const SEED = {
   expected: 'a whole number from 0 to 4294967295',
@@ -35,6 +46,9 @@ const COUNT = {
   accept: (value: number) => Number.isInteger(value) && value > 0,
 }
 
+/** An object every second and a half keeps three workers busy without filling two cores. */
+const SOAK_EVERY_MS = 1500
+
 const { values } = readCommand(HELP, {
   options: {
     seeds: { type: 'string' },
@@ -43,12 +57,41 @@ const { values } = readCommand(HELP, {
     'audit-every': { type: 'string', default: '5' },
     out: { type: 'string' },
     json: { type: 'boolean', default: false },
+    scenario: { type: 'string' },
+    soak: { type: 'string' },
+    minutes: { type: 'string' },
     keep: { type: 'boolean', default: false },
   },
 })
 process.exitCode = await main()
 
-async function main(): Promise<number> {
+function main(): Promise<number> {
+  if (values.scenario !== undefined) return runNamed(values.scenario)
+  if (values.soak !== undefined) return runSoak(values.soak)
+  return runSeeds()
+}
+
+async function runNamed(names: string): Promise<number> {
+  const wanted = names === 'all' ? SCENARIOS.map(({ name }) => name) : names.split(',')
+  const scenarios = wanted.map(
+    (wantedName) =>
+      SCENARIOS.find(({ name }) => name === wantedName) ??
+      endWithUsage(`--scenario is "${wantedName}", expected a name of the list or all`),
+  )
+  const minutes = readNumber('minutes', values.minutes ?? '60', COUNT)
+  const report = async (...told: Parameters<typeof sentenceOf>) => console.log(sentenceOf(...told))
+  const violated = await runScenarios({ scenarios, minutes, keep: values.keep, onReport: report })
+  return violated > 0 ? 1 : 0
+}
+
+async function runSoak(out: string): Promise<number> {
+  const minutes = readNumber('minutes', values.minutes ?? '20', COUNT)
+  const report = await soakOnSite({ minutes, everyMs: SOAK_EVERY_MS, out })
+  console.log(tableOf(report))
+  return report.violations.length === 0 && report.trends.every(({ flat }) => flat) ? 0 : 1
+}
+
+async function runSeeds(): Promise<number> {
   const wanted = seedsOf(values)
   const passed = values.out === undefined ? new Set<number>() : await passedIn(values.out)
   const seeds = wanted.filter((seed) => !passed.has(seed))

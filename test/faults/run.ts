@@ -98,7 +98,7 @@ async function rest(site: Site, uploads: readonly UploadedObject[]): Promise<rea
   return []
 }
 
-async function worldOf({ system, pool }: Site, uploads: readonly UploadedObject[]): Promise<World> {
+export async function worldOf({ system, pool }: Site, uploads: readonly UploadedObject[]): Promise<World> {
   const { endpoint, folders } = system.deployment
   // A killer that was set aside has ended its last worker a moment ago.
   const monitored = pool.wanted.filter((name) => /^(worker|verifier)/.test(name))

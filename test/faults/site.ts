@@ -1,6 +1,7 @@
 /** The deployment that serves many runs: two Verifiers behind a balancer, three workers and two spare ones. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Balancer } from '#lab/demo/balancer.ts'
+import type { DeploymentOptions } from '#lab/demo/deployment.ts'
 import { type LogLine, messageOf } from '#lab/demo/logLine.ts'
 import { type SystemUnderTest, startSystem } from '../e2e/systemUnderTest.ts'
 import { Pool } from './pool.ts'
@@ -25,8 +26,11 @@ export type Site = {
   readonly arm: (fault: object) => Promise<void>
 }
 
+/** What a run may need otherwise. */
+export type SiteOptions = Pick<DeploymentOptions, 'sessionSeconds'>
+
 /** The caller closes `system`. */
-export async function startSite(): Promise<Site> {
+export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const killers = new Set<string>()
   let pool: Pool | undefined
   const onLine = (program: string, line: LogLine): void => {
@@ -39,6 +43,7 @@ export async function startSite(): Promise<Site> {
     partitions: WORKERS.length,
     reservationMs: RESERVATION_MS,
     endsWithProgram: false,
+    ...options,
     onLine,
   })
   const { balancer } = system.deployment

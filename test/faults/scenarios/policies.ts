@@ -1,0 +1,25 @@
+/** Policies that follow the first one, as the hospital's two signers publish them. */
+import { join } from 'node:path'
+import { utf8 } from '#core/bytes.ts'
+import { keySigner, parseGeneral, signGeneral } from '#core/jws.ts'
+import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
+import { readPrivateKey } from '#lab/demo/identities.ts'
+import { PROVIDER, SIGNERS } from '#lab/demo/names.ts'
+import { insist, type Site } from '../site.ts'
+
+const GOVERNANCE = { namespace: PROVIDER.namespace, bucket: 'governance' }
+
+/** Publishes policy `seq`: the one before it, with these changes. */
+export async function publishPolicy(site: Site, seq: number, changes: Partial<Policy>): Promise<void> {
+  const { ociAs, folders } = site.system.deployment
+  const store = ociAs('governor').objectStore()
+  const name = policyName(seq - 1)
+  const bytes = await insist(() => store.readAll({ ...GOVERNANCE, name }, 2 * PolicyFormat.maxBytes))
+  const { payload } = parseGeneral(bytes, 'policy.invalid')
+  const before = PolicyFormat.decode(Buffer.from(payload, 'base64url'))
+  const signers = await Promise.all(
+    SIGNERS.map(async (person) => keySigner(await readPrivateKey(join(folders.keys, `${person}.pem`)))),
+  )
+  const signed = await signGeneral(PolicyFormat, { ...before, seq, ...changes }, signers)
+  await insist(() => store.create({ ...GOVERNANCE, name: policyName(seq) }, utf8(JSON.stringify(signed))))
+}

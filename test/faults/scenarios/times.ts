@@ -1,0 +1,76 @@
+/** What time does: tokens, certificates and policies run out, clocks jump. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
+import { systemClock } from '#adapters/system/clock.ts'
+import { renewServerCertificate } from '#lab/demo/certificates.ts'
+import type { Site } from '../site.ts'
+import { publishPolicy } from './policies.ts'
+import type { Scenario } from './scenario.ts'
+
+const DAY_SECONDS = 86_400
+const SHORT_SECONDS = 30
+const EXPIRED_MS = 75_000
+const JUMP_MS = 600_000
+const JUMPED_MS = 45_000
+const CLOCK_FILE = join('/tmp', `cw-clock-${process.pid}.json`)
+/** Every program but the function and the emulator, which has the right time. */
+const JUMPING = {
+  NODE_OPTIONS: `--import ${pathToFileURL(join(import.meta.dirname, 'jumpClock.ts')).href}`,
+  CW_CLOCK_FILE: CLOCK_FILE,
+}
+
+function jump(name: string, about: string, programs: readonly string[], milliseconds: number): Scenario {
+  return {
+    name,
+    about,
+    environment: JUMPING,
+    cause: async ({ under }) => {
+      const offsets = Object.fromEntries(programs.map((program) => [program, milliseconds]))
+      await writeFile(CLOCK_FILE, JSON.stringify(offsets))
+      await under(sleep(JUMPED_MS))
+      await writeFile(CLOCK_FILE, '{}')
+    },
+  }
+}
+
+async function expirePolicy(site: Site, under: (cause: Promise<unknown>) => Promise<void>): Promise<void> {
+  const now = systemClock.now()
+  await publishPolicy(site, 2, { issuedAt: now, expiresAt: now + SHORT_SECONDS })
+  await under(sleep(EXPIRED_MS))
+  await publishPolicy(site, 3, { issuedAt: systemClock.now(), expiresAt: now + 30 * DAY_SECONDS })
+}
+
+export const TIME_SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'session-tokens',
+    about: 'session tokens of 40 seconds, for three minutes',
+    site: { sessionSeconds: 40 },
+    cause: ({ under }) => under(sleep(180_000)),
+  },
+  {
+    name: 'policy-expiry',
+    about: `a policy that runs out after ${SHORT_SECONDS} s, renewed ${EXPIRED_MS / 1000 - SHORT_SECONDS} s later`,
+    cause: ({ site, under }) => expirePolicy(site, under),
+  },
+  {
+    name: 'certificate-expiry',
+    about: `the Verifiers' TLS certificate runs out after ${SHORT_SECONDS} s; the new file comes 45 s later`,
+    cause: async ({ site, under }) => {
+      const { keys } = site.system.deployment.folders
+      await renewServerCertificate(keys, SHORT_SECONDS / 3600)
+      const expire = async (): Promise<void> => {
+        await sleep(SHORT_SECONDS * 1000 + 5000)
+        // Only new connections see the certificate.
+        site.balancer.cut()
+        await sleep(EXPIRED_MS - SHORT_SECONDS * 1000 - 5000)
+      }
+      await under(expire())
+      await renewServerCertificate(keys)
+    },
+  },
+  jump('clock-worker', 'the clock of a worker jumps ten minutes ahead and back', ['worker-1'], JUMP_MS),
+  jump('clock-worker-back', 'the clock of a worker jumps ten minutes back and forth', ['worker-1'], -JUMP_MS),
+  jump('clock-verifier', 'the clock of a Verifier jumps ten minutes back and forth', ['verifier'], -JUMP_MS),
+]
