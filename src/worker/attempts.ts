@@ -3,13 +3,11 @@
  * ended.
  *
  * Crash argument. The claim is durable before the first byte of the object is read, so a job that kills its
- * worker leaves an attempt without an end. `done/<jobId>` is written after the manifest: if we stop between
- * the two, the next worker is granted the key again and finds the manifest.
+ * worker leaves an attempt without an end.
  */
 import { randomBytes } from 'node:crypto'
 import { errorFields } from '#adapters/system/log.ts'
 import { toHex, utf8 } from '#core/bytes.ts'
-import { codeOf } from '#core/errors.ts'
 import {
   type Attempt,
   type AttemptHistory,
@@ -17,7 +15,6 @@ import {
   claimName,
   claimNumberOf,
   claimText,
-  doneName,
   type Ending,
   endName,
   endText,
@@ -29,17 +26,14 @@ import {
   roundInForce,
 } from '#core/job/attempt.ts'
 import type { Job } from '#core/job/job.ts'
-import { manifestName } from '#core/sealed/manifest.ts'
 import { createIfAbsent, createOnce } from '#ports/createOnce.ts'
 import type { Boot } from './boot.ts'
 import type { LeasedJob } from './lease.ts'
 import type { Standing } from './returns.ts'
+import { readStateText } from './stateText.ts'
 
 const CLAIM_BYTES = 128
 const END_BYTES = 64
-/** One more than a result id has: a longer text is none. */
-const DONE_BYTES = 65
-const RESULT_ID = /^[0-9a-f]{64}$/
 /** How long a batch that was abandoned tries to give its attempts back. */
 const GIVE_BACK_MS = 2000
 
@@ -64,10 +58,10 @@ export type Admission =
 export async function admitJob(
   { jobId }: Job,
   alone: boolean,
-  boot: StateBoot,
+  boot: StateBoot & Pick<Boot, 'finished'>,
   signal: AbortSignal,
 ): Promise<Admission> {
-  const resultId = await findDone(jobId, boot, signal)
+  const resultId = await boot.finished.find(jobId, signal)
   if (resultId !== undefined) return { kind: 'done', resultId }
   // A job that no one has tried was never set aside, so no operator has started another round of it.
   if (await claim(jobId, 0, 1, boot, signal)) {
@@ -82,16 +76,6 @@ export async function admitJob(
   let number = next
   while (!(await claim(jobId, round, number, boot, signal))) number++
   return { kind: 'claimed', claim: { round, number, history } }
-}
-
-/** Writes that the job has its result: a later delivery then ends without an attempt and without a key. */
-export async function recordDone(
-  { jobId }: Job,
-  resultId: string,
-  { store, buckets }: Pick<Boot, 'store' | 'buckets'>,
-  signal: AbortSignal,
-): Promise<void> {
-  await createIfAbsent(store, { ...buckets.state, name: doneName(jobId) }, utf8(resultId), signal)
 }
 
 /** The attempts that a batch has claimed and not ended. */
@@ -151,23 +135,6 @@ export class OpenAttempts {
   }
 }
 
-/** The result id that `done/<jobId>` names, if its manifest is there. */
-async function findDone(
-  jobId: string,
-  { store, buckets }: Pick<Boot, 'store' | 'buckets'>,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const resultId = await readText({ store, buckets }, doneName(jobId), DONE_BYTES, signal)
-  if (resultId === undefined || !RESULT_ID.test(resultId)) return undefined
-  try {
-    await store.head({ ...buckets.results, name: manifestName(resultId) }, undefined, signal)
-    return resultId
-  } catch (error) {
-    if (codeOf(error) === 'service.missing') return undefined
-    throw error
-  }
-}
-
 /** False if the number is taken. */
 async function claim(
   jobId: string,
@@ -204,31 +171,10 @@ async function readAttempts(
     numbers.map(async (number): Promise<Attempt> => {
       const object = endName(jobId, round, number)
       const [claimed = '', end] = await Promise.all([
-        readText(boot, claimName(jobId, round, number), CLAIM_BYTES, signal),
-        names.has(object) ? readText(boot, object, END_BYTES, signal) : undefined,
+        readStateText(boot, claimName(jobId, round, number), CLAIM_BYTES, signal),
+        names.has(object) ? readStateText(boot, object, END_BYTES, signal) : undefined,
       ])
       return { number, claim: parseClaim(claimed), end: end === undefined ? undefined : parseEnd(end) }
     }),
   )
-}
-
-async function readText(
-  { store, buckets }: Pick<StateBoot, 'store' | 'buckets'>,
-  name: string,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  try {
-    const bytes = await store.read(
-      { ...buckets.state, name },
-      { start: 0, end: maxBytes - 1 },
-      undefined,
-      signal,
-    )
-    // Latin-1 takes any byte: what is no text of ours is ignored by its reader, and sets no job aside.
-    return bytes.toString('latin1')
-  } catch (error) {
-    if (codeOf(error) === 'service.missing') return undefined
-    throw error
-  }
 }

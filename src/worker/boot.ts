@@ -20,6 +20,7 @@ import type { StreamProducer } from '#ports/jobStream.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 import { type Attester, createAttester } from './attester.ts'
 import type { WorkerConfig } from './config.ts'
+import { FinishedJobs } from './finished.ts'
 import type { Material } from './material.ts'
 import { createWorkerMetrics, type WorkerMetrics } from './metrics.ts'
 import { watchReports } from './reports.ts'
@@ -36,6 +37,7 @@ export type Boot = {
   readonly time: VerifierTime
   readonly store: ObjectStore
   readonly buckets: { readonly results: Bucket; readonly state: Bucket; readonly registrations: Bucket }
+  readonly finished: FinishedJobs
   readonly jobs: StreamProducer
   readonly deadLetters: StreamProducer
   readonly workloads: readonly Workload[]
@@ -82,6 +84,11 @@ export async function openBoot(
 
   const store = oci.objectStore()
   const bucket = (name: string) => ({ namespace: config.namespace, bucket: name })
+  const buckets = {
+    results: bucket(config.buckets.results),
+    state: bucket(config.buckets.state),
+    registrations: config.registrations,
+  }
   const evidence = createEvidenceLog({
     store,
     bucket: bucket(config.buckets.evidence),
@@ -115,11 +122,8 @@ export async function openBoot(
     signer: keySigner(privateKey),
     time,
     store,
-    buckets: {
-      results: bucket(config.buckets.results),
-      state: bucket(config.buckets.state),
-      registrations: config.registrations,
-    },
+    buckets,
+    finished: new FinishedJobs({ store, buckets }),
     jobs: oci.streamProducer({ streamId: config.stream.id }),
     deadLetters: oci.streamProducer({ streamId: config.stream.deadLetterId }),
     workloads: trust.workloads,

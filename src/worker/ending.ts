@@ -33,12 +33,12 @@ export type WorkOutcome =
       readonly standing: Standing
     }
 
-/** What the pass does about it. */
+/** What the pass does about it: a move of the job's life, with what the move needs. */
 export type Move =
   /** The job has its result. */
   | { readonly kind: 'finish'; readonly as: Published['kind']; readonly resultId: string }
-  /** Ask again in the next pass. */
-  | { readonly kind: 'wait' }
+  /** In the next pass. */
+  | { readonly kind: 'ask-again' }
   /** To the dead letters: this job will never succeed. */
   | {
       readonly kind: 'set-aside'
@@ -48,16 +48,22 @@ export type Move =
       readonly denialId: string | null
       readonly headerDigests: readonly string[]
     }
-  /** Back to the stream. `failed` counts as an attempt; `again` does not, and has its own bound. */
+  /** Back to the stream. `put-back` does not count as an attempt, and has its own bound. */
   | {
-      readonly kind: 'put-back'
-      readonly as: 'again' | 'failed'
+      readonly kind: 'put-back' | 'try-again'
       readonly code: ErrorCode
       /** Until it may run again. */
       readonly seconds: number
     }
   /** The worker can no longer vouch for itself: the batch is not committed. */
-  | { readonly kind: 'stop'; readonly error: unknown }
+  | { readonly kind: 'give-back'; readonly error: unknown }
+
+/** Where an outcome leaves the job. */
+export function stateAfter(outcome: WorkOutcome): 'visible' | 'denied' | 'keyed' | 'claimed' {
+  if (outcome.kind === 'published') return 'visible'
+  if (outcome.kind === 'refused') return 'denied'
+  return outcome.releaseId === null ? 'claimed' : 'keyed'
+}
 
 export function moveFor(outcome: WorkOutcome): Move {
   switch (outcome.kind) {
@@ -97,13 +103,13 @@ function moveForFailure(outcome: Extract<WorkOutcome, { kind: 'failed' }>): Move
     const aside = bound?.asideAs ?? code
     return { kind: 'set-aside', as: 'failed', code: aside, attempts, denialId: null, headerDigests }
   }
-  if (disposition === 'retry') return { kind: 'wait' }
-  if (code !== 'internal.fault') return { kind: 'stop', error }
+  if (disposition === 'retry') return { kind: 'ask-again' }
+  if (code !== 'internal.fault') return { kind: 'give-back', error }
   // A fault of our own may be of the moment; the attempts bound how often.
-  return { kind: 'put-back', as: 'failed', code, seconds: returnSeconds(standing.history) }
+  return { kind: 'try-again', code, seconds: returnSeconds(standing.history) }
 }
 
 function putBackWithin(bound: Bound | undefined, code: ErrorCode, standing: Standing): Move | undefined {
   if (bound === undefined || isOver(bound, code, standing)) return undefined
-  return { kind: 'put-back', as: 'again', code, seconds: returnSeconds(standing.history) }
+  return { kind: 'put-back', code, seconds: returnSeconds(standing.history) }
 }

@@ -1,82 +1,52 @@
-/** A leased job, and the two ways in which it leaves the stream without a result. */
+/** A leased job, and the messages with which it leaves the stream without a result. */
 import { codeOf, type ErrorCode } from '#core/errors.ts'
 import { deadLetterOf } from '#core/job/deadLetter.ts'
 import { type Job, JobFormat } from '#core/job/job.ts'
-import { addSeconds } from '#core/time.ts'
 import type { StreamMessage } from '#ports/jobStream.ts'
 import type { Boot } from './boot.ts'
 
 export type LeasedJob = { readonly job: Job; readonly message: Buffer }
 
-type SetAsideBoot = Pick<Boot, 'deadLetters' | 'evidence' | 'time' | 'metrics'>
+type LetterBoot = Pick<Boot, 'deadLetters' | 'evidence' | 'time' | 'metrics'>
 
 /** Decodes the job of a message. A message that is not a job is set aside, and undefined is returned. */
 export async function acceptMessage(
   { value }: StreamMessage,
-  boot: SetAsideBoot,
+  boot: LetterBoot,
   signal: AbortSignal,
 ): Promise<LeasedJob | undefined> {
   try {
     return { job: JobFormat.decode(value), message: value }
   } catch (error) {
-    await setAside(
-      { message: value, job: null, code: codeOf(error), attempts: 0, headerDigests: [] },
-      boot,
-      signal,
-    )
+    await publishLetter({ message: value, job: null }, { code: codeOf(error), attempts: 0 }, boot, signal)
     return undefined
   }
 }
 
-/** Puts the job on the dead-letter stream and says so in the evidence. */
-export async function setAside(
-  about: {
-    readonly message: Buffer
-    readonly job: Job | null
-    readonly code: ErrorCode
-    readonly attempts: number
-    /** Of its objects, if their headers were read. */
-    readonly headerDigests: readonly string[]
-  },
-  { deadLetters, evidence, time, metrics }: SetAsideBoot,
+/** Puts the message on the dead-letter stream. */
+export async function publishLetter(
+  { message, job }: { readonly message: Buffer; readonly job: Job | null },
+  why: { readonly code: ErrorCode; readonly attempts: number },
+  { deadLetters, evidence, time, metrics }: LetterBoot,
   signal: AbortSignal,
 ): Promise<void> {
-  const { message, job, code, attempts, headerDigests } = about
-  const letter = deadLetterOf(message, {
-    jobId: job?.jobId ?? null,
-    code,
-    attempts,
-    boot: evidence.boot,
-    deadAt: time.now(),
-  })
-  await deadLetters.publish(job?.jobId ?? 'malformed', letter, signal)
-  if (job !== null)
-    evidence.append({
-      event: 'job.dead-lettered',
-      jobId: job.jobId,
-      traceparent: job.traceparent,
-      code,
-      attempts,
-      headerDigests: [...headerDigests],
-    })
-  metrics.deadLettered(code)
+  const jobId = job?.jobId ?? null
+  const letter = deadLetterOf(message, { jobId, ...why, boot: evidence.boot, deadAt: time.now() })
+  await deadLetters.publish(jobId ?? 'malformed', letter, signal)
+  metrics.deadLettered(why.code)
 }
 
 /**
- * Puts the job back on its stream, to run again after `seconds` at the earliest. The new key may lead to
- * another partition, and so to another worker.
+ * Publishes the job again, to run at `notBefore` at the earliest. The new key may lead to another partition,
+ * and so to another worker.
  */
-export async function putBack(
+export async function publishAgain(
   { job }: LeasedJob,
-  code: ErrorCode,
-  seconds: number,
-  boot: Pick<Boot, 'jobs' | 'evidence' | 'time'>,
+  notBefore: number,
+  { jobs }: Pick<Boot, 'jobs'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const notBefore = addSeconds(boot.time.now(), seconds)
-  await boot.jobs.publish(`${job.jobId}/${notBefore}`, JobFormat.encode({ ...job, notBefore }), signal)
-  const { jobId, traceparent } = job
-  boot.evidence.append({ event: 'job.returned', jobId, traceparent, code, notBefore })
+  await jobs.publish(`${job.jobId}/${notBefore}`, JobFormat.encode({ ...job, notBefore }), signal)
 }
 
 /** Publishes a job that may not run yet again, unchanged. */

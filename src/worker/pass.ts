@@ -19,7 +19,7 @@ import { compute, type ObjectHeader, readHeader, recordGrant, releaseJobOf } fro
 import type { WorkOutcome } from './ending.ts'
 import type { LeasedJob } from './lease.ts'
 import type { Standing } from './returns.ts'
-import { reportEnd, settle } from './settlement.ts'
+import { settle } from './settlement.ts'
 
 type AskedJob = { readonly leased: LeasedJob; readonly header: ObjectHeader }
 type AnsweredJob = AskedJob & { readonly answer: JobAnswer }
@@ -120,14 +120,11 @@ export class Pass {
         this.#boot.log.warn('suspect', { jobId: leased.job.jobId })
         this.#suspects.push(leased)
         return false
-      case 'done':
-        reportEnd(
-          leased,
-          { outcome: 'superseded', code: null, detail: admission.resultId },
-          started,
-          this.#boot,
-        )
+      case 'done': {
+        const published = { kind: 'superseded', resultId: admission.resultId } as const
+        await this.#settle(leased, { kind: 'published', published }, started)
         return false
+      }
       case 'exhausted': {
         const { counted: attempts } = admission
         const error = new CodedError('job.exhausted', `the job was tried ${attempts} times before`)

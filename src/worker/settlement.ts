@@ -1,5 +1,6 @@
 /**
- * The settlement of one job: carries out what its outcome means.
+ * The settlement of one job: carries out what its outcome means. The table of the job's life (core/job/life.ts)
+ * says what each move writes, in which order, and which moves a job with a result never makes.
  *
  * Crash argument. What ends the job (result, dead letter, message put back) is durable before the end of its
  * attempt. If we stop between the two, the attempt has no end: the next worker runs the job alone. It
@@ -9,14 +10,21 @@ import { errorFields } from '#adapters/system/log.ts'
 import { untilAvailable } from '#adapters/system/outage.ts'
 import { codeOf, type ErrorCode } from '#core/errors.ts'
 import type { AttemptEnd } from '#core/job/attempt.ts'
-import { type OpenAttempts, recordDone } from './attempts.ts'
+import { LIFE, type MoveName, mayMake, rowOf, type State, type WriteOf } from '#core/job/life.ts'
+import { addSeconds } from '#core/time.ts'
+import type { OpenAttempts } from './attempts.ts'
 import type { Boot } from './boot.ts'
-import { type Move, moveFor, type WorkOutcome } from './ending.ts'
-import { type LeasedJob, putBack, setAside } from './lease.ts'
+import { type Move, moveFor, stateAfter, type WorkOutcome } from './ending.ts'
+import { type LeasedJob, publishAgain, publishLetter } from './lease.ts'
 import type { JobOutcome } from './metrics.ts'
 
+type SettlementBoot = Pick<
+  Boot,
+  'finished' | 'jobs' | 'deadLetters' | 'evidence' | 'time' | 'clock' | 'metrics' | 'log'
+>
+
 export type SettlementContext = {
-  readonly boot: Boot
+  readonly boot: SettlementBoot
   readonly attempts: OpenAttempts
   /** Aborted when the lease is lost. */
   readonly signal: AbortSignal
@@ -30,52 +38,104 @@ export async function settle(
   leased: LeasedJob,
   outcome: WorkOutcome,
   started: number,
+  context: SettlementContext,
+): Promise<'ended' | 'waiting'> {
+  const { boot, signal } = context
+  let state: State = stateAfter(outcome)
+  if (outcome.kind === 'failed' && state === 'keyed') state = tellFailure('fail', leased, outcome, boot)
+  let move = moveFor(outcome)
+  // Evidence of a failure with a key is written even if the lease is lost; a result too. The rest belongs to
+  // the lease.
+  if (move.kind !== 'finish') signal.throwIfAborted()
+  if (rowOf(move.kind).unlessResult === true) {
+    const find = () => boot.finished.find(leased.job.jobId, signal)
+    const resultId = await untilAvailable(find, boot, signal)
+    if (resultId !== undefined) {
+      move = { kind: 'finish', as: 'superseded', resultId }
+      state = LIFE.find.to
+    }
+  }
+  if (outcome.kind === 'failed' && !mayMake(move.kind, state))
+    state = tellFailure('give-up', leased, outcome, boot)
+  const why = outcome.kind === 'failed' ? errorFields(outcome.error) : {}
+  return await carryOut(leased, move, why, started, context)
+}
+
+async function carryOut(
+  leased: LeasedJob,
+  move: Move,
+  why: object,
+  started: number,
   { boot, attempts, signal }: SettlementContext,
 ): Promise<'ended' | 'waiting'> {
-  const { jobId } = leased.job
-  const move = moveFor(outcome)
-  const untilDone = (work: () => Promise<unknown>) => untilAvailable(work, boot, signal)
-  const endAttempt = (kind: AttemptEnd, code: ErrorCode | null) =>
-    untilDone(() => attempts.end(leased, { kind, code }, signal))
-
-  recordFailure(leased, outcome, move, boot)
-  // Evidence of a failure is written even if the lease is lost; everything below belongs to the lease.
-  if (move.kind !== 'finish') signal.throwIfAborted()
-  const why = outcome.kind === 'failed' ? errorFields(outcome.error) : {}
+  const { jobId, traceparent } = leased.job
+  const { evidence, time, log } = boot
+  const endAttempt = (kind: AttemptEnd, code: ErrorCode | null) => () =>
+    attempts.end(leased, { kind, code }, signal)
+  /** Each write is durable before the next one begins. */
+  const write = async <Name extends MoveName>(name: Name, writers: Writers<Name>) => {
+    const writes: readonly WriteOf<Name>[] = LIFE[name].writes
+    for (const each of writes) await untilAvailable(async () => writers[each](), boot, signal)
+  }
   switch (move.kind) {
-    case 'wait':
-      boot.log.warn('waiting', { jobId, ...why })
+    case 'ask-again':
+      log.warn('waiting', { jobId, ...why })
       return 'waiting'
-    case 'stop':
+    case 'give-back':
       throw move.error
     case 'finish': {
       const { as, resultId } = move
-      await untilDone(() => recordDone(leased.job, resultId, boot, signal))
-      await endAttempt('done', null)
+      await write('finish', {
+        done: () => boot.finished.record(jobId, resultId, signal),
+        'end done': endAttempt('done', null),
+      })
       reportEnd(leased, { outcome: as, code: null, detail: resultId }, started, boot)
       return 'ended'
     }
     case 'set-aside': {
       const { as, code, attempts: tried, denialId, headerDigests } = move
-      if (as === 'failed') boot.log.warn('failed', { jobId, ...why })
-      await untilDone(() => setAside({ ...leased, code, attempts: tried, headerDigests }, boot, signal))
-      await endAttempt('failed', code)
+      if (as === 'failed') log.warn('failed', { jobId, ...why })
+      const entry = { jobId, traceparent, code, attempts: tried, headerDigests: [...headerDigests] }
+      await write('set-aside', {
+        'dead letter': () => publishLetter(leased, { code, attempts: tried }, boot, signal),
+        'job.dead-lettered': () => evidence.append({ event: 'job.dead-lettered', ...entry }),
+        'end failed': endAttempt('failed', code),
+      })
       reportEnd(leased, { outcome: as, code, detail: denialId }, started, boot)
       return 'ended'
     }
-    case 'put-back': {
-      const { as, code, seconds } = move
-      boot.log.warn('put back', { jobId, code, seconds, ...why })
-      await untilDone(() => putBack(leased, code, seconds, boot, signal))
-      await endAttempt(as, code)
+    case 'put-back':
+    case 'try-again': {
+      const { kind, code, seconds } = move
+      const notBefore = addSeconds(time.now(), seconds)
+      log.warn('put back', { jobId, code, seconds, ...why })
+      await write(kind, {
+        message: () => publishAgain(leased, notBefore, boot, signal),
+        'job.returned': () => evidence.append({ event: 'job.returned', jobId, traceparent, code, notBefore }),
+        'end again': endAttempt('again', code),
+        'end failed': endAttempt('failed', code),
+      })
       reportEnd(leased, { outcome: 'returned', code, detail: null }, started, boot)
       return 'ended'
     }
   }
 }
 
+type Writers<Name extends MoveName> = { readonly [Each in WriteOf<Name>]: () => unknown }
+
+/** Writes `job.failed`, and returns the state after it. */
+function tellFailure(
+  move: 'fail' | 'give-up',
+  { job: { jobId, traceparent } }: LeasedJob,
+  { releaseId, error }: Extract<WorkOutcome, { kind: 'failed' }>,
+  { evidence }: Pick<Boot, 'evidence'>,
+): State {
+  evidence.append({ event: 'job.failed', jobId, traceparent, releaseId, code: codeOf(error) })
+  return LIFE[move].to
+}
+
 /** Counts and logs the end of a job. `started` is of the monotonic clock. */
-export function reportEnd(
+function reportEnd(
   { job: { jobId } }: LeasedJob,
   end: { readonly outcome: JobOutcome; readonly code: ErrorCode | null; readonly detail: string | null },
   started: number,
@@ -84,17 +144,4 @@ export function reportEnd(
   const elapsedMs = Math.round(clock.monotonic() - started)
   metrics.jobEnded(end.outcome, end.code ?? '', elapsedMs / 1000)
   log.info('ended', { jobId, ...end, elapsedMs })
-}
-
-/** A failure after a release is always in the log; before a release, only one that sets the job aside. */
-function recordFailure(
-  { job: { jobId, traceparent } }: LeasedJob,
-  outcome: WorkOutcome,
-  move: Move,
-  { evidence }: Pick<Boot, 'evidence'>,
-): void {
-  if (outcome.kind !== 'failed') return
-  const { releaseId, error } = outcome
-  if (releaseId !== null || move.kind === 'set-aside')
-    evidence.append({ event: 'job.failed', jobId, traceparent, releaseId, code: codeOf(error) })
 }

@@ -5,7 +5,7 @@ import { claimName, doneName, endName, retryName } from '#core/job/attempt.ts'
 import { type Job, jobIdOf } from '#core/job/job.ts'
 import { manifestName } from '#core/sealed/manifest.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
-import { admitJob, OpenAttempts, recordDone } from '../../src/worker/attempts.ts'
+import { admitJob, OpenAttempts } from '../../src/worker/attempts.ts'
 import { temporaryFolder } from '../adapters/evidence/stores.ts'
 import { linesOf } from '../log.ts'
 import { folderStore, publicationBootOf } from './workerBoot.ts'
@@ -82,7 +82,7 @@ test('attempts that were given back never exhaust the job', async () => {
 
 test('a job with a result ends at once, before an attempt is claimed', async () => {
   const { store, first, second, claim, put } = await pool()
-  await recordDone(job, RESULT_ID, first, signal)
+  await first.finished.record(jobId, RESULT_ID, signal)
   // Without its manifest the pointer tells nothing.
   assert.equal((await claim(first)).kind, 'claimed')
   await store.create({ ...first.buckets.results, name: manifestName(RESULT_ID) }, Buffer.from('x'))

@@ -47,11 +47,11 @@ test('a refusal sets the job aside with its denial, and spends no attempt', () =
 })
 
 describe('a failure moves the job by its code', () => {
-  const MOVES = { retry: 'wait', reject: 'set-aside', stop: 'stop' } as const
+  const MOVES = { retry: 'ask-again', reject: 'set-aside', stop: 'give-back' } as const
   // The keys of ERRORS are the codes.
   for (const code of Object.keys(ERRORS) as ErrorCode[]) {
-    const returns = code === 'internal.fault' || boundOfFailure(code) !== undefined
-    const expected = returns ? 'put-back' : MOVES[ERRORS[code].disposition]
+    const returns = code === 'internal.fault' ? 'try-again' : boundOfFailure(code) && 'put-back'
+    const expected = returns ?? MOVES[ERRORS[code].disposition]
     test(`${code}: ${expected}`, () => {
       assert.equal(failed(new CodedError(code, 'x')).kind, expected)
     })
@@ -72,8 +72,7 @@ test('a job that is set aside says how often it was tried', () => {
 
 test('an error without a code puts the job back', () => {
   assert.deepEqual(failed(new TypeError('x')), {
-    kind: 'put-back',
-    as: 'failed',
+    kind: 'try-again',
     code: 'internal.fault',
     seconds: 10,
   })
@@ -81,7 +80,7 @@ test('an error without a code puts the job back', () => {
 
 test('an error that stops the worker is passed on as it is', () => {
   const error = new CodedError('evidence.conflict', 'x')
-  assert.deepEqual(failed(error), { kind: 'stop', error })
+  assert.deepEqual(failed(error), { kind: 'give-back', error })
 })
 
 describe('a refusal that another worker or a later time may change puts the job back', () => {

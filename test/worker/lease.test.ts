@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { createRegistry } from '#adapters/system/monitor.ts'
 import { DeadLetterFormat } from '#core/job/deadLetter.ts'
 import { JobFormat, jobIdOf } from '#core/job/job.ts'
-import { acceptMessage, putBack } from '../../src/worker/lease.ts'
+import { addSeconds } from '#core/time.ts'
+import { acceptMessage, publishAgain } from '../../src/worker/lease.ts'
 import { createWorkerMetrics } from '../../src/worker/metrics.ts'
 import { temporaryFolder } from '../adapters/evidence/stores.ts'
 import { NOW } from '../core/release/releaseWorld.ts'
@@ -73,7 +74,7 @@ for (const { name, value, kept } of [
 
 test('a job that is put back is the same job with a later notBefore', async () => {
   const { boot, published } = await leasingBoot()
-  await putBack({ job, message: JobFormat.encode(job) }, 'internal.fault', 10, boot, signal)
+  await publishAgain({ job, message: JobFormat.encode(job) }, addSeconds(boot.time.now(), 10), boot, signal)
   const [returned] = published
   assert.equal(returned?.stream, 'jobs')
   assert.deepEqual(JobFormat.decode(returned.value), { ...job, notBefore: NOW + 10 })

@@ -23,6 +23,8 @@ import { nodeCipher } from '#core/sealed/cipher.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import { plainMemory } from '#core/secretMemory.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
+import type { Boot } from '../../src/worker/boot.ts'
+import { FinishedJobs } from '../../src/worker/finished.ts'
 import type { PublicationBoot } from '../../src/worker/publication.ts'
 import { VerifierTime } from '../../src/worker/verifierTime.ts'
 import {
@@ -111,7 +113,10 @@ export async function acceptedGrant(): Promise<AcceptedGrant> {
 }
 
 /** A boot with its own log; the provider's grant CA registers it unless `registered` is false. */
-export async function publicationBootOf(store: ObjectStore, registered = true): Promise<PublicationBoot> {
+export async function publicationBootOf(
+  store: ObjectStore,
+  registered = true,
+): Promise<PublicationBoot & Pick<Boot, 'finished'>> {
   const { privateKey } = generateKeyPairSync('ed25519')
   const key = Ed25519Jwk.parse(exportJwk(privateKey))
   const boot = bootOf(key)
@@ -144,13 +149,15 @@ export async function publicationBootOf(store: ObjectStore, registered = true): 
       Buffer.from(registration),
     )
   }
+  const buckets = {
+    results: bucket('results'),
+    state: bucket('state'),
+    registrations: bucket('registrations'),
+  }
   return {
     store,
-    buckets: {
-      results: bucket('results'),
-      state: bucket('state'),
-      registrations: bucket('registrations'),
-    },
+    buckets,
+    finished: new FinishedJobs({ store, buckets }),
     cipher: nodeCipher,
     memory: plainMemory,
     evidence: createEvidenceLog({

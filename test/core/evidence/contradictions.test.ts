@@ -216,7 +216,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await builder.receive(worker, released)
       await builder.publish(worker, released)
     },
-    ['release.repeated worker:2'],
+    ['job.order worker:2', 'release.repeated worker:2'],
   ],
   'a key decided for another boot is received': [
     async ({ builder, verifier, worker }) => {
@@ -314,7 +314,49 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
         worker.log.append({ event: 'job.failed', jobId, traceparent, releaseId, code })
       await worker.log.flush()
     },
-    { findings: ['release.repeated worker:1'], statuses: ['failed'] },
+    { findings: ['job.order worker:3'], statuses: ['failed'] },
+  ],
+  'a job is put back by a worker that has its key': [
+    async ({ builder, verifier, worker }) => {
+      const { jobId } = await builder.release(verifier, worker)
+      const why = { jobId, traceparent, code: 'service.missing' } as const
+      worker.log.append({ event: 'job.returned', ...why, notBefore: builder.now })
+      await worker.log.flush()
+    },
+    { findings: ['job.order worker:2'], statuses: ['returned'] },
+  ],
+  'a job with a result is put back': [
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.release(verifier, worker)
+      await builder.publish(worker, released)
+      const why = { jobId: released.jobId, traceparent, code: 'service.missing' } as const
+      worker.log.append({ event: 'job.returned', ...why, notBefore: builder.now })
+      await worker.log.flush()
+    },
+    { findings: ['job.order worker:4'], statuses: ['visible'] },
+  ],
+  'a worker sets aside a job of which it made the result visible': [
+    async ({ builder, verifier, worker }) => {
+      const released = await builder.release(verifier, worker)
+      await builder.publish(worker, released)
+      const why = { jobId: released.jobId, traceparent, code: 'object.withdrawn' } as const
+      worker.log.append({ event: 'release.denied', ...why, denialId: randomId() })
+      worker.log.append({ event: 'job.dead-lettered', ...why, attempts: 0, headerDigests: [] })
+      await worker.log.flush()
+    },
+    { findings: ['job.order worker:5'], statuses: ['visible'] },
+  ],
+  'another worker sets aside a job that has a result': [
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker')
+      const released = await builder.release(verifier, worker)
+      await builder.publish(worker, released)
+      const why = { jobId: released.jobId, traceparent, code: 'object.withdrawn' } as const
+      other.log.append({ event: 'release.denied', ...why, denialId: randomId() })
+      other.log.append({ event: 'job.dead-lettered', ...why, attempts: 0, headerDigests: [] })
+      await other.log.flush()
+    },
+    { findings: [], statuses: ['visible'] },
   ],
   'a worker logs a release that it did not receive': [
     async ({ verifier, worker }) => {
@@ -341,11 +383,11 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await worker.log.flush()
       const issued = await builder.decide(verifier, worker)
       await builder.issue(verifier, issued)
+      const killer = { jobId: randomId(), traceparent, code: 'job.exhausted' } as const
+      other.log.append({ event: 'job.failed', ...killer, releaseId: null })
       other.log.append({
         event: 'job.dead-lettered',
-        jobId: randomId(),
-        traceparent,
-        code: 'job.exhausted',
+        ...killer,
         attempts: 3,
         headerDigests: [...issued.headerDigests],
       })
@@ -358,11 +400,11 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       const other = await builder.boot('worker')
       await worker.log.flush()
       await builder.issue(verifier, await builder.decide(verifier, worker))
+      const killer = { jobId: randomId(), traceparent, code: 'job.exhausted' } as const
+      other.log.append({ event: 'job.failed', ...killer, releaseId: null })
       other.log.append({
         event: 'job.dead-lettered',
-        jobId: randomId(),
-        traceparent,
-        code: 'job.exhausted',
+        ...killer,
         attempts: 3,
         headerDigests: [digest],
       })
@@ -373,7 +415,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
   'a result is published without an intent': [
     async ({ builder, verifier, worker }) =>
       builder.publish(worker, await builder.release(verifier, worker), { intent: 'none' }),
-    ['manifest.unannounced worker:0', 'manifest.unannounced worker:2'],
+    ['job.order worker:2', 'manifest.unannounced worker:0', 'manifest.unannounced worker:2'],
   ],
   'a result is made visible without a manifest': [
     async ({ builder, verifier, worker }) =>
@@ -395,7 +437,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       worker.log.append({ event: 'result.visible', releaseId, resultId, attempt, manifestDigest })
       await worker.log.flush()
     },
-    ['release.repeated worker:1', 'result.repeated worker:4'],
+    ['job.order worker:4', 'result.repeated worker:4'],
   ],
   'a manifest is signed by an unregistered key': [
     async ({ builder, verifier, worker }) =>

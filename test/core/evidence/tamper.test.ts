@@ -98,7 +98,7 @@ test('a whole collection is intact, and the report has the outcome of every rele
       ['unlogged', ['visible', null]],
       ['late', ['superseded', null]],
       ['withheld', ['withheld', null]],
-      ['failed', ['failed', null]],
+      ['failed', ['dead-lettered', null]],
       ['returned', ['returned', null]],
       ['exhausted', ['abandoned', null]],
     ],

@@ -50,17 +50,14 @@ export async function writeWholeCollection(dir: string) {
     code: 'service.unavailable',
     notBefore: builder.now,
   } as const
+  const { notBefore: _notBefore, ...why } = later
+  alive.log.append({ event: 'job.failed', ...why, releaseId: returned.releaseId })
   alive.log.append({ event: 'job.returned', ...later })
   // A worker dies each time until its job is set aside.
   const exhausted = await builder.release(verifier, dead)
-  alive.log.append({
-    event: 'job.dead-lettered',
-    jobId: exhausted.jobId,
-    traceparent,
-    code: 'job.exhausted',
-    attempts: 4,
-    headerDigests: [],
-  })
+  const killer = { jobId: exhausted.jobId, traceparent, code: 'job.exhausted' } as const
+  alive.log.append({ event: 'job.failed', ...killer, releaseId: null })
+  alive.log.append({ event: 'job.dead-lettered', ...killer, attempts: 3, headerDigests: [] })
 
   verifier.log.append(builder.refusal(stranger.boot))
   for (const minute of [builder.now, builder.now + 60])

@@ -11,6 +11,7 @@ import type { Context } from './context.ts'
 import { judgeStatements } from './decisions.ts'
 import { Findings } from './finding.ts'
 import { Histories } from './histories.ts'
+import { JobOrder } from './jobs.ts'
 import { auditLogs, Logs } from './logs.ts'
 import { judgeReleases, refusedRelease } from './releases.ts'
 import type { EvidenceReport } from './report.ts'
@@ -29,10 +30,20 @@ export async function auditCollection(
   const anchors = await readAnchors(collection, options.providerRoot, findings)
   const { registrations } = anchors
   const record = histories.record.bind(histories)
+  const order = new JobOrder(findings)
   const { verifierLogs, workerLogs } = collection
   const audited = [
     ...(await auditLogs({ objects: verifierLogs, role: 'verifier', registrations, findings, record })),
-    ...(await auditLogs({ objects: workerLogs, role: 'worker', registrations, findings, record })),
+    ...(await auditLogs({
+      objects: workerLogs,
+      role: 'worker',
+      registrations,
+      findings,
+      record: (entry, place) => {
+        record(entry, place)
+        order.record(entry, place)
+      },
+    })),
   ]
   const logs = new Logs(audited, registrations)
   judgeStatements({ histories, anchors, findings })

@@ -41,6 +41,7 @@ export const FINDINGS = {
   'release.unended': incomplete('a release was decided, and neither issued, failed nor interrupted'),
   'release.unknown': broken('a worker received a key that no Verifier issued'),
   'release.contradicted': broken('two logs disagree about a release'),
+  'job.order': broken('an entry about a job that its life does not allow after the entries before it'),
   'release.abandoned': incomplete('a key was released, and no entry says what followed'),
 
   // One result

@@ -14,9 +14,6 @@ const STATUS_OF_END: Readonly<Record<WorkerEnd['entry']['event'], ReleaseStatus>
   'job.dead-lettered': 'dead-lettered',
 }
 
-/** A release has at most one of these. Entries about the job may follow a failure. */
-const FINAL: ReadonlySet<string> = new Set(['result.visible', 'result.superseded', 'job.failed'])
-
 export function judgeReleases(context: Context): AllowedRelease[] {
   const releases: AllowedRelease[] = []
   for (const [releaseId, history] of context.histories.releases) {
@@ -73,7 +70,7 @@ function judgeAgreement(decided: Logged<'release.decided'>, history: History, co
 }
 
 function judgeReceipt(
-  { received, ends }: Receipt,
+  { received }: Receipt,
   decided: Logged<'release.decided'>,
   end: History['ends'][number] | undefined,
   { logs, findings }: Context,
@@ -100,8 +97,6 @@ function judgeReceipt(
     find('checkpoint.missing', `the log of ${verifier.boot} does not have the checkpoint of the grant`)
   else if (size <= verifier.index)
     find('release.contradicted', `checkpoint ${size} of ${verifier.boot} does not cover its decision`)
-  const finals = ends.filter((one) => FINAL.has(one.entry.event)).length
-  if (finals > 1) find('release.repeated', `it ended ${finals} times`)
 }
 
 function reportOf(
@@ -148,7 +143,8 @@ function statusOf(
 ): Pick<AllowedRelease, 'status' | 'code' | 'resultId'> {
   const resultId = receipt?.intents.at(-1)?.entry.resultId ?? null
   const none = { code: null, resultId }
-  const [end] = receipt?.ends ?? []
+  // A failure comes before what became of the job.
+  const end = receipt?.ends.find(({ entry }) => 'resultId' in entry) ?? receipt?.ends.at(-1)
   if (end !== undefined) {
     const { entry } = end
     return {
