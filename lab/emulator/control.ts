@@ -1,6 +1,6 @@
 /** The emulator's own endpoint, unsigned and on loopback only: arms faults and shows state that OCI hides. */
 import type { IncomingMessage } from 'node:http'
-import { ZodError } from 'zod'
+import { ZodError, z } from 'zod'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { readBody } from './exchange.ts'
@@ -8,6 +8,7 @@ import type { Faults } from './faults.ts'
 import { OciError, type ServiceResponse } from './service.ts'
 
 export const CONTROL_PREFIX = '/emulator/'
+const ClockSchema = z.strictObject({ offsetSeconds: z.int().min(-86_400).max(86_400) })
 const MAX_BODY_BYTES = 64 * 1024
 /** Calls are counted by the first segments of the path; the rest only names one object or message. */
 const PATH_HEAD = /^(?:\/[^/?]*){1,5}/
@@ -34,13 +35,15 @@ export async function answerControl(
   parts: {
     readonly faults: Faults
     readonly calls: Calls
+    /** Moves the emulator's clock, with its dates and its checks, this far from the machine's. */
+    readonly setClock: (offsetSeconds: number) => void
     readonly inspect: () => Readonly<Record<string, unknown>>
   },
   method: string,
   path: string,
   request: IncomingMessage,
 ): Promise<ServiceResponse> {
-  const { faults, calls, inspect } = parts
+  const { faults, calls, setClock, inspect } = parts
   switch (`${method} ${path.slice(CONTROL_PREFIX.length)}`) {
     case 'GET faults':
       return { status: 200, json: faults.list() }
@@ -50,6 +53,9 @@ export async function answerControl(
     case 'DELETE faults':
       faults.clear()
       return { status: 200, json: [] }
+    case 'POST clock':
+      setClock(readClock(await readBody(request, MAX_BODY_BYTES)))
+      return { status: 200, json: {} }
     case 'GET calls':
       return { status: 200, json: calls.list() }
     case 'GET state':
@@ -57,6 +63,12 @@ export async function answerControl(
     default:
       throw new OciError(404, 'NotFound', 'no such path in the emulator')
   }
+}
+
+function readClock(body: Buffer): number {
+  const parsed = ClockSchema.safeParse(JSON.parse(body.toString()))
+  if (!parsed.success) throw new OciError(400, 'InvalidParameter', 'the clock is malformed')
+  return parsed.data.offsetSeconds
 }
 
 function armFault(faults: Faults, body: Buffer): void {

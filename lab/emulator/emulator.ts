@@ -58,7 +58,9 @@ const Ports = z.record(z.string(), z.int())
 
 /** Throws `config.invalid` if it does not understand a policy or a matching rule. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
-  const { config, now, onFault } = options
+  const { config, onFault } = options
+  let offsetMs = 0
+  const now = () => options.now() + offsetMs
   const folder = resolve(options.folder)
   await mkdir(folder, { recursive: true })
   const policy = createPolicy(config)
@@ -104,6 +106,9 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       policy,
       faults,
       calls,
+      setClock: (offsetSeconds) => {
+        offsetMs = offsetSeconds * 1000
+      },
       inspect: () => ({ undeliveredEvents: objectStorage.undelivered() }),
       now,
       onFault,

@@ -41,6 +41,7 @@ export type HandlerParts = {
   readonly policy: Policy
   readonly faults: Faults
   readonly calls: Calls
+  readonly setClock: (offsetSeconds: number) => void
   /** State that the control endpoint shows. */
   readonly inspect: () => Readonly<Record<string, unknown>>
   readonly now: () => number
@@ -98,6 +99,7 @@ async function respond(
       return toResponse(error)
     })
     parts.calls.count(request, result.status)
+    response.setHeader('date', new Date(parts.now()).toUTCString())
     await sendResponse(request, response, result)
   } catch (error) {
     if (!(error instanceof Reset)) parts.onFault(error)

@@ -8,6 +8,7 @@ import { rm } from 'node:fs/promises'
 import { handle } from '@fnproject/fdk'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { systemClock } from '#adapters/system/clock.ts'
+import { createClockSkew } from '#adapters/system/clockSkew.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { type Started, startProgram } from '#adapters/system/program.ts'
 import { FunctionConfig } from './config.ts'
@@ -46,8 +47,12 @@ await startProgram(
     schema: FunctionConfig,
     logLevel: ({ logLevel }) => logLevel,
     drainMilliseconds: () => DRAIN_MS,
-    prepare: ({ oci, simulation }) =>
-      Promise.resolve(createOci(oci, { allowPlainHttp: simulation, clock: systemClock })),
+    prepare: async ({ oci, simulation }, log) =>
+      createOci(oci, {
+        allowPlainHttp: simulation,
+        clock: systemClock,
+        skew: createClockSkew(systemClock, log),
+      }),
     run: (started) => serve(started, (process.env['FN_LISTENER'] ?? '').replace(/^unix:/, '')),
   },
   { parameters: process.argv.slice(2), environment: process.env },

@@ -27,6 +27,7 @@ import { createNonceMarkers, type SpendNonce } from './nonceMarkers.ts'
 import { createPolicyStore, type PolicyEvents, type PolicyStore } from './policyStore.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { createRevocationLists, type RevocationLists } from './revocationLists.ts'
+import { expectTrueClock } from './trueClock.ts'
 
 /**
  * In milliseconds per second of the deadline: 1.5 deadlines. An end follows its decision within one deadline
@@ -64,7 +65,7 @@ export type Boot = {
  */
 export async function openBoot(
   config: VerifierConfig,
-  { oci, roots, crls, kds }: VerifierMaterial,
+  { oci, skew, roots, crls, kds }: VerifierMaterial,
   options: {
     readonly software: string
     readonly clock: Clock
@@ -82,7 +83,12 @@ export async function openBoot(
   const having = <T>(place: string, work: () => Promise<T>): Promise<T> =>
     untilServed(place, () => abandonable(work(), signal), { clock, log, waits: metrics.waits }, signal)
 
-  const grantCa = await having('grantCaKeyId', () => vault.signer(grantCaKeyId))
+  const grantCa = await having('grantCaKeyId', async () => {
+    const signer = await vault.signer(grantCaKeyId)
+    // These first answers say whether this clock is right. It dates everything that follows.
+    expectTrueClock(skew)
+    return signer
+  })
   const nonceKeys = await having('macSecretId', () => createNonceKeys(oci.secretStore(), macSecretId, clock))
   const grantKeys = await having('grantCaKeyId', () => createGrantKeys(grantCa, clock.now))
   const evidenceBucket = bucket(buckets.evidence)

@@ -4,6 +4,7 @@
  */
 import '#adapters/system/endWhileLoading.ts'
 import { systemClock } from '#adapters/system/clock.ts'
+import { publishClockSkew } from '#adapters/system/clockSkew.ts'
 import { createRegistry, startMonitor } from '#adapters/system/monitor.ts'
 import { type Started, startProgram } from '#adapters/system/program.ts'
 import { softwareName } from '#adapters/system/software.ts'
@@ -35,7 +36,7 @@ await startProgram(
     schema: VerifierConfig,
     logLevel: ({ logLevel }) => logLevel,
     drainMilliseconds: ({ drainSeconds }) => drainSeconds * 1000,
-    prepare: (config) => readMaterial(config, systemClock),
+    prepare: (config, log) => readMaterial(config, systemClock, log),
     run,
     // It waits for OCI itself. What ends its start needs another configuration, unless a restart helps.
     exitOf: (code) => (errorRow(code).exit === 75 ? 75 : 78),
@@ -48,6 +49,7 @@ async function run(started: Started<VerifierConfig, VerifierMaterial>): Promise<
   const { signal } = shutdown
   if (config.simulation) log.warn('simulation: simulated roots are accepted; synthetic data only')
   const registry = createRegistry()
+  publishClockSkew(registry, material.skew, ['oci'])
   let verifier: Verifier | undefined
   let exit = 0
   // Up from here on, so that the wait for OCI can be watched: alive, and not ready.

@@ -1,6 +1,8 @@
 /** The files that the configuration names, read and checked before the Verifier calls a service. */
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { createKds, type Kds } from '#adapters/sev/kds.ts'
+import { type ClockSkew, createClockSkew } from '#adapters/system/clockSkew.ts'
+import type { Log } from '#adapters/system/log.ts'
 import { readPem } from '#adapters/system/pem.ts'
 import type { TrustStore } from '#core/snp/chain.ts'
 import type { Crl } from '#core/snp/crl.ts'
@@ -18,13 +20,16 @@ export type VerifierMaterial = {
   readonly kds: { readonly client: Kds; readonly refreshSeconds: number } | undefined
   /** It has made no call yet. */
   readonly oci: Oci
+  readonly skew: ClockSkew
 }
 
 /** Throws `config.invalid`, or the code of a certificate that does not fit its name. */
 export async function readMaterial(
   { tls, endorsements, simulation, oci }: VerifierConfig,
   clock: Clock,
+  log: Log,
 ): Promise<VerifierMaterial> {
+  const skew = createClockSkew(clock, log)
   const { folder, kds } = endorsements
   const roots = await readTrustStore(folder, simulation)
   const crls = await Promise.all(roots.roots.map(({ product }) => readCrl(folder, product, roots)))
@@ -43,6 +48,7 @@ export async function readMaterial(
             client: createKds({ url: kds.url, simulation, clock }),
             refreshSeconds: kds.refreshHours * 3600,
           },
-    oci: createOci(oci, { allowPlainHttp: simulation, clock }),
+    oci: createOci(oci, { allowPlainHttp: simulation, clock, skew }),
+    skew,
   }
 }

@@ -16,6 +16,7 @@ import { type PeriodicTask, runPeriodically, withinLimit } from './periodicTasks
 import { createRefusalCounts } from './refusalCounts.ts'
 import { answerRelease } from './release.ts'
 import { startServer } from './server.ts'
+import { expectTrueClock, hasTrueClock } from './trueClock.ts'
 
 const KEYS_SECONDS = 60
 const COUNTS_SECONDS = 15
@@ -28,7 +29,7 @@ const CLOSING_MILLISECONDS = 500
 export type Verifier = {
   readonly url: string
   readonly boot: string
-  /** A policy is in force, so it can release keys. */
+  /** Its clock is right and a policy is in force, so it can release keys. */
   readonly ready: () => boolean
   /** Answers the current requests, stores the last evidence, wipes its keys. */
   readonly stop: () => Promise<void>
@@ -53,6 +54,7 @@ export async function startVerifier(
   },
 ): Promise<Verifier> {
   const { clock, log, requestEnd } = options
+  const { skew } = material
   const boot = await openBoot(config, material, options)
   const { evidence, metrics, policyStore } = boot
   const refusals = createRefusalCounts()
@@ -68,8 +70,14 @@ export async function startVerifier(
   const server = await startServer(
     { listen: config.listen, tls: material.tls },
     {
-      challenge: () => newChallenge(boot),
-      release: (body) => answerRelease(body, boot),
+      challenge: () => {
+        expectTrueClock(skew)
+        return newChallenge(boot)
+      },
+      release: async (body) => {
+        expectTrueClock(skew)
+        return await answerRelease(body, boot)
+      },
       refused: ({ code, id, address, error }) => {
         // A decision has an entry of its own.
         if (!(error instanceof RequestRefused)) refusals.count(code, address, clock.now())
@@ -90,7 +98,14 @@ export async function startVerifier(
       },
     },
     { name: 'nonce keys', seconds: KEYS_SECONDS, run: boot.nonceKeys.refresh },
-    { name: 'grant key', seconds: KEYS_SECONDS, run: boot.grantKeys.renewIfDue },
+    {
+      name: 'grant key',
+      seconds: KEYS_SECONDS,
+      run: async () => {
+        expectTrueClock(skew)
+        await boot.grantKeys.renewIfDue()
+      },
+    },
     { name: 'revocation lists', seconds: LISTS_SECONDS, atOnce: true, run: boot.revocationLists.refresh },
     {
       name: 'interruptions',
@@ -109,7 +124,7 @@ export async function startVerifier(
   return {
     url: server.url,
     boot: evidence.boot,
-    ready: () => !stopping.signal.aborted && hasPolicy(boot),
+    ready: () => !stopping.signal.aborted && hasTrueClock(skew) && hasPolicy(boot),
     stop: async () => {
       stopping.abort()
       // The other half of the drain is for the evidence.

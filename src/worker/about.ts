@@ -33,6 +33,7 @@ export const SUBJECTS: Readonly<Record<Subject, readonly ErrorCode[]>> = {
     'permission.expired',
     'grant.expired',
     'quota.exceeded',
+    'clock.skewed',
     'policy.none',
     'policy.stale',
     'policy.invalid',

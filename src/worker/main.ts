@@ -5,6 +5,7 @@
  */
 import '#adapters/system/endWhileLoading.ts'
 import { systemClock } from '#adapters/system/clock.ts'
+import { publishClockSkew } from '#adapters/system/clockSkew.ts'
 import { readFileUpTo } from '#adapters/system/files.ts'
 import type { Log } from '#adapters/system/log.ts'
 import { createRegistry, startMonitor } from '#adapters/system/monitor.ts'
@@ -73,6 +74,7 @@ async function run(started: Started<WorkerConfig, Material>): Promise<number> {
   if (config.trust.simulation)
     log.warn('simulation: reports come from a simulated platform; synthetic data only')
   const registry = createRegistry()
+  publishClockSkew(registry, material.skew, ['oci', 'verifier'])
   const open = () =>
     openBoot(config, material, {
       software: softwareName(),

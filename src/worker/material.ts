@@ -3,6 +3,7 @@ import { loadSegmentCipher } from '#adapters/aead/native.ts'
 import { createReleaseService } from '#adapters/http/releaseService.ts'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { createReportSource } from '#adapters/sev/source.ts'
+import { type ClockSkew, createClockSkew } from '#adapters/system/clockSkew.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { readPem } from '#adapters/system/pem.ts'
 import { openSecretMemory } from '#adapters/system/secretMemory.ts'
@@ -35,6 +36,7 @@ export type Material = {
   readonly service: ReleaseService & { readonly close: () => void }
   /** Has made no call yet. */
   readonly oci: Oci
+  readonly skew: ClockSkew
   readonly cipher: SegmentCipher
   readonly memory: SecretMemory
 }
@@ -54,6 +56,7 @@ export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log)
   const { verifier, trust } = config
   const { cipher, provider } = loadSegmentCipher()
   log.info('segment cipher loaded', { provider })
+  const skew = createClockSkew(clock, log)
   return {
     trust: await readTrust(config),
     reports: await createReportSource(config.attestation, { simulation: trust.simulation, clock, log }),
@@ -63,8 +66,10 @@ export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log)
       cert: await readPem('verifier.cert', verifier.cert),
       key: await readPem('verifier.key', verifier.key),
       timeoutMs: VERIFIER_TIMEOUT_MS,
+      skew,
     }),
-    oci: createOci(config.oci, { allowPlainHttp: trust.simulation, clock }),
+    oci: createOci(config.oci, { allowPlainHttp: trust.simulation, clock, skew }),
+    skew,
     cipher,
     memory: openMemory(config, log),
   }

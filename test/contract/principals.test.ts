@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { createOci } from '#adapters/oci/clients.ts'
 import { OciConfig, type PrincipalConfig } from '#adapters/oci/config.ts'
+import { systemClock } from '#adapters/system/clock.ts'
 import type { EmulatorConfig } from '#lab/emulator/config.ts'
 import { startEmulator } from '#lab/emulator/emulator.ts'
 import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
@@ -51,7 +52,7 @@ async function open(t: TestContext) {
     await rm(folder, { recursive: true, force: true })
   })
   const connect = (principal: PrincipalConfig) => {
-    const clock = { monotonic: () => 0, sleep: async () => {} }
+    const clock = { ...systemClock, monotonic: () => 0, sleep: async () => {} }
     const config = OciConfig.parse({ principal, endpoints: { secrets: emulator.endpoint } })
     const oci = createOci(config, { allowPlainHttp: true, clock })
     t.after(() => oci.close())

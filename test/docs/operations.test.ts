@@ -4,6 +4,7 @@ import { Registry } from 'prom-client'
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
+import { createClockSkew, publishClockSkew } from '#adapters/system/clockSkew.ts'
 import { FunctionConfig } from '../../src/function/config.ts'
 import { VerifierConfig } from '../../src/verifier/config.ts'
 import { createMetrics, publishAges } from '../../src/verifier/metrics.ts'
@@ -44,6 +45,7 @@ for (const { heading, schema } of [
 test('docs/operations.md has every metric, with its labels', async () => {
   const registry = new Registry()
   createWorkerMetrics(registry, true)
+  publishClockSkew(registry, createClockSkew(systemClock), [])
   createMetrics(registry, true)
   publishAges(registry, {
     policyStore: { ageSeconds: () => 0 },

@@ -1,9 +1,10 @@
 /** The Verifier over HTTPS: TLS 1.3, its CA pinned, our own certificate shown, answers read up to a limit. */
 import { Agent, request as httpsRequest } from 'node:https'
-import { utf8 } from '#core/bytes.ts'
+import type { ClockSkew } from '#adapters/system/clockSkew.ts'
+import { fromBase64url, utf8 } from '#core/bytes.ts'
 import { checkShape, parseJson } from '#core/canonical.ts'
 import { CodedError, under } from '#core/errors.ts'
-import { Challenge } from '#core/release/nonce.ts'
+import { Challenge, nonceTime } from '#core/release/nonce.ts'
 import { parseRefusal, RequestRefused } from '#core/release/refusal.ts'
 import { ReleaseResponse } from '#core/release/request.ts'
 import type { ReleaseService } from '#ports/releaseService.ts'
@@ -26,11 +27,13 @@ export type VerifierConnection = {
   readonly key: string
   /** For one exchange, from the first byte sent to the last received. */
   readonly timeoutMs: number
+  /** Learns the Verifier's time from its nonces. */
+  readonly skew?: ClockSkew
 }
 
 /** Keeps a few sockets open until `close`. */
 export function createReleaseService(connection: VerifierConnection): ReleaseService & { close: () => void } {
-  const { url, ca, cert, key, timeoutMs } = connection
+  const { url, ca, cert, key, timeoutMs, skew } = connection
   const agent = new Agent({
     ca,
     cert,
@@ -44,8 +47,11 @@ export function createReleaseService(connection: VerifierConnection): ReleaseSer
     exchange({ url: new URL(path, url), agent, timeoutMs, body, maxBytes, signal })
   return {
     challenge: async (signal) => {
+      const told = skew?.asking('verifier')
       const answer = await post('/v1/challenges', new Uint8Array(), MAX_CHALLENGE_BYTES, signal)
-      return checkShape(Challenge, answer, 'challenge', 'verifier.untrusted')
+      const challenge = checkShape(Challenge, answer, 'challenge', 'verifier.untrusted')
+      told?.(nonceTime(fromBase64url(challenge.nonce)))
+      return challenge
     },
     release: async (request, signal) => {
       const body = utf8(JSON.stringify(request))

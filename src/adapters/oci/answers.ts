@@ -37,12 +37,13 @@ const GENERAL: readonly Meaning[] = [
 
 /**
  * Turns an error answer into a fault. The body's text stays out of it, because services quote what they were
- * sent.
+ * sent. `clause` ends the message.
  */
 export function toFault(
   operation: string,
   answer: WholeAnswer,
   own: readonly Meaning[],
+  clause: string,
 ): { readonly error: CodedError; readonly retry: boolean } {
   const { serviceCode, message } = errorBody(answer.body)
   const meaning = [...own, ...GENERAL].find(
@@ -55,7 +56,8 @@ export function toFault(
   const text =
     `${operation} answered ${answer.status}` +
     (serviceCode === '' ? '' : ` ${serviceCode}`) +
-    (requestId === undefined ? '' : ` (request ${requestId})`)
+    (requestId === undefined ? '' : ` (request ${requestId})`) +
+    clause
   return { error: new CodedError(meaning?.code ?? 'service.failed', text), retry: meaning?.retry ?? false }
 }
 

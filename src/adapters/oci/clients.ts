@@ -12,6 +12,7 @@ import { KmsCryptoClient, KmsManagementClient } from 'oci-keymanagement'
 import { ObjectStorageClient } from 'oci-objectstorage'
 import { SecretsClient } from 'oci-secrets'
 import { StreamClient } from 'oci-streaming'
+import { type ClockSkew, createClockSkew } from '#adapters/system/clockSkew.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { StreamConsumer, StreamProducer } from '#ports/jobStream.ts'
 import type { KeyVault, SecretStore } from '#ports/keyVault.ts'
@@ -27,7 +28,9 @@ import { createKeyVault } from './vault.ts'
 export type OciOptions = {
   /** A program's `simulation`. Only with it are plain http endpoints taken, and only on loopback. */
   readonly allowPlainHttp: boolean
-  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>
+  readonly clock: Clock
+  /** Learns the time from every answer. */
+  readonly skew?: ClockSkew
 }
 
 export type Oci = {
@@ -44,9 +47,12 @@ export type Oci = {
  * Throws `config.invalid`. Makes no call until a port is used. All ports of one `Oci` share sockets and
  * token.
  */
-export function createOci(config: OciConfig, { allowPlainHttp, clock }: OciOptions): Oci {
+export function createOci(
+  config: OciConfig,
+  { allowPlainHttp, clock, skew = createClockSkew(clock) }: OciOptions,
+): Oci {
   assertTransport(config, allowPlainHttp)
-  const http = createHttp(createPrincipal(config.principal))
+  const http = createHttp(createPrincipal(config.principal), skew)
   const { params, configuration } = http
 
   const at = <Client extends { endpoint: string }>(client: Client, name: EndpointName): Client => {

@@ -7,6 +7,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CircuitBreaker, type HttpClient, type HttpRequest, NoRetryConfigurationDetails } from 'oci-common'
+import type { ClockSkew } from '#adapters/system/clockSkew.ts'
 import { CodedError } from '#core/errors.ts'
 import { type Meaning, toFault, type WholeAnswer } from './answers.ts'
 import { createSockets, exchange, type Limits, type Outgoing, readWhole } from './exchange.ts'
@@ -55,9 +56,37 @@ type Call = {
   failure?: unknown
 }
 
-export function createHttp(principal: Principal): Http {
+/** A wrong clock is named in the errors that it causes: a 401, and a session token that is not obtained. */
+export function createHttp(principal: Principal, skew: ClockSkew): Http {
   const sockets = createSockets()
   const calls = new AsyncLocalStorage<Call>()
+
+  /** One exchange. Every answer of OCI says its time. */
+  const ask = async (outgoing: Outgoing, limits: Limits): Promise<IncomingMessage> => {
+    const told = skew.asking('oci')
+    const response = await exchange(outgoing, sockets, limits)
+    told(Date.parse(response.headers.date ?? '') / 1000)
+    return response
+  }
+
+  /**
+   * A principal without a token cannot ask anything, and a wrong clock is a reason to have none. An unsigned
+   * request is refused, but its answer says the time.
+   */
+  const withClock = async <T>(work: Promise<T>, origin: string, limits: Limits): Promise<T> => {
+    try {
+      return await work
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      const { host } = new URL(origin)
+      const unsigned = { method: 'GET', origin, target: '/', headers: { host }, body: new Uint8Array() }
+      await ask(unsigned, limits).then(
+        (response) => response.destroy(),
+        () => {},
+      )
+      throw new CodedError(error.code, error.message + skew.clause('oci'), { cause: error })
+    }
+  }
 
   /**
    * Signs and sends once. After a 401 renews the token and sends again, once; the principal compares the
@@ -76,7 +105,7 @@ export function createHttp(principal: Principal): Http {
     const { method, origin, target, body } = outgoing
     const { host } = new URL(origin)
     for (let renewed = false; ; renewed = true) {
-      const identity = await principal.identity()
+      const identity = await withClock(principal.identity(), origin, limits)
       const unsigned = {
         method,
         target,
@@ -87,11 +116,11 @@ export function createHttp(principal: Principal): Http {
         date: new Date(),
       }
       const headers = await signRequest(unsigned, identity)
-      const response = await exchange({ method, origin, target, headers, body }, sockets, limits)
+      const response = await ask({ method, origin, target, headers, body }, limits)
       if (call.streamed && isSuccess(response.statusCode)) return response
       const answer = await readWhole(response, limits)
       if (answer.status !== 401 || renewed) return answer
-      await principal.renew(identity)
+      await withClock(principal.renew(identity), origin, limits)
     }
   }
 
@@ -114,7 +143,7 @@ export function createHttp(principal: Principal): Http {
       const fault =
         outcome instanceof Error
           ? { error: outcome, retry: outcome.code === 'service.unavailable' }
-          : toFault(call.operation, outcome, meanings)
+          : toFault(call.operation, outcome, meanings, outcome.status === 401 ? skew.clause('oci') : '')
       if (!fault.retry || attempt >= attempts) throw fault.error
       await sleep(backoffMs(attempt), undefined, signal === undefined ? {} : { signal })
     }

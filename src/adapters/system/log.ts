@@ -1,7 +1,7 @@
 /**
  * The log for operators: one JSON line on stderr per change of state, with a constant message and fields. The
- * fields' types allow ids, codes, counts and times. An error gives its code and its own message, never its
- * cause, which may quote a service or a file.
+ * fields' types allow ids, codes, counts and times. An error gives its code and its own message. So does its
+ * cause if it is a fault of ours; any other cause may quote a service or a file.
  */
 import pino from 'pino'
 import { CodedError, codeOf } from '#core/errors.ts'
@@ -19,13 +19,19 @@ export function createLog(program: string, level: LogLevel): Log {
   return wrap(pino({ level, base: { program }, timestamp: pino.stdTimeFunctions.isoTime }, destination))
 }
 
-/** An error as fields: its code, and its message if it is a `CodedError`. */
+/** An error as fields: its code, and its message if it is a `CodedError`; the same of its cause. */
 export function errorFields(error: unknown): LogFields {
   return {
     code: codeOf(error),
     // Another error's text may quote data. Its class tells where to look.
     error: error instanceof CodedError ? error.message : error instanceof Error ? error.name : 'unknown',
+    ...(error instanceof CodedError && error.cause instanceof CodedError && causeOf(error, error.cause)),
   }
+}
+
+/** A cause that only repeats what its error says is left out. */
+function causeOf(error: CodedError, cause: CodedError): LogFields {
+  return error.message.startsWith(cause.message) ? {} : { cause: `${cause.code}: ${cause.message}` }
 }
 
 function wrap(logger: pino.Logger): Log {

@@ -83,6 +83,10 @@ export const RELEASE_ERRORS = {
     'the provider has withdrawn the object',
     'remove the job: the provider took the object back',
   ),
+  'clock.skewed': request.later(
+    "the Verifier's clock is more than a minute off OCI's",
+    "correct the clock of the Verifier's machine (NTP); it goes on by itself; cw_clock_skew_seconds says by how much",
+  ),
   'policy.none': request.later(
     'no valid policy is in force',
     "publish a policy; the Verifier's log says why none of those in the bucket is valid",

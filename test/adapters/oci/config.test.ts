@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createOci } from '#adapters/oci/clients.ts'
 import { endpointOf, OciConfig } from '#adapters/oci/config.ts'
+import { systemClock } from '#adapters/system/clock.ts'
 
-const clock = { monotonic: () => 0, sleep: async () => {} }
+const clock = { ...systemClock, monotonic: () => 0, sleep: async () => {} }
 const open = (config: unknown, allowPlainHttp: boolean) =>
   createOci(OciConfig.parse(config), { allowPlainHttp, clock })
 const instance = { kind: 'instance' }

@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { SecretsClient } from 'oci-secrets'
 import type { CallOptions } from '#adapters/oci/http.ts'
 import { createSecretStore } from '#adapters/oci/secrets.ts'
+import { CodedError } from '#core/errors.ts'
 import { answer, cut, type Reply, refuse, type Script, serve } from './service.ts'
 
 const SECRET = 'ocid1.vaultsecret.oc1..secret'
@@ -102,6 +103,38 @@ test('an error contains status, code and request id, and nothing else from the s
   assert.ok(error instanceof Error)
   assert.equal(error.message, 'getSecretBundle answered 400 InvalidParameter (request A/B/C)')
   assert.ok(!JSON.stringify(error, Object.getOwnPropertyNames(error)).includes(canary))
+})
+
+/** An answer by a clock that is ten minutes behind. */
+const late =
+  (status: number, code: string): Reply =>
+  (request, response, body) => {
+    response.setHeader('date', new Date(Date.now() - 600_000).toUTCString())
+    refuse(status, code)(request, response, body)
+  }
+
+test('a 401 names a clock that differs; a 403 does not', async (t) => {
+  for (const [status, clause] of [
+    [401, /; this clock is (?:599|600|601) seconds ahead of OCI's$/],
+    [403, /answered 403 Forbidden \(request A\/B\/C\)$/],
+  ] as const) {
+    const { read: readSecret } = await read(t, [
+      late(status, status === 401 ? 'NotAuthenticated' : 'Forbidden'),
+    ])
+    await assert.rejects(readSecret(), { code: 'service.denied', message: clause })
+  }
+})
+
+test('a principal without a token asks for the time, unsigned, and names a clock that differs', async (t) => {
+  const script = await serve(t, [late(404, 'NotFound')], () => {
+    throw new CodedError('service.unavailable', 'no session token')
+  })
+  const client = createSecretStore(script.http, clientOf(script))
+  await assert.rejects(client.read(SECRET), {
+    code: 'service.unavailable',
+    message: /^no session token; this clock is (?:599|600|601) seconds ahead of OCI's$/,
+  })
+  assert.ok(script.seen.every(({ url, headers }) => url === '/' && headers.authorization === undefined))
 })
 
 test('an answer that cannot be read is not quoted', async (t) => {

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { createHttp } from '#adapters/oci/http.ts'
 import type { Identity } from '#adapters/oci/signature.ts'
+import { systemClock } from '#adapters/system/clock.ts'
+import { createClockSkew } from '#adapters/system/clockSkew.ts'
 
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 
@@ -19,8 +21,12 @@ export type Script = {
   readonly renewals: () => number
 }
 
-/** Repeats the last reply for every further call. */
-export async function serve(t: TestContext, replies: readonly Reply[]): Promise<Script> {
+/** Repeats the last reply for every further call. `identified` may throw, as a principal without a token. */
+export async function serve(
+  t: TestContext,
+  replies: readonly Reply[],
+  identified = () => {},
+): Promise<Script> {
   const seen: Script['seen'] = []
   const server = createServer(async (request, response) => {
     // A request that is cut has arrived.
@@ -35,11 +41,14 @@ export async function serve(t: TestContext, replies: readonly Reply[]): Promise<
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
   let renewals = 0
-  const identity = async (): Promise<Identity> => ({ keyId: `ST$${renewals}`, privateKey })
+  const identity = async (): Promise<Identity> => {
+    identified()
+    return { keyId: `ST$${renewals}`, privateKey }
+  }
   const renew = async (): Promise<void> => {
     renewals += 1
   }
-  const http = createHttp({ identity, renew, close: () => {} })
+  const http = createHttp({ identity, renew, close: () => {} }, createClockSkew(systemClock))
   t.after(() => {
     http.close()
     server.closeAllConnections()

@@ -47,6 +47,24 @@ for (const { name, error, fields } of [
     fields: { code: 'config.invalid', error: 'a.json is not JSON' },
   },
   {
+    name: 'a cause that is a CodedError is told too',
+    error: new CodedError('evidence.unavailable', 'the log cannot be written', {
+      cause: new CodedError('service.denied', 'putObject answered 401'),
+    }),
+    fields: {
+      code: 'evidence.unavailable',
+      error: 'the log cannot be written',
+      cause: 'service.denied: putObject answered 401',
+    },
+  },
+  {
+    name: 'a cause that its error repeats is not told twice',
+    error: new CodedError('config.invalid', 'a.json is short', {
+      cause: new CodedError('input.changed', 'a.json is short'),
+    }),
+    fields: { code: 'config.invalid', error: 'a.json is short' },
+  },
+  {
     name: 'another error gives only its class',
     error: new SyntaxError('Unexpected token in "Jane Doe"'),
     fields: { code: 'internal.fault', error: 'SyntaxError' },
