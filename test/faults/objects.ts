@@ -15,12 +15,19 @@ const KILLED = 'job.exhausted'
 /** May be repeated until it succeeds. */
 export type Upload = () => Promise<UploadedObject>
 
+/** `lines`: its content; without it, a few synthetic patients. */
+type GoodObject = Pick<PlannedObject, 'name' | 'kills'> & { readonly lines?: string | undefined }
+
 export function prepareObject(system: SystemUnderTest, planned: PlannedObject): Promise<Upload> {
   return planned.bad === undefined ? prepareGood(system, planned) : prepareBad(system, planned, planned.bad)
 }
 
-async function prepareGood(system: SystemUnderTest, { name, kills }: PlannedObject): Promise<Upload> {
-  const { file, headerDigest } = await system.seal(name, { patients: PATIENTS })
+export async function prepareGood(
+  system: SystemUnderTest,
+  { name, kills, lines }: GoodObject,
+): Promise<Upload> {
+  const content = lines === undefined ? { patients: PATIENTS } : { lines }
+  const { file, headerDigest } = await system.seal(name, content)
   return async () => {
     const uploaded = await system.upload(file)
     const { namespace, bucket, object, etag, objectDigest: sha256 } = uploaded

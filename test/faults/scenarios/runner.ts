@@ -2,13 +2,19 @@
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { startSite } from '../site.ts'
+import { MEMORY_SCENARIOS } from './memory.ts'
 import { PROCESS_SCENARIOS } from './processes.ts'
 import type { Scenario } from './scenario.ts'
 import { SERVICE_SCENARIOS } from './services.ts'
 import { runScenario, type ScenarioReport } from './stage.ts'
 import { TIME_SCENARIOS } from './times.ts'
 
-export const SCENARIOS: readonly Scenario[] = [...PROCESS_SCENARIOS, ...SERVICE_SCENARIOS, ...TIME_SCENARIOS]
+export const SCENARIOS: readonly Scenario[] = [
+  ...PROCESS_SCENARIOS,
+  ...SERVICE_SCENARIOS,
+  ...TIME_SCENARIOS,
+  ...MEMORY_SCENARIOS,
+]
 
 export type ScenarioOptions = {
   readonly scenarios: readonly Scenario[]
@@ -22,6 +28,11 @@ export async function runScenarios(options: ScenarioOptions): Promise<number> {
   const { scenarios, minutes, keep, onReport } = options
   let violated = 0
   for (const scenario of scenarios) {
+    const lacks = await scenario.needs?.()
+    if (lacks !== undefined) {
+      console.log(`SKIP ${scenario.name} · ${lacks}`)
+      continue
+    }
     Object.assign(process.env, scenario.environment)
     const site = await startSite(scenario.site)
     const { root } = site.system.deployment.folders

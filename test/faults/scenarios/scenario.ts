@@ -6,7 +6,12 @@ export type Stage = {
   /** How long a cause without a length of its own lasts. */
   readonly minutes: number
   /** Uploads this many further objects. `kills`: each `released` of one ends its worker. */
-  readonly upload: (count: number, options?: { readonly kills?: boolean }) => Promise<void>
+  readonly upload: (
+    count: number,
+    options?: { readonly kills?: boolean; readonly lines?: string },
+  ) => Promise<void>
+  /** Undoes something after the pool is whole again. */
+  readonly atEnd: (undo: () => Promise<void>) => void
   /** Uploads an object every few seconds until `cause` ends. What fails is uploaded after it. */
   readonly under: (cause: Promise<unknown>) => Promise<void>
 }
@@ -20,6 +25,8 @@ export type Scenario = {
   readonly site?: SiteOptions
   /** Further variables for every program that inherits the environment. */
   readonly environment?: Readonly<Record<string, string>>
+  /** Why it cannot run on this machine. */
+  readonly needs?: () => Promise<string | undefined>
   /** Returns at the end of the cause. Faults that are still armed end with it. */
   readonly cause: (stage: Stage) => Promise<void>
 }

@@ -1,7 +1,7 @@
 /** Runs one scenario: objects before, during and after its cause, the return to whole, and the verdict. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { auditSite } from '../auditRun.ts'
-import { prepareObject, type Upload } from '../objects.ts'
+import { prepareGood, type Upload } from '../objects.ts'
 import { judge } from '../oracle/judge.ts'
 import type { UploadedObject, Violation } from '../oracle/world.ts'
 import { workLeft } from '../progress.ts'
@@ -38,13 +38,21 @@ export async function runScenario(
   // Sealed beforehand: the cause may take the Vault away.
   await uploads.prepare(BEFORE + UNDER_AT_MOST + AFTER)
   await uploads.add(BEFORE)
+  const undone: (() => Promise<void>)[] = []
   const start = performance.now()
-  await scenario.cause({ site, minutes, upload: uploads.add, under: uploads.under })
+  await scenario.cause({
+    site,
+    minutes,
+    upload: uploads.add,
+    under: uploads.under,
+    atEnd: (undo) => undone.push(undo),
+  })
   const end = performance.now()
   await insist(() => site.system.deployment.control.clearFaults())
   await uploads.add(uploads.owed() + AFTER)
   const late = await untilWhole(site, uploads.done, end)
   const wholeSeconds = (performance.now() - end) / 1000
+  for (const undo of undone) await undo()
   await insist(() => site.pool.settle())
   const text = `whole after ${wholeSeconds.toFixed(1)} s, expected at most ${bound}${late === undefined ? '' : `: ${late}`}`
   return {
@@ -89,19 +97,19 @@ function createUploads(site: Site, prefix: string): Uploads {
   const prepared: Upload[] = []
   let named = 0
   let owed = 0
-  const seal = (kills: boolean): Promise<Upload> => {
+  const seal = (kills: boolean, lines?: string): Promise<Upload> => {
     named += 1
-    return prepareObject(site.system, { name: `${prefix}-${named}`, at: 0, kills, bad: undefined })
+    return prepareGood(site.system, { name: `${prefix}-${named}`, kills, lines })
   }
-  const next = async (kills: boolean): Promise<Upload> =>
-    (kills ? undefined : prepared.shift()) ?? (await insist(() => seal(kills)))
+  const next = async (kills: boolean, lines?: string): Promise<Upload> =>
+    (kills || lines !== undefined ? undefined : prepared.shift()) ?? (await insist(() => seal(kills, lines)))
   const put = async (upload: Upload, kills: boolean): Promise<void> => {
     const object = await upload()
     if (kills) site.killers.add(object.jobId)
     done.push(object)
   }
-  const addOne = async (kills: boolean): Promise<void> => {
-    const upload = await next(kills)
+  const addOne = async (kills: boolean, lines: string | undefined): Promise<void> => {
+    const upload = await next(kills, lines)
     await insist(() => put(upload, kills))
   }
   return {
@@ -110,8 +118,8 @@ function createUploads(site: Site, prefix: string): Uploads {
     prepare: async (count) => {
       for (let index = 0; index < count; index += 1) prepared.push(await seal(false))
     },
-    add: async (count, { kills = false } = {}) => {
-      for (let index = 0; index < count; index += 1) await addOne(kills)
+    add: async (count, { kills = false, lines } = {}) => {
+      for (let index = 0; index < count; index += 1) await addOne(kills, lines)
     },
     under: async (cause) => {
       const over = Promise.withResolvers<'over'>()

@@ -6,7 +6,7 @@
 import { appendFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { prepareObject } from '../objects.ts'
+import { prepareGood } from '../objects.ts'
 import { judge } from '../oracle/judge.ts'
 import type { UploadedObject, Violation } from '../oracle/world.ts'
 import { workLeft } from '../progress.ts'
@@ -91,8 +91,8 @@ async function soak(site: Site, { minutes, everyMs, out }: SoakOptions): Promise
   const load = async (): Promise<readonly UploadedObject[]> => {
     const uploads: UploadedObject[] = []
     for (let count = 1; seconds() < lasts; count += 1) {
-      const planned = { name: `soak-${count}`, at: 0, kills: false, bad: undefined }
-      const upload = await insist(() => prepareObject(site.system, planned))
+      const planned = { name: `soak-${count}`, kills: false }
+      const upload = await insist(() => prepareGood(site.system, planned))
       uploads.push(await insist(upload))
       await sleep(Math.max(0, count * everyMs - seconds() * 1000))
     }

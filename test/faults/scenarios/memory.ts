@@ -1,0 +1,73 @@
+/** Workers within the memory of their unit, in real control groups, under the largest lines that are read. */
+import { access, constants, mkdir, rmdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Site, WORKERS } from '../site.ts'
+import type { Scenario } from './scenario.ts'
+
+/** Version 1: each group has its own files, and charges move with a process. */
+const CONTROL_GROUPS = '/sys/fs/cgroup/memory'
+/** MemoryMax of systemd/confidential-worker.service. */
+const MEMORY_MAX = 512 * 1024 * 1024
+const LARGE_OBJECTS = 4
+const LINES = 6
+/** Just below the limits of a line: 65,536 values and 4 MiB. */
+const VALUES = 60_000
+const VALUE = JSON.stringify('x'.repeat(62))
+const FOLLOW_MS = 100
+
+/** Keeps every worker in its group, also after a restart. Returns what ends it. */
+async function confine(site: Site): Promise<() => Promise<void>> {
+  const confined = new Map<string, number>()
+  const groupOf = (worker: string) => join(CONTROL_GROUPS, `cw-faults-${process.pid}-${worker}`)
+  for (const worker of WORKERS) {
+    await mkdir(groupOf(worker))
+    await writeFile(join(groupOf(worker), 'memory.limit_in_bytes'), String(MEMORY_MAX))
+    // Memory that is in use already counts, too.
+    await writeFile(join(groupOf(worker), 'memory.move_charge_at_immigrate'), '3')
+  }
+  const follow = async (): Promise<void> => {
+    for (const worker of WORKERS) {
+      const pid = site.system.pid(worker)
+      if (pid === undefined || confined.get(worker) === pid) continue
+      // It may just have ended.
+      await writeFile(join(groupOf(worker), 'cgroup.procs'), String(pid)).catch(() => {})
+      confined.set(worker, pid)
+    }
+  }
+  await follow()
+  const timer = setInterval(() => void follow(), FOLLOW_MS)
+  return async () => {
+    clearInterval(timer)
+    for (const [worker, pid] of confined) {
+      await writeFile(join(CONTROL_GROUPS, 'cgroup.procs'), String(pid)).catch(() => {})
+      await rmdir(groupOf(worker)).catch(() => {})
+    }
+  }
+}
+
+function largeLine(index: number): string {
+  const values = Array.from({ length: VALUES }, () => VALUE).join(',')
+  return `{"resourceType":"Observation","id":"large-${index}","subject":{"reference":"Patient/1"},"note":[${values}]}\n`
+}
+
+export const MEMORY_SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'memory',
+    about: `workers in control groups of ${MEMORY_MAX / 2 ** 20} MiB, and ${LARGE_OBJECTS} objects of lines of almost 4 MiB`,
+    bound: 240,
+    needs: () =>
+      access(join(CONTROL_GROUPS, 'cgroup.procs'), constants.W_OK).then(
+        () => undefined,
+        () => 'no writable control groups of version 1',
+      ),
+    cause: async ({ site, upload, atEnd }) => {
+      const release = await confine(site)
+      atEnd(release)
+      const lines = Array.from({ length: LINES }, (_, index) => largeLine(index)).join('')
+      await upload(LARGE_OBJECTS, { lines })
+      await upload(4)
+      await sleep(1000)
+    },
+  },
+]
