@@ -13,12 +13,14 @@ import { Pass, type PassContext } from './pass.ts'
 
 /** After this time, jobs that may not run yet go back to the stream, since the partition has other jobs. */
 const LONGEST_HOLD_MS = 15_000
+/** After this time, a job that a service still fails goes back too: the service may be away for it alone. */
+const LONGEST_BATCH_MS = 10 * 60_000
 
 /**
  * The batch may be committed when this returns. It throws the reason of `signal` if the lease is lost, and
- * the reason of `stopping` if a job would have to wait while the worker is to stop. It throws
- * the refusal of the request as a whole, and codes whose disposition is `stop`. Then the batch is not committed, and its open
- * attempts are given back.
+ * the reason of `stopping` if a job would have to wait while the worker is to stop. It throws the refusal of
+ * the request as a whole, and codes whose disposition is `stop`. Then the batch is not committed, and its
+ * open attempts are given back.
  */
 export async function runBatch(
   jobs: readonly LeasedJob[],
@@ -27,7 +29,8 @@ export async function runBatch(
   stopping: AbortSignal,
 ): Promise<void> {
   const attempts = new OpenAttempts(boot)
-  const context = { boot, attempts, signal, stopping }
+  const end = boot.clock.monotonic() + LONGEST_BATCH_MS
+  const context = { boot, attempts, isLate: () => boot.clock.monotonic() >= end, signal, stopping }
   try {
     const suspects = await runUntilEnded(jobs, { ...context, alone: false })
     for (const suspect of suspects) await runUntilEnded([suspect], { ...context, alone: true })

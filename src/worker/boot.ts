@@ -23,6 +23,8 @@ import type { WorkerConfig } from './config.ts'
 import { FinishedJobs } from './finished.ts'
 import type { Material } from './material.ts'
 import { createWorkerMetrics, type WorkerMetrics } from './metrics.ts'
+import { untilAdmitted } from './parking.ts'
+import { ownLog, ownProducer, ownSigner, ownStore } from './places.ts'
 import { watchReports } from './reports.ts'
 import { VerifierTime } from './verifierTime.ts'
 import type { Workload } from './workloads/workload.ts'
@@ -35,9 +37,12 @@ export type Boot = {
   /** Signs with the evidence key of this boot. */
   readonly signer: Signer
   readonly time: VerifierTime
+  /** The worker's own buckets: a refusal there is about the worker. */
   readonly store: ObjectStore
   readonly buckets: { readonly results: Bucket; readonly state: Bucket; readonly registrations: Bucket }
   readonly finished: FinishedJobs
+  /** The objects of jobs, wherever they are: a refusal there is about the job. */
+  readonly objects: Pick<ObjectStore, 'read' | 'stream'>
   readonly jobs: StreamProducer
   readonly deadLetters: StreamProducer
   readonly workloads: readonly Workload[]
@@ -53,8 +58,8 @@ export type Boot = {
 
 /**
  * Waits for the Verifier's first challenge, since its time dates the log, and until the log is open: a boot
- * whose log cannot be found is never registered. Throws the signal's reason, or an error that waiting does
- * not mend.
+ * whose log cannot be found is never registered. Parks while OCI refuses the log or the key. Throws the
+ * signal's reason, or an error that waiting does not mend.
  */
 export async function openBoot(
   config: WorkerConfig,
@@ -70,8 +75,13 @@ export async function openBoot(
   const { oci, service, trust, cipher, memory } = material
   const { clock, log, registry, software, signal } = options
   const { simulation } = config.trust
+  const metrics = createWorkerMetrics(registry, simulation)
   const wait = <T>(work: () => Promise<T>) =>
-    untilAvailable(() => abandonable(work(), signal), { clock, log }, signal)
+    untilAdmitted(
+      () => untilAvailable(() => abandonable(work(), signal), { clock, log }, signal),
+      { clock, log, metrics },
+      signal,
+    )
 
   const { privateKey } = generateKeyPairSync('ed25519')
   const evidenceKey = Ed25519Jwk.parse(exportJwk(privateKey))
@@ -82,26 +92,29 @@ export async function openBoot(
   const first = await wait(() => service.challenge(signal))
   time.observe(nonceTime(fromBase64url(first.nonce)))
 
-  const store = oci.objectStore()
   const bucket = (name: string) => ({ namespace: config.namespace, bucket: name })
   const buckets = {
     results: bucket(config.buckets.results),
     state: bucket(config.buckets.state),
     registrations: config.registrations,
   }
-  const evidence = createEvidenceLog({
-    store,
-    bucket: bucket(config.buckets.evidence),
-    role: 'worker',
-    key: privateKey,
-    boot,
-    software,
-    simulation,
-    now: () => time.now(),
-  })
+  const logs = bucket(config.buckets.evidence)
+  const objects = oci.objectStore()
+  const store = ownStore(objects, buckets)
+  const evidence = ownLog(
+    createEvidenceLog({
+      store: ownStore(objects, { evidence: logs }),
+      bucket: logs,
+      role: 'worker',
+      key: privateKey,
+      boot,
+      software,
+      simulation,
+      now: () => time.now(),
+    }),
+  )
   await wait(() => evidence.flush(signal))
-  const metrics = createWorkerMetrics(registry, simulation)
-  const clientSigner = await wait(() => oci.keyVault().signer(config.client.keyId))
+  const clientSigner = await wait(() => ownSigner(() => oci.keyVault().signer(config.client.keyId)))
 
   return {
     attester: createAttester({
@@ -124,8 +137,9 @@ export async function openBoot(
     store,
     buckets,
     finished: new FinishedJobs({ store, buckets }),
-    jobs: oci.streamProducer({ streamId: config.stream.id }),
-    deadLetters: oci.streamProducer({ streamId: config.stream.deadLetterId }),
+    objects,
+    jobs: ownProducer(oci.streamProducer({ streamId: config.stream.id }), 'jobs'),
+    deadLetters: ownProducer(oci.streamProducer({ streamId: config.stream.deadLetterId }), 'dead-letters'),
     workloads: trust.workloads,
     cipher,
     memory,

@@ -20,7 +20,7 @@ import { findWorkload } from './workloads/registry.ts'
 import { type Computed, runWorkload } from './workloads/run.ts'
 import type { Workload } from './workloads/workload.ts'
 
-type ComputationBoot = PublicationBoot & Pick<Boot, 'workloads' | 'metrics'>
+type ComputationBoot = PublicationBoot & Pick<Boot, 'objects' | 'workloads' | 'metrics'>
 
 /** The head of a sealed object, as read for the request. It is unverified until a grant names its digest. */
 export type ObjectHeader = {
@@ -31,8 +31,12 @@ export type ObjectHeader = {
 }
 
 /** Throws `service.missing`, `object.changed`, `object.malformed`. */
-export async function readHeader(job: Job, store: ObjectStore, signal: AbortSignal): Promise<ObjectHeader> {
-  const prefix = await store.read(refOf(job), { start: 0, end: SEAL_PREFIX_BYTES - 1 }, job.etag, signal)
+export async function readHeader(
+  job: Job,
+  objects: Pick<ObjectStore, 'read'>,
+  signal: AbortSignal,
+): Promise<ObjectHeader> {
+  const prefix = await objects.read(refOf(job), { start: 0, end: SEAL_PREFIX_BYTES - 1 }, job.etag, signal)
   const { headerJws, offset } = readSealHeader(prefix)
   return { jws: headerJws, offset }
 }
@@ -85,7 +89,7 @@ async function openAndRun(
   header: ObjectHeader,
   { accepted, openKeys }: GrantedJob,
   workload: Workload,
-  { store, cipher, memory, metrics }: ComputationBoot,
+  { objects, cipher, memory, metrics }: ComputationBoot,
   signal: AbortSignal,
 ): Promise<Computed> {
   const { size } = peekCompact(SealHeaderFormat, header.jws, 'object.malformed').payload
@@ -97,7 +101,7 @@ async function openAndRun(
       throw new CodedError('internal.fault', 'a job of one object has one pair of keys')
     const pseudonyms = pseudonymKey(keys.idKey, accepted.grant, memory)
     secrets.push(pseudonyms)
-    const { chunks } = await store.stream(refOf(job), { etag: job.etag, start: header.offset, signal })
+    const { chunks } = await objects.stream(refOf(job), { etag: job.etag, start: header.offset, signal })
     const plaintext = openObject({
       headerJws: header.jws,
       size,

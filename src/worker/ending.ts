@@ -1,6 +1,7 @@
 /** What a job's outcome means for the job: one total function, without I/O, that the pass carries out. */
 import { codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
 import type { RefusalBody } from '#core/release/request.ts'
+import { placeRefusal } from './places.ts'
 import type { Published } from './publication.ts'
 import {
   type Bound,
@@ -55,7 +56,7 @@ export type Move =
       /** Until it may run again. */
       readonly seconds: number
     }
-  /** The worker can no longer vouch for itself: the batch is not committed. */
+  /** The worker can end no job: the batch is not committed. */
   | { readonly kind: 'give-back'; readonly error: unknown }
 
 /** Where an outcome leaves the job. */
@@ -65,14 +66,15 @@ export function stateAfter(outcome: WorkOutcome): 'visible' | 'denied' | 'keyed'
   return outcome.releaseId === null ? 'claimed' : 'keyed'
 }
 
-export function moveFor(outcome: WorkOutcome): Move {
+/** `isLate`: the batch has lasted long enough, so no job waits in it any more. */
+export function moveFor(outcome: WorkOutcome, isLate: boolean): Move {
   switch (outcome.kind) {
     case 'published':
       return { kind: 'finish', as: outcome.published.kind, resultId: outcome.published.resultId }
     case 'refused':
       return moveForRefusal(outcome)
     case 'failed':
-      return moveForFailure(outcome)
+      return moveForFailure(outcome, isLate)
   }
 }
 
@@ -92,10 +94,14 @@ function moveForRefusal(outcome: Extract<WorkOutcome, { kind: 'refused' }>): Mov
   )
 }
 
-function moveForFailure(outcome: Extract<WorkOutcome, { kind: 'failed' }>): Move {
+function moveForFailure(outcome: Extract<WorkOutcome, { kind: 'failed' }>, isLate: boolean): Move {
   const { error, attempts, headerDigests, standing } = outcome
+  // Nothing is wrong with the job, and no job can end here.
+  const refusal = placeRefusal(error)
+  if (refusal !== undefined) return { kind: 'give-back', error: refusal }
   const code = codeOf(error)
   const { disposition } = errorRow(code)
+  if (disposition === 'retry' && !isLate) return { kind: 'ask-again' }
   const bound = boundOfFailure(code)
   const putBack = putBackWithin(bound, code, standing)
   if (putBack !== undefined) return putBack
@@ -103,7 +109,6 @@ function moveForFailure(outcome: Extract<WorkOutcome, { kind: 'failed' }>): Move
     const aside = bound?.asideAs ?? code
     return { kind: 'set-aside', as: 'failed', code: aside, attempts, denialId: null, headerDigests }
   }
-  if (disposition === 'retry') return { kind: 'ask-again' }
   if (code !== 'internal.fault') return { kind: 'give-back', error }
   // A fault of our own may be of the moment; the attempts bound how often.
   return { kind: 'try-again', code, seconds: returnSeconds(standing.history) }

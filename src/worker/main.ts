@@ -20,6 +20,8 @@ import { type Boot, openBoot } from './boot.ts'
 import { WorkerConfig } from './config.ts'
 import { consume } from './loop.ts'
 import { type Material, readMaterial, readTrust } from './material.ts'
+import { untilAdmitted } from './parking.ts'
+import { ownConsumer } from './places.ts'
 import { runOne } from './single.ts'
 
 /** More than a job has, so that its format says what is wrong with a longer one. */
@@ -132,12 +134,14 @@ async function serve(
     log.info('opened', { boot: id })
     notifier.status(`boot ${id}`)
     await consume(boot, {
-      consumer: oci.streamConsumer({
-        streamId: config.stream.id,
-        group: config.stream.group,
-        instance: id,
-        reservationMs: config.stream.reservationMs,
-      }),
+      consumer: ownConsumer(
+        oci.streamConsumer({
+          streamId: config.stream.id,
+          group: config.stream.group,
+          instance: id,
+          reservationMs: config.stream.reservationMs,
+        }),
+      ),
       maxJobs: config.batch.maxJobs,
       heartbeatMs: Math.floor(config.stream.reservationMs / 3),
       stopping: signal,
@@ -146,8 +150,10 @@ async function serve(
       },
     })
     notifier.stopping()
-    // The log is closed even if the drain began in an outage: systemd's own limit ends the wait.
-    await untilAvailable(() => boot.evidence.close('drained'), boot, new AbortController().signal)
+    // The log is closed even if the drain began in an outage: the limit of the drain ends the wait.
+    const always = new AbortController().signal
+    const close = () => untilAvailable(() => boot.evidence.close('drained'), boot, always)
+    await untilAdmitted(close, boot, always)
     log.info('stopped', { boot: id })
     return 0
   } finally {

@@ -14,8 +14,8 @@ export type WorkerMetrics = {
   readonly leaseLost: () => void
   readonly batchJobs: (jobs: number) => void
   readonly released: (seconds: number) => void
-  /** The Verifier or OCI refuses this worker as a whole, by this code. */
-  readonly parked: (code: string) => void
+  /** The Verifier or OCI refuses this worker as a whole; `place` is empty if it is the Verifier. */
+  readonly parked: (code: string, place: string) => void
   /** The worker is let in again. */
   readonly accepted: () => void
   /** A report was requested; `code` is empty on success. */
@@ -74,8 +74,8 @@ export function createWorkerMetrics(registry: Registry, simulation: boolean): Wo
   })
   const refused = new Gauge({
     name: 'cw_worker_refused',
-    help: '1 while this worker is refused as a whole and waits, by code',
-    labelNames: ['code'],
+    help: '1 while this worker is refused as a whole and waits, by code and place (empty: the Verifier)',
+    labelNames: ['code', 'place'],
     registers,
   })
   new Gauge({ name: 'cw_worker_simulation', help: '1 if the platform is simulated', registers }).set(
@@ -91,9 +91,9 @@ export function createWorkerMetrics(registry: Registry, simulation: boolean): Wo
     leaseLost: () => lost.inc(),
     batchJobs: (count) => batch.set(count),
     released: (seconds) => release.observe(seconds),
-    parked: (code) => {
+    parked: (code, place) => {
       refused.reset()
-      refused.set({ code }, 1)
+      refused.set({ code, place }, 1)
     },
     accepted: () => refused.reset(),
     reported: (source, code, lost) => {

@@ -7,6 +7,7 @@ import { codeOf } from '#core/errors.ts'
 import { RequestRefused } from '#core/release/refusal.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { WorkerMetrics } from './metrics.ts'
+import { placeRefusal } from './places.ts'
 
 const FIRST_WAIT_MS = 5000
 const LONGEST_WAIT_MS = 60_000
@@ -20,21 +21,20 @@ export type Parking = {
   readonly forget: () => void
 }
 
-export function createParking({
-  clock,
-  metrics,
-  log,
-}: {
+type ParkingBoot = {
   readonly clock: Pick<Clock, 'sleep'>
   readonly metrics: Pick<WorkerMetrics, 'parked' | 'accepted'>
   readonly log: Pick<Log, 'error'>
-}): Parking {
+}
+
+export function createParking({ clock, metrics, log }: ParkingBoot): Parking {
   let waitMs = FIRST_WAIT_MS
   return {
     wait: async (why, signal) => {
       const denial = why instanceof RequestRefused ? { denialId: why.denialId } : {}
-      metrics.parked(codeOf(why))
-      log.error('refused', { ...errorFields(why), ...denial, waitMs })
+      const place = placeRefusal(why)?.place
+      metrics.parked(codeOf(why), place ?? '')
+      log.error('refused', { ...errorFields(why), ...denial, ...(place && { place }), waitMs })
       await clock.sleep(waitMs, signal).catch(() => {})
       waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)
     },
@@ -42,5 +42,26 @@ export function createParking({
     forget: () => {
       waitMs = FIRST_WAIT_MS
     },
+  }
+}
+
+/** Parks while a place refuses this worker. Throws the signal's reason, and every other error. */
+export async function untilAdmitted<T>(
+  work: () => Promise<T>,
+  boot: ParkingBoot,
+  signal: AbortSignal,
+): Promise<T> {
+  const parking = createParking(boot)
+  for (;;) {
+    try {
+      const done = await work()
+      parking.leave()
+      return done
+    } catch (error) {
+      const refusal = placeRefusal(error)
+      if (refusal === undefined) throw error
+      await parking.wait(refusal, signal)
+      signal.throwIfAborted()
+    }
   }
 }

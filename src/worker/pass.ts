@@ -36,6 +36,8 @@ export type PassContext = {
   readonly boot: Boot
   /** Those of the batch: an attempt lasts over its passes. */
   readonly attempts: OpenAttempts
+  /** The batch has lasted long enough: no job waits in it any more. */
+  readonly isLate: () => boolean
   /** The pass has one job, which may be a suspect. */
   readonly alone: boolean
   /** Aborted when the lease is lost. */
@@ -47,6 +49,7 @@ export type PassContext = {
 export class Pass {
   readonly #boot: Boot
   readonly #attempts: OpenAttempts
+  readonly #isLate: () => boolean
   readonly #alone: boolean
   readonly #signal: AbortSignal
   readonly #stopping: AbortSignal
@@ -57,6 +60,7 @@ export class Pass {
   constructor(context: PassContext) {
     this.#boot = context.boot
     this.#attempts = context.attempts
+    this.#isLate = context.isLate
     this.#alone = context.alone
     this.#signal = context.signal
     this.#stopping = context.stopping
@@ -150,7 +154,7 @@ export class Pass {
    */
   async #headerDigests({ job }: LeasedJob): Promise<readonly string[]> {
     try {
-      return [digestOf(await readHeader(job, this.#boot.store, this.#signal))]
+      return [digestOf(await readHeader(job, this.#boot.objects, this.#signal))]
     } catch {
       return []
     }
@@ -162,7 +166,7 @@ export class Pass {
     for (const leased of jobs) {
       const started = this.#boot.clock.monotonic()
       try {
-        asked.push({ leased, header: await readHeader(leased.job, this.#boot.store, this.#signal) })
+        asked.push({ leased, header: await readHeader(leased.job, this.#boot.objects, this.#signal) })
       } catch (error) {
         await this.#settle(leased, failedBeforeRelease(this.#attempts.standingOf(leased), error), started)
       }
@@ -250,6 +254,7 @@ export class Pass {
     const state = await settle(leased, outcome, started, {
       boot: this.#boot,
       attempts: this.#attempts,
+      isLate: this.#isLate(),
       signal: this.#signal,
     })
     if (state === 'waiting') this.#waiting.push(leased)

@@ -2,7 +2,7 @@
  * The codes that send a job back to the stream instead of setting it aside: another worker, or a later time,
  * may succeed. Each has a bound, after which the job is set aside.
  */
-import type { ErrorCode } from '#core/errors.ts'
+import { type ErrorCode, errorRow } from '#core/errors.ts'
 import { type AttemptHistory, LONGEST_RETURN_SECONDS } from '#core/job/attempt.ts'
 import { type Subject, subjectOf } from './about.ts'
 
@@ -20,7 +20,7 @@ const DAY = 24 * 60 * MINUTE
 
 /** About this worker and this object: another worker of the pool may be allowed to open it. */
 const PAIR: Bound = { seconds: DAY, boots: 5, asideAs: null }
-/** About now: a person may extend the window, and the quota begins anew. */
+/** About now: a person may extend the window, the quota begins anew, a service comes back. */
 const TIME: Bound = { seconds: 7 * DAY, boots: Number.POSITIVE_INFINITY, asideAs: 'job.expired' }
 /** OCI says 404 or 403 too while a permission spreads, and 404 for objects that it has just stored. */
 const SPREADING: Bound = { seconds: 10 * MINUTE, boots: Number.POSITIVE_INFINITY, asideAs: null }
@@ -55,9 +55,9 @@ export function boundOfRefusal(code: ErrorCode): Bound | undefined {
   return OF_REFUSALS[subjectOf(code)]
 }
 
-/** Undefined for a code whose disposition says all. */
+/** Undefined for a code that no later time changes, and for one that stops the worker. */
 export function boundOfFailure(code: ErrorCode): Bound | undefined {
-  return OF_FAILURES[code]
+  return OF_FAILURES[code] ?? (errorRow(code).disposition === 'retry' ? TIME : undefined)
 }
 
 /** True if the job has been sent back long enough, or by enough boots. */

@@ -26,6 +26,8 @@ type SettlementBoot = Pick<
 export type SettlementContext = {
   readonly boot: SettlementBoot
   readonly attempts: OpenAttempts
+  /** The batch has lasted long enough: no job waits in it any more. */
+  readonly isLate: boolean
   /** Aborted when the lease is lost. */
   readonly signal: AbortSignal
 }
@@ -40,10 +42,10 @@ export async function settle(
   started: number,
   context: SettlementContext,
 ): Promise<'ended' | 'waiting'> {
-  const { boot, signal } = context
+  const { boot, isLate, signal } = context
   let state: State = stateAfter(outcome)
   if (outcome.kind === 'failed' && state === 'keyed') state = tellFailure('fail', leased, outcome, boot)
-  let move = moveFor(outcome)
+  let move = moveFor(outcome, isLate)
   // Evidence of a failure with a key is written even if the lease is lost; a result too. The rest belongs to
   // the lease.
   if (move.kind !== 'finish') signal.throwIfAborted()

@@ -15,11 +15,11 @@ import { compute, readHeader, recordGrant, releaseJobOf } from './computation.ts
 
 /** Prints one JSON line on stdout; the exit code is 0 for a result, else that of the code. */
 export async function runOne(job: Job, boot: Boot, signal: AbortSignal): Promise<number> {
-  const { attester, evidence, store } = boot
+  const { attester, evidence, objects } = boot
   const print = (line: Record<string, unknown>) =>
     process.stdout.write(`${JSON.stringify({ jobId: job.jobId, ...line })}\n`)
   const challenge = await untilAvailable(() => attester.challenge(signal), boot, signal)
-  const header = await readHeader(job, store, signal)
+  const header = await readHeader(job, objects, signal)
   const answer = await askFor(releaseJobOf(job, header), challenge, attester, signal)
   const { jobId, traceparent } = job
   if (answer.kind === 'refused') {

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { CodedError, ERRORS, type ErrorCode } from '#core/errors.ts'
 import type { RefusalBody } from '#core/release/request.ts'
 import { type Move, moveFor } from '../../src/worker/ending.ts'
+import { PlaceRefused } from '../../src/worker/places.ts'
 import { boundOfFailure, type Standing } from '../../src/worker/returns.ts'
 
 const refusal: RefusalBody = {
@@ -16,19 +17,22 @@ const refusal: RefusalBody = {
 }
 const BOOT = 'b'.repeat(26)
 const FRESH: Standing = { history: { givenBack: [] }, boot: BOOT, now: 1_000_000 }
-const failed = (error: unknown, attempts = 1): Move =>
-  moveFor({
-    kind: 'failed',
-    error,
-    releaseId: 'cd'.repeat(16),
-    attempts,
-    headerDigests: ['digest'],
-    standing: FRESH,
-  })
+const failed = (error: unknown, { attempts = 1, late = false, standing = FRESH } = {}): Move =>
+  moveFor(
+    {
+      kind: 'failed',
+      error,
+      releaseId: 'cd'.repeat(16),
+      attempts,
+      headerDigests: ['digest'],
+      standing,
+    },
+    late,
+  )
 
 test('a result ends the job, whoever wrote it', () => {
   for (const kind of ['visible', 'superseded'] as const)
-    assert.deepEqual(moveFor({ kind: 'published', published: { kind, resultId: 'id' } }), {
+    assert.deepEqual(moveFor({ kind: 'published', published: { kind, resultId: 'id' } }, false), {
       kind: 'finish',
       as: kind,
       resultId: 'id',
@@ -36,7 +40,7 @@ test('a result ends the job, whoever wrote it', () => {
 })
 
 test('a refusal sets the job aside with its denial, and spends no attempt', () => {
-  assert.deepEqual(moveFor({ kind: 'refused', refusal, headerDigests: ['digest'], standing: FRESH }), {
+  assert.deepEqual(moveFor({ kind: 'refused', refusal, headerDigests: ['digest'], standing: FRESH }, false), {
     kind: 'set-aside',
     as: 'refused',
     code: 'object.withdrawn',
@@ -50,16 +54,36 @@ describe('a failure moves the job by its code', () => {
   const MOVES = { retry: 'ask-again', reject: 'set-aside', stop: 'give-back' } as const
   // The keys of ERRORS are the codes.
   for (const code of Object.keys(ERRORS) as ErrorCode[]) {
-    const returns = code === 'internal.fault' ? 'try-again' : boundOfFailure(code) && 'put-back'
-    const expected = returns ?? MOVES[ERRORS[code].disposition]
-    test(`${code}: ${expected}`, () => {
+    const { disposition } = ERRORS[code]
+    const returns = disposition !== 'retry' && boundOfFailure(code) !== undefined
+    const expected = code === 'internal.fault' ? 'try-again' : returns ? 'put-back' : MOVES[disposition]
+    const later = expected === 'ask-again' ? 'put-back' : expected
+    test(`${code}: ${expected}, and ${later} when the batch has lasted long enough`, () => {
       assert.equal(failed(new CodedError(code, 'x')).kind, expected)
+      assert.equal(failed(new CodedError(code, 'x'), { late: true }).kind, later)
     })
   }
 })
 
+test('what a service has failed for seven days is set aside', () => {
+  const code = 'service.unavailable'
+  const at = FRESH.now - 7 * 86_400
+  const standing = { ...FRESH, history: { givenBack: [{ boot: BOOT, at, code }] } }
+  const move = failed(new CodedError(code, 'x'), { late: true, standing })
+  assert.equal(move.kind === 'set-aside' && move.code, 'job.expired')
+})
+
+test('a refusal of a place of its own stops the worker, and says nothing of the job', () => {
+  for (const code of ['service.missing', 'service.denied'] as const) {
+    const refusal = new PlaceRefused('results', new CodedError(code, 'x'))
+    assert.deepEqual(failed(refusal), { kind: 'give-back', error: refusal })
+    const wrapped = new CodedError('evidence.unavailable', 'x', { cause: refusal })
+    assert.deepEqual(failed(wrapped), { kind: 'give-back', error: refusal })
+  }
+})
+
 test('a job that is set aside says how often it was tried', () => {
-  const move = failed(new CodedError('job.exhausted', 'x'), 3)
+  const move = failed(new CodedError('job.exhausted', 'x'), { attempts: 3 })
   assert.deepEqual(move, {
     kind: 'set-aside',
     as: 'failed',
@@ -87,7 +111,7 @@ describe('a refusal that another worker or a later time may change puts the job 
   const DAY = 86_400
   const MINUTE = 60
   const refusedAs = (code: ErrorCode, standing: Standing): Move =>
-    moveFor({ kind: 'refused', refusal: { ...refusal, code }, headerDigests: [], standing })
+    moveFor({ kind: 'refused', refusal: { ...refusal, code }, headerDigests: [], standing }, false)
   const since = (seconds: number, code: ErrorCode): Standing => ({
     ...FRESH,
     history: { givenBack: [{ boot: BOOT, at: FRESH.now - seconds, code }] },
@@ -103,14 +127,17 @@ describe('a refusal that another worker or a later time may change puts the job 
     },
   })
   const absent = (standing: Standing): Move =>
-    moveFor({
-      kind: 'failed',
-      error: new CodedError('service.missing', 'x'),
-      releaseId: null,
-      attempts: 0,
-      headerDigests: [],
-      standing,
-    })
+    moveFor(
+      {
+        kind: 'failed',
+        error: new CodedError('service.missing', 'x'),
+        releaseId: null,
+        attempts: 0,
+        headerDigests: [],
+        standing,
+      },
+      false,
+    )
 
   for (const { name, move, expected } of [
     {

@@ -73,7 +73,7 @@ async function holding() {
   const attempts = new OpenAttempts(boot)
   attempts.add(leased, { round: 0, number: 1, history })
   const settleAs = (outcome: WorkOutcome, signal = new AbortController().signal) =>
-    settle(leased, outcome, 0, { boot, attempts, signal })
+    settle(leased, outcome, 0, { boot, attempts, isLate: false, signal })
   /** The result of another worker, which this one has not met yet. */
   const finishElsewhere = async () => {
     await files.create({ ...base.buckets.results, name: manifestName(RESULT_ID) }, Buffer.from('x'))
