@@ -40,12 +40,12 @@ export const randomId = hexBytes(16)
 /** The first 26 characters of base32(SHA-256(evidence key)). */
 export const boot = bounded(/^[a-z2-7]{26}$/, '26 characters of base32')
 export const keyThumbprint = base64urlBytes(32)
-/** An Object Storage name as this project writes it. */
+/** An Object Storage name as this project writes it. `.` and `..` would change the path of a request. */
 export const objectName = bounded(
-  /^[a-z0-9/_.-]{1,200}$/,
-  'an object name of a-z, 0-9 and / _ . -, at most 200 characters',
+  /^(?!(?:.*\/)?\.\.?(?:\/|$))[a-z0-9/_.-]{1,200}$/,
+  'an object name of a-z, 0-9 and / _ . -, at most 200 characters, without the segments . and ..',
 )
-export const bucketName = bounded(/^[A-Za-z0-9_.-]{1,256}$/, 'a bucket name')
+export const bucketName = bounded(/^(?!\.\.?$)[A-Za-z0-9_.-]{1,256}$/, 'a bucket name')
 export const namespaceName = bounded(/^[A-Za-z0-9_-]{1,128}$/, 'an Object Storage namespace')
 export const etag = bounded(/^[A-Za-z0-9_-]{1,128}$/, 'an entity tag')
 export const ocid = bounded(/^ocid1\.[a-z0-9._-]{1,240}$/, 'an OCID')

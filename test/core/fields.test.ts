@@ -56,14 +56,14 @@ const cases: readonly {
   {
     name: 'object name',
     field: fields.objectName,
-    good: ['a', 'seal/00.1_2-3', 'a'.repeat(200)],
-    bad: ['', 'A', 'a b', 'a%2f', 'a?b', 'a'.repeat(201), 'ä'],
+    good: ['a', 'seal/00.1_2-3', 'a'.repeat(200), '...', '.a', 'a./b..', 'a//b', '/'],
+    bad: ['', 'A', 'a b', 'a%2f', 'a?b', 'a'.repeat(201), 'ä', '.', '..', './a', 'a/../b', 'a/.', 'a/..'],
   },
   {
     name: 'bucket',
     field: fields.bucketName,
-    good: ['Out_box.1-a'],
-    bad: ['', 'a/b', 'a b', 'a'.repeat(257)],
+    good: ['Out_box.1-a', '...', '.a'],
+    bad: ['', 'a/b', 'a b', 'a'.repeat(257), '.', '..'],
   },
   { name: 'namespace', field: fields.namespaceName, good: ['axhospital'], bad: ['', 'a.b', 'a/b'] },
   { name: 'etag', field: fields.etag, good: ['0e-1_A'], bad: ['', '"a"', '*', 'a'.repeat(129)] },

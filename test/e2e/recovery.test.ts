@@ -31,7 +31,10 @@ test('a worker whose reference values are revoked waits, and goes on when they a
   const jobId = jobIdOf(await system.upload(sealed.file))
   await waitForLine(system, 'refused', { code: 'reference.revoked' })
   assert.equal(await readiness(), 503)
-  assert.match(await system.deployment.metricsOf(WORKER), /cw_worker_refused\{code="reference\.revoked"\} 1/)
+  assert.match(
+    await system.deployment.metricsOf(WORKER),
+    /cw_worker_refused\{code="reference\.revoked",place=""\} 1/,
+  )
   assert.deepEqual(await deadLetters(system), [])
 
   await revoke(2, [], signers)

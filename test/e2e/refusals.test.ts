@@ -78,6 +78,11 @@ test('malformed messages become dead letters with their code, and the stream con
       bytes: Buffer.from(JSON.stringify({ ...good, bucket: '../x' })),
       kept: true,
     },
+    {
+      what: 'a bucket that would change the path',
+      bytes: Buffer.from(JSON.stringify(jobOf('absent', 'e1', '..'))),
+      kept: true,
+    },
     { what: 'more bytes than a job may have', bytes: Buffer.alloc(5000, '{'), kept: false },
     { what: 'as many bytes as a message may have', bytes: randomBytes(500_000), kept: false },
   ]

@@ -62,7 +62,7 @@ for (const { wrong, code, change } of [
     assert.equal(lines.filter((line) => messageOf(line) === 'leased').length, 0)
     assert.equal(await readiness(), 503)
     const metrics = await system.deployment.metricsOf(WRONG)
-    assert.ok(metrics.includes(`cw_worker_refused{code="${code}"} 1`), metrics)
+    assert.ok(metrics.includes(`cw_worker_refused{code="${code}",place=""} 1`), metrics)
   })
 
 test('when its permission is signed, the worker joins by itself and takes jobs', async () => {

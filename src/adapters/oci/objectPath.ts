@@ -12,7 +12,9 @@ export type ObjectPath = {
 
 export function toPath({ namespace, bucket, name }: ObjectRef): ObjectPath {
   // As a segment of the URL's path these would be path traversal.
-  if (name === '.' || name === '..') throw new CodedError('service.failed', 'an object is named . or ..')
+  for (const segment of [namespace, bucket, name])
+    if (segment === '.' || segment === '..')
+      throw new CodedError('service.failed', 'an object, bucket or namespace is named . or ..')
   return { namespaceName: namespace, bucketName: bucket, objectName: name }
 }
 

@@ -14,6 +14,8 @@ const MEANINGS: readonly Meaning[] = [
   { status: 412, code: 'object.changed' },
   { status: 416, code: 'object.malformed' },
 ]
+/** Whoever names a version has it from a message: what OCI cannot even read is no object of ours. */
+const OF_VERSION: readonly Meaning[] = [...MEANINGS, { status: 400, code: 'object.malformed' }]
 /** OCI's limit for one object. */
 const MAX_OBJECT_BYTES = 10 * 2 ** 40
 /** Consecutive resumptions without a byte of progress. */
@@ -47,7 +49,7 @@ export async function readStream(
             range: new Range(from, end ?? MAX_OBJECT_BYTES - 1, null),
           }),
         }),
-      { signal, meanings: MEANINGS },
+      { signal, meanings: part.etag === undefined ? MEANINGS : OF_VERSION },
     )
 
   const first = await open(start, part.etag)

@@ -56,6 +56,14 @@ test('a stream whose version disappears halfway throws object.changed', async (t
   await assert.rejects(Array.fromAsync(chunks), { code: 'object.changed' })
 })
 
+test('a version that OCI cannot read is malformed; an object of our own gives no reason for a 400', async (t) => {
+  const bad = refuse(400, 'InvalidParameter')
+  const { store: objects } = await store(t, [bad, bad, bad])
+  await assert.rejects(objects.stream(OBJECT, { etag: ETAG }), { code: 'object.malformed' })
+  assert.equal((await objects.read(OBJECT, { start: 0, end: 9 }, ETAG)).byteLength, 0)
+  await assert.rejects(objects.readAll(OBJECT, 10), { code: 'service.failed' })
+})
+
 test('a stream without progress ends as unavailable', async (t) => {
   const { store: objects } = await store(t, [partOf(0, 300), partOf(300, 0)])
   const { chunks } = await objects.stream(OBJECT, { etag: ETAG })
@@ -125,6 +133,11 @@ test('the commit of an upload is sent once, because a lost answer may hide a suc
 test('the names . and .. are refused, because a URL would drop them', async (t) => {
   const { script, store: objects } = await store(t, [answer(200)])
   for (const name of ['.', '..'])
-    await assert.rejects(objects.head({ ...OBJECT, name }), { code: 'service.failed' })
+    for (const object of [
+      { ...OBJECT, name },
+      { ...OBJECT, bucket: name },
+      { ...OBJECT, namespace: name },
+    ])
+      await assert.rejects(objects.head(object), { code: 'service.failed' })
   assert.equal(script.seen.length, 0)
 })
