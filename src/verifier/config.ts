@@ -119,9 +119,9 @@ export const VerifierConfig = z.strictObject({
       'Seconds between listings of the governance bucket, 1 to 15. After 30 seconds without confirmation nothing is released.',
     example: 10,
   }),
-  requestSeconds: z.int().min(2).max(50).meta({
+  requestSeconds: z.int().min(2).max(25).meta({
     description:
-      'The deadline of a release request, 2 to 50 seconds; workers wait for 60. A later boot writes `release.interrupted` for a Verifier that died in a release, after its log stood still for twice that time.',
+      'The deadline of a release request, 2 to 25 seconds; workers wait for 30. A later boot writes `release.interrupted` for a Verifier that died in a release, after its log stood still for twice that time.',
     example: 20,
   }),
   drainSeconds: z.int().min(1).max(300).meta({

@@ -21,7 +21,7 @@ import type { Workload } from './workloads/workload.ts'
 const SECRETS_PER_JOB = 4
 
 /** A release of many objects may wait for a Vault that throttles. */
-const VERIFIER_TIMEOUT_MS = 60_000
+const VERIFIER_TIMEOUT_MS = 30_000
 
 export type Trust = {
   readonly workloads: readonly Workload[]

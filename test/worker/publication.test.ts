@@ -61,6 +61,22 @@ test('a manifest whose answer was lost is recognised as our own', async () => {
   assert.equal((await publish(accepted, computed, boot, signal)).kind, 'visible')
 })
 
+test('a part whose answer was lost is recognised as our own, and another one is not', async () => {
+  const { store, accepted } = await stage()
+  const lostAfter = (alter: (bytes: Uint8Array) => Uint8Array): Partial<ObjectStore> => ({
+    create: async (object, bytes, aborted) => {
+      const isPart = object.name.endsWith('/0')
+      const created = await store.create(object, isPart ? alter(bytes) : bytes, aborted)
+      if (isPart) throw new CodedError('service.conflict', 'sent twice')
+      return created
+    },
+  })
+  const foreign = await publicationBootOf({ ...store, ...lostAfter(() => Buffer.from('another')) })
+  await assert.rejects(publish(accepted, computed, foreign, signal), { code: 'service.conflict' })
+  const ours = await publicationBootOf({ ...store, ...lostAfter((bytes) => bytes) })
+  assert.equal((await publish(accepted, computed, ours, signal)).kind, 'visible')
+})
+
 for (const { name, put } of [
   {
     name: 'a boot that is not registered',

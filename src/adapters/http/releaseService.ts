@@ -16,6 +16,8 @@ const MAX_RESPONSE_BYTES = 20 * 1024 * 1024
 /** The limit of a refusal, whatever was asked. */
 const MAX_PROBLEM_BYTES = 8192
 const IDLE_SOCKETS = 4
+/** The Verifier answers a challenge from memory. */
+const CHALLENGE_MS = 10_000
 
 export type VerifierConnection = {
   /** An https origin: the audience of nonces and assertions. */
@@ -25,7 +27,7 @@ export type VerifierConnection = {
   /** PEM. Lets the Verifier limit who connects; it replaces no part of the attestation. */
   readonly cert: string
   readonly key: string
-  /** For one exchange, from the first byte sent to the last received. */
+  /** For one release, from the first byte sent to the last received; a challenge has less. */
   readonly timeoutMs: number
   /** Learns the Verifier's time from its nonces. */
   readonly skew?: ClockSkew
@@ -43,33 +45,40 @@ export function createReleaseService(connection: VerifierConnection): ReleaseSer
     keepAlive: true,
     maxFreeSockets: IDLE_SOCKETS,
   })
-  const post = (path: string, body: Uint8Array, maxBytes: number, signal: AbortSignal | undefined) =>
-    exchange({ url: new URL(path, url), agent, timeoutMs, body, maxBytes, signal })
+  const post = (path: string, call: Pick<Call, 'body' | 'maxBytes' | 'timeoutMs' | 'signal'>) =>
+    exchange({ url: new URL(path, url), agent, ...call })
   return {
     challenge: async (signal) => {
       const told = skew?.asking('verifier')
-      const answer = await post('/v1/challenges', new Uint8Array(), MAX_CHALLENGE_BYTES, signal)
+      const answer = await post('/v1/challenges', {
+        body: new Uint8Array(),
+        maxBytes: MAX_CHALLENGE_BYTES,
+        timeoutMs: Math.min(timeoutMs, CHALLENGE_MS),
+        signal,
+      })
       const challenge = checkShape(Challenge, answer, 'challenge', 'verifier.untrusted')
       told?.(nonceTime(fromBase64url(challenge.nonce)))
       return challenge
     },
     release: async (request, signal) => {
       const body = utf8(JSON.stringify(request))
-      const answer = await post('/v1/releases', body, MAX_RESPONSE_BYTES, signal)
+      const answer = await post('/v1/releases', { body, maxBytes: MAX_RESPONSE_BYTES, timeoutMs, signal })
       return checkShape(ReleaseResponse, answer, 'answer', 'verifier.untrusted')
     },
     close: () => agent.destroy(),
   }
 }
 
-async function exchange(call: {
+type Call = {
   readonly url: URL
   readonly agent: Agent
   readonly timeoutMs: number
   readonly body: Uint8Array
   readonly maxBytes: number
   readonly signal: AbortSignal | undefined
-}): Promise<unknown> {
+}
+
+async function exchange(call: Call): Promise<unknown> {
   const { url, agent, body, maxBytes } = call
   const timeout = AbortSignal.timeout(call.timeoutMs)
   const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout])
@@ -82,6 +91,7 @@ async function exchange(call: {
     answer = await readBody(response, status === 200 ? maxBytes : MAX_PROBLEM_BYTES)
   } catch (cause) {
     call.signal?.throwIfAborted()
+    if (timeout.aborted) closeIdle(agent)
     throw new CodedError('verifier.unavailable', `${url.pathname}: the Verifier cannot be reached`, { cause })
   }
   if (status !== 200) throw refusalOf(status, answer)
@@ -89,6 +99,11 @@ async function exchange(call: {
     throw new CodedError('verifier.untrusted', `${url.pathname}: the answer has more than ${maxBytes} bytes`)
   const bytes = answer
   return under('verifier.untrusted', () => parseJson(bytes, 'answer'))
+}
+
+/** A device between us that has lost one connection has lost the idle ones too, and tells of none. */
+function closeIdle({ freeSockets }: Agent): void {
+  for (const socket of Object.values(freeSockets).flat()) socket?.destroy()
 }
 
 /**

@@ -155,6 +155,23 @@ test('the Verifier must authenticate under the pinned CA, with TLS 1.3', async (
   await assert.rejects(connect(url.replace('127.0.0.1', 'localhost')).challenge(), unavailable)
 })
 
+test('after an exchange without an answer, no idle connection is used again', async (t) => {
+  const sockets = new Set<unknown>()
+  let lost = 0
+  const url = await listen(t, (incoming, answer) => {
+    // A balancer has lost the first two connections; both sides still have them.
+    if (!sockets.has(incoming.socket)) answer.end(JSON.stringify(challenge))
+    else lost += 1
+    sockets.add(incoming.socket)
+  })
+  const service = connect(url, { timeoutMs: 200 })
+  await Promise.all([service.challenge(), service.challenge()])
+  assert.equal(sockets.size, 2)
+  await assert.rejects(service.challenge(), { code: 'verifier.unavailable' })
+  assert.deepEqual(await service.challenge(), challenge)
+  assert.equal(lost, 1)
+})
+
 test('no listener, no answer in time, and an abort', async (t) => {
   await assert.rejects(connect('https://127.0.0.1:1').challenge(), { code: 'verifier.unavailable' })
   const arrived = Promise.withResolvers<void>()
