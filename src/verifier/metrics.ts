@@ -3,8 +3,10 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { ErrorCode } from '#core/errors.ts'
 import type { Product } from '#core/snp/product.ts'
 import type { Clock } from '#ports/clock.ts'
+import type { Connections, Drop } from './connections.ts'
 import type { PolicyStore } from './policyStore.ts'
 import { daysLeft, type RevocationLists } from './revocationLists.ts'
+import type { TlsRefusal } from './tlsRefusals.ts'
 
 export type VerifierMetrics = {
   /** One decided job. `code` is empty if its keys were released. */
@@ -16,6 +18,10 @@ export type VerifierMetrics = {
   readonly request: (route: string, status: number, seconds: number) => void
   /** The start waits for this place of OCI, by the code of its last answer; undefined when it has it. */
   readonly waits: (place: string, code: ErrorCode | undefined) => void
+  /** A handshake that failed. */
+  readonly tlsRefused: (reason: TlsRefusal) => void
+  /** A connection that was closed to make room. */
+  readonly dropped: (reason: Drop) => void
 }
 
 export function createMetrics(registry: Registry, simulation: boolean): VerifierMetrics {
@@ -51,6 +57,18 @@ export function createMetrics(registry: Registry, simulation: boolean): Verifier
     labelNames: ['place', 'code'],
     registers,
   })
+  const tlsRefusals = new Counter({
+    name: 'cw_verifier_tls_refused_total',
+    help: 'TLS handshakes that failed, by reason',
+    labelNames: ['reason'],
+    registers,
+  })
+  const drops = new Counter({
+    name: 'cw_verifier_connections_dropped_total',
+    help: 'Connections that were closed to make room, by the limit that was reached',
+    labelNames: ['reason'],
+    registers,
+  })
   new Gauge({
     name: 'cw_verifier_simulation',
     help: '1 if simulated roots are accepted: no protection, only for synthetic data',
@@ -66,6 +84,8 @@ export function createMetrics(registry: Registry, simulation: boolean): Verifier
       waits.reset()
       if (code !== undefined) waits.set({ place, code }, 1)
     },
+    tlsRefused: (reason) => tlsRefusals.inc({ reason }),
+    dropped: (reason) => drops.inc({ reason }),
   }
 }
 
@@ -108,6 +128,21 @@ export function publishAges(
     collect() {
       for (const { product, thisUpdate } of revocationLists.held())
         this.set({ product }, clock.now() - thisUpdate)
+    },
+  })
+}
+
+/** The open connections, read at each scrape. */
+export function publishConnections(registry: Registry, count: Connections['count']): void {
+  new Gauge({
+    name: 'cw_verifier_connections',
+    help: 'Open connections: before the end of their handshake, and after it',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      const { handshakes, clients } = count()
+      this.set({ state: 'handshake' }, handshakes)
+      this.set({ state: 'client' }, clients)
     },
   })
 }

@@ -6,14 +6,15 @@ import { errorFields, type Log } from '#adapters/system/log.ts'
 import { toBase64url } from '#core/bytes.ts'
 import { codeOf } from '#core/errors.ts'
 import { type Challenge, mintNonce, NONCE_LIFETIME_SECONDS, NONCE_RANDOM_BYTES } from '#core/release/nonce.ts'
-import { RequestRefused } from '#core/release/refusal.ts'
 import { addSeconds } from '#core/time.ts'
 import type { Clock } from '#ports/clock.ts'
 import { type Boot, openBoot } from './boot.ts'
 import type { VerifierConfig } from './config.ts'
 import type { VerifierMaterial } from './material.ts'
+import { publishConnections } from './metrics.ts'
 import { type PeriodicTask, runPeriodically, withinLimit } from './periodicTasks.ts'
 import { createRefusalCounts } from './refusalCounts.ts'
+import { createRefusals } from './refusals.ts'
 import { answerRelease } from './release.ts'
 import { startServer } from './server.ts'
 import { expectTrueClock, hasTrueClock } from './trueClock.ts'
@@ -57,9 +58,10 @@ export async function startVerifier(
   const { skew } = material
   const boot = await openBoot(config, material, options)
   const { evidence, metrics, policyStore } = boot
-  const refusals = createRefusalCounts()
+  const counts = createRefusalCounts()
+  const refusals = createRefusals(counts, metrics, { clock, log })
   const recordRefusals = (all: boolean) => {
-    for (const entry of refusals.take(clock.now(), all)) evidence.append(entry)
+    for (const entry of counts.take(clock.now(), all)) evidence.append(entry)
   }
   const endWithLog = (error: unknown) => {
     const code = codeOf(error)
@@ -68,7 +70,7 @@ export async function startVerifier(
 
   const stopping = new AbortController()
   const server = await startServer(
-    { listen: config.listen, tls: material.tls },
+    { listen: config.listen, tls: material.tls, clock },
     {
       challenge: () => {
         expectTrueClock(skew)
@@ -78,16 +80,16 @@ export async function startVerifier(
         expectTrueClock(skew)
         return await answerRelease(body, boot)
       },
-      refused: ({ code, id, address, error }) => {
-        // A decision has an entry of its own.
-        if (!(error instanceof RequestRefused)) refusals.count(code, address, clock.now())
-        metrics.refused(code)
-        log.info('request refused', { denialId: id, ...errorFields(error), code })
-        endWithLog(error)
+      refused: (refusal) => {
+        refusals.request(refusal)
+        endWithLog(refusal.error)
       },
       answered: metrics.request,
+      tlsRefused: refusals.handshake,
+      dropped: metrics.dropped,
     },
   )
+  publishConnections(options.registry, server.connections)
   const tasks: readonly PeriodicTask[] = [
     {
       name: 'policy',

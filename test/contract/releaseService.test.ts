@@ -1,5 +1,6 @@
 /** The contract of the ReleaseService port over HTTPS, against the Verifier's own server. */
 import { createReleaseService } from '#adapters/http/releaseService.ts'
+import { systemClock } from '#adapters/system/clock.ts'
 import { parseJson } from '#core/canonical.ts'
 import { startServer } from '../../src/verifier/server.ts'
 import { createCa } from '../verifier/tls.ts'
@@ -11,12 +12,14 @@ const worker = ca.issue('worker')
 
 testReleaseService('https', async (t, { challenge, release }) => {
   const server = await startServer(
-    { listen: { host: '127.0.0.1', port: 0 }, tls: { ...verifier, clientCa: ca.pem } },
+    { listen: { host: '127.0.0.1', port: 0 }, tls: { ...verifier, clientCa: ca.pem }, clock: systemClock },
     {
       challenge,
       release: async (body) => await release(parseJson(body)),
       refused: () => {},
       answered: () => {},
+      tlsRefused: () => {},
+      dropped: () => {},
     },
   )
   const service = createReleaseService({ url: server.url, ca: ca.pem, ...worker, timeoutMs: 5000 })

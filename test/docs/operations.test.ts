@@ -6,8 +6,14 @@ import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { createClockSkew, publishClockSkew } from '#adapters/system/clockSkew.ts'
 import { FunctionConfig } from '../../src/function/config.ts'
+import { ADMISSION_LIMITS } from '../../src/verifier/admission.ts'
 import { VerifierConfig } from '../../src/verifier/config.ts'
-import { createMetrics, publishAges } from '../../src/verifier/metrics.ts'
+import { CONNECTION_LIMITS } from '../../src/verifier/connections.ts'
+import { createMetrics, publishAges, publishConnections } from '../../src/verifier/metrics.ts'
+import type { Rate } from '../../src/verifier/rates.ts'
+import { REQUEST_MILLISECONDS, REQUEST_RATE } from '../../src/verifier/server.ts'
+import { HANDSHAKE } from '../../src/verifier/serverTls.ts'
+import { TLS_REFUSALS } from '../../src/verifier/tlsRefusals.ts'
 import { WorkerConfig } from '../../src/worker/config.ts'
 import { createWorkerMetrics } from '../../src/worker/metrics.ts'
 import { readDocument, tableRows } from './document.ts'
@@ -47,6 +53,7 @@ test('docs/operations.md has every metric, with its labels', async () => {
   createWorkerMetrics(registry, true)
   publishClockSkew(registry, createClockSkew(systemClock), [])
   createMetrics(registry, true)
+  publishConnections(registry, () => ({ handshakes: 0, clients: 0 }))
   publishAges(registry, {
     policyStore: { ageSeconds: () => 0 },
     revocationLists: { held: () => [] },
@@ -63,4 +70,30 @@ test('docs/operations.md has every metric, with its labels', async () => {
     // prom-client types a metric's description without its label names, which it has.
     .map((metric) => [metric.name, (metric as unknown as { labelNames: string[] }).labelNames])
   assert.deepEqual(rows, metrics)
+})
+
+test("docs/operations.md has the limits of the Verifier's server", () => {
+  const [, after = ''] = page.split("\n## Limits of the Verifier's server\n")
+  const values = tableRows(after.split('\n## ')[0] ?? '')
+    .slice(1)
+    .map(([, value]) => value)
+  const { handshakesPerAddress, failedHandshakes, perCertificate, total } = CONNECTION_LIMITS
+  const number = (value: number) => value.toLocaleString('en')
+  const rate = ({ perSecond, burst }: Rate) => `${number(perSecond)} per second, ${number(burst)} at once`
+  assert.deepEqual(values, [
+    `${HANDSHAKE.handshakeTimeout / 1000} s`,
+    number(handshakesPerAddress),
+    rate(failedHandshakes),
+    number(perCertificate),
+    number(total),
+    rate(REQUEST_RATE),
+    number(ADMISSION_LIMITS.perCertificate),
+    `${REQUEST_MILLISECONDS / 1000} s`,
+    `${ADMISSION_LIMITS.bodyBytes / 1024 / 1024} MiB`,
+    number(ADMISSION_LIMITS.working),
+  ])
+})
+
+test('docs/operations.md has every reason for which a handshake fails', () => {
+  for (const reason of Object.keys(TLS_REFUSALS)) assert.ok(page.includes(`\`${reason}\``), reason)
 })

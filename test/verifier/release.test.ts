@@ -169,6 +169,8 @@ async function verifierBoot(
       crlFailed: assert.fail,
       request: assert.fail,
       waits: assert.fail,
+      tlsRefused: assert.fail,
+      dropped: assert.fail,
     },
     clock: { ...steerableClock(), now: () => now },
     log,

@@ -1,72 +1,183 @@
-/** The limits in front of core (number, size, time), and an end that answers every accepted request. */
+/** The limits in front of core (number, rate, size, time), and an end that answers every accepted request. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Agent, request as httpsRequest } from 'node:https'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
+import { connect } from 'node:tls'
+import { systemClock } from '#adapters/system/clock.ts'
 import { CodedError } from '#core/errors.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
-import { MAX_RELEASES, startServer, type VerifierRoutes } from '../../src/verifier/server.ts'
+import { MAX_REQUEST_BYTES } from '#core/release/request.ts'
+import { addSeconds } from '#core/time.ts'
+import { ADMISSION_LIMITS } from '../../src/verifier/admission.ts'
+import { REQUEST_RATE, startServer, type VerifierRoutes } from '../../src/verifier/server.ts'
+import { steerableClock } from './steerableClock.ts'
+import { ca, challenge, clientOf, response, send, serve } from './testServer.ts'
 import { createCa } from './tls.ts'
 
-const ca = createCa('provider CA')
-const known = { ca: ca.pem, ...ca.issue('worker') }
-const challenge = { nonce: 'AA', exp: 1, aud: 'https://verifier.hospital.example' }
-const response: ReleaseResponse = {
-  verifierKeys: { payload: '', signatures: [] },
-  grantKey: 'a.b.c',
-  answers: [],
-}
+const client = clientOf('worker')
 
-async function serve(t: TestContext, release: VerifierRoutes['release']) {
-  const refused: string[] = []
-  const answered: string[] = []
-  const server = await startServer(
-    {
-      listen: { host: '127.0.0.1', port: 0 },
-      tls: { ...ca.issue('verifier'), clientCa: ca.pem },
+test('unfinished bodies keep only their own certificate out', async (t) => {
+  // An hour between any two requests: the rate is not what refuses here.
+  let hours = 0
+  const clock = {
+    ...systemClock,
+    monotonic: () => {
+      hours += 1
+      return hours * 3_600_000
     },
-    {
-      challenge: () => challenge,
-      release,
-      refused: ({ code, address }) => refused.push(`${code} ${address}`),
-      answered: (route, status) => answered.push(`${route} ${status}`),
-    },
+  }
+  const { server, refused } = await serve(t, { clock })
+  const hostile = clientOf('hostile')
+  const held = Array.from({ length: ADMISSION_LIMITS.perCertificate }, () =>
+    send(server.url, { client: hostile }),
   )
-  t.after(() => server.close(1000))
-  return { server, refused, answered }
-}
-
-/** Sends the head, and the body if there is one. `status` is the answer's. */
-function send(url: string, body?: string) {
-  const headers = { 'content-type': 'application/json', 'content-length': 2 }
-  const sent = httpsRequest(`${url}/v1/releases`, { method: 'POST', headers, ...known })
-  sent.on('error', () => {})
-  if (body === undefined) sent.flushHeaders()
-  else sent.end(body)
-  const status = once(sent, 'response').then(([answer]) => {
-    answer.resume()
-    return answer.statusCode
-  })
-  return { sent, status }
-}
-
-test('requests beyond the limit are refused before their bodies are read', async (t) => {
-  const { server, refused } = await serve(t, async () => response)
-  const held = Array.from({ length: MAX_RELEASES }, () => send(server.url))
-  // Requests that came before all heads had arrived were answered.
-  let status = 200
-  while (status === 200) status = await send(server.url, '{}').status
-  assert.equal(status, 503)
-  assert.deepEqual(refused, ['verifier.unavailable 127.0.0.1'])
+  // Requests that come before all heads have arrived are answered.
+  let answer = await send(server.url, { client: hostile, body: '{}' }).answer
+  while (answer.status === 200) answer = await send(server.url, { client: hostile, body: '{}' }).answer
+  assert.equal(answer.status, 429)
+  assert.equal(answer.headers['retry-after'], '2')
+  assert.equal(JSON.parse(answer.text).code, 'client.busy')
+  assert.deepEqual(refused, ['client.busy 127.0.0.1'])
+  assert.equal(await send(server.url, { client, body: '{}' }).status, 200)
   const [first] = held
   const gone = assert.rejects(first?.status ?? Promise.resolve())
   first?.sent.destroy()
   await gone
-  while (status === 503) status = await send(server.url, '{}').status
-  assert.equal(status, 200)
+  while (answer.status === 429) answer = await send(server.url, { client: hostile, body: '{}' }).answer
+  assert.equal(answer.status, 200)
   for (const { sent } of held.slice(1)) sent.end('{}')
-  const statuses = await Promise.all(held.slice(1).map(({ status: of }) => of))
+  const statuses = await Promise.all(held.slice(1).map(({ status }) => status))
   assert.deepEqual(new Set(statuses), new Set([200]))
+})
+
+test('complete requests beyond the places for work are shed, with a time to ask again', async (t) => {
+  const gate = Promise.withResolvers<ReleaseResponse>()
+  const all = Promise.withResolvers<void>()
+  let working = 0
+  const { server, refused } = await serve(t, {
+    release: () => {
+      working += 1
+      if (working === ADMISSION_LIMITS.working) all.resolve()
+      return gate.promise
+    },
+  })
+  const { perCertificate } = ADMISSION_LIMITS
+  const clients = Array.from({ length: ADMISSION_LIMITS.working / perCertificate }, (_, index) =>
+    clientOf(`worker ${index}`),
+  )
+  const held = clients.flatMap((of) =>
+    Array.from({ length: perCertificate }, () => send(server.url, { client: of, body: '{}' }).status),
+  )
+  await all.promise
+  const { status, headers, text } = await send(server.url, { client, body: '{}' }).answer
+  assert.equal(status, 503)
+  assert.equal(headers['retry-after'], '2')
+  assert.equal(JSON.parse(text).code, 'verifier.unavailable')
+  assert.deepEqual(refused, ['verifier.unavailable 127.0.0.1'])
+  gate.resolve(response)
+  assert.deepEqual(new Set(await Promise.all(held)), new Set([200]))
+})
+
+test('a certificate may ask a route so often; another route and another certificate are free', async (t) => {
+  const clock = { ...steerableClock(), now: systemClock.now }
+  const { server, refused } = await serve(t, { clock })
+  const path = '/v1/challenges'
+  const agent = new Agent({ keepAlive: true, maxSockets: 1, ...client })
+  t.after(() => agent.destroy())
+  const ask = async () => {
+    const sent = httpsRequest(`${server.url}${path}`, { method: 'POST', agent }).end()
+    const [given] = await once(sent, 'response')
+    given.resume()
+    await once(given, 'close')
+    return given
+  }
+  for (let count = 0; count < REQUEST_RATE.burst; count += 1) assert.equal((await ask()).statusCode, 200)
+  const before = clock.monotonic()
+  const late = await ask()
+  assert.equal(late.statusCode, 429)
+  assert.equal(late.headers['retry-after'], '1')
+  assert.deepEqual(refused, ['client.busy 127.0.0.1'])
+  assert.equal(clock.monotonic() - before, 1000, 'the refusal comes a second late')
+  assert.equal(await send(server.url, { client, body: '{}' }).status, 200)
+  assert.equal(await send(server.url, { client: clientOf('other'), body: '{}', path }).status, 200)
+  // That second gave twenty tokens back.
+  for (let count = 0; count < REQUEST_RATE.perSecond; count += 1) assert.equal((await ask()).statusCode, 200)
+  assert.equal((await ask()).statusCode, 429)
+})
+
+test('a certificate that expires ends its connection', async (t) => {
+  let passed = 0
+  const clock = { ...systemClock, now: () => addSeconds(systemClock.now(), passed) }
+  const { server, refused } = await serve(t, { clock })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1, ...client })
+  t.after(() => agent.destroy())
+  const ask = async () => {
+    const sent = httpsRequest(`${server.url}/v1/challenges`, { method: 'POST', agent }).end()
+    const [given] = await once(sent, 'response')
+    given.resume()
+    await once(given, 'close')
+    return [given.statusCode, given.headers.connection]
+  }
+  assert.deepEqual(await ask(), [200, 'keep-alive'])
+  passed = 3601
+  assert.deepEqual(await ask(), [403, 'close'])
+  assert.deepEqual(refused, ['tls.refused 127.0.0.1'])
+})
+
+/** Bytes that no HTTP library sends, on one connection. Resolves with all that comes back. */
+async function sendRaw(port: number, text: string): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1', ...client })
+  socket.on('error', () => {})
+  socket.write(text)
+  let answer = ''
+  socket.setEncoding('latin1')
+  socket.on('data', (chunk) => {
+    answer += chunk
+  })
+  await once(socket, 'close')
+  return answer
+}
+
+const POST =
+  'POST /v1/releases HTTP/1.1\r\nHost: v\r\nConnection: close\r\nContent-Type: application/json\r\n'
+for (const { name, text } of [
+  {
+    name: 'Content-Length beside Transfer-Encoding',
+    text: `${POST}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+  },
+  { name: 'no HTTP', text: 'hello\r\n\r\n' },
+  { name: 'a head that is too long', text: `${POST}X: ${'x'.repeat(20_000)}\r\n\r\n` },
+  { name: 'a broken chunk', text: `${POST}Transfer-Encoding: chunked\r\n\r\nZZ\r\n` },
+  { name: 'a body that is too long', text: `${POST}Content-Length: ${MAX_REQUEST_BYTES + 1}\r\n\r\n` },
+  {
+    name: 'chunks that are too long',
+    text: `${POST}Transfer-Encoding: chunked\r\n\r\n1c0001\r\n${'x'.repeat(MAX_REQUEST_BYTES + 1)}\r\n0\r\n\r\n`,
+  },
+  {
+    name: 'another type',
+    text: `${POST.replace('application/json', 'text/plain')}Content-Length: 1\r\n\r\nx`,
+  },
+  { name: 'a path that is no path', text: `${POST.replace('/v1/releases', '/v1/%zz')}\r\n` },
+  { name: 'another method', text: `${POST.replace('POST', 'PROPFIND')}\r\n` },
+  { name: 'an expectation', text: `${POST}Expect: tea\r\n\r\n` },
+])
+  test(`refused with problem details and counted once: ${name}`, async (t) => {
+    const { port, refused } = await serve(t)
+    const [head = '', body = ''] = (await sendRaw(port, text)).split('\r\n\r\n')
+    assert.match(head, /^HTTP\/1\.1 400 Bad Request\r\n/)
+    assert.match(head, /\r\ncontent-type: application\/problem\+json/i)
+    assert.equal(JSON.parse(body).code, 'request.malformed')
+    assert.deepEqual(refused, ['request.malformed 127.0.0.1'])
+  })
+
+test('a client that does not wait for its answer is cut off', async (t) => {
+  const gate = Promise.withResolvers<ReleaseResponse>()
+  const { port, refused } = await serve(t, { release: () => gate.promise })
+  const one = `${POST.replace('Connection: close\r\n', '')}Content-Length: 2\r\n\r\n{}`
+  assert.equal(await sendRaw(port, one + one), '')
+  assert.deepEqual(refused, ['request.malformed 127.0.0.1'])
+  gate.resolve(response)
 })
 
 test('a coded failure gives its own status; any other gives 500 without its cause', async (t) => {
@@ -75,14 +186,13 @@ test('a coded failure gives its own status; any other gives 500 without its caus
     { error: new CodedError('policy.stale', 'of the cause'), status: 503, code: 'policy.stale' },
     { error: new RangeError('of the cause'), status: 500, code: 'internal.fault' },
   ]) {
-    const { server, refused, answered } = await serve(t, async () => {
-      throw error
+    const { server, refused, answered } = await serve(t, {
+      release: async () => {
+        throw error
+      },
     })
-    const { sent, status: given } = send(server.url, '{}')
-    const [answer] = await once(sent, 'response')
-    let text = ''
-    for await (const chunk of answer) text += chunk
-    assert.equal(await given, status)
+    const { status: given, text } = await send(server.url, { client, body: '{}' }).answer
+    assert.equal(given, status)
     assert.equal(JSON.parse(text).code, code)
     assert.ok(!text.includes('of the cause'))
     assert.deepEqual(refused, [`${code} 127.0.0.1`])
@@ -93,55 +203,57 @@ test('a coded failure gives its own status; any other gives 500 without its caus
 test('close answers the current requests and takes no new ones', async (t) => {
   const arrived = Promise.withResolvers<void>()
   const gate = Promise.withResolvers<ReleaseResponse>()
-  const { server } = await serve(t, () => {
-    arrived.resolve()
-    return gate.promise
+  const { server } = await serve(t, {
+    release: () => {
+      arrived.resolve()
+      return gate.promise
+    },
   })
-  const { status } = send(server.url, '{}')
+  const { status } = send(server.url, { client, body: '{}' })
   await arrived.promise
   const closed = server.close(10_000)
-  await assert.rejects(send(server.url, '{}').status, { code: 'ECONNREFUSED' })
+  await assert.rejects(send(server.url, { client, body: '{}' }).status, { code: 'ECONNREFUSED' })
   gate.resolve(response)
   assert.equal(await status, 200)
   await closed
 })
 
 test('close waits for an unfinished request only until its limit', async (t) => {
-  const { server } = await serve(t, async () => response)
-  const { sent, status } = send(server.url)
+  const { server } = await serve(t)
+  const { sent, status } = send(server.url, { client })
   const cut = assert.rejects(status, { code: 'ECONNRESET' })
   const [socket] = await once(sent, 'socket')
   await once(socket, 'secureConnect')
-  assert.equal(await send(server.url, '{}').status, 200)
+  assert.equal(await send(server.url, { client, body: '{}' }).status, 200)
   await server.close(20)
   await cut
 })
 
 test('new files serve new handshakes: idle connections end, and the client CA is the new one', async (t) => {
-  const { server } = await serve(t, async () => response)
+  const { server } = await serve(t)
   const agent = new Agent({ keepAlive: true })
   t.after(() => agent.destroy())
-  const post = async (client: object) => {
-    const sent = httpsRequest(`${server.url}/v1/challenges`, { method: 'POST', agent, ...client })
+  const post = async (identity: object) => {
+    const sent = httpsRequest(`${server.url}/v1/challenges`, { method: 'POST', agent, ...identity })
     const [answer] = await once(sent.end(), 'response')
     const { serialNumber } = answer.socket.getPeerCertificate()
     const closed = once(answer.socket, 'close')
     for await (const _ of answer);
     return { serialNumber, closed }
   }
-  const before = await post(known)
-  assert.equal((await post(known)).serialNumber, before.serialNumber)
+  const before = await post(client)
+  assert.equal((await post(client)).serialNumber, before.serialNumber)
 
   const other = createCa('provider CA 2')
   server.setTls({ ...other.issue('verifier'), clientCa: other.pem })
   await before.closed
-  const client = { ca: other.pem, ...other.issue('worker') }
-  assert.notEqual((await post(client)).serialNumber, before.serialNumber)
-  await assert.rejects(post({ ...known, ca: other.pem }), { code: 'ECONNRESET' })
+  const newcomer = { ca: other.pem, ...other.issue('worker') }
+  assert.notEqual((await post(newcomer)).serialNumber, before.serialNumber)
+  await assert.rejects(post({ ...client, ca: other.pem }), { code: 'ECONNRESET' })
 
-  const halfWritten = { ...other.issue('verifier'), key: known.key, clientCa: other.pem }
+  const halfWritten = { ...other.issue('verifier'), key: client.key, clientCa: other.pem }
   assert.throws(() => server.setTls(halfWritten), { code: 'config.invalid' })
-  assert.ok(await post(client))
+  assert.ok(await post(newcomer))
 })
 
 test('an invalid certificate, key or address is config.invalid', async () => {
@@ -151,11 +263,14 @@ test('an invalid certificate, key or address is config.invalid', async () => {
     release: async () => response,
     refused: () => {},
     answered: () => {},
+    tlsRefused: () => {},
+    dropped: () => {},
   }
+  const clock = systemClock
   const listen = { host: '127.0.0.1', port: 0 }
   const invalid = { code: 'config.invalid' }
   const other = { ...identity, key: ca.issue('other').key, clientCa: ca.pem }
-  await assert.rejects(startServer({ listen, tls: other }, routes), invalid)
+  await assert.rejects(startServer({ listen, tls: other, clock }, routes), invalid)
   const tls = { ...identity, clientCa: ca.pem }
-  await assert.rejects(startServer({ listen: { host: '192.0.2.1', port: 1 }, tls }, routes), invalid)
+  await assert.rejects(startServer({ listen: { host: '192.0.2.1', port: 1 }, tls, clock }, routes), invalid)
 })

@@ -7,8 +7,8 @@ export type Identity = { readonly cert: string; readonly key: string }
 export type Ca = {
   /** PEM. */
   readonly pem: string
-  /** A certificate for a client, or for a server on 127.0.0.1. */
-  readonly issue: (name: string) => Identity
+  /** A certificate for a client, or for a server on 127.0.0.1. It ends that many seconds from now. */
+  readonly issue: (name: string, seconds?: number) => Identity
 }
 
 const ECDSA_SHA256 = sequence(oid('1.2.840.10045.4.3.2'))
@@ -18,7 +18,12 @@ let serial = 1
 
 export function createCa(name: string): Ca {
   const ca = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const certificate = (subject: string, key: KeyObject, extensions: readonly Buffer[]): string => {
+  const certificate = (
+    subject: string,
+    key: KeyObject,
+    extensions: readonly Buffer[],
+    seconds = HOUR,
+  ): string => {
     const now = Math.floor(Date.now() / 1000)
     serial += 1
     const tbs = sequence(
@@ -26,7 +31,7 @@ export function createCa(name: string): Ca {
       integer(serial),
       ECDSA_SHA256,
       nameOf(name),
-      sequence(time(now - HOUR), time(now + HOUR)),
+      sequence(time(now - HOUR), time(now + seconds)),
       nameOf(subject),
       key.export({ format: 'der', type: 'spki' }),
       explicit(3, sequence(...extensions)),
@@ -35,11 +40,11 @@ export function createCa(name: string): Ca {
   }
   return {
     pem: certificate(name, ca.publicKey, [extension('2.5.29.19', sequence(boolean(true)), true)]),
-    issue: (subject) => {
+    issue: (subject, seconds) => {
       const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
       const loopback = Buffer.of(0x30, 6, IP_ADDRESS, 4, 127, 0, 0, 1)
       return {
-        cert: certificate(subject, publicKey, [extension('2.5.29.17', loopback)]),
+        cert: certificate(subject, publicKey, [extension('2.5.29.17', loopback)], seconds),
         key: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
       }
     },

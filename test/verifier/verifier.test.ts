@@ -296,6 +296,10 @@ test('the Verifier', async (t) => {
     for (const options of refusedOptions)
       await assert.rejects(post(`${url}/v1/challenges`, '', { ca: ca.pem, ...options }), Error)
     assert.equal((await post(`${url}/v1/challenges`, '', { ca: ca.pem, ...known })).status, 200)
+    for (const reason of ['untrusted-certificate', 'no-certificate', 'old-protocol'])
+      assert.ok(await metric(new RegExp(`^cw_verifier_tls_refused_total\\{reason="${reason}"\\} 1$`, 'm')))
+    assert.ok(await metric(/^cw_verifier_connections\{state="client"\} \d+$/m))
+    assert.ok(verifier.lines.some(says('TLS refused', { code: 'tls.refused', reason: 'no-certificate' })))
   })
 
   await t.test('malformed bodies and unknown paths', async () => {
@@ -366,6 +370,8 @@ test('the Verifier', async (t) => {
     assert.deepEqual(decided.sort(), expected.sort())
     const counts = new Map<string, number>()
     for (const { code } of turnedAway) counts.set(code, (counts.get(code) ?? 0) + 1)
+    // The strangers, and the client with TLS 1.2.
+    counts.set('tls.refused', 3)
     assert.deepEqual(
       report.turnedAway.filter(({ code }) => code !== 'request.malformed' && code !== 'policy.none'),
       [...counts].sort().map(([code, count]) => ({ code, count })),

@@ -103,6 +103,17 @@ export const RELEASE_ERRORS = {
     'the Verifier does not answer',
     "wait: work is kept and asked for again; check the Verifier's /readyz and the network",
   ),
+  'client.busy': {
+    ...request.later(
+      'the client asks more often, or more at once, than one client may',
+      'wait: the worker asks again; give large pools more than one client certificate',
+    ),
+    http: 429,
+  },
+  'tls.refused': general.refused(
+    'the client does not pass the TLS handshake of the Verifier',
+    'compare certificate, CA and protocol of both sides; the metric cw_verifier_tls_refused_total says why',
+  ),
   'verifier.untrusted': general.refused(
     'the answer does not verify under the provider root',
     "check that providerRoot is current; otherwise an attacker answers under the Verifier's name; nothing was opened",

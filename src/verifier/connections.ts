@@ -1,0 +1,224 @@
+/**
+ * The connections of the Verifier's server. A stranger gets no further than the handshake, and there newcomers
+ * displace the oldest: an honest handshake takes milliseconds, so only peers that idle are displaced. After
+ * the handshake a connection counts for its certificate.
+ *
+ * A TCP load balancer makes all clients one address. That is why the limit of an address is only about
+ * handshakes, and drops the oldest instead of the newcomer.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Server } from 'node:https'
+import { isIPv6, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { CodedError } from '#core/errors.ts'
+import { toUnixSeconds, type UnixSeconds } from '#core/time.ts'
+import { createRates, type Rate } from './rates.ts'
+import { type TlsRefusal, tlsRefusalOf } from './tlsRefusals.ts'
+
+export type ConnectionLimits = {
+  readonly total: number
+  readonly handshakesPerAddress: number
+  readonly perCertificate: number
+  /** An address that spends these is not given a handshake until they come back. */
+  readonly failedHandshakes: Rate
+}
+
+export const CONNECTION_LIMITS: ConnectionLimits = {
+  total: 2048,
+  handshakesPerAddress: 256,
+  perCertificate: 64,
+  failedHandshakes: { perSecond: 400, burst: 1000 },
+}
+
+/** Why a connection was closed that had done nothing wrong by itself: the label of a metric. */
+export type Drop =
+  /** The oldest unfinished handshake of an address that has too many. */
+  | 'handshakes'
+  /** One of an address whose handshakes fail too often. */
+  | 'failures'
+  /** One of a certificate that has too many; the oldest without a request first. */
+  | 'certificate'
+  /** One of too many in total: the oldest handshake, else the oldest without a request, else the newest. */
+  | 'total'
+
+/** A connection after its handshake. */
+export type Connection = {
+  readonly address: string
+  /** SHA-256 of the client's certificate, in hex. */
+  readonly certificate: string
+  readonly notAfter: UnixSeconds
+  /** The request that is answered now. There is at most one: a client that pipelines is cut off. */
+  request: { readonly stop: (error: CodedError) => void } | undefined
+}
+
+export type Connections = {
+  /** Undefined before the handshake is over. */
+  readonly of: (socket: Socket) => Connection | undefined
+  readonly count: () => { readonly handshakes: number; readonly clients: number }
+  /** Ends every handshake now, and later ones as they come. */
+  readonly endHandshakes: () => void
+}
+
+type Peer = {
+  readonly raw: Socket
+  readonly address: string
+  readonly group: string
+  isDropped: boolean
+  connection: Connection | undefined
+}
+
+/** Takes over the server's listener for new sockets. Call it once, before the server listens. */
+export function guardConnections(
+  server: Server,
+  monotonic: () => number,
+  events: {
+    readonly refused: (reason: TlsRefusal, address: string) => void
+    readonly dropped: (reason: Drop) => void
+  },
+  limits = CONNECTION_LIMITS,
+): Connections {
+  const [shakeHands, ...others] = server.listeners('connection')
+  if (shakeHands === undefined || others.length > 0)
+    throw new CodedError('internal.fault', 'a TLS server has one listener for connections')
+  const handshakes = new Crowd()
+  const clients = new Crowd()
+  const failures = createRates(limits.failedHandshakes, monotonic)
+  const bySocket = new WeakMap<Socket, Connection>()
+  // Node names the TLS socket of a handshake only when it is over, and then without an address. What happens
+  // during a handshake runs in the asynchronous context that it began in.
+  const current = new AsyncLocalStorage<Peer>()
+  let isEnding = false
+
+  const drop = (peer: Peer, reason: Drop): void => {
+    peer.isDropped = true
+    forget(peer)
+    peer.raw.destroy()
+    events.dropped(reason)
+  }
+  const forget = (peer: Peer): void => {
+    handshakes.delete(peer.group, peer)
+    if (peer.connection !== undefined) clients.delete(peer.connection.certificate, peer)
+  }
+  /** True if a place is free, or becomes free. */
+  const makeRoom = (): boolean => {
+    if (handshakes.size + clients.size < limits.total) return true
+    const peer = handshakes.oldest() ?? clients.oldest(isIdle)
+    if (peer !== undefined) drop(peer, 'total')
+    return peer !== undefined
+  }
+
+  server.removeAllListeners('connection')
+  server.on('connection', (raw: Socket) => {
+    const address = raw.remoteAddress ?? ''
+    const peer: Peer = { raw, address, group: groupOf(address), isDropped: false, connection: undefined }
+    if (isEnding) raw.destroy()
+    else if (!failures.has(peer.group)) drop(peer, 'failures')
+    else if (!makeRoom()) drop(peer, 'total')
+    else {
+      if (handshakes.sizeOf(peer.group) >= limits.handshakesPerAddress)
+        dropIfAny(handshakes.oldestOf(peer.group), 'handshakes')
+      handshakes.add(peer.group, peer)
+      raw.once('close', () => {
+        forget(peer)
+        // The TLS socket closes in a listener after this one, and then says that the handshake failed.
+        current.enterWith(peer)
+      })
+      current.run(peer, () => shakeHands.call(server, raw))
+    }
+  })
+  const dropIfAny = (peer: Peer | undefined, reason: Drop): void => {
+    if (peer !== undefined) drop(peer, reason)
+  }
+
+  server.prependListener('secureConnection', (socket: TLSSocket) => {
+    const peer = current.getStore()
+    const certificate = socket.getPeerX509Certificate()
+    if (peer === undefined || certificate === undefined) {
+      socket.destroy()
+      return
+    }
+    handshakes.delete(peer.group, peer)
+    const connection: Connection = {
+      address: peer.address,
+      certificate: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+      notAfter: toUnixSeconds(Math.floor(Date.parse(certificate.validTo) / 1000), 'notAfter'),
+      request: undefined,
+    }
+    peer.connection = connection
+    bySocket.set(socket, connection)
+    clients.add(connection.certificate, peer)
+    if (clients.sizeOf(connection.certificate) > limits.perCertificate)
+      drop(clients.oldestOf(connection.certificate, isIdle) ?? peer, 'certificate')
+  })
+
+  server.on('tlsClientError', (error, socket) => {
+    const peer = current.getStore()
+    if (peer?.isDropped === true || isEnding) return
+    const reason = tlsRefusalOf(error, socket.authorizationError)
+    if (peer !== undefined && reason !== 'abandoned') failures.take(peer.group)
+    events.refused(reason, peer?.address ?? '')
+  })
+
+  return {
+    of: (socket) => bySocket.get(socket),
+    count: () => ({ handshakes: handshakes.size, clients: clients.size }),
+    endHandshakes: () => {
+      isEnding = true
+      for (const peer of handshakes) peer.raw.destroy()
+    },
+  }
+}
+
+const isIdle = ({ connection }: Peer): boolean => connection?.request === undefined
+
+/** Peers in the order in which they came, together and by name. */
+class Crowd {
+  readonly #all = new Set<Peer>()
+  readonly #named = new Map<string, Set<Peer>>()
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  [Symbol.iterator](): Iterator<Peer> {
+    return this.#all[Symbol.iterator]()
+  }
+
+  add(name: string, peer: Peer): void {
+    this.#all.add(peer)
+    const named = this.#named.get(name)
+    if (named === undefined) this.#named.set(name, new Set([peer]))
+    else named.add(peer)
+  }
+
+  delete(name: string, peer: Peer): void {
+    this.#all.delete(peer)
+    const named = this.#named.get(name)
+    named?.delete(peer)
+    if (named?.size === 0) this.#named.delete(name)
+  }
+
+  sizeOf(name: string): number {
+    return this.#named.get(name)?.size ?? 0
+  }
+
+  oldest(fits: (peer: Peer) => boolean = () => true): Peer | undefined {
+    return this.#all.values().find(fits)
+  }
+
+  oldestOf(name: string, fits: (peer: Peer) => boolean = () => true): Peer | undefined {
+    return this.#named.get(name)?.values().find(fits)
+  }
+}
+
+/** An IPv4 address, or the /64 of an IPv6 address, which is what one site has. */
+export function groupOf(address: string): string {
+  const mapped = /^::ffff:(\d+(?:\.\d+){3})$/i.exec(address)?.[1]
+  if (mapped !== undefined) return mapped
+  if (!isIPv6(address)) return address
+  const [head = '', tail] = address.split('::')
+  const groups = head === '' ? [] : head.split(':')
+  const rest = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = Array<string>(Math.max(0, 8 - groups.length - rest.length)).fill('0')
+  return `${[...groups, ...zeros, ...rest].slice(0, 4).join(':')}::/64`
+}

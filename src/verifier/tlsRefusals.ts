@@ -1,0 +1,41 @@
+/** Why a handshake failed, in few words: the label of a metric. */
+
+export const TLS_REFUSALS = {
+  'no-certificate': 'the client shows no certificate',
+  'expired-certificate': "the client's certificate has expired, or is not valid yet",
+  'untrusted-certificate': "no registered CA issued the client's certificate",
+  'old-protocol': 'the client offers no TLS 1.3',
+  'no-common-parameters': 'no common cipher suite, group or signature',
+  'plain-http': 'the client speaks HTTP without TLS',
+  'not-tls': 'the client speaks no TLS, or breaks it',
+  'client-refused':
+    "the client ended the handshake with an alert: it does not accept the Verifier's certificate",
+  timeout: 'the handshake took longer than ten seconds',
+  abandoned: 'the client closed the connection, as the probe of a load balancer does',
+} as const
+export type TlsRefusal = keyof typeof TLS_REFUSALS
+
+/** OpenSSL's reasons, as the end of Node's codes. Whatever is not here is `not-tls`. */
+const BY_CODE: readonly (readonly [RegExp, TlsRefusal])[] = [
+  [/^ERR_TLS_HANDSHAKE_TIMEOUT$/, 'timeout'],
+  [/^ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE$/, 'no-certificate'],
+  [/^ERR_SSL_(?:UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW)$/, 'old-protocol'],
+  [/^ERR_SSL_(?:NO_SUITABLE|NO_SHARED)_/, 'no-common-parameters'],
+  [/^ERR_SSL_HTTPS?_(?:PROXY_)?REQUEST$/, 'plain-http'],
+  [/^ERR_SSL_.*_ALERT_/, 'client-refused'],
+  [/^(?:ECONNRESET|EPIPE|ETIMEDOUT)$/, 'abandoned'],
+]
+
+/** OpenSSL checks a client's certificate before Node ends the connection, which then only looks reset. */
+const BY_AUTHORIZATION: Readonly<Record<string, TlsRefusal>> = {
+  CERT_HAS_EXPIRED: 'expired-certificate',
+  CERT_NOT_YET_VALID: 'expired-certificate',
+}
+
+/** `authorizationError` is the TLS socket's: OpenSSL's code, null if the certificate was not looked at. */
+export function tlsRefusalOf(error: unknown, authorizationError: unknown): TlsRefusal {
+  if (authorizationError !== null && authorizationError !== undefined)
+    return BY_AUTHORIZATION[String(authorizationError)] ?? 'untrusted-certificate'
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return BY_CODE.find(([pattern]) => pattern.test(code))?.[1] ?? 'not-tls'
+}
