@@ -13,13 +13,19 @@ const GOVERNANCE = { namespace: PROVIDER.namespace, bucket: 'governance' }
 export async function publishPolicy(site: Site, seq: number, changes: Partial<Policy>): Promise<void> {
   const { ociAs, folders } = site.system.deployment
   const store = ociAs('governor').objectStore()
-  const name = policyName(seq - 1)
-  const bytes = await insist(() => store.readAll({ ...GOVERNANCE, name }, 2 * PolicyFormat.maxBytes))
-  const { payload } = parseGeneral(bytes, 'policy.invalid')
-  const before = PolicyFormat.decode(Buffer.from(payload, 'base64url'))
+  const before = await readPolicy(site, seq - 1)
   const signers = await Promise.all(
     SIGNERS.map(async (person) => keySigner(await readPrivateKey(join(folders.keys, `${person}.pem`)))),
   )
   const signed = await signGeneral(PolicyFormat, { ...before, seq, ...changes }, signers)
   await insist(() => store.create({ ...GOVERNANCE, name: policyName(seq) }, utf8(JSON.stringify(signed))))
+}
+
+/** Policy `seq`, unverified. */
+export async function readPolicy({ system }: Site, seq: number): Promise<Policy> {
+  const store = system.deployment.ociAs('governor').objectStore()
+  const ref = { ...GOVERNANCE, name: policyName(seq) }
+  const bytes = await insist(() => store.readAll(ref, 2 * PolicyFormat.maxBytes))
+  const { payload } = parseGeneral(bytes, 'policy.invalid')
+  return PolicyFormat.decode(Buffer.from(payload, 'base64url'))
 }

@@ -1,4 +1,5 @@
 /** What happens to processes: they stop for a minute, die at once, come and go. */
+import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { insist, type Site, SPARE_WORKERS, VERIFIERS, WORKERS } from '../site.ts'
 import type { Scenario } from './scenario.ts'
@@ -22,6 +23,17 @@ async function kill({ pool }: Site, programs: readonly string[]): Promise<void> 
   // None of them is gone yet.
   await sleep(GONE_MS)
   await insist(() => pool.settle())
+}
+
+/** Changes the `client` of a worker's configuration. */
+async function changeClient(
+  { system }: Site,
+  worker: string,
+  changes: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const file = system.deployment.configOf(worker)
+  const config = JSON.parse(await readFile(file, 'utf8'))
+  await writeFile(file, JSON.stringify({ ...config, client: { ...config.client, ...changes } }))
 }
 
 export const PROCESS_SCENARIOS: readonly Scenario[] = [
@@ -77,6 +89,18 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
       for (const name of WRONG_WORKERS) site.pool.start(name)
       await under(sleep(WRONG_MS))
       for (const name of WRONG_WORKERS) await site.pool.stop(name)
+    },
+  },
+  {
+    name: 'wrong-purpose',
+    about: 'two right machines with a purpose that nobody permits beside three right workers',
+    cause: async ({ site, under }) => {
+      for (const name of SPARE_WORKERS) {
+        await changeClient(site, name, { purpose: 'HMARKT' })
+        site.pool.start(name)
+      }
+      await under(sleep(WRONG_MS))
+      for (const name of SPARE_WORKERS) await site.pool.stop(name)
     },
   },
   {

@@ -1,12 +1,17 @@
 /** What time does: tokens, certificates and policies run out, clocks jump. */
+import { createPublicKey } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { systemClock } from '#adapters/system/clock.ts'
+import { replaceFile } from '#adapters/system/files.ts'
+import { openAuthority } from '#lab/amd/authority.ts'
+import { amdScheme } from '#lab/amd/certificate.ts'
+import { crlExtensions, issueCrl } from '#lab/amd/crl.ts'
 import { renewServerCertificate } from '#lab/demo/certificates.ts'
 import type { Site } from '../site.ts'
-import { publishPolicy } from './policies.ts'
+import { publishPolicy, readPolicy } from './policies.ts'
 import type { Scenario } from './scenario.ts'
 
 const DAY_SECONDS = 86_400
@@ -42,6 +47,32 @@ async function expirePolicy(site: Site, under: (cause: Promise<unknown>) => Prom
   await publishPolicy(site, 3, { issuedAt: systemClock.now(), expiresAt: now + 30 * DAY_SECONDS })
 }
 
+/** AMD's lists live for weeks. A higher number replaces one, so this list may be valid for seconds. */
+async function writeRevocationList({ system }: Site, number: number, lifeSeconds: number): Promise<void> {
+  const folder = join(system.deployment.folders.emulator, 'amd')
+  const { arkKey, product } = await openAuthority(folder, 'Genoa')
+  const thisUpdate = systemClock.now()
+  const request = { issuer: `ARK-${product}`, thisUpdate, nextUpdate: thisUpdate + lifeSeconds, revoked: [] }
+  const extensions = crlExtensions(createPublicKey(arkKey), number)
+  const der = issueCrl({ ...request, extensions }, amdScheme(arkKey))
+  await replaceFile(join(folder, product, 'crl.der'), der)
+}
+
+async function expireRevocationList(
+  site: Site,
+  under: (cause: Promise<unknown>) => Promise<void>,
+): Promise<void> {
+  const now = systemClock.now()
+  const { referenceValues } = await readPolicy(site, 1)
+  await publishPolicy(site, 2, {
+    issuedAt: now,
+    referenceValues: referenceValues.map((values) => ({ ...values, crl: { graceSeconds: 0 } })),
+  })
+  await writeRevocationList(site, 10_001, SHORT_SECONDS)
+  await under(sleep(EXPIRED_MS))
+  await writeRevocationList(site, 10_002, 30 * DAY_SECONDS)
+}
+
 export const TIME_SCENARIOS: readonly Scenario[] = [
   {
     name: 'session-tokens',
@@ -69,6 +100,13 @@ export const TIME_SCENARIOS: readonly Scenario[] = [
       await under(expire())
       await renewServerCertificate(keys)
     },
+  },
+  {
+    name: 'crl-expiry',
+    about: `AMD's revocation list runs out after ${SHORT_SECONDS} s without a grace; the next one comes later`,
+    // The Verifiers read the folder every 15 seconds, and then the workers ask again within a minute.
+    bound: 90,
+    cause: ({ site, under }) => expireRevocationList(site, under),
   },
   jump('clock-worker', 'the clock of a worker jumps ten minutes ahead and back', ['worker-1'], JUMP_MS),
   jump('clock-worker-back', 'the clock of a worker jumps ten minutes back and forth', ['worker-1'], -JUMP_MS),
