@@ -1,5 +1,5 @@
 /** Workers within the memory of their unit, in real control groups, under the largest lines that are read. */
-import { access, constants, mkdir, rmdir, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { insist, type Site, WORKERS } from '../site.ts'
@@ -40,6 +40,8 @@ async function confine(site: Site): Promise<() => Promise<void>> {
   return async () => {
     clearInterval(timer)
     for (const [worker, pid] of confined) {
+      const peak = Number(await readFile(join(groupOf(worker), 'memory.max_usage_in_bytes'), 'utf8'))
+      console.error(`${worker}: at most ${Math.round(peak / 2 ** 20)} MiB in its group`)
       await writeFile(join(CONTROL_GROUPS, 'cgroup.procs'), String(pid)).catch(() => {})
       await rmdir(groupOf(worker)).catch(() => {})
     }
