@@ -48,7 +48,11 @@ const foreign = keep('foreign.json', '{"target":1}')
 const MISTAKES: readonly (readonly [keyof typeof TOOLS, readonly string[], RegExp])[] = [
   ['bench', ['--nope'], /^unknown option '--nope'; /],
   ['bench', ['--json=3'], /^option '--json' does not take an argument; /],
-  ['bench', ['nothing'], /^no benchmark is named "nothing", expected one of sealed, snp, snp-peers; /],
+  [
+    'bench',
+    ['nothing'],
+    /^no benchmark is named "nothing", expected one of sealed, memory, snp, snp-peers; /,
+  ],
   ['bench', ['sealed', 'snp'], /^one benchmark per run, not sealed, snp; /],
   ['fuzz', ['--nope'], /^unknown option '--nope'; /],
   ['fuzz', ['--inputs'], /^option '--inputs <value>' argument missing; /],
@@ -90,7 +94,7 @@ test('npm run bench lists the benchmarks', () => {
       .trimEnd()
       .split('\n')
       .map((line) => line.trim().split(' ')[0]),
-    ['sealed', 'snp', 'snp-peers'],
+    ['sealed', 'memory', 'snp', 'snp-peers'],
   )
 })
 

@@ -120,7 +120,7 @@ function workerConfig(settings: DeploymentSettings, name: string, guestSocket: s
     registrations: { namespace: PROVIDER.namespace, bucket: 'evidence-verifier' },
     namespace: CONSUMER.namespace,
     buckets: { results: 'results', evidence: 'evidence-worker', state: 'worker-state' },
-    batch: { maxJobs: 8, concurrency: 2 },
+    batch: { maxJobs: 8, concurrency: 2, memoryMib: 512 },
     monitor: SERVER,
     drainSeconds: DRAIN_SECONDS,
   }

@@ -8,6 +8,7 @@ import { OciConfig } from '#adapters/oci/config.ts'
 import { ReportSourceConfig } from '#adapters/sev/source.ts'
 import { audience, bucketName, name, namespaceName, ocid, purpose, scopeText } from '#core/fields.ts'
 import { TrustAnchors } from '#core/release/trust.ts'
+import { concurrencyIn, memoryOf } from './memory.ts'
 
 const path = z.string().startsWith('/').max(4096)
 
@@ -114,17 +115,33 @@ export const WorkerConfig = z.strictObject({
     evidence: bucketName.meta({ description: "Workers' logs (create, read).", example: 'evidence-worker' }),
     state: bucketName.meta({ description: 'Attempts per job (create, read).', example: 'worker-state' }),
   }),
-  batch: z.strictObject({
-    maxJobs: z.int().min(1).max(64).meta({
-      description:
-        'Jobs leased at once, 1 to 64: they share one challenge, one report and one release request.',
-      example: 16,
+  batch: z
+    .strictObject({
+      maxJobs: z.int().min(1).max(64).meta({
+        description:
+          'Jobs leased at once, 1 to 64: they share one challenge, one report and one release request.',
+        example: 16,
+      }),
+      concurrency: z.int().min(1).max(64).meta({
+        description: 'Jobs of a batch that run in parallel, 1 to 64, and no more than fit into memoryMib.',
+        example: 2,
+      }),
+      memoryMib: z.int().min(1).max(1_048_576).meta({
+        description:
+          "The memory for this worker in MiB, at most the unit's MemoryMax: a worker that may use less does not start.",
+        example: 512,
+      }),
+    })
+    .check(({ value: { concurrency, memoryMib }, issues }) => {
+      const most = concurrencyIn(memoryMib)
+      if (concurrency > most)
+        issues.push({
+          code: 'custom',
+          input: concurrency,
+          path: ['concurrency'],
+          message: `${concurrency} concurrent jobs may need ${memoryOf(concurrency)} MiB, memoryMib is ${memoryMib}, in which ${most} fit`,
+        })
     }),
-    concurrency: z.int().min(1).max(64).meta({
-      description: 'Jobs of a batch that run in parallel, 1 to 64.',
-      example: 4,
-    }),
-  }),
   monitor: z
     .strictObject({
       host: z

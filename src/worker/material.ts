@@ -7,6 +7,7 @@ import { type ClockSkew, createClockSkew } from '#adapters/system/clockSkew.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { readPem } from '#adapters/system/pem.ts'
 import { openSecretMemory } from '#adapters/system/secretMemory.ts'
+import { CodedError } from '#core/errors.ts'
 import { type TrustAnchors, trustDigest } from '#core/release/trust.ts'
 import type { SegmentCipher } from '#core/sealed/cipher.ts'
 import { plainMemory, type SecretMemory } from '#core/secretMemory.ts'
@@ -54,6 +55,7 @@ export async function readTrust(config: WorkerConfig): Promise<Trust> {
  */
 export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log): Promise<Material> {
   const { verifier, trust } = config
+  expectMemory(config, process.constrainedMemory())
   const { cipher, provider } = loadSegmentCipher()
   log.info('segment cipher loaded', { provider })
   const skew = createClockSkew(clock, log)
@@ -73,6 +75,16 @@ export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log)
     cipher,
     memory: openMemory(config, log),
   }
+}
+
+/** `available`: what the cgroup of this process allows, in bytes; 0 or a huge number without a limit. */
+export function expectMemory({ batch: { memoryMib } }: Pick<WorkerConfig, 'batch'>, available: number): void {
+  const availableMib = Math.floor(available / (1024 * 1024))
+  if (available > 0 && availableMib < memoryMib)
+    throw new CodedError(
+      'config.invalid',
+      `batch.memoryMib is ${memoryMib}, but this process may use only ${availableMib} MiB (in a unit MemoryMax=)`,
+    )
 }
 
 /** A simulation may run without locked memory, and logs it. A worker with real keys does not start. */

@@ -49,7 +49,7 @@ async function configOf(t: TestContext, deployment: Deployment, url: string): Pr
     registrations: { namespace: PROVIDER_NAMESPACE, bucket: 'evidence-verifier' },
     namespace: CONSUMER_NAMESPACE,
     buckets: { results: 'results', evidence: 'evidence-worker', state: 'worker-state' },
-    batch: { maxJobs: 1, concurrency: 1 },
+    batch: { maxJobs: 1, concurrency: 1, memoryMib: 512 },
     monitor: { host: '127.0.0.1', port: 0 },
     drainSeconds: DRAIN_SECONDS,
   }

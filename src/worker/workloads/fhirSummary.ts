@@ -15,8 +15,9 @@ import { WordTable } from '#core/fhir/words.ts'
 import { PersonMarks } from './personMarks.ts'
 import type { WorkloadRun, WorkloadSource } from './workload.ts'
 
-/** Bounds the memory of a run: about 250 bytes per cell. */
-export const MAX_CELLS = 200_000
+/** Bounds the memory of a run: about 250 bytes per cell, and about 2,000 per cell of the table. */
+const MAX_CELLS = 200_000
+const MAX_SHOWN_CELLS = 50_000
 
 type About = { readonly code: readonly string[]; readonly date: readonly string[] }
 
@@ -74,6 +75,8 @@ function openSummary({ minimumCell }: OutputContract): WorkloadRun {
     },
     finish: () => {
       const shown = [...tallies].filter(([, { number }]) => marks.isEnough(number))
+      if (shown.length > MAX_SHOWN_CELLS)
+        throw new CodedError('workload.failed', `the table has more than ${MAX_SHOWN_CELLS} cells`)
       return under('workload.failed', () =>
         CountTableFormat.encode({
           v: 1,

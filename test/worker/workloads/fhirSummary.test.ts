@@ -181,6 +181,20 @@ test('more cells than it may hold end the workload', async () => {
   )
 })
 
+test('more cells than the table may have end the workload', async () => {
+  const run = (await fhirSummary()).open(contractOf(1))
+  const add = (from: number, to: number) => {
+    for (let i = from; i < to; i++) run.add(Buffer.from(JSON.stringify(condition(1, String(i)))))
+  }
+  add(0, 50_000)
+  assert.equal(JSON.parse(Buffer.from(run.finish()).toString()).table.length, 50_000)
+  add(50_000, 50_001)
+  assert.throws(() => run.finish(), {
+    code: 'workload.failed',
+    message: 'the table has more than 50000 cells',
+  })
+})
+
 for (const line of [
   '',
   '{}',
