@@ -25,6 +25,14 @@ const TIME: Bound = { seconds: 7 * DAY, boots: Number.POSITIVE_INFINITY, asideAs
 /** OCI says 404 or 403 too while a permission spreads, and 404 for objects that it has just stored. */
 const SPREADING: Bound = { seconds: 10 * MINUTE, boots: Number.POSITIVE_INFINITY, asideAs: null }
 
+/** What was read may have been altered on its way: the object is read once more, in another attempt. */
+const SECOND_LOOK: Bound = { seconds: 1, boots: Number.POSITIVE_INFINITY, asideAs: null }
+const OF_BYTES: Partial<Record<ErrorCode, Bound>> = {
+  'object.malformed': SECOND_LOOK,
+  'object.unsigned': SECOND_LOOK,
+  'object.unopened': SECOND_LOOK,
+}
+
 /** Of a job that the Verifier refuses. */
 const OF_REFUSALS: Readonly<Record<Subject, Bound | undefined>> = {
   worker: TIME,
@@ -52,12 +60,12 @@ export type Standing = {
 
 /** Undefined for a code that no other worker and no later time changes. */
 export function boundOfRefusal(code: ErrorCode): Bound | undefined {
-  return OF_REFUSALS[subjectOf(code)]
+  return OF_BYTES[code] ?? OF_REFUSALS[subjectOf(code)]
 }
 
 /** Undefined for a code that no later time changes, and for one that stops the worker. */
 export function boundOfFailure(code: ErrorCode): Bound | undefined {
-  return OF_FAILURES[code] ?? (errorRow(code).disposition === 'retry' ? TIME : undefined)
+  return OF_BYTES[code] ?? OF_FAILURES[code] ?? (errorRow(code).disposition === 'retry' ? TIME : undefined)
 }
 
 /** True if the job has been sent back long enough, or by enough boots. */

@@ -32,6 +32,7 @@ const OUTBOX = { namespace: PROVIDER.namespace, bucket: 'outbox' }
 /** A made-up name in the place of a patient's name. */
 const CANARY = 'Quillfeather-Ombrose'
 const WORKERS = ['worker-1', 'worker-2'] as const
+const SECOND_LOOK: readonly string[] = ['object.malformed', 'object.unsigned', 'object.unopened']
 
 let system: SystemUnderTest
 /** OCI with the rights of the ingest function and of a worker, as an attacker in them would have. */
@@ -116,9 +117,11 @@ test('an object that must not be opened or does not open gets its code and a dea
       return jobIdOf({ ...OUTBOX, object, etag })
     }),
   )
-  for (const [index, { name, code, outcome }] of cases.entries()) {
-    const { line } = await waitForLine(system, 'ended', { jobId: put[index], code })
-    assert.equal(line['outcome'], outcome, name)
+  for (const [index, { code, outcome }] of cases.entries()) {
+    // Its bytes are read once more after ten seconds, in another attempt.
+    if (SECOND_LOOK.includes(code))
+      await waitForLine(system, 'ended', { jobId: put[index], outcome: 'returned' })
+    await waitForLine(system, 'ended', { jobId: put[index], code, outcome })
   }
   await expectGoodJob('after-bad-objects')
 

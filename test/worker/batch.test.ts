@@ -46,7 +46,7 @@ test('a service that is away for one object holds the batch for ten minutes, the
     objects: {
       read: async ({ name }) => {
         if (name === 'away') throw new CodedError('service.unavailable', 'getObject answered 503')
-        return Buffer.from('not a sealed object')
+        throw new CodedError('object.changed', 'getObject answered 412')
       },
       stream: assert.fail,
     },
@@ -59,21 +59,21 @@ test('a service that is away for one object holds the batch for ten minutes, the
     metrics: createWorkerMetrics(new Registry(), true),
     log,
   }
-  const jobs = ['away', 'malformed'].map(jobOf)
+  const jobs = ['away', 'changed'].map(jobOf)
   const leased = jobs.map((job) => ({ job, message: Buffer.from(JobFormat.encode(job)) }))
   const never = new AbortController().signal
   await runBatch(leased, boot, never, never)
 
   assert.ok(clock.monotonic() >= LONGEST_BATCH_MS && clock.monotonic() < LONGEST_BATCH_MS + 20_000)
-  const [away, malformed] = jobs
-  assert.ok(away !== undefined && malformed !== undefined)
+  const [away, changed] = jobs
+  assert.ok(away !== undefined && changed !== undefined)
   assert.deepEqual(
     published.jobs.map((value) => JobFormat.decode(value)),
     [{ ...away, notBefore: NOW + 10 }],
   )
   assert.deepEqual(
     published.deadLetters.map((value) => DeadLetterFormat.decode(value).jobId),
-    [malformed.jobId],
+    [changed.jobId],
   )
   const end = { ...bucket('state'), name: endName(away.jobId, 0, 1) }
   assert.equal((await store.readAll(end, 100)).toString(), 'again service.unavailable')

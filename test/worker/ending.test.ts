@@ -65,6 +65,21 @@ describe('a failure moves the job by its code', () => {
   }
 })
 
+test('an object whose bytes may have been altered on their way is read once more, then set aside', () => {
+  for (const code of ['object.malformed', 'object.unsigned', 'object.unopened'] as const) {
+    const givenBack = [{ boot: BOOT, at: FRESH.now - 10, code }]
+    for (const moveOf of [
+      (standing: Standing) => failed(new CodedError(code, 'x'), { standing }),
+      (standing: Standing) =>
+        moveFor({ kind: 'refused', refusal: { ...refusal, code }, headerDigests: [], standing }, false),
+    ]) {
+      assert.equal(moveOf(FRESH).kind, 'put-back')
+      const second = moveOf({ ...FRESH, history: { givenBack } })
+      assert.equal(second.kind === 'set-aside' && second.code, code)
+    }
+  }
+})
+
 test('what a service has failed for seven days is set aside', () => {
   const code = 'service.unavailable'
   const at = FRESH.now - 7 * 86_400

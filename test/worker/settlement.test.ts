@@ -123,7 +123,7 @@ describe('each outcome makes durable what the table of the life says, in its ord
     },
     {
       name: 'a failure without a key',
-      outcome: failed('object.malformed', null),
+      outcome: failed('object.changed', null),
       moves: [LIFE['give-up'], LIFE['set-aside']],
     },
     { name: 'an absent object', outcome: failed('service.missing', null), moves: [LIFE['put-back']] },
@@ -155,7 +155,7 @@ describe('each outcome makes durable what the table of the life says, in its ord
 describe('a job that has a result by now is never set aside or put back', () => {
   for (const outcome of [
     failed('job.exhausted', null),
-    failed('object.malformed', null),
+    failed('object.changed', null),
     failed('service.missing', null),
     failed('internal.fault', null),
     refused,
@@ -190,6 +190,6 @@ test('what fails with a key is told even if the lease is lost, and nothing else 
   const { settleAs, writes } = await holding()
   const lost = new Error('lease lost')
   await assert.rejects(settleAs(failed('workload.failed', RELEASE_ID), AbortSignal.abort(lost)), lost)
-  await assert.rejects(settleAs(failed('object.malformed', null), AbortSignal.abort(lost)), lost)
+  await assert.rejects(settleAs(failed('object.changed', null), AbortSignal.abort(lost)), lost)
   assert.deepEqual(writes, ['job.failed'])
 })

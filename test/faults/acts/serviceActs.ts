@@ -35,6 +35,8 @@ const READS: readonly Target[] = [
   { service: 'streaming', method: 'GET', path: '/messages' },
   { service: 'vault' },
 ]
+/** Reads whose bytes carry a signature or a tag. For the others, TLS alone notices an altered answer. */
+const CHECKED_READS = READS.filter(({ service }) => service === 'objectstorage')
 
 const STORMS: readonly Answer[] = [
   { status: 429, code: 'TooManyRequests' },
@@ -95,9 +97,14 @@ export const SERVICE_ACTS: readonly ActRow[] = [
     draw: (random) => fault(random.pick(TARGETS), { silent: true, times: 1 }),
   },
   {
-    name: 'broken-body',
+    name: 'truncated-body',
     weight: 2,
-    draw: (random) => fault(random.pick(READS), { body: random.pick(['truncated', 'corrupted']), times: 1 }),
+    draw: (random) => fault(random.pick(READS), { body: 'truncated', times: 1 }),
+  },
+  {
+    name: 'corrupted-body',
+    weight: 1,
+    draw: (random) => fault(random.pick(CHECKED_READS), { body: 'corrupted', times: 1 }),
   },
   // Delivered again: the function publishes each event once more.
   {
