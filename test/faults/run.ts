@@ -1,15 +1,13 @@
 /** One run: the objects and acts of a seed, the return to rest, and the verdict on what is left. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { copyMetrics } from '#lab/demo/metrics.ts'
-import { GROUP, STREAMS } from '#lab/demo/names.ts'
-import { POPULATION_CANARIES } from '#lab/demo/population.ts'
 import { auditSite } from './auditRun.ts'
 import { prepareObject, type Upload } from './objects.ts'
 import { judge } from './oracle/judge.ts'
-import type { UploadedObject, Violation, World } from './oracle/world.ts'
+import type { UploadedObject, Violation } from './oracle/world.ts'
 import { workLeft } from './progress.ts'
 import { type PlannedAct, type PlannedObject, type Schedule, scheduleOf } from './schedule.ts'
 import { insist, type Site } from './site.ts'
+import { worldOf } from './siteWorld.ts'
 
 /** The pool is whole within this time after the end of the last cause. */
 const WHOLE_MS = 60_000
@@ -96,28 +94,6 @@ async function rest(site: Site, uploads: readonly UploadedObject[]): Promise<rea
   // A killer may end its worker once more.
   await site.pool.settle()
   return []
-}
-
-export async function worldOf({ system, pool }: Site, uploads: readonly UploadedObject[]): Promise<World> {
-  const { endpoint, folders } = system.deployment
-  // A killer that was set aside has ended its last worker a moment ago.
-  const monitored = pool.wanted.filter((name) => /^(worker|verifier)/.test(name))
-  await insist(() => copyMetrics(system.deployment, monitored))
-  return {
-    endpoint,
-    folders,
-    uploads,
-    canaries: Object.values(POPULATION_CANARIES).flat(),
-    streams: STREAMS,
-    group: GROUP,
-    buckets: {
-      results: 'results',
-      workerEvidence: 'evidence-worker',
-      verifierEvidence: 'evidence-verifier',
-      workerState: 'worker-state',
-      outbox: 'outbox',
-    },
-  }
 }
 
 /** Seconds since the last call, with two digits. */

@@ -25,12 +25,13 @@ export type Traces = {
 }
 
 /**
- * The streams are read first: whatever a committed offset stands for was stored before it, so a run may be
- * judged while it goes on.
+ * Streams and Vault are read before the buckets: whatever stands for a committed offset or an opened key was
+ * stored before it, so a run may be judged while it goes on.
  */
 export async function readTraces(world: World): Promise<Traces> {
   const { folders, streams, group, buckets } = world
   const state = await readStreams(folders.emulator, { jobs: streams.jobs, group })
+  const decryptions = await readDecryptions(folders.emulator)
   const all = [
     buckets.results,
     buckets.workerEvidence,
@@ -49,7 +50,7 @@ export async function readTraces(world: World): Promise<Traces> {
     workerLogs: await readLogs(bucket(buckets.workerEvidence)),
     verifierLogs: await readLogs(bucket(buckets.verifierEvidence)),
     headerOf: await readSealIds(bucket(buckets.outbox)),
-    decryptions: await readDecryptions(folders.emulator),
+    decryptions,
     objectNames: read.flatMap((objects) => [...objects.keys()]),
   }
 }

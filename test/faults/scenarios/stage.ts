@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { auditSite } from '../auditRun.ts'
 import { prepareGood, type Upload } from '../objects.ts'
-import { judge } from '../oracle/judge.ts'
+import { judge, judgeMeanwhile } from '../oracle/judge.ts'
 import type { UploadedObject, Violation } from '../oracle/world.ts'
 import { workLeft } from '../progress.ts'
-import { worldOf } from '../run.ts'
 import { insist, type Site } from '../site.ts'
+import { worldMeanwhile, worldOf } from '../siteWorld.ts'
 import type { Scenario, Stage } from './scenario.ts'
 
 const WHOLE_SECONDS = 60
@@ -15,6 +15,7 @@ const PATIENCE_SECONDS = 900
 const POLL_MS = 250
 const UNDER_EVERY_MS = 4000
 const UNDER_AT_MOST = 40
+const MEANWHILE_EVERY = 5
 const BEFORE = 4
 const AFTER = 4
 
@@ -63,6 +64,7 @@ export async function runScenario(
     bound,
     violations: [
       ...(wholeSeconds > bound ? [{ invariant: 'pool.whole', subject: 'pool', text }] : []),
+      ...uploads.meanwhile,
       ...site.pool.takeViolations(),
       ...(await auditSite(site)),
       ...(await judge(await worldOf(site, uploads.done))),
@@ -90,6 +92,8 @@ type Uploads = Pick<Stage, 'under'> & {
   readonly add: Stage['upload']
   /** How many uploads failed during the cause. */
   readonly owed: () => number
+  /** What the judge found during the cause. */
+  readonly meanwhile: readonly Violation[]
 }
 
 function createUploads(site: Site, prefix: string): Uploads {
@@ -97,6 +101,7 @@ function createUploads(site: Site, prefix: string): Uploads {
   const prepared: Upload[] = []
   let named = 0
   let owed = 0
+  const meanwhile: Violation[] = []
   const seal = (kills: boolean, lines?: string): Promise<Upload> => {
     named += 1
     return prepareGood(site.system, { name: `${prefix}-${named}`, kills, lines })
@@ -115,6 +120,7 @@ function createUploads(site: Site, prefix: string): Uploads {
   return {
     done,
     owed: () => owed,
+    meanwhile,
     prepare: async (count) => {
       for (let index = 0; index < count; index += 1) prepared.push(await seal(false))
     },
@@ -136,6 +142,8 @@ function createUploads(site: Site, prefix: string): Uploads {
           ),
           over.promise,
         ])
+        if (tries % MEANWHILE_EVERY === 0)
+          meanwhile.push(...(await judgeMeanwhile(worldMeanwhile(site, done))))
         if (failed !== false) {
           owed += 1
           prepared.unshift(upload)
