@@ -25,6 +25,7 @@ import { createMetrics, publishAges, type VerifierMetrics } from './metrics.ts'
 import { createNonceKeys, type NonceKeys } from './nonceKeys.ts'
 import { createNonceMarkers, type SpendNonce } from './nonceMarkers.ts'
 import { createPolicyStore, type PolicyEvents, type PolicyStore } from './policyStore.ts'
+import { CLIENT_RATE, createRates, type Rates } from './rates.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { createRevocationLists, type RevocationLists } from './revocationLists.ts'
 import { expectTrueClock } from './trueClock.ts'
@@ -53,6 +54,8 @@ export type Boot = {
   /** Before the first decision of a day: other boots then look after its releases if it dies. */
   readonly announce: () => Promise<void>
   readonly interruptions: Interruptions
+  /** By client of the policy. */
+  readonly clientRates: Rates
   readonly metrics: VerifierMetrics
   readonly clock: Clock
   readonly log: Log
@@ -146,6 +149,7 @@ export async function openBoot(
     evidence,
     announce: announcements.announce,
     interruptions: createInterruptions({ announcements, tails, evidence, clock, log }),
+    clientRates: createRates(CLIENT_RATE, clock.monotonic),
     metrics,
     clock,
     log,

@@ -14,6 +14,9 @@ export type Rates = {
   readonly has: (name: string) => boolean
 }
 
+/** Authentic requests of one client of the policy, whatever its certificates. */
+export const CLIENT_RATE: Rate = { perSecond: 100, burst: 200 }
+
 /** Names at once. Beyond them the one that came first begins anew. */
 const MAX_NAMES = 4096
 

@@ -9,12 +9,14 @@
  */
 import { abandonable } from '#adapters/system/abandonable.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
-import { authenticate } from './authenticate.ts'
+import { Shed } from './admission.ts'
+import { type AuthenticRequest, authenticate } from './authenticate.ts'
 import type { Boot } from './boot.ts'
 import { decideRequest } from './decision.ts'
 import { recordDecision, storeDecisions } from './decisionRecord.ts'
 import { issueAll } from './issuance.ts'
 import { withinLimit } from './periodicTasks.ts'
+import { CLIENT_RATE } from './rates.ts'
 
 /**
  * Throws the code of a request that is refused as a whole, which is `RequestRefused` if that was decided, and
@@ -26,6 +28,7 @@ export async function answerRelease(body: Uint8Array, boot: Boot): Promise<Relea
     const now = boot.clock.now()
     const grantKey = boot.grantKeys.current()
     const authentic = authenticate(body, boot, now)
+    expectRate(authentic, boot)
     const decision = await abandonable(decideRequest(authentic, boot, now), deadline)
     const recorded = await recordDecision(authentic, decision, boot, deadline)
     const { checkpoint } = await storeDecisions(recorded, boot, deadline)
@@ -34,4 +37,10 @@ export async function answerRelease(body: Uint8Array, boot: Boot): Promise<Relea
     await abandonable(boot.evidence.flush(), deadline)
     return { verifierKeys: authentic.inForce.keys.signed, grantKey: grantKey.certificate, answers }
   })
+}
+
+/** From here on a request costs evidence and calls of the Vault. A client may hold many certificates. */
+function expectRate({ asker }: AuthenticRequest, { clientRates }: Boot): void {
+  if (!clientRates.take(asker.client))
+    throw new Shed('client.busy', `more than ${CLIENT_RATE.perSecond} requests a second`, 1)
 }

@@ -10,7 +10,7 @@ import { ADMISSION_LIMITS } from '../../src/verifier/admission.ts'
 import { VerifierConfig } from '../../src/verifier/config.ts'
 import { CONNECTION_LIMITS } from '../../src/verifier/connections.ts'
 import { createMetrics, publishAges, publishConnections } from '../../src/verifier/metrics.ts'
-import type { Rate } from '../../src/verifier/rates.ts'
+import { CLIENT_RATE, type Rate } from '../../src/verifier/rates.ts'
 import { REQUEST_MILLISECONDS, REQUEST_RATE } from '../../src/verifier/server.ts'
 import { HANDSHAKE } from '../../src/verifier/serverTls.ts'
 import { TLS_REFUSALS } from '../../src/verifier/tlsRefusals.ts'
@@ -87,6 +87,7 @@ test("docs/operations.md has the limits of the Verifier's server", () => {
     number(perCertificate),
     number(total),
     rate(REQUEST_RATE),
+    rate(CLIENT_RATE),
     number(ADMISSION_LIMITS.perCertificate),
     `${REQUEST_MILLISECONDS / 1000} s`,
     `${ADMISSION_LIMITS.bodyBytes / 1024 / 1024} MiB`,

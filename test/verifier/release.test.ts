@@ -22,6 +22,7 @@ import { SERIALS } from '#lab/amd/authority.ts'
 import type { Boot } from '../../src/verifier/boot.ts'
 import { createGrantKeys } from '../../src/verifier/grantKeys.ts'
 import type { InForce } from '../../src/verifier/policyStore.ts'
+import { CLIENT_RATE, createRates } from '../../src/verifier/rates.ts'
 import { createRegistrations } from '../../src/verifier/registrations.ts'
 import { answerRelease } from '../../src/verifier/release.ts'
 import { faultyStore, unavailable } from '../adapters/evidence/stores.ts'
@@ -163,6 +164,7 @@ async function verifierBoot(
     },
     announce: changes.announce ?? (async () => {}),
     interruptions: { look: async () => assert.fail() },
+    clientRates: createRates(CLIENT_RATE, () => 0),
     metrics: {
       answered: (outcome, code) => answered.push(`${outcome} ${code}`.trim()),
       refused: assert.fail,
@@ -315,6 +317,16 @@ for (const { name, changed, until } of [
     assert.ok(answer !== undefined && 'grant' in answer)
     assert.equal(peekCompact(GrantFormat, answer.grant, 'grant.invalid').payload.exp, until)
   })
+
+test('a client beyond its rate is refused before it costs evidence, and asks again later', async () => {
+  const { boot, said } = await verifierBoot()
+  const spent: string[] = []
+  const clientRates = { take: (name: string) => spent.push(name) > 1, has: () => true }
+  await assert.rejects(ask({ ...boot, clientRates }), { code: 'client.busy', retryAfterSeconds: 1 })
+  assert.deepEqual(said, [])
+  assert.ok(await ask({ ...boot, clientRates }))
+  assert.deepEqual(spent, ['acme', 'acme'])
+})
 
 test('a boot that cannot be announced decides nothing', async () => {
   const { boot, said, answered } = await verifierBoot({

@@ -1,5 +1,6 @@
 /** The Verifier over HTTPS: TLS 1.3, its CA pinned, our own certificate shown, answers read up to a limit. */
 import { Agent, request as httpsRequest } from 'node:https'
+import { systemClock } from '#adapters/system/clock.ts'
 import type { ClockSkew } from '#adapters/system/clockSkew.ts'
 import { fromBase64url, utf8 } from '#core/bytes.ts'
 import { checkShape, parseJson } from '#core/canonical.ts'
@@ -7,8 +8,10 @@ import { CodedError, under } from '#core/errors.ts'
 import { Challenge, nonceTime } from '#core/release/nonce.ts'
 import { parseRefusal, RequestRefused } from '#core/release/refusal.ts'
 import { ReleaseResponse } from '#core/release/request.ts'
+import type { Clock } from '#ports/clock.ts'
 import type { ReleaseService } from '#ports/releaseService.ts'
 import { answerTo, readBody } from './answer.ts'
+import { createPause, type Pause } from './retryAfter.ts'
 
 const MAX_CHALLENGE_BYTES = 4096
 /** 256 answers, each with a grant of 48 KiB in base64url and its keys. */
@@ -31,11 +34,14 @@ export type VerifierConnection = {
   readonly timeoutMs: number
   /** Learns the Verifier's time from its nonces. */
   readonly skew?: ClockSkew
+  /** For the pauses that the Verifier asks for. */
+  readonly clock?: Pick<Clock, 'monotonic' | 'sleep'>
 }
 
 /** Keeps a few sockets open until `close`. */
 export function createReleaseService(connection: VerifierConnection): ReleaseService & { close: () => void } {
-  const { url, ca, cert, key, timeoutMs, skew } = connection
+  const { url, ca, cert, key, timeoutMs, skew, clock = systemClock } = connection
+  const pause = createPause(clock)
   const agent = new Agent({
     ca,
     cert,
@@ -46,9 +52,10 @@ export function createReleaseService(connection: VerifierConnection): ReleaseSer
     maxFreeSockets: IDLE_SOCKETS,
   })
   const post = (path: string, call: Pick<Call, 'body' | 'maxBytes' | 'timeoutMs' | 'signal'>) =>
-    exchange({ url: new URL(path, url), agent, ...call })
+    exchange({ url: new URL(path, url), agent, pause, ...call })
   return {
     challenge: async (signal) => {
+      await pause.over(signal)
       const told = skew?.asking('verifier')
       const answer = await post('/v1/challenges', {
         body: new Uint8Array(),
@@ -61,6 +68,7 @@ export function createReleaseService(connection: VerifierConnection): ReleaseSer
       return challenge
     },
     release: async (request, signal) => {
+      await pause.over(signal)
       const body = utf8(JSON.stringify(request))
       const answer = await post('/v1/releases', { body, maxBytes: MAX_RESPONSE_BYTES, timeoutMs, signal })
       return checkShape(ReleaseResponse, answer, 'answer', 'verifier.untrusted')
@@ -72,6 +80,7 @@ export function createReleaseService(connection: VerifierConnection): ReleaseSer
 type Call = {
   readonly url: URL
   readonly agent: Agent
+  readonly pause: Pause
   readonly timeoutMs: number
   readonly body: Uint8Array
   readonly maxBytes: number
@@ -88,6 +97,7 @@ async function exchange(call: Call): Promise<unknown> {
   try {
     const response = await answerTo(httpsRequest(url, { method: 'POST', agent, signal, headers }), body)
     status = response.statusCode ?? 0
+    if (status !== 200) call.pause.ask(response.headers['retry-after'])
     answer = await readBody(response, status === 200 ? maxBytes : MAX_PROBLEM_BYTES)
   } catch (cause) {
     call.signal?.throwIfAborted()

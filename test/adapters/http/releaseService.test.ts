@@ -9,6 +9,7 @@ import { toBase64url } from '#core/bytes.ts'
 import type { ErrorCode } from '#core/errors.ts'
 import { refusalBody } from '#core/release/refusal.ts'
 import type { ReleaseRequest } from '#core/release/request.ts'
+import { steerableClock } from '../../verifier/steerableClock.ts'
 import { createCa } from '../../verifier/tls.ts'
 
 const ca = createCa('provider CA')
@@ -183,4 +184,20 @@ test('no listener, no answer in time, and an abort', async (t) => {
   await arrived.promise
   ending.abort(reason)
   await assert.rejects(waiting, reason)
+})
+
+test('after Retry-After nothing is sent before that time, on either path', async (t) => {
+  const clock = steerableClock()
+  const url = await listen(t, (incoming, answer) => {
+    incoming.resume()
+    if (clock.monotonic() >= 7000) answer.end(JSON.stringify(challenge))
+    else answer.writeHead(429, { 'retry-after': '7' }).end(problem('client.busy'))
+  })
+  const service = connect(url, { clock })
+  await assert.rejects(service.release(request), { code: 'client.busy' })
+  assert.equal(clock.monotonic(), 0)
+  assert.deepEqual(await service.challenge(), challenge)
+  assert.equal(clock.monotonic(), 7000)
+  assert.deepEqual(await service.challenge(), challenge)
+  assert.equal(clock.monotonic(), 7000)
 })

@@ -1,0 +1,27 @@
+/** The pause that a server asks for with `Retry-After` (RFC 9110 §10.2.3). */
+import type { Clock } from '#ports/clock.ts'
+
+/** The network is not trusted: it cannot silence a client for longer. */
+const LONGEST_SECONDS = 60
+
+export type Pause = {
+  /** The header of a response. Only seconds count: a date would need a clock that the server shares. */
+  readonly ask: (retryAfter: string | undefined) => void
+  /** Resolves when no server asks for a pause any more. Rejects as `clock.sleep`. */
+  readonly over: (signal: AbortSignal | undefined) => Promise<void>
+}
+
+export function createPause(clock: Pick<Clock, 'monotonic' | 'sleep'>): Pause {
+  let end = Number.NEGATIVE_INFINITY
+  return {
+    ask: (retryAfter) => {
+      if (retryAfter === undefined || !/^\d{1,9}$/.test(retryAfter)) return
+      const seconds = Math.min(Number(retryAfter), LONGEST_SECONDS)
+      end = Math.max(end, clock.monotonic() + seconds * 1000)
+    },
+    over: async (signal) => {
+      const milliseconds = end - clock.monotonic()
+      if (milliseconds > 0) await clock.sleep(milliseconds, signal)
+    },
+  }
+}
