@@ -169,6 +169,16 @@ function exportConfig(settings: DeploymentSettings): object {
   }
 }
 
+function deadLettersConfig(settings: DeploymentSettings): object {
+  return {
+    oci: ociOf(settings, userPrincipal(settings, 'operator')),
+    streams: { jobs: STREAMS.jobs, deadLetters: STREAMS.deadLetters },
+    namespace: CONSUMER.namespace,
+    buckets: { state: 'worker-state', results: 'results' },
+    simulation: true,
+  }
+}
+
 /** Writes the configuration of every program and command. */
 export async function writeConfigs(
   folder: string,
@@ -180,6 +190,7 @@ export async function writeConfigs(
     seal: sealConfig(settings),
     open: openConfig(settings),
     export: exportConfig(settings),
+    'dead-letters': deadLettersConfig(settings),
   }
   for (const [index, port] of settings.verifierPorts.entries())
     configs[verifierName(index)] = verifierConfig(settings, port)

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { z } from 'zod'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
+import { addDeadLettersCommands } from './deadLetters/command.ts'
 import { addEndorsementsCommands } from './endorsements/command.ts'
 import { addEvidenceCommands } from './evidence/command.ts'
 import { addMeasureCommand } from './measure/command.ts'
@@ -44,6 +45,7 @@ export async function runCommandLine(parameters: readonly string[]): Promise<num
   addSealCommands(program, context)
   addResultCommands(program, context)
   addEvidenceCommands(program, context)
+  addDeadLettersCommands(program, context)
   addReportCommands(program, context)
   addEndorsementsCommands(program, context)
   addMeasureCommand(program, context)

@@ -1,6 +1,6 @@
 /**
- * The configuration files of the commands: one JSON file each for sealing, for opening results and for
- * collecting evidence. None holds a secret: a key in a file is named by its path.
+ * The configuration files of the commands: one JSON file each for sealing, for opening results, for
+ * collecting evidence and for dead letters. None holds a secret: a key in a file is named by its path.
  */
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'
@@ -56,3 +56,13 @@ export const ExportConfig = z.strictObject({
   simulation: z.boolean(),
 })
 export type ExportConfig = z.output<typeof ExportConfig>
+
+/** For `dead-letters`: the pool's streams and its buckets with states and results. */
+export const DeadLettersConfig = z.strictObject({
+  oci: OciConfig,
+  streams: z.strictObject({ jobs: ocid, deadLetters: ocid }),
+  namespace: namespaceName,
+  buckets: z.strictObject({ state: bucketName, results: bucketName }),
+  /** Allows plain http on loopback: for the emulator. */
+  simulation: z.boolean(),
+})

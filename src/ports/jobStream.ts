@@ -38,3 +38,12 @@ export type StreamProducer = {
   /** Messages with one key go to one partition. */
   readonly publish: (key: string, value: Uint8Array, signal?: AbortSignal) => Promise<void>
 }
+
+/**
+ * Reads a stream without a group: nothing is reserved, nothing is committed, and no consumer of the stream
+ * notices.
+ */
+export type StreamReader = {
+  /** Every message that the stream keeps now, partition after partition. */
+  readonly messages: (signal?: AbortSignal) => AsyncIterable<StreamMessage>
+}

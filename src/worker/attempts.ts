@@ -22,15 +22,13 @@ import {
   MAX_ATTEMPTS,
   parseClaim,
   parseEnd,
-  retriesPrefix,
-  roundInForce,
 } from '#core/job/attempt.ts'
 import type { Job } from '#core/job/job.ts'
 import { createIfAbsent, createOnce } from '#ports/createOnce.ts'
+import { findRound, namesUnder, readStateText } from '#ports/jobState.ts'
 import type { Boot } from './boot.ts'
 import type { LeasedJob } from './lease.ts'
 import type { Standing } from './returns.ts'
-import { readStateText } from './stateText.ts'
 
 const CLAIM_BYTES = 128
 const END_BYTES = 64
@@ -68,7 +66,7 @@ export async function admitJob(
     const history = historyOf([], boot.evidence.boot)
     return { kind: 'claimed', claim: { round: 0, number: 1, history } }
   }
-  const round = roundInForce(jobId, await namesUnder(retriesPrefix(jobId), boot, signal))
+  const round = await findRound(jobId, boot, signal)
   const history = historyOf(await readAttempts(jobId, round, boot, signal), boot.evidence.boot)
   const { next, counted, suspect } = history
   if (counted >= MAX_ATTEMPTS) return { kind: 'exhausted', counted }
@@ -147,16 +145,6 @@ async function claim(
   const claimed = { boot: evidence.boot, at: time.now() }
   const body = utf8(claimText(claimed, toHex(randomBytes(16))))
   return (await createOnce(store, object, body, signal)) === 'ours'
-}
-
-async function namesUnder(
-  prefix: string,
-  { store, buckets }: Pick<StateBoot, 'store' | 'buckets'>,
-  signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const names = new Set<string>()
-  for await (const { name } of store.list(buckets.state, prefix, undefined, signal)) names.add(name)
-  return names
 }
 
 async function readAttempts(

@@ -1,21 +1,15 @@
 /**
- * The jobs that have their result, as `done/<jobId>` and the manifest tell. A worker looks here before it takes
- * a job up, and again before it puts the job back or sets it aside.
+ * The jobs that have their result. A worker looks here before it takes a job up, and again before it puts the
+ * job back or sets it aside.
  *
  * Crash argument. `done/<jobId>` is written after the manifest: if we stop between the two, the next worker is
  * granted the key again and finds the manifest. If only the lease is lost between the two, this boot remembers.
  */
 import { utf8 } from '#core/bytes.ts'
-import { codeOf } from '#core/errors.ts'
 import { doneName } from '#core/job/attempt.ts'
-import { manifestName } from '#core/sealed/manifest.ts'
 import { createIfAbsent } from '#ports/createOnce.ts'
+import { findResultId } from '#ports/jobState.ts'
 import type { Boot } from './boot.ts'
-import { readStateText } from './stateText.ts'
-
-/** One more than a result id has: a longer text is none. */
-const DONE_BYTES = 65
-const RESULT_ID = /^[0-9a-f]{64}$/
 
 export class FinishedJobs {
   readonly #boot: Pick<Boot, 'store' | 'buckets'>
@@ -28,18 +22,7 @@ export class FinishedJobs {
 
   /** The id of the job's result; undefined if it has none that can be seen. */
   async find(jobId: string, signal: AbortSignal): Promise<string | undefined> {
-    const { store, buckets } = this.#boot
-    const known = this.#unwritten.get(jobId)
-    if (known !== undefined) return known
-    const resultId = await readStateText(this.#boot, doneName(jobId), DONE_BYTES, signal)
-    if (resultId === undefined || !RESULT_ID.test(resultId)) return undefined
-    try {
-      await store.head({ ...buckets.results, name: manifestName(resultId) }, undefined, signal)
-      return resultId
-    } catch (error) {
-      if (codeOf(error) === 'service.missing') return undefined
-      throw error
-    }
+    return this.#unwritten.get(jobId) ?? (await findResultId(jobId, this.#boot, signal))
   }
 
   /** Writes that the job has its result: a later delivery then ends without an attempt and without a key. */

@@ -22,6 +22,9 @@ const COMMANDS = [
   'open',
   'evidence verify',
   'evidence export',
+  'dead-letters list',
+  'dead-letters show',
+  'dead-letters retry',
   'report verify',
   'report show',
   'report conformance',
@@ -36,7 +39,7 @@ const COMMANDS = [
 test('--help lists every command of the image, and no laboratory', async () => {
   const { code, stdout } = await cli('--help')
   assert.equal(code, 0)
-  const listed = stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}([a-z]+)(?= )/gm)
+  const listed = stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}([a-z-]+)(?= )/gm)
   assert.deepEqual(
     [...listed].map(([, name]) => name),
     [...new Set(COMMANDS.map((command) => command.split(' ')[0]))],

@@ -1,7 +1,7 @@
 /** The example configurations in the help of the commands. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ExportConfig, OpenConfig, SealConfig } from '#cli/config.ts'
+import { DeadLettersConfig, ExportConfig, OpenConfig, SealConfig } from '#cli/config.ts'
 import { cli } from './process.ts'
 
 /** Well-formed in place of "…": an OCID, an origin, a path and a public key of Ed25519. */
@@ -16,6 +16,7 @@ for (const { command, schema } of [
   { command: 'upload', schema: SealConfig },
   { command: 'open', schema: OpenConfig },
   { command: 'evidence export', schema: ExportConfig },
+  { command: 'dead-letters list', schema: DeadLettersConfig },
 ])
   test(`${command} --help shows a configuration that loads, with every field`, async () => {
     const { stdout } = await cli(...command.split(' '), '--help')

@@ -145,6 +145,25 @@ export function testJobStream(subject: Subject): void {
     },
   )
 
+  rule(
+    'a reader sees what the stream keeps of every partition, and commits nothing',
+    async (setup, stream) => {
+      const { first, second, resources } = setup
+      const texts = await stream.publish(30)
+      const reader = second.streamReader({ streamId: resources.stream })
+      const read = async () => {
+        const messages = await Array.fromAsync(reader.messages())
+        return messages.filter(({ value }) => texts.includes(value.toString()))
+      }
+      const messages = await read()
+      assert.deepEqual(textsOf(messages), [...texts].sort())
+      assert.equal(new Set(messages.map(({ partition }) => partition)).size, 2)
+      assert.deepEqual(await read(), messages)
+      const lease = await stream.join(first, 'a')
+      assert.deepEqual(textsOf(await stream.readAll(lease, texts)), [...texts].sort())
+    },
+  )
+
   rule('an absent stream is missing', async ({ first, resources }) => {
     const streamId = resources.stream.replace(/[^.]*$/, 'none')
     await assert.rejects(
@@ -153,6 +172,10 @@ export function testJobStream(subject: Subject): void {
     )
     await assert.rejects(
       first.streamProducer({ streamId }).publish('k', Buffer.of(1)),
+      coded('service.missing'),
+    )
+    await assert.rejects(
+      Array.fromAsync(first.streamReader({ streamId }).messages()),
       coded('service.missing'),
     )
   })

@@ -14,12 +14,17 @@ import { SecretsClient } from 'oci-secrets'
 import { StreamClient } from 'oci-streaming'
 import { type ClockSkew, createClockSkew } from '#adapters/system/clockSkew.ts'
 import type { Clock } from '#ports/clock.ts'
-import type { StreamConsumer, StreamProducer } from '#ports/jobStream.ts'
+import type { StreamConsumer, StreamProducer, StreamReader } from '#ports/jobStream.ts'
 import type { KeyVault, SecretStore } from '#ports/keyVault.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { assertTransport, type EndpointName, endpointOf, type OciConfig } from './config.ts'
 import { createHttp } from './http.ts'
-import { type ConsumerOptions, createStreamConsumer, createStreamProducer } from './jobStream.ts'
+import {
+  type ConsumerOptions,
+  createStreamConsumer,
+  createStreamProducer,
+  createStreamReader,
+} from './jobStream.ts'
 import { createObjectStore } from './objectStore.ts'
 import { createPrincipal } from './principal.ts'
 import { createSecretStore } from './secrets.ts'
@@ -39,6 +44,7 @@ export type Oci = {
   readonly secretStore: () => SecretStore
   readonly streamConsumer: (options: ConsumerOptions) => StreamConsumer
   readonly streamProducer: (options: { readonly streamId: string }) => StreamProducer
+  readonly streamReader: (options: { readonly streamId: string }) => StreamReader
   /** Drops idle sockets and timers; calls in flight fail. */
   readonly close: () => void
 }
@@ -73,6 +79,7 @@ export function createOci(
     secretStore: () => createSecretStore(http, at(new SecretsClient(params, configuration), 'secrets')),
     streamConsumer: (options) => createStreamConsumer(http, streamClient(), clock, options),
     streamProducer: ({ streamId }) => createStreamProducer(http, streamClient(), streamId),
+    streamReader: ({ streamId }) => createStreamReader(http, streamClient(), clock, streamId),
     close: http.close,
   }
 }

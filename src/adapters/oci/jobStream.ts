@@ -3,9 +3,15 @@ import type { StreamClient } from 'oci-streaming'
 import { models } from 'oci-streaming'
 import { z } from 'zod'
 import { checkShape } from '#core/canonical.ts'
-import { CodedError } from '#core/errors.ts'
+import { CodedError, codeOf } from '#core/errors.ts'
 import type { Clock } from '#ports/clock.ts'
-import type { StreamConsumer, StreamLease, StreamMessage, StreamProducer } from '#ports/jobStream.ts'
+import type {
+  StreamConsumer,
+  StreamLease,
+  StreamMessage,
+  StreamProducer,
+  StreamReader,
+} from '#ports/jobStream.ts'
 import type { Meaning } from './answers.ts'
 import { fromBase64, toBase64 } from './base64.ts'
 import type { Http } from './http.ts'
@@ -28,6 +34,12 @@ const LOST: readonly Meaning[] = [
   { status: 400, message: 'outside the retention period', code: 'service.failed' },
   { status: 400, message: 'Trying to commit unreserved partition', code: 'lease.lost' },
   { status: 400, message: 'The cursor is invalid', code: 'lease.lost' },
+]
+
+/** For a partition after the first, whose stream was there a moment ago: a 404 is not the last word. */
+const BEYOND: readonly Meaning[] = [
+  { status: 400, serviceCode: 'InvalidParameter', code: 'service.missing' },
+  { status: 404, code: 'service.unavailable', retry: true },
 ]
 
 const Messages = z
@@ -147,6 +159,57 @@ export function createStreamProducer(http: Http, client: StreamClient, streamId:
       if (failures !== 0 || entries?.length !== 1)
         throw new CodedError('service.unavailable', 'putMessages: the stream did not take the message')
     },
+  }
+}
+
+/** The data plane does not tell how many partitions a stream has: the first that it refuses ends them. */
+export function createStreamReader(
+  http: Http,
+  client: StreamClient,
+  clock: Pick<Clock, 'monotonic' | 'sleep'>,
+  streamId: string,
+): StreamReader {
+  return {
+    messages: async function* (signal) {
+      for (let partition = 0; ; partition += 1) {
+        const first = await horizonOf(http, client, streamId, partition, signal)
+        if (first === undefined) return
+        for (let cursor = first; ; ) {
+          const { items, opcNextCursor } = await http.call(
+            'getMessages',
+            () => client.getMessages({ streamId, cursor: encodeURIComponent(cursor) }),
+            { signal, answerMs: GET_ANSWER_MS },
+          )
+          const messages = toMessages(items)
+          if (messages.length === 0) break
+          yield* messages
+          cursor = nextCursor(opcNextCursor, 'getMessages')
+          await clock.sleep(GET_INTERVAL_MS, signal)
+        }
+      }
+    },
+  }
+}
+
+/** The oldest message of a partition; undefined if the stream has no such partition. */
+async function horizonOf(
+  http: Http,
+  client: StreamClient,
+  streamId: string,
+  partition: number,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const type = models.CreateCursorDetails.Type.TrimHorizon
+  try {
+    const { cursor } = await http.call(
+      'createCursor',
+      () => client.createCursor({ streamId, createCursorDetails: { partition: String(partition), type } }),
+      { signal, meanings: partition === 0 ? [] : BEYOND },
+    )
+    return cursor.value
+  } catch (error) {
+    if (partition > 0 && codeOf(error) === 'service.missing') return undefined
+    throw error
   }
 }
 

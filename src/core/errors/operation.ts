@@ -80,11 +80,23 @@ export const JOB_ERRORS = {
   ),
   'job.expired': refused(
     'the job waited for seven days and is set aside',
-    'read the dead letter: renew the permission or quota that it waited for, then publish the message again',
+    'renew the permission or quota that it waited for, then run dead-letters retry',
   ),
   'job.exhausted': refused(
     'the job was tried three times and is set aside',
-    'read the dead letter and the codes of its three attempts',
+    "read the workers' logs of its three attempts, remove the cause, then run dead-letters retry",
+  ),
+  'job.overtaken': refused(
+    'the job was set aside, and its object has a result',
+    'do nothing: read the result with open',
+  ),
+  'job.spent': refused(
+    'the job was retried nine times, which is the limit',
+    'seal and upload the object again, which makes a new job',
+  ),
+  'letter.missing': refused(
+    'the dead-letter stream has no job of this id',
+    'list the dead letters; the stream keeps them for its retention time only',
   ),
 } as const satisfies Record<string, ErrorRow>
 

@@ -7,7 +7,7 @@
  *
  * Attempts belong to a round. Round 0 is the first. An operator who has removed the cause of a dead letter
  * starts the next round: its attempts count anew, and those of earlier rounds no longer tell anything. Only
- * an operator can create the object that starts a round; it has no content.
+ * an operator can create the object that starts a round; no worker reads its content.
  */
 
 /**
@@ -24,7 +24,7 @@ export const MAX_ATTEMPTS = 3
 export const LONGEST_RETURN_SECONDS = 600
 
 /** The last round that an operator can start. */
-const LAST_ROUND = 9
+export const LAST_ROUND = 9
 
 export type Claim = {
   readonly boot: string

@@ -8,7 +8,7 @@ import { defineFormat } from '../canonical.ts'
 import { type ErrorCode, isErrorCode } from '../errors.ts'
 import { base64urlBytes, boot, count, randomId, sha256Digest, time, version1 } from '../fields.ts'
 import type { UnixSeconds } from '../time.ts'
-import { JobFormat } from './job.ts'
+import { type Job, JobFormat } from './job.ts'
 
 const Schema = z.strictObject({
   v: version1,
@@ -53,4 +53,19 @@ export function deadLetterOf(
     size: message.byteLength,
     message: message.byteLength <= JobFormat.maxBytes ? toBase64url(message) : null,
   })
+}
+
+export type DeadLetter = z.output<typeof Schema>
+
+/** The job that was set aside; undefined if the message was no job, or is not that of the letter. */
+export function jobOfLetter({ jobId, message, digest }: DeadLetter): Job | undefined {
+  if (jobId === null || message === null) return undefined
+  const bytes = Buffer.from(message, 'base64url')
+  if (toBase64url(sha256(bytes)) !== digest) return undefined
+  try {
+    const job = JobFormat.decode(bytes)
+    return job.jobId === jobId ? job : undefined
+  } catch {
+    return undefined
+  }
 }
