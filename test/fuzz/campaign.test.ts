@@ -50,6 +50,7 @@ for (const [name, kind] of [
   ],
   ['undocumented', 'CodedError config.invalid: a code that is not documented here'],
   ['violation', 'Violation: the output is not the input'],
+  ['later', 'Violation: the output comes too late'],
   ['text', 'a thrown object'],
   ['recursion', 'RangeError: Maximum call stack size exceeded'],
 ] as const)
@@ -62,7 +63,8 @@ for (const [name, kind] of [
     assert.equal(inputs, 1000)
     const { target, input } = decodeInput(await readFile(findings[0]?.file ?? '', 'utf8'))
     assert.equal(target, name)
-    assert.equal(answerTo(input, await targetOf(name).open(), targetOf(name)).kind, 'finding')
+    const answer = await answerTo(input, await targetOf(name).open(), targetOf(name))
+    assert.equal(answer.kind, 'finding')
   })
 
 for (const [name, kind, plan] of [

@@ -4,14 +4,17 @@ import { type Target, Violation } from './target.ts'
 
 const kept: unknown[] = []
 
-const FAULTS: Readonly<Record<string, (bytes: Buffer) => void>> = {
+const FAULTS: Readonly<Record<string, (bytes: Buffer) => Promise<void> | void>> = {
   none: () => undefined,
-  crash: (bytes) => bytes.readUInt8(8),
+  crash: (bytes) => void bytes.readUInt8(8),
   undocumented: () => {
     throw new CodedError('config.invalid', 'a code that is not documented here')
   },
   violation: () => {
     throw new Violation('the output is not the input')
+  },
+  later: async () => {
+    throw new Violation('the output comes too late')
   },
   text: () => {
     // A parser may throw anything.
@@ -39,8 +42,8 @@ export const TARGETS: readonly Target[] = Object.entries(FAULTS).map(([name, fau
   codes: ['report.malformed', 'report.invalid'],
   open: async () => ({
     generate: (random) => [random.bytes(4)],
-    check: ([bytes = Buffer.alloc(0)]) => {
-      if (bytes.readUInt8(0) < 3) fault(bytes)
+    check: async ([bytes = Buffer.alloc(0)]) => {
+      if (bytes.readUInt8(0) < 3) await fault(bytes)
       if (bytes.readUInt8(0) < 128) throw new CodedError('report.malformed', `byte ${bytes.readUInt8(1)}`)
     },
   }),

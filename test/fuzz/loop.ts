@@ -60,10 +60,10 @@ if (parentPort !== null) {
   const opened = await target.open()
   parentPort.postMessage('opened')
   Error.stackTraceLimit = 0
-  parentPort.postMessage(run(order, target, opened))
+  parentPort.postMessage(await run(order, target, opened))
 }
 
-function run(order: Order, target: Target, opened: OpenTarget): Tally {
+async function run(order: Order, target: Target, opened: OpenTarget): Promise<Tally> {
   const { seed, from, inputs, seconds, progress } = order
   const memory = new InputMemory(order.memory)
   const refused: Partial<Record<ErrorCode, number>> = {}
@@ -85,10 +85,10 @@ function run(order: Order, target: Target, opened: OpenTarget): Tally {
     memory.write(input)
     Atomics.store(progress, PROGRESS.stage, STAGE.checking)
     const begun = performance.now()
-    const answer = answerTo(input, opened, target)
+    const answer = await answerTo(input, opened, target)
     const milliseconds = performance.now() - begun
     slowest = Math.max(slowest, milliseconds)
-    if (milliseconds > SLOW_MILLISECONDS && isSlow(input, opened, target))
+    if (milliseconds > SLOW_MILLISECONDS && (await isSlow(input, opened, target)))
       note(index, 'slow', `takes more than ${SLOW_MILLISECONDS} ms`, input)
     switch (answer.kind) {
       case 'accepted':
@@ -102,7 +102,7 @@ function run(order: Order, target: Target, opened: OpenTarget): Tally {
         note(
           index,
           kindOf(answer),
-          traced(() => detailOf(answerTo(input, opened, target))),
+          await traced(async () => detailOf(await answerTo(input, opened, target))),
           input,
         )
         break
@@ -121,12 +121,13 @@ function run(order: Order, target: Target, opened: OpenTarget): Tally {
 }
 
 /** True if the input is slow again, twice: the machine may have paused the thread the first time. */
-function isSlow(input: Input, opened: OpenTarget, target: Target): boolean {
-  return [1, 2].every(() => {
+async function isSlow(input: Input, opened: OpenTarget, target: Target): Promise<boolean> {
+  for (let again = 0; again < 2; again += 1) {
     const begun = performance.now()
-    answerTo(input, opened, target)
-    return performance.now() - begun > SLOW_MILLISECONDS
-  })
+    await answerTo(input, opened, target)
+    if (performance.now() - begun <= SLOW_MILLISECONDS) return false
+  }
+  return true
 }
 
 function kindOf({ error }: Extract<FuzzAnswer, { readonly kind: 'finding' }>): string {
@@ -142,10 +143,10 @@ function detailOf(answer: FuzzAnswer): string {
 }
 
 /** Calls with stack traces on. Traces take most of the time of a refusal, and only a finding needs one. */
-function traced<T>(call: () => T): T {
+async function traced<T>(call: () => Promise<T>): Promise<T> {
   Error.stackTraceLimit = 20
   try {
-    return call()
+    return await call()
   } finally {
     Error.stackTraceLimit = 0
   }

@@ -102,7 +102,7 @@ async function replay(file: string, names: readonly string[]): Promise<number> {
   if (names.length > 0) endWithUsage(`--replay takes its target from the file, not from "${names.join(' ')}"`)
   const { target: name, input } = await readKept(file)
   const target = targetNamed(name)
-  const answer = answerTo(input, await target.open(), target)
+  const answer = await answerTo(input, await target.open(), target)
   console.log(answer.kind === 'refused' ? `${answer.code}: ${answer.message}` : answer.kind)
   if (answer.kind !== 'finding') return 0
   console.log(answer.error)

@@ -27,7 +27,7 @@ export type OpenTarget = {
    * Calls the code under test. If that accepts, `check` throws `Violation` unless the rules for an accepted
    * input hold.
    */
-  readonly check: (input: Input) => void
+  readonly check: (input: Input) => Promise<void> | void
 }
 
 /** The code under test accepted an input that it must refuse, or its output does not match the input. */
@@ -44,9 +44,9 @@ export type FuzzAnswer =
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'finding'; readonly error: unknown }
 
-export function answerTo(input: Input, opened: OpenTarget, { codes }: Target): FuzzAnswer {
+export async function answerTo(input: Input, opened: OpenTarget, { codes }: Target): Promise<FuzzAnswer> {
   try {
-    opened.check(input)
+    await opened.check(input)
     return { kind: 'accepted' }
   } catch (error) {
     if (error instanceof CodedError && codes.includes(error.code))

@@ -20,7 +20,16 @@ export async function readConfig<Schema extends z.ZodType>(
   program: string,
 ): Promise<z.output<Schema>> {
   const name = `${program}: the configuration file ${path}`
-  const bytes = await readFileUpTo(path, MAX_BYTES, 'config.invalid', name)
+  return parseConfig(await readFileUpTo(path, MAX_BYTES, 'config.invalid', name), path, schema, program)
+}
+
+/** The same for the bytes of the file. */
+export function parseConfig<Schema extends z.ZodType>(
+  bytes: Uint8Array,
+  path: string,
+  schema: Schema,
+  program: string,
+): z.output<Schema> {
   let value: unknown
   try {
     value = parseJson(bytes, `${program} configuration`)
