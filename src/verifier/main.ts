@@ -8,6 +8,7 @@ import { publishClockSkew } from '#adapters/system/clockSkew.ts'
 import { createRegistry, startMonitor } from '#adapters/system/monitor.ts'
 import { type Started, startProgram } from '#adapters/system/program.ts'
 import { softwareName } from '#adapters/system/software.ts'
+import { publishExpiries, watchTlsFiles } from '#adapters/system/tlsWatch.ts'
 import { errorRow } from '#core/errors.ts'
 import { VerifierConfig } from './config.ts'
 import { readMaterial, type VerifierMaterial } from './material.ts'
@@ -45,11 +46,13 @@ await startProgram(
 )
 
 async function run(started: Started<VerifierConfig, VerifierMaterial>): Promise<number> {
-  const { config, material, log, notifier, shutdown } = started
+  const { config, material, log, notifier, shutdown, reload } = started
   const { signal } = shutdown
   if (config.simulation) log.warn('simulation: simulated roots are accepted; synthetic data only')
   const registry = createRegistry()
   publishClockSkew(registry, material.skew, ['oci'])
+  publishExpiries(registry, material.tls, systemClock)
+  void watchTlsFiles(material.tls, { clock: systemClock, log, reload, signal })
   let verifier: Verifier | undefined
   let exit = 0
   // Up from here on, so that the wait for OCI can be watched: alive, and not ready.

@@ -3,7 +3,7 @@ import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { createKds, type Kds } from '#adapters/sev/kds.ts'
 import { type ClockSkew, createClockSkew } from '#adapters/system/clockSkew.ts'
 import type { Log } from '#adapters/system/log.ts'
-import { readPem } from '#adapters/system/pem.ts'
+import { readTlsFiles, type TlsFiles } from '#adapters/system/tlsFiles.ts'
 import type { TrustStore } from '#core/snp/chain.ts'
 import type { Crl } from '#core/snp/crl.ts'
 import type { Clock } from '#ports/clock.ts'
@@ -11,8 +11,7 @@ import type { VerifierConfig } from './config.ts'
 import { readCrl, readTrustStore } from './endorsements.ts'
 
 export type VerifierMaterial = {
-  /** PEM. */
-  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string }
+  readonly tls: TlsFiles
   readonly roots: TrustStore
   /** The lists on disk. Newer ones may follow. */
   readonly crls: readonly Crl[]
@@ -34,11 +33,11 @@ export async function readMaterial(
   const roots = await readTrustStore(folder, simulation)
   const crls = await Promise.all(roots.roots.map(({ product }) => readCrl(folder, product, roots)))
   return {
-    tls: {
-      cert: await readPem('tls.cert', tls.cert),
-      key: await readPem('tls.key', tls.key),
-      clientCa: await readPem('tls.clientCa', tls.clientCa),
-    },
+    tls: await readTlsFiles({
+      cert: { field: 'tls.cert', path: tls.cert },
+      key: { field: 'tls.key', path: tls.key },
+      ca: { field: 'tls.clientCa', path: tls.clientCa },
+    }),
     roots,
     crls: crls.filter((crl) => crl !== undefined),
     kds:

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import { endsLog } from '#adapters/evidence/log.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
+import type { TlsSet } from '#adapters/system/tlsFiles.ts'
 import { toBase64url } from '#core/bytes.ts'
 import { codeOf } from '#core/errors.ts'
 import { type Challenge, mintNonce, NONCE_LIFETIME_SECONDS, NONCE_RANDOM_BYTES } from '#core/release/nonce.ts'
@@ -17,6 +18,7 @@ import { createRefusalCounts } from './refusalCounts.ts'
 import { createRefusals } from './refusals.ts'
 import { answerRelease } from './release.ts'
 import { startServer } from './server.ts'
+import type { ServerTls } from './serverTls.ts'
 import { expectTrueClock, hasTrueClock } from './trueClock.ts'
 
 const KEYS_SECONDS = 60
@@ -69,8 +71,9 @@ export async function startVerifier(
   }
 
   const stopping = new AbortController()
+  const tls = material.tls.current()
   const server = await startServer(
-    { listen: config.listen, tls: material.tls, clock },
+    { listen: config.listen, tls: serverTls(tls), clock },
     {
       challenge: () => {
         expectTrueClock(skew)
@@ -90,6 +93,7 @@ export async function startVerifier(
     },
   )
   publishConnections(options.registry, server.connections)
+  material.tls.follow(tls, (next) => server.setTls(serverTls(next)))
   const tasks: readonly PeriodicTask[] = [
     {
       name: 'policy',
@@ -140,6 +144,10 @@ export async function startVerifier(
       }
     },
   }
+}
+
+function serverTls({ cert, key, ca }: TlsSet): ServerTls {
+  return { cert, key, clientCa: ca }
 }
 
 function newChallenge({ nonceKeys, audience, clock }: Boot): Challenge {

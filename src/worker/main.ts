@@ -14,6 +14,7 @@ import { untilAvailable } from '#adapters/system/outage.ts'
 import { type Started, startProgram } from '#adapters/system/program.ts'
 import type { Shutdown } from '#adapters/system/shutdown.ts'
 import { softwareName } from '#adapters/system/software.ts'
+import { publishExpiries, watchTlsFiles } from '#adapters/system/tlsWatch.ts'
 import { toBase64url } from '#core/bytes.ts'
 import { JobFormat } from '#core/job/job.ts'
 import { type Boot, openBoot } from './boot.ts'
@@ -72,11 +73,13 @@ async function printTrust(config: WorkerConfig): Promise<string> {
 }
 
 async function run(started: Started<WorkerConfig, Material>): Promise<number> {
-  const { config, material, values, log, notifier, shutdown } = started
+  const { config, material, values, log, notifier, shutdown, reload } = started
   if (config.trust.simulation)
     log.warn('simulation: reports come from a simulated platform; synthetic data only')
   const registry = createRegistry()
   publishClockSkew(registry, material.skew, ['oci', 'verifier'])
+  publishExpiries(registry, material.tls, systemClock)
+  void watchTlsFiles(material.tls, { clock: systemClock, log, reload, signal: shutdown.signal })
   const open = () =>
     openBoot(config, material, {
       software: softwareName(),

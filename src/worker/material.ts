@@ -5,8 +5,8 @@ import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { createReportSource } from '#adapters/sev/source.ts'
 import { type ClockSkew, createClockSkew } from '#adapters/system/clockSkew.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
-import { readPem } from '#adapters/system/pem.ts'
 import { openSecretMemory } from '#adapters/system/secretMemory.ts'
+import { readTlsFiles, type TlsFiles } from '#adapters/system/tlsFiles.ts'
 import { CodedError } from '#core/errors.ts'
 import { type TrustAnchors, trustDigest } from '#core/release/trust.ts'
 import type { SegmentCipher } from '#core/sealed/cipher.ts'
@@ -38,6 +38,7 @@ export type Material = {
   /** Has made no call yet. */
   readonly oci: Oci
   readonly skew: ClockSkew
+  readonly tls: TlsFiles
   readonly cipher: SegmentCipher
   readonly memory: SecretMemory
 }
@@ -59,19 +60,23 @@ export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log)
   const { cipher, provider } = loadSegmentCipher()
   log.info('segment cipher loaded', { provider })
   const skew = createClockSkew(clock, log)
+  const tls = await readTlsFiles({
+    ca: { field: 'verifier.ca', path: verifier.ca },
+    cert: { field: 'verifier.cert', path: verifier.cert },
+    key: { field: 'verifier.key', path: verifier.key },
+  })
   return {
     trust: await readTrust(config),
     reports: await createReportSource(config.attestation, { simulation: trust.simulation, clock, log }),
     service: createReleaseService({
       url: verifier.url,
-      ca: await readPem('verifier.ca', verifier.ca),
-      cert: await readPem('verifier.cert', verifier.cert),
-      key: await readPem('verifier.key', verifier.key),
+      tls: tls.current,
       timeoutMs: VERIFIER_TIMEOUT_MS,
       skew,
     }),
     oci: createOci(config.oci, { allowPlainHttp: trust.simulation, clock, skew }),
     skew,
+    tls,
     cipher,
     memory: openMemory(config, log),
   }

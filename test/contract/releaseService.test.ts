@@ -22,7 +22,11 @@ testReleaseService('https', async (t, { challenge, release }) => {
       dropped: () => {},
     },
   )
-  const service = createReleaseService({ url: server.url, ca: ca.pem, ...worker, timeoutMs: 5000 })
+  const service = createReleaseService({
+    url: server.url,
+    tls: () => ({ ca: ca.pem, ...worker }),
+    timeoutMs: 5000,
+  })
   let running = true
   const stop = async () => {
     if (running) await server.close(0)

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { createClockSkew, publishClockSkew } from '#adapters/system/clockSkew.ts'
+import { publishExpiries } from '#adapters/system/tlsWatch.ts'
 import { FunctionConfig } from '../../src/function/config.ts'
 import { ADMISSION_LIMITS } from '../../src/verifier/admission.ts'
 import { VerifierConfig } from '../../src/verifier/config.ts'
@@ -52,6 +53,7 @@ test('docs/operations.md has every metric, with its labels', async () => {
   const registry = new Registry()
   createWorkerMetrics(registry, true)
   publishClockSkew(registry, createClockSkew(systemClock), [])
+  publishExpiries(registry, { expiries: () => [] }, systemClock)
   createMetrics(registry, true)
   publishConnections(registry, () => ({ handshakes: 0, clients: 0 }))
   publishAges(registry, {

@@ -33,10 +33,10 @@ export type WorkerChanges = {
 
 export function createWorker(deployment: Deployment, url: string, identity?: Identity) {
   const { ca, authority } = deployment
+  const tls = { ca: ca.pem, ...(identity ?? ca.issue('worker')) }
   const service = createReleaseService({
     url,
-    ca: ca.pem,
-    ...(identity ?? ca.issue('worker')),
+    tls: () => tls,
     timeoutMs: 10_000,
   })
   const { wrap, wrapKey, evidence, evidenceKey } = workerKeys()

@@ -1,7 +1,9 @@
 /** The Verifier over HTTPS: TLS 1.3, its CA pinned, our own certificate shown, answers read up to a limit. */
+import { X509Certificate } from 'node:crypto'
 import { Agent, request as httpsRequest } from 'node:https'
 import { systemClock } from '#adapters/system/clock.ts'
 import type { ClockSkew } from '#adapters/system/clockSkew.ts'
+import type { TlsSet } from '#adapters/system/tlsFiles.ts'
 import { fromBase64url, utf8 } from '#core/bytes.ts'
 import { checkShape, parseJson } from '#core/canonical.ts'
 import { CodedError, under } from '#core/errors.ts'
@@ -25,11 +27,11 @@ const CHALLENGE_MS = 10_000
 export type VerifierConnection = {
   /** An https origin: the audience of nonces and assertions. */
   readonly url: string
-  /** PEM. The only CAs that may issue the Verifier's certificate. */
-  readonly ca: string
-  /** PEM. Lets the Verifier limit who connects; it replaces no part of the attestation. */
-  readonly cert: string
-  readonly key: string
+  /**
+   * Asked for each exchange: the only CAs that may issue the Verifier's certificate, and a client
+   * certificate, which lets the Verifier limit who connects and replaces no part of the attestation.
+   */
+  readonly tls: () => TlsSet
   /** For one release, from the first byte sent to the last received; a challenge has less. */
   readonly timeoutMs: number
   /** Learns the Verifier's time from its nonces. */
@@ -40,19 +42,16 @@ export type VerifierConnection = {
 
 /** Keeps a few sockets open until `close`. */
 export function createReleaseService(connection: VerifierConnection): ReleaseService & { close: () => void } {
-  const { url, ca, cert, key, timeoutMs, skew, clock = systemClock } = connection
+  const { url, tls, timeoutMs, skew, clock = systemClock } = connection
   const pause = createPause(clock)
   const agent = new Agent({
-    ca,
-    cert,
-    key,
     minVersion: 'TLSv1.3',
     rejectUnauthorized: true,
     keepAlive: true,
     maxFreeSockets: IDLE_SOCKETS,
   })
   const post = (path: string, call: Pick<Call, 'body' | 'maxBytes' | 'timeoutMs' | 'signal'>) =>
-    exchange({ url: new URL(path, url), agent, pause, ...call })
+    exchange({ url: new URL(path, url), agent, tls: tls(), pause, ...call })
   return {
     challenge: async (signal) => {
       await pause.over(signal)
@@ -80,6 +79,8 @@ export function createReleaseService(connection: VerifierConnection): ReleaseSer
 type Call = {
   readonly url: URL
   readonly agent: Agent
+  /** Sockets of another set are not used again; the Verifier closes them. */
+  readonly tls: TlsSet
   readonly pause: Pause
   readonly timeoutMs: number
   readonly body: Uint8Array
@@ -88,21 +89,27 @@ type Call = {
 }
 
 async function exchange(call: Call): Promise<unknown> {
-  const { url, agent, body, maxBytes } = call
+  const { url, agent, tls, body, maxBytes } = call
   const timeout = AbortSignal.timeout(call.timeoutMs)
   const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout])
   const headers = { 'content-type': 'application/json', 'content-length': body.byteLength }
   let status: number
   let answer: Buffer | undefined
   try {
-    const response = await answerTo(httpsRequest(url, { method: 'POST', agent, signal, headers }), body)
+    const response = await answerTo(
+      httpsRequest(url, { method: 'POST', agent, ...tls, signal, headers }),
+      body,
+    )
     status = response.statusCode ?? 0
     if (status !== 200) call.pause.ask(response.headers['retry-after'])
     answer = await readBody(response, status === 200 ? maxBytes : MAX_PROBLEM_BYTES)
   } catch (cause) {
     call.signal?.throwIfAborted()
     if (timeout.aborted) closeIdle(agent)
-    throw new CodedError('verifier.unavailable', `${url.pathname}: the Verifier cannot be reached`, { cause })
+    const fault = connectionFault(cause, tls)
+    throw new CodedError('verifier.unavailable', `${url.pathname}: the Verifier cannot be reached${fault}`, {
+      cause,
+    })
   }
   if (status !== 200) throw refusalOf(status, answer)
   if (answer === undefined)
@@ -114,6 +121,30 @@ async function exchange(call: Call): Promise<unknown> {
 /** A device between us that has lost one connection has lost the idle ones too, and tells of none. */
 function closeIdle({ freeSockets }: Agent): void {
   for (const socket of Object.values(freeSockets).flat()) socket?.destroy()
+}
+
+const ISSUER = 'its certificate is not issued by a CA of verifier.ca'
+/** Node's codes for a certificate that does not do. */
+const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'its certificate or the CA that issued it has expired',
+  CERT_NOT_YET_VALID: 'its certificate or the CA that issued it is not valid yet',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name than that of verifier.url',
+  DEPTH_ZERO_SELF_SIGNED_CERT: ISSUER,
+  SELF_SIGNED_CERT_IN_CHAIN: ISSUER,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ISSUER,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ISSUER,
+}
+
+/**
+ * A clause that names the reason. A Verifier that refuses our certificate may only cut the connection, so an
+ * expired one is named after every other failure.
+ */
+function connectionFault(cause: unknown, { cert }: TlsSet): string {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const fault = CERTIFICATE_FAULTS[code]
+  if (fault !== undefined) return `: ${fault}`
+  const expired = new X509Certificate(cert).validToDate.getTime() <= Date.now()
+  return `${code === '' ? '' : ` (${code})`}${expired ? "; this worker's own certificate has expired" : ''}`
 }
 
 /**

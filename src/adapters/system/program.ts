@@ -5,12 +5,14 @@
  */
 import type { z } from 'zod'
 import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
+import { systemClock } from './clock.ts'
 import { configExample } from './configExample.ts'
 import { readConfig } from './configFile.ts'
 import { createLog, errorFields, type Log, type LogLevel } from './log.ts'
 import { createNotifier, type Notifier } from './notify.ts'
 import { configPath, optionRows, type ProgramOption, readArguments } from './programArguments.ts'
 import { type ProgramHelp, renderHelp } from './programHelp.ts'
+import { listenForReload, type Reload } from './reload.ts'
 import { listenForShutdown, type Shutdown } from './shutdown.ts'
 
 export type Program<Config, Material> = {
@@ -41,6 +43,7 @@ export type Started<Config, Material> = {
   readonly log: Log
   readonly notifier: Notifier
   readonly shutdown: Shutdown
+  readonly reload: Reload
 }
 
 /** What main.ts takes from its process. */
@@ -89,7 +92,8 @@ async function start<Config, Material>(
   const shutdown = listenForShutdown(program.drainMilliseconds(config), (reason) =>
     log.info('stopping', { reason }),
   )
-  return await program.run({ config, material, values, log, notifier, shutdown })
+  const reload = listenForReload(systemClock)
+  return await program.run({ config, material, values, log, notifier, shutdown, reload })
 }
 
 function helpOf<Config, Material>({

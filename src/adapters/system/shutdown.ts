@@ -25,6 +25,8 @@ export function endAtOnceOnSignal(parameters: readonly string[]): void {
   )
   const end = () => process.exit(serves ? 0 : 75)
   for (const name of SIGNALS) process.on(name, end)
+  // Its files are read in any case. Without a listener this signal would end it.
+  process.on('SIGHUP', () => {})
   endAtOnce = end
 }
 

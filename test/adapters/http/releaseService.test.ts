@@ -50,7 +50,12 @@ after(() => {
   for (const service of opened) service.close()
 })
 function connect(url: string, changes: Partial<Parameters<typeof createReleaseService>[0]> = {}) {
-  const service = createReleaseService({ url, ca: ca.pem, ...client, timeoutMs: 5000, ...changes })
+  const service = createReleaseService({
+    url,
+    tls: () => ({ ca: ca.pem, ...client }),
+    timeoutMs: 5000,
+    ...changes,
+  })
   opened.push(service)
   return service
 }
