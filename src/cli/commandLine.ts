@@ -23,7 +23,7 @@ Exit codes
   1     refused: a check failed, or something is not allowed
   2     malformed input, or a wrong command line
   75    try again later
-  78    a configuration file or a permission must be changed first
+  78    a configuration file must be changed first
   128+n signal n ended the program (worker, verifier, function)
 
 Results go to stdout, with --json as one line of JSON. Errors go to stderr: "error: <sentence> (<code>)" and a remedy.

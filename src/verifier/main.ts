@@ -39,8 +39,8 @@ await startProgram(
     drainMilliseconds: ({ drainSeconds }) => drainSeconds * 1000,
     prepare: (config, log) => readMaterial(config, systemClock, log),
     run,
-    // It waits for OCI itself. What ends its start needs another configuration, unless a restart helps.
-    exitOf: (code) => (errorRow(code).exit === 75 ? 75 : 78),
+    // It waits for OCI itself. Whatever else ends it, only another configuration makes a restart useless.
+    exitOf: (code) => (errorRow(code).exit === 78 ? 78 : 75),
   },
   { parameters: process.argv.slice(2), environment: process.env },
 )

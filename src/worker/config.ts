@@ -12,6 +12,9 @@ import { concurrencyIn, memoryOf } from './memory.ts'
 
 const path = z.string().startsWith('/').max(4096)
 
+/** The unit's `TimeoutStopSec` is longer, so this drain is the one that counts. */
+export const MAX_DRAIN_SECONDS = 900
+
 export const WorkerConfig = z.strictObject({
   trust: TrustAnchors.omit({ workloads: true }).meta({
     description:
@@ -155,9 +158,9 @@ export const WorkerConfig = z.strictObject({
       description:
         '/metrics, /healthz and /readyz over plain HTTP: bind it to loopback or to the network of the scraper.',
     }),
-  drainSeconds: z.int().min(1).max(3600).meta({
+  drainSeconds: z.int().min(1).max(MAX_DRAIN_SECONDS).meta({
     description:
-      'How long current jobs may take after the first SIGTERM, 1 to 3,600 seconds. The systemd unit kills a worker after 120.',
+      'How long current jobs may take after the first SIGTERM, 1 to 900 seconds. What is not done then runs again.',
     example: 90,
   }),
 })

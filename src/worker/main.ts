@@ -47,7 +47,7 @@ await startProgram(
         [1, 'with --job: the worker or the job was refused'],
         [2, 'wrong command line or malformed job'],
         [75, 'ended early; starting it again may help'],
-        [78, 'the configuration or this machine must be changed first; starting it again does not help'],
+        [78, 'the configuration must be changed first; starting it again does not help'],
       ],
     },
     schema: WorkerConfig,

@@ -98,6 +98,7 @@ const EXPECTED: Readonly<Record<string, Stage | null>> = {
   chip: 'appraisal',
   trust: 'appraisal',
   boot: 'appraisal',
+  client: 'appraisal',
   request: 'request',
   policy: 'request',
   'verifier.unavailable': 'request',

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { nodeOptionsFor } from '#adapters/system/nodeOptions.ts'
+import { ERRORS } from '#core/errors.ts'
+import { MAX_DRAIN_SECONDS } from '../../src/worker/config.ts'
 
 const UNIT = 'confidential-worker.service'
 const text = readFileSync(new URL(`../../systemd/${UNIT}`, import.meta.url), 'utf8')
@@ -25,7 +27,8 @@ describe('the unit', () => {
   for (const line of [
     'Type=notify',
     'NotifyAccess=main',
-    'RestartPreventExitStatus=78',
+    'StartLimitIntervalSec=0',
+    'Restart=on-failure',
     'KillSignal=SIGTERM',
     'MemorySwapMax=0',
     'LimitCORE=0',
@@ -36,10 +39,27 @@ describe('the unit', () => {
   ])
     test(`has ${line}`, () => assert.ok(text.split('\n').includes(line)))
 
-  test('has a watchdog, and more time to drain than the device may need', () => {
-    const seconds = (name: string) => Number(new RegExp(`^${name}=(\\d+)$`, 'm').exec(text)?.[1])
-    assert.ok(seconds('WatchdogSec') > 0)
-    assert.ok(seconds('TimeoutStopSec') > 60)
+  const settingOf = (name: string) => new RegExp(`^${name}=(.+)$`, 'm').exec(text)?.[1]
+
+  test('has a watchdog, and more time to drain than any configuration', () => {
+    assert.ok(Number(settingOf('WatchdogSec')) > 0)
+    assert.ok(Number(settingOf('TimeoutStopSec')) > MAX_DRAIN_SECONDS)
+  })
+
+  test('starts the worker again after every end but one that only a configuration mends', () => {
+    // An invalid policy ends commands that read one, and no program.
+    const misconfigured = ['config.invalid', 'memory.unlocked', 'policy.invalid']
+    const codes = Object.entries(ERRORS)
+    assert.deepEqual(
+      codes
+        .filter(([, { exit }]) => exit === 78)
+        .map(([code]) => code)
+        .sort(),
+      misconfigured,
+    )
+    assert.equal(settingOf('RestartPreventExitStatus'), '78')
+    // An end by SIGTERM that the drain's limit cuts: no failure of "systemctl stop", and a restart otherwise.
+    for (const rule of ['SuccessExitStatus', 'RestartForceExitStatus']) assert.equal(settingOf(rule), '75')
   })
 })
 

@@ -79,7 +79,7 @@ Exit codes
   0   copied
   2   DIR has other objects under the same names
   75  try again
-  78  the configuration or a permission must be changed first`,
+  78  the configuration must be changed first`,
     )
     .action((options: ExportArguments) => exportAll(options, context))
 }

@@ -132,9 +132,9 @@ export const PLATFORM_ERRORS = {
     'the revocation list is older than the one in force',
     'fetch the list over another path; a cache or an attacker serves an old one, and the newer one stays in force',
   ),
-  'sev.unavailable': misconfigured(
+  'sev.unavailable': fatal(
     'no source of attestation reports is present or permitted',
-    'run in an SEV-SNP guest, with permission on /dev/sev-guest and the addon; the message says what is missing',
+    'run in an SEV-SNP guest, with permission on /dev/sev-guest and the addon; the message says what is missing, and the unit starts the worker again',
   ),
   'sev.busy': later(
     'the attestation device did not accept the request',
@@ -144,9 +144,9 @@ export const PLATFORM_ERRORS = {
     'the attestation device gave no usable answer',
     'replace the guest if it happens again; the message says what the device answered',
   ),
-  'sev.lost': misconfigured(
+  'sev.lost': fatal(
     "the guest's key to its firmware is gone; the guest must be launched again",
-    'replace the guest: only a new launch helps, so the unit stays stopped; ETIMEDOUT means that the host throttled reports',
+    'replace the guest: only a new launch helps; ETIMEDOUT means that the host throttled reports',
   ),
   'memory.unlocked': misconfigured(
     'keys cannot be kept in locked memory',
@@ -173,7 +173,7 @@ export const PLATFORM_ERRORS = {
     stage: 'custody',
     disposition: 'stop',
     http: 502,
-    exit: 78,
+    exit: 75,
     meaning: 'an OCI policy does not allow this call',
     remedy: "compare the tenancy's policies with infra/policies",
   },
