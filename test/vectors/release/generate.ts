@@ -68,6 +68,7 @@ export async function makeVectors(): Promise<readonly Vector[]> {
     ...keyVectors(),
     ...(await governanceVectors()),
     ...(await registrationVectors()),
+    ...(await preflightVectors()),
   ]
 }
 
@@ -590,6 +591,37 @@ async function registrationVectors(): Promise<Vector[]> {
     make('good', good, accepted(), 'by the grant CA'),
     make('by another key', foreign, error('boot.mismatch'), 'not by the grant CA'),
     make('changed', changed, error('boot.mismatch'), 'one bit of the signature'),
+  ]
+}
+
+/** Last, so that the numbers of the others stay. */
+async function preflightVectors(): Promise<Vector[]> {
+  const good = await answerOf()
+  const make = (
+    name: string,
+    changes: { readonly response: object; readonly jobs: typeof EXPECTED.jobs },
+    expectation: Expectation,
+    note: string,
+  ): Vector => ({
+    name: `preflight ${name}`,
+    spec: `${PAGE} §4, §8`,
+    operation: 'accept-answer',
+    input: { response: { ...good, ...changes.response }, expected: { ...EXPECTED, jobs: changes.jobs } },
+    ...expectation,
+    note,
+  })
+  const none = { answers: [] }
+  const foreign = { ...none, verifierKeys: (await answerOf({ signers: [ada.signer] })).verifierKeys }
+  return [
+    make('accepted', { response: none, jobs: [] }, accepted([]), 'no job, no answer'),
+    make('with an answer', { response: {}, jobs: [] }, error('verifier.untrusted'), 'nobody asked'),
+    make('of one signer', { response: foreign, jobs: [] }, error('verifier.untrusted'), 'a quorum signs'),
+    make(
+      'in place of an answer',
+      { response: none, jobs: EXPECTED.jobs },
+      error('verifier.untrusted'),
+      'a job without an answer',
+    ),
   ]
 }
 
