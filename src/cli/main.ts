@@ -12,6 +12,12 @@ if (major < NEEDED[0] || (major === NEEDED[0] && minor < NEEDED[1])) {
   )
   process.exitCode = 78
 } else {
+  const [command = '', ...parameters] = process.argv.slice(2)
+  // Long before the program itself starts and listens for signals.
+  if (['worker', 'verifier', 'function'].includes(command)) {
+    const { endAtOnceOnSignal } = await import('#adapters/system/shutdown.ts')
+    endAtOnceOnSignal(parameters)
+  }
   const { runCommandLine } = await import('./commandLine.ts')
   process.exitCode = await runCommandLine(process.argv.slice(2))
 }

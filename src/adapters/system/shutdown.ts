@@ -30,6 +30,12 @@ export function endAtOnceOnSignal(parameters: readonly string[]): void {
   endAtOnce = end
 }
 
+/** From here on the caller's own handlers decide. */
+export function leaveSignals(): void {
+  if (endAtOnce !== undefined) for (const name of SIGNALS) process.off(name, endAtOnce)
+  endAtOnce = undefined
+}
+
 export function listenForShutdown(drainMilliseconds: number, onRequest: (reason: string) => void): Shutdown {
   const controller = new AbortController()
   const { promise: requested, resolve } = Promise.withResolvers<void>()
@@ -40,12 +46,11 @@ export function listenForShutdown(drainMilliseconds: number, onRequest: (reason:
     resolve()
     setTimeout(() => process.exit(75), drainMilliseconds).unref()
   }
-  for (const name of SIGNALS) {
-    if (endAtOnce !== undefined) process.off(name, endAtOnce)
+  leaveSignals()
+  for (const name of SIGNALS)
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(75)
       request(name)
     })
-  }
   return { signal: controller.signal, requested, request }
 }

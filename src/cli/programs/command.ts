@@ -4,6 +4,7 @@ import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { nodeOptionsFor } from '#adapters/system/nodeOptions.ts'
+import { leaveSignals } from '#adapters/system/shutdown.ts'
 import type { CommandContext } from '#cli/terminal.ts'
 import { CodedError } from '#core/errors.ts'
 
@@ -41,6 +42,7 @@ async function runProgram(name: string, parameters: readonly string[]): Promise<
     detached: true,
   })
   const passOn = (signal: NodeJS.Signals) => child.kill(signal)
+  leaveSignals()
   for (const signal of SIGNALS) process.on(signal, passOn)
   try {
     return await new Promise<number>((resolve, reject) => {

@@ -5,6 +5,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { configExample } from '#adapters/system/configExample.ts'
 import { exportJwk } from '#core/jwk.ts'
@@ -57,6 +58,24 @@ test('a program gets its arguments, and its exit code is ours', async () => {
   assert.equal(code, 78)
   assert.match(stderr, /config\.invalid/)
 })
+
+for (const [parameters, expected] of [
+  [['verifier', '--config', '/nonexistent.json'], 0],
+  [['worker', '--config', '/nonexistent.json', '--check-config'], 75],
+] as const)
+  test(`SIGTERM before "${parameters.join(' ')}" has started its program: ${expected}`, () => {
+    // The signal comes as soon as anything listens for it.
+    const hook = `process.on('newListener', (name) => {
+      if (name === 'SIGTERM') queueMicrotask(() => process.kill(process.pid, name))
+    })`
+    const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url))
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['--import', `data:text/javascript,${encodeURIComponent(hook)}`, main, ...parameters],
+      { encoding: 'utf8' },
+    )
+    assert.deepEqual({ status, stderr }, { status: expected, stderr: '' })
+  })
 
 for (const [signal, expected] of [
   ['SIGKILL', 137],
