@@ -1,13 +1,14 @@
 /**
- * The evidence of decisions, stored before the Vault is asked for a key: one entry per job, or one for a
- * request that is refused as a whole or asks for nothing.
+ * The evidence of decisions, stored before the Vault is asked for a key: one entry on the worker, which the
+ * entries on its jobs name. Jobs that are refused for the same reasons share an entry.
  */
 import { randomBytes } from 'node:crypto'
 import type { SealedLog } from '#adapters/evidence/log.ts'
 import type { AcceptedVerdict } from '#core/appraisal/appraise.ts'
 import { sha256, toBase64url, toHex } from '#core/bytes.ts'
-import { CodedError, codeOf, type Refusal } from '#core/errors.ts'
-import type { GrantedJob, RefusedJob } from '#core/release/decide.ts'
+import { CodedError, codeOf, type ErrorCode, type Refusal } from '#core/errors.ts'
+import type { EntryBody } from '#core/evidence/entry.ts'
+import type { GrantedJob } from '#core/release/decide.ts'
 import { RequestRefused, refusalBody } from '#core/release/refusal.ts'
 import type { ReleaseAnswer, ReleaseJob } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
@@ -15,8 +16,8 @@ import type { AuthenticRequest } from './authenticate.ts'
 import type { Boot } from './boot.ts'
 import type { Decision } from './decision.ts'
 
-/** At this many, reasons of maximum length still fit one entry. */
-const MAX_REASONS = 40
+/** At this many, reasons of maximum length still fit one entry, with the digests of 256 headers. */
+export const MAX_REASONS = 32
 
 /** A release that `release.decided` records, at this index of the log. It has no answer yet. */
 export type DecidedRelease = {
@@ -25,7 +26,10 @@ export type DecidedRelease = {
   readonly index: number
   readonly granted: GrantedJob
 }
-export type RecordedDecision = DecidedRelease | { readonly kind: 'refused'; readonly answer: ReleaseAnswer }
+export type RecordedDecision =
+  | DecidedRelease
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly answer: ReleaseAnswer }
+type RefusedJobs = Extract<EntryBody, { event: 'release.refused' }>
 
 type RecordingBoot = Pick<Boot, 'evidence' | 'metrics'>
 
@@ -42,32 +46,35 @@ export async function recordDecision(
 ): Promise<readonly RecordedDecision[]> {
   const { jobs } = authentic.request
   if (decision.kind === 'refused') {
-    const { entry, code } = refusalOf(authentic, jobs, decision)
-    evidence.append(entry)
+    const denialId = randomId()
+    evidence.append(refusedWorker(authentic, denialId, decision.reasons))
     await evidence.flush(deadline)
-    throw new RequestRefused(refusalBody(code, entry.denialId))
+    throw new RequestRefused(refusalBody(firstOf(decision.reasons), denialId))
   }
-  if (jobs.length === 0) {
-    evidence.append(preflightOf(authentic, decision.verdict))
-    return []
-  }
-  const records = jobs.map((job, index) => {
-    const decided = decision.jobs[index]
+  const accepted = evidence.nextIndex()
+  const entries: EntryBody[] = [acceptedWorker(authentic, decision.verdict)]
+  const refused = new Map<string, RefusedJobs>()
+  const recorded = jobs.map((job, i): RecordedDecision => {
+    const decided = decision.jobs[i]
     if (decided === undefined) throw new CodedError('internal.fault', 'a job has no decision')
-    return decided.kind === 'granted'
-      ? releaseOf(authentic, job, decided)
-      : refusalOf(authentic, [job], decided)
-  })
-  const first = evidence.appendAll(records.map(({ entry }) => entry))
-  return records.map((record, i) => {
-    if (record.kind === 'decided') {
-      const { kind, entry, granted } = record
-      return { kind, releaseId: entry.releaseId, index: first + i, granted }
+    if (decided.kind === 'granted') {
+      const entry = decidedRelease(job, decided, accepted)
+      const index = accepted + entries.push(entry) - 1
+      return { kind: 'decided', releaseId: entry.releaseId, index, granted: decided }
     }
-    const { kind, entry, code } = record
-    metrics.answered('refused', code)
-    return { kind, answer: { refusal: refusalBody(code, entry.denialId) } }
+    // The same reasons are said once.
+    const reasons = decided.reasons.slice(0, MAX_REASONS).map(shortened)
+    const same = JSON.stringify(reasons)
+    const entry = refused.get(same) ?? refusedJobs(reasons, accepted)
+    if (!refused.has(same)) entries.push(entry)
+    refused.set(same, entry)
+    entry.headerDigests.push(...headerDigestsOf(job))
+    const code = firstOf(reasons)
+    return { kind: 'refused', code, answer: { refusal: refusalBody(code, entry.denialId) } }
   })
+  evidence.appendAll(entries)
+  for (const record of recorded) if (record.kind === 'refused') metrics.answered('refused', record.code)
+  return recorded
 }
 
 /** If the log cannot be written, no answer leaves, and each decided release ends here as failed. */
@@ -91,15 +98,16 @@ export async function storeDecisions(
   }
 }
 
-function preflightOf(
+function acceptedWorker(
   { request, asker, attestation, inForce }: AuthenticRequest,
   { reference, assurance }: AcceptedVerdict,
-) {
+): EntryBody {
   return {
-    event: 'worker.accepted' as const,
+    event: 'worker.accepted',
     boot: request.runtimeData.boot,
     client: asker.client,
     purpose: asker.purpose,
+    nonceDigest: toBase64url(sha256(request.nonce)),
     reference,
     assurance,
     policySeq: inForce.loaded.policy.seq,
@@ -108,48 +116,42 @@ function preflightOf(
   }
 }
 
-function releaseOf(
-  { request, asker, attestation, inForce }: AuthenticRequest,
-  job: ReleaseJob,
-  granted: GrantedJob,
-) {
-  const entry = {
-    event: 'release.decided' as const,
-    releaseId: randomId(),
+function refusedWorker(
+  { request, asker, attestation }: AuthenticRequest,
+  denialId: string,
+  reasons: readonly Refusal[],
+): EntryBody {
+  return {
+    event: 'worker.refused',
+    denialId,
     boot: request.runtimeData.boot,
     client: asker.client,
     purpose: asker.purpose,
-    permission: granted.permission.id,
-    dataset: granted.dataset.id,
-    headerDigests: headerDigestsOf(job),
-    nonceDigest: toBase64url(sha256(request.nonce)),
-    reference: granted.verdict.reference,
-    assurance: granted.verdict.assurance,
-    disclosure: granted.disclosure,
-    policySeq: inForce.loaded.policy.seq,
-    revocationSeq: inForce.revocation.seq,
-    ...attestation,
-  }
-  return { kind: 'decided' as const, entry, granted }
-}
-
-function refusalOf(
-  { request, asker, attestation }: AuthenticRequest,
-  jobs: readonly ReleaseJob[],
-  { reasons }: Pick<RefusedJob, 'reasons'>,
-) {
-  const [first] = reasons
-  if (first === undefined) throw new CodedError('internal.fault', 'a refusal has no reason')
-  const entry = {
-    event: 'release.refused' as const,
-    denialId: randomId(),
-    boot: request.runtimeData.boot,
-    client: asker.client,
-    headerDigests: jobs.flatMap(headerDigestsOf),
+    headerDigests: request.jobs.flatMap(headerDigestsOf),
     reasons: reasons.slice(0, MAX_REASONS).map(shortened),
     ...attestation,
   }
-  return { kind: 'refused' as const, entry, code: first.code }
+}
+
+function decidedRelease(job: ReleaseJob, { permission, dataset, disclosure }: GrantedJob, accepted: number) {
+  return {
+    event: 'release.decided' as const,
+    releaseId: randomId(),
+    accepted,
+    permission: permission.id,
+    dataset: dataset.id,
+    headerDigests: headerDigestsOf(job),
+    disclosure,
+  }
+}
+
+function refusedJobs(reasons: Refusal[], accepted: number): RefusedJobs {
+  return { event: 'release.refused', denialId: randomId(), accepted, headerDigests: [], reasons }
+}
+
+function firstOf([first]: readonly Refusal[]): Refusal['code'] {
+  if (first === undefined) throw new CodedError('internal.fault', 'a refusal has no reason')
+  return first.code
 }
 
 function headerDigestsOf({ objects }: ReleaseJob): string[] {

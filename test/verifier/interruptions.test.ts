@@ -28,21 +28,11 @@ const idOf = (n: number) => String(n).padStart(32, '0')
 const decided = (n: number): EntryBody => ({
   event: 'release.decided',
   releaseId: idOf(n),
-  boot: 'a'.repeat(26),
-  client: 'research',
-  purpose: 'HRESCH',
+  accepted: 0,
   permission: 'cohort-research',
   dataset: 'cohort',
   headerDigests: ['A'.repeat(43)],
-  nonceDigest: 'A'.repeat(43),
-  reference: 'reference-1',
-  assurance: 'measured',
   disclosure: false,
-  policySeq: 1,
-  revocationSeq: 0,
-  runtimeDataDigest: 'A'.repeat(43),
-  reportDigest: 'A'.repeat(43),
-  measurement: '0'.repeat(96),
 })
 const failed = (n: number): EntryBody => ({
   event: 'release.failed',

@@ -8,6 +8,7 @@ import type { Log } from '#adapters/system/log.ts'
 import { bootOf } from '#core/boot/boot.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
+import { type EntryBody, EntryFormat } from '#core/evidence/entry.ts'
 import { Ed25519Jwk, exportJwk, P384Jwk } from '#core/jwk.ts'
 import { keySigner, peekCompact, signGeneral } from '#core/jws.ts'
 import type { Policy } from '#core/policy/policy.ts'
@@ -16,10 +17,12 @@ import { GrantFormat } from '#core/release/grant.ts'
 import { mintNonce } from '#core/release/nonce.ts'
 import { prepareRequest } from '#core/release/prepare.ts'
 import type { ReleaseJob, ReleaseResponse } from '#core/release/request.ts'
+import { headerDigest } from '#core/sealed/header.ts'
 import { type Crl, openCrl } from '#core/snp/crl.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { SERIALS } from '#lab/amd/authority.ts'
 import type { Boot } from '../../src/verifier/boot.ts'
+import { MAX_REASONS } from '../../src/verifier/decisionRecord.ts'
 import { createGrantKeys } from '../../src/verifier/grantKeys.ts'
 import type { InForce } from '../../src/verifier/policyStore.ts'
 import { CLIENT_RATE, createRates } from '../../src/verifier/rates.ts'
@@ -108,6 +111,7 @@ async function verifierBoot(
   })
   await evidence.flush()
   const said: string[] = []
+  const entries: EntryBody[] = []
   const answered: string[] = []
   const errors: string[] = []
   let failing = false
@@ -147,12 +151,14 @@ async function verifierBoot(
       append: (body) => {
         const index = evidence.append(body)
         said.push(body.event)
+        entries.push(body)
         failing = body.event === changes.fault
         return index
       },
       appendAll: (bodies) => {
         const first = evidence.appendAll(bodies)
         for (const { event } of bodies) said.push(event)
+        entries.push(...bodies)
         failing = bodies.some(({ event }) => event === changes.fault)
         return first
       },
@@ -177,7 +183,7 @@ async function verifierBoot(
     clock: { ...steerableClock(), now: () => now },
     log,
   }
-  return { boot, said, answered, errors }
+  return { boot, said, entries, answered, errors }
 }
 
 async function ask(boot: Boot, jobs: readonly ReleaseJob[] = [job]): Promise<ReleaseResponse> {
@@ -204,7 +210,15 @@ test('the Vault is asked after the decision is durable, and the answer leaves af
   const { boot, said, answered } = await verifierBoot()
   const { answers } = await ask(boot)
   assert.ok(answers[0] !== undefined && 'grant' in answers[0])
-  assert.deepEqual(said, ['boot.registered', 'release.decided', 'flush', 'vault', 'release.issued', 'flush'])
+  assert.deepEqual(said, [
+    'boot.registered',
+    'worker.accepted',
+    'release.decided',
+    'flush',
+    'vault',
+    'release.issued',
+    'flush',
+  ])
   assert.deepEqual(answered, ['issued'])
 })
 
@@ -223,22 +237,104 @@ for (const { name, jobs } of [
     const none = { ...policy, datasets: [datasetOf({ permissions: [] })] }
     const { boot, said } = await verifierBoot({ policy: none })
     await assert.rejects(ask(boot, jobs), { name: 'RequestRefused', code: 'client.none' })
-    assert.deepEqual(said, ['release.refused', 'flush'])
-    const unstored = await verifierBoot({ policy: none, fault: 'release.refused' })
+    assert.deepEqual(said, ['worker.refused', 'flush'])
+    const unstored = await verifierBoot({ policy: none, fault: 'worker.refused' })
     await assert.rejects(ask(unstored.boot, jobs), { code: 'evidence.unavailable' })
   })
 
 test('a decision that cannot be stored: the Vault is not asked, the request fails, the release ends as failed', async () => {
   const { boot, said, answered } = await verifierBoot({ fault: 'release.decided' })
   await assert.rejects(ask(boot), { code: 'evidence.unavailable' })
-  assert.deepEqual(said, ['boot.registered', 'release.decided', 'release.failed'])
+  assert.deepEqual(said, ['boot.registered', 'worker.accepted', 'release.decided', 'release.failed'])
   assert.deepEqual(answered, ['failed evidence.unavailable'])
 })
 
 test('an end that cannot be stored: the request fails', async () => {
   const { boot, said } = await verifierBoot({ fault: 'release.issued' })
   await assert.rejects(ask(boot), { code: 'evidence.unavailable' })
-  assert.deepEqual(said, ['boot.registered', 'release.decided', 'flush', 'vault', 'release.issued'])
+  assert.deepEqual(said, [
+    'boot.registered',
+    'worker.accepted',
+    'release.decided',
+    'flush',
+    'vault',
+    'release.issued',
+  ])
+})
+
+test('the jobs of a request share the entry on their worker, and those refused for the same reasons one refusal', async () => {
+  const { boot, entries } = await verifierBoot()
+  const other = { dataset: 'other' }
+  const jobs = await Promise.all([
+    jobOf({ ...other, sealId: '11'.repeat(16) }),
+    job,
+    jobOf({ ...other, sealId: '22'.repeat(16) }),
+    jobOf({ dataset: 'third', sealId: '33'.repeat(16) }),
+  ])
+  const { answers } = await ask(boot, jobs)
+  const refused = entries.filter((entry) => entry.event === 'release.refused')
+  assert.deepEqual(
+    entries.map(({ event }) => event),
+    [
+      'boot.registered',
+      'worker.accepted',
+      'release.refused',
+      'release.decided',
+      'release.refused',
+      'release.issued',
+    ],
+  )
+  // log.opened and boot.registered come before it.
+  for (const entry of entries) if ('accepted' in entry) assert.equal(entry.accepted, 2)
+  const headers = jobs.map(({ objects }) => objects.map(({ header }) => toBase64url(headerDigest(header))))
+  assert.deepEqual(
+    refused.map(({ headerDigests }) => headerDigests),
+    [[headers[0], headers[2]].flat(), headers[3]],
+  )
+  const denials = answers.map((answer) => ('refusal' in answer ? answer.refusal.denialId : ''))
+  assert.deepEqual(denials, [refused[0]?.denialId, '', refused[0]?.denialId, refused[1]?.denialId])
+  const [issued] = answers.flatMap((answer) => ('grant' in answer ? [answer.grant] : []))
+  assert.ok(issued !== undefined)
+  assert.equal(peekCompact(GrantFormat, issued, 'grant.invalid').payload.log.index, 4)
+})
+
+test('what a request of 256 refused jobs leaves is smaller than the request', async () => {
+  const digests = 256 * 46
+  const { boot, entries } = await verifierBoot()
+  const jobs = await Promise.all(
+    Array.from({ length: 256 }, (_, n) =>
+      jobOf({ dataset: 'other', sealId: n.toString(16).padStart(32, '0') }),
+    ),
+  )
+  await ask(boot, jobs)
+  const bytes = JSON.stringify(entries).length
+  assert.ok(bytes < digests + 4096, `${bytes} bytes`)
+})
+
+test('a refusal with the most and longest reasons, over the most objects, fits one entry', () => {
+  const text = 'x'.repeat(400)
+  const reason = {
+    code: 'assurance.insufficient',
+    field: 'x'.repeat(80),
+    expected: text,
+    actual: text,
+    remedy: text,
+  } as const
+  const bytes = EntryFormat.encode({
+    v: 1,
+    event: 'worker.refused',
+    time: NOW,
+    denialId: '0'.repeat(32),
+    boot: 'a'.repeat(26),
+    client: 'x'.repeat(64),
+    purpose: 'HRESCH',
+    headerDigests: Array.from({ length: 256 }, () => 'A'.repeat(43)),
+    reasons: Array.from({ length: MAX_REASONS }, () => reason),
+    runtimeDataDigest: 'A'.repeat(43),
+    reportDigest: 'A'.repeat(43),
+    measurement: '0'.repeat(96),
+  })
+  assert.ok(bytes.byteLength <= 65_535)
 })
 
 test('a log without room for all decisions and their ends refuses the request before it records one', async () => {
@@ -249,8 +345,8 @@ test('a log without room for all decisions and their ends refuses the request be
     policyDigest: 'A'.repeat(43),
     revocationSeq: 0,
   } as const
-  // Room for boot.registered, both decisions, and one end.
-  boot.evidence.appendAll(Array.from({ length: 8192 - 4 }, () => waiting))
+  // Room for boot.registered, worker.accepted, both decisions, and one end.
+  boot.evidence.appendAll(Array.from({ length: 8192 - 5 }, () => waiting))
   said.length = 0
   await assert.rejects(ask(boot, [job, await jobOf({ sealId: '11'.repeat(16) })]), {
     code: 'evidence.unavailable',
@@ -268,8 +364,9 @@ test('a Vault that does not answer before the deadline: the release ends as fail
     },
   })
   await assert.rejects(ask(boot), { code: 'service.unavailable' })
-  assert.deepEqual(said.slice(0, 5), [
+  assert.deepEqual(said.slice(0, 6), [
     'boot.registered',
+    'worker.accepted',
     'release.decided',
     'flush',
     'vault',
@@ -279,7 +376,7 @@ test('a Vault that does not answer before the deadline: the release ends as fail
   assert.deepEqual(errors, ['release failed service.unavailable'])
   await boot.evidence.flush()
   // The request began the first of them, and no one waits for it any more.
-  assert.deepEqual(said.slice(5), ['flush', 'flush'])
+  assert.deepEqual(said.slice(6), ['flush', 'flush'])
 })
 
 test('a nonce marker that is not stored before the deadline: nothing is decided', async (t) => {
@@ -335,7 +432,7 @@ test('a boot that cannot be announced decides nothing', async () => {
     },
   })
   await assert.rejects(ask(boot), { name: 'RequestRefused', code: 'service.unavailable' })
-  assert.deepEqual(said, ['release.refused', 'flush'])
+  assert.deepEqual(said, ['worker.refused', 'flush'])
   assert.deepEqual(answered, [])
 })
 
@@ -367,7 +464,7 @@ test('a nonce that cannot be spent refuses the request as a whole; a fault witho
   })
   const two = [job, await jobOf({ sealId: '11'.repeat(16) })]
   await assert.rejects(ask(boot, two), { name: 'RequestRefused', code: 'nonce.spent' })
-  assert.deepEqual(said, ['release.refused', 'flush'])
+  assert.deepEqual(said, ['worker.refused', 'flush'])
   assert.deepEqual(answered, [])
 
   const broken = await verifierBoot({

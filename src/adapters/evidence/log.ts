@@ -44,6 +44,8 @@ export type EvidenceLog = {
    * if full.
    */
   readonly append: (body: EntryBody) => number
+  /** The index that the next entry gets, unless another call comes in between. */
+  readonly nextIndex: () => number
   /** Appends all of them or none, and returns the index of the first. Throws as `append`. */
   readonly appendAll: (bodies: readonly EntryBody[]) => number
   /**
@@ -80,6 +82,7 @@ export function createEvidenceLog(options: {
   return {
     boot,
     append: (body) => writer.append([body]),
+    nextIndex: () => writer.size,
     appendAll: (bodies) => writer.append(bodies),
     flush: (signal) => writer.flush(signal),
     close: (reason) => writer.close(reason),
@@ -122,6 +125,11 @@ class LogWriter {
     this.#releases = new OpenReleases(options.endLimit)
     this.#origin = logOrigin(options.role, options.boot)
     this.#vkey = utf8(`${formatVkey(noteKey(this.#origin, jwk))}\n`)
+  }
+
+  /** Of all entries, also those that wait. */
+  get size(): number {
+    return this.#size
   }
 
   append(bodies: readonly EntryBody[]): number {

@@ -59,32 +59,40 @@ const Schema = z.discriminatedUnion('event', [
   // The Verifier's decisions: decided → issued | failed | interrupted
   entry('policy.loaded', { policySeq: sequence, policyDigest: sha256Digest, revocationSeq: count }),
   entry('boot.registered', { boot, reference: name, assurance, ...attestation }),
-  /** A preflight: the request asks for no object, and this worker could be granted one. */
+  /**
+   * One per authentic request of an approved worker. The entries on its jobs name it by index; those of a
+   * preflight are none.
+   */
   entry('worker.accepted', {
     boot,
     client: name,
     purpose,
+    nonceDigest: sha256Digest,
     reference: name,
     assurance,
     policySeq: sequence,
     revocationSeq: count,
     ...attestation,
   }),
-  entry('release.decided', {
-    releaseId: randomId,
+  /** A request that is refused as a whole. */
+  entry('worker.refused', {
+    denialId: randomId,
     boot,
     client: name,
     purpose,
+    /** Of all its jobs. */
+    headerDigests: z.array(sha256Digest).max(256),
+    reasons: z.array(reason).min(1).max(64),
+    ...attestation,
+  }),
+  entry('release.decided', {
+    releaseId: randomId,
+    /** The index of `worker.accepted` in this log. */
+    accepted: count,
     permission: name,
     dataset: name,
     headerDigests: z.array(sha256Digest).min(1).max(64),
-    nonceDigest: sha256Digest,
-    reference: name,
-    assurance,
     disclosure: z.boolean(),
-    policySeq: sequence,
-    revocationSeq: count,
-    ...attestation,
   }),
   entry('release.issued', { releaseId: randomId, grantDigest: sha256Digest }),
   entry('release.failed', { releaseId: randomId, code }),
@@ -98,12 +106,10 @@ const Schema = z.discriminatedUnion('event', [
   }),
   entry('release.refused', {
     denialId: randomId,
-    boot: boot.nullable(),
-    client: name.nullable(),
-    /** Of all jobs, if the request is refused as a whole. */
-    headerDigests: z.array(sha256Digest).max(256),
+    accepted: count,
+    /** Of all jobs of the request that are refused for the same reasons. */
+    headerDigests: z.array(sha256Digest).min(1).max(256),
     reasons: z.array(reason).min(1).max(64),
-    ...attestation,
   }),
   /** Requests that failed before anything in them was authentic: one entry per code, caller and minute. */
   entry('requests.refused', { code, caller: sha256Digest, minute: time, count }),

@@ -26,21 +26,11 @@ const entry: EntryBody = {
 const decided = (n: number): EntryBody => ({
   event: 'release.decided',
   releaseId: String(n).padStart(32, '0'),
-  boot: 'a'.repeat(26),
-  client: 'research',
-  purpose: 'HRESCH',
+  accepted: 0,
   permission: 'cohort-research',
   dataset: 'cohort',
   headerDigests: ['A'.repeat(43)],
-  nonceDigest: 'A'.repeat(43),
-  reference: 'reference-1',
-  assurance: 'measured',
   disclosure: false,
-  policySeq: 1,
-  revocationSeq: 0,
-  runtimeDataDigest: 'A'.repeat(43),
-  reportDigest: 'A'.repeat(43),
-  measurement: '0'.repeat(96),
 })
 const failed = (n: number): EntryBody => ({
   event: 'release.failed',
@@ -329,13 +319,9 @@ test('waiting entries are limited in bytes', async () => {
   const large: EntryBody = {
     event: 'release.refused',
     denialId: '0'.repeat(32),
-    boot: null,
-    client: null,
-    headerDigests: [],
+    accepted: 0,
+    headerDigests: ['A'.repeat(43)],
     reasons: Array.from({ length: 48 }, () => reason),
-    runtimeDataDigest: 'A'.repeat(43),
-    reportDigest: 'A'.repeat(43),
-    measurement: '0'.repeat(96),
   }
   let appended = 0
   assert.throws(

@@ -269,31 +269,44 @@ export class CollectionBuilder {
     }
   }
 
+  accepted(boot: string, nonce = boot): BodyOf<'worker.accepted'> {
+    return {
+      event: 'worker.accepted',
+      boot,
+      client: 'research',
+      purpose: 'HRESCH',
+      nonceDigest: digestOf(`nonce ${nonce}`),
+      reference: 'reference-1',
+      assurance: 'measured',
+      policySeq: 1,
+      revocationSeq: 1,
+      ...this.attestation(boot),
+    }
+  }
+
+  /** One request for one job. With `accepted`, the entry on its worker is there already. */
   async decide(
     verifier: Boot,
     worker: Pick<Boot, 'boot'>,
-    change: Partial<BodyOf<'release.decided'>> & { jobId?: string } = {},
+    change: Partial<BodyOf<'release.decided'>> &
+      Partial<Omit<BodyOf<'worker.accepted'>, 'event'>> & { jobId?: string } = {},
   ): Promise<Released> {
     const releaseId = change.releaseId ?? randomId()
-    const { jobId = randomId(), ...rest } = change
-    const body: BodyOf<'release.decided'> = {
+    const { jobId = randomId(), accepted = verifier.log.nextIndex() } = change
+    const named = <Body extends object>(body: Body): Body => ({
+      ...body,
+      ...Object.fromEntries(Object.entries(change).filter(([field]) => field in body)),
+    })
+    if (change.accepted === undefined) verifier.log.append(named(this.accepted(worker.boot, releaseId)))
+    const body = named<BodyOf<'release.decided'>>({
       event: 'release.decided',
       releaseId,
-      boot: worker.boot,
-      client: 'research',
-      purpose: 'HRESCH',
+      accepted,
       permission: 'cohort-research',
       dataset: 'cohort',
       headerDigests: [digestOf(releaseId)],
-      nonceDigest: digestOf(`nonce ${releaseId}`),
-      reference: 'reference-1',
-      assurance: 'measured',
       disclosure: false,
-      policySeq: 1,
-      revocationSeq: 1,
-      ...this.attestation(worker.boot),
-      ...rest,
-    }
+    })
     const index = verifier.log.append(body)
     const { checkpoint } = await verifier.log.flush()
     return {
@@ -428,12 +441,18 @@ export class CollectionBuilder {
     return released
   }
 
-  refusal(boot: string): BodyOf<'release.refused'> {
+  refusedJobs(accepted: number): BodyOf<'release.refused'> {
+    const { denialId, headerDigests, reasons } = this.refusal('')
+    return { event: 'release.refused', denialId, accepted, headerDigests, reasons }
+  }
+
+  refusal(boot: string): BodyOf<'worker.refused'> {
     return {
-      event: 'release.refused',
+      event: 'worker.refused',
       denialId: randomId(),
       boot,
       client: 'research',
+      purpose: 'HRESCH',
       headerDigests: [digestOf('refused')],
       reasons: [
         {

@@ -69,7 +69,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await worker.log.flush()
       await builder.decide(verifier, worker)
     },
-    { findings: ['release.unended verifier:1'], statuses: ['unended'] },
+    { findings: ['release.unended verifier:2'], statuses: ['unended'] },
   ],
   'a Verifier dies after its decision, and two later ones tell it': [
     async ({ builder, verifier, worker }) => {
@@ -122,7 +122,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
     async ({ builder, verifier, worker }) => {
       await worker.log.flush()
       const released = await builder.decide(verifier, worker)
-      await builder.interrupt(await builder.boot('verifier'), released, { size: 3 })
+      await builder.interrupt(await builder.boot('verifier'), released, { size: 9 })
     },
     { findings: ['release.contradicted other:1'], statuses: ['interrupted'] },
   ],
@@ -165,7 +165,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await builder.receive(worker, released)
       await builder.publish(worker, released)
     },
-    ['release.unended verifier:1'],
+    ['release.unended verifier:2'],
   ],
   'a key of a failed release is received': [
     async ({ builder, verifier, worker }) => {
@@ -182,7 +182,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await builder.issue(verifier, released)
       await builder.publish(worker, released)
     },
-    ['release.repeated verifier:3'],
+    ['release.repeated verifier:4'],
   ],
   'a release is decided twice': [
     async ({ builder, verifier, worker }) => {
@@ -191,7 +191,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await builder.decide(verifier, worker, { releaseId, headerDigests })
       await builder.publish(worker, released)
     },
-    ['release.repeated verifier:3'],
+    ['release.repeated verifier:5'],
   ],
   'a release is issued before it is decided': [
     async ({ builder, verifier, worker }) => {
@@ -510,16 +510,54 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       [
         async ({ builder, verifier, worker }: Actors) =>
           builder.publish(worker, await builder.release(verifier, worker, change)),
-        ['decision.unfounded verifier:1'],
+        ['decision.unfounded verifier:2'],
       ] as const,
     ]),
   ),
+  ...Object.fromEntries(
+    (
+      [
+        ['an entry that is not there', 9],
+        ['an entry that accepts no worker', 0],
+      ] as const
+    ).map(([what, accepted]) => [
+      `a decision names ${what} as its worker's`,
+      [
+        async ({ builder, verifier, worker }: Actors) => {
+          const released = await builder.release(verifier, worker, { accepted })
+          await builder.publish(worker, released)
+        },
+        { findings: ['decision.unfounded verifier:1'], statuses: [] },
+      ] as const,
+    ]),
+  ),
+  'refused jobs name an entry that accepts no worker': [
+    async ({ builder, verifier, worker }) => {
+      await worker.log.flush()
+      verifier.log.append({ ...builder.refusedJobs(0), headerDigests: [digest] })
+      await verifier.log.flush()
+    },
+    ['decision.unfounded verifier:1'],
+  ],
+  'two jobs of one request are decided, and two are refused': [
+    async ({ builder, verifier, worker }) => {
+      const first = await builder.release(verifier, worker)
+      const second = await builder.release(verifier, worker, { accepted: first.verifier.index - 1 })
+      verifier.log.append({
+        ...builder.refusedJobs(first.verifier.index - 1),
+        headerDigests: [digest, digest],
+      })
+      await verifier.log.flush()
+      for (const released of [first, second]) await builder.publish(worker, released)
+    },
+    { findings: [], statuses: ['visible', 'visible'] },
+  ],
   'a decision comes after the permission has ended': [
     async ({ builder, verifier, worker }) => {
       builder.now += 200_000
       await builder.publish(worker, await builder.release(verifier, worker))
     },
-    ['decision.unfounded verifier:1'],
+    ['decision.unfounded verifier:2'],
   ],
   'a decision comes before the policy': [
     async ({ builder, verifier, worker }) => {
@@ -528,7 +566,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await builder.publish(other, await builder.release(early, other))
       for (const { log } of [verifier, worker]) await log.flush()
     },
-    ['decision.unfounded other:1'],
+    ['decision.unfounded other:2'],
   ],
   'a decision in the last second is recorded in the next': [
     async ({ builder, verifier, worker }) => {
@@ -562,14 +600,14 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
           await builder.revoke({ seq: 2, [list]: [revoked[list]] })
           await builder.publish(worker, await builder.release(verifier, worker, { revocationSeq: 2 }))
         },
-        ['decision.unfounded verifier:1'],
+        ['decision.unfounded verifier:2'],
       ] as const,
     ]),
   ),
   'a decision names an absent policy': [
     async ({ builder, verifier, worker }) =>
       builder.publish(worker, await builder.release(verifier, worker, { policySeq: 2 })),
-    ['policy.missing verifier:1'],
+    ['policy.missing verifier:2'],
   ],
   'an absent policy is loaded twice': [
     async ({ builder, verifier, worker }) => {

@@ -319,7 +319,7 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
     ],
   ],
   "the Verifier's log is rolled back to before the first release": [
-    (files) => rollBack(files, verifier, 6),
+    (files) => rollBack(files, verifier, 7),
     [
       'checkpoint.missing alive:5',
       'checkpoint.missing dead:3',

@@ -13,7 +13,7 @@ import { Findings } from './finding.ts'
 import { Histories } from './histories.ts'
 import { JobOrder } from './jobs.ts'
 import { auditLogs, Logs } from './logs.ts'
-import { judgeReleases, refusedRelease } from './releases.ts'
+import { judgeReleases, refusals } from './releases.ts'
 import type { EvidenceReport } from './report.ts'
 import { judgeManifests, readManifests } from './results.ts'
 
@@ -68,9 +68,7 @@ export async function auditCollection(
     findings: findings.list,
     findingsOmitted: findings.omitted,
     logs: audited.map(({ report }) => report),
-    releases: [...allowed, ...histories.refused.map(refusedRelease)].sort(
-      (a, b) => a.time - b.time || a.index - b.index,
-    ),
+    releases: [...allowed, ...refusals(histories)].sort((a, b) => a.time - b.time || a.index - b.index),
     turnedAway: countTurnedAway(histories),
     results,
   }

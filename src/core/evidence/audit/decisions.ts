@@ -2,7 +2,7 @@
 import type { Permission } from '../../policy/policy.ts'
 import type { Anchors } from './anchors.ts'
 import type { Context } from './context.ts'
-import type { Logged } from './histories.ts'
+import type { Decided } from './histories.ts'
 
 /**
  * An entry is written after its decision. A decision in a permission's last second is recorded after its end.
@@ -10,21 +10,20 @@ import type { Logged } from './histories.ts'
 const RECORDING_SECONDS = 60
 
 /** The permission that a decision names, in the policy that it names; undefined if there is none. */
-export function permissionOf(
-  { entry }: Logged<'release.decided'>,
-  { policies }: Anchors,
-): Permission | undefined {
+export function permissionOf({ entry, accepted }: Decided, { policies }: Anchors): Permission | undefined {
   return policies
-    .get(entry.policySeq)
+    .get(accepted?.policySeq ?? 0)
     ?.policy.datasets.find(({ id }) => id === entry.dataset)
     ?.permissions.find(({ id }) => id === entry.permission)
 }
 
 export function judgeDecision(
-  decided: Logged<'release.decided'>,
+  decided: Decided,
   { anchors, findings }: Pick<Context, 'anchors' | 'findings'>,
 ): void {
-  const { entry } = decided
+  const { accepted } = decided
+  if (accepted === undefined) return
+  const entry = { ...accepted, ...decided.entry }
   const policy = anchors.policies.get(entry.policySeq)?.policy
   const revocation = anchors.revocations.get(entry.revocationSeq)
   if (revocation === undefined && entry.revocationSeq > 0)

@@ -32,8 +32,14 @@ export type Receipt = {
   readonly ends: WorkerEnd[]
 }
 
+/** What the Verifier's log says of the worker whose request an entry is about; undefined if that is lost. */
+type OfWorker = { readonly accepted: Accepted | undefined }
+export type Accepted = EntryOf<'worker.accepted'>
+export type Decided = Logged<'release.decided'> & OfWorker
+export type RefusedJobs = Logged<'release.refused'> & OfWorker
+
 export type History = {
-  readonly decided: Logged<'release.decided'>[]
+  readonly decided: Decided[]
   readonly ends: Logged<'release.issued' | 'release.failed'>[]
   /** What later boots of the Verifier say of it. Two replicas may both say it. */
   readonly interruptions: Logged<'release.interrupted'>[]
@@ -44,6 +50,7 @@ export type History = {
 const ROLE_OF: Readonly<Partial<Record<Entry['event'], Role>>> = {
   'policy.loaded': 'verifier',
   'worker.accepted': 'verifier',
+  'worker.refused': 'verifier',
   'boot.registered': 'verifier',
   'release.decided': 'verifier',
   'release.issued': 'verifier',
@@ -58,7 +65,8 @@ export class Histories {
   readonly #findings: Findings
   /** By release. */
   readonly releases = new Map<string, History>()
-  readonly refused: Logged<'release.refused'>[] = []
+  readonly refusedWorkers: Logged<'worker.refused'>[] = []
+  readonly refusedJobs: RefusedJobs[] = []
   readonly turnedAway: EntryOf<'requests.refused'>[] = []
   readonly registered: Logged<'boot.registered'>[] = []
   readonly loaded: Logged<'policy.loaded'>[] = []
@@ -70,6 +78,9 @@ export class Histories {
   readonly deadLettered = new Set<string>()
   /** The objects of jobs that were set aside, also without a release. */
   readonly deadLetteredObjects = new Set<string>()
+  // By `<boot>/<index>`: each `worker.accepted`, and null for an entry that is lost or unreadable.
+  readonly #accepted = new Map<string, Accepted | null>()
+  readonly #next = new Map<string, number>()
   // By `<boot>/<releaseId>` and `<boot>/<jobId>`, so that a worker's later entries find their receipt.
   readonly #receipts = new Map<string, Receipt>()
 
@@ -77,9 +88,12 @@ export class Histories {
     this.#findings = findings
   }
 
-  /** Entries of one log must come in order. */
+  /** Entries of one log must come in order. Those that cannot be read do not come. */
   record(entry: Entry, place: EntryPlace): void {
     const { role, boot, index } = place
+    for (let lost = this.#next.get(boot) ?? 0; lost < index; lost++)
+      this.#accepted.set(`${boot}/${lost}`, null)
+    this.#next.set(boot, index + 1)
     const owner = ROLE_OF[entry.event] ?? role
     if (owner !== role) {
       this.#findings.at(place)('log.order', `${entry.event} in the log of a ${role}`)
@@ -89,7 +103,12 @@ export class Histories {
       case 'log.opened':
       case 'log.closed':
       case 'release.denied':
+        return
       case 'worker.accepted':
+        this.#accepted.set(`${boot}/${index}`, entry)
+        return
+      case 'worker.refused':
+        this.refusedWorkers.push({ boot, index, entry })
         return
       case 'policy.loaded':
         this.loaded.push({ boot, index, entry })
@@ -98,7 +117,12 @@ export class Histories {
         this.registered.push({ boot, index, entry })
         return
       case 'release.decided':
-        this.#history(entry.releaseId).decided.push({ boot, index, entry })
+        this.#history(entry.releaseId).decided.push({
+          boot,
+          index,
+          entry,
+          accepted: this.#acceptedFor(entry, place),
+        })
         return
       case 'release.issued':
       case 'release.failed':
@@ -108,7 +132,7 @@ export class Histories {
         this.#history(entry.releaseId).interruptions.push({ boot, index, entry })
         return
       case 'release.refused':
-        this.refused.push({ boot, index, entry })
+        this.refusedJobs.push({ boot, index, entry, accepted: this.#acceptedFor(entry, place) })
         return
       case 'requests.refused':
         this.turnedAway.push(entry)
@@ -148,6 +172,20 @@ export class Histories {
     const release = `${boot}/${entry.releaseId}`
     if (!this.#receipts.has(release)) this.#receipts.set(release, receipt)
     this.#receipts.set(`${boot}/${entry.jobId}`, receipt)
+  }
+
+  /** Reports an entry that names no `worker.accepted` before it. One that is lost has its own finding. */
+  #acceptedFor(
+    { event, accepted }: EntryOf<'release.decided' | 'release.refused'>,
+    place: EntryPlace,
+  ): Accepted | undefined {
+    const named = this.#accepted.get(`${place.boot}/${accepted}`)
+    if (named === undefined)
+      this.#findings.at(place)(
+        'decision.unfounded',
+        `${event} names entry ${accepted}, which does not accept a worker`,
+      )
+    return named ?? undefined
   }
 
   #history(releaseId: string): History {

@@ -4,10 +4,10 @@
  * or a worker that has the key.
  */
 import type { Context } from './context.ts'
-import type { History, Logged } from './histories.ts'
+import type { Decided, History } from './histories.ts'
 
 export function judgeInterruptions(
-  decided: Logged<'release.decided'>,
+  decided: Decided,
   { interruptions, ends: [end], receipts: [receipt] }: History,
   { logs, findings }: Pick<Context, 'logs' | 'findings'>,
 ): void {

@@ -43,6 +43,7 @@ const OF_RELEASES: ReadonlySet<string> = new Set([
   'release.interrupted',
   'release.refused',
   'worker.accepted',
+  'worker.refused',
   'key.received',
   'result.intent',
   'result.visible',

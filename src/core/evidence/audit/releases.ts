@@ -1,7 +1,16 @@
 /** Follows each release from decision to end in both logs, and reports its outcome. */
 import type { Context } from './context.ts'
 import { judgeDecision } from './decisions.ts'
-import type { Histories, History, Logged, Receipt, WorkerEnd } from './histories.ts'
+import type {
+  Accepted,
+  Decided,
+  Histories,
+  History,
+  Logged,
+  Receipt,
+  RefusedJobs,
+  WorkerEnd,
+} from './histories.ts'
 import { judgeInterruptions } from './interruptions.ts'
 import type { AllowedRelease, RefusedRelease, ReleaseStatus } from './report.ts'
 
@@ -22,7 +31,8 @@ export function judgeReleases(context: Context): AllowedRelease[] {
     else {
       judgeAgreement(decided, history, context)
       judgeDecision(decided, context)
-      releases.push(reportOf(decided, history, context))
+      // Without the entry on its worker, which is a finding, no one can say to whom it was.
+      if (decided.accepted !== undefined) releases.push(reportOf(decided, decided.accepted, history, context))
     }
   }
   return settle(releases, context)
@@ -45,7 +55,7 @@ function judgeUnknown(
 }
 
 /** One decision, one end or interruption, at most one receipt, and logs that agree. */
-function judgeAgreement(decided: Logged<'release.decided'>, history: History, context: Context): void {
+function judgeAgreement(decided: Decided, history: History, context: Context): void {
   const {
     decided: [, ...more],
     ends,
@@ -71,7 +81,7 @@ function judgeAgreement(decided: Logged<'release.decided'>, history: History, co
 
 function judgeReceipt(
   { received }: Receipt,
-  decided: Logged<'release.decided'>,
+  decided: Decided,
   end: History['ends'][number] | undefined,
   { logs, findings }: Context,
 ): void {
@@ -79,7 +89,10 @@ function judgeReceipt(
   const { verifier } = entry
   const find = findings.at(received, `release ${entry.releaseId}`)
   const agreements: readonly (readonly [boolean, string])[] = [
-    [decided.entry.boot === boot, `it was decided for ${decided.entry.boot}`],
+    [
+      decided.accepted === undefined || decided.accepted.boot === boot,
+      `it was decided for ${decided.accepted?.boot}`,
+    ],
     [end?.entry.event !== 'release.failed', "its Verifier's log says that it failed"],
     [
       end?.entry.event !== 'release.issued' || end.entry.grantDigest === entry.grantDigest,
@@ -100,12 +113,12 @@ function judgeReceipt(
 }
 
 function reportOf(
-  { boot: log, index, entry }: Logged<'release.decided'>,
+  { boot: log, index, entry }: Decided,
+  { boot, client, purpose, reference, assurance, policySeq }: Accepted,
   history: History,
   { manifests, histories: { deadLettered, deadLetteredObjects } }: Context,
 ): AllowedRelease {
-  const { releaseId, time, boot, client, purpose, permission, dataset, reference, assurance, disclosure } =
-    entry
+  const { releaseId, time, permission, dataset, disclosure } = entry
   return {
     kind: 'allowed',
     releaseId,
@@ -121,7 +134,7 @@ function reportOf(
     reference,
     assurance,
     disclosure,
-    policySeq: entry.policySeq,
+    policySeq,
     ...statusOf(releaseId, history, manifests),
     finishedBy: null,
     // A worker that died may not have logged the receipt, which names the job; the objects tie the two
@@ -203,8 +216,29 @@ function workOf({ releaseId, dataset, permission }: AllowedRelease, { releases }
   return [dataset, permission, ...headerDigests].join()
 }
 
-export function refusedRelease({ boot: log, index, entry }: Logged<'release.refused'>): RefusedRelease {
-  const { denialId, time, boot, client, headerDigests, measurement, reasons } = entry
-  const objects = headerDigests.length
-  return { kind: 'refused', denialId, time, log, index, boot, client, objects, measurement, reasons }
+/** Requests that were refused as a whole, and jobs. */
+export function refusals({ refusedWorkers, refusedJobs }: Histories): RefusedRelease[] {
+  return [
+    ...refusedWorkers.map((refused) => refusalOf(refused, refused.entry)),
+    ...refusedJobs.map((refused) => refusalOf(refused, refused.accepted)),
+  ]
+}
+
+function refusalOf(
+  { boot: log, index, entry }: Logged<'worker.refused'> | RefusedJobs,
+  worker: { readonly boot: string; readonly client: string; readonly measurement: string } | undefined,
+): RefusedRelease {
+  const { denialId, time, headerDigests, reasons } = entry
+  return {
+    kind: 'refused',
+    denialId,
+    time,
+    log,
+    index,
+    boot: worker?.boot ?? null,
+    client: worker?.client ?? null,
+    objects: headerDigests.length,
+    measurement: worker?.measurement ?? null,
+    reasons,
+  }
 }

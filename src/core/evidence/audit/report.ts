@@ -79,7 +79,7 @@ export type RefusedRelease = {
   readonly boot: string | null
   readonly client: string | null
   readonly objects: number
-  readonly measurement: string
+  readonly measurement: string | null
   readonly reasons: readonly {
     readonly code: ErrorCode
     readonly field: string
