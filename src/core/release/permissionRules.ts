@@ -1,4 +1,5 @@
 /** The rules about the permission: its client and purpose, its window, its scopes. */
+import { sha256, toBase64url, utf8 } from '../bytes.ts'
 import { codeOf, type ErrorCode, type Refusal } from '../errors.ts'
 import { covers } from '../fhir/scope.ts'
 import type { Dataset, Permission, Policy } from '../policy/policy.ts'
@@ -81,7 +82,8 @@ export function scopeReasons({ id, scopes: allowed }: Permission, requested: rea
           code,
           field: `permission ${id}.scopes`,
           expected: allowed.join(' '),
-          actual: scope,
+          // What is no scope may be any text of the asker's, and evidence is kept for years.
+          actual: code === 'scope.invalid' ? `no scope, SHA-256 ${toBase64url(sha256(utf8(scope)))}` : scope,
           remedy: 'ask for less, or allow this scope',
         }
   })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AcceptedVerdict } from '#core/appraisal/appraise.ts'
+import { sha256, toBase64url, utf8 } from '#core/bytes.ts'
 import { keySigner } from '#core/jws.ts'
 import type { Policy } from '#core/policy/policy.ts'
 import type { Revocation } from '#core/policy/revocation.ts'
@@ -198,6 +199,16 @@ test('of several permissions the fitting one is used; if none fits, the nearest 
   assert.deepEqual(none.kind === 'refused' && none.reasons.map(({ code, field }) => [code, field]), [
     ['scope.exceeded', 'permission narrow.scopes'],
   ])
+})
+
+test('the reasons of a refusal have an asked scope only if it is one, else its digest', () => {
+  const actual = (scope: string) => {
+    const decision = decide({ asker: { ...asker, scopes: [scope] } })
+    return decision.kind === 'refused' && decision.reasons.map((reason) => reason.actual)
+  }
+  assert.deepEqual(actual('system/Patient.rs'), ['system/Patient.rs'])
+  const text = 'John_Doe,born_1971-01-01'
+  assert.deepEqual(actual(text), [`no scope, SHA-256 ${toBase64url(sha256(utf8(text)))}`])
 })
 
 test('a grant ends after an hour, or with the first thing that it depends on', () => {
