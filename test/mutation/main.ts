@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { endWithUsage, readCommand } from '../toolCommand.ts'
-import { EQUIVALENTS, reasonOf } from './equivalents.ts'
+import { EQUIVALENTS, mutantsOfRow, reasonsOf } from './equivalents.ts'
 import { describe, type Mutant, type Outcome } from './mutant.ts'
 import { runUnits, VectorThread } from './pool.ts'
 import { AREAS, isMutated, mutantsOf } from './sources.ts'
@@ -52,11 +52,12 @@ const root = mkdtempSync(join(tmpdir(), 'confidential-worker-mutation-'))
 
 async function mutate(): Promise<number> {
   const mutants = mutantsOf(root, area)
+  const reasons = options.vectors ? new Map<Mutant, string>() : reasonsOf(mutants)
   progress(`${mutants.length} mutants`)
   await assertGreen()
   const tried = await inParallel(mutants, () => {
     const thread = new VectorThread(root)
-    return { try: (mutant) => outcomeOf(mutant, thread), end: () => thread.end() }
+    return { try: (mutant) => outcomeOf(mutant, thread, reasons.get(mutant)), end: () => thread.end() }
   })
   report(tried)
   const stale = options.vectors ? [] : staleOf(mutants)
@@ -64,9 +65,8 @@ async function mutate(): Promise<number> {
   return tried.some(({ outcome }) => outcome.kind === 'survived') || stale.length > 0 ? 1 : 0
 }
 
-async function outcomeOf(mutant: Mutant, thread: VectorThread): Promise<Outcome> {
-  const reason = reasonOf(mutant)
-  if (reason !== undefined && !options.vectors) return { kind: 'equivalent', reason }
+async function outcomeOf(mutant: Mutant, thread: VectorThread, reason: string | undefined): Promise<Outcome> {
+  if (reason !== undefined) return { kind: 'equivalent', reason }
   const vector = await thread.try(mutant)
   if (vector !== undefined) return { kind: 'killed', by: `vector ${vector}` }
   if (options.vectors) return { kind: 'survived' }
@@ -138,8 +138,8 @@ function report(tried: readonly Tried[]): void {
 /** The rows of equivalents.ts in this area whose mutant no longer exists. */
 function staleOf(mutants: readonly Mutant[]): readonly string[] {
   return EQUIVALENTS.filter(({ file }) => file.startsWith(`src/core/${area}`))
-    .filter((row) => !mutants.some((mutant) => reasonOf(mutant, [row]) !== undefined))
-    .map(({ file, line, change }) => `${file}: ${change} in ${line}`)
+    .filter((row) => mutantsOfRow(row, mutants).length === 0)
+    .map(({ file, within, operator, change }) => `${file}: ${operator}: ${change} in ${within}`)
 }
 
 function hasSource(start: string): boolean {

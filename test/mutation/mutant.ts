@@ -1,6 +1,8 @@
 /** A change of the source that removes a check or moves its limit. */
 export type Change = {
   readonly operator: string
+  /** The function, method or constant that holds it; the nearest one with a name. */
+  readonly within: string
   /** Offsets in the file, in characters. */
   readonly start: number
   readonly end: number

@@ -11,8 +11,10 @@ import {
   isCallExpression,
   isConditionalExpression,
   isExpressionStatement,
+  isFunctionDeclaration,
   isIdentifier,
   isIfStatement,
+  isMethodDeclaration,
   isNumericLiteral,
   isObjectLiteralExpression,
   isPropertyAccessExpression,
@@ -31,19 +33,31 @@ import {
 } from 'typescript/unstable/ast'
 import type { Change } from './mutant.ts'
 
-type Operator = (node: Node, file: SourceFile) => readonly Change[]
+type Unnamed = Omit<Change, 'within'>
+type Operator = (node: Node, file: SourceFile) => readonly Unnamed[]
 
 /** All changes of a file, in its order. Messages, explanations and types stay unchanged. */
 export function changesOf(file: SourceFile): readonly Change[] {
   const changes: Change[] = []
-  const visit = (node: Node): void => {
+  const visit = (node: Node, around: string): void => {
     if (isTypeNode(node)) return
-    for (const operator of OPERATORS) changes.push(...operator(node, file))
+    const within = nameOf(node) ?? around
+    for (const operator of OPERATORS)
+      changes.push(...operator(node, file).map((change) => ({ ...change, within })))
     if (isThrowStatement(node) || isTemplateExpression(node) || isText(node)) return
-    node.forEachChild(visit)
+    node.forEachChild((child) => visit(child, within))
   }
-  visit(file)
+  visit(file, '')
   return changes
+}
+
+/** The name of a function, a method, a constant of the file, or a constant that is a function. */
+function nameOf(node: Node): string | undefined {
+  if (isFunctionDeclaration(node) || isMethodDeclaration(node)) return node.name?.getText()
+  if (!isVariableDeclaration(node)) return undefined
+  const isOfFile = node.parent.parent.parent.kind === SyntaxKind.SourceFile
+  const isFunction = node.initializer !== undefined && isArrowFunction(node.initializer)
+  return isOfFile || isFunction ? node.name.getText() : undefined
 }
 
 const TEXT_PROPERTIES = ['expected', 'actual', 'remedy']
@@ -52,7 +66,7 @@ function isText(node: Node): boolean {
   return isPropertyAssignment(node) && isIdentifier(node.name) && TEXT_PROPERTIES.includes(node.name.text)
 }
 
-function change(operator: string, node: Node, file: SourceFile, replacement: string): Change {
+function change(operator: string, node: Node, file: SourceFile, replacement: string): Unnamed {
   return { operator, start: node.getStart(file), end: node.end, replacement }
 }
 
@@ -60,7 +74,7 @@ function forced(
   node: Node,
   file: SourceFile,
   values: readonly string[] = ['true', 'false'],
-): readonly Change[] {
+): readonly Unnamed[] {
   return values.map((value) => change('condition forced', node, file, value))
 }
 
