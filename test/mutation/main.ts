@@ -1,6 +1,6 @@
 /**
- * `npm run mutate`: changes the source of the report verifier, one change at a time, and finds changes that
- * no test notices.
+ * `npm run mutate`: changes the source of the report verifier, of jobs and of sealed objects, one change at a
+ * time, and finds changes that no test notices.
  */
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -9,21 +9,19 @@ import { endWithUsage, readCommand } from '../toolCommand.ts'
 import { EQUIVALENTS, mutantsOfRow, reasonsOf } from './equivalents.ts'
 import { describe, type Mutant, type Outcome } from './mutant.ts'
 import { runUnits, VectorThread } from './pool.ts'
-import { AREAS, isMutated, mutantsOf } from './sources.ts'
+import { AREAS, isMutated, mutantsOf, SUITES, suiteOf } from './sources.ts'
 
 const REPOSITORY = resolve(import.meta.dirname, '../..')
 
 /** Test files that run as vectors, and those that need files from outside the repository. */
-const ELSEWHERE = ['vectors.test.ts', 'fixtures.test.ts']
-
-const TEST_FOLDERS = ['test/core/snp', 'test/core/appraisal', 'test/core/policy']
+const ELSEWHERE = ['test/core/snp/vectors.test.ts', 'test/core/snp/fixtures.test.ts']
 
 type Tried = { readonly mutant: Mutant; readonly outcome: Outcome }
 
 const HELP = `usage: npm run mutate -- [AREA] [--vectors] [--json]
 
-Changes the source of the report verifier in every way of test/mutation/operators.ts, one change at a time, and
-runs the vectors and then the unit tests until one fails. It prints the changes that survive. It works on a copy,
+Changes the sources of these areas in every way of test/mutation/operators.ts, one change at a time, and runs
+their vectors and then their unit tests until one fails. It prints the changes that survive. It works on a copy,
 so edits during a run have no effect.
 
 AREA is the beginning of a path below src/core, such as snp/crl. It must be within one of these, and all of them
@@ -54,7 +52,7 @@ async function mutate(): Promise<number> {
   const mutants = mutantsOf(root, area)
   const reasons = options.vectors ? new Map<Mutant, string>() : reasonsOf(mutants)
   progress(`${mutants.length} mutants`)
-  await assertGreen()
+  await assertGreen(mutants)
   const tried = await inParallel(mutants, () => {
     const thread = new VectorThread(root)
     return { try: (mutant) => outcomeOf(mutant, thread, reasons.get(mutant)), end: () => thread.end() }
@@ -67,7 +65,7 @@ async function mutate(): Promise<number> {
 
 async function outcomeOf(mutant: Mutant, thread: VectorThread, reason: string | undefined): Promise<Outcome> {
   if (reason !== undefined) return { kind: 'equivalent', reason }
-  const vector = await thread.try(mutant)
+  const vector = suiteOf(mutant.file)?.hasVectors === true ? await thread.try(mutant) : undefined
   if (vector !== undefined) return { kind: 'killed', by: `vector ${vector}` }
   if (options.vectors) return { kind: 'survived' }
   for (const files of unitsFor(mutant)) {
@@ -77,26 +75,28 @@ async function outcomeOf(mutant: Mutant, thread: VectorThread, reason: string | 
   return { kind: 'survived' }
 }
 
-/** The test files of the mutant's own source first, then all others of the verifier, except `ELSEWHERE`. */
+/** The test files of the mutant's own source first, then all others of its suite, except `ELSEWHERE`. */
 function unitsFor({ file }: Mutant): readonly (readonly string[])[] {
-  const all = TEST_FOLDERS.flatMap(testsIn)
+  const all = suiteOf(file)?.tests.flatMap(testsIn) ?? []
   const own = all.filter((path) => basename(path).split('.')[0] === basename(file, '.ts'))
   return [own, all.filter((path) => !own.includes(path))].filter((files) => files.length > 0)
 }
 
 function testsIn(folder: string): readonly string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.test.ts') && !ELSEWHERE.includes(path))
-    .toSorted()
+    .filter((path) => path.endsWith('.test.ts'))
     .map((path) => join(folder, path))
+    .filter((path) => !ELSEWHERE.includes(path))
+    .toSorted()
 }
 
 /** Throws if the unchanged suite fails, since it would notice every change. */
-async function assertGreen(): Promise<void> {
+async function assertGreen(mutants: readonly Mutant[]): Promise<void> {
   const thread = new VectorThread(root)
   const vector = await thread.try(undefined)
   await thread.end()
-  const all = TEST_FOLDERS.flatMap(testsIn)
+  const suites = SUITES.filter((suite) => mutants.some(({ file }) => suiteOf(file) === suite))
+  const all = suites.flatMap(({ tests }) => tests.flatMap(testsIn))
   const test = vector === undefined && !options.vectors ? await runUnits(root, undefined, all) : undefined
   if (vector !== undefined || test !== undefined)
     throw new Error(`fails without any change: ${vector ?? test}`)

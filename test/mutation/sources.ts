@@ -5,16 +5,36 @@ import { API } from 'typescript/unstable/sync'
 import type { Mutant } from './mutant.ts'
 import { changesOf } from './operators.ts'
 
-/**
- * Beginnings of the paths below `src/core/` whose code decides on a report. AMD's certificates are data,
- * which a test compares.
- */
-export const AREAS = ['snp/', 'appraisal/', 'policy/policy.ts', 'policy/referenceSchema.ts'] as const
-const DATA = /amdRoots\.ts$/
+type Suite = {
+  /** Beginnings of paths below `src/core/`. */
+  readonly sources: readonly string[]
+  /** The folders of the tests that must notice a change. */
+  readonly tests: readonly string[]
+  /** True if the vectors of test/vectors/snp run on the sources. */
+  readonly hasVectors: boolean
+}
 
-/** True for a path like `src/core/snp/der.ts` that is in one of `AREAS`. */
+/** AMD's certificates are data, which a test compares. */
+const DATA = /amdRoots\.ts$/
+export const SUITES: readonly Suite[] = [
+  {
+    sources: ['snp/', 'appraisal/', 'policy/policy.ts', 'policy/referenceSchema.ts'],
+    tests: ['test/core/snp', 'test/core/appraisal', 'test/core/policy'],
+    hasVectors: true,
+  },
+  { sources: ['job/'], tests: ['test/core/job'], hasVectors: false },
+  { sources: ['sealed/'], tests: ['test/core/sealed', 'test/vectors/sealed'], hasVectors: false },
+]
+export const AREAS = SUITES.flatMap(({ sources }) => sources)
+
+/** The suite of a path like `src/core/snp/der.ts`; undefined for a source that is not changed. */
+export function suiteOf(path: string): Suite | undefined {
+  if (DATA.test(path)) return undefined
+  return SUITES.find(({ sources }) => sources.some((start) => path.startsWith(`src/core/${start}`)))
+}
+
 export function isMutated(path: string): boolean {
-  return AREAS.some((start) => path.startsWith(`src/core/${start}`)) && !DATA.test(path)
+  return suiteOf(path) !== undefined
 }
 
 /** `area` is the beginning of a path below `src/core/`, such as `snp/der`; empty for all. */
