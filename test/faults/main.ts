@@ -3,6 +3,8 @@ import { appendFile, readFile } from 'node:fs/promises'
 import { endWithUsage, readCommand, readNumber } from '../toolCommand.ts'
 import { runRange } from './range.ts'
 import type { RunReport } from './run.ts'
+import { tryWithout } from './safeguards/runner.ts'
+import { SAFEGUARDS } from './safeguards/table.ts'
 import { runScenarios, SCENARIOS, sentenceOf } from './scenarios/runner.ts'
 import { soakOnSite, tableOf } from './soak/soak.ts'
 
@@ -10,6 +12,7 @@ const HELP = `usage: npm run faults -- --seeds A..B [--out FILE] [--json] [--kee
        npm run faults -- --seed N [--keep]
        npm run faults -- --scenario NAME|all [--minutes N] [--keep]
        npm run faults -- --soak FOLDER [--minutes N]
+       npm run faults -- --safeguards NAME|all
 
 Starts three workers, two Verifiers behind a balancer, the ingest function and the emulator of OCI as real
 processes. Each seed uploads objects while it kills, freezes and disturbs them, then lets the pool come to
@@ -25,6 +28,7 @@ options:
   --json           print the JSON lines on stdout
   --scenario NAME  run this scenario, several with commas between them, or all; see the list below
   --soak FOLDER    steady load and some faults; writes soak.csv and soak.svg into the folder
+  --safeguards N   switch this safeguard off in a copy of the code, and expect its seed to fail; or all
   --minutes N      length of the scenario idle, by default 60, or of the soak, by default 20
   --keep           keep the folder of every deployment; those with a violation are always kept
   --help           print this text
@@ -59,6 +63,7 @@ const { values } = readCommand(HELP, {
     json: { type: 'boolean', default: false },
     scenario: { type: 'string' },
     soak: { type: 'string' },
+    safeguards: { type: 'string' },
     minutes: { type: 'string' },
     keep: { type: 'boolean', default: false },
   },
@@ -68,20 +73,45 @@ process.exitCode = await main()
 function main(): Promise<number> {
   if (values.scenario !== undefined) return runNamed(values.scenario)
   if (values.soak !== undefined) return runSoak(values.soak)
+  if (values.safeguards !== undefined) return runSafeguards(values.safeguards)
   return runSeeds()
 }
 
 async function runNamed(names: string): Promise<number> {
-  const wanted = names === 'all' ? SCENARIOS.map(({ name }) => name) : names.split(',')
-  const scenarios = wanted.map(
-    (wantedName) =>
-      SCENARIOS.find(({ name }) => name === wantedName) ??
-      endWithUsage(`--scenario is "${wantedName}", expected a name of the list or all`),
-  )
+  const scenarios = chosen('scenario', names, SCENARIOS)
   const minutes = readNumber('minutes', values.minutes ?? '60', COUNT)
   const report = async (...told: Parameters<typeof sentenceOf>) => console.log(sentenceOf(...told))
   const violated = await runScenarios({ scenarios, minutes, keep: values.keep, onReport: report })
   return violated > 0 ? 1 : 0
+}
+
+async function runSafeguards(names: string): Promise<number> {
+  let unnoticed = 0
+  for (const safeguard of chosen('safeguards', names, SAFEGUARDS)) {
+    const { tries, noticed } = await tryWithout(safeguard)
+    if (noticed.length === 0) unnoticed += 1
+    const found = noticed.length === 0 ? 'NOT NOTICED' : noticed.slice(0, 3).join(', ')
+    console.log(`${safeguard.name} · seed ${safeguard.seed} · ${tries} tries · ${found}`)
+  }
+  return unnoticed > 0 ? 1 : 0
+}
+
+/** The rows that an option names, with commas between them, or all. */
+function chosen<T extends { readonly name: string }>(
+  option: string,
+  names: string,
+  rows: readonly T[],
+): readonly T[] {
+  if (names === 'all') return rows
+  return names
+    .split(',')
+    .map(
+      (wanted) =>
+        rows.find(({ name }) => name === wanted) ??
+        endWithUsage(
+          `--${option} is "${wanted}", expected all or one of ${rows.map(({ name }) => name).join(', ')}`,
+        ),
+    )
 }
 
 async function runSoak(out: string): Promise<number> {

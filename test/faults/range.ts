@@ -1,8 +1,6 @@
 /** Runs seeds one after the other: many on one deployment, each reported as it ends. */
-import { rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { type RunReport, runSeed } from './run.ts'
-import { startSite } from './site.ts'
+import { closeSite, startSite } from './site.ts'
 
 export type RangeOptions = {
   readonly seeds: readonly number[]
@@ -47,9 +45,7 @@ async function runOnSite(
       if (violated > 0) break
     }
   } finally {
-    site.pool.close()
-    await site.system.deployment.close()
-    if (!keep && violated === 0) await rm(dirname(root), { recursive: true, force: true })
+    await closeSite(site, { keep: keep || violated > 0 })
   }
   return { seeds: done, violated }
 }

@@ -29,7 +29,7 @@ export type Site = {
 /** What a run may need otherwise. */
 export type SiteOptions = Pick<DeploymentOptions, 'sessionSeconds'>
 
-/** The caller closes `system`. */
+/** Ended by `closeSite`. */
 export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const killers = new Set<string>()
   let pool: Pool | undefined
@@ -57,6 +57,12 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     pause: (milliseconds) => sleep(milliseconds),
     arm: (fault) => insist(() => system.deployment.control.arm(fault)),
   }
+}
+
+export async function closeSite({ pool, system }: Site, { keep = false } = {}): Promise<void> {
+  pool.close()
+  if (keep) await system.deployment.close()
+  else await system.close()
 }
 
 /** Repeats what fails because the emulator is down for a moment. */
