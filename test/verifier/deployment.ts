@@ -3,7 +3,6 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
@@ -32,6 +31,7 @@ import {
   PROVIDER,
   PROVIDER_NAMESPACE,
   REGION,
+  type Teardown,
   temporaryFolder,
   testConfig,
 } from '../lab/emulator/testEmulator.ts'
@@ -75,7 +75,7 @@ export type Deployment = {
 
 /** `emulated`: the emulator's own folder and time. */
 export async function deploy(
-  t: TestContext,
+  t: Teardown,
   emulated: { readonly folder?: string; readonly now?: () => number } = {},
 ): Promise<Deployment> {
   const folder = await temporaryFolder(t)

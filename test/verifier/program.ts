@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { createInterface } from 'node:readline'
-import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { Teardown } from '../lab/emulator/testEmulator.ts'
 
 export type Line = Readonly<Record<string, unknown>>
 
@@ -16,12 +16,12 @@ export type Program = {
   readonly exit: Promise<number | null>
 }
 
-export function runVerifier(t: TestContext, parameters: readonly string[]): Program {
+export function runVerifier(t: Teardown, parameters: readonly string[]): Program {
   return runProgram(t, 'verifier', parameters)
 }
 
 export function runProgram(
-  t: TestContext,
+  t: Teardown,
   program: 'verifier' | 'worker',
   parameters: readonly string[],
 ): Program {

@@ -6,7 +6,6 @@ import { readFileSync, rmSync } from 'node:fs'
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { type EmulatorConfig, parseEmulatorConfig } from '#lab/emulator/config.ts'
 import { type Emulator, startEmulator } from '#lab/emulator/emulator.ts'
 
@@ -242,7 +241,10 @@ async function makeUntouched(): Promise<string> {
 }
 
 /** A folder that is removed after the test. */
-export async function temporaryFolder(t: TestContext): Promise<string> {
+/** A test, or another owner of what must end with it. */
+export type Teardown = { readonly after: (end: () => unknown) => void }
+
+export async function temporaryFolder(t: Teardown): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'cw-emulator-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   return folder
@@ -250,7 +252,7 @@ export async function temporaryFolder(t: TestContext): Promise<string> {
 
 /** An emulator in this process that ends with the test. The test fails if the emulator itself had a fault. */
 export async function emulatorFor(
-  t: TestContext,
+  t: Teardown,
   config: EmulatorConfig,
   options: { readonly folder?: string; readonly now?: () => number } = {},
 ): Promise<Emulator> {
