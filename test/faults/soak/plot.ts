@@ -13,7 +13,7 @@ const MARGIN = { left: 60, right: 20, title: 22, bottom: 24 } as const
 const COLOURS = ['#0b6e99', '#d9730d', '#0f7b6c', '#ad1a72', '#6940a5', '#64473a', '#9b9a97', '#dfab01']
 
 /** x in seconds, shown as minutes. `marks` are the seconds of faults. */
-export function plot(panels: readonly Panel[], marks: readonly number[]): string {
+export function plot(title: string, panels: readonly Panel[], marks: readonly number[]): string {
   const height = TOP + panels.length * PANEL + 10
   const names = [...new Set(panels.flatMap(({ lines }) => lines.map(({ name }) => name)))]
   const end = Math.max(
@@ -26,6 +26,7 @@ export function plot(panels: readonly Panel[], marks: readonly number[]): string
   )
   const drawn = panels.map((panel, index) => drawPanel(panel, TOP + index * PANEL, end, colourOf, marks))
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">
+<title>${title}</title>
 <rect width="${WIDTH}" height="${height}" fill="#fff"/>
 ${[...legend, ...drawn].join('\n')}
 </svg>

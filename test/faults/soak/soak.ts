@@ -194,5 +194,5 @@ function plotOf(samples: readonly Sample[], marks: readonly number[]): string {
       .filter((each) => each.measure === measure)
       .map(({ program, points }) => ({ name: program, points })),
   }))
-  return plot(panels, marks)
+  return plot('A soak: memory, handles, sockets and event loop delay of each program', panels, marks)
 }

@@ -8,8 +8,11 @@ export type Trend = {
   readonly growth: number
 }
 
-/** Memory goes up until it is collected: of each minute, the lowest value is its level. */
-const LEVEL_SECONDS = 60
+/**
+ * Memory goes up until it is collected, in a quiet process only every few minutes: of each three minutes, the
+ * lowest value is the level.
+ */
+const LEVEL_SECONDS = 180
 
 /** Points with x in seconds. The first third is warm-up. Undefined if too little is left. */
 export function trendOf(points: readonly Point[]): Trend | undefined {
@@ -27,10 +30,9 @@ export function trendOf(points: readonly Point[]): Trend | undefined {
 function levelsOf(points: readonly Point[]): readonly Point[] {
   const levels = new Map<number, Point>()
   for (const point of points) {
-    const minute = Math.floor(point.x / LEVEL_SECONDS)
-    const known = levels.get(minute)
-    if (known === undefined || point.y < known.y)
-      levels.set(minute, { x: minute * LEVEL_SECONDS, y: point.y })
+    const period = Math.floor(point.x / LEVEL_SECONDS)
+    const known = levels.get(period)
+    if (known === undefined || point.y < known.y) levels.set(period, point)
   }
   return [...levels.values()]
 }
