@@ -6,6 +6,7 @@ import type {
   EvidenceReport,
   LogReport,
   RefusedRelease,
+  SetAsideJob,
 } from '#core/evidence/audit/report.ts'
 import { toRfc3339, toUnixSeconds } from '#core/time.ts'
 
@@ -29,6 +30,7 @@ export function renderEvidence(report: FolderReport): string {
           `${short(resultId)} by ${short(boot)}, ${parts} ${parts === 1 ? 'part' : 'parts'}, content ${content}`,
       ),
     ),
+    section('Set aside', report.setAside.map(setAside)),
     section('Findings', findings(report)),
   ]
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`
@@ -118,9 +120,10 @@ function ending({ status, code, resultId, finishedBy, setAside, boot }: AllowedR
       return 'interrupted: its Verifier died before it issued the key'
     case 'unended':
       return 'decided, neither issued nor failed'
+    case 'dead-lettered':
+      return `job failed (${code ?? ''}), set aside`
     case 'failed':
     case 'returned':
-    case 'dead-lettered':
       return `job ${status} (${code ?? ''})${setAside ? ', set aside' : ''}`
   }
 }
@@ -132,6 +135,11 @@ function refused({ denialId, time, boot, client, objects, reasons }: RefusedRele
       `\n    ${code}: ${plain(field)} is ${plain(actual)}, expected ${plain(expected)}`,
   )
   return `${at(time)}  ${short(denialId)}  ${objects} ${objects === 1 ? 'object' : 'objects'} to ${who}${lines.join('')}`
+}
+
+function setAside({ jobId, time, code, attempts, overtakenBy }: SetAsideJob): string {
+  const since = overtakenBy === null ? '' : `, overtaken by result ${short(overtakenBy)}`
+  return `${at(time)}  ${short(jobId)}  ${code} after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}${since}`
 }
 
 function findings({ findings: list, findingsOmitted }: FolderReport): string[] {

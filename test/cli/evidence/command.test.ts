@@ -59,11 +59,23 @@ test('every release shows how it ended', () => {
     'existed already',
     'withheld (service.unavailable)',
     'job failed (workload.failed), set aside',
+    'workload.failed after 1 attempt\n',
+    'job.exhausted after 3 attempts\n',
     'job returned (service.unavailable)',
     '6 x nonce.expired, before authentication',
     'not registered',
   ])
     assert(text.includes(line), line)
+})
+
+test('a job that was set aside and has a result by now is shown as overtaken', async () => {
+  const report = await auditFolder(whole, { simulation: true })
+  const [job] = report.setAside
+  assert(job !== undefined)
+  const setAside = [{ ...job, overtakenBy: 'ab'.repeat(32) }]
+  assert(
+    renderEvidence({ ...report, setAside }).includes('after 1 attempt, overtaken by result ababababab\n'),
+  )
 })
 
 test('control characters that a requester chose are replaced', () => {

@@ -742,3 +742,76 @@ describe('contradictions', { concurrency: 8 }, () => {
       )
     })
 })
+
+describe('a job that was set aside is overtaken by a result', () => {
+  const why = { traceparent, code: 'job.exhausted' } as const
+  const letter = (headerDigests: string[], jobId: string) =>
+    ({ event: 'job.dead-lettered', ...why, jobId, attempts: 3, headerDigests }) as const
+  for (const { name, write, overtaken } of [
+    {
+      name: 'of the same job, whose objects the letter does not name',
+      write: async ({ builder, verifier, worker, other }: Actors & { readonly other: Boot }) => {
+        const released = await builder.release(verifier, worker)
+        other.log.append({ event: 'job.failed', ...why, jobId: released.jobId, releaseId: null })
+        other.log.append(letter([], released.jobId))
+        return await builder.publish(worker, released)
+      },
+      overtaken: true,
+    },
+    {
+      name: 'of the same objects, whose worker died before it logged its receipt',
+      write: async ({ builder, verifier, worker, other }: Actors & { readonly other: Boot }) => {
+        const released = await builder.release(verifier, worker)
+        const jobId = randomId()
+        other.log.append({ event: 'job.failed', ...why, jobId, releaseId: null })
+        other.log.append(letter([...released.headerDigests], jobId))
+        return await builder.publish(worker, released)
+      },
+      overtaken: true,
+    },
+    {
+      name: 'which another worker found',
+      write: async ({ builder, verifier, worker, other }: Actors & { readonly other: Boot }) => {
+        const released = await builder.release(verifier, worker)
+        const { headerDigests } = released
+        const made = await builder.publish(worker, released)
+        const again = await builder.release(verifier, other, { headerDigests })
+        const { releaseId, jobId } = again
+        const { resultId, digest: manifestDigest } = made
+        other.log.append({ event: 'result.superseded', releaseId, resultId, manifestDigest })
+        worker.log.append({ event: 'job.failed', ...why, jobId, releaseId: null })
+        worker.log.append(letter([], jobId))
+        await worker.log.flush()
+        return made
+      },
+      overtaken: true,
+    },
+    {
+      name: 'but not of other objects',
+      write: async ({ builder, verifier, worker, other }: Actors & { readonly other: Boot }) => {
+        const jobId = randomId()
+        other.log.append({ event: 'job.failed', ...why, jobId, releaseId: null })
+        other.log.append(letter([digest], jobId))
+        return await builder.publish(worker, await builder.release(verifier, worker))
+      },
+      overtaken: false,
+    },
+  ])
+    test(name, async () => {
+      const folder = await mkdtemp(join(dir, 'builder-'))
+      const builder = await CollectionBuilder.create(folder)
+      const [verifier, worker, other] = [
+        await builder.boot('verifier'),
+        await builder.boot('worker'),
+        await builder.boot('worker'),
+      ]
+      const { resultId } = await write({ builder, verifier, worker, other })
+      await other.log.flush()
+      const report = await auditCollection(openCollection(folder), { providerRoot, simulation: true })
+      assert.deepEqual(report.findings, [])
+      assert.deepEqual(
+        report.setAside.map(({ code, attempts, overtakenBy }) => ({ code, attempts, overtakenBy })),
+        [{ code: 'job.exhausted', attempts: 3, overtakenBy: overtaken ? resultId : null }],
+      )
+    })
+})

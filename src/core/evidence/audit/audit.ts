@@ -16,6 +16,7 @@ import { auditLogs, Logs } from './logs.ts'
 import { judgeReleases, refusals } from './releases.ts'
 import type { EvidenceReport } from './report.ts'
 import { judgeManifests, readManifests } from './results.ts'
+import { reportSetAside } from './setAside.ts'
 
 export async function auditCollection(
   collection: Collection,
@@ -71,6 +72,7 @@ export async function auditCollection(
     releases: [...allowed, ...refusals(histories)].sort((a, b) => a.time - b.time || a.index - b.index),
     turnedAway: countTurnedAway(histories),
     results,
+    setAside: reportSetAside(context),
   }
 }
 

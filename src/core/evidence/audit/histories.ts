@@ -74,9 +74,9 @@ export class Histories {
   readonly intents = new Map<string, Logged<'result.intent'>>()
   /** The entries that name the digest of a manifest. */
   readonly sightings: Logged<'result.visible' | 'result.superseded' | 'result.foreign'>[] = []
-  /** The jobs that any worker set aside for good. */
+  /** The entries of jobs that any worker set aside, then their jobs and objects, also without a release. */
+  readonly letters: Logged<'job.dead-lettered'>[] = []
   readonly deadLettered = new Set<string>()
-  /** The objects of jobs that were set aside, also without a release. */
   readonly deadLetteredObjects = new Set<string>()
   // By `<boot>/<index>`: each `worker.accepted`, and null for an entry that is lost or unreadable.
   readonly #accepted = new Map<string, Accepted | null>()
@@ -155,6 +155,7 @@ export class Histories {
           this.#receiptOf(entry.releaseId, entry, place)?.ends.push({ boot, index, entry })
         return
       case 'job.dead-lettered':
+        this.letters.push({ boot, index, entry })
         this.deadLettered.add(entry.jobId)
         for (const digest of entry.headerDigests) this.deadLetteredObjects.add(digest)
         this.#receipts.get(`${boot}/${entry.jobId}`)?.ends.push({ boot, index, entry })

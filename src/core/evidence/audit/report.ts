@@ -89,6 +89,18 @@ export type RefusedRelease = {
   }[]
 }
 
+/** A job on the dead-letter stream, by its newest entry. */
+export type SetAsideJob = {
+  readonly jobId: string
+  readonly log: string
+  readonly index: number
+  readonly time: number
+  readonly code: ErrorCode
+  readonly attempts: number
+  /** The result that its objects have by now. It is then no one's work, and no finding. */
+  readonly overtakenBy: string | null
+}
+
 export type ResultReport = {
   readonly resultId: string
   readonly releaseId: string
@@ -113,4 +125,5 @@ export type EvidenceReport = {
   /** Requests that failed before anything in them was authentic, by code. */
   readonly turnedAway: readonly { readonly code: ErrorCode; readonly count: number }[]
   readonly results: readonly ResultReport[]
+  readonly setAside: readonly SetAsideJob[]
 }
