@@ -50,6 +50,8 @@ export type Admission =
   | { readonly kind: 'done'; readonly resultId: string }
   /** Not claimed: the job must run alone, after the others. */
   | { readonly kind: 'suspect' }
+  /** Another message of the job has led to its dead letter. */
+  | { readonly kind: 'set-aside'; readonly code: string }
   | { readonly kind: 'exhausted'; readonly counted: number }
 
 /** Takes up a job unless it has its result, was tried too often, or must run alone and `alone` is false. */
@@ -68,7 +70,8 @@ export async function admitJob(
   }
   const round = await findRound(jobId, boot, signal)
   const history = historyOf(await readAttempts(jobId, round, boot, signal), boot.evidence.boot)
-  const { next, counted, suspect } = history
+  const { next, counted, suspect, setAside } = history
+  if (setAside !== null) return { kind: 'set-aside', code: setAside }
   if (counted >= MAX_ATTEMPTS) return { kind: 'exhausted', counted }
   if (suspect && !alone) return { kind: 'suspect' }
   let number = next

@@ -19,7 +19,7 @@ import { compute, type ObjectHeader, readHeader, recordGrant, releaseJobOf } fro
 import type { WorkOutcome } from './ending.ts'
 import type { LeasedJob } from './lease.ts'
 import type { Standing } from './returns.ts'
-import { settle } from './settlement.ts'
+import { reportRepeated, settle } from './settlement.ts'
 
 type AskedJob = { readonly leased: LeasedJob; readonly header: ObjectHeader }
 type AnsweredJob = AskedJob & { readonly answer: JobAnswer }
@@ -129,6 +129,9 @@ export class Pass {
         await this.#settle(leased, { kind: 'published', published }, started)
         return false
       }
+      case 'set-aside':
+        reportRepeated(leased, admission.code, started, this.#boot)
+        return false
       case 'exhausted': {
         const { counted: attempts } = admission
         const error = new CodedError('job.exhausted', `the job was tried ${attempts} times before`)

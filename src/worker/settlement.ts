@@ -8,7 +8,7 @@
  */
 import { errorFields } from '#adapters/system/log.ts'
 import { untilAvailable } from '#adapters/system/outage.ts'
-import { codeOf, type ErrorCode } from '#core/errors.ts'
+import { codeOf, type ErrorCode, isErrorCode } from '#core/errors.ts'
 import type { AttemptEnd } from '#core/job/attempt.ts'
 import { LIFE, type MoveName, mayMake, rowOf, type State, type WriteOf } from '#core/job/life.ts'
 import { addSeconds } from '#core/time.ts'
@@ -134,6 +134,17 @@ function tellFailure(
 ): State {
   evidence.append({ event: 'job.failed', jobId, traceparent, releaseId, code: codeOf(error) })
   return LIFE[move].to
+}
+
+/** A message whose job was set aside before: it ends without another dead letter. */
+export function reportRepeated(
+  leased: LeasedJob,
+  code: string,
+  started: number,
+  boot: Pick<Boot, 'metrics' | 'clock' | 'log'>,
+): void {
+  const end = { outcome: 'superseded', code: isErrorCode(code) ? code : null, detail: null } as const
+  reportEnd(leased, end, started, boot)
 }
 
 /** Counts and logs the end of a job. `started` is of the monotonic clock. */

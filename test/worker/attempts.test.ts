@@ -23,7 +23,7 @@ const job: Job = {
   notBefore: 0,
 }
 const { jobId } = job
-const NONE = { next: 1, counted: 0, suspect: false, givenBack: [] }
+const NONE = { next: 1, counted: 0, suspect: false, givenBack: [], setAside: null }
 const RESULT_ID = 'cd'.repeat(32)
 
 /** Two boots of a pool over one state bucket. */
@@ -50,6 +50,16 @@ test('three attempts without an end exhaust the job', async () => {
   const { first, claim, put } = await pool()
   for (const number of [1, 2, 3]) await put(claimName(jobId, 0, number), `${'a'.repeat(26)}/${number}/x`)
   assert.deepEqual(await claim(first, true), { kind: 'exhausted', counted: 3 })
+})
+
+test('a job that was set aside is not taken up again, until an operator starts a round', async () => {
+  const { first, second, claim, put } = await pool()
+  await claim(first)
+  await put(endName(jobId, 0, 1), 'failed object.unsigned')
+  for (const boot of [first, second])
+    assert.deepEqual(await claim(boot, true), { kind: 'set-aside', code: 'object.unsigned' })
+  await put(retryName(jobId, 1), '')
+  assert.deepEqual(await claim(second), { kind: 'claimed', claim: { round: 1, number: 1, history: NONE } })
 })
 
 test('an operator starts a round, in which the attempts before it tell nothing', async () => {

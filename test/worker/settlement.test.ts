@@ -32,7 +32,7 @@ const job = {
 const leased = { job, message: JobFormat.encode(job) }
 const RESULT_ID = 'cd'.repeat(32)
 const RELEASE_ID = 'ab'.repeat(16)
-const history = { next: 1, counted: 0, suspect: false, givenBack: [] }
+const history = { next: 1, counted: 0, suspect: false, givenBack: [], setAside: null }
 
 /** A boot that holds an attempt, and everything that it makes durable, in order. */
 async function holding() {

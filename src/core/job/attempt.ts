@@ -49,7 +49,12 @@ export type AttemptHistory = {
   readonly suspect: boolean
   /** The attempts that ended as `again` with a code. */
   readonly givenBack: readonly (Claim & { readonly code: string })[]
+  /** Why the job was set aside in this round, its dead letter being durable; null if it was not. */
+  readonly setAside: string | null
 }
+
+/** A fault of our own ends an attempt as `failed`, and the job goes back to the stream. */
+const TRIED_AGAIN = 'internal.fault'
 
 /**
  * `boot` is the reader's own: it lives, so an attempt of its own without an end tells nothing about the job.
@@ -64,6 +69,7 @@ export function historyOf(attempts: readonly Attempt[], boot: string): AttemptHi
     givenBack: attempts.flatMap(({ claim, end }) =>
       end?.kind === 'again' && end.code !== null ? [{ ...claim, code: end.code }] : [],
     ),
+    setAside: failed.map(({ end }) => end?.code ?? TRIED_AGAIN).find((code) => code !== TRIED_AGAIN) ?? null,
   }
 }
 

@@ -78,6 +78,8 @@ export const LIFE = {
   claim: { by: 'worker', from: ['published', 'suspect'], to: 'claimed', writes: ['attempt'] },
   /** `done` and the manifest are there. */
   find: { by: 'worker', from: ['published', 'suspect', ...HELD], to: 'visible', writes: [] },
+  /** Its round has an attempt that ended as failed, with another code than that of `try-again`. */
+  recall: { by: 'worker', from: ['published', 'suspect'], to: 'set-aside', writes: [] },
 
   deny: { by: 'worker', from: ['claimed'], to: 'denied', writes: ['release.denied'] },
   grant: { by: 'Verifier', from: ['claimed'], to: 'granted', writes: ['release.decided', 'release.issued'] },

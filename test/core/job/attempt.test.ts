@@ -28,27 +28,37 @@ for (const { name, attempts, expected } of [
   {
     name: 'no attempt',
     attempts: [],
-    expected: { next: 1, counted: 0, suspect: false, givenBack: [] },
+    expected: { next: 1, counted: 0, suspect: false, givenBack: [], setAside: null },
   },
   {
     name: 'attempts that ended as again never count',
     attempts: [1, 2, 3, 4, 5].map((number) => attempt(number, 'again')),
-    expected: { next: 6, counted: 0, suspect: false, givenBack: [] },
+    expected: { next: 6, counted: 0, suspect: false, givenBack: [], setAside: null },
   },
   {
     name: 'an attempt without an end counts and makes the job a suspect',
     attempts: [attempt(1)],
-    expected: { next: 2, counted: 1, suspect: true, givenBack: [] },
+    expected: { next: 2, counted: 1, suspect: true, givenBack: [], setAside: null },
   },
   {
     name: 'a failed attempt counts and makes no suspect',
     attempts: [attempt(1, 'failed')],
-    expected: { next: 2, counted: 1, suspect: false, givenBack: [] },
+    expected: { next: 2, counted: 1, suspect: false, givenBack: [], setAside: null },
+  },
+  {
+    name: 'a fault of our own does not set a job aside',
+    attempts: [attempt(1, 'failed', OTHER, 'internal.fault')],
+    expected: { next: 2, counted: 1, suspect: false, givenBack: [], setAside: null },
+  },
+  {
+    name: 'every other failed attempt has set the job aside',
+    attempts: [attempt(1, 'failed', OTHER, 'internal.fault'), attempt(2, 'failed', OTHER, 'object.unsigned')],
+    expected: { next: 3, counted: 2, suspect: false, givenBack: [], setAside: 'object.unsigned' },
   },
   {
     name: 'an open attempt of this boot tells nothing',
     attempts: [attempt(1, undefined, MINE)],
-    expected: { next: 2, counted: 0, suspect: false, givenBack: [] },
+    expected: { next: 2, counted: 0, suspect: false, givenBack: [], setAside: null },
   },
   {
     name: 'all kinds together, in any order',
@@ -63,6 +73,7 @@ for (const { name, attempts, expected } of [
       counted: 2,
       suspect: true,
       givenBack: [{ boot: OTHER, at: 1002, code: 'permission.none' }],
+      setAside: null,
     },
   },
 ])
