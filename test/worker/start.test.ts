@@ -14,7 +14,7 @@ import type { WorkerConfig } from '../../src/worker/config.ts'
 import { CONSUMER_NAMESPACE, id, PROVIDER_NAMESPACE, temporaryFolder } from '../lab/emulator/testEmulator.ts'
 import { silentService } from '../silentService.ts'
 import { ANCHORS, AUDIENCE, type Deployment, deploy } from '../verifier/deployment.ts'
-import { runProgram } from '../verifier/program.ts'
+import { runProgram, says } from '../verifier/program.ts'
 import type { Identity } from '../verifier/tls.ts'
 
 const DRAIN_SECONDS = 3
@@ -93,6 +93,24 @@ test('SIGTERM ends a worker that waits for the Vault, in order', async (t) => {
   const oci = { ...config.oci, endpoints }
   const worker = runProgram(t, 'worker', ['--config', await deployment.write({ ...config, oci })])
   await silent.called
+  worker.kill('SIGTERM')
+  assert.equal(await worker.exit, 0)
+})
+
+test('an expired client certificate is named, and replaced without a restart', async (t) => {
+  const deployment = await deploy(t)
+  const silent = await silentService(t)
+  const config = await configOf(t, deployment, `https://${silent.address}`)
+  const replace = async ({ cert, key }: Identity) => {
+    await writeFile(config.verifier.cert, cert)
+    await writeFile(config.verifier.key, key)
+  }
+  await replace(deployment.ca.issue('worker', -60))
+  const worker = runProgram(t, 'worker', ['--config', await deployment.write(config)])
+  await worker.line(says('certificate has expired', { file: 'verifier.cert' }))
+  await replace(deployment.ca.issue('worker'))
+  worker.kill('SIGHUP')
+  await worker.line(says('TLS files in use'))
   worker.kill('SIGTERM')
   assert.equal(await worker.exit, 0)
 })
