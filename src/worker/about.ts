@@ -34,6 +34,7 @@ export const SUBJECTS: Readonly<Record<Subject, readonly ErrorCode[]>> = {
     'grant.expired',
     'quota.exceeded',
     'clock.skewed',
+    'client.busy',
     'policy.none',
     'policy.stale',
     'policy.invalid',
