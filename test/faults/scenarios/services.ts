@@ -52,14 +52,14 @@ export const SERVICE_SCENARIOS: readonly Scenario[] = [
       seed,
     })),
   ),
+  // Not a flipped bit in a message of the stream, which TLS excludes: the message is set aside as it was read.
   lasting(
     'broken-bodies',
-    'a minute in which one of five answers of Streaming and Vault is cut or altered',
+    "a minute in which answers of Streaming and Vault are cut, and the Vault's altered by one bit",
     MINUTE_MS,
-    ...['streaming', 'vault'].flatMap((service, seed) => [
-      { service, body: 'truncated', share: 0.1, seed },
-      { service, body: 'corrupted', share: 0.1, seed: seed + 2 },
-    ]),
+    { service: 'streaming', body: 'truncated', share: 0.1, seed: 0 },
+    { service: 'vault', body: 'truncated', share: 0.1, seed: 1 },
+    { service: 'vault', body: 'corrupted', share: 0.1, seed: 3 },
   ),
   lasting(
     'rebalances',
