@@ -7,6 +7,7 @@ import type { UploadedObject, Violation } from '../oracle/world.ts'
 import { workLeft } from '../progress.ts'
 import { insist, type Site } from '../site.ts'
 import { worldMeanwhile, worldOf } from '../siteWorld.ts'
+import { notReady } from './readiness.ts'
 import type { Scenario, Stage } from './scenario.ts'
 
 const WHOLE_SECONDS = 60
@@ -80,7 +81,8 @@ async function untilWhole(
 ): Promise<string | undefined> {
   const jobIds = uploads.map(({ jobId }) => jobId)
   for (;;) {
-    const left = await workLeft(site, jobIds).catch((error: unknown) => String(error))
+    const left =
+      (await workLeft(site, jobIds).catch((error: unknown) => String(error))) ?? (await notReady(site))
     if (left === undefined || performance.now() - since > PATIENCE_SECONDS * 1000) return left
     await sleep(POLL_MS)
   }
@@ -111,7 +113,8 @@ function createUploads(site: Site, prefix: string): Uploads {
   const put = async (upload: Upload, kills: boolean): Promise<void> => {
     const object = await upload()
     if (kills) site.killers.add(object.jobId)
-    done.push(object)
+    // An upload that was repeated gives the same object.
+    if (!done.some(({ jobId }) => jobId === object.jobId)) done.push(object)
   }
   const addOne = async (kills: boolean, lines: string | undefined): Promise<void> => {
     const upload = await next(kills, lines)
