@@ -4,7 +4,7 @@
  */
 import { sha256, toBase64url, toHex } from '#core/bytes.ts'
 import { type Asker, verifyAssertion } from '#core/release/assertion.ts'
-import { expectBinding, type ReadRequest, readJobs, readRequest } from '#core/release/binding.ts'
+import { expectBinding, jobsBytesOf, type ReadRequest, readJobs, readRequest } from '#core/release/binding.ts'
 import { checkNonce } from '#core/release/nonce.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { parseReport } from '#core/snp/report.ts'
@@ -41,13 +41,14 @@ export function authenticate(
   const request = readRequest(body)
   checkNonce(request.nonce, nonceKeys.checking(), audience, now)
   const report = parseReport(request.report)
-  expectBinding(request, report.reportData, audience)
+  const jobsBytes = jobsBytesOf(request)
+  expectBinding(request, jobsBytes, { reportData: report.reportData, audience })
   const inForce = policyStore.inForce()
   const { clients } = inForce.loaded.policy
   const { clientAssertion, nonce, wrapKey } = request
   const asker = verifyAssertion(clientAssertion, { clients, audience, nonce, wrapKey }, now)
   const verified = verifyReport(report, request.certs, { roots, crls: revocationLists.held(), at: now })
-  const jobs = readJobs(request)
+  const jobs = readJobs(jobsBytes)
   const attestation = {
     runtimeDataDigest: toBase64url(sha256(request.runtimeDataBytes)),
     reportDigest: toBase64url(sha256(request.report)),

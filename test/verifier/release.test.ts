@@ -186,9 +186,13 @@ async function verifierBoot(
   return { boot, said, entries, answered, errors }
 }
 
-async function ask(boot: Boot, jobs: readonly ReleaseJob[] = [job]): Promise<ReleaseResponse> {
+async function ask(
+  boot: Boot,
+  jobs: readonly ReleaseJob[] = [job],
+  changes: { readonly nonceKey?: typeof nonceKey; readonly jobsText?: string } = {},
+): Promise<ReleaseResponse> {
   const { wrapKey, evidenceKey } = workerKeys()
-  const nonce = mintNonce(nonceKey, AUDIENCE, now, randomBytes(16))
+  const nonce = mintNonce(changes.nonceKey ?? nonceKey, AUDIENCE, now, randomBytes(16))
   const prepared = await prepareRequest({
     challenge: { nonce: toBase64url(nonce), exp: NOW + 300, aud: AUDIENCE },
     audience: AUDIENCE,
@@ -203,7 +207,8 @@ async function ask(boot: Boot, jobs: readonly ReleaseJob[] = [job]): Promise<Rel
   })
   const { bytes, certs } = mint(authority, {}, { reportData: prepared.reportData })
   const request = prepared.withEvidence({ report: bytes, certs })
-  return await answerRelease(utf8(JSON.stringify(request)), boot)
+  const { jobsText = request.jobs } = changes
+  return await answerRelease(utf8(JSON.stringify({ ...request, jobs: jobsText })), boot)
 }
 
 test('the Vault is asked after the decision is durable, and the answer leaves after its end is', async () => {
@@ -220,6 +225,14 @@ test('the Vault is asked after the decision is durable, and the answer leaves af
     'flush',
   ])
   assert.deepEqual(answered, ['issued'])
+})
+
+test('the jobs of a request are not looked at before its nonce', async () => {
+  const { boot, said } = await verifierBoot()
+  const forged = { epoch: 1, key: randomBytes(32) }
+  await assert.rejects(ask(boot, [job], { jobsText: '%', nonceKey: forged }), { code: 'nonce.invalid' })
+  await assert.rejects(ask(boot, [job], { jobsText: '%' }), { code: 'request.malformed' })
+  assert.deepEqual(said, [])
 })
 
 test('a preflight registers the boot and is one entry: nothing is released or counted as a release', async () => {

@@ -10,7 +10,7 @@ import { type RuntimeData, RuntimeDataFormat, reportDataOf } from './runtimeData
 /** Its schema admits ten. A text with more is refused before it is parsed. */
 const MAX_VALUES = 16
 
-/** A decoded request, except its jobs. Nothing in it is verified yet. */
+/** A decoded request, except its jobs, which are still base64url. Nothing in it is verified yet. */
 export type ReadRequest = {
   readonly report: Buffer
   readonly certs: readonly Buffer[]
@@ -20,12 +20,12 @@ export type ReadRequest = {
   /** RFC 7638 thumbprint. */
   readonly wrapKey: string
   readonly clientAssertion: string
-  readonly jobsBytes: Buffer
+  readonly jobsText: string
 }
 
 /**
- * Leaves the jobs as bytes: the one large part costs nothing until the rest of the request is authentic.
- * Throws `request.malformed`.
+ * Leaves the jobs as they came: the one large part costs nothing until the nonce shows that somebody asked
+ * for a challenge. Throws `request.malformed`.
  */
 export function readRequest(body: Uint8Array): ReadRequest {
   if (body.byteLength > MAX_REQUEST_BYTES)
@@ -46,13 +46,18 @@ export function readRequest(body: Uint8Array): ReadRequest {
       nonce: fromBase64url(runtimeData.nonce),
       wrapKey: thumbprint(runtimeData.wrapKey),
       clientAssertion: request.clientAssertion,
-      jobsBytes: fromBase64url(request.jobs),
+      jobsText: request.jobs,
     }
   })
 }
 
+/** What `jobsDigest` is about. Throws `request.malformed`. */
+export function jobsBytesOf({ jobsText }: Pick<ReadRequest, 'jobsText'>): Buffer {
+  return under('request.malformed', () => fromBase64url(jobsText, 'jobs'))
+}
+
 /** Throws `request.malformed`. */
-export function readJobs({ jobsBytes }: Pick<ReadRequest, 'jobsBytes'>): readonly ReleaseJob[] {
+export function readJobs(jobsBytes: Uint8Array): readonly ReleaseJob[] {
   return ReleaseJobsFormat.decode(jobsBytes)
 }
 
@@ -61,8 +66,12 @@ export function readJobs({ jobsBytes }: Pick<ReadRequest, 'jobsBytes'>): readonl
  * `report.data-mismatch` with the names of the unbound parts, and `request.malformed` for a wrap key that is
  * not on its curve.
  */
-export function expectBinding(request: ReadRequest, reportData: Uint8Array, audience: string): void {
-  const { runtimeData, runtimeDataBytes, jobsBytes, clientAssertion } = request
+export function expectBinding(
+  request: ReadRequest,
+  jobsBytes: Uint8Array,
+  { reportData, audience }: { readonly reportData: Uint8Array; readonly audience: string },
+): void {
+  const { runtimeData, runtimeDataBytes, clientAssertion } = request
   const parts: readonly (readonly [string, boolean])[] = [
     ['runtime data', sameBytes(reportDataOf(runtimeDataBytes), reportData)],
     ['aud', runtimeData.aud === audience],

@@ -5,7 +5,7 @@ import { bootOf } from '#core/boot/boot.ts'
 import { fromBase64url, sha256, toBase64url, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { thumbprint } from '#core/jwk.ts'
-import { expectBinding, readJobs, readRequest } from '#core/release/binding.ts'
+import { expectBinding, jobsBytesOf, readJobs, readRequest } from '#core/release/binding.ts'
 import { mintNonce } from '#core/release/nonce.ts'
 import { prepareRequest } from '#core/release/prepare.ts'
 import { MAX_REQUEST_BYTES, ReleaseJobsFormat, type ReleaseRequest } from '#core/release/request.ts'
@@ -43,7 +43,7 @@ const body = (value: unknown) => utf8(JSON.stringify(value))
 
 test('the Verifier reads what the worker prepared, and the report binds every part', () => {
   const read = readRequest(body(request))
-  assert.deepEqual(readJobs(read), [job])
+  assert.deepEqual(readJobs(jobsBytesOf(read)), [job])
   assert.equal(read.wrapKey, thumbprint(worker.wrapKey))
   assert.equal(read.nonce.equals(nonce), true)
   assert.deepEqual(read.runtimeData, {
@@ -59,7 +59,7 @@ test('the Verifier reads what the worker prepared, and the report binds every pa
     software: options.software,
   })
   assert.equal(prepared.reportData.byteLength, 64)
-  expectBinding(read, prepared.reportData, AUDIENCE)
+  expectBinding(read, jobsBytesOf(read), { reportData: prepared.reportData, audience: AUDIENCE })
 })
 
 const runtimeData = RuntimeDataFormat.decode(fromBase64url(request.runtimeData))
@@ -87,7 +87,9 @@ for (const { name, given, audience } of [
   { name: 'another audience', given: rebound({}), audience: 'https://elsewhere.example' },
 ])
   test(`refused: ${name}`, () => {
-    assert.throws(() => expectBinding(given.read, given.reportData, audience ?? AUDIENCE), {
+    const { read, reportData } = given
+    const jobsBytes = jobsBytesOf(read)
+    assert.throws(() => expectBinding(read, jobsBytes, { reportData, audience: audience ?? AUDIENCE }), {
       name: 'CodedError',
       code: 'report.data-mismatch',
     })
@@ -95,7 +97,10 @@ for (const { name, given, audience } of [
 
 test('refused: a bound wrap key that is not on its curve', () => {
   const { read, reportData } = rebound({ wrapKey: { ...worker.wrapKey, y: worker.wrapKey.x } })
-  assert.throws(() => expectBinding(read, reportData, AUDIENCE), { code: 'request.malformed' })
+  const jobsBytes = jobsBytesOf(read)
+  assert.throws(() => expectBinding(read, jobsBytes, { reportData, audience: AUDIENCE }), {
+    code: 'request.malformed',
+  })
 })
 
 const spaced = utf8(JSON.stringify(JSON.parse(fromBase64url(request.runtimeData).toString()), undefined, 1))
@@ -141,14 +146,22 @@ for (const { name, jobs } of [
   },
   { name: 'with more values than objects have', jobs: canonicalBytes(Array(100_000).fill(0)) },
 ])
-  test(`malformed: jobs ${name}, which a request leaves as bytes`, () => {
+  test(`malformed: jobs ${name}, which a request leaves undecoded`, () => {
     const read = readRequest(body({ ...request, jobs: toBase64url(jobs) }))
-    assert.throws(() => readJobs(read), { name: 'CodedError', code: 'request.malformed' })
+    const jobsBytes = jobsBytesOf(read)
+    assert.throws(() => readJobs(jobsBytes), { name: 'CodedError', code: 'request.malformed' })
   })
+
+test('malformed: jobs that are no base64url, which a request leaves undecoded', () => {
+  for (const jobs of [`${request.jobs}=`, '%', 'A']) {
+    const read = readRequest(body({ ...request, jobs }))
+    assert.throws(() => jobsBytesOf(read), { name: 'CodedError', code: 'request.malformed' })
+  }
+})
 
 test('a request with an empty list of jobs is a preflight', () => {
   const preflight = body({ ...request, jobs: toBase64url(canonicalBytes([])) })
-  assert.deepEqual(readJobs(readRequest(preflight)), [])
+  assert.deepEqual(readJobs(jobsBytesOf(readRequest(preflight))), [])
 })
 
 test('a worker does not answer a challenge of another audience', async () => {

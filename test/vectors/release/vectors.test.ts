@@ -13,7 +13,7 @@ import { readRevocation } from '#core/policy/revocation.ts'
 import { readVerifierKeys } from '#core/policy/verifierKeys.ts'
 import { acceptAnswer } from '#core/release/accept.ts'
 import { verifyAssertion } from '#core/release/assertion.ts'
-import { expectBinding, readJobs, readRequest } from '#core/release/binding.ts'
+import { expectBinding, jobsBytesOf, readJobs, readRequest } from '#core/release/binding.ts'
 import { checkNonce } from '#core/release/nonce.ts'
 import { ReleaseResponse } from '#core/release/request.ts'
 import { trustDigest } from '#core/release/trust.ts'
@@ -50,12 +50,13 @@ function run(vector: Vector): unknown {
     case 'read-request': {
       const request = readRequest(utf8(vector.input.body))
       const { wrapKey, runtimeData } = request
-      assert.ok(readJobs(request))
+      assert.ok(readJobs(jobsBytesOf(request)))
       return { wrapKey, boot: runtimeData.boot }
     }
     case 'bind-request': {
       const { body, reportData, audience } = vector.input
-      expectBinding(readRequest(utf8(body)), bytes(reportData), audience)
+      const request = readRequest(utf8(body))
+      expectBinding(request, jobsBytesOf(request), { reportData: bytes(reportData), audience })
       return undefined
     }
     case 'verify-assertion': {
