@@ -109,7 +109,10 @@ export async function publish(
 
 export type ExistingResult = { readonly digest: string }
 
-/** The result of the same work by any registered boot; undefined if there is none. */
+/**
+ * The result of the same work by any registered boot; undefined if there is none. Throws `signer.unregistered`,
+ * which may pass, and `result.foreign`, which the log then has.
+ */
 export async function findResult(
   { grant, grantCa }: AcceptedGrant,
   { store, buckets, evidence }: PublicationBoot,
@@ -127,8 +130,8 @@ export async function findResult(
   try {
     const name = registrationName(claimedBoot(text))
     const bytes = await readText(store, { ...buckets.registrations, name }, 16_384, signal)
-    const registration = bytes === undefined ? undefined : readRegistration(utf8(bytes), name, [grantCa])
-    openManifest(text, resultId, registration)
+    if (bytes === undefined) throw new CodedError('signer.unregistered', `${name} is not there`)
+    openManifest(text, resultId, readRegistration(utf8(bytes), name, [grantCa]))
     return { digest }
   } catch (error) {
     if (

@@ -46,6 +46,7 @@ const OF_FAILURES: Partial<Record<ErrorCode, Bound>> = {
   'grant.expired': TIME,
   'service.denied': SPREADING,
   'service.missing': SPREADING,
+  'signer.unregistered': { ...SPREADING, asideAs: 'result.foreign' },
 }
 
 const FIRST_RETURN_SECONDS = 10

@@ -101,6 +101,7 @@ const EXPECTED: Readonly<Record<string, Stage | null>> = {
   client: 'appraisal',
   request: 'request',
   policy: 'request',
+  clock: 'request',
   'verifier.unavailable': 'request',
   nonce: 'nonce',
   assertion: 'assertion',

@@ -141,18 +141,22 @@ describe('a refusal that another worker or a later time may change puts the job 
       })),
     },
   })
-  const absent = (standing: Standing): Move =>
-    moveFor(
-      {
-        kind: 'failed',
-        error: new CodedError('service.missing', 'x'),
-        releaseId: null,
-        attempts: 0,
-        headerDigests: [],
-        standing,
-      },
-      false,
-    )
+  const failedWith =
+    (code: ErrorCode) =>
+    (standing: Standing): Move =>
+      moveFor(
+        {
+          kind: 'failed',
+          error: new CodedError(code, 'x'),
+          releaseId: null,
+          attempts: 0,
+          headerDigests: [],
+          standing,
+        },
+        false,
+      )
+  const absent = failedWith('service.missing')
+  const unregistered = failedWith('signer.unregistered')
 
   for (const { name, move, expected } of [
     {
@@ -204,6 +208,16 @@ describe('a refusal that another worker or a later time may change puts the job 
       name: 'an absent object, for ten minutes',
       move: absent(since(10 * MINUTE, 'service.missing')),
       expected: 'service.missing',
+    },
+    {
+      name: 'a result whose signer is not registered, for nine minutes',
+      move: unregistered(since(9 * MINUTE, 'signer.unregistered')),
+      expected: 'put-back',
+    },
+    {
+      name: 'a result whose signer is not registered, for ten minutes',
+      move: unregistered(since(10 * MINUTE, 'signer.unregistered')),
+      expected: 'result.foreign',
     },
   ])
     test(`${name}: ${expected}`, () => {

@@ -79,12 +79,6 @@ test('a part whose answer was lost is recognised as our own, and another one is 
 
 for (const { name, put } of [
   {
-    name: 'a boot that is not registered',
-    put: async ({ store, accepted }: Awaited<ReturnType<typeof stage>>) => {
-      await publish(accepted, computed, await publicationBootOf(store, false), signal)
-    },
-  },
-  {
     name: 'no signer: not a manifest',
     put: async ({ store, manifest }: Awaited<ReturnType<typeof stage>>) => {
       await store.create(manifest, Buffer.from('x.y.z'))
@@ -137,3 +131,12 @@ for (const { name, put } of [
     await assert.rejects(findResult(scene.accepted, boot, signal), foreign)
     await assert.rejects(publish(scene.accepted, computed, boot, signal), foreign)
   })
+
+test('a manifest whose signer is not registered yet is no evidence of another writer', async () => {
+  const { store, accepted } = await stage()
+  await publish(accepted, computed, await publicationBootOf(store, false), signal)
+  const boot = await publicationBootOf(store)
+  const unregistered = { name: 'CodedError', code: 'signer.unregistered' }
+  await assert.rejects(findResult(accepted, boot, signal), unregistered)
+  await assert.rejects(publish(accepted, computed, boot, signal), unregistered)
+})

@@ -149,6 +149,10 @@ export const SEALED_ERRORS = {
     'a seal record, a manifest or another signed record does not follow its schema',
     'compare the document with docs/formats/sealed.md',
   ),
+  'signer.unregistered': general.refused(
+    'the registration of the boot that signed a result is not there',
+    'wait, since OCI may not show it yet; if it stays away, find out who else writes to the results bucket',
+  ),
   'result.foreign': general.refused(
     'the result name holds a manifest that no registered worker signed',
     'find out who else writes to the results bucket; the job is in the dead-letter stream',
