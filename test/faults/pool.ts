@@ -4,13 +4,15 @@
  * see.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { CodedError } from '#core/errors.ts'
 import type { Deployment } from '#lab/demo/deployment.ts'
-import { type ProgramExit, type RunningProgram, within } from '#lab/demo/program.ts'
+import type { ProgramExit, RunningProgram } from '#lab/demo/program.ts'
 import type { Violation } from './oracle/world.ts'
 
 /** The unit's RestartSec, shortened. */
 const RESTART_MS = 400
 const READY_MS = 60_000
+const POLL_MS = 50
 /** The unit's RestartPreventExitStatus. */
 const CONFIGURATION = 78
 /** What a program may end with by itself: the unit starts it again, and that may help. */
@@ -22,7 +24,6 @@ type Kept = {
   wanted: boolean
   /** The signals that this pool sent to the running program. */
   readonly signals: NodeJS.Signals[]
-  readonly ready: Promise<unknown>
   serves: boolean
 }
 
@@ -35,7 +36,7 @@ export class Pool {
   constructor(deployment: Deployment, running: readonly string[]) {
     this.#deployment = deployment
     for (const name of running) {
-      this.#kept.set(name, { wanted: true, signals: [], ready: Promise.resolve(), serves: true })
+      this.#kept.set(name, { wanted: true, signals: [], serves: true })
       this.#watch(name)
     }
   }
@@ -86,21 +87,23 @@ export class Pool {
 
   /** Resolves when every wanted program serves. */
   async settle(): Promise<void> {
-    await within(this.#allReady(), READY_MS, `${this.#absent().join(', ')} not ready`)
+    const deadline = performance.now() + READY_MS
+    for (;;) {
+      const absent = this.wanted.filter((name) => !this.#serves(name))
+      if (absent.length === 0) return
+      if (performance.now() > deadline)
+        throw new CodedError('internal.fault', `${absent.join(', ')} not ready after ${READY_MS / 1000} s`)
+      await sleep(POLL_MS)
+    }
   }
 
-  async #allReady(): Promise<void> {
-    while (this.#absent().length > 0) await sleep(50)
-    await Promise.all([...this.#kept.values()].filter(({ wanted }) => wanted).map(({ ready }) => ready))
-  }
-
-  #absent(): readonly string[] {
-    return this.wanted.filter((name) => this.#deployment.program(name) === undefined)
+  #serves(name: string): boolean {
+    return this.#deployment.program(name) !== undefined && this.#kept.get(name)?.serves === true
   }
 
   #launch(name: string): void {
     const ready = this.#deployment.start(name)
-    const kept: Kept = { wanted: true, signals: [], ready, serves: false }
+    const kept: Kept = { wanted: true, signals: [], serves: false }
     this.#kept.set(name, kept)
     ready.then(
       () => {
