@@ -89,7 +89,7 @@ export class Pool {
   async settle(): Promise<void> {
     const deadline = performance.now() + READY_MS
     for (;;) {
-      const absent = this.wanted.filter((name) => !this.#serves(name))
+      const absent = this.absent()
       if (absent.length === 0) return
       if (performance.now() > deadline)
         throw new CodedError('internal.fault', `${absent.join(', ')} not ready after ${READY_MS / 1000} s`)
@@ -97,8 +97,11 @@ export class Pool {
     }
   }
 
-  #serves(name: string): boolean {
-    return this.#deployment.program(name) !== undefined && this.#kept.get(name)?.serves === true
+  /** The wanted programs that do not serve. */
+  absent(): readonly string[] {
+    const serves = (name: string) =>
+      this.#deployment.program(name) !== undefined && this.#kept.get(name)?.serves === true
+    return this.wanted.filter((name) => !serves(name))
   }
 
   #launch(name: string): void {

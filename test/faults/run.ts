@@ -7,7 +7,7 @@ import type { UploadedObject, Violation } from './oracle/world.ts'
 import { workLeft } from './progress.ts'
 import { type PlannedAct, type PlannedObject, type Schedule, scheduleOf } from './schedule.ts'
 import { insist, type Site } from './site.ts'
-import { worldOf } from './siteWorld.ts'
+import { worldMeanwhile, worldOf } from './siteWorld.ts'
 
 /** The pool is whole within this time after the end of the last cause. */
 const WHOLE_MS = 60_000
@@ -31,7 +31,8 @@ export async function runSeed(
   const prepared = await Promise.all(schedule.objects.map((planned) => prepareObject(site.system, planned)))
   const seconds = stopwatch()
   const uploads = await perform(site, schedule, prepared)
-  await clear(site)
+  // The end of every cause.
+  await insist(() => site.system.deployment.control.clearFaults())
   const acts = seconds()
   const late = await rest(site, uploads)
   const resting = seconds()
@@ -39,7 +40,7 @@ export async function runSeed(
     ...late,
     ...site.pool.takeViolations(),
     ...(options.audit && late.length === 0 ? await auditSite(site) : []),
-    ...(await judge(await worldOf(site, uploads))),
+    ...(await judge(late.length === 0 ? await worldOf(site, uploads) : worldMeanwhile(site, uploads))),
   ]
   return {
     seed,
@@ -73,27 +74,20 @@ async function perform(
   return uploaded.flat()
 }
 
-/** The end of every cause. */
-async function clear(site: Site): Promise<void> {
-  await site.pool.settle()
-  await insist(() => site.system.deployment.control.clearFaults())
-}
-
-/** Waits until every job has ended. */
+/** Waits until every job has ended and every program serves. */
 async function rest(site: Site, uploads: readonly UploadedObject[]): Promise<readonly Violation[]> {
   const deadline = performance.now() + WHOLE_MS
   const jobIds = uploads.map(({ jobId }) => jobId)
-  let left: string | undefined
-  do {
-    left = await workLeft(site, jobIds).catch((error: unknown) => String(error))
-    if (left === undefined) break
+  for (;;) {
+    const work = await workLeft(site, jobIds).catch((error: unknown) => String(error))
+    const absent = site.pool.absent()
+    if (work === undefined && absent.length === 0) return []
+    if (performance.now() > deadline) {
+      const left = work ?? `${absent.join(', ')} not ready`
+      return [{ invariant: 'pool.whole', subject: 'pool', text: `after ${WHOLE_MS / 1000} s: ${left}` }]
+    }
     await sleep(POLL_MS)
-  } while (performance.now() < deadline)
-  const text = `after ${WHOLE_MS / 1000} s: ${left}`
-  if (left !== undefined) return [{ invariant: 'pool.whole', subject: 'pool', text }]
-  // A killer may end its worker once more.
-  await site.pool.settle()
-  return []
+  }
 }
 
 /** Seconds since the last call, with two digits. */
