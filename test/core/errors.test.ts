@@ -103,6 +103,7 @@ const EXPECTED: Readonly<Record<string, Stage | null>> = {
   policy: 'request',
   clock: 'request',
   'verifier.unavailable': 'request',
+  'client.busy': 'request',
   nonce: 'nonce',
   assertion: 'assertion',
   permission: 'grant',
