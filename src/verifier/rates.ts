@@ -8,8 +8,8 @@ export type Rate = {
 }
 
 export type Rates = {
-  /** Takes one token. False if the name has none. */
-  readonly take: (name: string) => boolean
+  /** Takes one token, or so many. False if the name has fewer; it then keeps them. */
+  readonly take: (name: string, wanted?: number) => boolean
   /** True if `take` would give one. */
   readonly has: (name: string) => boolean
 }
@@ -30,12 +30,12 @@ export function createRates({ perSecond, burst }: Rate, monotonic: () => number)
       : Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecond)
   }
   return {
-    take: (name) => {
+    take: (name, wanted = 1) => {
       const now = monotonic()
       const tokens = tokensOf(name, now)
-      if (tokens < 1) return false
+      if (tokens < wanted) return false
       if (!buckets.has(name) && buckets.size >= MAX_NAMES) forgetOne(buckets)
-      buckets.set(name, { tokens: tokens - 1, at: now })
+      buckets.set(name, { tokens: tokens - wanted, at: now })
       return true
     },
     has: (name) => tokensOf(name, monotonic()) >= 1,

@@ -1,19 +1,18 @@
 /**
  * The two routes, over TLS 1.3 with client certificates. Before core sees a request it passes the limits of
- * connections (connections.ts), of rates (below) and of room (admission.ts). A request that fails gets a
- * problem of RFC 9457, without the reason.
+ * connections (connections.ts), and of rates and room (gate.ts). A request that fails gets a problem of
+ * RFC 9457, without the reason (problems.ts).
  */
-import type { IncomingMessage } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
-import { CodedError, type ErrorCode } from '#core/errors.ts'
+import type { Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import fastify, { type FastifyHttpsOptions } from 'fastify'
+import { CodedError } from '#core/errors.ts'
 import type { Challenge } from '#core/release/nonce.ts'
 import { MAX_REQUEST_BYTES, type ReleaseResponse } from '#core/release/request.ts'
 import type { Clock } from '#ports/clock.ts'
-import { createAdmission, type Place, readBody, Shed } from './admission.ts'
-import { type Connection, type Connections, type Drop, guardConnections } from './connections.ts'
-import { problemOf, writeProblem } from './problems.ts'
-import { createRates } from './rates.ts'
+import { type Connections, type Drop, guardConnections } from './connections.ts'
+import { createGate, type Gate } from './gate.ts'
+import { createProblems, type Refused } from './problems.ts'
 import { contextOf, HANDSHAKE, type ServerTls } from './serverTls.ts'
 import type { TlsRefusal } from './tlsRefusals.ts'
 
@@ -24,27 +23,12 @@ export const REQUEST_MILLISECONDS = 30_000
 const CHECK_MILLISECONDS = 5_000
 /** Longer than the clients' pools keep a socket, so that they do not send into a closed one. */
 const IDLE_MILLISECONDS = 65_000
-/**
- * Requests of one certificate to one route. A guest makes about one report a second, so this is a pool of
- * twenty behind one certificate.
- */
-export const REQUEST_RATE = { perSecond: 20, burst: 64 } as const
-/** The refusal of a request beyond the rate comes this late, so that asking again at once gains nothing. */
-const PENALTY_MILLISECONDS = 1_000
 
 export type VerifierRoutes = {
   readonly challenge: () => Challenge
   readonly release: (body: Uint8Array) => Promise<ReleaseResponse>
-  /**
-   * Called for each request that is refused as a whole, before its response. The sender gets `id`, which is
-   * the decision's own if `error` is `RequestRefused`.
-   */
-  readonly refused: (refusal: {
-    readonly code: ErrorCode
-    readonly id: string
-    readonly address: string
-    readonly error: unknown
-  }) => void
+  /** Called for each request that is refused as a whole, before its response. */
+  readonly refused: (refusal: Refused) => void
   readonly answered: (route: string, status: number, seconds: number) => void
   /** Called for each handshake that fails. */
   readonly tlsRefused: (reason: TlsRefusal, address: string) => void
@@ -67,131 +51,41 @@ export type VerifierServer = {
   readonly setTls: (tls: ServerTls) => void
 }
 
+type Listen = { readonly host: string; readonly port: number }
+
 /** Throws `config.invalid` for an invalid certificate or key, and for an address that it cannot listen on. */
 export async function startServer(
   options: {
-    readonly listen: { readonly host: string; readonly port: number }
+    readonly listen: Listen
     readonly tls: ServerTls
     readonly clock: Pick<Clock, 'now' | 'monotonic' | 'sleep'>
   },
   routes: VerifierRoutes,
 ): Promise<VerifierServer> {
   const { listen, tls, clock } = options
-  const refuse = (error: unknown, address: string) => {
-    const problem = problemOf(error)
-    routes.refused({ code: problem.code, id: problem.id, address, error })
-    return problem
-  }
-  const answerWith = (reply: FastifyReply, error: unknown) => {
-    const { status, headers, body } = refuse(error, addressOf(reply.request.raw.socket))
-    return reply.code(status).headers(headers).send(body)
-  }
-
-  const app = misconfigured('tls', () =>
-    fastify({
-      https: { ...contextOf(tls), ...HANDSHAKE, connectionsCheckingInterval: CHECK_MILLISECONDS },
-      logger: false,
-      bodyLimit: MAX_REQUEST_BYTES,
-      requestTimeout: REQUEST_MILLISECONDS,
-      keepAliveTimeout: IDLE_MILLISECONDS,
-      forceCloseConnections: 'idle',
-      exposeHeadRoutes: false,
-      // Fastify's own answers are no problem details.
-      return503OnClosing: false,
-      frameworkErrors: (error, _request, reply) => answerWith(reply, error),
-      clientErrorHandler: (_error, socket) => endUnparsed(socket),
-    }),
-  )
+  const closing = new AbortController()
+  const app = createApp(tls, {
+    frameworkErrors: (error, _request, reply) => problems.answer(reply, error),
+    clientErrorHandler: (_error, socket) => problems.endUnparsed(socket),
+  })
   const { server } = app
   const connections = guardConnections(server, clock.monotonic, {
     refused: routes.tlsRefused,
     dropped: routes.dropped,
   })
-  const addressOf = (socket: Socket | null) => (socket && connections.of(socket)?.address) ?? ''
-  /** Node could not parse a head or a body, or the time for it is over. */
-  const endUnparsed = (socket: Socket) => {
-    const error = new CodedError('request.malformed', 'the request is not HTTP/1.1, too long or too slow')
-    const connection = connections.of(socket)
-    // A handshake that failed is counted elsewhere. One that was cut needs no answer.
-    if (connection === undefined || !socket.writable) socket.destroy()
-    else if (connection.request !== undefined) connection.request.stop(error)
-    else writeProblem(socket, refuse(error, connection.address))
-  }
-  server.on('checkExpectation', (_request, response) => {
-    const { status, headers, body } = refuse(
-      new CodedError('request.malformed', 'no expectation but 100-continue is met'),
-      addressOf(response.socket),
-    )
-    response.writeHead(status, { ...headers, connection: 'close' }).end(body)
-  })
-
-  const admission = createAdmission()
-  const rates = createRates(REQUEST_RATE, clock.monotonic)
-  const closing = new AbortController()
-  const current = new WeakMap<IncomingMessage, { readonly place: Place; readonly signal: AbortSignal }>()
-
-  /** Throws unless the connection may ask now. */
-  const admit = async ({ raw, routeOptions }: FastifyRequest, reply: FastifyReply) => {
-    const connection = connections.of(raw.socket)
-    if (closing.signal.aborted || connection === undefined)
-      throw new Shed('verifier.unavailable', 'the Verifier is ending', 1)
-    if (connection.request !== undefined) {
-      raw.socket.destroy()
-      throw new CodedError('request.malformed', 'a second request came before the answer to the first')
-    }
-    const signal = occupy(connection, reply)
-    if (clock.now() >= connection.notAfter) {
-      reply.header('connection', 'close')
-      throw new CodedError('tls.refused', "the client's certificate has expired since the handshake")
-    }
-    if (!rates.take(`${connection.certificate} ${routeOptions.url}`)) {
-      await clock.sleep(PENALTY_MILLISECONDS, closing.signal).catch(() => {})
-      throw new Shed('client.busy', `more than ${REQUEST_RATE.perSecond} requests a second`, 1)
-    }
-    const place = admission.enter(connection.certificate)
-    reply.raw.once('close', place.leave)
-    current.set(raw, { place, signal })
-  }
-  app.addHook('onRequest', admit)
+  const problems = createProblems(connections, routes.refused)
+  server.on('checkExpectation', problems.endExpectation)
+  app.setErrorHandler((error, _request, reply) => problems.answer(reply, error))
+  app.setNotFoundHandler((_request, reply) =>
+    problems.answer(reply, new CodedError('request.malformed', 'no such route')),
+  )
+  guardRequests(app, createGate(connections, clock, closing.signal))
   app.addHook('onSend', async (_request, reply) => {
     if (closing.signal.aborted) reply.header('connection', 'close')
   })
-  app.addHook('onResponse', async (request, reply) =>
-    routes.answered(request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000),
-  )
-
-  // The body stays bytes. Core decodes it, within its own limits.
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', async ({ raw, routeOptions }: FastifyRequest) => {
-    const admitted = current.get(raw)
-    if (admitted === undefined) throw new CodedError('internal.fault', 'a request was not admitted')
-    const { place, signal } = admitted
-    const body = await readBody(raw, place, { maxBytes: routeOptions.bodyLimit ?? 0, signal })
-    place.work()
-    return body
-  })
-  app.setErrorHandler((error, _request, reply) => answerWith(reply, error))
-  app.setNotFoundHandler((_request, reply) =>
-    answerWith(reply, new CodedError('request.malformed', 'no such route')),
-  )
-  app.post('/v1/challenges', { bodyLimit: MAX_CHALLENGE_BODY }, async () => routes.challenge())
-  app.post('/v1/releases', async ({ body }) => {
-    if (!Buffer.isBuffer(body)) throw new CodedError('request.malformed', 'the request has no body')
-    return await routes.release(body)
-  })
-
-  try {
-    await app.listen({ host: listen.host, port: listen.port })
-  } catch (cause) {
-    throw new CodedError('config.invalid', `listen: cannot listen on ${listen.host}:${listen.port}`, {
-      cause,
-    })
-  }
-  // A TCP listener's address is never a string.
-  const { port } = server.address() as AddressInfo
-  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host
+  addRoutes(app, routes)
   return {
-    url: `https://${host}:${port}`,
+    url: await startListening(app, listen),
     connections: connections.count,
     close: async (milliseconds) => {
       const cut = setTimeout(() => server.closeAllConnections(), milliseconds)
@@ -207,15 +101,53 @@ export async function startServer(
   }
 }
 
-/** Until its response is over, the connection has this request. The signal ends the reading of its body. */
-function occupy(connection: Connection, reply: FastifyReply): AbortSignal {
-  const stopping = new AbortController()
-  const request = { stop: (error: CodedError) => stopping.abort(error) }
-  connection.request = request
-  reply.raw.once('close', () => {
-    connection.request = undefined
+type App = ReturnType<typeof createApp>
+type Handlers = Required<Pick<FastifyHttpsOptions<Server>, 'frameworkErrors' | 'clientErrorHandler'>>
+
+/** Fastify's own answers are no problem details, so the handlers give them. */
+function createApp(tls: ServerTls, handlers: Handlers) {
+  return misconfigured('tls', () =>
+    fastify({
+      ...handlers,
+      https: { ...contextOf(tls), ...HANDSHAKE, connectionsCheckingInterval: CHECK_MILLISECONDS },
+      logger: false,
+      bodyLimit: MAX_REQUEST_BYTES,
+      requestTimeout: REQUEST_MILLISECONDS,
+      keepAliveTimeout: IDLE_MILLISECONDS,
+      forceCloseConnections: 'idle',
+      exposeHeadRoutes: false,
+      return503OnClosing: false,
+    }),
+  )
+}
+
+function guardRequests(app: App, gate: Gate): void {
+  app.addHook('onRequest', gate.admit)
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', gate.body)
+}
+
+function addRoutes(app: App, { challenge, release, answered }: VerifierRoutes): void {
+  app.addHook('onResponse', async ({ routeOptions }, reply) =>
+    answered(routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000),
+  )
+  app.post('/v1/challenges', { bodyLimit: MAX_CHALLENGE_BODY }, async () => challenge())
+  app.post('/v1/releases', async ({ body }) => {
+    if (!Buffer.isBuffer(body)) throw new CodedError('request.malformed', 'the request has no body')
+    return await release(body)
   })
-  return stopping.signal
+}
+
+/** Resolves with the server's URL. */
+async function startListening(app: App, { host, port }: Listen): Promise<string> {
+  try {
+    await app.listen({ host, port })
+  } catch (cause) {
+    throw new CodedError('config.invalid', `listen: cannot listen on ${host}:${port}`, { cause })
+  }
+  // A TCP listener's address is never a string.
+  const { port: chosen } = app.server.address() as AddressInfo
+  return `https://${host.includes(':') ? `[${host}]` : host}:${chosen}`
 }
 
 function misconfigured<T>(field: string, make: () => T): T {

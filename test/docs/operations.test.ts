@@ -10,9 +10,10 @@ import { FunctionConfig } from '../../src/function/config.ts'
 import { ADMISSION_LIMITS } from '../../src/verifier/admission.ts'
 import { VerifierConfig } from '../../src/verifier/config.ts'
 import { CONNECTION_LIMITS } from '../../src/verifier/connections.ts'
+import { BODY_RATE, REQUEST_RATE } from '../../src/verifier/gate.ts'
 import { createMetrics, publishAges, publishConnections } from '../../src/verifier/metrics.ts'
 import { CLIENT_RATE, type Rate } from '../../src/verifier/rates.ts'
-import { REQUEST_MILLISECONDS, REQUEST_RATE } from '../../src/verifier/server.ts'
+import { REQUEST_MILLISECONDS } from '../../src/verifier/server.ts'
 import { HANDSHAKE } from '../../src/verifier/serverTls.ts'
 import { TLS_REFUSALS } from '../../src/verifier/tlsRefusals.ts'
 import { WorkerConfig } from '../../src/worker/config.ts'
@@ -81,6 +82,7 @@ test("docs/operations.md has the limits of the Verifier's server", () => {
     .map(([, value]) => value)
   const { handshakesPerAddress, failedHandshakes, perCertificate, total } = CONNECTION_LIMITS
   const number = (value: number) => value.toLocaleString('en')
+  const mib = (bytes: number) => `${bytes / 1024 / 1024} MiB`
   const rate = ({ perSecond, burst }: Rate) => `${number(perSecond)} per second, ${number(burst)} at once`
   assert.deepEqual(values, [
     `${HANDSHAKE.handshakeTimeout / 1000} s`,
@@ -89,10 +91,11 @@ test("docs/operations.md has the limits of the Verifier's server", () => {
     number(perCertificate),
     number(total),
     rate(REQUEST_RATE),
+    `${mib(BODY_RATE.perSecond)} per second, ${mib(BODY_RATE.burst)} at once`,
     rate(CLIENT_RATE),
     number(ADMISSION_LIMITS.perCertificate),
     `${REQUEST_MILLISECONDS / 1000} s`,
-    `${ADMISSION_LIMITS.bodyBytes / 1024 / 1024} MiB`,
+    mib(ADMISSION_LIMITS.bodyBytes),
     number(ADMISSION_LIMITS.working),
   ])
 })

@@ -24,6 +24,14 @@ test('a name has its burst, then as many tokens as seconds bring, never more tha
   assert.equal(taken(), 3)
 })
 
+test('a name that has fewer tokens than wanted keeps them', () => {
+  const rates = createRates({ perSecond: 1, burst: 10 }, () => 0)
+  assert.equal(rates.take('a', 8), true)
+  assert.equal(rates.take('a', 3), false)
+  assert.equal(rates.take('a', 2), true)
+  assert.equal(rates.take('a'), false)
+})
+
 test('names beyond the limit displace the first, so the memory is bounded', () => {
   const rates = createRates({ perSecond: 1, burst: 1 }, () => 0)
   for (let name = 0; name < 4096; name += 1) assert.ok(rates.take(`name ${name}`))

@@ -1,6 +1,7 @@
 /** The limits in front of core (number, rate, size, time), and an end that answers every accepted request. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import type { OutgoingHttpHeaders } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import { test } from 'node:test'
 import { connect } from 'node:tls'
@@ -10,7 +11,8 @@ import type { ReleaseResponse } from '#core/release/request.ts'
 import { MAX_REQUEST_BYTES } from '#core/release/request.ts'
 import { addSeconds } from '#core/time.ts'
 import { ADMISSION_LIMITS } from '../../src/verifier/admission.ts'
-import { REQUEST_RATE, startServer, type VerifierRoutes } from '../../src/verifier/server.ts'
+import { BODY_RATE, REQUEST_RATE } from '../../src/verifier/gate.ts'
+import { startServer, type VerifierRoutes } from '../../src/verifier/server.ts'
 import { steerableClock } from './steerableClock.ts'
 import { ca, challenge, clientOf, response, send, serve } from './testServer.ts'
 import { createCa } from './tls.ts'
@@ -104,6 +106,35 @@ test('a certificate may ask a route so often; another route and another certific
   // That second gave twenty tokens back.
   for (let count = 0; count < REQUEST_RATE.perSecond; count += 1) assert.equal((await ask()).statusCode, 200)
   assert.equal((await ask()).statusCode, 429)
+})
+
+test('a certificate may send so many bytes; another certificate is free', async (t) => {
+  const clock = { ...steerableClock(), now: systemClock.now }
+  const { server, refused } = await serve(t, { clock })
+  const chunked = { 'transfer-encoding': 'chunked' }
+  const ask = (headers: OutgoingHttpHeaders) => send(server.url, { client, body: '{}', headers }).status
+  // Without a length each counts as the longest, so they leave less than one of it.
+  const longest = Math.floor(BODY_RATE.burst / MAX_REQUEST_BYTES)
+  for (let count = 0; count < longest; count += 1) assert.equal(await ask(chunked), 200)
+  const before = clock.monotonic()
+  // Nothing of the body is sent: the head is refused.
+  const headers = { 'content-length': MAX_REQUEST_BYTES }
+  const { sent, answer } = send(server.url, { client, headers })
+  const late = await answer
+  sent.destroy()
+  assert.equal(late.status, 429)
+  assert.equal(late.headers['retry-after'], '1')
+  assert.deepEqual(refused, ['client.busy 127.0.0.1'])
+  assert.equal(clock.monotonic() - before, 1000, 'the refusal comes a second late')
+  assert.equal(
+    await send(server.url, { client: clientOf('other'), body: '{}', headers: chunked }).status,
+    200,
+  )
+  // What that second gave back.
+  const rest = BODY_RATE.burst - longest * MAX_REQUEST_BYTES + BODY_RATE.perSecond
+  for (let count = 1; count * MAX_REQUEST_BYTES <= rest; count += 1) assert.equal(await ask(chunked), 200)
+  assert.equal(await ask({}), 200, 'two bytes still fit')
+  assert.equal(await ask(chunked), 429)
 })
 
 test('a certificate that expires ends its connection', async (t) => {

@@ -1,5 +1,6 @@
 /** The Verifier's server in this process, on loopback, with everything that it tells. */
 import { once } from 'node:events'
+import type { OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { TestContext } from 'node:test'
 import { systemClock } from '#adapters/system/clock.ts'
@@ -80,10 +81,17 @@ export async function serve(
   }
 }
 
-/** Sends the head, and the body if there is one. `status` is the answer's. */
-export function send(url: string, options: { client: Client; body?: string; path?: string; tls?: object }) {
+/**
+ * Sends the head, and the body if there is one. `headers` say of what length or in which encoding it is, if
+ * they are not to say two bytes. `status` is the answer's.
+ */
+export function send(
+  url: string,
+  options: { client: Client; body?: string; headers?: OutgoingHttpHeaders; path?: string; tls?: object },
+) {
   const { client, body, path = '/v1/releases', tls } = options
-  const headers = { 'content-type': 'application/json', 'content-length': body?.length ?? 2 }
+  const framing = options.headers ?? { 'content-length': body?.length ?? 2 }
+  const headers = { 'content-type': 'application/json', ...framing }
   const sent = httpsRequest(`${url}${path}`, { method: 'POST', headers, ...client, ...tls })
   sent.on('error', () => {})
   if (body === undefined) sent.flushHeaders()
