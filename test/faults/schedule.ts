@@ -2,11 +2,14 @@
 import type { ActRow, Drawn } from './act.ts'
 import { CONNECTION_ACTS } from './acts/connectionActs.ts'
 import { PROGRAM_ACTS } from './acts/programActs.ts'
-import { SERVICE_ACTS } from './acts/serviceActs.ts'
+import { LATER_ACTS, SERVICE_ACTS } from './acts/serviceActs.ts'
 import { createRandom, type Random } from './random.ts'
 
 const ACTS: readonly ActRow[] = [...PROGRAM_ACTS, ...SERVICE_ACTS, ...CONNECTION_ACTS]
 
+/** Drawn from numbers of their own, so that the other acts of a seed stay as they were. */
+const LATER_STREAM = 2 ** 31
+const LATER_PROBABILITY = 1 / 8
 const ACTS_PER_RUN = [3, 8] as const
 const OBJECTS_PER_RUN = [6, 12] as const
 /** Within this time all objects are uploaded; within the other, all acts begin. */
@@ -39,7 +42,7 @@ export function scheduleOf(seed: number): Schedule {
   const random = createRandom(seed)
   const objects = drawObjects(random, seed)
   const killers = objects.filter(({ kills }) => kills).length
-  return { seed, objects, acts: drawActs(random, CUTS_PER_RUN - killers) }
+  return { seed, objects, acts: drawActs(random, createRandom(seed + LATER_STREAM), CUTS_PER_RUN - killers) }
 }
 
 function drawObjects(random: Random, seed: number): readonly PlannedObject[] {
@@ -57,7 +60,7 @@ function drawObjects(random: Random, seed: number): readonly PlannedObject[] {
   }))
 }
 
-function drawActs(random: Random, cuts: number): readonly PlannedAct[] {
+function drawActs(random: Random, later: Random, cuts: number): readonly PlannedAct[] {
   const acts: PlannedAct[] = []
   const count = random.between(...ACTS_PER_RUN)
   let left = cuts
@@ -68,5 +71,8 @@ function drawActs(random: Random, cuts: number): readonly PlannedAct[] {
     if (drawn.cutsOff) left -= 1
     acts.push({ ...drawn, name: row.name, at: random.between(0, ACT_MS) })
   }
+  for (const row of LATER_ACTS)
+    if (later.chance(LATER_PROBABILITY))
+      acts.push({ ...row.draw(later), name: row.name, at: later.between(0, ACT_MS) })
   return acts.sort((a, b) => a.at - b.at)
 }

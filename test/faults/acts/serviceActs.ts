@@ -144,6 +144,21 @@ export const SERVICE_ACTS: readonly ActRow[] = [
   },
 ]
 
+/** Rows that came after the first series of seeds. */
+export const LATER_ACTS: readonly ActRow[] = [
+  // A rebalance that OCI announces to no one.
+  {
+    name: 'lost-reservation',
+    weight: 1,
+    draw: (random) => fault({ service: 'reservations' }, { times: random.between(1, 3), forMs: 4000 }),
+  },
+  {
+    name: 'slow-body',
+    weight: 1,
+    draw: (random) => fault(random.pick(READS), { body: 'slow', times: 1 }),
+  },
+]
+
 /** The service of a fault, what it hits, and what it does. */
 function fault({ service, ...match }: Target, effect: Readonly<Record<string, unknown>>): Drawn {
   const armed = { service, ...(Object.keys(match).length > 0 && { match }), ...effect }

@@ -37,7 +37,7 @@ export const SAFEGUARDS: readonly Safeguard[] = [
     file: 'src/worker/loop.ts',
     text: 'await runBatch(jobs, boot, batch.signal, stopping)',
     replacement: 'await lease.commit(); await runBatch(jobs, boot, batch.signal, stopping)',
-    seed: 55,
+    seed: 71,
   },
   {
     name: 'put-back',
