@@ -1,7 +1,8 @@
 /**
- * `node flooder.ts FLOOD PORT FILE`: one hostile client as a process of its own, until it is killed. FILE has
- * its CA, certificate and key, and a well-formed request with a nonce that no Verifier made. It prints one
- * line when the flood has begun.
+ * `node flooder.ts FLOOD PORT FILE PART`: one hostile client as a process of its own, until its standard input
+ * ends. FILE has the CA, a certificate with its key for each flood, and a well-formed request with a nonce that
+ * no Verifier made. PART divides the number of the client's connections. It prints one line when the flood has
+ * begun.
  */
 import { readFileSync } from 'node:fs'
 import { Agent, request as httpsRequest } from 'node:https'
@@ -9,25 +10,26 @@ import { connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { z } from 'zod'
 
-const [flood = '', portText = '', path = ''] = process.argv.slice(2)
+const [flood = '', portText = '', path = '', part = ''] = process.argv.slice(2)
 const port = Number(portText)
 const File = z.object({
-  tls: z.object({ ca: z.string(), cert: z.string(), key: z.string() }),
+  ca: z.string(),
+  identities: z.record(z.string(), z.object({ cert: z.string(), key: z.string() })),
   request: z.looseObject({ jobs: z.string() }),
 })
-const { tls, request } = File.parse(JSON.parse(readFileSync(path, 'utf8')))
+const { ca, identities, request } = File.parse(JSON.parse(readFileSync(path, 'utf8')))
 const host = '127.0.0.1'
 const MIB = 1024 * 1024
 /** Not the address of the good client: what strangers spend is counted by address. */
 const localAddress = '127.0.0.2'
-const agent = new Agent({ keepAlive: true, localAddress, ...tls })
+const agent = new Agent({ keepAlive: true, localAddress, ca, ...identities[flood] })
 
-/** Runs `once` in so many places, each again when it is over. */
+/** Runs `once` in so many places, or in PART of them, each again when it is over. */
 function forever(places: number, once: () => Promise<void>): void {
   const again = async () => {
     for (;;) await once()
   }
-  for (let place = 0; place < places; place += 1) void again()
+  for (let place = 0; place < places / Number(part); place += 1) void again()
 }
 
 const post = (body: string | Buffer, path = '/v1/releases', length = Buffer.byteLength(body)) =>
@@ -51,7 +53,7 @@ const tcp = (bytes: string | Buffer) =>
 
 const strangers = () =>
   new Promise<void>((resolve) => {
-    const socket = connectTls({ socket: connectTcp({ host, port, localAddress }), ca: tls.ca, host })
+    const socket = connectTls({ socket: connectTcp({ host, port, localAddress }), ca, host })
     socket.on('error', () => {}).on('close', () => resolve())
     socket.resume()
   })
@@ -74,4 +76,6 @@ const FLOODS: Readonly<Record<string, () => void>> = {
 const begin = FLOODS[flood]
 if (begin === undefined) throw new Error(`no flood is named "${flood}"`)
 begin()
+// Whoever started it may end without a word.
+process.stdin.resume().once('close', () => process.exit())
 process.stdout.write('begun\n')

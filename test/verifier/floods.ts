@@ -1,11 +1,11 @@
-/** Floods against a Verifier, each from a process of its own. */
+/** Floods against a Verifier, each from a process and with a certificate of its own. */
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fromBase64url, toBase64url } from '#core/bytes.ts'
-import type { ReleaseJob } from '#core/release/request.ts'
 import { type Teardown, temporaryFolder } from '../lab/emulator/testEmulator.ts'
 import { deploy, writeTls } from './deployment.ts'
 import { runVerifier, says } from './program.ts'
@@ -24,12 +24,21 @@ export const FLOODS = [
 ] as const
 export type Flood = (typeof FLOODS)[number]
 
-/** Resolves when it has begun, with what ends it. `file` is a path (flooder.ts). */
-export async function startFlood(flood: Flood, url: string, file: string): Promise<() => Promise<void>> {
+/** The Verifier's URL, and the path of the file that flooders read. */
+export type Target = { readonly url: string; readonly file: string }
+
+/**
+ * Resolves when it has begun, with what ends it. It also ends with this process. `part` divides the number of
+ * its connections (flooder.ts); `nice` is as in nice(1).
+ */
+export async function startFlood(
+  flood: Flood,
+  { url, file }: Target,
+  { part = 1, nice = 0 }: { readonly part?: number; readonly nice?: number },
+): Promise<() => Promise<void>> {
   const program = fileURLToPath(new URL('flooder.ts', import.meta.url))
-  const child = spawn(process.execPath, [program, flood, new URL(url).port, file], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const flooder = [process.execPath, program, flood, new URL(url).port, file, String(part)]
+  const child = spawn('nice', ['-n', String(nice), ...flooder], { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = once(child, 'close')
   await Promise.race([once(child.stdout, 'data'), ended])
   if (child.exitCode !== null) throw new Error(`the flood "${flood}" ended`)
@@ -39,7 +48,7 @@ export async function startFlood(flood: Flood, url: string, file: string): Promi
   }
 }
 
-/** A Verifier with a policy, a good worker with one job, and the file of a hostile client. */
+/** A Verifier with a policy, a good worker with one job, and the file of the hostile clients. */
 export async function deployTarget(t: Teardown) {
   const deployment = await deploy(t)
   const { ca } = deployment
@@ -62,7 +71,16 @@ export async function deployTarget(t: Teardown) {
       return { ...challenge, nonce: toBase64url(nonce) }
     },
   })
-  await writeFile(file, JSON.stringify({ tls: { ca: ca.pem, ...ca.issue('hostile') }, request }))
-  const jobs: readonly ReleaseJob[] = [job]
-  return { url, monitor: String(ready['monitor']), file, obtain: () => worker.obtain(jobs) }
+  const identities = Object.fromEntries(FLOODS.map((flood) => [flood, ca.issue(flood)]))
+  await writeFile(file, JSON.stringify({ ca: ca.pem, identities, request }))
+  return {
+    url,
+    monitor: String(ready['monitor']),
+    file,
+    /** Throws unless the worker gets its keys. */
+    obtain: async () => {
+      const [answer] = await worker.obtain([job])
+      assert.equal(answer?.kind, 'granted')
+    },
+  }
 }
