@@ -85,7 +85,6 @@ export const EQUIVALENTS: readonly Row[] = [
     ['CASE', 'number moved', '0 → (-1)', 3],
     ['CASE', 'number moved', '0 → (-1)', 2],
     ['CASE', 'number moved', '0 → (-1)', 4],
-    ['CASE', 'number moved', '0 → 0'],
   ]),
   ...equivalent('src/core/appraisal/grammar.ts', 'the decoder refuses a value that is not a text', [
     ['isBase64url', 'condition forced', "typeof value !== 'string' → false"],

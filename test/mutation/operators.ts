@@ -150,11 +150,12 @@ const OPERATORS: readonly Operator[] = [
     if (!isRegularExpressionLiteral(node)) return []
     const start = node.getStart(file)
     return [...node.getText(file).matchAll(/(?<=\{|\{\d+,)\d+(?=,|\})/g)].flatMap(({ 0: number, index }) =>
-      [-1, 1].map((by) => ({
+      // No quantifier is below 0.
+      (Number(number) === 0 ? [1] : [-1, 1]).map((by) => ({
         operator: 'number moved',
         start: start + index,
         end: start + index + number.length,
-        replacement: String(Math.max(0, Number(number) + by)),
+        replacement: String(Number(number) + by),
       })),
     )
   },

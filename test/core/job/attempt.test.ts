@@ -9,6 +9,8 @@ import {
   endName,
   endText,
   historyOf,
+  LONGEST_RETURN_SECONDS,
+  MAX_ATTEMPTS,
   parseClaim,
   parseEnd,
   retryName,
@@ -126,3 +128,21 @@ for (const { retries, round } of [
     assert.equal(roundInForce(JOB, names), round)
     assert.equal(roundInForce('cd'.repeat(16), names), 0)
   })
+
+test('three attempts set a job aside, and no return is more than ten minutes ahead', () => {
+  assert.equal(MAX_ATTEMPTS, 3)
+  assert.equal(LONGEST_RETURN_SECONDS, 600)
+})
+
+test('the time of a claim has 1 to 12 digits', () => {
+  for (const digits of ['1', '9'.repeat(12)])
+    assert.deepEqual(parseClaim(`${MINE}/${digits}/nonce`), { boot: MINE, at: Number(digits) })
+  for (const digits of ['', '9'.repeat(13)])
+    assert.deepEqual(parseClaim(`${MINE}/${digits}/nonce`), { boot: '', at: 0 })
+})
+
+test('the number of a claim has 1 to 9 digits', () => {
+  for (const number of [1, 999_999_999])
+    assert.equal(claimNumberOf(JOB, 0, claimName(JOB, 0, number)), number)
+  assert.equal(claimNumberOf(JOB, 0, claimName(JOB, 0, 1_000_000_000)), undefined)
+})
