@@ -4,11 +4,11 @@
  */
 
 /** The idle program (145 in the unit), the headers of a batch, and the garbage of small lines. */
-const PROGRAM_MIB = 180
+const PROGRAM_MIB = 160
 /** One table of fhir-summary at a time is encoded and checked: both happen in one turn of the event loop. */
-const TABLE_MIB = 110
+const TABLE_MIB = 80
 /** The stream's buffers, two lines of 4 MiB with their values, 200,000 cells and their marks. */
-const JOB_MIB = 110
+const JOB_MIB = 135
 
 /** The memory that a worker with so many concurrent jobs may need, in MiB. */
 export function memoryOf(concurrency: number): number {

@@ -26,7 +26,7 @@ test('a concurrency that does not fit into the memory is refused, with the most 
   assert.throws(() => check(64, 512), {
     code: 'config.invalid',
     message:
-      'batch is malformed: concurrency: 64 concurrent jobs may need 7330 MiB, memoryMib is 512, in which 2 fit',
+      'batch is malformed: concurrency: 64 concurrent jobs may need 8880 MiB, memoryMib is 512, in which 2 fit',
   })
 })
 
