@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { configExample } from '#adapters/system/configExample.ts'
@@ -77,22 +77,29 @@ for (const [parameters, expected] of [
     assert.deepEqual({ status, stderr }, { status: expected, stderr: '' })
   })
 
-for (const [signal, expected] of [
-  ['SIGKILL', 137],
-  ['SIGHUP', 129],
-] as const)
-  test(`a program that is ended by ${signal} gives ${expected}`, async (t) => {
-    // The program reads its configuration from a pipe without a writer's data: it waits there.
-    const path = join(await temporaryFolder(t), 'pipe')
-    assert.equal(spawnSync('mkfifo', [path]).status, 0)
-    const { child, ended } = startCli('verifier', '--config', path)
-    const pipe = await open(path, 'w')
-    const children = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
-    if (signal === 'SIGHUP') child.kill(signal)
-    else process.kill(Number(children), signal)
-    assert.equal((await ended).code, expected)
-    await pipe.close()
-  })
+/** A program that reads its configuration from a pipe without a writer's data: it waits there. */
+async function startWaiting(t: TestContext) {
+  const path = join(await temporaryFolder(t), 'pipe')
+  assert.equal(spawnSync('mkfifo', [path]).status, 0)
+  const { child, ended } = startCli('verifier', '--config', path)
+  const pipe = await open(path, 'w')
+  const program = Number(await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8'))
+  return { child, ended, pipe, program }
+}
+
+test('a program that is ended by SIGKILL gives 137', async (t) => {
+  const { ended, pipe, program } = await startWaiting(t)
+  process.kill(program, 'SIGKILL')
+  assert.equal((await ended).code, 137)
+  await pipe.close()
+})
+
+test('SIGHUP ends neither the program nor this process', async (t) => {
+  const { child, ended, pipe } = await startWaiting(t)
+  child.kill('SIGHUP')
+  await pipe.close()
+  assert.equal((await ended).code, 78)
+})
 
 type Field = { readonly path: readonly string[]; readonly description: string | undefined }
 
