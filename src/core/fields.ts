@@ -43,7 +43,7 @@ export const keyThumbprint = base64urlBytes(32)
 /** An Object Storage name as this project writes it. `.` and `..` would change the path of a request. */
 export const objectName = bounded(
   /^(?!(?:.*\/)?\.\.?(?:\/|$))[a-z0-9/_.-]{1,200}$/,
-  'an object name of a-z, 0-9 and / _ . -, at most 200 characters, without the segments . and ..',
+  'an object name of a-z, 0-9 and / _ . - without the segments . and .., at most 200 characters',
 )
 export const bucketName = bounded(/^(?!\.\.?$)[A-Za-z0-9_.-]{1,256}$/, 'a bucket name')
 export const namespaceName = bounded(/^[A-Za-z0-9_-]{1,128}$/, 'an Object Storage namespace')
