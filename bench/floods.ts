@@ -1,9 +1,9 @@
 /**
  * A challenge and a release while a hostile client floods the Verifier, compared with the same in the same run
  * without the flood. Rounds alternate, so other load on the machine affects both sides alike. All processes
- * share the machine: the flooder is nice, so that its own work takes nothing from the others. A request that
- * fails counts as long as one may take, so a flood that keeps the client out is slow, whatever it is refused
- * with.
+ * share the machine: the flooder is nice, so that its own work takes nothing from the others. On a busy machine
+ * that weakens the flood, so run this on an idle one. A request that fails counts as long as one may take, so a
+ * flood that keeps the client out is slow, whatever it is refused with.
  */
 import { abandonable } from '#adapters/system/abandonable.ts'
 import { deployTarget, FLOODS, startFlood } from '../test/verifier/floods.ts'
