@@ -22,19 +22,19 @@ test('a write without room fails, changes nothing, and works later, also after a
 
   await stream.put('before')
   await armFault(emulator, { service: 'disk', match: { path: 'bodies' }, freeBytes: 10_000, forMs: 600_000 })
-  await put('fits', 6000)
-  await assert.rejects(put('too-large', 6000), FULL)
-  await put('fits-too', 3000)
+  await put('attempt/fits', 6000)
+  await assert.rejects(put('attempt/too-large', 6000), FULL)
+  await put('attempt/fits-too', 3000)
   await armFault(emulator, undefined)
 
   await armFault(emulator, { service: 'disk', forMs: 600_000 })
-  await assert.rejects(put('journal', 0), FULL)
+  await assert.rejects(put('attempt/journal', 0), FULL)
   await assert.rejects(stream.put('lost'), FULL)
   await assert.rejects(stream.join('a'), FULL)
-  assert.deepEqual(await names(), ['fits', 'fits-too'])
+  assert.deepEqual(await names(), ['attempt/fits', 'attempt/fits-too'])
   await armFault(emulator, undefined)
 
-  await put('later', 1)
+  await put('attempt/later', 1)
   await stream.put('after')
   const first = await stream.get(await stream.join('a'))
   const { values } = await stream.get(first.next)
@@ -46,7 +46,7 @@ test('a write without room fails, changes nothing, and works later, also after a
   const { listObjects } = await restarted.listObjects(bucket)
   assert.deepEqual(
     listObjects.objects.map(({ name }) => name),
-    ['fits', 'fits-too', 'later'],
+    ['attempt/fits', 'attempt/fits-too', 'attempt/later'],
   )
   const reader = streamClient(again.endpoint, await instanceProvider(again, 'worker-1'))
   const cursors = await Promise.all(
