@@ -104,7 +104,7 @@ export const SERVICE_ACTS: readonly ActRow[] = [
   {
     name: 'corrupted-body',
     weight: 1,
-    draw: (random) => fault(random.pick(CHECKED_READS), { body: 'corrupted', times: 1 }),
+    draw: (random) => fault(random.pick(CHECKED_READS), { body: 'corrupted', times: 2 }),
   },
   // Delivered again: the function publishes each event once more.
   {

@@ -86,23 +86,7 @@ export const SAFEGUARDS: readonly Safeguard[] = [
     file: 'src/worker/publication.ts',
     text: "(await createOnce(store, object, part.bytes, signal)) === 'foreign'",
     replacement: '!(await createIfAbsent(store, object, part.bytes, signal))',
-    seed: 814,
-  },
-  {
-    name: 'own-manifest',
-    against: 'a result whose manifest lost its answer is told as that of another',
-    file: 'src/worker/publication.ts',
-    text: 'if (existing?.digest !== manifestDigest(manifest)) return',
-    replacement: 'return',
-    seed: 421,
-  },
-  {
-    name: 'release-timeout',
-    against: 'a half-open connection holds a worker for minutes',
-    file: 'src/worker/material.ts',
-    text: 'const VERIFIER_TIMEOUT_MS = 30_000',
-    replacement: 'const VERIFIER_TIMEOUT_MS = 120_000',
-    seed: 6,
+    seed: 1451,
   },
   {
     name: 'challenge-timeout',
@@ -110,7 +94,7 @@ export const SAFEGUARDS: readonly Safeguard[] = [
     file: 'src/adapters/http/releaseService.ts',
     text: 'timeoutMs: Math.min(timeoutMs, CHALLENGE_MS)',
     replacement: 'timeoutMs: 90_000',
-    seed: 23,
+    seed: 37,
   },
   {
     name: 'publish-before-answer',
