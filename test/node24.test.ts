@@ -30,7 +30,7 @@ const skip = /^v(20|22|23)\./.test(own)
 test('every script that runs TypeScript is known here', () => {
   assert.deepEqual(
     inTypeScript.map(([name]) => name),
-    ['cli', 'demo', 'test', 'docs', 'bench', 'fuzz', 'mutate'],
+    ['cli', 'demo', 'test', 'docs', 'bench', 'faults', 'fuzz', 'mutate'],
   )
 })
 
