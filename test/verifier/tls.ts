@@ -13,6 +13,8 @@ export type Ca = {
 
 const ECDSA_SHA256 = sequence(oid('1.2.840.10045.4.3.2'))
 const HOUR = 3600
+/** Longer than the last days, in which programs warn. */
+const MONTH = 30 * 24 * HOUR
 const IP_ADDRESS = 0x87
 let serial = 1
 
@@ -22,7 +24,7 @@ export function createCa(name: string): Ca {
     subject: string,
     key: KeyObject,
     extensions: readonly Buffer[],
-    seconds = HOUR,
+    seconds = MONTH,
   ): string => {
     const now = Math.floor(Date.now() / 1000)
     serial += 1
