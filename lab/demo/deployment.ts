@@ -43,7 +43,7 @@ export type DeploymentOptions = {
   readonly spareWorkers?: number
   /** Replicas of the Verifier. Several are behind a balancer. Default 1. */
   readonly verifiers?: number
-  /** Whether a program that ends by itself ends the deployment. Default true. */
+  /** True: a program that ends by itself ends the deployment. Default true. */
   readonly endsWithProgram?: boolean
   /** Partitions of the jobs stream. At most this many workers can have jobs at the same time. */
   readonly partitions?: number

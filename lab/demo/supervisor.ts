@@ -24,7 +24,7 @@ export type Supervisor = {
 
 export function createSupervisor(
   options: Pick<ProgramOptions, 'logFolder' | 'onLine'> & {
-    /** Whether a program that ends by itself ends the deployment. Default true. */
+    /** As of the deployment. */
     readonly endsWithProgram?: boolean | undefined
   },
 ): Supervisor {

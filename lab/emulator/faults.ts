@@ -1,6 +1,7 @@
 /**
  * Failures on demand, for tests and the demo. The control endpoint arms them; each matching call uses one up.
  */
+import { mulberry32 } from '#lab/mulberry32.ts'
 import { type Fault, FaultSchema } from './fault.ts'
 
 export type { Fault } from './fault.ts'
@@ -46,7 +47,7 @@ export function createFaults(now: () => number = () => performance.now()): Fault
       armed.push({
         fault,
         until: now() + (fault.forMs ?? Number.POSITIVE_INFINITY),
-        random: createRandom(fault.seed ?? 0),
+        random: mulberry32(fault.seed ?? 0),
         timesLeft: fault.times ?? Number.POSITIVE_INFINITY,
         bytesLeft: fault.freeBytes ?? 0,
       })
@@ -95,16 +96,5 @@ function left({ fault, until, timesLeft, bytesLeft }: Armed, at: number): Fault 
     ...(fault.times !== undefined && { times: timesLeft }),
     ...(fault.forMs !== undefined && { forMs: Math.ceil(until - at) }),
     ...(fault.freeBytes !== undefined && { freeBytes: bytesLeft }),
-  }
-}
-
-/** Mulberry32: small, and the same on every machine. From 0 to less than 1. */
-function createRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }

@@ -1,6 +1,6 @@
 /**
  * The room for requests. A body waits in memory until it is complete; only then does its request take one of
- * the places for work, so unfinished bodies keep nobody else out. What each certificate may hold is far less
+ * the places for work, so unfinished bodies keep no one else out. What each certificate may hold is far less
  * than there is.
  */
 import type { IncomingMessage } from 'node:http'

@@ -1,6 +1,6 @@
 /**
  * A worker that is refused as a whole: named in log and metric, not ready, holding no job, asking again with
- * long waits. The cause may end at any time, and nobody need touch the machine.
+ * long waits. The cause may end at any time, and no one need touch the machine.
  */
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { codeOf } from '#core/errors.ts'

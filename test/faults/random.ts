@@ -1,4 +1,5 @@
 /** Choices from a seed: the same on every machine, and independent of everything but the seed. */
+import { mulberry32 } from '#lab/mulberry32.ts'
 
 export type Random = {
   /** From `low` to `high`, both included. */
@@ -25,17 +26,6 @@ export function createRandom(seed: number): Random {
       }
       return present(choices.at(-1))
     },
-  }
-}
-
-/** From 0 to less than 1. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }
 

@@ -15,6 +15,7 @@ import { noteDigest } from '#core/evidence/note.ts'
 import { exportJwk } from '#core/jwk.ts'
 import { createAnnouncements } from '../../src/verifier/announcements.ts'
 import { createInterruptions } from '../../src/verifier/interruptions.ts'
+import { decided, failed, releaseIdOf } from '../adapters/evidence/releaseEntries.ts'
 import { faultyStore, temporaryFolder, unavailable } from '../adapters/evidence/stores.ts'
 import { steerableClock } from './steerableClock.ts'
 
@@ -24,21 +25,6 @@ const REQUEST_SECONDS = 5
 const DAY = 86_400
 const { signal } = new AbortController()
 
-const idOf = (n: number) => String(n).padStart(32, '0')
-const decided = (n: number): EntryBody => ({
-  event: 'release.decided',
-  releaseId: idOf(n),
-  accepted: 0,
-  permission: 'cohort-research',
-  dataset: 'cohort',
-  headerDigests: ['A'.repeat(43)],
-  disclosure: false,
-})
-const failed = (n: number): EntryBody => ({
-  event: 'release.failed',
-  releaseId: idOf(n),
-  code: 'service.unavailable',
-})
 const loaded: EntryBody = {
   event: 'policy.loaded',
   policySeq: 1,
@@ -127,7 +113,11 @@ test('a log that stands still for two deadlines: its unended releases are told o
   await later.look()
   assert.deepEqual(
     later.told,
-    [idOf(2), idOf(3)].map((releaseId) => ({ event: 'release.interrupted', releaseId, verifier })),
+    [releaseIdOf(2), releaseIdOf(3)].map((releaseId) => ({
+      event: 'release.interrupted',
+      releaseId,
+      verifier,
+    })),
   )
   assert.deepEqual(world.lines, [`another Verifier died in a request ${verifier.boot} 2`])
 
@@ -156,7 +146,7 @@ test('a log that grows between two looks is not judged; it is looked at from the
   await later.look()
   assert.deepEqual(
     later.told.map(({ releaseId, verifier }) => [releaseId, verifier.size]),
-    [[idOf(1), 3]],
+    [[releaseIdOf(1), 3]],
   )
 })
 
@@ -176,7 +166,7 @@ test('a boot that is idle is looked at again, and told if it dies later', async 
   await later.look()
   assert.deepEqual(
     later.told.map(({ releaseId }) => releaseId),
-    [idOf(2)],
+    [releaseIdOf(2)],
   )
   assert.equal(await world.settled(), 1)
 })
@@ -289,8 +279,8 @@ test('the tail of a log goes back over bundles, and no further than the time tha
   const { size } = await evidence.flush()
   const { read } = createLogTails(world.store, evidenceBucket)
   const tail = await read(verifier.boot, size)
-  assert.deepEqual(tail.unended, [idOf(2), idOf(3)])
+  assert.deepEqual(tail.unended, [releaseIdOf(2), releaseIdOf(3)])
   assert.equal(tail.closed, false)
   // The first checkpoint is not the end of what it covers.
-  assert.deepEqual((await read(verifier.boot, verifier.size)).unended, [idOf(1)])
+  assert.deepEqual((await read(verifier.boot, verifier.size)).unended, [releaseIdOf(1)])
 })

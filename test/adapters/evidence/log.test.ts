@@ -13,6 +13,7 @@ import { parseBundle } from '#core/evidence/tile.ts'
 import { leafHash, rootOf } from '#core/evidence/tree.ts'
 import { exportJwk } from '#core/jwk.ts'
 import { toUnixSeconds } from '#core/time.ts'
+import { decided, failed } from './releaseEntries.ts'
 import { type FaultyStore, faultyStore, unavailable } from './stores.ts'
 
 const bucket = { namespace: 'test', bucket: 'evidence-worker' }
@@ -22,21 +23,6 @@ const entry: EntryBody = {
   policyDigest: 'A'.repeat(43),
   revocationSeq: 0,
 }
-
-const decided = (n: number): EntryBody => ({
-  event: 'release.decided',
-  releaseId: String(n).padStart(32, '0'),
-  accepted: 0,
-  permission: 'cohort-research',
-  dataset: 'cohort',
-  headerDigests: ['A'.repeat(43)],
-  disclosure: false,
-})
-const failed = (n: number): EntryBody => ({
-  event: 'release.failed',
-  releaseId: String(n).padStart(32, '0'),
-  code: 'service.unavailable',
-})
 
 async function newLog(clock = { now: 1_000_000 }, endLimit?: EndLimit) {
   const store = await faultyStore()

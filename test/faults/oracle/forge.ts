@@ -33,7 +33,6 @@ export type Forged = {
   canaries: string[]
   /** By name. */
   logs: Record<string, string>
-  audit: World['audit']
   /** Changes the bytes of objects just before they are written. */
   alter: ((name: string, bytes: Buffer) => void)[]
 }
@@ -95,7 +94,6 @@ export function forge(): Forged {
     },
     canaries: ['Mustermann'],
     logs: { 'worker-1': '{"msg":"ready"}\n' },
-    audit: undefined,
     alter: [],
   }
 }
@@ -148,7 +146,6 @@ export async function writeWorld(forged: Forged, root: string): Promise<World> {
       metrics: join(root, 'metrics'),
       evidence: join(root, 'evidence'),
     },
-    ...(forged.audit !== undefined && { audit: forged.audit }),
     uploads: forged.uploads,
     canaries: forged.canaries,
     streams: { jobs: JOBS, deadLetters: DEAD_LETTERS },

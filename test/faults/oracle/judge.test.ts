@@ -211,13 +211,6 @@ const BROKEN: readonly (readonly [what: string, invariants: readonly string[], (
           message('dead-letters', 0, 9, { jobId: 'b', code: 'object.unsigned', message: 'Mustermann' }),
         ),
     ],
-    [
-      'evidence that cannot be audited',
-      ['audit.not-intact'],
-      (forged) => {
-        forged.audit = { exportConfig: '/absent', trust: '/absent' }
-      },
-    ],
   ]
 
 for (const [what, invariants, break_] of BROKEN)

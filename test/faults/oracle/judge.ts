@@ -3,7 +3,6 @@
  * its own, so that no mistake of a writer is repeated by its reader.
  */
 import { judgeAttempts } from './invariants/attempts.ts'
-import { judgeAudit } from './invariants/audit.ts'
 import { judgeEnds } from './invariants/ends.ts'
 import { judgeGrants } from './invariants/grants.ts'
 import { judgeKeys } from './invariants/keys.ts'
@@ -14,9 +13,7 @@ import type { Violation, World } from './world.ts'
 
 type Invariant = (traces: Traces) => readonly Violation[] | Promise<readonly Violation[]>
 
-/** The audit first: it exports the evidence, in which leaks are searched. */
 const AT_REST: readonly Invariant[] = [
-  judgeAudit,
   judgeEnds,
   judgeGrants,
   judgeKeys,

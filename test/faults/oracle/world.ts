@@ -38,15 +38,8 @@ export type World = {
     readonly emulator: string
     /** `<program>.prom`: the text of `/metrics`, scraped at the end of each run. */
     readonly metrics: string
-    /** The judge exports the evidence to it; a second run of the same buckets copies only what is new. */
+    /** What the last audit has exported. */
     readonly evidence: string
-  }
-  /** What `evidence export` and `evidence verify` need. Without it they are not run. */
-  readonly audit?: {
-    /** The configuration of the export, for the buckets of this run. */
-    readonly exportConfig: string
-    /** The pin. */
-    readonly trust: string
   }
   readonly uploads: readonly UploadedObject[]
   /** Words of patients and keys that may appear nowhere. */

@@ -1,0 +1,20 @@
+/** The entries of one release, as a Verifier's log has them. */
+import type { EntryBody } from '#core/evidence/entry.ts'
+
+export const releaseIdOf = (n: number) => String(n).padStart(32, '0')
+
+export const decided = (n: number): EntryBody => ({
+  event: 'release.decided',
+  releaseId: releaseIdOf(n),
+  accepted: 0,
+  permission: 'cohort-research',
+  dataset: 'cohort',
+  headerDigests: ['A'.repeat(43)],
+  disclosure: false,
+})
+
+export const failed = (n: number): EntryBody => ({
+  event: 'release.failed',
+  releaseId: releaseIdOf(n),
+  code: 'service.unavailable',
+})
