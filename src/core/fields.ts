@@ -53,8 +53,11 @@ export const contentType = bounded(
   /^[a-z0-9.+-]{1,64}\/[a-z0-9.+-]{1,64}$/,
   'a media type without parameters',
 )
-/** W3C Trace Context. */
-export const traceparent = bounded(/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/, 'a W3C traceparent')
+/** W3C Trace Context, version 00. Ids of zeros are invalid there. */
+export const traceparent = bounded(
+  /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/,
+  'a W3C traceparent',
+)
 /** The base URL of a Verifier. */
 export const audience = bounded(/^https:\/\/[a-z0-9.:-]{1,200}$/, 'an https origin')
 export const compactJws = bounded(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, 'a compact JWS').max(

@@ -6,6 +6,7 @@ import { sha256, toBase64url, toHex } from '#core/bytes.ts'
 import { type Asker, verifyAssertion } from '#core/release/assertion.ts'
 import { expectBinding, jobsBytesOf, type ReadRequest, readJobs, readRequest } from '#core/release/binding.ts'
 import { checkNonce } from '#core/release/nonce.ts'
+import { expectPossession } from '#core/release/possession.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { parseReport } from '#core/snp/report.ts'
 import { type VerifiedReport, verifyReport } from '#core/snp/verify.ts'
@@ -43,6 +44,7 @@ export function authenticate(
   const report = parseReport(request.report)
   const jobsBytes = jobsBytesOf(request)
   expectBinding(request, jobsBytes, { reportData: report.reportData, audience })
+  expectPossession(request.possession, report.reportData, request.runtimeData.evidenceKey)
   const inForce = policyStore.inForce()
   const { clients } = inForce.loaded.policy
   const { clientAssertion, nonce, wrapKey } = request

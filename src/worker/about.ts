@@ -20,6 +20,7 @@ export const SUBJECTS: Readonly<Record<Subject, readonly ErrorCode[]>> = {
     ...[...Object.keys(EVIDENCE_ERRORS), ...Object.keys(APPRAISAL_ERRORS)].filter(isErrorCode),
     'request.malformed',
     'report.data-mismatch',
+    'possession.invalid',
     'assertion.invalid',
     'boot.mismatch',
     'client.none',

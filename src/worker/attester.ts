@@ -6,7 +6,7 @@ import { generateKeyPair, type KeyObject, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { fromBase64url, toHex } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
-import { type Ed25519Jwk, exportJwk, type P256Jwk } from '#core/jwk.ts'
+import { exportJwk, type P256Jwk } from '#core/jwk.ts'
 import type { Signer } from '#core/jws.ts'
 import { type AcceptedGrant, acceptAnswer, keysOf } from '#core/release/accept.ts'
 import type { Asker } from '#core/release/assertion.ts'
@@ -53,13 +53,15 @@ export function createAttester(options: {
   readonly audience: string
   readonly anchors: TrustAnchors
   readonly trust: Uint8Array
-  readonly evidenceKey: Ed25519Jwk
+  /** Of the boot's evidence key. */
+  readonly evidenceSigner: Signer
   readonly boot: string
   readonly software: string
   readonly time: VerifierTime
   readonly memory: SecretMemory
 }): Attester {
-  const { service, reports, signer, asker, audience, anchors, trust, evidenceKey, boot, software } = options
+  const { service, reports, signer, asker, audience, anchors, trust, evidenceSigner, boot, software } =
+    options
   const { time, memory } = options
   return {
     challenge: (signal) => service.challenge(signal),
@@ -73,7 +75,7 @@ export function createAttester(options: {
         signer,
         jti: toHex(randomBytes(16)),
         wrapKey: jwk,
-        evidenceKey,
+        evidenceSigner,
         trust,
         software,
       })

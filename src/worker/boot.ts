@@ -10,7 +10,7 @@ import type { Log } from '#adapters/system/log.ts'
 import { untilAvailable } from '#adapters/system/outage.ts'
 import { bootOf } from '#core/boot/boot.ts'
 import { fromBase64url } from '#core/bytes.ts'
-import { Ed25519Jwk, exportJwk } from '#core/jwk.ts'
+import { Ed25519Jwk } from '#core/jwk.ts'
 import { keySigner, type Signer } from '#core/jws.ts'
 import { nonceTime } from '#core/release/nonce.ts'
 import type { SegmentCipher } from '#core/sealed/cipher.ts'
@@ -84,8 +84,8 @@ export async function openBoot(
     )
 
   const { privateKey } = generateKeyPairSync('ed25519')
-  const evidenceKey = Ed25519Jwk.parse(exportJwk(privateKey))
-  const boot = bootOf(evidenceKey)
+  const evidenceSigner = keySigner(privateKey)
+  const boot = bootOf(Ed25519Jwk.parse(evidenceSigner.jwk))
   const time = new VerifierTime(clock.monotonic)
   // Only the Verifier's certificate vouches for this time. It dates `log.opened`; verified grants date the
   // rest.
@@ -125,14 +125,14 @@ export async function openBoot(
       audience: config.verifier.audience,
       anchors: trust.anchors,
       trust: trust.digest,
-      evidenceKey,
+      evidenceSigner,
       boot,
       software,
       time,
       memory,
     }),
     evidence,
-    signer: keySigner(privateKey),
+    signer: evidenceSigner,
     time,
     store,
     buckets,

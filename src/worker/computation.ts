@@ -42,8 +42,8 @@ export async function readHeader(
 }
 
 /** What the Verifier is asked about this object. */
-export function releaseJobOf({ bucket, object, etag }: Job, { jws }: ObjectHeader): ReleaseJob {
-  return { objects: [{ header: jws, bucket, name: object, etag }] }
+export function releaseJobOf({ bucket, object, etag, traceparent }: Job, { jws }: ObjectHeader): ReleaseJob {
+  return { traceparent, objects: [{ header: jws, bucket, name: object, etag }] }
 }
 
 /** Records the keys that the worker now holds. This precedes the first use of any of them. */

@@ -30,6 +30,7 @@ const request: ReleaseRequest = {
   evidence: { type: 'sev-snp', report: 'AA', certs: ['AA'] },
   runtimeData: 'AA',
   clientAssertion: 'a.b.c',
+  possession: 'AA',
   jobs: 'AA',
 }
 const response: ReleaseResponse = {

@@ -105,6 +105,7 @@ const EXPECTED: Readonly<Record<string, Stage | null>> = {
   'verifier.unavailable': 'request',
   'client.busy': 'request',
   nonce: 'nonce',
+  possession: 'binding',
   assertion: 'assertion',
   permission: 'grant',
   assurance: 'grant',

@@ -21,7 +21,14 @@ import type { Emulator } from '#lab/emulator/emulator.ts'
 import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
 import type { VerifierConfig } from '../../src/verifier/config.ts'
 import { AMD_STATE, MEASUREMENT, testAuthority } from '../amd.ts'
-import { datasetOf, permissionOf, policyOf, root, signers } from '../core/release/releaseWorld.ts'
+import {
+  datasetOf,
+  permissionOf,
+  policyOf,
+  root,
+  signers,
+  TRACEPARENT,
+} from '../core/release/releaseWorld.ts'
 import {
   apiKey,
   CONSUMER,
@@ -227,7 +234,7 @@ export async function deploy(
       }
       const jws = await signCompact(SealHeaderFormat, header, signer)
       const objects = [{ header: jws, bucket: 'outbox', name: header.object, etag: 'e-1' }]
-      return { job: { objects }, dek: plaintext, header }
+      return { job: { traceparent: TRACEPARENT, objects }, dek: plaintext, header }
     },
     config: (changes) => ({
       listen: { host: '127.0.0.1', port: 0 },

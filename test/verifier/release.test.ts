@@ -10,7 +10,7 @@ import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { type EntryBody, EntryFormat } from '#core/evidence/entry.ts'
 import { Ed25519Jwk, exportJwk, P384Jwk } from '#core/jwk.ts'
-import { keySigner, peekCompact, signGeneral } from '#core/jws.ts'
+import { keySigner, peekCompact, type Signer, signGeneral } from '#core/jws.ts'
 import type { Policy } from '#core/policy/policy.ts'
 import { VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import { GrantFormat } from '#core/release/grant.ts'
@@ -189,9 +189,13 @@ async function verifierBoot(
 async function ask(
   boot: Boot,
   jobs: readonly ReleaseJob[] = [job],
-  changes: { readonly nonceKey?: typeof nonceKey; readonly jobsText?: string } = {},
+  changes: {
+    readonly nonceKey?: typeof nonceKey
+    readonly jobsText?: string
+    readonly evidenceSigner?: Signer
+  } = {},
 ): Promise<ReleaseResponse> {
-  const { wrapKey, evidenceKey } = workerKeys()
+  const { wrapKey, evidenceSigner } = workerKeys()
   const nonce = mintNonce(changes.nonceKey ?? nonceKey, AUDIENCE, now, randomBytes(16))
   const prepared = await prepareRequest({
     challenge: { nonce: toBase64url(nonce), exp: NOW + 300, aud: AUDIENCE },
@@ -201,7 +205,7 @@ async function ask(
     signer: client,
     jti: 'ab'.repeat(16),
     wrapKey,
-    evidenceKey,
+    evidenceSigner: changes.evidenceSigner ?? evidenceSigner,
     trust,
     software: 'test/1',
   })
@@ -225,6 +229,13 @@ test('the Vault is asked after the decision is durable, and the answer leaves af
     'flush',
   ])
   assert.deepEqual(answered, ['issued'])
+})
+
+test('a worker cannot ask under the boot of another, whose public key it knows', async () => {
+  const { boot, said } = await verifierBoot()
+  const evidenceSigner = { ...workerKeys().evidenceSigner, jwk: workerKeys().evidenceKey }
+  await assert.rejects(ask(boot, [job], { evidenceSigner }), { code: 'possession.invalid' })
+  assert.deepEqual(said, [])
 })
 
 test('the jobs of a request are not looked at before its nonce', async () => {

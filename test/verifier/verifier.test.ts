@@ -18,7 +18,7 @@ import { MAX_REQUEST_BYTES } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import type { AmdAuthority } from '#lab/amd/authority.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
-import { p384, root } from '../core/release/releaseWorld.ts'
+import { p384, root, workerKeys } from '../core/release/releaseWorld.ts'
 import { startKds } from '../kds.ts'
 import { CONSUMER_NAMESPACE, temporaryFolder } from '../lab/emulator/testEmulator.ts'
 import {
@@ -108,6 +108,14 @@ const turnedAway: readonly { name: string; changes: WorkerChanges; code: string 
     name: 'other jobs than the report binds',
     changes: { request: (request) => ({ ...request, jobs: request.jobs.slice(0, -4) }) },
     code: 'report.data-mismatch',
+  },
+  {
+    name: 'the boot of another, before its assertion is looked at',
+    changes: {
+      signer: keySigner(p384()),
+      evidenceSigner: { ...workerKeys().evidenceSigner, jwk: workerKeys().evidenceKey },
+    },
+    code: 'possession.invalid',
   },
   {
     name: "an assertion by another key than the client's",

@@ -28,6 +28,8 @@ export type WorkerChanges = {
   readonly trust?: Uint8Array
   readonly challenge?: (challenge: Challenge) => Challenge
   readonly reportData?: (reportData: Buffer) => Buffer
+  /** Signs in place of the worker's evidence key. */
+  readonly evidenceSigner?: Signer
   readonly request?: (request: ReleaseRequest) => ReleaseRequest
 }
 
@@ -39,7 +41,7 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
     tls: () => tls,
     timeoutMs: 10_000,
   })
-  const { wrap, wrapKey, evidence, evidenceKey } = workerKeys()
+  const { wrap, wrapKey, evidence, evidenceKey, evidenceSigner } = workerKeys()
   const boot = bootOf(evidenceKey)
 
   const prepare = async (jobs: readonly ReleaseJob[], changes: WorkerChanges = {}) => {
@@ -53,7 +55,7 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
       signer: changes.signer ?? deployment.client,
       jti: toHex(randomBytes(16)),
       wrapKey,
-      evidenceKey,
+      evidenceSigner: changes.evidenceSigner ?? evidenceSigner,
       trust: changes.trust ?? trustDigest({ ...ANCHORS, workloads: [] }),
       software: 'test/1',
     })

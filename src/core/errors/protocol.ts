@@ -35,6 +35,10 @@ export const RELEASE_ERRORS = {
     'REPORT_DATA does not bind this request',
     'look for an attack or a defect; the evidence belongs to another request',
   ),
+  'possession.invalid': rowsOf('binding').refused(
+    'the request is not signed by the evidence key of its boot',
+    'look for an attack or a defect: the requester names the boot of another',
+  ),
   'assertion.invalid': rowsOf('assertion').refused(
     'the client assertion is not a valid private_key_jwt of a registered client',
     'check client.id, its key in the policy, and that the worker may use the Vault key',

@@ -7,7 +7,7 @@ import { importJwk, thumbprint } from '../jwk.ts'
 import { MAX_REQUEST_BYTES, type ReleaseJob, ReleaseJobsFormat, ReleaseRequest } from './request.ts'
 import { type RuntimeData, RuntimeDataFormat, reportDataOf } from './runtimeData.ts'
 
-/** Its schema admits ten. A text with more is refused before it is parsed. */
+/** Its schema admits eleven. A text with more is refused before it is parsed. */
 const MAX_VALUES = 16
 
 /** A decoded request, except its jobs, which are still base64url. Nothing in it is verified yet. */
@@ -20,6 +20,8 @@ export type ReadRequest = {
   /** RFC 7638 thumbprint. */
   readonly wrapKey: string
   readonly clientAssertion: string
+  /** A signature in base64url. */
+  readonly possession: string
   readonly jobsText: string
 }
 
@@ -46,6 +48,7 @@ export function readRequest(body: Uint8Array): ReadRequest {
       nonce: fromBase64url(runtimeData.nonce),
       wrapKey: thumbprint(runtimeData.wrapKey),
       clientAssertion: request.clientAssertion,
+      possession: request.possession,
       jobsText: request.jobs,
     }
   })

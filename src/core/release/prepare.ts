@@ -2,10 +2,11 @@
 import { bootOf } from '../boot/boot.ts'
 import { fromBase64url, sha256, toBase64url, utf8 } from '../bytes.ts'
 import { CodedError, under } from '../errors.ts'
-import { type Ed25519Jwk, type P256Jwk, thumbprint } from '../jwk.ts'
+import { Ed25519Jwk, type P256Jwk, thumbprint } from '../jwk.ts'
 import type { Signer } from '../jws.ts'
 import { type Asker, signAssertion } from './assertion.ts'
 import { type Challenge, nonceTime } from './nonce.ts'
+import { provePossession } from './possession.ts'
 import { type ReleaseJob, ReleaseJobsFormat, type ReleaseRequest } from './request.ts'
 import { RuntimeDataFormat, reportDataOf } from './runtimeData.ts'
 
@@ -33,11 +34,13 @@ export async function prepareRequest(options: {
   /** 128 random bits in hex. */
   readonly jti: string
   readonly wrapKey: P256Jwk
-  readonly evidenceKey: Ed25519Jwk
+  /** Ed25519, of this boot. */
+  readonly evidenceSigner: Signer
   readonly trust: Uint8Array
   readonly software: string
 }): Promise<PreparedRequest> {
-  const { challenge, wrapKey, evidenceKey } = options
+  const { challenge, wrapKey, evidenceSigner } = options
+  const evidenceKey = Ed25519Jwk.parse(evidenceSigner.jwk)
   if (challenge.aud !== options.audience)
     throw new CodedError('verifier.untrusted', 'the challenge is for another audience')
   const nonce = fromBase64url(challenge.nonce)
@@ -66,12 +69,15 @@ export async function prepareRequest(options: {
     trust: toBase64url(options.trust),
     software: options.software,
   })
+  const reportData = reportDataOf(runtimeData)
+  const possession = await provePossession(reportData, evidenceSigner)
   return {
-    reportData: reportDataOf(runtimeData),
+    reportData,
     withEvidence: ({ report, certs }) => ({
       evidence: { type: 'sev-snp', report: toBase64url(report), certs: certs.map(toBase64url) },
       runtimeData: toBase64url(runtimeData),
       clientAssertion,
+      possession,
       jobs: toBase64url(jobs),
     }),
   }

@@ -3,14 +3,23 @@ import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
 import { STAGES } from '../errors/coded.ts'
 import { isErrorCode } from '../errors.ts'
-import { base64urlBytes, bucketName, compactJwe, compactJws, etag, objectName, randomId } from '../fields.ts'
+import {
+  base64urlBytes,
+  bucketName,
+  compactJwe,
+  compactJws,
+  etag,
+  objectName,
+  randomId,
+  traceparent,
+} from '../fields.ts'
 import { GeneralJws } from '../jws.ts'
 
 export const MAX_REQUEST_BYTES = 1.75 * 1024 * 1024
 const MAX_OBJECTS_PER_JOB = 64
 const MAX_OBJECTS_PER_REQUEST = 256
-/** Each object has four members, and may have a job of its own with two. */
-const MAX_JOBS_VALUES = 1 + MAX_OBJECTS_PER_REQUEST * 8
+/** Each object has four members, and may have a job of its own with three. */
+const MAX_JOBS_VALUES = 1 + MAX_OBJECTS_PER_REQUEST * 9
 
 const ObjectReference = z.strictObject({
   /** The compact JWS as read from the object. */
@@ -24,6 +33,8 @@ export type ObjectReference = z.output<typeof ObjectReference>
 /** Several objects are one job only if a set record (`set`) says so. One object needs none. */
 const ReleaseJob = z.strictObject({
   set: compactJws.optional(),
+  /** Of the job message. It joins the evidence of both sides; no rule uses it. */
+  traceparent,
   objects: z.array(ObjectReference).min(1).max(MAX_OBJECTS_PER_JOB),
 })
 export type ReleaseJob = z.output<typeof ReleaseJob>
@@ -53,6 +64,8 @@ export const ReleaseRequest = z.strictObject({
   }),
   runtimeData: base64urlBytes(1, 4096),
   clientAssertion: compactJws.max(4096),
+  /** Ed25519 by `evidenceKey` of the runtime data over REPORT_DATA. */
+  possession: base64urlBytes(64),
   /** The one large part: bytes in base64url, decoded when the rest is worth it (binding.ts). */
   jobs: z.string().min(1),
 })

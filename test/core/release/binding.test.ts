@@ -33,7 +33,7 @@ const options = {
   signer: client,
   jti: 'ab'.repeat(16),
   wrapKey: worker.wrapKey,
-  evidenceKey: worker.evidenceKey,
+  evidenceSigner: worker.evidenceSigner,
   trust,
   software: 'confidential-worker 0.1.0',
 }
@@ -142,7 +142,7 @@ for (const { name, jobs } of [
   },
   {
     name: 'with more objects than a job may have',
-    jobs: canonicalBytes([{ objects: Array.from({ length: 65 }, () => job.objects[0]) }]),
+    jobs: canonicalBytes([{ ...job, objects: Array.from({ length: 65 }, () => job.objects[0]) }]),
   },
   { name: 'with more values than objects have', jobs: canonicalBytes(Array(100_000).fill(0)) },
 ])

@@ -100,7 +100,7 @@ for (const { name, given, codes } of [
   },
   {
     name: 'an object under another name',
-    given: { job: { objects: job.objects.map((object) => ({ ...object, name: 'elsewhere' })) } },
+    given: { job: { ...job, objects: job.objects.map((object) => ({ ...object, name: 'elsewhere' })) } },
     codes: ['object.misplaced'],
   },
   {
@@ -115,13 +115,13 @@ for (const { name, given, codes } of [
   },
   {
     name: 'several objects without a set',
-    given: { job: { objects: [...job.objects, ...two.objects] } },
+    given: { job: { ...job, objects: [...job.objects, ...two.objects] } },
     codes: ['request.malformed'],
   },
   { name: 'a set', given: { job: { ...job, set: 'a.b.c' } }, codes: ['request.malformed'] },
   {
     name: 'a malformed header',
-    given: { job: { objects: job.objects.map((object) => ({ ...object, header: 'a.b.c' })) } },
+    given: { job: { ...job, objects: job.objects.map((object) => ({ ...object, header: 'a.b.c' })) } },
     codes: ['object.malformed'],
   },
   {

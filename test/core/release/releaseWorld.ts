@@ -14,6 +14,7 @@ import { referenceOf } from '../../reference.ts'
 export const NOW = toUnixSeconds(1_800_000_000)
 export const DAY = 86_400
 export const AUDIENCE = 'https://verifier.hospital.example'
+export const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 export const KEY_ID = 'ocid1.key.oc1..seal'
 
 export const ed25519 = () => generateKeyPairSync('ed25519').privateKey
@@ -121,6 +122,7 @@ export async function jobOf(
 ): Promise<ReleaseJob> {
   const header = headerOf(changes)
   return {
+    traceparent: TRACEPARENT,
     objects: [
       {
         header: await signCompact(SealHeaderFormat, header, signer),
@@ -141,6 +143,7 @@ export function workerKeys() {
     evidence,
     wrapKey: P256Jwk.parse(exportJwk(wrap)),
     evidenceKey: Ed25519Jwk.parse(exportJwk(evidence)),
+    evidenceSigner: keySigner(evidence),
   }
 }
 

@@ -59,6 +59,7 @@ export const ASKER = {
   scopes: ['system/Condition.rs', 'system/Observation.rs'],
 }
 export const JOB: ReleaseJob = {
+  traceparent: `00-${toHex(seeded('trace id')(16))}-${toHex(seeded('parent id')(8))}-01`,
   objects: [{ header: HEADER_JWS, bucket: 'outbox', name: SEAL_ID, etag: 'etag-1' }],
 }
 
@@ -70,7 +71,7 @@ const prepared = await prepareRequest({
   signer: client.signer,
   jti: seeded('jti')(16).toString('hex'),
   wrapKey: wrap.jwk,
-  evidenceKey: evidence.jwk,
+  evidenceSigner: evidence.signer,
   trust: TRUST,
   software: 'confidential-worker/1',
 })

@@ -16,6 +16,7 @@ import { RevocationFormat, revocationName } from '#core/policy/revocation.ts'
 import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
 import { signAssertion } from '#core/release/assertion.ts'
 import { grantDigest } from '#core/release/issue.ts'
+import { provePossession } from '#core/release/possession.ts'
 import { refusalBody } from '#core/release/refusal.ts'
 import type { ReleaseRequest } from '#core/release/request.ts'
 import { type RuntimeData, RuntimeDataFormat } from '#core/release/runtimeData.ts'
@@ -32,8 +33,10 @@ import {
   CONTEXT,
   client,
   EXPECTED,
+  evidence,
   grace,
   grantCa,
+  JOB,
   JWE,
   KEYS,
   NONCE,
@@ -69,6 +72,8 @@ export async function makeVectors(): Promise<readonly Vector[]> {
     ...(await governanceVectors()),
     ...(await registrationVectors()),
     ...(await preflightVectors()),
+    ...(await possessionVectors()),
+    ...traceVectors(),
   ]
 }
 
@@ -137,7 +142,7 @@ function requestVectors(): Vector[] {
   const { jobs: _jobs, ...withoutJobs } = REQUEST
   const certificate = toBase64url(Buffer.alloc(256))
   const spaced = utf8(` ${fromBase64url(REQUEST.jobs).toString()}`)
-  const manyObjects = `[{"objects":[${Array.from({ length: 65 }, () => '{"bucket":"b","etag":"e","header":"a.b.c","name":"n"}').join(',')}]}]`
+  const manyObjects = `[{"objects":[${Array.from({ length: 65 }, () => '{"bucket":"b","etag":"e","header":"a.b.c","name":"n"}').join(',')}],"traceparent":"${JOB.traceparent}"}]`
   return [
     {
       ...make('good', REQUEST, 'as a worker sends it'),
@@ -297,7 +302,10 @@ async function answerVectors(): Promise<Vector[]> {
   const base = await make('good', 'one granted job', 'internal.fault')
   const jwe2 = wrapSeeded('another', Buffer.alloc(64), wrap.jwk, CONTEXT)
   const object = (changes: object) => ({
-    jobs: EXPECTED.jobs.map(({ objects }) => ({ objects: objects.map((one) => ({ ...one, ...changes })) })),
+    jobs: EXPECTED.jobs.map((job) => ({
+      ...job,
+      objects: job.objects.map((one) => ({ ...one, ...changes })),
+    })),
   })
   const late = { iat: NOW + 300, exp: NOW + 3900 }
   return [
@@ -622,6 +630,51 @@ async function preflightVectors(): Promise<Vector[]> {
       error('verifier.untrusted'),
       'a job without an answer',
     ),
+  ]
+}
+
+async function possessionVectors(): Promise<Vector[]> {
+  const make = (
+    name: string,
+    possession: string,
+    note: string,
+    expectation = error('possession.invalid'),
+  ): Vector => ({
+    name: `possession ${name}`,
+    spec: `${PAGE} §2`,
+    operation: 'verify-possession',
+    input: { possession, reportData: toBase64url(REPORT_DATA), evidenceKey: evidence.jwk },
+    ...expectation,
+    note,
+  })
+  const by = (signer: Signer, reportData: Buffer = REPORT_DATA) => provePossession(reportData, signer)
+  const good = await by(evidence.signer)
+  return [
+    make('good', good, 'Ed25519 over the 64 bytes', accepted()),
+    make('by another key', await by(HOSTILE.signer), 'who knows the public key of a boot does not hold it'),
+    make('over another report', await by(evidence.signer, flip(REPORT_DATA, 63)), 'one bit of REPORT_DATA'),
+    make('changed', toBase64url(flip(fromBase64url(good), 0)), 'one bit of the signature'),
+    make('cut', toBase64url(fromBase64url(good).subarray(0, 63)), '63 bytes'),
+  ]
+}
+
+function traceVectors(): Vector[] {
+  const make = (name: string, traceparent: string, note: string): Vector => ({
+    name: `request with ${name}`,
+    spec: `${PAGE} §4`,
+    operation: 'read-request',
+    input: { body: JSON.stringify({ ...REQUEST, jobs: jobsWith(traceparent) }) },
+    ...error('request.malformed'),
+    note,
+  })
+  const jobsWith = (traceparent: string) => toBase64url(canonicalBytes([{ ...JOB, traceparent }]))
+  const [version = '', trace = '', parent = '', flags = ''] = JOB.traceparent.split('-')
+  const text = (...parts: string[]) => parts.join('-')
+  return [
+    make('a free text for a traceparent', 'John Doe, born 1971', 'W3C Trace Context, version 00'),
+    make('a trace id of zeros', text(version, '0'.repeat(32), parent, flags), 'invalid by §3.2.2.3'),
+    make('a parent id of zeros', text(version, trace, '0'.repeat(16), flags), 'invalid by §3.2.2.4'),
+    make('a traceparent that goes on', text(version, trace, parent, flags, 'more'), 'nothing is left over'),
   ]
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCode } from '#core/errors.ts'
-import type { P256Jwk, SigningJwk } from '#core/jwk.ts'
+import type { Ed25519Jwk, P256Jwk, SigningJwk } from '#core/jwk.ts'
 import type { GeneralJws, QuorumRoot } from '#core/jws.ts'
 import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
 import type { Revocation } from '#core/policy/revocation.ts'
@@ -52,6 +52,14 @@ type Operation =
         readonly nonce: Bytes
         readonly wrapKey: string
         readonly now: number
+      }
+    }
+  | {
+      readonly operation: 'verify-possession'
+      readonly input: {
+        readonly possession: Bytes
+        readonly reportData: Bytes
+        readonly evidenceKey: Ed25519Jwk
       }
     }
   | { readonly operation: 'trust-digest'; readonly input: { readonly anchors: TrustAnchors } }

@@ -15,6 +15,7 @@ import { acceptAnswer } from '#core/release/accept.ts'
 import { verifyAssertion } from '#core/release/assertion.ts'
 import { expectBinding, jobsBytesOf, readJobs, readRequest } from '#core/release/binding.ts'
 import { checkNonce } from '#core/release/nonce.ts'
+import { expectPossession } from '#core/release/possession.ts'
 import { ReleaseResponse } from '#core/release/request.ts'
 import { trustDigest } from '#core/release/trust.ts'
 import { unwrapKeys } from '#core/release/wrap.ts'
@@ -67,6 +68,11 @@ function run(vector: Vector): unknown {
       }))
       const expected = { clients, audience, nonce: bytes(nonce), wrapKey }
       return verifyAssertion(assertion, expected, toUnixSeconds(now))
+    }
+    case 'verify-possession': {
+      const { possession, reportData, evidenceKey } = vector.input
+      expectPossession(possession, bytes(reportData), evidenceKey)
+      return undefined
     }
     case 'trust-digest':
       return text(trustDigest(vector.input.anchors))
