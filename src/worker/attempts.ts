@@ -8,9 +8,11 @@
 import { randomBytes } from 'node:crypto'
 import { errorFields } from '#adapters/system/log.ts'
 import { toHex, utf8 } from '#core/bytes.ts'
+import type { ErrorCode } from '#core/errors.ts'
 import {
   type Attempt,
   type AttemptHistory,
+  asideName,
   attemptsPrefix,
   claimName,
   claimNumberOf,
@@ -31,6 +33,7 @@ import type { LeasedJob } from './lease.ts'
 import type { Standing } from './returns.ts'
 
 const CLAIM_BYTES = 128
+/** Of an end, and of the mark that a job was set aside. */
 const END_BYTES = 64
 /** How long a batch that was abandoned tries to give its attempts back. */
 const GIVE_BACK_MS = 2000
@@ -52,7 +55,7 @@ export type Admission =
   | { readonly kind: 'suspect' }
   /** Another message of the job has led to its dead letter. */
   | { readonly kind: 'set-aside'; readonly code: string }
-  | { readonly kind: 'exhausted'; readonly counted: number }
+  | { readonly kind: 'exhausted'; readonly round: number; readonly counted: number }
 
 /** Takes up a job unless it has its result, was tried too often, or must run alone and `alone` is false. */
 export async function admitJob(
@@ -69,10 +72,11 @@ export async function admitJob(
     return { kind: 'claimed', claim: { round: 0, number: 1, history } }
   }
   const round = await findRound(jobId, boot, signal)
-  const history = historyOf(await readAttempts(jobId, round, boot, signal), boot.evidence.boot)
-  const { next, counted, suspect, setAside } = history
-  if (setAside !== null) return { kind: 'set-aside', code: setAside }
-  if (counted >= MAX_ATTEMPTS) return { kind: 'exhausted', counted }
+  const { attempts, aside } = await readRound(jobId, round, boot, signal)
+  if (aside !== undefined) return { kind: 'set-aside', code: aside }
+  const history = historyOf(attempts, boot.evidence.boot)
+  const { next, counted, suspect } = history
+  if (counted >= MAX_ATTEMPTS) return { kind: 'exhausted', round, counted }
   if (suspect && !alone) return { kind: 'suspect' }
   let number = next
   while (!(await claim(jobId, round, number, boot, signal))) number++
@@ -84,6 +88,8 @@ export class OpenAttempts {
   readonly #boot: StateBoot & Pick<Boot, 'log'>
   // Invariant: each claim is durable under this lease, and its end is not written.
   readonly #claims = new Map<LeasedJob, OwnClaim>()
+  // The round that was in force when a job was taken up, or was found to be used up.
+  readonly #rounds = new Map<LeasedJob, number>()
 
   constructor(boot: StateBoot & Pick<Boot, 'log'>) {
     this.#boot = boot
@@ -91,6 +97,12 @@ export class OpenAttempts {
 
   add(leased: LeasedJob, taken: OwnClaim): void {
     this.#claims.set(leased, taken)
+    this.#rounds.set(leased, taken.round)
+  }
+
+  /** The round of a job that is not taken up, its attempts being used up. */
+  addExhausted(leased: LeasedJob, round: number): void {
+    this.#rounds.set(leased, round)
   }
 
   of(leased: LeasedJob): OwnClaim | undefined {
@@ -107,6 +119,18 @@ export class OpenAttempts {
     const { evidence, time } = this.#boot
     const history = this.#claims.get(leased)?.history ?? { givenBack: [] }
     return { history, boot: evidence.boot, now: time.now() }
+  }
+
+  /**
+   * Marks that the job was set aside, so that another delivery writes no other dead letter. A job whose round
+   * is unknown gets no mark.
+   */
+  async markAside(leased: LeasedJob, code: ErrorCode, signal: AbortSignal): Promise<void> {
+    const round = this.#rounds.get(leased)
+    if (round === undefined) return
+    const { store, buckets } = this.#boot
+    const object = { ...buckets.state, name: asideName(leased.job.jobId, round) }
+    await createIfAbsent(store, object, utf8(code), signal)
   }
 
   async end(leased: LeasedJob, ending: Ending, signal: AbortSignal): Promise<void> {
@@ -150,15 +174,18 @@ async function claim(
   return (await createOnce(store, object, body, signal)) === 'ours'
 }
 
-async function readAttempts(
-  jobId: string,
-  round: number,
-  boot: StateBoot,
-  signal: AbortSignal,
-): Promise<readonly Attempt[]> {
+type Round = {
+  readonly attempts: readonly Attempt[]
+  /** The code under which the job was set aside; undefined if it was not. */
+  readonly aside: string | undefined
+}
+
+async function readRound(jobId: string, round: number, boot: StateBoot, signal: AbortSignal): Promise<Round> {
   const names = await namesUnder(attemptsPrefix(jobId, round), boot, signal)
   const numbers = [...names].flatMap((name) => claimNumberOf(jobId, round, name) ?? [])
-  return await Promise.all(
+  const mark = asideName(jobId, round)
+  const aside = names.has(mark) ? await readStateText(boot, mark, END_BYTES, signal) : undefined
+  const attempts = await Promise.all(
     numbers.map(async (number): Promise<Attempt> => {
       const object = endName(jobId, round, number)
       const [claimed = '', end] = await Promise.all([
@@ -168,4 +195,5 @@ async function readAttempts(
       return { number, claim: parseClaim(claimed), end: end === undefined ? undefined : parseEnd(end) }
     }),
   )
+  return { attempts, aside }
 }

@@ -133,7 +133,8 @@ export class Pass {
         reportRepeated(leased, admission.code, started, this.#boot)
         return false
       case 'exhausted': {
-        const { counted: attempts } = admission
+        const { counted: attempts, round } = admission
+        this.#attempts.addExhausted(leased, round)
         const error = new CodedError('job.exhausted', `the job was tried ${attempts} times before`)
         const headerDigests = await this.#headerDigests(leased)
         const standing = this.#attempts.standingOf(leased)

@@ -3,8 +3,9 @@
  * says what each move writes, in which order, and which moves a job with a result never makes.
  *
  * Crash argument. What ends the job (result, dead letter, message put back) is durable before the end of its
- * attempt. If we stop between the two, the attempt has no end: the next worker runs the job alone. It
- * finds the result, or writes the dead letter once more.
+ * attempt. If we stop between the two, the attempt has no end: the next worker runs the job alone, unless it
+ * finds the result, or the mark that the job was set aside. Only if we stop between a dead letter and its
+ * mark, the letter is written once more.
  */
 import { errorFields } from '#adapters/system/log.ts'
 import { untilAvailable } from '#adapters/system/outage.ts'
@@ -101,6 +102,7 @@ async function carryOut(
       await write('set-aside', {
         'dead letter': () => publishLetter(leased, { code, attempts: tried }, boot, signal),
         'job.dead-lettered': () => evidence.append({ event: 'job.dead-lettered', ...entry }),
+        aside: () => attempts.markAside(leased, code, signal),
         'end failed': endAttempt('failed', code),
       })
       reportEnd(leased, { outcome: as, code, detail: denialId }, started, boot)

@@ -59,6 +59,9 @@ test('a job that kills its worker is set aside after three kills, and its neighb
     })
   }
   assert.deepEqual(await resultsOf(system, killer.headerDigest), [])
+  await deliverAgain(killer.jobId, 2)
+  await until(system, 'a delivery has not ended', async () => endsOf(killer.jobId).length === 3)
+  assert.equal(runsOf(killer.jobId), 3)
   const letters = await deadLetters(system)
   assert.deepEqual(
     letters.map(({ jobId, code, attempts }) => ({ jobId, code, attempts })),
@@ -70,16 +73,10 @@ test('a job with a result that is delivered five times more asks for no key and 
   const [job] = await uploadTogether('again', 1)
   assert.ok(job !== undefined)
   await waitForLine(system, 'ended', { jobId: job.jobId, outcome: 'visible' })
-  const message = (await messagesOn(system, STREAMS.jobs)).find((bytes) => bytes.includes(job.jobId))
-  assert.ok(message !== undefined)
   const before = (await deadLetters(system)).length
-  const worker = await ociOfProgram(system, WORKER)
-  const producer = worker.streamProducer({ streamId: STREAMS.jobs })
   // A time that no worker writes would otherwise keep the message on the stream for ever.
-  const forged = JobFormat.encode({ ...JobFormat.decode(message), notBefore: 253_402_300_799 })
-  for (const copy of [message, message, message, message, forged]) await producer.publish(job.jobId, copy)
+  await deliverAgain(job.jobId, 4, { notBefore: 253_402_300_799 })
   await until(system, 'a delivery has not ended', async () => endsOf(job.jobId).length === 6)
-  worker.close()
   assert.deepEqual(
     endsOf(job.jobId).map((line) => line['outcome']),
     ['visible', ...Array.from({ length: 5 }, () => 'superseded')],
@@ -112,6 +109,18 @@ async function uploadTogether(name: string, count: number): Promise<readonly Upl
   } finally {
     worker?.kill('SIGCONT')
   }
+}
+
+/** Publishes the job's message this many times, then once more with the changes, if there are any. */
+async function deliverAgain(jobId: string, times: number, changes?: { readonly notBefore: number }) {
+  const message = (await messagesOn(system, STREAMS.jobs)).find((bytes) => bytes.includes(jobId))
+  assert.ok(message !== undefined)
+  const worker = await ociOfProgram(system, WORKER)
+  const producer = worker.streamProducer({ streamId: STREAMS.jobs })
+  const copies = Array.from({ length: times }, () => message)
+  if (changes !== undefined) copies.push(JobFormat.encode({ ...JobFormat.decode(message), ...changes }))
+  for (const copy of copies) await producer.publish(jobId, copy)
+  worker.close()
 }
 
 function linesAbout(jobId: string, message: string): readonly LogLine[] {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CodedError } from '#core/errors.ts'
-import { claimName, doneName, endName, retryName } from '#core/job/attempt.ts'
+import { asideName, claimName, doneName, endName, retryName } from '#core/job/attempt.ts'
 import { type Job, jobIdOf } from '#core/job/job.ts'
 import { manifestName } from '#core/sealed/manifest.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
@@ -23,7 +23,7 @@ const job: Job = {
   notBefore: 0,
 }
 const { jobId } = job
-const NONE = { next: 1, counted: 0, suspect: false, givenBack: [], setAside: null }
+const NONE = { next: 1, counted: 0, suspect: false, givenBack: [] }
 const RESULT_ID = 'cd'.repeat(32)
 
 /** Two boots of a pool over one state bucket. */
@@ -49,13 +49,14 @@ test('the first attempt is claimed, and a second boot sees a suspect', async () 
 test('three attempts without an end exhaust the job', async () => {
   const { first, claim, put } = await pool()
   for (const number of [1, 2, 3]) await put(claimName(jobId, 0, number), `${'a'.repeat(26)}/${number}/x`)
-  assert.deepEqual(await claim(first, true), { kind: 'exhausted', counted: 3 })
+  assert.deepEqual(await claim(first, true), { kind: 'exhausted', round: 0, counted: 3 })
 })
 
 test('a job that was set aside is not taken up again, until an operator starts a round', async () => {
   const { first, second, claim, put } = await pool()
   await claim(first)
   await put(endName(jobId, 0, 1), 'failed object.unsigned')
+  await put(asideName(jobId, 0), 'object.unsigned')
   for (const boot of [first, second])
     assert.deepEqual(await claim(boot, true), { kind: 'set-aside', code: 'object.unsigned' })
   await put(retryName(jobId, 1), '')
@@ -69,10 +70,10 @@ test('an operator starts a round, in which the attempts before it tell nothing',
   assert.deepEqual(await claim(first), { kind: 'claimed', claim: { round: 1, number: 1, history: NONE } })
   assert.deepEqual(await claim(second), { kind: 'suspect' })
   for (const number of [2, 3]) await put(claimName(jobId, 1, number), `${'a'.repeat(26)}/${number}/x`)
-  assert.deepEqual(await claim(second, true), { kind: 'exhausted', counted: 3 })
+  assert.deepEqual(await claim(second, true), { kind: 'exhausted', round: 1, counted: 3 })
   // Round 2 is absent, so round 3 is not in force.
   await put(retryName(jobId, 3), '')
-  assert.deepEqual(await claim(second, true), { kind: 'exhausted', counted: 3 })
+  assert.deepEqual(await claim(second, true), { kind: 'exhausted', round: 1, counted: 3 })
   await put(retryName(jobId, 2), '')
   assert.deepEqual(await claim(second), { kind: 'claimed', claim: { round: 3, number: 1, history: NONE } })
 })

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Registry } from 'prom-client'
 import { CodedError } from '#core/errors.ts'
-import { attemptsPrefix, endName } from '#core/job/attempt.ts'
+import { attemptsPrefix, claimName, endName, retryName } from '#core/job/attempt.ts'
 import { DeadLetterFormat } from '#core/job/deadLetter.ts'
 import { type Job, JobFormat, jobIdOf } from '#core/job/job.ts'
+import type { ObjectStore } from '#ports/objectStore.ts'
 import { runBatch } from '../../src/worker/batch.ts'
 import type { Boot } from '../../src/worker/boot.ts'
 import { FinishedJobs } from '../../src/worker/finished.ts'
@@ -30,10 +31,15 @@ function jobOf(object: string): Job {
   }
 }
 
-test('a service that is away for one object holds the batch for ten minutes, then the job goes back', async (t) => {
-  const store = folderStore(await temporaryFolder(t))
+type Setting = {
+  readonly store: ObjectStore
+  readonly read: Boot['objects']['read']
+  readonly clock?: Boot['clock']
+}
+
+/** A worker whose Verifier answers no request, and what it publishes. */
+async function workerOf({ store, read, clock = virtualClock() }: Setting) {
   const published = { jobs: [] as Uint8Array[], deadLetters: [] as Uint8Array[] }
-  const clock = virtualClock()
   const log: Boot['log'] = { info: () => {}, warn: () => {}, error: assert.fail, child: () => log }
   const base = await publicationBootOf(store)
   const boot: Boot = {
@@ -43,13 +49,7 @@ test('a service that is away for one object holds the batch for ten minutes, the
       // No job gets as far as that.
       ask: async () => assert.fail(),
     },
-    objects: {
-      read: async ({ name }) => {
-        if (name === 'away') throw new CodedError('service.unavailable', 'getObject answered 503')
-        throw new CodedError('object.changed', 'getObject answered 412')
-      },
-      stream: assert.fail,
-    },
+    objects: { read, stream: assert.fail },
     jobs: { publish: async (_, value) => void published.jobs.push(value) },
     deadLetters: { publish: async (_, value) => void published.deadLetters.push(value) },
     finished: new FinishedJobs({ store, buckets: base.buckets }),
@@ -59,10 +59,31 @@ test('a service that is away for one object holds the batch for ten minutes, the
     metrics: createWorkerMetrics(new Registry(), true),
     log,
   }
-  const jobs = ['away', 'changed'].map(jobOf)
-  const leased = jobs.map((job) => ({ job, message: Buffer.from(JobFormat.encode(job)) }))
   const never = new AbortController().signal
-  await runBatch(leased, boot, never, never)
+  const run = (jobs: readonly Job[]) =>
+    runBatch(
+      jobs.map((job) => ({ job, message: Buffer.from(JobFormat.encode(job)) })),
+      boot,
+      never,
+      never,
+    )
+  const letters = () => published.deadLetters.map((value) => DeadLetterFormat.decode(value))
+  return { run, published, letters }
+}
+
+test('a service that is away for one object holds the batch for ten minutes, then the job goes back', async (t) => {
+  const store = folderStore(await temporaryFolder(t))
+  const clock = virtualClock()
+  const { run, published, letters } = await workerOf({
+    store,
+    clock,
+    read: async ({ name }) => {
+      if (name === 'away') throw new CodedError('service.unavailable', 'getObject answered 503')
+      throw new CodedError('object.changed', 'getObject answered 412')
+    },
+  })
+  const jobs = ['away', 'changed'].map(jobOf)
+  await run(jobs)
 
   assert.ok(clock.monotonic() >= LONGEST_BATCH_MS && clock.monotonic() < LONGEST_BATCH_MS + 20_000)
   const [away, changed] = jobs
@@ -72,7 +93,7 @@ test('a service that is away for one object holds the batch for ten minutes, the
     [{ ...away, notBefore: NOW + 10 }],
   )
   assert.deepEqual(
-    published.deadLetters.map((value) => DeadLetterFormat.decode(value).jobId),
+    letters().map(({ jobId }) => jobId),
     [changed.jobId],
   )
   const end = { ...bucket('state'), name: endName(away.jobId, 0, 1) }
@@ -80,3 +101,45 @@ test('a service that is away for one object holds the batch for ten minutes, the
   const attempts = await Array.fromAsync(store.list(bucket('state'), attemptsPrefix(away.jobId, 0)))
   assert.equal(attempts.length, 2)
 })
+
+const MISSING: Boot['objects']['read'] = async () => {
+  throw new CodedError('object.changed', 'getObject answered 412')
+}
+
+for (const { name, end } of [
+  { name: 'three workers died in', end: undefined },
+  { name: 'failed three times by a fault of our own', end: 'failed internal.fault' },
+])
+  test(`a job that ${name} gets one dead letter, however often it is delivered`, async (t) => {
+    const folder = await temporaryFolder(t)
+    const store = folderStore(folder)
+    const put = (object: string, text: string) =>
+      store.create({ ...bucket('state'), name: object }, Buffer.from(text))
+    const job = jobOf('killer')
+    const spend = async (round: number) => {
+      for (const number of [1, 2, 3]) {
+        await put(claimName(job.jobId, round, number), `${'a'.repeat(26)}/${number}/x`)
+        if (end !== undefined) await put(endName(job.jobId, round, number), end)
+      }
+    }
+    await spend(0)
+    const [first, second] = [
+      await workerOf({ store, read: MISSING }),
+      await workerOf({ store: folderStore(folder), read: MISSING }),
+    ]
+    // Twice in one batch, in a later batch, and to another worker.
+    await first.run([job, job])
+    await first.run([job])
+    await second.run([job])
+    assert.deepEqual(
+      first.letters().map(({ code, attempts }) => ({ code, attempts })),
+      [{ code: 'job.exhausted', attempts: 3 }],
+    )
+    assert.deepEqual(second.letters(), [])
+    // An operator starts a round: it ends with a letter of its own.
+    await put(retryName(job.jobId, 1), '')
+    await spend(1)
+    await second.run([job])
+    await first.run([job])
+    assert.deepEqual([first.letters().length, second.letters().length], [1, 1])
+  })

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { systemClock } from '#adapters/system/clock.ts'
 import { createRegistry } from '#adapters/system/monitor.ts'
 import { CodedError } from '#core/errors.ts'
-import { doneName, endName } from '#core/job/attempt.ts'
+import { asideName, doneName, endName } from '#core/job/attempt.ts'
 import { JobFormat, jobIdOf } from '#core/job/job.ts'
 import { LIFE } from '#core/job/life.ts'
 import { manifestName } from '#core/sealed/manifest.ts'
@@ -32,7 +32,7 @@ const job = {
 const leased = { job, message: JobFormat.encode(job) }
 const RESULT_ID = 'cd'.repeat(32)
 const RELEASE_ID = 'ab'.repeat(16)
-const history = { next: 1, counted: 0, suspect: false, givenBack: [], setAside: null }
+const history = { next: 1, counted: 0, suspect: false, givenBack: [] }
 
 /** A boot that holds an attempt, and everything that it makes durable, in order. */
 async function holding() {
@@ -44,6 +44,7 @@ async function holding() {
       aborted?.throwIfAborted()
       const created = await files.create(object, bytes, aborted)
       if (object.name === doneName(jobId)) writes.push('done')
+      if (object.name === asideName(jobId, 0)) writes.push('aside')
       if (object.name === endName(jobId, 0, 1)) writes.push(`end ${Buffer.from(bytes)}`)
       return created
     },

@@ -3,7 +3,8 @@
  * reads.
  *
  * A worker claims an attempt before it reads the object, and writes its end when the job ends or goes back.
- * An attempt without an end is a worker that died in it.
+ * An attempt without an end is a worker that died in it. A job that is set aside gets a mark of its own, since
+ * the worker that finds its attempts used up holds none that it could end.
  *
  * Attempts belong to a round. Round 0 is the first. An operator who has removed the cause of a dead letter
  * starts the next round: its attempts count anew, and those of earlier rounds no longer tell anything. Only
@@ -49,12 +50,7 @@ export type AttemptHistory = {
   readonly suspect: boolean
   /** The attempts that ended as `again` with a code. */
   readonly givenBack: readonly (Claim & { readonly code: string })[]
-  /** Why the job was set aside in this round, its dead letter being durable; null if it was not. */
-  readonly setAside: string | null
 }
-
-/** A fault of our own ends an attempt as `failed`, and the job goes back to the stream. */
-const TRIED_AGAIN = 'internal.fault'
 
 /**
  * `boot` is the reader's own: it lives, so an attempt of its own without an end tells nothing about the job.
@@ -69,7 +65,6 @@ export function historyOf(attempts: readonly Attempt[], boot: string): AttemptHi
     givenBack: attempts.flatMap(({ claim, end }) =>
       end?.kind === 'again' && end.code !== null ? [{ ...claim, code: end.code }] : [],
     ),
-    setAside: failed.map(({ end }) => end?.code ?? TRIED_AGAIN).find((code) => code !== TRIED_AGAIN) ?? null,
   }
 }
 
@@ -105,6 +100,11 @@ export function claimName(jobId: string, round: number, number: number): string 
 
 export function endName(jobId: string, round: number, number: number): string {
   return `${attemptsPrefix(jobId, round)}${number}/end`
+}
+
+/** Holds the code under which the job was set aside in this round, its dead letter being durable. */
+export function asideName(jobId: string, round: number): string {
+  return `${attemptsPrefix(jobId, round)}aside`
 }
 
 /** The number in the name of a claim of this round; undefined for every other name, an end included. */

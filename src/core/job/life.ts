@@ -40,6 +40,8 @@ type Write =
   | 'manifest'
   | 'done'
   | 'dead letter'
+  /** The mark that the job was set aside in this round. */
+  | 'aside'
   | 'retry'
   /** The end of the attempt, if the worker holds one. */
   | `end ${'again' | 'failed' | 'done'}`
@@ -78,7 +80,7 @@ export const LIFE = {
   claim: { by: 'worker', from: ['published', 'suspect'], to: 'claimed', writes: ['attempt'] },
   /** `done` and the manifest are there. */
   find: { by: 'worker', from: ['published', 'suspect', ...HELD], to: 'visible', writes: [] },
-  /** Its round has an attempt that ended as failed, with another code than that of `try-again`. */
+  /** It was set aside in its round. */
   recall: { by: 'worker', from: ['published', 'suspect'], to: 'set-aside', writes: [] },
 
   deny: { by: 'worker', from: ['claimed'], to: 'denied', writes: ['release.denied'] },
@@ -117,7 +119,7 @@ export const LIFE = {
     by: 'worker',
     from: ['denied', 'doomed', 'failed'],
     to: 'set-aside',
-    writes: ['dead letter', 'job.dead-lettered', 'end failed'],
+    writes: ['dead letter', 'job.dead-lettered', 'aside', 'end failed'],
     unlessResult: true,
   },
   /** The lease is lost, or the worker stops. */

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import {
   type Attempt,
   type AttemptEnd,
+  asideName,
   claimName,
   claimNumberOf,
   claimText,
@@ -30,37 +31,27 @@ for (const { name, attempts, expected } of [
   {
     name: 'no attempt',
     attempts: [],
-    expected: { next: 1, counted: 0, suspect: false, givenBack: [], setAside: null },
+    expected: { next: 1, counted: 0, suspect: false, givenBack: [] },
   },
   {
     name: 'attempts that ended as again never count',
     attempts: [1, 2, 3, 4, 5].map((number) => attempt(number, 'again')),
-    expected: { next: 6, counted: 0, suspect: false, givenBack: [], setAside: null },
+    expected: { next: 6, counted: 0, suspect: false, givenBack: [] },
   },
   {
     name: 'an attempt without an end counts and makes the job a suspect',
     attempts: [attempt(1)],
-    expected: { next: 2, counted: 1, suspect: true, givenBack: [], setAside: null },
+    expected: { next: 2, counted: 1, suspect: true, givenBack: [] },
   },
   {
     name: 'a failed attempt counts and makes no suspect',
     attempts: [attempt(1, 'failed')],
-    expected: { next: 2, counted: 1, suspect: false, givenBack: [], setAside: null },
-  },
-  {
-    name: 'a fault of our own does not set a job aside',
-    attempts: [attempt(1, 'failed', OTHER, 'internal.fault')],
-    expected: { next: 2, counted: 1, suspect: false, givenBack: [], setAside: null },
-  },
-  {
-    name: 'every other failed attempt has set the job aside',
-    attempts: [attempt(1, 'failed', OTHER, 'internal.fault'), attempt(2, 'failed', OTHER, 'object.unsigned')],
-    expected: { next: 3, counted: 2, suspect: false, givenBack: [], setAside: 'object.unsigned' },
+    expected: { next: 2, counted: 1, suspect: false, givenBack: [] },
   },
   {
     name: 'an open attempt of this boot tells nothing',
     attempts: [attempt(1, undefined, MINE)],
-    expected: { next: 2, counted: 0, suspect: false, givenBack: [], setAside: null },
+    expected: { next: 2, counted: 0, suspect: false, givenBack: [] },
   },
   {
     name: 'all kinds together, in any order',
@@ -75,7 +66,6 @@ for (const { name, attempts, expected } of [
       counted: 2,
       suspect: true,
       givenBack: [{ boot: OTHER, at: 1002, code: 'permission.none' }],
-      setAside: null,
     },
   },
 ])
@@ -87,6 +77,7 @@ test('the name of a claim gives its number back', () => {
 
 for (const name of [
   endName(JOB, 0, 1),
+  asideName(JOB, 0),
   claimName('cd'.repeat(16), 0, 1),
   claimName(JOB, 1, 1),
   `attempt/${JOB}/0/`,

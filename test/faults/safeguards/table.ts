@@ -27,7 +27,7 @@ export const SAFEGUARDS: readonly Safeguard[] = [
     name: 'attempts-bounded',
     against: 'a job that kills its worker is taken up for ever',
     file: 'src/worker/attempts.ts',
-    text: "if (counted >= MAX_ATTEMPTS) return { kind: 'exhausted', counted }",
+    text: "if (counted >= MAX_ATTEMPTS) return { kind: 'exhausted', round, counted }",
     replacement: '',
     seed: 71,
   },
