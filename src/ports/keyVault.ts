@@ -12,6 +12,7 @@ import type { UnixSeconds } from '#core/time.ts'
  *   known.
  * - `service.unavailable`: throttling or an outage, after the adapter's bounded retries.
  * - `service.failed`: the answer is not as documented, or the key cannot do what is asked.
+ * - An abort rejects with the signal's reason. No call is sent after it.
  */
 export type AssociatedData = Readonly<Record<string, string>>
 
@@ -29,7 +30,12 @@ export type KeyVault = {
   /**
    * The order of the associated data's fields does not matter. Ciphertexts of older key versions open too.
    */
-  readonly decrypt: (keyId: string, wrapped: Uint8Array, associatedData: AssociatedData) => Promise<Buffer>
+  readonly decrypt: (
+    keyId: string,
+    wrapped: Uint8Array,
+    associatedData: AssociatedData,
+    signal?: AbortSignal,
+  ) => Promise<Buffer>
   /** RSA-OAEP with SHA-256, for the recipient of a result. */
   readonly decryptRsa: (keyId: string, keyVersionId: string, wrapped: Uint8Array) => Promise<Buffer>
   /**

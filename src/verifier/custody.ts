@@ -22,12 +22,14 @@ const ID_KEY_MILLISECONDS = 60_000
 
 export type Custody = {
   /**
-   * The JWE for one object. Throws the Vault's code, or `key.unopened` for a key that is not this object's.
+   * The JWE for one object. Throws the Vault's code, `key.unopened` for a key that is not this object's, or
+   * what `expectRelease` throws: it runs right before the DEK is asked for, which may have waited for others.
    */
   readonly wrapFor: (
     object: GrantedObject,
     dataset: Dataset,
     recipient: { readonly wrapKey: P256Jwk; readonly nonce: Uint8Array },
+    asking: { readonly expectRelease: () => void; readonly signal: AbortSignal },
   ) => Promise<string>
   /** Forgets the cached keys. */
   readonly close: () => void
@@ -39,8 +41,15 @@ export function createCustody(vault: KeyVault, tenant: string, clock: Pick<Clock
   const calls = new PQueue({ concurrency: CONCURRENCY })
   const idKeys = new Map<string, CachedKey>()
 
-  const decrypt = async (keyId: string, wrapped: string, data: AssociatedData, bytes: number) => {
-    const key = await calls.add(() => vault.decrypt(keyId, fromBase64url(wrapped), data))
+  const decrypt = async (
+    { keyId, wrapped, data }: { keyId: string; wrapped: string; data: AssociatedData },
+    bytes: number,
+    asking?: Parameters<Custody['wrapFor']>[3],
+  ) => {
+    const key = await calls.add(() => {
+      asking?.expectRelease()
+      return vault.decrypt(keyId, fromBase64url(wrapped), data, asking?.signal)
+    })
     if (key.byteLength === bytes) return key
     key.fill(0)
     throw new CodedError('key.unopened', `a wrapped key holds ${key.byteLength} bytes, not ${bytes}`)
@@ -60,7 +69,9 @@ export function createCustody(vault: KeyVault, tenant: string, clock: Pick<Clock
     const slot = `${id}\n${idKey.keyId}\n${idKey.wrapped}`
     const known = idKeys.get(slot)
     if (known !== undefined) return known.key
-    const bytes = decrypt(idKey.keyId, idKey.wrapped, idKeyAssociatedData(tenant, id), ID_KEY_BYTES)
+    // For all who wait for it, so no single request ends it.
+    const data = idKeyAssociatedData(tenant, id)
+    const bytes = decrypt({ keyId: idKey.keyId, wrapped: idKey.wrapped, data }, ID_KEY_BYTES)
     const cached = { key: new SharedKey(bytes), readAt: clock.monotonic() }
     idKeys.set(slot, cached)
     // A failure is not remembered: the next request asks the Vault again.
@@ -71,10 +82,11 @@ export function createCustody(vault: KeyVault, tenant: string, clock: Pick<Clock
   }
 
   return {
-    wrapFor: ({ header, headerDigest }, dataset, { wrapKey, nonce }) =>
+    wrapFor: ({ header, headerDigest }, dataset, { wrapKey, nonce }, asking) =>
       idKeyOf(dataset).use(async (idKey) => {
         const { keyId, wrappedDek } = header.custody
-        const dek = await decrypt(keyId, wrappedDek, sealAssociatedData(header), DEK_BYTES)
+        const data = sealAssociatedData(header)
+        const dek = await decrypt({ keyId, wrapped: wrappedDek, data }, DEK_BYTES, asking)
         try {
           return wrapKeys({ dek, idKey }, wrapKey, { nonce, headerDigest })
         } finally {

@@ -32,9 +32,10 @@ export async function decideRequest(
   authentic: AuthenticRequest,
   boot: Pick<Boot, 'spendNonce'> & RegisteringBoot,
   now: UnixSeconds,
+  deadline: AbortSignal,
 ): Promise<Decision> {
   const { request, asker, verified, inForce } = authentic
-  const spent = await refusalOf('nonce', 'unused', () => boot.spendNonce(request.nonce))
+  const spent = await refusalOf('nonce', 'unused', () => boot.spendNonce(request.nonce, deadline))
   if (spent !== undefined) return { kind: 'refused', reasons: [spent] }
 
   const { policy } = inForce.loaded
@@ -49,21 +50,26 @@ export async function decideRequest(
 
   const { verdict } = requester
   const unregistered = await refusalOf('boot', 'new, or registered as it is', () =>
-    registerBoots(authentic, verdict, boot, now),
+    registerBoots(authentic, verdict, boot, now, deadline),
   )
   if (unregistered !== undefined) return { kind: 'refused', reasons: [unregistered] }
   const jobs = request.jobs.map((job) => decideJob(job, requester, rules))
   return { kind: 'decided', verdict, jobs }
 }
 
-/** This Verifier's, so that its unended releases can be found, and the worker's. */
+/**
+ * This Verifier's, so that its unended releases can be found, and the worker's. After the deadline none
+ * begins. One that has begun goes on, since its entry must follow it.
+ */
 async function registerBoots(
   { request: { runtimeData }, asker, attestation }: AuthenticRequest,
   { reference, assurance, simulated }: AcceptedVerdict,
   { announce, registrations, evidence }: RegisteringBoot,
   time: UnixSeconds,
+  deadline: AbortSignal,
 ): Promise<void> {
   await announce()
+  deadline.throwIfAborted()
   const { boot, evidenceKey } = runtimeData
   const registration: Registration = {
     v: 1,

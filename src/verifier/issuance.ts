@@ -12,6 +12,7 @@ import type { AuthenticRequest } from './authenticate.ts'
 import type { Boot } from './boot.ts'
 import type { DecidedRelease, RecordedDecision } from './decisionRecord.ts'
 import type { CertifiedGrantKey } from './grantKeys.ts'
+import { expectHolding } from './holding.ts'
 
 type Issuance = {
   readonly authentic: AuthenticRequest
@@ -20,7 +21,10 @@ type Issuance = {
   readonly grantKey: CertifiedGrantKey
   readonly now: UnixSeconds
 }
-type IssuingBoot = Pick<Boot, 'custody' | 'evidence' | 'metrics' | 'log'>
+type IssuingBoot = Pick<
+  Boot,
+  'custody' | 'evidence' | 'metrics' | 'log' | 'policyStore' | 'nonceKeys' | 'audience' | 'clock'
+>
 
 /** One answer per decision, in order. */
 export async function issueAll(
@@ -36,20 +40,35 @@ export async function issueAll(
   )
 }
 
-/** Appends how the release ends: issued or failed. A failure refuses this job only. */
+/**
+ * Appends how the release ends: issued or failed. A failure refuses this job only. The decision must hold at
+ * each call of the Vault and when the grant is signed.
+ */
 async function issue(
   decided: DecidedRelease,
   issuance: Issuance,
-  { custody, evidence, metrics, log }: IssuingBoot,
+  boot: IssuingBoot,
   deadline: AbortSignal,
 ): Promise<ReleaseAnswer> {
+  const { custody, evidence, metrics, log } = boot
   const { releaseId, granted } = decided
-  const { runtimeData, nonce } = issuance.authentic.request
+  const { authentic } = issuance
+  const { runtimeData, nonce } = authentic.request
+  const expiry = expiryOf(decided, issuance)
+  const expectRelease = () => {
+    deadline.throwIfAborted()
+    expectHolding(authentic, expiry, boot)
+  }
   try {
+    expectRelease()
     const recipient = { wrapKey: runtimeData.wrapKey, nonce }
-    const wrapped = granted.objects.map((object) => custody.wrapFor(object, granted.dataset, recipient))
+    const asking = { expectRelease, signal: deadline }
+    const wrapped = granted.objects.map((object) =>
+      custody.wrapFor(object, granted.dataset, recipient, asking),
+    )
     const keys = await abandonable(Promise.all(wrapped), deadline)
-    const grant = newGrant(decided, issuance, keys, evidence.boot)
+    expectRelease()
+    const grant = newGrant(decided, issuance, { keys, expiry, verifierBoot: evidence.boot })
     const signed = await signCompact(GrantFormat, grant, issuance.grantKey.signer)
     evidence.append({ event: 'release.issued', releaseId, grantDigest: grantDigest(signed) })
     metrics.answered('issued', '')
@@ -64,33 +83,41 @@ async function issue(
   }
 }
 
+/** The end of the grant, which is also the last moment to give it. */
+function expiryOf({ granted }: DecidedRelease, { authentic, grantKey, now }: Issuance): UnixSeconds {
+  const { loaded, keys } = authentic.inForce
+  return grantExpiry(
+    now,
+    granted.permission.notAfter,
+    loaded.policy.expiresAt,
+    // Reference values include their last second; a grant excludes it.
+    ...loaded.policy.referenceValues
+      .filter(({ id }) => id === granted.verdict.reference)
+      .map(({ notAfter }) => notAfter + 1),
+    grantKey.payload.exp,
+    keys.verifierKeys.exp,
+  )
+}
+
 function newGrant(
   { releaseId, index, granted }: DecidedRelease,
-  { authentic: { request, asker, inForce }, checkpoint, grantKey, now }: Issuance,
-  keys: readonly string[],
-  verifierBoot: string,
+  { authentic: { request, asker, inForce }, checkpoint, now }: Issuance,
+  {
+    keys,
+    expiry,
+    verifierBoot,
+  }: { readonly keys: readonly string[]; readonly expiry: UnixSeconds; readonly verifierBoot: string },
 ): Grant {
-  const { policy } = inForce.loaded
   const { runtimeData, wrapKey } = request
   return grantOf(granted, {
     asker,
-    policy,
+    policy: inForce.loaded.policy,
     now,
     releaseId,
     nonce: runtimeData.nonce,
     boot: runtimeData.boot,
     wrapKey,
-    expiry: grantExpiry(
-      now,
-      granted.permission.notAfter,
-      policy.expiresAt,
-      // Reference values include their last second; a grant excludes it.
-      ...policy.referenceValues
-        .filter(({ id }) => id === granted.verdict.reference)
-        .map(({ notAfter }) => notAfter + 1),
-      grantKey.payload.exp,
-      inForce.keys.verifierKeys.exp,
-    ),
+    expiry,
     revocationSeq: inForce.revocation.seq,
     keys,
     log: { boot: verifierBoot, checkpoint, index },

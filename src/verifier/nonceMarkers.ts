@@ -12,7 +12,7 @@ import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 
 const HOUR_SECONDS = 3600
 
-export type SpendNonce = (nonce: Uint8Array) => Promise<void>
+export type SpendNonce = (nonce: Uint8Array, signal: AbortSignal) => Promise<void>
 
 /**
  * `SpendNonce` throws `nonce.spent` if another request was first. Its other errors refuse the request too.
@@ -22,11 +22,11 @@ export function createNonceMarkers(
   bucket: Omit<ObjectRef, 'name'>,
   replica: string,
 ): SpendNonce {
-  return async (nonce) => {
+  return async (nonce, signal) => {
     const marker = { ...bucket, name: nonceMarkerName(nonce) }
     const body = canonicalBytes({ attempt: toHex(randomBytes(16)), replica })
     // Random, to tell our own create, whose answer was lost, from another request's create.
-    if ((await createOnce(store, marker, body)) === 'foreign')
+    if ((await createOnce(store, marker, body, signal)) === 'foreign')
       throw new CodedError('nonce.spent', 'another request has used this nonce')
   }
 }

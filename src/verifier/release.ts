@@ -29,7 +29,7 @@ export async function answerRelease(body: Uint8Array, boot: Boot): Promise<Relea
     const grantKey = boot.grantKeys.current()
     const authentic = authenticate(body, boot, now)
     expectRate(authentic, boot)
-    const decision = await abandonable(decideRequest(authentic, boot, now), deadline)
+    const decision = await abandonable(decideRequest(authentic, boot, now, deadline), deadline)
     const recorded = await recordDecision(authentic, decision, boot, deadline)
     const { checkpoint } = await storeDecisions(recorded, boot, deadline)
     const answers = await issueAll(recorded, { authentic, checkpoint, grantKey, now }, boot, deadline)

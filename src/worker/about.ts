@@ -38,6 +38,7 @@ export const SUBJECTS: Readonly<Record<Subject, readonly ErrorCode[]>> = {
     'client.busy',
     'policy.none',
     'policy.stale',
+    'policy.changed',
     'policy.invalid',
     'verifier.unavailable',
     'internal.fault',

@@ -60,6 +60,14 @@ export function testKeyVault(subject: Subject): void {
       await assert.rejects(vault.decrypt(key, bytes, data), coded('key.unopened'))
   })
 
+  rule('a decryption is not sent after an abort', async (setup) => {
+    const { aesKey } = setup.resources
+    const vault = setup.first.keyVault()
+    const { wrapped } = await vault.encrypt(aesKey, randomBytes(32), CONTEXT)
+    const reason = new Error('too late')
+    await assert.rejects(vault.decrypt(aesKey, wrapped, CONTEXT, AbortSignal.abort(reason)), reason)
+  })
+
   rule('the RSA key opens what was wrapped to its public half', async (setup) => {
     const { rsaKey } = setup.resources
     const vault = setup.first.keyVault()

@@ -21,6 +21,8 @@ import { steerableClock } from './steerableClock.ts'
 const worker = workerKeys()
 const nonce = randomBytes(61)
 const to = { wrapKey: worker.wrapKey, nonce }
+const { signal } = new AbortController()
+const asking = { expectRelease: () => {}, signal }
 const dataset = datasetOf()
 const dek = randomBytes(32)
 const idKey = randomBytes(32)
@@ -73,7 +75,7 @@ const isWiped = (key: Buffer | undefined) => key?.every((byte) => byte === 0)
 
 test('the keys of the Vault are wrapped in a JWE for this TEE, nonce and header', async () => {
   const { vault } = vaultOf()
-  const jwe = await createCustody(vault, 'hospital', steerableClock()).wrapFor(object, dataset, to)
+  const jwe = await createCustody(vault, 'hospital', steerableClock()).wrapFor(object, dataset, to, asking)
   const { headerDigest } = object
   assert.deepEqual(unwrapKeys(jwe, worker.wrap, { nonce, headerDigest }, plainMemory), { dek, idKey })
 })
@@ -83,7 +85,7 @@ test("a dataset's identity key is decrypted once per minute, a DEK each time", a
   const clock = steerableClock()
   const custody = createCustody(vault, 'hospital', clock)
   const counts = async () => {
-    await custody.wrapFor(object, dataset, to)
+    await custody.wrapFor(object, dataset, to, asking)
     return [header.custody.keyId, dataset.idKey.keyId].map((id) => asked.filter((one) => one === id).length)
   }
   assert.deepEqual(await counts(), [1, 1])
@@ -109,10 +111,10 @@ test('a replaced identity key is wiped when its last user is done, and not befor
   })
   const clock = steerableClock()
   const custody = createCustody(vault, 'hospital', clock)
-  const slow = custody.wrapFor(object, dataset, to)
+  const slow = custody.wrapFor(object, dataset, to, asking)
   await entered.promise
   clock.pass(60)
-  await custody.wrapFor(object, dataset, to)
+  await custody.wrapFor(object, dataset, to, asking)
   const [first, second] = givenFor(dataset.idKey.keyId)
   assert.deepEqual([isWiped(first), isWiped(second)], [false, false])
 
@@ -131,10 +133,10 @@ test('an identity key that expired is wiped when another dataset is asked for', 
   const { vault, givenFor } = vaultOf()
   const clock = steerableClock()
   const custody = createCustody(vault, 'hospital', clock)
-  await custody.wrapFor(object, dataset, to)
+  await custody.wrapFor(object, dataset, to, asking)
   clock.pass(60)
   const other = datasetOf({ idKey: { ...dataset.idKey, keyId: 'ocid1.key.oc1..other' } })
-  await custody.wrapFor(object, other, to)
+  await custody.wrapFor(object, other, to, asking)
   await setImmediate()
   assert.deepEqual(givenFor(dataset.idKey.keyId).map(isWiped), [true])
   assert.deepEqual(givenFor(other.idKey.keyId).map(isWiped), [false])
@@ -144,15 +146,51 @@ test('a failure is not remembered', async () => {
   let failing = true
   const { vault } = vaultOf({ fail: () => (failing ? unavailable() : undefined) })
   const custody = createCustody(vault, 'hospital', steerableClock())
-  await assert.rejects(custody.wrapFor(object, dataset, to), { code: 'service.unavailable' })
+  await assert.rejects(custody.wrapFor(object, dataset, to, asking), { code: 'service.unavailable' })
   failing = false
-  assert.ok(await custody.wrapFor(object, dataset, to))
+  assert.ok(await custody.wrapFor(object, dataset, to, asking))
+})
+
+test('a request whose release is not expected any more, or whose deadline passed, asks for no DEK', async () => {
+  const { vault, asked } = vaultOf()
+  const custody = createCustody(vault, 'hospital', steerableClock())
+  const changed = new CodedError('policy.changed', 'another policy')
+  const expectRelease = () => {
+    throw changed
+  }
+  await assert.rejects(custody.wrapFor(object, dataset, to, { ...asking, expectRelease }), changed)
+  assert.deepEqual(asked, [dataset.idKey.keyId])
+})
+
+test('a DEK that waits for its turn is asked for only if its release is still expected', async () => {
+  const gate = Promise.withResolvers<void>()
+  const { vault, asked } = vaultOf({
+    before: async (keyId) => (keyId === dataset.idKey.keyId ? undefined : await gate.promise),
+  })
+  const custody = createCustody(vault, 'hospital', steerableClock())
+  const first = Array.from({ length: 64 }, () => custody.wrapFor(object, dataset, to, asking))
+  let expected = true
+  const late = custody.wrapFor(object, dataset, to, {
+    ...asking,
+    expectRelease: () => {
+      if (!expected) throw unavailable()
+    },
+  })
+  await setImmediate()
+  assert.equal(asked.length, 65)
+  expected = false
+  gate.resolve()
+  await assert.rejects(late, { code: 'service.unavailable' })
+  await Promise.all(first)
+  assert.equal(asked.length, 65)
 })
 
 test('a wrapped key of the wrong length is refused', async () => {
   const { vault } = vaultOf({ dek: randomBytes(16) })
   const custody = createCustody(vault, 'hospital', steerableClock())
-  await assert.rejects(custody.wrapFor(object, dataset, to), { code: 'key.unopened' satisfies ErrorCode })
+  await assert.rejects(custody.wrapFor(object, dataset, to, asking), {
+    code: 'key.unopened' satisfies ErrorCode,
+  })
 })
 
 test('a grant key is certified for a day and replaced after half a day', async () => {

@@ -12,6 +12,7 @@ import { type SteerableClock, steerableClock } from './steerableClock.ts'
 import { bucket, emptyStore, repeatingCreates } from './testBucket.ts'
 
 const secret = 'ocid1.vaultsecret.oc1..nonce'
+const { signal } = new AbortController()
 const nonce = () => mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))
 
 /** A secret that is rotated by `rotate`, and a replica's view of it. */
@@ -102,24 +103,24 @@ test('a nonce is spent once, also across replicas', async () => {
   const one = createNonceMarkers(store, bucket, 'replica-1')
   const two = createNonceMarkers(store, bucket, 'replica-2')
   const first = nonce()
-  await one(first)
-  await assert.rejects(one(first), { code: 'nonce.spent' })
-  await assert.rejects(two(first), { code: 'nonce.spent' })
+  await one(first, signal)
+  await assert.rejects(one(first, signal), { code: 'nonce.spent' })
+  await assert.rejects(two(first, signal), { code: 'nonce.spent' })
   const raced = nonce()
-  const outcomes = await Promise.allSettled([one(raced), two(raced), one(raced)])
+  const outcomes = await Promise.allSettled([one(raced, signal), two(raced, signal), one(raced, signal)])
   assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
 })
 
 test('the name of a marker is the hour of minting and the digest', async () => {
   const store = await emptyStore()
-  await createNonceMarkers(store, bucket, 'replica-1')(nonce())
+  await createNonceMarkers(store, bucket, 'replica-1')(nonce(), signal)
   const names = await Array.fromAsync(store.list(bucket, 'nonce/'), ({ name }) => name)
   assert.equal(names.length, 1)
   assert.match(names[0] ?? '', new RegExp(`^nonce/${Math.floor(NOW / 3600)}/[0-9a-f]{64}$`))
 })
 
 test('a create that is repeated because its answer was lost is one use', async () => {
-  await createNonceMarkers(repeatingCreates(await emptyStore()), bucket, 'replica-1')(nonce())
+  await createNonceMarkers(repeatingCreates(await emptyStore()), bucket, 'replica-1')(nonce(), signal)
 })
 
 test('a bucket that does not answer refuses the request and spends no nonce', async () => {
@@ -129,7 +130,7 @@ test('a bucket that does not answer refuses the request and spends no nonce', as
       throw unavailable()
     },
   }
-  await assert.rejects(createNonceMarkers(store, bucket, 'replica-1')(nonce()), {
+  await assert.rejects(createNonceMarkers(store, bucket, 'replica-1')(nonce(), signal), {
     code: 'service.unavailable',
   })
 })

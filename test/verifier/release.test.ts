@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { createEvidenceLog } from '#adapters/evidence/log.ts'
 import type { Log } from '#adapters/system/log.ts'
 import { bootOf } from '#core/boot/boot.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
+import { CodedError, type ErrorCode } from '#core/errors.ts'
 import { type EntryBody, EntryFormat } from '#core/evidence/entry.ts'
 import { Ed25519Jwk, exportJwk, P384Jwk } from '#core/jwk.ts'
 import { keySigner, peekCompact, type Signer, signGeneral } from '#core/jws.ts'
@@ -19,7 +20,7 @@ import { prepareRequest } from '#core/release/prepare.ts'
 import type { ReleaseJob, ReleaseResponse } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import { type Crl, openCrl } from '#core/snp/crl.ts'
-import { toUnixSeconds } from '#core/time.ts'
+import { addSeconds, toUnixSeconds } from '#core/time.ts'
 import { SERIALS } from '#lab/amd/authority.ts'
 import type { Boot } from '../../src/verifier/boot.ts'
 import { MAX_REASONS } from '../../src/verifier/decisionRecord.ts'
@@ -94,8 +95,18 @@ async function verifierBoot(
     readonly spendNonce?: () => Promise<void>
     readonly crls?: readonly Crl[]
     readonly announce?: () => Promise<void>
+    /** Once the decision is stored: what is in force, and how much later it is. */
+    readonly afterDecision?: { readonly inForce?: () => InForce; readonly seconds?: number }
+    /** While the Vault works. */
+    readonly duringVault?: { readonly inForce?: () => InForce; readonly seconds?: number }
   } = {},
 ) {
+  let passed = 0
+  let current = () => inForce(changes.policy ?? policy)
+  const apply = (later: { readonly inForce?: () => InForce; readonly seconds?: number } | undefined) => {
+    current = later?.inForce ?? current
+    passed += later?.seconds ?? 0
+  }
   const store = await faultyStore()
   const bucket = { namespace: 'test', bucket: 'evidence' }
   const key = ed25519()
@@ -132,7 +143,7 @@ async function verifierBoot(
     revocationLists: { held: () => changes.crls ?? [], refresh: async () => {} },
     nonceKeys: { minting: () => nonceKey, checking: () => [nonceKey], refresh: async () => {} },
     policyStore: {
-      inForce: () => inForce(changes.policy ?? policy),
+      inForce: () => current(),
       refresh: async () => {},
       ageSeconds: () => 0,
     },
@@ -141,6 +152,7 @@ async function verifierBoot(
     custody: {
       wrapFor: async () => {
         said.push('vault')
+        apply(changes.duringVault)
         return await (changes.wrapFor ?? (async () => 'a.b.c.d.e'))()
       },
       close: () => {},
@@ -165,6 +177,7 @@ async function verifierBoot(
       flush: async (signal) => {
         const sealed = await evidence.flush(signal)
         said.push('flush')
+        if (!said.includes('vault')) apply(changes.afterDecision)
         return sealed
       },
     },
@@ -180,7 +193,7 @@ async function verifierBoot(
       tlsRefused: assert.fail,
       dropped: assert.fail,
     },
-    clock: { ...steerableClock(), now: () => now },
+    clock: { ...steerableClock(), now: () => addSeconds(now, passed) },
     log,
   }
   return { boot, said, entries, answered, errors }
@@ -413,6 +426,93 @@ test('a nonce marker that is not stored before the deadline: nothing is decided'
   })
   await assert.rejects(ask(boot), { code: 'service.unavailable' })
   assert.deepEqual(said, [])
+})
+
+/** What may change between a decision and the key. Review M2: none of it kept a key in the Vault. */
+const laterChanges: readonly {
+  readonly name: string
+  readonly policy?: Policy
+  readonly later: { readonly inForce?: () => InForce; readonly seconds?: number }
+  readonly code: ErrorCode
+}[] = [
+  {
+    name: 'another policy',
+    later: { inForce: () => ({ ...inForce(policy), loaded: { policy, digest: 'other' } }) },
+    code: 'policy.changed',
+  },
+  {
+    name: 'another revocation list',
+    later: {
+      inForce: () => {
+        const { revocation, ...rest } = inForce(policy)
+        return { ...rest, revocation: { ...revocation, objects: ['00'.repeat(16)] } }
+      },
+    },
+    code: 'policy.changed',
+  },
+  {
+    name: 'no confirmed listing, since the log took minutes to store the decision',
+    later: {
+      seconds: 240,
+      inForce: () => {
+        throw new CodedError('policy.stale', 'the governance bucket was last listed 240 seconds ago')
+      },
+    },
+    code: 'policy.stale',
+  },
+  { name: 'a nonce of five minutes', later: { seconds: 300 }, code: 'nonce.expired' },
+  {
+    name: 'the end of the permission',
+    policy: { ...policy, datasets: [datasetOf({ permissions: [permissionOf({ notAfter: NOW + 9 })] })] },
+    later: { seconds: 9 },
+    code: 'grant.expired',
+  },
+]
+for (const { name, policy: decidedBy, later, code } of laterChanges) {
+  const deciding = decidedBy === undefined ? {} : { policy: decidedBy }
+  test(`after the decision ${name}: the Vault is not asked, and the release ends as ${code}`, async () => {
+    const { boot, said, entries, answered } = await verifierBoot({ ...deciding, afterDecision: later })
+    const [answer] = (await ask(boot)).answers
+    assert.equal(answer !== undefined && 'refusal' in answer && answer.refusal.code, code)
+    assert.ok(!said.includes('vault'))
+    const end = entries.at(-1)
+    assert.equal(end?.event === 'release.failed' && end.code, code)
+    assert.deepEqual(answered, [`failed ${code}`])
+  })
+  test(`while the Vault works ${name}: no grant is signed, and the release ends as ${code}`, async () => {
+    const { boot, said, answered } = await verifierBoot({ ...deciding, duringVault: later })
+    await ask(boot)
+    assert.deepEqual(said.slice(-3), ['vault', 'release.failed', 'flush'])
+    assert.deepEqual(answered, [`failed ${code}`])
+  })
+}
+
+test('a listing that finds the same policy and list again changes nothing', async () => {
+  const { boot } = await verifierBoot({ afterDecision: { inForce: () => structuredClone(inForce(policy)) } })
+  assert.ok('grant' in ((await ask(boot)).answers[0] ?? {}))
+})
+
+test('a nonce marker or an announcement that comes after the deadline: the boot is not registered', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  for (const step of ['spendNonce', 'announce']) {
+    const late = Promise.withResolvers<void>()
+    const { boot, said } = await verifierBoot({
+      [step]: () => {
+        t.mock.timers.tick(30_000)
+        return late.promise
+      },
+    })
+    const registrations = {
+      register: async () => {
+        said.push('register')
+        return true
+      },
+    }
+    await assert.rejects(ask({ ...boot, registrations }), { code: 'service.unavailable' })
+    late.resolve()
+    await setImmediate()
+    assert.deepEqual(said, [], step)
+  }
 })
 
 for (const { name, changed, until } of [

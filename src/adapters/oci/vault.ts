@@ -44,11 +44,11 @@ export function createKeyVault(
     }
   }
 
-  const decrypt = async (details: models.DecryptDataDetails): Promise<Buffer> => {
+  const decrypt = async (details: models.DecryptDataDetails, signal?: AbortSignal): Promise<Buffer> => {
     const { decryptedData } = await http.call(
       'decrypt',
       () => crypto.decrypt({ decryptDataDetails: details }),
-      { meanings: UNOPENED },
+      { meanings: UNOPENED, signal },
     )
     return checked(decryptedData.plaintext, decryptedData.plaintextChecksum, 'decrypt')
   }
@@ -88,8 +88,8 @@ export function createKeyVault(
       return { wrapped: fromBase64(encryptedData.ciphertext, 'ciphertext'), keyVersionId }
     },
 
-    decrypt: (keyId, wrapped, associatedData) =>
-      decrypt({ keyId, ciphertext: toBase64(wrapped), associatedData }),
+    decrypt: (keyId, wrapped, associatedData, signal) =>
+      decrypt({ keyId, ciphertext: toBase64(wrapped), associatedData }, signal),
 
     decryptRsa: (keyId, keyVersionId, wrapped) =>
       decrypt({

@@ -99,6 +99,10 @@ export const RELEASE_ERRORS = {
     'the policy has not been confirmed for more than 30 seconds',
     'check Object Storage and its permission; the Verifier cannot list the governance bucket',
   ),
+  'policy.changed': request.later(
+    'policy or revocation list changed while the request was worked on',
+    'wait: the worker asks again, and the new policy decides',
+  ),
   'policy.invalid': request.misconfigured(
     'a policy object does not verify or does not follow its schema',
     'check signers, sequence and schema of the newest objects in the governance bucket',

@@ -1,0 +1,63 @@
+/**
+ * What is in force when a key leaves: a real Verifier, whose log the storage stores so slowly that one signer
+ * revokes in the meantime (review M2).
+ */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { systemClock } from '#adapters/system/clock.ts'
+import { createEmulatorControl } from '#lab/demo/emulatorControl.ts'
+import { deploy, writeTls } from './deployment.ts'
+import { runVerifier, says } from './program.ts'
+import { createWorker } from './worker.ts'
+
+const STORING_MS = 5000
+
+test('a revocation while the decision is stored: the Vault gives no key', async (t) => {
+  const deployment = await deploy(t)
+  const config = deployment.config()
+  await writeTls(config, deployment.ca)
+  await deployment.putVerifierKeys()
+  await deployment.putPolicy(deployment.policy(1))
+  const verifier = runVerifier(t, ['--config', await deployment.write(config)])
+  const worker = createWorker(deployment, String((await verifier.line(says('ready')))['url']))
+  t.after(() => worker.service.close())
+  const control = createEmulatorControl(deployment.emulator.endpoint)
+  const countOf = async (part: string) =>
+    (await control.calls())
+      .filter(({ call }) => call.includes(part))
+      .reduce((sum, { count }) => sum + count, 0)
+  const decryptions = () => countOf('decrypt')
+  const listings = () => countOf('GET /n/hospital/b/governance/o')
+
+  const [before, later] = [await deployment.seal(), await deployment.seal()]
+  assert.equal((await worker.obtain([before.job]))[0]?.kind, 'granted')
+  const asked = await decryptions()
+  assert.equal(asked, 2)
+
+  const match = { method: 'PUT', path: '/b/evidence-verifier/' }
+  await control.arm({ service: 'objectstorage', match, latencyMs: STORING_MS, times: 1 })
+  const answer = worker.ask([later.job])
+  while ((await control.armed()).length > 0) await systemClock.sleep(20)
+  // A whole round of three listings, and the begin of the next: they do not wait for the log.
+  const listed = await listings()
+  while ((await listings()) < listed + 4) await systemClock.sleep(20)
+  await deployment.putRevocation({
+    v: 1,
+    seq: 1,
+    issuedAt: systemClock.now(),
+    referenceValues: [],
+    objects: [later.header.sealId],
+    boots: [],
+    permissions: [],
+  })
+  const [first] = (await answer).answers
+  assert.ok(first !== undefined && 'refusal' in first)
+  assert.deepEqual([first.refusal.code, first.refusal.retryable], ['policy.changed', true])
+  assert.equal(await decryptions(), asked)
+  assert.ok(verifier.lines.some(says('release failed', { code: 'policy.changed' })))
+
+  // Asked again, the new list decides, and says why.
+  const [second] = (await worker.ask([later.job])).answers
+  assert.ok(second !== undefined && 'refusal' in second)
+  assert.equal(second.refusal.code, 'object.withdrawn')
+})
