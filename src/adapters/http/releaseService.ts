@@ -13,6 +13,7 @@ import { ReleaseResponse } from '#core/release/request.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { ReleaseService } from '#ports/releaseService.ts'
 import { answerTo, readBody } from './answer.ts'
+import { IDLE_SOCKET_MS } from './idleSockets.ts'
 import { createPause, type Pause } from './retryAfter.ts'
 
 const MAX_CHALLENGE_BYTES = 4096
@@ -49,6 +50,7 @@ export function createReleaseService(connection: VerifierConnection): ReleaseSer
     rejectUnauthorized: true,
     keepAlive: true,
     maxFreeSockets: IDLE_SOCKETS,
+    timeout: IDLE_SOCKET_MS,
   })
   const post = (path: string, call: Pick<Call, 'body' | 'maxBytes' | 'timeoutMs' | 'signal'>) =>
     exchange({ url: new URL(path, url), agent, tls: tls(), pause, ...call })

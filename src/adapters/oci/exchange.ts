@@ -5,6 +5,7 @@
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http'
 import { Agent, request as tlsRequest } from 'node:https'
 import { answerTo, readBody } from '#adapters/http/answer.ts'
+import { IDLE_SOCKET_MS } from '#adapters/http/idleSockets.ts'
 import type { WholeAnswer } from './answers.ts'
 
 export type Outgoing = {
@@ -31,7 +32,7 @@ const MAX_WHOLE_BYTES = 32 * 1024 * 1024
 export type Sockets = { readonly plain: PlainAgent; readonly tls: Agent }
 
 export function createSockets(): Sockets {
-  const pool = { keepAlive: true, maxSockets: 64, maxFreeSockets: 16, scheduling: 'lifo' } as const
+  const pool = { keepAlive: true, maxSockets: 64, maxFreeSockets: 16, timeout: IDLE_SOCKET_MS } as const
   return { plain: new PlainAgent(pool), tls: new Agent({ ...pool, minVersion: 'TLSv1.2' }) }
 }
 
@@ -50,10 +51,12 @@ export async function exchange(
     method: outgoing.method,
     headers: outgoing.headers,
     agent: isTls ? sockets.tls : sockets.plain,
+    // Without it that of an idle socket would hold while it is in use.
+    timeout: limits.idleMs,
     ...(limits.signal !== undefined && { signal: limits.signal }),
   })
   const timer = setTimeout(() => request.destroy(new Error('no answer in time')), limits.answerMs)
-  request.setTimeout(limits.idleMs, () => request.destroy(new Error('the connection went idle')))
+  request.on('timeout', () => request.destroy(new Error('the connection went idle')))
   try {
     return await answerTo(request, outgoing.body)
   } finally {

@@ -5,6 +5,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { after, type TestContext, test } from 'node:test'
 import { createReleaseService } from '#adapters/http/releaseService.ts'
+import { abandonable } from '#adapters/system/abandonable.ts'
 import { toBase64url } from '#core/bytes.ts'
 import type { ErrorCode } from '#core/errors.ts'
 import { refusalBody } from '#core/release/refusal.ts'
@@ -177,6 +178,20 @@ test('after an exchange without an answer, no idle connection is used again', as
   await assert.rejects(service.challenge(), { code: 'verifier.unavailable' })
   assert.deepEqual(await service.challenge(), challenge)
   assert.equal(lost, 1)
+})
+
+test('a connection that is idle is closed after seconds, before the server does', async (t) => {
+  const closed = Promise.withResolvers<void>()
+  const url = await listen(
+    t,
+    (incoming, answer) => {
+      incoming.socket.once('close', () => closed.resolve())
+      says(200, JSON.stringify(challenge))(incoming, answer)
+    },
+    { keepAliveTimeout: 600_000 },
+  )
+  await connect(url).challenge()
+  await abandonable(closed.promise, AbortSignal.timeout(20_000))
 })
 
 test('no listener, no answer in time, and an abort', async (t) => {

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { SecretsClient } from 'oci-secrets'
+import { IDLE_SOCKET_MS } from '#adapters/http/idleSockets.ts'
+import { createSockets, exchange, readWhole } from '#adapters/oci/exchange.ts'
 import type { CallOptions } from '#adapters/oci/http.ts'
 import { createSecretStore } from '#adapters/oci/secrets.ts'
+import { abandonable } from '#adapters/system/abandonable.ts'
 import { CodedError } from '#core/errors.ts'
 import { answer, cut, type Reply, refuse, type Script, serve } from './service.ts'
 
@@ -171,6 +174,36 @@ test('a body that stops halfway is unavailable', async (t) => {
   }
   const script = await serve(t, [stalled])
   await assert.rejects(raw(script, { answerMs: 50, attempts: 1 }), { code: 'service.unavailable' })
+})
+
+test('an exchange without a byte ends, on a new socket and on one that was kept', async (t) => {
+  const stalled: Reply = (_, response) => response.writeHead(200, { 'content-length': '100' }).write('{')
+  const script = await serve(t, [stalled, good, stalled])
+  const sockets = createSockets()
+  t.after(() => sockets.plain.destroy())
+  const limits = { answerMs: 2000, idleMs: 50, signal: undefined }
+  const outgoing = {
+    method: 'GET',
+    origin: script.endpoint,
+    target: '/',
+    headers: {},
+    body: new Uint8Array(),
+  }
+  const ask = async () => await readWhole(await exchange(outgoing, sockets, limits), limits)
+  await assert.rejects(ask(), { message: 'aborted' })
+  assert.equal((await ask()).status, 200)
+  await assert.rejects(ask(), { message: 'aborted' })
+})
+
+test('an idle connection is closed after seconds, and a slow answer is not cut', async (t) => {
+  const closed = Promise.withResolvers<void>()
+  const slow: Reply = (request, response, body) => {
+    request.socket.once('close', () => closed.resolve())
+    setTimeout(() => good(request, response, body), IDLE_SOCKET_MS + 500)
+  }
+  const script = await serve(t, [slow])
+  await raw(script, { attempts: 1 })
+  await abandonable(closed.promise, AbortSignal.timeout(20_000))
 })
 
 test('an abort ends a waiting call with its reason', async (t) => {

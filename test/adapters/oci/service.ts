@@ -28,7 +28,7 @@ export async function serve(
   identified = () => {},
 ): Promise<Script> {
   const seen: Script['seen'] = []
-  const server = createServer(async (request, response) => {
+  const server = createServer({ keepAliveTimeout: 600_000 }, async (request, response) => {
     // A request that is cut has arrived.
     const body = Buffer.concat(await Array.fromAsync(request).catch(() => []))
     const { method = '', url = '', headers } = request
