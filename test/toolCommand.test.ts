@@ -70,9 +70,13 @@ const MISTAKES: readonly (readonly [keyof typeof TOOLS, readonly string[], RegEx
   [
     'mutate',
     ['nothing'],
-    /^no source below src\/core begins with "nothing", expected one within snp\/, .*; /,
+    /^no source below src begins with "nothing", expected one within core\/snp\/, .*; /,
   ],
-  ['mutate', ['snp/der', 'snp/crl'], /^one area per run, or none for all, not snp\/der, snp\/crl; /],
+  [
+    'mutate',
+    ['core/snp/der', 'core/snp/crl'],
+    /^one area per run, or none for all, not core\/snp\/der, core\/snp\/crl; /,
+  ],
 ]
 
 describe('a wrong command line is answered with one sentence and exit code 2', { concurrency: 2 }, () => {
@@ -100,7 +104,7 @@ test('npm run bench lists the benchmarks', () => {
 
 // No vector loads this file, so its changes cost nothing; the run still needs every unchanged vector to pass.
 test('npm run mutate runs the vectors and prints the changes that survive', () => {
-  const { exitCode, stdout, stderr } = run('mutate', ['snp/certificateUrl', '--vectors', '--json'])
+  const { exitCode, stdout, stderr } = run('mutate', ['core/snp/certificateUrl', '--vectors', '--json'])
   assert.match(stderr, /^[1-9]\d* mutants\n/)
   const outcomes: readonly { readonly file: string; readonly kind: string }[] = JSON.parse(stdout)
   assert.ok(outcomes.length > 0)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DeadLettersConfig, ExportConfig, OpenConfig, SealConfig } from '#cli/config.ts'
+import { assertClosed, assertLimits } from '../configuration.ts'
 import { cli } from './process.ts'
 
 /** Well-formed in place of "…": an OCID, an origin, a path and a public key of Ed25519. */
@@ -11,17 +12,35 @@ const FILLED: readonly (readonly [RegExp, string])[] = [
   [/(?<="x": ")…/g, 'A'.repeat(43)],
 ]
 
-for (const { command, schema } of [
-  { command: 'seal', schema: SealConfig },
-  { command: 'upload', schema: SealConfig },
-  { command: 'open', schema: OpenConfig },
-  { command: 'evidence export', schema: ExportConfig },
-  { command: 'dead-letters list', schema: DeadLettersConfig },
+const PATHS = { good: ['/', '/'.padEnd(4096, 'a')], bad: ['', 'a', 'a/b', '/'.padEnd(4097, 'a')] }
+const file = (path: string) => ({ kind: 'file', path })
+const IN_VAULT = { kind: 'vault', keyId: 'ocid1.key.oc1.eu-frankfurt-1.example' }
+const SEALING_KEY = {
+  field: 'sealingKey',
+  good: [IN_VAULT, ...PATHS.good.map(file)],
+  bad: [
+    ...PATHS.bad.map(file),
+    { ...IN_VAULT, path: '/' },
+    { ...file('/'), keyId: IN_VAULT.keyId },
+    { kind: 'file' },
+    { kind: 'vault' },
+    { kind: 'card' },
+  ],
+}
+
+for (const { command, schema, limits } of [
+  { command: 'seal', schema: SealConfig, limits: [SEALING_KEY] },
+  { command: 'upload', schema: SealConfig, limits: [] },
+  { command: 'open', schema: OpenConfig, limits: [] },
+  { command: 'evidence export', schema: ExportConfig, limits: [] },
+  { command: 'dead-letters list', schema: DeadLettersConfig, limits: [] },
 ])
-  test(`${command} --help shows a configuration that loads, with every field`, async () => {
+  test(`${command} --help shows a configuration that loads, with every field and no other`, async () => {
     const { stdout } = await cli(...command.split(' '), '--help')
     const [, json = ''] = /\nConfiguration [^\n]*\n(.*?\n {2}\}\n)/s.exec(stdout) ?? []
     const filled = FILLED.reduce((text, [pattern, value]) => text.replaceAll(pattern, value), json)
-    const config = schema.parse(JSON.parse(filled))
+    const config = JSON.parse(filled)
     assert.deepEqual(Object.keys(config).sort(), Object.keys(schema.shape).sort())
+    assertClosed(schema, config)
+    assertLimits(schema, config, limits)
   })

@@ -161,6 +161,19 @@ export const EQUIVALENTS: readonly Row[] = [
       ['parseSigned', 'operand dropped', 'tbs === undefined || outer === undefined → (outer === undefined)'],
     ],
   ),
+  ...equivalent('src/adapters/http/origin.ts', 'URL writes no part of an IPv4 address longer', [
+    ['LOOPBACK', 'number moved', '3 → 4'],
+  ]),
+  ...equivalent('src/adapters/oci/config.ts', 'no other kind of principal may have these fields', [
+    [
+      'assertTransport',
+      'operand dropped',
+      "principal.kind === 'instance' && { metadataUrl: principal.metadataUrl, federationUrl: principal.fede → ({\n      metadataUrl: principal.metadataUrl,\n      federationUrl: principal.federationUrl,\n    })",
+    ],
+  ]),
+  ...equivalent('src/core/sealed/floe.ts', 'a digest of SHA-384 has 48 bytes', [
+    ['messageKeys', 'number moved', '48 → (49)'],
+  ]),
 ]
 
 function equivalent(

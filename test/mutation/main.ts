@@ -1,6 +1,6 @@
 /**
- * `npm run mutate`: changes the source of the report verifier, of jobs and of sealed objects, one change at a
- * time, and finds changes that no test notices.
+ * `npm run mutate`: changes the source of the report verifier, of jobs, of sealed objects and of configurations,
+ * one change at a time, and finds changes that no test notices.
  */
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -9,12 +9,16 @@ import { endWithUsage, readCommand } from '../toolCommand.ts'
 import { EQUIVALENTS, mutantsOfRow, reasonsOf } from './equivalents.ts'
 import { describe, type Mutant, type Outcome } from './mutant.ts'
 import { runUnits, VectorThread } from './pool.ts'
-import { AREAS, isMutated, mutantsOf, SUITES, suiteOf } from './sources.ts'
+import { AREAS, isMutated, mutantsOf, type Suite, suiteOf } from './sources.ts'
 
 const REPOSITORY = resolve(import.meta.dirname, '../..')
 
 /** Test files that run as vectors, and those that need files from outside the repository. */
 const ELSEWHERE = ['test/core/snp/vectors.test.ts', 'test/core/snp/fixtures.test.ts']
+
+/** Limits of processor time: of a suite on the unchanged source, and on a change the least beyond its own. */
+const FIRST_MS = 300_000
+const LEAST_MS = 5_000
 
 type Tried = { readonly mutant: Mutant; readonly outcome: Outcome }
 
@@ -24,8 +28,9 @@ Changes the sources of these areas in every way of test/mutation/operators.ts, o
 their vectors and then their unit tests until one fails. It prints the changes that survive. It works on a copy,
 so edits during a run have no effect.
 
-AREA is the beginning of a path below src/core, such as snp/crl. It must be within one of these, and all of them
-are taken without it: ${AREAS.join(', ')}.
+AREA is the beginning of a path below src, such as core/snp/crl. It must be within one of these, and all of them
+are taken without it:
+${AREAS.map((area) => `  ${area}`).join('\n')}
 
 options:
   --vectors  run only the vectors
@@ -44,7 +49,7 @@ const { values: options, positionals } = readCommand(HELP, {
 const [area = '', ...more] = positionals
 if (more.length > 0) endWithUsage(`one area per run, or none for all, not ${positionals.join(', ')}`)
 if (!hasSource(area))
-  endWithUsage(`no source below src/core begins with "${area}", expected one within ${AREAS.join(', ')}`)
+  endWithUsage(`no source below src begins with "${area}", expected one within ${AREAS.join(', ')}`)
 // The run uses a copy, so edits during the run have no effect.
 const root = mkdtempSync(join(tmpdir(), 'confidential-worker-mutation-'))
 
@@ -52,10 +57,13 @@ async function mutate(): Promise<number> {
   const mutants = mutantsOf(root, area)
   const reasons = options.vectors ? new Map<Mutant, string>() : reasonsOf(mutants)
   progress(`${mutants.length} mutants`)
-  await assertGreen(mutants)
+  const limits = await limitsOf(mutants)
   const tried = await inParallel(mutants, () => {
     const thread = new VectorThread(root)
-    return { try: (mutant) => outcomeOf(mutant, thread, reasons.get(mutant)), end: () => thread.end() }
+    return {
+      try: (mutant) => outcomeOf(mutant, thread, reasons.get(mutant), limits),
+      end: () => thread.end(),
+    }
   })
   report(tried)
   const stale = options.vectors ? [] : staleOf(mutants)
@@ -63,14 +71,20 @@ async function mutate(): Promise<number> {
   return tried.some(({ outcome }) => outcome.kind === 'survived') || stale.length > 0 ? 1 : 0
 }
 
-async function outcomeOf(mutant: Mutant, thread: VectorThread, reason: string | undefined): Promise<Outcome> {
+async function outcomeOf(
+  mutant: Mutant,
+  thread: VectorThread,
+  reason: string | undefined,
+  limits: ReadonlyMap<Suite, number>,
+): Promise<Outcome> {
   if (reason !== undefined) return { kind: 'equivalent', reason }
-  const vector = suiteOf(mutant.file)?.hasVectors === true ? await thread.try(mutant) : undefined
+  const suite = suiteOf(mutant.file)
+  const vector = suite?.hasVectors === true ? await thread.try(mutant) : undefined
   if (vector !== undefined) return { kind: 'killed', by: `vector ${vector}` }
-  if (options.vectors) return { kind: 'survived' }
+  if (suite === undefined || options.vectors) return { kind: 'survived' }
   for (const files of unitsFor(mutant)) {
-    const test = await runUnits(root, mutant, files)
-    if (test !== undefined) return { kind: 'killed', by: `test ${test}` }
+    const { failed } = await runUnits(root, mutant, files, limits.get(suite) ?? FIRST_MS)
+    if (failed !== undefined) return { kind: 'killed', by: `test ${failed}` }
   }
   return { kind: 'survived' }
 }
@@ -82,7 +96,9 @@ function unitsFor({ file }: Mutant): readonly (readonly string[])[] {
   return [own, all.filter((path) => !own.includes(path))].filter((files) => files.length > 0)
 }
 
+/** The test files in a folder, or the one file. */
 function testsIn(folder: string): readonly string[] {
+  if (folder.endsWith('.test.ts')) return [folder]
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.test.ts'))
     .map((path) => join(folder, path))
@@ -90,16 +106,23 @@ function testsIn(folder: string): readonly string[] {
     .toSorted()
 }
 
-/** Throws if the unchanged suite fails, since it would notice every change. */
-async function assertGreen(mutants: readonly Mutant[]): Promise<void> {
+/**
+ * The limit of each suite in processor time, which does not depend on the load of the machine. Throws if the
+ * unchanged suite fails, since it would notice every change.
+ */
+async function limitsOf(mutants: readonly Mutant[]): Promise<ReadonlyMap<Suite, number>> {
   const thread = new VectorThread(root)
   const vector = await thread.try(undefined)
   await thread.end()
-  const suites = SUITES.filter((suite) => mutants.some(({ file }) => suiteOf(file) === suite))
-  const all = suites.flatMap(({ tests }) => tests.flatMap(testsIn))
-  const test = vector === undefined && !options.vectors ? await runUnits(root, undefined, all) : undefined
-  if (vector !== undefined || test !== undefined)
-    throw new Error(`fails without any change: ${vector ?? test}`)
+  if (vector !== undefined) throw new Error(`fails without any change: ${vector}`)
+  const limits = new Map<Suite, number>()
+  for (const suite of new Set(options.vectors ? [] : mutants.map(({ file }) => suiteOf(file)))) {
+    if (suite === undefined) continue
+    const { failed, milliseconds } = await runUnits(root, undefined, suite.tests.flatMap(testsIn), FIRST_MS)
+    if (failed !== undefined) throw new Error(`fails without any change: ${failed}`)
+    limits.set(suite, LEAST_MS + 2 * milliseconds)
+  }
+  return limits
 }
 
 type Runner = { readonly try: (mutant: Mutant) => Promise<Outcome>; readonly end: () => Promise<void> }
@@ -137,14 +160,14 @@ function report(tried: readonly Tried[]): void {
 
 /** The rows of equivalents.ts in this area whose mutant no longer exists. */
 function staleOf(mutants: readonly Mutant[]): readonly string[] {
-  return EQUIVALENTS.filter(({ file }) => file.startsWith(`src/core/${area}`))
+  return EQUIVALENTS.filter(({ file }) => file.startsWith(`src/${area}`))
     .filter((row) => mutantsOfRow(row, mutants).length === 0)
     .map(({ file, within, operator, change }) => `${file}: ${operator}: ${change} in ${within}`)
 }
 
 function hasSource(start: string): boolean {
-  return readdirSync(join(REPOSITORY, 'src/core'), { recursive: true, encoding: 'utf8' }).some(
-    (path) => path.startsWith(start) && path.endsWith('.ts') && isMutated(`src/core/${path}`),
+  return readdirSync(join(REPOSITORY, 'src'), { recursive: true, encoding: 'utf8' }).some(
+    (path) => path.startsWith(start) && path.endsWith('.ts') && isMutated(`src/${path}`),
   )
 }
 
@@ -157,7 +180,7 @@ function say(text: string): void {
 }
 
 try {
-  for (const name of ['src', 'lab', 'test', 'docs', 'package.json', 'tsconfig.json'])
+  for (const name of ['src', 'lab', 'test', 'docs', 'systemd', 'package.json', 'tsconfig.json'])
     cpSync(join(REPOSITORY, name), join(root, name), { recursive: true })
   symlinkSync(join(REPOSITORY, 'node_modules'), join(root, 'node_modules'))
   process.exitCode = await mutate()

@@ -60,7 +60,7 @@ function nameOf(node: Node): string | undefined {
   return isOfFile || isFunction ? node.name.getText() : undefined
 }
 
-const TEXT_PROPERTIES = ['expected', 'actual', 'remedy']
+const TEXT_PROPERTIES = ['expected', 'actual', 'remedy', 'example']
 
 function isText(node: Node): boolean {
   return isPropertyAssignment(node) && isIdentifier(node.name) && TEXT_PROPERTIES.includes(node.name.text)
@@ -93,6 +93,9 @@ const COMPARISONS: readonly SyntaxKind[] = [
   SyntaxKind.GreaterThanEqualsToken,
 ]
 const LOGICAL: readonly SyntaxKind[] = [SyntaxKind.AmpersandAmpersandToken, SyntaxKind.BarBarToken]
+
+/** Constraints of a schema; those with a number are moved instead. */
+const CONSTRAINTS: readonly string[] = ['refine', 'check', 'regex']
 
 const OPERATORS: readonly Operator[] = [
   function refusalDisarmed(node, file) {
@@ -162,6 +165,14 @@ const OPERATORS: readonly Operator[] = [
   function schemaOpened(node, file) {
     if (!isPropertyAccessExpression(node) || node.name.text !== 'strictObject') return []
     return [change('schema opened', node.name, file, 'object')]
+  },
+  function constraintDropped(node, file) {
+    if (!isCallExpression(node) || !isPropertyAccessExpression(node.expression)) return []
+    const { name, expression } = node.expression
+    // `startsWith` is also a method of texts.
+    const isOfSchema =
+      CONSTRAINTS.includes(name.text) || (name.text === 'startsWith' && isCallExpression(expression))
+    return isOfSchema ? [change('constraint dropped', node, file, expression.getText(file))] : []
   },
   function demandDropped(node, file) {
     if (!isStringLiteral(node) || !isPropertyAssignment(node.parent) || !isTable(node.parent.parent))

@@ -76,17 +76,27 @@ export class VectorThread {
   }
 }
 
-/** The test that failed; undefined if none did. */
+export type UnitRun = {
+  /** The test that failed; undefined if none did. */
+  readonly failed: string | undefined
+  /** Processor time of a run without a failure. */
+  readonly milliseconds: number
+}
+
+/** Runs test files on a mutant, or on the unchanged source. A run beyond `limitMs` counts as a failure. */
 export async function runUnits(
   root: string,
   mutant: Mutant | undefined,
   files: readonly string[],
-): Promise<string | undefined> {
+  limitMs: number,
+): Promise<UnitRun> {
   const path = mutant === undefined ? root : join(root, mutant.file)
-  const job = JSON.stringify({ path, change: mutant, files: files.map((file) => join(root, file)) })
-  const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
+  const job = JSON.stringify({ path, change: mutant, files: files.map((file) => join(root, file)), limitMs })
+  const { promise, resolve, reject } = Promise.withResolvers<UnitRun>()
   const child = spawn(process.execPath, [join(root, 'test/mutation/unitRun.ts'), job], {
     cwd: root,
+    // Halves the time of a short run.
+    env: { ...process.env, NODE_COMPILE_CACHE: join(root, 'compiled') },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   let said = ''
@@ -94,8 +104,10 @@ export async function runUnits(
     said += chunk
   })
   child.once('error', reject)
-  child.once('close', (code, signal) =>
-    resolve(code === 0 ? undefined : said.trim() || (signal ?? 'the mutant does not load')),
-  )
+  child.once('close', (code, signal) => {
+    const last = said.trim().split('\n').at(-1) ?? ''
+    const failed = code === 0 ? undefined : last || (signal ?? 'the mutant does not load')
+    resolve({ failed, milliseconds: code === 0 ? Number(last) : Number.NaN })
+  })
   return await promise
 }

@@ -5,10 +5,10 @@ import { API } from 'typescript/unstable/sync'
 import type { Mutant } from './mutant.ts'
 import { changesOf } from './operators.ts'
 
-type Suite = {
-  /** Beginnings of paths below `src/core/`. */
+export type Suite = {
+  /** Beginnings of paths below `src/`. */
   readonly sources: readonly string[]
-  /** The folders of the tests that must notice a change. */
+  /** The tests that must notice a change: folders and files, the quick ones first. */
   readonly tests: readonly string[]
   /** True if the vectors of test/vectors/snp run on the sources. */
   readonly hasVectors: boolean
@@ -16,28 +16,57 @@ type Suite = {
 
 /** AMD's certificates are data, which a test compares. */
 const DATA = /amdRoots\.ts$/
-export const SUITES: readonly Suite[] = [
+const SUITES: readonly Suite[] = [
   {
-    sources: ['snp/', 'appraisal/', 'policy/policy.ts', 'policy/referenceSchema.ts'],
+    sources: ['core/snp/', 'core/appraisal/', 'core/policy/policy.ts', 'core/policy/referenceSchema.ts'],
     tests: ['test/core/snp', 'test/core/appraisal', 'test/core/policy'],
     hasVectors: true,
   },
-  { sources: ['job/'], tests: ['test/core/job'], hasVectors: false },
-  { sources: ['sealed/'], tests: ['test/core/sealed', 'test/vectors/sealed'], hasVectors: false },
+  { sources: ['core/job/'], tests: ['test/core/job', 'test/docs/life.test.ts'], hasVectors: false },
+  {
+    sources: ['core/sealed/'],
+    tests: ['test/vectors/sealed', 'test/contract/segmentCipher.test.ts', 'test/core/sealed'],
+    hasVectors: false,
+  },
+  {
+    // Everything that reads a configuration file, but for the grammars of single fields.
+    sources: [
+      'adapters/http/origin.ts',
+      'adapters/oci/config.ts',
+      'adapters/system/configFile.ts',
+      'cli/config.ts',
+      'core/release/trust.ts',
+      'function/config.ts',
+      'verifier/config.ts',
+      'worker/config.ts',
+    ],
+    tests: [
+      'test/adapters/http/origin.test.ts',
+      'test/adapters/oci/config.test.ts',
+      'test/adapters/system/configFile.test.ts',
+      'test/cli/config.test.ts',
+      'test/core/release/trust.test.ts',
+      'test/function/config.test.ts',
+      'test/verifier/config.test.ts',
+      'test/worker/config.test.ts',
+      'test/worker/memory.test.ts',
+    ],
+    hasVectors: false,
+  },
 ]
 export const AREAS = SUITES.flatMap(({ sources }) => sources)
 
 /** The suite of a path like `src/core/snp/der.ts`; undefined for a source that is not changed. */
 export function suiteOf(path: string): Suite | undefined {
   if (DATA.test(path)) return undefined
-  return SUITES.find(({ sources }) => sources.some((start) => path.startsWith(`src/core/${start}`)))
+  return SUITES.find(({ sources }) => sources.some((start) => path.startsWith(`src/${start}`)))
 }
 
 export function isMutated(path: string): boolean {
   return suiteOf(path) !== undefined
 }
 
-/** `area` is the beginning of a path below `src/core/`, such as `snp/der`; empty for all. */
+/** `area` is the beginning of a path below `src/`, such as `core/snp/der`; empty for all. */
 export function mutantsOf(root: string, area: string): readonly Mutant[] {
   const api = new API({ cwd: root })
   try {
@@ -48,7 +77,7 @@ export function mutantsOf(root: string, area: string): readonly Mutant[] {
       .getSourceFileNames()
       .map((name) => name.slice(root.length + 1))
       .filter((name) => isMutated(name))
-      .filter((name) => name.startsWith(`src/core/${area}`))
+      .filter((name) => name.startsWith(`src/${area}`))
     return files.toSorted().flatMap((file) => {
       const source = program.getSourceFile(join(root, file))
       return source === undefined ? [] : changesOf(source).map((change) => located(root, file, change))

@@ -1,6 +1,6 @@
 /**
  * Runs test files on one mutant in this process, up to the first failure. Exits with 1 if a test fails, else
- * with 0.
+ * with 0. The last line of its output names the failure, or else the milliseconds of processor time.
  */
 import { readFileSync } from 'node:fs'
 import { registerHooks, stripTypeScriptTypes } from 'node:module'
@@ -9,9 +9,14 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { applied, type Change } from './mutant.ts'
 
-type Job = { readonly path: string; readonly change: Change | undefined; readonly files: readonly string[] }
+type Job = {
+  readonly path: string
+  readonly change: Change | undefined
+  readonly files: readonly string[]
+  readonly limitMs: number
+}
 
-const { path, change, files } = JSON.parse(process.argv[2] ?? '') as Job
+const { path, change, files, limitMs } = JSON.parse(process.argv[2] ?? '') as Job
 const changed = pathToFileURL(path).href
 
 registerHooks({
@@ -22,11 +27,9 @@ registerHooks({
   },
 })
 
-// Limit of processor time; all tests together take a fraction of it. A separate thread notices a test that
-// never ends.
-const LIMIT_MS = 120_000
+// A separate thread notices a test that never ends.
 const watch = `setInterval(() => {
-  if (process.cpuUsage().user > ${LIMIT_MS * 1000}) process.kill(process.pid, 'SIGKILL')
+  if (process.cpuUsage().user > ${limitMs * 1000}) process.kill(process.pid, 'SIGKILL')
 }, 1000)`
 new Worker(watch, { eval: true }).unref()
 
@@ -36,3 +39,7 @@ run({ files: [...files], isolation: 'none' })
     process.exit(1)
   })
   .resume()
+
+process.once('exit', (code) => {
+  if (code === 0) process.stdout.write(`${process.cpuUsage().user / 1000}\n`)
+})

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { z } from 'zod'
-import { readConfig } from '#adapters/system/configFile.ts'
+import { AbsolutePath, readConfig } from '#adapters/system/configFile.ts'
 
 const Schema = z.strictObject({ url: z.string().startsWith('https:'), port: z.int() })
 let folder = ''
@@ -56,4 +56,10 @@ test('an absent file is named', async () => {
     code: 'config.invalid',
     message: 'worker: the configuration file /nowhere/worker.json cannot be read: ENOENT',
   })
+})
+
+test('an absolute path begins with / and has at most 4000 characters, none of them a NUL', () => {
+  for (const path of ['/', '/a b', '/'.padEnd(4000, 'a')]) assert.equal(AbsolutePath.parse(path), path)
+  for (const path of ['', 'a', './a', '/a\0b', '/'.padEnd(4001, 'a')])
+    assert.equal(AbsolutePath.safeParse(path).success, false)
 })

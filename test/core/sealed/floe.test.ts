@@ -2,11 +2,20 @@
  * FLOE compared with known answers of its authors (Go, Java and Rust), which are not part of this repository.
  */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import test from 'node:test'
 import { nodeCipher } from '#core/sealed/cipher.ts'
-import { FLOE_HEADER_BYTES, type FloeParameters, floeBytes } from '#core/sealed/floe.ts'
+import {
+  FLOE,
+  FLOE_HEADER_BYTES,
+  type FloeParameters,
+  floeBytes,
+  segmentAad,
+  segmentsUnderKey,
+  startOpening,
+  startSealing,
+} from '#core/sealed/floe.ts'
 import { openFloe } from '#core/sealed/floeOpen.ts'
 import { sealFloe } from '#core/sealed/floeSeal.ts'
 
@@ -81,6 +90,52 @@ for (const { name, segmentBytes, rotationMask } of answers) {
 test('rotation: with one key for all segments, the known answer does not open', { skip }, async () => {
   const opening = open(answer('go_rotation', 'ct'), { segmentBytes: 40, rotationMask: 20 })
   await assert.rejects(opening, { code: 'object.unopened' })
+})
+
+test('objects have segments of 256 KiB and a new key every 2^20 segments, as docs/formats/sealed.md says', () => {
+  assert.deepEqual(FLOE, { segmentBytes: 2 ** 18, rotationMask: 20 })
+})
+
+for (const { position, isFinal, aad } of [
+  { position: 0, isFinal: false, aad: '0000000000000000' + '00' },
+  { position: 0, isFinal: true, aad: '0000000000000000' + '01' },
+  { position: 2 ** 32 - 1, isFinal: false, aad: '00000000ffffffff' + '00' },
+  { position: 2 ** 32, isFinal: false, aad: '0000000100000000' + '00' },
+  { position: 5 * 2 ** 32 + 7, isFinal: true, aad: '0000000500000007' + '01' },
+  { position: 2 ** 52 + 1, isFinal: false, aad: '0010000000000001' + '00' },
+])
+  test(`${isFinal ? 'the final segment' : 'a segment'} at ${position} is bound to its position and to the end`, () => {
+    assert.equal(segmentAad(position, isFinal).toString('hex'), aad)
+  })
+
+for (const { position, rotationMask, expected } of [
+  { position: 0, rotationMask: 2, expected: 4 },
+  { position: 3, rotationMask: 2, expected: 1 },
+  { position: 4, rotationMask: 2, expected: 4 },
+  { position: 2 ** 20 + 1, rotationMask: 20, expected: 2 ** 20 - 1 },
+])
+  test(`of 2^${rotationMask}, ${expected} segments from ${position} on share a key`, () => {
+    assert.equal(segmentsUnderKey(position, { segmentBytes: 40, rotationMask }), expected)
+  })
+
+test('the keys of a message are gone after their wipe, the message key included', () => {
+  const parameters = { segmentBytes: 40, rotationMask: 2 }
+  const { header, keys } = startSealing(KEY, AAD, randomBytes, parameters)
+  const again = startOpening(KEY, AAD, header, parameters)
+  const first = keys.segmentKey(0)
+  assert.deepEqual(first, again.segmentKey(3))
+  assert.notDeepEqual(first, again.segmentKey(4))
+  keys.wipe()
+  assert.deepEqual(first, Buffer.alloc(32))
+  // A key of the next rotation comes from the message key, which is now zeros.
+  const ofZeros = createHmac('sha384', Buffer.alloc(48))
+    .update(header.subarray(0, 42))
+    .update('DEK:')
+    .update(Buffer.from([0, 0, 0, 0, 0, 0, 0, 4]))
+    .update(AAD)
+    .update(Buffer.of(1))
+    .digest()
+  assert.deepEqual(keys.segmentKey(4), ofZeros.subarray(0, 32))
 })
 
 function answer(name: string, part: 'ct' | 'pt'): Buffer {

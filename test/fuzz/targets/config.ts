@@ -1,14 +1,12 @@
 /** Configuration files of the three programs, of any text. */
-import { generateKeyPairSync } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { z } from 'zod'
-import { configExample } from '#adapters/system/configExample.ts'
 import { parseConfig } from '#adapters/system/configFile.ts'
 import { CodedError } from '#core/errors.ts'
-import { exportJwk } from '#core/jwk.ts'
 import { FunctionConfig } from '../../../src/function/config.ts'
 import { VerifierConfig } from '../../../src/verifier/config.ts'
 import { WorkerConfig } from '../../../src/worker/config.ts'
+import { exampleOf } from '../../configuration.ts'
 import { mutateJson } from '../json.ts'
 import { type Target, Violation } from '../target.ts'
 
@@ -52,12 +50,4 @@ function checkConfig(text: Buffer, schema: z.ZodType): void {
   }
   if (!isDeepStrictEqual(parse(Buffer.from(JSON.stringify(value))), value))
     throw new Violation('a configuration is another one when it is written and read again')
-}
-
-/** The printed example, with keys in the place of its placeholders. */
-function exampleOf(schema: z.ZodType): unknown {
-  const text = configExample(schema).replaceAll(/^ *\/\/.*\n/gm, '')
-  return JSON.parse(text, (name, value: unknown) =>
-    name === 'jwk' ? exportJwk(generateKeyPairSync('ed25519').publicKey) : value,
-  )
 }
