@@ -21,6 +21,9 @@ const MAX_RESULT_BYTES = 64 * 1024 * 1024
 /** CMS cell size suppression policy: no cell below eleven. */
 const MINIMUM_CELL = 11
 
+/** More than any demo, campaign or benchmark asks for. */
+const QUOTA = { hours: 24, releases: 1_000_000, objects: 1_000_000, bytes: 2 ** 50 }
+
 export type Enrolment = {
   readonly signers: readonly Signer[]
   readonly auditJwk: P256Jwk
@@ -130,6 +133,7 @@ async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<
               keyId: KEYS.result,
               keyVersionId: result.keyVersionId,
             },
+            quota: QUOTA,
             notBefore: now - DAY,
             notAfter: now + 30 * DAY,
           },

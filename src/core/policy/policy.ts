@@ -20,6 +20,7 @@ import { P256Jwk, P384Jwk, SigningJwk } from '../jwk.ts'
 import { defineSigned } from '../jws.ts'
 import { PRODUCTS } from '../snp/product.ts'
 import { numberedName } from './objectName.ts'
+import { Quota } from './quota.ts'
 import { PolicyReferenceSchema } from './referenceSchema.ts'
 import { TERMS } from './terms.ts'
 
@@ -29,6 +30,7 @@ const Permission = z.strictObject({
   client: name,
   purpose,
   ...TERMS,
+  quota: Quota,
   notBefore: time,
   notAfter: time,
 })

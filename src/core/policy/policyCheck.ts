@@ -5,6 +5,7 @@ import { CodedError } from '../errors.ts'
 import { expandScopes } from '../fhir/scope.ts'
 import { importJwk } from '../jwk.ts'
 import type { Policy } from './policy.ts'
+import { realDataProblems } from './realData.ts'
 
 /** The part of a Verifier's configuration that a policy must agree with. */
 export type LoadingVerifier = {
@@ -22,6 +23,7 @@ export function checkPolicy(policy: Policy, verifier: LoadingVerifier): void {
     ...simulationProblems(policy, verifier),
     ...uniquenessProblems(policy),
     ...chipProblems(policy),
+    ...realDataProblems(policy),
     ...windowProblems(policy),
     ...keyProblems(policy),
     ...scopeProblems(policy),

@@ -81,6 +81,7 @@ const cohort: Policy['datasets'][number] = {
       workload: { name: 'fhir-summary', digest: digestOf('workload') },
       output: { contentType: 'application/json', maxBytes: 1_000_000, minimumCell: 11 },
       recipient: { jwk: rsa, keyId: KEY_ID, keyVersionId: KEY_ID },
+      quota: { hours: 24, releases: 1000, objects: 1000, bytes: 1_000_000_000 },
       notBefore: START - 1000,
       notAfter: START + 100_000,
     },

@@ -12,6 +12,14 @@ const [genoa] = reference.processors
 assert.ok(genoa)
 const withProcessors = (chips: typeof reference.chips, ...processors: typeof reference.processors) =>
   policyOf({ referenceValues: [{ ...reference, chips, processors }] })
+/** Beside the real dataset there is a synthetic one, which excuses nothing. */
+const realPolicy = (changes: object) =>
+  policyOf({
+    simulation: false,
+    roots: [],
+    referenceValues: [{ ...reference, ...changes }],
+    datasets: [datasetOf({ id: 'trial', permissions: [] }), datasetOf({ synthetic: false })],
+  })
 const milan = { ...genoa, product: 'Milan' as const, model: 1 }
 
 for (const { name, policy, loading, says } of [
@@ -129,6 +137,31 @@ for (const { name, policy, loading, says } of [
     policy: policyOf({ auditKey: { ...policyOf().auditKey, y: policyOf().auditKey.x } }),
     says: /auditKey contains an invalid key/,
   },
+  ...[
+    [
+      { guestPolicy: { ...reference.guestPolicy, debug: 'required' as const } },
+      /guestPolicy.debug is required, dataset cohort is real and requires forbidden/,
+    ],
+    [{ guestPolicy: { ...reference.guestPolicy, debug: 'any' as const } }, /guestPolicy.debug is any/],
+    [
+      { guestPolicy: { ...reference.guestPolicy, migrateMa: 'any' as const } },
+      /guestPolicy.migrateMa is any/,
+    ],
+    [{ vmpl: 3 }, /vmpl is 3, .* requires 0/],
+    [
+      { processors: [genoa, { ...genoa, stepping: 2, floor: { ...genoa.floor, snp: 0 } }] },
+      /processors\[1\].floor.snp is 0 for Genoa, .* requires at least 1/,
+    ],
+    [
+      { processors: [{ ...genoa, floor: { ...genoa.floor, microcode: 0 } }] },
+      /processors\[0\].floor.microcode/,
+    ],
+  ].map(([changes, says]) => ({
+    name: `real data, and ${says}`,
+    policy: realPolicy(changes as object),
+    loading: { simulation: false },
+    says: says as RegExp,
+  })),
 ])
   test(`does not load: ${name}`, () => {
     assert.throws(
@@ -143,6 +176,10 @@ for (const { name, policy, loading, says } of [
 
 test('a policy without problems loads', () => {
   checkPolicy(policyOf(), verifier)
+  checkPolicy(realPolicy({}), { ...verifier, simulation: false })
+  // For synthetic data a development machine may do.
+  const debug = { guestPolicy: { ...reference.guestPolicy, debug: 'required' as const }, vmpl: 3 }
+  checkPolicy(policyOf({ referenceValues: [{ ...reference, ...debug }] }), verifier)
   checkPolicy(withProcessors(['11'.repeat(64)], genoa, milan, { ...genoa, stepping: 2 }), verifier)
   assert.equal(RsaJwk.safeParse(permissionOf().recipient.jwk).success, true)
 })

@@ -46,6 +46,7 @@ export function permissionOf(changes: Partial<Permission> = {}): Permission {
       keyId: 'ocid1.key.oc1..result',
       keyVersionId: 'ocid1.keyversion.oc1..result',
     },
+    quota: { hours: 24, releases: 1000, objects: 1000, bytes: 1_000_000_000 },
     notBefore: NOW - DAY,
     notAfter: NOW + DAY,
     ...changes,

@@ -240,6 +240,7 @@ export const POLICY: Policy = {
           purpose: 'HRESCH',
           scopes: ['system/Condition.rs', 'system/Observation.rs'],
           ...OF_PERMISSION,
+          quota: { hours: 24, releases: 100, objects: 6400, bytes: 1_000_000_000_000 },
           notBefore: NOW - 1000,
           notAfter: NOW + 86_400,
         },

@@ -54,6 +54,7 @@ import {
   wrap,
 } from './cases.ts'
 import { ed25519, p256, p384, wrapSeeded } from './keys.ts'
+import { policyDemandVectors } from './policyDemands.ts'
 import type { Expected, Vector } from './vector.ts'
 
 const FOLDER = new URL('./', import.meta.url)
@@ -74,6 +75,7 @@ export async function makeVectors(): Promise<readonly Vector[]> {
     ...(await preflightVectors()),
     ...(await possessionVectors()),
     ...traceVectors(),
+    ...(await policyDemandVectors()),
   ]
 }
 
