@@ -3,8 +3,8 @@
 export type HardObject = {
   readonly name: string
   readonly what: string
-  /** `minimumCell` of the job's output contract. */
-  readonly minimumCell: number
+  /** `k` of the job's output contract. */
+  readonly threshold: number
   readonly chunks: () => Iterable<Buffer>
 }
 
@@ -23,25 +23,25 @@ export const HARD_OBJECTS: readonly HardObject[] = [
   {
     name: 'plain',
     what: '100,000 small observations in few cells',
-    minimumCell: CMS_MINIMUM,
+    threshold: CMS_MINIMUM,
     chunks: () => joined(times(100_000, (at) => observation(at % 50, at % 1000))),
   },
   {
     name: 'numbers',
     what: 'a line of 15 MB: an array of 7.5 M numbers',
-    minimumCell: CMS_MINIMUM,
+    threshold: CMS_MINIMUM,
     chunks: () => patientWith('0,', 7_500_000),
   },
   {
     name: 'arrays',
     what: 'a line of 21 MB: 7 M nested arrays',
-    minimumCell: CMS_MINIMUM,
+    threshold: CMS_MINIMUM,
     chunks: () => patientWith('[],', 7_000_000),
   },
   {
     name: 'members',
     what: '12 lines of 1.3 M members in objects of 256',
-    minimumCell: CMS_MINIMUM,
+    threshold: CMS_MINIMUM,
     chunks: function* () {
       const names = Array.from({ length: 256 }, (_, at) => `"m${at}":0`)
       for (let line = 0; line < 12; line++) yield* patientWith(`{${names.join()}},`, 5000)
@@ -50,7 +50,7 @@ export const HARD_OBJECTS: readonly HardObject[] = [
   {
     name: 'longest',
     what: '50 observations with all bytes and values that a line may have, and all of them kept',
-    minimumCell: CMS_MINIMUM,
+    threshold: CMS_MINIMUM,
     chunks: function* () {
       const coding = '{"system":"http:\\/\\/loinc.org","code":"1234567-8"},'
       const head = '{"resourceType":"Observation","category":[{"coding":['
@@ -63,7 +63,7 @@ export const HARD_OBJECTS: readonly HardObject[] = [
   {
     name: 'newlines',
     what: '64 MiB of line ends',
-    minimumCell: CMS_MINIMUM,
+    threshold: CMS_MINIMUM,
     chunks: function* () {
       for (let mib = 0; mib < 64; mib++) yield Buffer.alloc(MIB, '\n')
     },
@@ -71,13 +71,13 @@ export const HARD_OBJECTS: readonly HardObject[] = [
   {
     name: 'table',
     what: '50,000 cells of 2 persons each, all of them shown',
-    minimumCell: 2,
+    threshold: 2,
     chunks: () => joined(times(SHOWN_CELLS * 2, (at) => observation(at % SHOWN_CELLS, at))),
   },
   {
     name: 'persons',
     what: '199,000 cells of 10 persons each, none of them shown',
-    minimumCell: CMS_MINIMUM,
+    threshold: CMS_MINIMUM,
     chunks: () => joined(times(CELLS * 10, (at) => observation(at % CELLS, Math.floor(at / CELLS)))),
   },
 ]

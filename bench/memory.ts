@@ -66,7 +66,7 @@ type Measured = { readonly peakMib: number; readonly endings: readonly string[] 
 
 /** In a cgroup, Node takes half of the memory as the limit of its heap. */
 async function measure(
-  { minimumCell }: HardObject,
+  { threshold }: HardObject,
   file: string,
   size: number,
   count: number,
@@ -75,7 +75,7 @@ async function measure(
     ...nodeOptionsFor('src/worker/main.ts'),
     `--max-old-space-size=${Math.floor(memoryOf(count) / 2)}`,
     PROGRAM,
-    ...[file, minimumCell, size, count].map(String),
+    ...[file, threshold, size, count].map(String),
   ])
   return JSON.parse(stdout)
 }

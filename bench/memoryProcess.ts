@@ -1,5 +1,5 @@
 /**
- * `node bench/memoryProcess.ts FILE MINIMUM_CELL SIZE COUNT`: a process with the modules of a worker. It opens a
+ * `node bench/memoryProcess.ts FILE THRESHOLD SIZE COUNT`: a process with the modules of a worker. It opens a
  * sealed object COUNT times at once, runs fhir-summary on it and seals each output. It prints how the jobs
  * ended and the highest memory of the process.
  */
@@ -10,6 +10,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { loadSegmentCipher } from '#adapters/aead/native.ts'
 import { codeOf } from '#core/errors.ts'
+import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { expandScopes } from '#core/fhir/scope.ts'
 import { exportJwk, RsaJwk } from '#core/jwk.ts'
 import { encodeSealHeader, openObject } from '#core/sealed/object.ts'
@@ -21,16 +22,21 @@ import type { Workload } from '../src/worker/workloads/workload.ts'
 import { HARD_DEK, HARD_HEADER } from './hardObjects.ts'
 
 const MIB = 1024 * 1024
-const [file = '', minimumCell, size, count] = process.argv.slice(2)
+const [file = '', threshold, size, count] = process.argv.slice(2)
 const { cipher } = loadSegmentCipher()
 const workloads = await loadWorkloads()
 const recipient = RsaJwk.parse(exportJwk(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey))
 const grant = {
   scopes: [...expandScopes(['system/*.rs'])],
-  view: 'minimal' as const,
+  projection: { view: 'minimal' as const },
   sensitive: [],
+  codeTable: CODE_TABLE_DIGEST,
   iat: 1_795_219_200,
-  output: { contentType: 'application/json', maxBytes: 1024 * MIB, minimumCell: Number(minimumCell) },
+  output: {
+    contentType: 'application/json',
+    maxBytes: 1024 * MIB,
+    disclosure: { form: 'threshold' as const, k: Number(threshold), cap: null },
+  },
 }
 
 async function run(workload: Workload): Promise<string> {

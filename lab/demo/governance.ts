@@ -5,10 +5,12 @@ import { STRICT } from '#core/appraisal/strict.ts'
 import { toBase64url, utf8 } from '#core/bytes.ts'
 import { COUNT_TABLE_CONTENT_TYPE } from '#core/egress/table.ts'
 import { CodedError } from '#core/errors.ts'
+import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { exportJwk, type P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
 import { type Signer, signGeneral } from '#core/jws.ts'
 import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
 import type { PolicyReference } from '#core/policy/referenceSchema.ts'
+import type { Terms } from '#core/policy/terms.ts'
 import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
 import { ID_KEY_BYTES, idKeyAssociatedData } from '#core/release/idKey.ts'
 import type { UnixSeconds } from '#core/time.ts'
@@ -105,28 +107,33 @@ async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<
     ],
     clients: [{ id: CLIENT, keys: [P384Jwk.parse(exportJwk(client.key))] }],
     auditKey: enrolment.auditJwk,
+    populations: [{ id: DATASET, budget: null }],
     datasets: [
       {
         id: DATASET,
+        population: DATASET,
         synthetic: true,
         sealingKeys: [P384Jwk.parse(exportJwk(sealing.key))],
         keyIds: [KEYS.dataset],
         notSealedBefore: now - DAY,
         idKey,
         assurance: { level: 'measured' },
+        consent: null,
         permissions: [
           {
             id: 'research-summary',
             client: CLIENT,
             purpose: PURPOSE,
+            edition: 1,
             scopes: SCOPES,
-            view: 'minimal',
+            projection: { view: 'minimal', details: [] },
             sensitive: [],
+            codeTable: CODE_TABLE_DIGEST,
             workload: workloadOf(enrolment.workload),
             output: {
               contentType: COUNT_TABLE_CONTENT_TYPE,
               maxBytes: MAX_RESULT_BYTES,
-              minimumCell: MINIMUM_CELL,
+              disclosure: { form: 'threshold', k: MINIMUM_CELL, cap: null },
             },
             recipient: {
               jwk: RsaJwk.parse(exportJwk(result.key)),
@@ -158,12 +165,12 @@ async function wrapNewIdKey(vault: KeyVault): Promise<Policy['datasets'][number]
   }
 }
 
-function workloadOf(anchor: string): { name: string; digest: string } {
+function workloadOf(anchor: string): Terms['workload'] {
   const [name = '', digest = ''] = anchor.split('@')
   if (!/^[0-9a-f]{64}$/.test(digest))
     throw new CodedError(
       'config.invalid',
       `the worker's workload is ${anchor}, expected <name>@<hex SHA-256>`,
     )
-  return { name, digest: toBase64url(Buffer.from(digest, 'hex')) }
+  return { name, digest: toBase64url(Buffer.from(digest, 'hex')), parameters: {} }
 }

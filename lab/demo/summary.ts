@@ -60,10 +60,9 @@ function shorten(text: string): string {
 }
 
 /** The largest cells of each resource type. */
-export function tableText({ table, minimumCell, cellsWithheld }: CountTable): readonly string[] {
-  const note = cellsWithheld
-    ? [`  cells with fewer than ${minimumCell} persons are withheld from the result`]
-    : []
+export function tableText({ table, disclosure }: CountTable): readonly string[] {
+  const note =
+    disclosure.form === 'threshold' ? [`  cells of fewer than ${disclosure.k} persons are never shown`] : []
   if (table.length === 0) return ['  the table is empty', ...note]
   const top = largestOfEachType(table)
   const rows = [HEAD, ...top.sort((a, b) => a.resourceType.localeCompare(b.resourceType)).map(cellTexts)]

@@ -3,7 +3,7 @@
  * changes no state.
  */
 import { sha256, toBase64url, toHex } from '#core/bytes.ts'
-import { type Asker, verifyAssertion } from '#core/release/assertion.ts'
+import { type VerifiedAsker, verifyAssertion } from '#core/release/assertion.ts'
 import { expectBinding, jobsBytesOf, type ReadRequest, readJobs, readRequest } from '#core/release/binding.ts'
 import { checkNonce } from '#core/release/nonce.ts'
 import { expectPossession } from '#core/release/possession.ts'
@@ -20,7 +20,7 @@ import type { InForce } from './policyStore.ts'
  */
 export type AuthenticRequest = {
   readonly request: ReadRequest & { readonly jobs: readonly ReleaseJob[] }
-  readonly asker: Asker
+  readonly asker: VerifiedAsker
   readonly verified: VerifiedReport
   /** The policy that lists the client's keys. The decision uses the same one. */
   readonly inForce: InForce

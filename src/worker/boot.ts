@@ -121,7 +121,7 @@ export async function openBoot(
       service,
       reports: watchReports(material.reports, metrics, log),
       signer: clientSigner,
-      asker: { client: config.client.id, purpose: config.client.purpose, scopes: config.client.scopes },
+      asker: { client: config.client.id, purpose: config.client.purpose },
       audience: config.verifier.audience,
       anchors: trust.anchors,
       trust: trust.digest,

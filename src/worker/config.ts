@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { ReportSourceConfig } from '#adapters/sev/source.ts'
-import { audience, bucketName, name, namespaceName, ocid, purpose, scopeText } from '#core/fields.ts'
+import { audience, bucketName, name, namespaceName, ocid, purpose } from '#core/fields.ts'
 import { TrustAnchors } from '#core/release/trust.ts'
 import { concurrencyIn, memoryOf } from './memory.ts'
 
@@ -62,14 +62,6 @@ export const WorkerConfig = z.strictObject({
         example: 'research',
       }),
       purpose: purpose.meta({ description: 'The purpose of use.', example: 'HRESCH' }),
-      scopes: z
-        .array(scopeText)
-        .min(1)
-        .max(64)
-        .meta({
-          description: 'SMART scopes to request, 1 to 64. The grant may contain fewer, never more.',
-          example: ['system/Condition.rs', 'system/Patient.rs'],
-        }),
       keyId: ocid.meta({
         description: "The P-384 key in the consumer's Vault that signs client assertions.",
         example: 'ocid1.key.oc1.eu-frankfurt-1.example.client',

@@ -20,7 +20,7 @@ import { thumbprint } from '#core/jwk.ts'
 import { signCompact } from '#core/jws.ts'
 import type { AcceptedGrant } from '#core/release/accept.ts'
 import { sealTo } from '#core/release/jwe.ts'
-import { resultIdOf } from '#core/release/resultId.ts'
+import { resultIdOfGrant } from '#core/release/resultId.ts'
 import {
   manifestDigest,
   manifestName,
@@ -49,7 +49,7 @@ export async function publish(
 ): Promise<Published> {
   const { grant } = accepted
   const { evidence } = boot
-  const resultId = resultIdOf(grant)
+  const resultId = resultIdOfGrant(grant)
   const attempt = toHex(randomBytes(16))
   const sealed = await putParts(resultId, attempt, accepted, computed.output, boot, signal)
   const { releaseId } = grant
@@ -59,6 +59,7 @@ export async function publish(
     resultId,
     attempt,
     contentDigest: sealed.contentDigest,
+    termsDigest: grant.termsDigest,
     recipient: thumbprint(grant.recipient.jwk),
     counts: sealTo(grant.auditKey, canonicalBytes(computed.counts)),
   })
@@ -79,8 +80,9 @@ export async function publish(
       },
       releaseId,
       grantDigest: accepted.grantDigest,
+      termsDigest: grant.termsDigest,
       headerDigests: grant.objects.map(({ headerDigest }) => headerDigest),
-      workload: grant.workload,
+      workload: { name: grant.workload.name, digest: grant.workload.digest },
       simulation: boot.simulation,
       committedAt: boot.time.now(),
       verifierCheckpoint: grant.log.checkpoint,
@@ -118,7 +120,7 @@ export async function findResult(
   { store, buckets, evidence }: PublicationBoot,
   signal: AbortSignal,
 ): Promise<ExistingResult | undefined> {
-  const resultId = resultIdOf(grant)
+  const resultId = resultIdOfGrant(grant)
   const text = await readText(
     store,
     { ...buckets.results, name: manifestName(resultId) },
@@ -163,7 +165,7 @@ export function supersede(
   // Results are never deleted, so the object that prevented the create can be read.
   if (existing === undefined)
     throw new CodedError('service.unavailable', 'a manifest exists and cannot be read')
-  const resultId = resultIdOf(grant)
+  const resultId = resultIdOfGrant(grant)
   evidence.append({
     event: 'result.superseded',
     releaseId: grant.releaseId,

@@ -22,21 +22,16 @@ before(async () => {
 })
 after(() => system?.close())
 
-type Client = { readonly id: string; readonly purpose: string; readonly scopes: readonly string[] }
+type Client = { readonly id: string; readonly purpose: string }
 
-const client = (change: (client: Client) => Partial<Client>) => (config: { readonly client: Client }) => ({
+const client = (change: Partial<Client>) => (config: { readonly client: Client }) => ({
   ...config,
-  client: { ...config.client, ...change(config.client) },
+  client: { ...config.client, ...change },
 })
 
 for (const { wrong, code, change } of [
-  {
-    wrong: 'one scope too many',
-    code: 'scope.exceeded',
-    change: client(({ scopes }) => ({ scopes: [...scopes, 'system/Coverage.rs'] })),
-  },
-  { wrong: 'another purpose', code: 'client.none', change: client(() => ({ purpose: 'HMARKT' })) },
-  { wrong: 'another id', code: 'assertion.invalid', change: client(() => ({ id: 'stranger' })) },
+  { wrong: 'another purpose', code: 'client.none', change: client({ purpose: 'HMARKT' }) },
+  { wrong: 'another id', code: 'assertion.invalid', change: client({ id: 'stranger' }) },
   {
     wrong: 'a measurement that nobody approved',
     code: 'measurement.unknown',
@@ -66,7 +61,7 @@ for (const { wrong, code, change } of [
   })
 
 test('when its permission is signed, the worker joins by itself and takes jobs', async () => {
-  await restartWrong(JSON.stringify(client(() => ({ purpose: 'HMARKT' }))(JSON.parse(right))))
+  await restartWrong(JSON.stringify(client({ purpose: 'HMARKT' })(JSON.parse(right))))
   await waitForLine(system, 'refused', { code: 'client.none' })
   const pid = system.pid(WRONG)
   await publishPolicy(system, 2, (permission) => [

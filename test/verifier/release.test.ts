@@ -214,7 +214,7 @@ async function ask(
     challenge: { nonce: toBase64url(nonce), exp: NOW + 300, aud: AUDIENCE },
     audience: AUDIENCE,
     jobs,
-    asker: { client: 'acme', purpose: 'HRESCH', scopes: ['system/Condition.rs'] },
+    asker: { client: 'acme', purpose: 'HRESCH' },
     signer: client,
     jti: 'ab'.repeat(16),
     wrapKey,

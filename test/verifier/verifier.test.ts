@@ -79,8 +79,8 @@ const refused: readonly { name: string; changes: WorkerChanges; code: string }[]
     code: 'client.none',
   },
   {
-    name: 'a scope that no permission covers',
-    changes: { asker: { ...ASKER, scopes: ['system/Patient.rs'] } },
+    name: 'another scope than the permission has',
+    changes: { asker: { ...ASKER, scope: 'system/Patient.rs' } },
     code: 'scope.exceeded',
   },
 ]

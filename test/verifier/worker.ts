@@ -18,12 +18,12 @@ import { root, workerKeys } from '../core/release/releaseWorld.ts'
 import { ANCHORS, AUDIENCE, type Deployment } from './deployment.ts'
 import type { Identity } from './tls.ts'
 
-export const ASKER: Asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Condition.rs'] }
+export const ASKER: Asker = { client: 'acme', purpose: 'HRESCH' }
 
 /** The differences from a good worker. */
 export type WorkerChanges = {
   readonly platform?: Partial<PlatformInput>
-  readonly asker?: Asker
+  readonly asker?: Asker & { readonly scope?: string }
   readonly signer?: Signer
   readonly trust?: Uint8Array
   readonly challenge?: (challenge: Challenge) => Challenge

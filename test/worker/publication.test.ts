@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CodedError } from '#core/errors.ts'
 import { signCompact, verifyCompact } from '#core/jws.ts'
-import { resultIdOf } from '#core/release/resultId.ts'
+import { resultIdOfGrant } from '#core/release/resultId.ts'
 import { manifestDigest, manifestName, ResultManifestFormat } from '#core/sealed/manifest.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { findResult, publish } from '../../src/worker/publication.ts'
@@ -19,7 +19,7 @@ const computed = {
 async function stage() {
   const store = folderStore(await temporaryFolder())
   const accepted = await acceptedGrant()
-  const name = manifestName(resultIdOf(accepted.grant))
+  const name = manifestName(resultIdOfGrant(accepted.grant))
   const manifest = { ...bucket('results'), name }
   return { store, accepted, manifest }
 }
@@ -31,7 +31,7 @@ test('a result is visible by a manifest that this boot signs and the log announc
   const { store, accepted, manifest } = await stage()
   const boot = await publicationBootOf(store)
   const published = await publish(accepted, computed, boot, signal)
-  assert.deepEqual(published, { kind: 'visible', resultId: resultIdOf(accepted.grant) })
+  assert.deepEqual(published, { kind: 'visible', resultId: resultIdOfGrant(accepted.grant) })
   const jws = await textOf(store, manifest)
   const { payload } = verifyCompact(ResultManifestFormat, jws, [boot.signer.jwk], 'result.foreign')
   assert.equal(payload.intentIndex, 1)
@@ -90,7 +90,7 @@ for (const { name, put } of [
       const boot = await publicationBootOf(store)
       const other = await acceptedGrant()
       await publish(other, computed, boot, signal)
-      const moved = await textOf(store, { ...manifest, name: manifestName(resultIdOf(other.grant)) })
+      const moved = await textOf(store, { ...manifest, name: manifestName(resultIdOfGrant(other.grant)) })
       await store.create(manifest, Buffer.from(moved))
     },
   },

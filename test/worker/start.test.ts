@@ -38,7 +38,7 @@ async function configOf(t: TestContext, deployment: Deployment, url: string): Pr
       key: join(folder, 'key'),
     },
     attestation: { source: 'socket', path: join(folder, 'absent') },
-    client: { id: 'acme', purpose: 'HRESCH', scopes: ['system/Condition.rs'], keyId: id('key', 'client') },
+    client: { id: 'acme', purpose: 'HRESCH', keyId: id('key', 'client') },
     oci: { principal: { kind: 'instance', metadataUrl, federationUrl: emulator.endpoint }, endpoints },
     stream: {
       id: id('stream', 'jobs'),

@@ -53,7 +53,7 @@ export const bucket = (name: string) => ({ namespace: NAMESPACE, bucket: name })
 export async function acceptedGrant(): Promise<AcceptedGrant> {
   const worker = workerKeys()
   const boot = bootOf(worker.evidenceKey)
-  const asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs'] }
+  const asker = { client: 'acme', purpose: 'HRESCH', scopesDigest: null }
   const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))
   const job = await jobOf()
   const policy = policyOf()

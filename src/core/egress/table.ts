@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
 import { count, name, version1 } from '../fields.ts'
+import { Disclosure } from './contract.ts'
 
 const Cell = z.strictObject({
   resourceType: z.string().regex(/^[A-Z][A-Za-z]{0,63}$/),
@@ -31,12 +32,12 @@ export type Cell = z.output<typeof Cell>
 const Schema = z.strictObject({
   v: version1,
   workload: name,
-  /** The units of `count` and of `minimumCell`. */
-  unit: z.strictObject({ count: z.literal('resources'), minimumCell: z.literal('persons') }),
-  /** Cells of fewer persons are left out of the table. */
-  minimumCell: count,
-  /** True if there were such cells; the table does not say how many or which. */
-  cellsWithheld: z.boolean(),
+  unit: z.strictObject({ count: z.literal('resources') }),
+  /**
+   * Of the contract. Cells of fewer than `k` persons are left out of the table, and it does not say whether
+   * there were any: with a narrow question, that would be a yes or no about one person.
+   */
+  disclosure: Disclosure,
   /** Sorted by resource type, system, code and year, null first. No two cells have the same four values. */
   table: z.array(Cell).max(1_000_000),
 })

@@ -52,8 +52,8 @@ export const CONTENT_ERRORS = {
     'do nothing unless the resource is needed; it is withheld',
   ),
   'workload.unknown': refused(
-    'the grant names a workload that this worker does not carry',
-    'run a worker that carries this workload and digest, or have the policy name another',
+    'the grant names a workload or a table of sensitive codes that this worker does not carry',
+    'run a worker that carries them with these digests, or have the policy name others',
   ),
   'workload.failed': malformed(
     'the workload ended without a result',

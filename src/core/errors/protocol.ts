@@ -72,12 +72,12 @@ export const RELEASE_ERRORS = {
     "compare the worker's providerRoot with the Verifier's signers; if they belong together, look for an attack",
   ),
   'scope.invalid': grant.refused(
-    'a SMART scope breaks the grammar or asks for what cannot be granted',
+    'a SMART scope breaks the grammar, or there are more scopes than a permission may have',
     'write the scope as docs/formats/minimum-necessary.md specifies',
   ),
   'scope.exceeded': grant.refused(
-    'the granted scopes do not cover a requested scope',
-    'ask for less, or ask the provider for more',
+    'the request names other scopes than the permission has',
+    'ask without a scope: the terms are those of the permission',
   ),
   'quota.exceeded': grant.refused(
     'the grant allows no further run in this window',

@@ -129,6 +129,8 @@ const Schema = z.discriminatedUnion('event', [
     resultId,
     attempt: randomId,
     contentDigest: sha256Digest,
+    /** Of the grant. */
+    termsDigest: sha256Digest,
     recipient: keyThumbprint,
     /** Compact JWE to the grant's audit key: resources read, kept and withheld, by type and reason. */
     counts: compactJweOf(16_384),

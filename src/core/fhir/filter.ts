@@ -5,6 +5,7 @@
  */
 import { CodedError } from '../errors.ts'
 import { toRfc3339, toUnixSeconds } from '../time.ts'
+import { CODE_TABLE_DIGEST } from './codeTable.ts'
 import { compileFilter } from './criteria.ts'
 import { MINIMAL_VIEW } from './elements.ts'
 import { Pseudonymizer } from './pseudonym.ts'
@@ -40,9 +41,11 @@ export type Filter = {
 export type FilterTerms = {
   /** SMART v2 system scopes. */
   readonly scopes: readonly string[]
-  readonly view: 'minimal'
+  readonly projection: { readonly view: 'minimal' }
   /** The sensitive categories that pass. */
   readonly sensitive: readonly string[]
+  /** Must be the built-in table. */
+  readonly codeTable: string
   /** Time of issue, in seconds since the epoch. Ages are computed as of this time. */
   readonly iat: number
 }
@@ -59,8 +62,13 @@ const BEGINNING = Buffer.from('{"resourceType":"')
 const LONGEST_TYPE = 64
 const QUOTE = 0x22
 
-/** Throws `scope.invalid`. The pseudonym key is copied into a key object; the caller wipes its own bytes. */
+/** Throws `scope.invalid`, `workload.unknown`. The pseudonym key is copied into a key object; the caller wipes its own bytes. */
 export function createFilter(terms: FilterTerms, pseudonymKey: Uint8Array): Filter {
+  if (terms.codeTable !== CODE_TABLE_DIGEST)
+    throw new CodedError(
+      'workload.unknown',
+      `the grant names the code table ${terms.codeTable}, this worker has ${CODE_TABLE_DIGEST}`,
+    )
   const names = new WordTable([
     ...['resourceType', 'meta', 'security', 'modifierExtension', 'implicitRules'],
     ...elementNames(MINIMAL_VIEW),

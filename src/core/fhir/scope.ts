@@ -6,9 +6,15 @@
  * Any text outside this grammar is refused with `scope.invalid`, and always the whole scope: an unknown query
  * is never dropped. `patient/` and `user/` are refused, since a backend service has no such context.
  */
+import { sha256, toBase64url } from '../bytes.ts'
+import { canonicalBytes } from '../canonical.ts'
 import { CodedError } from '../errors.ts'
 import { searchParameter } from './searchParameters.ts'
 import { isResourceType, RESOURCE_TYPES } from './types.ts'
+
+/** The most scopes of one permission or request: as written, and with `*` replaced by the types of R4. */
+export const MAX_WRITTEN_SCOPES = 64
+export const MAX_SCOPES = 256
 
 /**
  * `code` matches in any system, `system|code` in one, `|code` without a system (`system` is ''), `system|`
@@ -59,48 +65,51 @@ export function parseScope(text: string): Scope {
 
 /** The canonical spelling of a scope: v2 letters, sorted criteria, no more percent-encoding than needed. */
 export function formatScope({ type, letters, criteria }: Scope): string {
-  const query = criteria.map(({ parameter, values }) => `${parameter}=${values.map(formatToken).join(',')}`)
-  return `${PREFIX}${type}.${letters}${query.length === 0 ? '' : `?${query.join('&')}`}`
+  return `${PREFIX}${type}.${letters}${formatQuery(criteria)}`
+}
+
+function formatQuery(criteria: readonly Criterion[]): string {
+  return criteria.length === 0 ? '' : `?${criteria.map(formatCriterion).join('&')}`
 }
 
 /**
  * The scopes as a grant carries them, sorted: `*` is replaced by the pinned R4 types, and scopes with equal
  * type and criteria become one with the letters of all. Throws `scope.invalid` if any of the texts is
- * invalid.
+ * invalid, or if they become more than `MAX_SCOPES`.
  */
 export function expandScopes(texts: readonly string[]): readonly string[] {
-  return merge(texts.map(parseScope)).map(formatScope)
-}
-
-/**
- * True if every requested scope lies within the granted ones: each of its letters is granted for its type
- * under criteria that are no narrower. This is conservative. Each granted scope is compared alone, so a
- * request that only a union of granted scopes would cover is not covered. Throws `scope.invalid`.
- */
-export function covers(granted: readonly string[], requested: readonly string[]): boolean {
-  const grants = merge(granted.map(parseScope))
-  return merge(requested.map(parseScope)).every((wanted) =>
-    [...wanted.letters].every((letter) =>
-      grants.some(
-        (grant) =>
-          grant.type === wanted.type &&
-          grant.letters.includes(letter) &&
-          grant.criteria.every((criterion) => isImplied(criterion, wanted.criteria)),
-      ),
-    ),
-  )
-}
-
-function merge(scopes: readonly Scope[]): readonly Scope[] {
-  const merged = new Map<string, Scope>()
-  for (const scope of scopes)
-    for (const type of scope.type === '*' ? RESOURCE_TYPES : [scope.type]) {
-      const key = formatScope({ ...scope, type, letters: '' })
-      const both = (merged.get(key)?.letters ?? '') + scope.letters
-      const letters = [...LETTERS].filter((letter) => both.includes(letter)).join('')
-      merged.set(key, { type, letters, criteria: scope.criteria })
+  const expanded = new Map<string, { readonly target: string; readonly query: string; letters: string }>()
+  // Merged before `*` is replaced: the cost of many scopes with `*` and equal criteria is that of one.
+  for (const { type, letters, query } of merge(texts.map(parseScope)))
+    for (const target of type === '*' ? RESOURCE_TYPES : [type]) {
+      const key = `${target}.${query}`
+      expanded.set(key, { target, query, letters: union(expanded.get(key)?.letters, letters) })
+      if (expanded.size > MAX_SCOPES) throw invalid(`and the others are more than ${MAX_SCOPES} without "*"`)
     }
-  return [...merged].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, scope]) => scope)
+  return [...expanded]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, { target, letters, query }]) => `${PREFIX}${target}.${letters}${query}`)
+}
+
+type Merged = { readonly type: string; readonly query: string; readonly letters: string }
+
+function merge(scopes: readonly Scope[]): Iterable<Merged> {
+  const merged = new Map<string, Merged>()
+  for (const { type, letters, criteria } of scopes) {
+    const query = formatQuery(criteria)
+    const key = `${type}.${query}`
+    merged.set(key, { type, query, letters: union(merged.get(key)?.letters, letters) })
+  }
+  return merged.values()
+}
+
+function union(one = '', other: string): string {
+  return [...LETTERS].filter((letter) => one.includes(letter) || other.includes(letter)).join('')
+}
+
+/** SHA-256 over the canonical JSON of expanded scopes, base64url. */
+export function scopesDigest(expanded: readonly string[]): string {
+  return toBase64url(sha256(canonicalBytes(expanded)))
 }
 
 function parseLetters(permission: string): string {
@@ -175,21 +184,6 @@ function formatToken({ system, code }: TokenValue): string {
 
 function percent(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase()}`
-}
-
-/** True if every resource that satisfies `wanted` also satisfies `criterion`. */
-function isImplied(criterion: Criterion, wanted: readonly Criterion[]): boolean {
-  return wanted.some(
-    ({ parameter, values }) =>
-      parameter === criterion.parameter &&
-      values.every((value) => criterion.values.some((wider) => isWithin(value, wider))),
-  )
-}
-
-function isWithin(value: TokenValue, wider: TokenValue): boolean {
-  const sameCode = wider.code === undefined || wider.code === value.code
-  const sameSystem = wider.system === undefined || wider.system === value.system
-  return sameCode && sameSystem
 }
 
 function invalid(what: string, cause?: unknown): CodedError {

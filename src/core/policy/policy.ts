@@ -35,8 +35,16 @@ const Permission = z.strictObject({
   notAfter: time,
 })
 
+/** The people of one or more datasets. */
+const Population = z.strictObject({
+  id: name,
+  /** The budget of differential privacy. Null: no permission asks for it, the only value of this version. */
+  budget: z.null(),
+})
+
 const Dataset = z.strictObject({
   id: name,
+  population: name,
   /** A simulated root may release synthetic data, but never real data. */
   synthetic: z.boolean(),
   sealingKeys: z.array(SigningJwk).min(1).max(16),
@@ -51,6 +59,8 @@ const Dataset = z.strictObject({
       administeredBy: z.enum(['provider', 'neutral', 'consumer']),
     }),
   ]),
+  /** The keys of its list of withdrawn patients. Null: it has none, the only value of this version. */
+  consent: z.null(),
   permissions: z.array(Permission).max(256),
 })
 
@@ -79,6 +89,7 @@ const Schema = z.strictObject({
     .max(64),
   /** In the evidence, counts that could reveal something about a person are sealed to this key. */
   auditKey: P256Jwk,
+  populations: z.array(Population).max(256),
   datasets: z.array(Dataset).max(256),
 })
 export type Policy = z.output<typeof Schema>

@@ -2,10 +2,11 @@
  * The rules that a schema cannot express: between the fields of a policy, and between it and its Verifier.
  */
 import { CodedError } from '../errors.ts'
-import { expandScopes } from '../fhir/scope.ts'
+import { CODE_TABLE_DIGEST } from '../fhir/codeTable.ts'
 import { importJwk } from '../jwk.ts'
 import type { Policy } from './policy.ts'
 import { realDataProblems } from './realData.ts'
+import { grantedTerms } from './terms.ts'
 
 /** The part of a Verifier's configuration that a policy must agree with. */
 export type LoadingVerifier = {
@@ -27,6 +28,8 @@ export function checkPolicy(policy: Policy, verifier: LoadingVerifier): void {
     ...windowProblems(policy),
     ...keyProblems(policy),
     ...scopeProblems(policy),
+    ...codeTableProblems(policy),
+    ...populationProblems(policy),
   ]
   if (problems.length > 0)
     throw new CodedError('policy.invalid', `policy ${policy.seq} does not load: ${problems.join('; ')}`)
@@ -54,7 +57,7 @@ function simulationProblems(policy: Policy, { simulation, vaultOnLoopback }: Loa
   return problems
 }
 
-function uniquenessProblems({ roots, referenceValues, clients, datasets }: Policy): string[] {
+function uniquenessProblems({ roots, referenceValues, clients, populations, datasets }: Policy): string[] {
   const arks = roots.map(({ ark }) => ark)
   const clientKeys = clients.flatMap(({ keys }) => keys.map(({ x }) => x))
   return [
@@ -63,6 +66,7 @@ function uniquenessProblems({ roots, referenceValues, clients, datasets }: Polic
     ...referenceValues.flatMap(processorProblems),
     ...repeated('client', idsOf(clients)),
     ...repeated('client key', clientKeys),
+    ...repeated('population', idsOf(populations)),
     ...repeated('dataset', idsOf(datasets)),
     // Across datasets too: the revocation list names permissions only by their id.
     ...repeated('permission', idsOf(datasets.flatMap(({ permissions }) => permissions))),
@@ -141,13 +145,30 @@ function keyProblems({ clients, datasets, auditKey }: Policy): string[] {
 
 function scopeProblems({ datasets }: Policy): string[] {
   return datasets.flatMap(({ permissions }) =>
-    permissions.flatMap(({ id, scopes }) => {
+    permissions.flatMap((permission) => {
       try {
-        expandScopes(scopes)
+        grantedTerms(permission)
         return []
-      } catch {
-        return [`permission ${id} contains an invalid scope`]
+      } catch (error) {
+        if (!(error instanceof CodedError)) throw error
+        return [`permission ${permission.id}: ${error.message}`]
       }
     }),
   )
+}
+
+/** No worker has another table, so a grant that names one would be refused by all. */
+function codeTableProblems({ datasets }: Policy): string[] {
+  return datasets.flatMap(({ permissions }) =>
+    permissions
+      .filter(({ codeTable }) => codeTable !== CODE_TABLE_DIGEST)
+      .map(({ id }) => `permission ${id}: codeTable is not the built-in one, ${CODE_TABLE_DIGEST}`),
+  )
+}
+
+function populationProblems({ populations, datasets }: Policy): string[] {
+  const known = new Set(idsOf(populations))
+  return datasets
+    .filter(({ population }) => !known.has(population))
+    .map(({ id, population }) => `dataset ${id}: population ${population} is not in populations`)
 }

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { fromBase64url, sameBytes, toBase64url } from '../bytes.ts'
 import { defineFormat } from '../canonical.ts'
 import { CodedError } from '../errors.ts'
+import { expandScopes, MAX_WRITTEN_SCOPES, scopesDigest } from '../fhir/scope.ts'
 import { audience, base64urlBytes, keyThumbprint, name, purpose, randomId, time } from '../fields.ts'
 import type { P384Jwk } from '../jwk.ts'
 import { defineSigned, peekCompact, type Signer, signCompact, verifyCompact } from '../jws.ts'
@@ -26,11 +27,12 @@ const Claims = z.strictObject({
   jti: randomId,
   nonce: base64urlBytes(NONCE_BYTES),
   purpose,
-  /** SMART v2 scopes, each once, separated by one space. */
+  /** SMART v2 scopes, separated by one space. */
   scope: z
     .string()
     .max(2048)
-    .regex(/^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/, 'must be scopes separated by one space'),
+    .regex(/^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/, 'must be scopes separated by one space')
+    .optional(),
   /** RFC 7800: the key that the released keys are wrapped to. */
   cnf: z.strictObject({ jkt: keyThumbprint }),
 })
@@ -42,16 +44,17 @@ const ClientAssertionFormat = defineSigned(
   defineFormat({ name: 'client assertion', maxBytes: 3000, code: 'assertion.invalid', schema: Claims }),
 )
 
-/** The client, its purpose and the requested scopes, from a verified assertion. */
-export type Asker = {
-  readonly client: string
-  readonly purpose: string
-  /** Sorted, each once. */
-  readonly scopes: readonly string[]
+/** Who asks, and what for. The terms of the answer are the permission's. */
+export type Asker = { readonly client: string; readonly purpose: string }
+
+/** From a verified assertion. */
+export type VerifiedAsker = Asker & {
+  /** Of the scopes asked for (`scopesDigest`); null if it names none, as a worker does. */
+  readonly scopesDigest: string | null
 }
 
 export async function signAssertion(
-  asker: Asker,
+  asker: Asker & { readonly scope?: string },
   binding: {
     readonly audience: string
     readonly nonce: Uint8Array
@@ -72,14 +75,15 @@ export async function signAssertion(
     jti: binding.jti,
     nonce: toBase64url(binding.nonce),
     purpose: asker.purpose,
-    scope: sortedScopes(asker.scopes).join(' '),
+    ...(asker.scope === undefined ? {} : { scope: asker.scope }),
     cnf: { jkt: binding.wrapKey },
   }
   return signCompact(ClientAssertionFormat, claims, signer)
 }
 
 /**
- * Throws `assertion.invalid` unless a listed client signed it, in time, for this audience and this request.
+ * Throws `assertion.invalid` unless a listed client signed it, in time, for this audience and this request, and
+ * `scope.invalid` if it names scopes that no permission can have.
  */
 export function verifyAssertion(
   assertion: string,
@@ -91,7 +95,7 @@ export function verifyAssertion(
     readonly wrapKey: string
   },
   now: UnixSeconds,
-): Asker {
+): VerifiedAsker {
   const { iss } = peekCompact(ClientAssertionFormat, assertion, 'assertion.invalid').payload
   const keys = expected.clients.find((client) => client.id === iss)?.keys ?? []
   const { payload } = verifyCompact(ClientAssertionFormat, assertion, keys, 'assertion.invalid')
@@ -109,9 +113,13 @@ export function verifyAssertion(
   ]
   const broken = rules.filter(([holds]) => !holds).map(([, what]) => what)
   if (broken.length > 0) throw new CodedError('assertion.invalid', `client assertion: ${broken.join('; ')}`)
-  return { client: payload.iss, purpose: payload.purpose, scopes: sortedScopes(payload.scope.split(' ')) }
+  return { client: payload.iss, purpose: payload.purpose, scopesDigest: askedDigest(payload.scope) }
 }
 
-function sortedScopes(scopes: readonly string[]): readonly string[] {
-  return [...new Set(scopes)].sort()
+function askedDigest(scope: string | undefined): string | null {
+  if (scope === undefined) return null
+  const written = scope.split(' ')
+  if (written.length > MAX_WRITTEN_SCOPES)
+    throw new CodedError('scope.invalid', `${written.length} scopes, the limit is ${MAX_WRITTEN_SCOPES}`)
+  return scopesDigest(expandScopes(written))
 }

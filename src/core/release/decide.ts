@@ -4,7 +4,6 @@
  */
 import type { AcceptedVerdict } from '../appraisal/appraise.ts'
 import { CodedError, type Refusal } from '../errors.ts'
-import { expandScopes } from '../fhir/scope.ts'
 import { peekCompact } from '../jws.ts'
 import type { Dataset, Permission, Policy } from '../policy/policy.ts'
 import type { Revocation } from '../policy/revocation.ts'
@@ -34,7 +33,6 @@ export type GrantedJob = {
   readonly dataset: Dataset
   readonly permission: Permission
   readonly objects: readonly GrantedObject[]
-  readonly scopes: readonly string[]
   /** The consumer administers the machine: the release discloses the whole object. */
   readonly disclosure: boolean
 }
@@ -66,7 +64,6 @@ export function decideJob(
     dataset,
     permission,
     objects,
-    scopes: expandScopes(asker.scopes),
     disclosure: isDisclosure(verdict, dataset),
   }
 }

@@ -1,6 +1,7 @@
 /** Grant v1: the terms that the TEE enforces. The grant key that signs it is certified by the grant CA. */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
+import { MAX_SCOPES } from '../fhir/scope.ts'
 import {
   audience,
   base64urlBytes,
@@ -67,7 +68,10 @@ const Grant = z.strictObject({
     .max(64),
   ...TERMS,
   /** Expanded: without wildcards. */
-  scopes: z.array(scopeText).min(1).max(256),
+  scopes: z.array(scopeText).min(1).max(MAX_SCOPES),
+  termsDigest: sha256Digest,
+  /** Number and digest of the list of withdrawn patients. Null: the dataset has none. */
+  consent: z.null(),
   auditKey: P256Jwk,
   /** The reference values that matched, and the assurance that they give. */
   reference: name,

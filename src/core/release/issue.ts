@@ -1,6 +1,7 @@
 /** The grant over a decision: its terms, its end, and the digests that bind the keys to it. */
 import { sha256, toBase64url, utf8 } from '../bytes.ts'
 import type { Policy } from '../policy/policy.ts'
+import { grantedTerms } from '../policy/terms.ts'
 import { addSeconds, type UnixSeconds } from '../time.ts'
 import type { Asker } from './assertion.ts'
 import type { GrantedJob } from './decide.ts'
@@ -33,7 +34,8 @@ export function grantOf(
     readonly log: Grant['log']
   },
 ): Grant {
-  const { verdict, dataset, permission, objects, scopes, disclosure } = granted
+  const { verdict, dataset, permission, objects, disclosure } = granted
+  const { terms, termsDigest } = grantedTerms(permission)
   const { asker, policy } = issuance
   return {
     v: 1,
@@ -57,12 +59,9 @@ export function grantOf(
       etag: reference.etag,
       keyDigest: keyDigest(issuance.keys[index] ?? ''),
     })),
-    scopes: [...scopes],
-    view: permission.view,
-    sensitive: permission.sensitive,
-    workload: permission.workload,
-    output: permission.output,
-    recipient: permission.recipient,
+    ...terms,
+    termsDigest,
+    consent: dataset.consent,
     auditKey: policy.auditKey,
     reference: verdict.reference,
     assurance: verdict.assurance,

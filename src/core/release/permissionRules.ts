@@ -1,12 +1,11 @@
 /** The rules about the permission: its client and purpose, its window, its scopes. */
-import { sha256, toBase64url, utf8 } from '../bytes.ts'
-import { codeOf, type ErrorCode, type Refusal } from '../errors.ts'
-import { covers } from '../fhir/scope.ts'
+import type { Refusal } from '../errors.ts'
 import type { Dataset, Permission, Policy } from '../policy/policy.ts'
 import type { Revocation } from '../policy/revocation.ts'
+import { grantedTerms } from '../policy/terms.ts'
 import type { SealHeader } from '../sealed/header.ts'
 import { toRfc3339, toUnixSeconds, type UnixSeconds } from '../time.ts'
-import type { Asker } from './assertion.ts'
+import type { Asker, VerifiedAsker } from './assertion.ts'
 
 export type PermissionMatch = {
   readonly dataset: Dataset
@@ -18,7 +17,7 @@ export type PermissionMatch = {
 /** The permission for this client and purpose. Of several, the one with the fewest reasons against it. */
 export function lookUpPermission(
   header: SealHeader,
-  asker: Asker,
+  asker: VerifiedAsker,
   rules: {
     readonly policy: Policy
     readonly revocation: Pick<Revocation, 'permissions'>
@@ -60,8 +59,8 @@ export function noPermission({ tenant, dataset }: SealHeader, { client, purpose 
   }
 }
 
-function permissionReasons(permission: Permission, asker: Asker, now: UnixSeconds): Refusal[] {
-  const scopes = scopeReasons(permission, asker.scopes)
+function permissionReasons(permission: Permission, asker: VerifiedAsker, now: UnixSeconds): Refusal[] {
+  const scopes = scopeReasons(permission, asker)
   if (permission.notBefore <= now && now < permission.notAfter) return scopes
   const expired: Refusal = {
     code: 'permission.expired',
@@ -73,27 +72,20 @@ function permissionReasons(permission: Permission, asker: Asker, now: UnixSecond
   return [expired, ...scopes]
 }
 
-export function scopeReasons({ id, scopes: allowed }: Permission, requested: readonly string[]): Refusal[] {
-  return requested.flatMap((scope) => {
-    const code = scopeProblem(allowed, scope)
-    return code === undefined
-      ? []
-      : {
-          code,
-          field: `permission ${id}.scopes`,
-          expected: allowed.join(' '),
-          // What is no scope may be any text of the asker's, and evidence is kept for years.
-          actual: code === 'scope.invalid' ? `no scope, SHA-256 ${toBase64url(sha256(utf8(scope)))}` : scope,
-          remedy: 'ask for less, or allow this scope',
-        }
-  })
-}
-
-function scopeProblem(allowed: readonly string[], scope: string): ErrorCode | undefined {
-  try {
-    return covers(allowed, [scope]) ? undefined : 'scope.exceeded'
-  } catch (error) {
-    if (codeOf(error) !== 'scope.invalid') throw error
-    return 'scope.invalid'
-  }
+/**
+ * The terms are the permission's. A request that names scopes must name exactly its scopes: a narrower question
+ * would be another question about the same people.
+ */
+export function scopeReasons(permission: Permission, { scopesDigest: asked }: VerifiedAsker): Refusal[] {
+  const { scopesDigest } = grantedTerms(permission)
+  if (asked === null || asked === scopesDigest) return []
+  return [
+    {
+      code: 'scope.exceeded',
+      field: `permission ${permission.id}.scopes`,
+      expected: `no scope, or exactly the scopes with SHA-256 ${scopesDigest}`,
+      actual: `scopes with SHA-256 ${asked}`,
+      remedy: "ask without a scope: the terms are the permission's",
+    },
+  ]
 }

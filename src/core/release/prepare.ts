@@ -4,7 +4,7 @@ import { fromBase64url, sha256, toBase64url, utf8 } from '../bytes.ts'
 import { CodedError, under } from '../errors.ts'
 import { Ed25519Jwk, type P256Jwk, thumbprint } from '../jwk.ts'
 import type { Signer } from '../jws.ts'
-import { type Asker, signAssertion } from './assertion.ts'
+import { signAssertion } from './assertion.ts'
 import { type Challenge, nonceTime } from './nonce.ts'
 import { provePossession } from './possession.ts'
 import { type ReleaseJob, ReleaseJobsFormat, type ReleaseRequest } from './request.ts'
@@ -29,7 +29,7 @@ export async function prepareRequest(options: {
   /** The intended Verifier. A challenge of another one is not answered. */
   readonly audience: string
   readonly jobs: readonly ReleaseJob[]
-  readonly asker: Asker
+  readonly asker: Parameters<typeof signAssertion>[0]
   readonly signer: Signer
   /** 128 random bits in hex. */
   readonly jti: string

@@ -6,16 +6,16 @@ import type { AcceptedVerdict, Verdict } from '../appraisal/appraise.ts'
 import type { Refusal } from '../errors.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Revocation } from '../policy/revocation.ts'
-import type { Asker } from './assertion.ts'
+import type { VerifiedAsker } from './assertion.ts'
 import { permissionsFor, scopeReasons } from './permissionRules.ts'
 import { bootReasons, platformReasons } from './platformRules.ts'
 
 /** The client, its boot and the verdict on its machine: all of them verified. */
-export type Requester = { readonly asker: Asker; readonly boot: string; readonly verdict: Verdict }
+export type Requester = { readonly asker: VerifiedAsker; readonly boot: string; readonly verdict: Verdict }
 /** Only such a requester's jobs are decided. */
 export type AcceptedRequester = {
   readonly kind: 'accepted'
-  readonly asker: Asker
+  readonly asker: VerifiedAsker
   readonly verdict: AcceptedVerdict
 }
 export type RefusedRequester = { readonly kind: 'refused'; readonly reasons: readonly Refusal[] }
@@ -41,13 +41,13 @@ export function decideRequester(
  * has ended may be renewed, and its jobs wait.
  */
 function useReasons(
-  asker: Asker,
+  asker: VerifiedAsker,
   verdict: Verdict,
   { policy, revocation }: Parameters<typeof decideRequester>[1],
 ): readonly Refusal[] {
   const uses = policy.datasets.flatMap((dataset) =>
     permissionsFor(asker, dataset, revocation).map((permission) => [
-      ...scopeReasons(permission, asker.scopes),
+      ...scopeReasons(permission, asker),
       ...(verdict.kind === 'accepted' ? platformReasons(verdict, dataset) : []),
     ]),
   )

@@ -1,13 +1,24 @@
-/** The result id, the name of one piece of work. */
+/** The result id: one question about one input has one result. */
 import { sha256, toHex } from '../bytes.ts'
 import { canonicalBytes } from '../canonical.ts'
 import type { Grant } from './grant.ts'
 
-/** Two results are the same work if these fields agree. All come from the grant, none from the job. */
-export function resultIdOf(grant: Grant): string {
-  const { objects, workload, scopes, view, sensitive, output, recipient } = grant
-  const headerDigests = objects.map((object) => object.headerDigest)
-  return toHex(
-    sha256(canonicalBytes({ headerDigests, workload, scopes, view, sensitive, output, recipient })),
-  )
+/**
+ * Only the provider can ask anew, by a higher edition of the permission. Other terms under the same edition
+ * give the same id, so they find the result that exists.
+ */
+export function resultIdOf(question: {
+  readonly tenant: string
+  readonly dataset: string
+  readonly permission: string
+  readonly edition: number
+  readonly headerDigests: readonly string[]
+}): string {
+  const { tenant, dataset, permission, edition } = question
+  const headerDigests = [...question.headerDigests].sort()
+  return toHex(sha256(canonicalBytes({ v: 1, tenant, dataset, permission, edition, headerDigests })))
+}
+
+export function resultIdOfGrant({ objects, ...question }: Grant): string {
+  return resultIdOf({ ...question, headerDigests: objects.map(({ headerDigest }) => headerDigest) })
 }

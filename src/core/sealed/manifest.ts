@@ -41,6 +41,8 @@ const Schema = z.strictObject({
   recipient: z.strictObject({ keyId: ocid, keyVersionId: ocid, thumbprint: keyThumbprint }),
   releaseId: randomId,
   grantDigest: sha256Digest,
+  /** The question that this answers: SHA-256 over the terms of the grant. */
+  termsDigest: sha256Digest,
   headerDigests: z.array(sha256Digest).min(1).max(64),
   workload: z.strictObject({ name, digest: sha256Digest }),
   simulation: z.boolean(),

@@ -2,11 +2,11 @@
  * The fhir-summary workload counts the resources that pass by type, code and year. A resource counts once, in
  * the cell of its first remaining code and date, whatever its status. A cell is shown only if its resources
  * belong to at least
- * `minimumCell` different persons: fifty observations of one patient are one person. A resource without a
+ * `k` different persons: fifty observations of one patient are one person. A resource without a
  * reference to a
  * person counts for no person.
  */
-import type { OutputContract } from '#core/egress/contract.ts'
+import { leastPersons, type OutputContract } from '#core/egress/contract.ts'
 import { type Cell, COUNT_TABLE_CONTENT_TYPE, CountTableFormat, compareCells } from '#core/egress/table.ts'
 import { CodedError, under } from '#core/errors.ts'
 import { SliceScanner } from '#core/fhir/slice.ts'
@@ -53,10 +53,10 @@ export const fhirSummary: WorkloadSource = {
 /** `number` counts the cells in the order in which they occur. */
 type Tally = { readonly number: number; count: number }
 
-function openSummary({ minimumCell }: OutputContract): WorkloadRun {
+function openSummary({ disclosure }: OutputContract): WorkloadRun {
   const read = createReader()
   const tallies = new Map<string, Tally>()
-  const marks = new PersonMarks(minimumCell)
+  const marks = new PersonMarks(leastPersons(disclosure))
   const tallyOf = (key: string): Tally => {
     const known = tallies.get(key)
     if (known !== undefined) return known
@@ -81,9 +81,8 @@ function openSummary({ minimumCell }: OutputContract): WorkloadRun {
         CountTableFormat.encode({
           v: 1,
           workload: fhirSummary.name,
-          unit: { count: 'resources', minimumCell: 'persons' },
-          minimumCell,
-          cellsWithheld: shown.length < tallies.size,
+          unit: { count: 'resources' },
+          disclosure,
           table: shown.map(([key, { count }]) => ({ ...cellOf(key), count })).sort(compareCells),
         }),
       )

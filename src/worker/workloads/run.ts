@@ -3,8 +3,7 @@
  */
 import { checkOutput } from '#core/egress/check.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
-import type { Counts } from '#core/fhir/filter.ts'
-import { createFilter } from '#core/fhir/filter.ts'
+import { type Counts, createFilter, type FilterTerms } from '#core/fhir/filter.ts'
 import { createLineSplitter, type OnLine } from '#core/fhir/lines.ts'
 import type { Grant } from '#core/release/grant.ts'
 import type { Workload } from './workload.ts'
@@ -16,12 +15,12 @@ export type Computed = { readonly output: Uint8Array; readonly counts: Counts }
  * contract. The producer may reuse a chunk after each turn of the iteration. The caller wipes the pseudonym
  * key.
  *
- * Throws `scope.invalid`, `resource.malformed`, `workload.failed`, `output.violated`, and the errors of the
+ * Throws `scope.invalid`, `workload.unknown`, `resource.malformed`, `workload.failed`, `output.violated`, and the errors of the
  * iteration: an object whose end does not verify never becomes a result.
  */
 export async function runWorkload(
   chunks: AsyncIterable<Uint8Array>,
-  grant: Pick<Grant, 'scopes' | 'view' | 'sensitive' | 'iat' | 'output'>,
+  grant: FilterTerms & Pick<Grant, 'output'>,
   pseudonymKey: Uint8Array,
   workload: Workload,
 ): Promise<Computed> {

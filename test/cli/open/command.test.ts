@@ -117,6 +117,7 @@ async function leaveResult(
       },
       releaseId: toHex(randomBytes(16)),
       grantDigest: digest,
+      termsDigest: digest,
       headerDigests: [digest],
       workload: { name: 'fhir-summary', digest },
       simulation: true,

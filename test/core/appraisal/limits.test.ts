@@ -23,6 +23,7 @@ const POLICY_LISTS: readonly Limits[] = [
   ['referenceValues', 1, 64],
   ['clients', 1, 64],
   ['clients.0.keys', 1, 8],
+  ['populations', 0, 256],
   ['datasets', 0, 256],
   ['datasets.0.sealingKeys', 1, 16],
   ['datasets.0.keyIds', 1, 16],

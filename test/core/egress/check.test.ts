@@ -4,7 +4,8 @@ import { utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { checkOutput } from '#core/egress/check.ts'
 
-const contract = { contentType: 'application/json', maxBytes: 10_000, minimumCell: 11 }
+const disclosure = { form: 'threshold', k: 11, cap: null } as const
+const contract = { contentType: 'application/json', maxBytes: 10_000, disclosure }
 const cell = {
   resourceType: 'Condition',
   system: 'http://snomed.info/sct',
@@ -15,9 +16,8 @@ const cell = {
 const table = {
   v: 1,
   workload: 'fhir-summary',
-  unit: { count: 'resources', minimumCell: 'persons' },
-  minimumCell: 11,
-  cellsWithheld: true,
+  unit: { count: 'resources' },
+  disclosure,
   table: [cell],
 }
 const output = (changes: object) => canonicalBytes({ ...table, ...changes })
@@ -47,8 +47,10 @@ const refused: readonly (readonly [why: string, bytes: Uint8Array])[] = [
   ['a date', cells({ year: '2020-01-01' })],
   ['an extra field in a cell', cells({ name: 'x' })],
   ['an extra field', output({ note: 'x' })],
-  ['a table made for other cells', output({ minimumCell: 5 })],
-  ['another unit', output({ unit: { count: 'resources', minimumCell: 'resources' } })],
+  ['a table made for other cells', output({ disclosure: { ...disclosure, k: 5 } })],
+  ['a table that shows all cells', output({ disclosure: { form: 'exact' } })],
+  ['a word about the cells that are not shown', output({ cellsWithheld: false })],
+  ['another unit', output({ unit: { count: 'persons' } })],
   ['no table', output({ table: undefined })],
   ['text that is not JSON', utf8('count,1')],
   ['JSON that is not canonical', utf8(JSON.stringify(table))],
@@ -72,7 +74,7 @@ test('refuses content that it cannot check for small cells', () =>
   }))
 
 test('accepts anything of the right type and size if all cells may be shown', () => {
-  const open = { ...contract, contentType: 'text/csv', minimumCell: 1 }
+  const open = { ...contract, contentType: 'text/csv', disclosure: { form: 'exact' } as const }
   checkOutput(utf8('a,1'), 'text/csv', open)
   assert.throws(() => checkOutput(Buffer.alloc(10_001), 'text/csv', open), { code: 'output.violated' })
 })

@@ -11,11 +11,14 @@ import { canonicalBytes } from '#core/canonical.ts'
 import type { ErrorCode } from '#core/errors.ts'
 import type { EntryBody } from '#core/evidence/entry.ts'
 import { noteDigest } from '#core/evidence/note.ts'
+import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { type Ed25519Jwk, exportJwk, thumbprint } from '#core/jwk.ts'
 import { type GeneralJws, keySigner, type Signer, signCompact, signGeneral } from '#core/jws.ts'
 import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
 import { type Revocation, RevocationFormat, revocationName } from '#core/policy/revocation.ts'
+import { grantedTerms } from '#core/policy/terms.ts'
 import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
+import { resultIdOf } from '#core/release/resultId.ts'
 import {
   manifestDigest,
   manifestName,
@@ -64,22 +67,30 @@ const reference: Policy['referenceValues'][number] = referenceOf({
 
 const cohort: Policy['datasets'][number] = {
   id: 'cohort',
+  population: 'cohort',
   synthetic: true,
   sealingKeys: [sealing.jwk],
   keyIds: [KEY_ID],
   notSealedBefore: START - 1000,
   idKey: { keyId: KEY_ID, keyVersionId: KEY_ID, wrapped: toBase64url(Buffer.alloc(64)) },
   assurance: { level: 'measured' },
+  consent: null,
   permissions: [
     {
       id: 'cohort-research',
       client: 'research',
       purpose: 'HRESCH',
+      edition: 1,
       scopes: ['system/*.rs'],
-      view: 'minimal',
+      projection: { view: 'minimal', details: [] },
       sensitive: [],
-      workload: { name: 'fhir-summary', digest: digestOf('workload') },
-      output: { contentType: 'application/json', maxBytes: 1_000_000, minimumCell: 11 },
+      codeTable: CODE_TABLE_DIGEST,
+      workload: { name: 'fhir-summary', digest: digestOf('workload'), parameters: {} },
+      output: {
+        contentType: 'application/json',
+        maxBytes: 1_000_000,
+        disclosure: { form: 'threshold', k: 11, cap: null },
+      },
       recipient: { jwk: rsa, keyId: KEY_ID, keyVersionId: KEY_ID },
       quota: { hours: 24, releases: 1000, objects: 1000, bytes: 1_000_000_000 },
       notBefore: START - 1000,
@@ -104,6 +115,7 @@ const policy: Policy = {
   ],
   clients: [{ id: 'research', keys: [p384] }],
   auditKey: p256,
+  populations: [{ id: 'cohort', budget: null }],
   datasets: [
     cohort,
     {
@@ -117,6 +129,7 @@ const policy: Policy = {
 const [permission] = cohort.permissions
 assert(permission !== undefined)
 const { recipient, workload } = permission
+const { termsDigest } = grantedTerms(permission)
 
 export type Boot = {
   readonly boot: string
@@ -131,6 +144,8 @@ export type Released = {
   readonly jobId: string
   readonly grantDigest: string
   readonly headerDigests: string[]
+  readonly dataset: string
+  readonly permission: string
   readonly verifier: { boot: string; index: number; checkpointDigest: string }
   readonly checkpoint: string
 }
@@ -315,6 +330,8 @@ export class CollectionBuilder {
       jobId,
       grantDigest: digestOf(`grant ${releaseId}`),
       headerDigests: body.headerDigests,
+      dataset: body.dataset,
+      permission: body.permission,
       verifier: { boot: verifier.boot, index, checkpointDigest: noteDigest(checkpoint) },
       checkpoint,
     }
@@ -373,12 +390,20 @@ export class CollectionBuilder {
     } = {},
   ): Promise<{ resultId: string; attempt: string; digest: string }> {
     const { releaseId, grantDigest, headerDigests, checkpoint } = released
-    const resultId = toHex(sha256(utf8(headerDigests.join())))
+    const { dataset, permission } = released
+    const resultId = resultIdOf({ tenant: 'hospital', dataset, permission, edition: 1, headerDigests })
     const attempt = randomId()
     const parts = [Buffer.alloc(1000, 1), Buffer.alloc(10, 2)]
     const recipientThumbprint = thumbprint(recipient.jwk)
     const contentDigest = toBase64url(sha256(...parts))
-    const intent = { event: 'result.intent', releaseId, resultId, attempt, contentDigest } as const
+    const intent = {
+      event: 'result.intent',
+      releaseId,
+      resultId,
+      attempt,
+      contentDigest,
+      termsDigest,
+    } as const
     const intentIndex =
       change.intent === 'none'
         ? 0
@@ -404,8 +429,9 @@ export class CollectionBuilder {
       recipient: { keyId: KEY_ID, keyVersionId: KEY_ID, thumbprint: recipientThumbprint },
       releaseId,
       grantDigest,
+      termsDigest,
       headerDigests,
-      workload,
+      workload: { name: workload.name, digest: workload.digest },
       simulation: true,
       committedAt: this.now,
       verifierCheckpoint: checkpoint,

@@ -40,6 +40,7 @@ const manifests: readonly (readonly [string, Partial<ResultManifest>, readonly s
   ['content', { contentDigest: digest }, ['content.altered', 'manifest.unannounced worker:2']],
   ['grant', { grantDigest: digest }, ['manifest.contradicted worker:2']],
   ['objects', { headerDigests: [digest] }, ['manifest.contradicted worker:2']],
+  ['terms', { termsDigest: digest }, ['manifest.contradicted worker:2', 'manifest.unannounced worker:2']],
   ['workload', { workload: { name: 'fhir-summary', digest } }, ['manifest.contradicted worker:2']],
   ['intent', { intentIndex: 1 }, ['manifest.unannounced worker:1']],
   [

@@ -45,6 +45,7 @@ const manifestBy = (boot: string, signer: Signer, change: Partial<ResultManifest
       recipient: { keyId: 'ocid1.key.a', keyVersionId: 'ocid1.keyversion.a', thumbprint: DIGEST },
       releaseId: ID,
       grantDigest: DIGEST,
+      termsDigest: DIGEST,
       headerDigests: [DIGEST],
       workload: { name: 'summary', digest: DIGEST },
       simulation: false,

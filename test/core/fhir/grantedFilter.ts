@@ -1,5 +1,6 @@
 /** Filters with granted scopes, and fixtures to run through them. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { type Counts, createFilter, type Outcome } from '#core/fhir/filter.ts'
 import { createLineSplitter, type OnLine } from '#core/fhir/lines.ts'
 import { expandScopes } from '#core/fhir/scope.ts'
@@ -13,7 +14,13 @@ export function filterOf(
 ) {
   const { scopes = ['system/*.rs'], sensitive = [] } = options
   return createFilter(
-    { scopes: [...expandScopes(scopes)], view: 'minimal', sensitive: [...sensitive], iat: ISSUED_AT },
+    {
+      scopes: [...expandScopes(scopes)],
+      projection: { view: 'minimal' },
+      sensitive: [...sensitive],
+      codeTable: CODE_TABLE_DIGEST,
+      iat: ISSUED_AT,
+    },
     PSEUDONYM_KEY,
   )
 }

@@ -103,7 +103,33 @@ for (const { name, policy, loading, says } of [
   {
     name: 'an invalid scope',
     policy: policyOf({ datasets: [datasetOf({ permissions: [permissionOf({ scopes: ['everything'] })] })] }),
-    says: /heart-2027 contains an invalid scope/,
+    says: /heart-2027: scope does not begin with system/,
+  },
+  {
+    name: 'more than 256 expanded scopes',
+    policy: policyOf({
+      datasets: [
+        datasetOf({ permissions: [permissionOf({ scopes: ['system/*.rs?_tag=a', 'system/*.rs?_tag=b'] })] }),
+      ],
+    }),
+    says: /heart-2027: scope and the others are more than 256/,
+  },
+  {
+    name: 'a code table that no worker has',
+    policy: policyOf({
+      datasets: [datasetOf({ permissions: [permissionOf({ codeTable: 'A'.repeat(43) })] })],
+    }),
+    says: /heart-2027: codeTable is not the built-in one/,
+  },
+  {
+    name: 'a population that is not listed',
+    policy: policyOf({ datasets: [datasetOf({ population: 'nobody' })] }),
+    says: /dataset cohort: population nobody is not in populations/,
+  },
+  {
+    name: 'a population twice',
+    policy: policyOf({ populations: policyOf().populations.flatMap((one) => [one, one]) }),
+    says: /population cohort appears twice/,
   },
   {
     name: 'a window that ends before it begins',

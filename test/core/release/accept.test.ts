@@ -32,7 +32,7 @@ import {
 
 const worker = workerKeys()
 const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))
-const asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs'] }
+const asker = { client: 'acme', purpose: 'HRESCH', scopesDigest: null }
 const keys = { dek: randomBytes(32), idKey: randomBytes(32) }
 const job = await jobOf()
 const grantCa = keySigner(p384())
@@ -176,7 +176,11 @@ for (const { name, given, code, expects } of [
   { name: 'another boot', given: { grant: { boot: 'a'.repeat(26) } }, code: 'grant.invalid' },
   { name: 'another client', given: { grant: { client: 'other' } }, code: 'grant.invalid' },
   { name: 'another purpose', given: { grant: { purpose: 'TREAT' } }, code: 'grant.invalid' },
-  { name: 'other scopes', given: { grant: { scopes: ['system/Patient.rs'] } }, code: 'grant.invalid' },
+  {
+    name: 'other terms than those of its digest',
+    given: { grant: { scopes: ['system/Patient.rs'] } },
+    code: 'grant.invalid',
+  },
   {
     name: 'a simulated grant to a real worker',
     given: {},

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { jwtVerify, SignJWT } from 'jose'
 import { fromBase64url, toBase64url } from '#core/bytes.ts'
+import { expandScopes, scopesDigest } from '#core/fhir/scope.ts'
 import { importJwk, P384Jwk, thumbprint } from '#core/jwk.ts'
 import { keySigner } from '#core/jws.ts'
 import { signAssertion, verifyAssertion } from '#core/release/assertion.ts'
@@ -14,7 +15,7 @@ const signer = keySigner(key)
 const stranger = p384()
 const nonce = randomBytes(61)
 const wrapKey = thumbprint(workerKeys().wrapKey)
-const asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs', 'system/Condition.rs'] }
+const asker = { client: 'acme', purpose: 'HRESCH' }
 const binding = { audience: AUDIENCE, nonce, wrapKey, iat: NOW, jti: 'ab'.repeat(16) }
 const expected = {
   clients: [
@@ -36,13 +37,48 @@ function byJose(changes: Record<string, unknown>, header = {}, signingKey = key)
     .sign(signingKey)
 }
 
-test('a verified assertion gives client, purpose and sorted scopes', () => {
+test('a verified assertion gives client and purpose', () => {
   for (const age of [-60, 0, 299])
     assert.deepEqual(verifyAssertion(assertion, expected, addSeconds(NOW, age)), {
       ...asker,
-      scopes: ['system/Condition.rs', 'system/Observation.rs'],
+      scopesDigest: null,
     })
 })
+
+test('asked scopes are compared in their expanded form', async () => {
+  const digest = scopesDigest(['system/Condition.rs', 'system/Observation.rs'])
+  for (const scope of [
+    'system/Condition.rs system/Observation.rs',
+    'system/Observation.s system/Condition.read system/Observation.r system/Observation.s',
+  ])
+    assert.equal(verifyAssertion(await byJose({ scope }), expected, NOW).scopesDigest, digest)
+})
+
+const patients = (count: number) => Array.from({ length: count }, (_, at) => `system/Patient.rs?_tag=${at}`)
+
+test('64 scopes may be asked for', async () => {
+  const { scopesDigest: digest } = await asking(patients(64).join(' '))
+  assert.equal(digest, scopesDigest(expandScopes(patients(64))))
+})
+
+for (const [why, scope, code] of [
+  ['65 scopes', patients(65).join(' '), 'scope.invalid'],
+  ['two scopes of every type', 'system/*.rs?_tag=a system/*.rs?_tag=b', 'scope.invalid'],
+  ['a text that is no scope', 'John_Doe,born_1971-01-01', 'scope.invalid'],
+  ['no scope at all', '', 'assertion.invalid'],
+  ['two spaces', 'system/Patient.rs  system/Observation.rs', 'assertion.invalid'],
+  ['more than 2,048 characters', `system/Patient.rs ${'x'.repeat(2031)}`, 'assertion.invalid'],
+] as const)
+  test(`refused before its jobs are looked at: ${why}`, () =>
+    assert.rejects(asking(scope), (error: Error) => {
+      assert.equal('code' in error && error.code, code)
+      assert.doesNotMatch(error.message, /John|_tag/)
+      return true
+    }))
+
+async function asking(scope: string) {
+  return verifyAssertion(await byJose({ scope }), expected, NOW)
+}
 
 test('it is a private_key_jwt of SMART: jose reads ours, we read those of jose', async () => {
   const { payload, protectedHeader } = await jwtVerify(assertion, importJwk(signer.jwk), {

@@ -29,7 +29,7 @@ const options = {
   challenge,
   audience: AUDIENCE,
   jobs: [job],
-  asker: { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs'] },
+  asker: { client: 'acme', purpose: 'HRESCH' },
   signer: client,
   jti: 'ab'.repeat(16),
   wrapKey: worker.wrapKey,

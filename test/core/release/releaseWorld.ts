@@ -3,6 +3,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { AcceptedVerdict, Verdict } from '#core/appraisal/appraise.ts'
 import { toBase64url } from '#core/bytes.ts'
 import type { Refusal } from '#core/errors.ts'
+import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { Ed25519Jwk, exportJwk, P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
 import { keySigner, type Signer, signCompact } from '#core/jws.ts'
 import type { Permission, Policy } from '#core/policy/policy.ts'
@@ -36,11 +37,17 @@ export function permissionOf(changes: Partial<Permission> = {}): Permission {
     id: 'heart-2027',
     client: 'acme',
     purpose: 'HRESCH',
+    edition: 1,
     scopes: ['system/Condition.rs', 'system/Observation.rs'],
-    view: 'minimal',
+    projection: { view: 'minimal', details: [] },
     sensitive: [],
-    workload: { name: 'fhir-summary', digest: toBase64url(Buffer.alloc(32, 7)) },
-    output: { contentType: 'application/json', maxBytes: 1_000_000, minimumCell: 11 },
+    codeTable: CODE_TABLE_DIGEST,
+    workload: { name: 'fhir-summary', digest: toBase64url(Buffer.alloc(32, 7)), parameters: {} },
+    output: {
+      contentType: 'application/json',
+      maxBytes: 1_000_000,
+      disclosure: { form: 'threshold', k: 11, cap: null },
+    },
     recipient: {
       jwk: RsaJwk.parse(exportJwk(rsa.publicKey)),
       keyId: 'ocid1.key.oc1..result',
@@ -56,6 +63,7 @@ export function permissionOf(changes: Partial<Permission> = {}): Permission {
 export function datasetOf(changes: Partial<Policy['datasets'][number]> = {}): Policy['datasets'][number] {
   return {
     id: 'cohort',
+    population: 'cohort',
     synthetic: true,
     sealingKeys: [sealingKey.jwk],
     keyIds: [KEY_ID],
@@ -66,6 +74,7 @@ export function datasetOf(changes: Partial<Policy['datasets'][number]> = {}): Po
       wrapped: toBase64url(Buffer.alloc(64, 1)),
     },
     assurance: { level: 'measured' },
+    consent: null,
     permissions: [permissionOf()],
     ...changes,
   }
@@ -91,6 +100,7 @@ export function policyOf(changes: Partial<Policy> = {}): Policy {
     ],
     clients: [{ id: 'acme', keys: [P384Jwk.parse(client.jwk)] }],
     auditKey: P256Jwk.parse(exportJwk(auditKey)),
+    populations: [{ id: 'cohort', budget: null }],
     datasets: [datasetOf()],
     ...changes,
   }

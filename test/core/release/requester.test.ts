@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Verdict } from '#core/appraisal/appraise.ts'
+import { scopesDigest } from '#core/fhir/scope.ts'
 import type { Policy } from '#core/policy/policy.ts'
 import type { Revocation } from '#core/policy/revocation.ts'
-import type { Asker } from '#core/release/assertion.ts'
+import type { VerifiedAsker } from '#core/release/assertion.ts'
 import { decideRequester } from '#core/release/requester.ts'
 import { acceptedAt, datasetOf, NOW, permissionOf, policyOf, refusedFor } from './releaseWorld.ts'
 
-const asker: Asker = { client: 'acme', purpose: 'HRESCH', scopes: ['system/Observation.rs'] }
+const asker: VerifiedAsker = { client: 'acme', purpose: 'HRESCH', scopesDigest: null }
+const patients: VerifiedAsker = { ...asker, scopesDigest: scopesDigest(['system/Patient.rs']) }
 const boot = 'b'.repeat(26)
 const atPlatform = acceptedAt('platform')
 const belowFloor = refusedFor([
@@ -20,7 +22,7 @@ const ofPlatform = datasetOf({
 })
 
 type Case = {
-  readonly asker?: Asker
+  readonly asker?: VerifiedAsker
   readonly verdict?: Verdict
   readonly policy?: Policy
   readonly revocation?: Partial<Revocation>
@@ -59,18 +61,21 @@ for (const { name, given, codes } of [
     codes: ['client.none'],
   },
   {
-    name: 'a scope that no permission covers',
-    given: { asker: { ...asker, scopes: ['system/Patient.rs'] } },
+    name: 'scopes that no permission has',
+    given: { asker: patients },
     codes: ['scope.exceeded'],
   },
   {
-    name: 'a scope that the permission of a second dataset covers',
+    name: 'the scopes of a permission of a second dataset',
     given: {
-      asker: { ...asker, scopes: ['system/Patient.rs'] },
+      asker: patients,
       policy: policyOf({
         datasets: [
           datasetOf(),
-          datasetOf({ id: 'second', permissions: [permissionOf({ id: 'wide', scopes: ['system/*.rs'] })] }),
+          datasetOf({
+            id: 'second',
+            permissions: [permissionOf({ id: 'wide', scopes: ['system/Patient.rs'] })],
+          }),
         ],
       }),
     },

@@ -4,10 +4,13 @@ import { STRICT } from '#core/appraisal/strict.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
+import { canonicalBytes } from '#core/canonical.ts'
+import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { P384Jwk, thumbprint } from '#core/jwk.ts'
-import { type Signer, signCompact, signGeneral } from '#core/jws.ts'
+import { type SignedFormat, type Signer, signCompact, signGeneral } from '#core/jws.ts'
 import type { Policy } from '#core/policy/policy.ts'
 import type { Revocation } from '#core/policy/revocation.ts'
+import { grantedTerms } from '#core/policy/terms.ts'
 import { type VerifierKeys, VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import { type Grant, GrantFormat, GrantKeyFormat } from '#core/release/grant.ts'
 import { keyDigest } from '#core/release/issue.ts'
@@ -53,11 +56,7 @@ export const ANCHORS: TrustAnchors = {
   logLevel: 'info',
 }
 export const TRUST = trustDigest(ANCHORS)
-export const ASKER = {
-  client: 'acme',
-  purpose: 'HRESCH',
-  scopes: ['system/Condition.rs', 'system/Observation.rs'],
-}
+export const ASKER = { client: 'acme', purpose: 'HRESCH' }
 export const JOB: ReleaseJob = {
   traceparent: `00-${toHex(seeded('trace id')(16))}-${toHex(seeded('parent id')(8))}-01`,
   objects: [{ header: HEADER_JWS, bucket: 'outbox', name: SEAL_ID, etag: 'etag-1' }],
@@ -98,10 +97,17 @@ const RECIPIENT: Grant['recipient'] = {
   keyVersionId: 'ocid1.keyversion.oc1.eu-frankfurt-1.result',
 }
 const OF_PERMISSION = {
-  view: 'minimal' as const,
+  edition: 1,
+  scopes: ['system/Condition.rs', 'system/Observation.rs'],
+  projection: { view: 'minimal' as const, details: [] },
   sensitive: [],
-  workload: { name: 'fhir-summary', digest: toBase64url(seeded('workload')(32)) },
-  output: { contentType: 'application/json', maxBytes: 1_000_000, minimumCell: 11 },
+  codeTable: CODE_TABLE_DIGEST,
+  workload: { name: 'fhir-summary', digest: toBase64url(seeded('workload')(32)), parameters: {} },
+  output: {
+    contentType: 'application/json',
+    maxBytes: 1_000_000,
+    disclosure: { form: 'threshold' as const, k: 11, cap: null },
+  },
   recipient: RECIPIENT,
 }
 const AUDIT_KEY = p256('audit key').jwk
@@ -115,7 +121,6 @@ export const GRANT: Grant = {
   exp: NOW + 3602,
   client: ASKER.client,
   purpose: ASKER.purpose,
-  scopes: [...ASKER.scopes],
   permission: 'heart-2027',
   tenant: 'hospital-a',
   dataset: 'cohort-1',
@@ -131,7 +136,9 @@ export const GRANT: Grant = {
       keyDigest: keyDigest(JWE),
     },
   ],
-  ...OF_PERMISSION,
+  ...grantedTerms(OF_PERMISSION).terms,
+  termsDigest: grantedTerms(OF_PERMISSION).termsDigest,
+  consent: null,
   auditKey: AUDIT_KEY,
   reference: 'worker-1',
   assurance: 'measured',
@@ -146,8 +153,16 @@ export const GRANT: Grant = {
   },
 }
 
+/** Signs what a schema refuses, too. */
+export function unchecked(typ: string): SignedFormat<object> {
+  const decode = (bytes: Uint8Array) => JSON.parse(Buffer.from(bytes).toString())
+  return { typ, name: typ, maxBytes: 1024 * 1024, decode, encode: canonicalBytes }
+}
+
 export type AnswerChanges = {
   readonly grant?: Partial<Grant>
+  /** Fields of the grant that its schema refuses. */
+  readonly unchecked?: object
   readonly keys?: readonly string[]
   readonly verifierKeys?: Partial<VerifierKeys>
   readonly signers?: readonly Signer[]
@@ -173,8 +188,8 @@ export async function answerOf(changes: AnswerChanges = {}) {
     answers: [
       {
         grant: await signCompact(
-          GrantFormat,
-          { ...GRANT, ...changes.grant },
+          unchecked(GrantFormat.typ),
+          { ...GRANT, ...changes.grant, ...changes.unchecked },
           changes.grantSigner ?? grantKey.signer,
         ),
         keys: changes.keys ?? [JWE],
@@ -220,9 +235,11 @@ export const POLICY: Policy = {
   ],
   clients: [{ id: 'acme', keys: [client.jwk] }],
   auditKey: AUDIT_KEY,
+  populations: [{ id: 'cohort', budget: null }],
   datasets: [
     {
       id: 'cohort-1',
+      population: 'cohort',
       synthetic: true,
       sealingKeys: [ed25519('sealing key').jwk],
       keyIds: ['ocid1.key.oc1.eu-frankfurt-1.example'],
@@ -233,12 +250,12 @@ export const POLICY: Policy = {
         wrapped: toBase64url(seeded('wrapped id key')(96)),
       },
       assurance: { level: 'measured' },
+      consent: null,
       permissions: [
         {
           id: 'heart-2027',
           client: 'acme',
           purpose: 'HRESCH',
-          scopes: ['system/Condition.rs', 'system/Observation.rs'],
           ...OF_PERMISSION,
           quota: { hours: 24, releases: 100, objects: 6400, bytes: 1_000_000_000_000 },
           notBefore: NOW - 1000,

@@ -9,9 +9,10 @@ import { RegistrationFormat } from '#core/boot/registration.ts'
 import { fromBase64url, sha256, toBase64url, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import type { ErrorCode } from '#core/errors.ts'
+import { scopesDigest } from '#core/fhir/scope.ts'
 import { thumbprint } from '#core/jwk.ts'
 import { type Signer, signCompact, signGeneral } from '#core/jws.ts'
-import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
+import { PolicyFormat, policyName } from '#core/policy/policy.ts'
 import { RevocationFormat, revocationName } from '#core/policy/revocation.ts'
 import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
 import { signAssertion } from '#core/release/assertion.ts'
@@ -34,6 +35,7 @@ import {
   client,
   EXPECTED,
   evidence,
+  GRANT,
   grace,
   grantCa,
   JOB,
@@ -49,6 +51,7 @@ import {
   REVOCATION,
   ROOT,
   TRUST,
+  unchecked,
   VERIFIER,
   VERIFIER_KEYS,
   wrap,
@@ -59,6 +62,7 @@ import type { Expected, Vector } from './vector.ts'
 
 const FOLDER = new URL('./', import.meta.url)
 const PAGE = 'docs/formats/release.md'
+const SCOPES = 'system/Condition.rs system/Observation.rs'
 const HOSTILE = ed25519('somebody else')
 
 export async function makeVectors(): Promise<readonly Vector[]> {
@@ -246,11 +250,32 @@ async function assertionVectors(): Promise<Vector[]> {
   })
   const signed = (changes: Parameters<typeof bindingOf>[0] = {}, signer: Signer = client.signer) =>
     signAssertion(ASKER, bindingOf(changes), signer)
+  // A library may sign a claim that `signAssertion` refuses.
+  const scoped = async (scope: string) => {
+    const claims = JSON.parse(fromBase64url(good.split('.')[1] ?? '').toString())
+    return signCompact(unchecked('JWT'), { ...claims, scope }, client.signer)
+  }
+  const asker = { ...ASKER, scopesDigest: null }
+  const invalidScope = error('scope.invalid')
   const good = await signed()
   const unknown = await signAssertion({ ...ASKER, client: 'other' }, bindingOf({}), client.signer)
   return [
-    { ...make('good', good, 'ES384'), ...accepted(ASKER) },
-    { ...make('at its last second', good, '299 seconds old', NOW + 299), ...accepted(ASKER) },
+    { ...make('good', good, 'ES384'), ...accepted(asker) },
+    { ...make('at its last second', good, '299 seconds old', NOW + 299), ...accepted(asker) },
+    {
+      ...make('with scopes', await scoped(`${SCOPES} system/Observation.s`), 'compared when expanded'),
+      ...accepted({ ...asker, scopesDigest: scopesDigest(SCOPES.split(' ')) }),
+    },
+    make('without any scope', await scoped(''), 'scope is absent or not empty'),
+    { ...make('with a text for a scope', await scoped('John_Doe'), 'no scope'), ...invalidScope },
+    {
+      ...make('with 65 scopes', await scoped(Array(65).fill('system/Patient.rs').join(' ')), 'at most 64'),
+      ...invalidScope,
+    },
+    {
+      ...make('with 292 scopes', await scoped('system/*.r?_tag=a system/*.r?_tag=b'), '2 of 146 types'),
+      ...invalidScope,
+    },
     make('expired', good, '300 seconds old', NOW + 300),
     make('from the future', await signed({ iat: 61 }), 'iat may be 60 seconds ahead'),
     make('by another key', await signed({}, p384('somebody else').signer), 'no key of the client'),
@@ -309,6 +334,7 @@ async function answerVectors(): Promise<Vector[]> {
       objects: job.objects.map((one) => ({ ...one, ...changes })),
     })),
   })
+  const output = (disclosure: object) => ({ output: { ...GRANT.output, disclosure } })
   const late = { iat: NOW + 300, exp: NOW + 3900 }
   return [
     { ...base, ...accepted([grantDigest(granted?.grant ?? '')]) },
@@ -385,8 +411,23 @@ async function answerVectors(): Promise<Vector[]> {
     await make('to another boot', 'boot', 'grant.invalid', {}, { boot: 'a'.repeat(26) }),
     await make('to another client', 'client', 'grant.invalid', { grant: { client: 'other' } }),
     await make('for another purpose', 'purpose', 'grant.invalid', { grant: { purpose: 'HMARKT' } }),
-    await make('for more than was requested', 'scopes', 'grant.invalid', {
-      grant: { scopes: [...ASKER.scopes, 'system/Patient.rs'] },
+    await make('with other terms', 'its terms do not have its digest', 'grant.invalid', {
+      grant: { scopes: ['system/Condition.rs'] },
+    }),
+    await make('with a limit to one share', 'this version has none', 'grant.invalid', {
+      unchecked: output({ form: 'threshold', k: 11, cap: 1 }),
+    }),
+    await make('with a threshold of one', 'exact says so', 'grant.invalid', {
+      unchecked: output({ form: 'threshold', k: 1, cap: null }),
+    }),
+    await make('with a list of withdrawn patients', 'this version reads none', 'grant.invalid', {
+      unchecked: { consent: { seq: 1, digest: toBase64url(sha256()) } },
+    }),
+    await make('with details', 'this version has none', 'grant.invalid', {
+      unchecked: { projection: { view: 'minimal', details: [{ type: 'fhir' }] } },
+    }),
+    await make('with parameters', 'the workload takes none', 'grant.invalid', {
+      unchecked: { workload: { ...GRANT.workload, parameters: { top: 10 } } },
     }),
     await make(
       'about another version',
@@ -471,14 +512,18 @@ async function governanceVectors(): Promise<Vector[]> {
   const policy = async (
     name: string,
     note: string,
-    changes: { policy?: Partial<Policy>; by?: readonly Signer[]; at?: string; verifier?: object } = {},
+    changes: { policy?: object; by?: readonly Signer[]; at?: string; verifier?: object } = {},
     expectation = invalid,
   ): Promise<Vector> => ({
     name: `policy ${name}`,
     spec: `${PAGE} §9.1`,
     operation: 'read-policy',
     input: {
-      document: await signGeneral(PolicyFormat, { ...POLICY, ...changes.policy }, changes.by ?? both),
+      document: await signGeneral(
+        unchecked(PolicyFormat.typ),
+        { ...POLICY, ...changes.policy },
+        changes.by ?? both,
+      ),
       name: changes.at ?? policyName(POLICY.seq),
       root: ROOT,
       verifier: { ...VERIFIER, ...changes.verifier },
@@ -558,6 +603,27 @@ async function governanceVectors(): Promise<Vector[]> {
       policy: permission({ client: 'other' }),
     }),
     await policy('with an invalid scope', 'scopes', { policy: permission({ scopes: ['patient/*.rs'] }) }),
+    await policy('with 292 scopes', 'at most 256 without *', {
+      policy: permission({ scopes: ['system/*.rs?_tag=a', 'system/*.rs?_tag=b'] }),
+    }),
+    await policy('with 65 written scopes', 'at most 64', {
+      policy: permission({ scopes: Array(65).fill('system/Patient.rs') }),
+    }),
+    await policy('with another code table', 'codeTable is not the built-in one', {
+      policy: permission({ codeTable: toBase64url(sha256()) }),
+    }),
+    await policy('with a dataset of no population', 'population is not in populations', {
+      policy: { populations: [] },
+    }),
+    await policy('with a population twice', 'ids are unique', {
+      policy: { populations: [...POLICY.populations, ...POLICY.populations] },
+    }),
+    await policy('with a budget', 'budget is null', {
+      policy: { populations: [{ id: 'cohort', budget: { epsilon: 1 } }] },
+    }),
+    await policy('without an edition', 'absent fields refuse to load', {
+      policy: permission({ edition: undefined }),
+    }),
     await policy('with a permission that ends before it begins', 'notAfter', {
       policy: permission({ notAfter: NOW - 2000 }),
     }),

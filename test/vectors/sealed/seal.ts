@@ -118,6 +118,7 @@ export const MANIFEST: ResultManifest = {
   },
   releaseId: seeded('release id')(16).toString('hex'),
   grantDigest: seeded('grant digest')(32).toString('base64url'),
+  termsDigest: seeded('terms digest')(32).toString('base64url'),
   headerDigests: [headerDigest(HEADER_JWS).toString('base64url')],
   workload: { name: 'fhir-summary', digest: seeded('workload')(32).toString('base64url') },
   simulation: true,

@@ -13,9 +13,8 @@ test('counts resources by type, code and year', async () => {
   assert.deepEqual(table, {
     v: 1,
     workload: 'fhir-summary',
-    unit: { count: 'resources', minimumCell: 'persons' },
-    minimumCell: 1,
-    cellsWithheld: false,
+    unit: { count: 'resources' },
+    disclosure: { form: 'exact' },
     table: [
       { resourceType: 'Condition', system: SNOMED, code: '444814009', year: '2020', count: 3 },
       { resourceType: 'Condition', system: SNOMED, code: '444814009', year: '2021', count: 1 },
@@ -24,12 +23,7 @@ test('counts resources by type, code and year', async () => {
   })
 })
 
-const smallCells: readonly (readonly [
-  why: string,
-  resources: object[],
-  minimumCell: number,
-  counts: number[],
-])[] = [
+const smallCells: readonly (readonly [why: string, resources: object[], k: number, counts: number[]])[] = [
   ['eleven persons', times(11, (i) => condition(i)), 11, [11]],
   ['ten persons', times(10, (i) => condition(i)), 11, []],
   ['fifty resources of one person', times(50, () => condition(1)), 11, []],
@@ -50,14 +44,14 @@ const smallCells: readonly (readonly [
     [12],
   ],
 ]
-for (const [why, resources, minimumCell, counts] of smallCells)
+for (const [why, resources, k, counts] of smallCells)
   test(`${counts.length === 0 ? 'withholds' : 'shows'} ${why}`, async () => {
-    const output = await summaryOf(resources, minimumCell)
+    const output = await summaryOf(resources, k)
     assert.deepEqual(
       output.table.map(({ count }) => count),
       counts,
     )
-    assert.equal(output.cellsWithheld, why.includes('beside') || counts.length === 0)
+    assert.deepEqual(Object.keys(output), ['disclosure', 'table', 'unit', 'v', 'workload'])
   })
 
 const subject = { reference: person(1) }

@@ -23,7 +23,7 @@ test('a workload goes by its name and the digest of its source', async () => {
 test('only the granted name with the granted digest is run', async () => {
   const workloads = await loadWorkloads()
   const [summary] = workloads
-  const granted = { name: 'fhir-summary', digest: summary?.digest ?? '' }
+  const granted = { name: 'fhir-summary', digest: summary?.digest ?? '', parameters: {} }
   assert.equal(findWorkload(workloads, granted), summary)
   for (const other of [
     { ...granted, name: 'other' },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CountTable } from '#core/egress/table.ts'
+import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { expandScopes } from '#core/fhir/scope.ts'
 import { generatePopulation, POPULATION_CANARIES } from '#lab/demo/population.ts'
 import { runWorkload } from '../../../src/worker/workloads/run.ts'
@@ -8,12 +9,13 @@ import type { Workload } from '../../../src/worker/workloads/workload.ts'
 import { contractOf, fhirSummary } from './summary.ts'
 
 const KEY = Buffer.alloc(32, 9)
-const grantOf = (scopes: readonly string[], minimumCell = 11) => ({
+const grantOf = (scopes: readonly string[], k = 11) => ({
   scopes: [...expandScopes(scopes)],
-  view: 'minimal' as const,
+  projection: { view: 'minimal' as const },
+  codeTable: CODE_TABLE_DIGEST,
   sensitive: [],
   iat: 1_795_219_200,
-  output: contractOf(minimumCell),
+  output: contractOf(k),
 })
 const population = () => generatePopulation({ seed: 'run', patients: 300 })
 

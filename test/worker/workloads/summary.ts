@@ -1,12 +1,14 @@
 /** Lines as the filter writes them, and what fhir-summary makes of them. */
+import type { OutputContract } from '#core/egress/contract.ts'
 import type { CountTable } from '#core/egress/table.ts'
 import { loadWorkloads } from '../../../src/worker/workloads/registry.ts'
 
 export const SNOMED = 'http://snomed.info/sct'
-export const contractOf = (minimumCell: number) => ({
+/** `k` 1 shows all cells. */
+export const contractOf = (k: number): OutputContract => ({
   contentType: 'application/json',
   maxBytes: 1_000_000,
-  minimumCell,
+  disclosure: k === 1 ? { form: 'exact' } : { form: 'threshold', k, cap: null },
 })
 
 export const person = (number: number) => `Patient/${String(number).padStart(12, '0').padEnd(32, '0')}`
@@ -26,8 +28,8 @@ export async function fhirSummary() {
   return found
 }
 
-export async function summaryOf(resources: Iterable<object>, minimumCell: number): Promise<CountTable> {
-  const run = (await fhirSummary()).open(contractOf(minimumCell))
+export async function summaryOf(resources: Iterable<object>, k: number): Promise<CountTable> {
+  const run = (await fhirSummary()).open(contractOf(k))
   for (const resource of resources) run.add(Buffer.from(JSON.stringify(resource)))
   return JSON.parse(Buffer.from(run.finish()).toString())
 }

@@ -1,5 +1,5 @@
 /** Compares each decision with the policy and the revocation list that it names. */
-import type { Permission } from '../../policy/policy.ts'
+import type { Permission, Policy } from '../../policy/policy.ts'
 import type { Anchors } from './anchors.ts'
 import type { Context } from './context.ts'
 import type { Decided } from './histories.ts'
@@ -9,11 +9,16 @@ import type { Decided } from './histories.ts'
  */
 const RECORDING_SECONDS = 60
 
+/** The policy that a decision names; undefined if it is absent. */
+export function policyOf({ accepted }: Decided, { policies }: Anchors): Policy | undefined {
+  return policies.get(accepted?.policySeq ?? 0)?.policy
+}
+
 /** The permission that a decision names, in the policy that it names; undefined if there is none. */
-export function permissionOf({ entry, accepted }: Decided, { policies }: Anchors): Permission | undefined {
-  return policies
-    .get(accepted?.policySeq ?? 0)
-    ?.policy.datasets.find(({ id }) => id === entry.dataset)
+export function permissionOf(decided: Decided, anchors: Anchors): Permission | undefined {
+  const { entry } = decided
+  return policyOf(decided, anchors)
+    ?.datasets.find(({ id }) => id === entry.dataset)
     ?.permissions.find(({ id }) => id === entry.permission)
 }
 

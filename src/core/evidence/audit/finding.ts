@@ -47,7 +47,7 @@ export const FINDINGS = {
   // One result
   'manifest.unverified': broken('a manifest lacks a registered signer, or has another name'),
   'manifest.unannounced': broken('a manifest has no matching result.intent'),
-  'manifest.contradicted': broken('a manifest and the logs disagree'),
+  'manifest.contradicted': broken('a manifest disagrees with the logs, or with the terms of its permission'),
   'manifest.missing': incomplete('a visible result has no manifest'),
   'result.repeated': broken('a result was made visible twice'),
   'content.missing': incomplete('only some parts of a result are present'),

@@ -3,13 +3,15 @@ import { createHash } from 'node:crypto'
 import { fromUtf8, sha256, toBase64url } from '../../bytes.ts'
 import { CodedError } from '../../errors.ts'
 import { thumbprint } from '../../jwk.ts'
+import { grantedTerms } from '../../policy/terms.ts'
+import { resultIdOf } from '../../release/resultId.ts'
 import { partName, type ResultManifest, ResultManifestFormat } from '../../sealed/manifest.ts'
 import { parseCheckpoint } from '../checkpoint.ts'
 import { claimedBoot, type OpenedManifest, openManifest } from '../manifest.ts'
 import { noteDigest, openNote } from '../note.ts'
 import type { ObjectReader } from './collection.ts'
 import type { Context } from './context.ts'
-import { permissionOf } from './decisions.ts'
+import { permissionOf, policyOf } from './decisions.ts'
 import { type FindHere, messageOf } from './finding.ts'
 import type { Logs } from './logs.ts'
 import type { ResultReport } from './report.ts'
@@ -61,6 +63,7 @@ function judgeManifest(manifest: ResultManifest, { histories, logs, anchors, fin
     intent.attempt !== manifest.attempt ||
     intent.releaseId !== manifest.releaseId ||
     intent.contentDigest !== manifest.contentDigest ||
+    intent.termsDigest !== manifest.termsDigest ||
     intent.recipient !== recipient.thumbprint
   )
     find('manifest.unannounced', `entry ${intentIndex} of its log does not announce it`)
@@ -74,6 +77,7 @@ function judgeManifest(manifest: ResultManifest, { histories, logs, anchors, fin
   }
   judgeCheckpoint(manifest.verifierCheckpoint, receipt.verifier, logs, find)
   const [decided] = history?.decided ?? []
+  const policy = decided && policyOf(decided, anchors)
   const permission = decided && permissionOf(decided, anchors)
   const agreements: readonly (readonly [boolean, string])[] = [
     [receipt.grantDigest === manifest.grantDigest, 'its worker received another grant'],
@@ -89,6 +93,24 @@ function judgeManifest(manifest: ResultManifest, { histories, logs, anchors, fin
     [
       permission === undefined || permission.workload.digest === manifest.workload.digest,
       'the policy names another workload',
+    ],
+    [
+      permission === undefined || grantedTerms(permission).termsDigest === manifest.termsDigest,
+      'the policy has other terms',
+    ],
+    [
+      decided === undefined ||
+        policy === undefined ||
+        permission === undefined ||
+        resultId ===
+          resultIdOf({
+            tenant: policy.tenant,
+            dataset: decided.entry.dataset,
+            permission: permission.id,
+            edition: permission.edition,
+            headerDigests: manifest.headerDigests,
+          }),
+      'its name is not that of its objects, permission and edition',
     ],
   ]
   for (const [holds, what] of agreements) if (!holds) find('manifest.contradicted', what)
