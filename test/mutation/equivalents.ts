@@ -162,7 +162,7 @@ export const EQUIVALENTS: readonly Row[] = [
     ],
   ),
   ...equivalent('src/adapters/http/origin.ts', 'URL writes no part of an IPv4 address longer', [
-    ['LOOPBACK', 'number moved', '3 → 4'],
+    ['LOOPBACK', 'number moved', '3 → 4', 1],
   ]),
   ...equivalent('src/adapters/oci/config.ts', 'no other kind of principal may have these fields', [
     [
@@ -173,6 +173,26 @@ export const EQUIVALENTS: readonly Row[] = [
   ]),
   ...equivalent('src/core/sealed/floe.ts', 'a digest of SHA-384 has 48 bytes', [
     ['messageKeys', 'number moved', '48 → (49)'],
+  ]),
+  ...equivalent('src/core/sealed/floeSeal.ts', 'the ciphertext is written over what follows the IV', [
+    ['read', 'number moved', '1 → (2)', 3],
+  ]),
+  ...equivalent('src/core/sealed/padme.ts', 'two bytes stay two by the calculation too', [
+    ['padmeLength', 'boundary shifted', 'bytes < 2 → bytes <= 2'],
+    ['padmeLength', 'number moved', '2 → (3)', 1],
+  ]),
+  ...equivalent('src/core/sealed/result.ts', 'only the length of the portions in which zeros pass', [
+    ['ZEROS', 'number moved', '64 → (63)'],
+    ['ZEROS', 'number moved', '64 → (65)'],
+    ['ZEROS', 'number moved', '1024 → (1023)'],
+    ['ZEROS', 'number moved', '1024 → (1025)'],
+  ]),
+  ...equivalent('src/core/sealed/result.ts', 'a chunk of no zeros changes nothing', [
+    ['padded', 'boundary shifted', 'zeros > 0 → zeros >= 0'],
+    ['padded', 'number moved', '0 → (-1)', 1],
+  ]),
+  ...equivalent('src/core/sealed/result.ts', 'beyond a part, padded length and frames are even numbers', [
+    ['sealParts', 'number moved', '0 → (1)', 2],
   ]),
 ]
 

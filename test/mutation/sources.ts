@@ -22,10 +22,19 @@ const SUITES: readonly Suite[] = [
     tests: ['test/core/snp', 'test/core/appraisal', 'test/core/policy'],
     hasVectors: true,
   },
-  { sources: ['core/job/'], tests: ['test/core/job', 'test/docs/life.test.ts'], hasVectors: false },
+  {
+    sources: ['core/job/'],
+    tests: ['test/core/job', 'test/docs/life.test.ts', 'test/docs/formats.test.ts'],
+    hasVectors: false,
+  },
   {
     sources: ['core/sealed/'],
-    tests: ['test/vectors/sealed', 'test/contract/segmentCipher.test.ts', 'test/core/sealed'],
+    tests: [
+      'test/vectors/sealed',
+      'test/contract/segmentCipher.test.ts',
+      'test/core/sealed',
+      'test/docs/formats.test.ts',
+    ],
     hasVectors: false,
   },
   {

@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { exportJwk } from '#core/jwk.ts'
 import { VerifierConfig } from '../../src/verifier/config.ts'
+import { WorkerConfig } from '../../src/worker/config.ts'
 import { assertClosed, assertLimits, exampleOf } from '../configuration.ts'
 
 const example = exampleOf(VerifierConfig)
@@ -44,4 +46,11 @@ test("each limit of the Verifier's configuration is exact", () => {
     { field: 'requestSeconds', good: [2, 25], bad: [1, 26, 2.5] },
     { field: 'drainSeconds', good: [1, 300], bad: [0, 301, 1.5] },
   ])
+})
+
+test("the printed example listens where the worker's example asks, and is watched at the same port", () => {
+  const { listen, monitor } = VerifierConfig.parse(example)
+  const worker = WorkerConfig.parse(exampleOf(WorkerConfig))
+  assert.equal(listen.port, Number(new URL(worker.verifier.url).port))
+  assert.deepEqual(monitor, worker.monitor)
 })

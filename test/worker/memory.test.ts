@@ -30,6 +30,17 @@ test('a concurrency that does not fit into the memory is refused, with the most 
   })
 })
 
+test('memory in which no job fits is refused with that reason, down to 1 MiB', () => {
+  assert.throws(
+    () => checkShape(Batch, { maxJobs: 1, concurrency: 1, memoryMib: 1 }, 'batch', 'config.invalid'),
+    {
+      code: 'config.invalid',
+      message:
+        'batch is malformed: concurrency: 1 concurrent jobs may need 375 MiB, memoryMib is 1, in which 0 fit',
+    },
+  )
+})
+
 test('a worker whose cgroup allows less than its configuration does not start', () => {
   const config = { batch: { maxJobs: 1, concurrency: 1, memoryMib: 512 } }
   for (const available of [0, 512 * MIB, 2 ** 64]) expectMemory(config, available)

@@ -9,8 +9,7 @@ export function padmeLength(bytes: number): number {
   return Math.ceil(bytes / unit) * unit
 }
 
-/** Exact even if `Math.log2` rounds up. */
+/** `Math.log2` may round up just below a power of two, to which such a length is padded in any case. */
 function floorLog2(value: number): number {
-  const estimate = Math.floor(Math.log2(value))
-  return 2 ** estimate > value ? estimate - 1 : estimate
+  return Math.floor(Math.log2(value))
 }

@@ -73,7 +73,12 @@ const MALFORMED: readonly (readonly [string, Uint8Array])[] = [
   ['no object', bytes(withData({ resourceName: undefined }))],
   ['a name of 1025 characters', bytes(withData({ resourceName: 'x'.repeat(1025) }))],
   ['an entity tag with a quote', bytes(withDetails({ eTag: '"x"' }))],
+  ['an empty name', bytes(withData({ resourceName: '' }))],
   ['no bucket', bytes(withDetails({ bucketName: undefined }))],
+  ['an empty bucket', bytes(withDetails({ bucketName: '' }))],
+  ['a bucket of 257 characters', bytes(withDetails({ bucketName: 'b'.repeat(257) }))],
+  ['an empty namespace', bytes(withDetails({ namespace: '' }))],
+  ['a namespace of 257 characters', bytes(withDetails({ namespace: 'n'.repeat(257) }))],
 ]
 for (const [name, body] of MALFORMED)
   test(`malformed: ${name}`, () => {
@@ -83,6 +88,28 @@ for (const [name, body] of MALFORMED)
 test('parses an event of maximum size', () => {
   assert.equal(parseEvent(utf8(JSON.stringify(EVENT).padEnd(16 * 1024))).eventId, 'unique_ID')
 })
+
+for (const [name, change] of [
+  ['an id of 128 characters', { ...EVENT, eventID: 'x'.repeat(128) }],
+  ['an id of one character', { ...EVENT, eventID: '!' }],
+  ['a name of 1024 characters', withData({ resourceName: 'x'.repeat(1024) })],
+  ['a name of one character', withData({ resourceName: 'x' })],
+  ['a namespace of one character', withDetails({ namespace: 'n' })],
+  ['a namespace of 256 characters', withDetails({ namespace: 'n'.repeat(256) })],
+  ['a bucket of one character', withDetails({ bucketName: 'b' })],
+  ['a bucket of 256 characters', withDetails({ bucketName: 'b'.repeat(256) })],
+] as const)
+  test(`parses an event with ${name}`, () => {
+    const { eventID, data } = change
+    const { eTag, namespace, bucketName } = data.additionalDetails
+    assert.deepEqual(parseEvent(bytes(change)), {
+      eventId: eventID,
+      namespace,
+      bucket: bucketName,
+      object: data.resourceName,
+      etag: eTag,
+    })
+  })
 
 const UNAUTHORISED: readonly (readonly [string, unknown])[] = [
   ['another bucket', withDetails({ bucketName: 'my_bucket2' })],

@@ -33,3 +33,30 @@ test('a padded length is a fixed point, never shorter, and at most 12 % longer',
     }),
   )
 })
+
+/** The definition in whole numbers. */
+function exactly(bytes: bigint): bigint {
+  const exponent = bytes.toString(2).length - 1
+  const unit = 2n ** BigInt(exponent - exponent.toString(2).length)
+  return ((bytes + unit - 1n) / unit) * unit
+}
+
+test('lengths around every power of two are padded exactly, even if a logarithm rounds', () => {
+  for (let exponent = 2; exponent <= 53; exponent++)
+    for (let distance = -300; distance <= 300; distance++) {
+      const bytes = 2 ** exponent + distance
+      if (bytes >= 2 && Number.isSafeInteger(bytes))
+        assert.equal(BigInt(padmeLength(bytes)), exactly(BigInt(bytes)), `${bytes}`)
+    }
+})
+
+test('every length is padded exactly', () => {
+  fc.assert(
+    fc.property(
+      fc.maxSafeNat().filter((bytes) => bytes >= 2),
+      (bytes) => {
+        assert.equal(BigInt(padmeLength(bytes)), exactly(BigInt(bytes)))
+      },
+    ),
+  )
+})

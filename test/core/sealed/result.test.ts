@@ -14,7 +14,9 @@ const ID = 'ab'.repeat(32)
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const RECIPIENT = RsaJwk.parse(exportJwk(publicKey))
 
-for (const size of [0, 1, 1000, 300_000, PART_BYTES, PART_BYTES + 5_000_000])
+// 7 bytes are padded by one. The last chunk of 8 MiB, which is smaller than the padding, has no content.
+const LAST_CHUNK_EMPTY = 8 * 1024 * 1024 - 8 - 5000
+for (const size of [0, 1, 7, 1000, 300_000, LAST_CHUNK_EMPTY, PART_BYTES, PART_BYTES + 5_000_000])
   test(`a result of ${size} bytes opens with the recipient's key`, async () => {
     const content = contentOf(size)
     const { wrappedDek, parts } = await seal([content], size)
@@ -27,10 +29,41 @@ for (const size of [0, 1, 1000, 300_000, PART_BYTES, PART_BYTES + 5_000_000])
     assert.ok(Buffer.concat(await Array.fromAsync(opened)).equals(content))
   })
 
+test('an empty result has no chunk', async () => {
+  const { wrappedDek, parts } = await seal([], 0)
+  const opening = { resultId: ID, dek: unwrap(wrappedDek), parts: bytesOf(parts), cipher: nodeCipher }
+  assert.deepEqual(await Array.fromAsync(openResult(opening)), [])
+})
+
+test('a consumer that stops after a part ends the source', async () => {
+  let isClosed = false
+  const size = PART_BYTES + 5_000_000
+  function* source(): Generator<Uint8Array> {
+    try {
+      for (;;) yield contentOf(100_000)
+    } finally {
+      isClosed = true
+    }
+  }
+  const { parts } = sealResult({
+    resultId: ID,
+    recipient: RECIPIENT,
+    chunks: source(),
+    size,
+    memory: plainMemory,
+    cipher: nodeCipher,
+  })
+  assert.equal((await parts.next()).value?.bytes.byteLength, 16 * 1024 * 1024)
+  await parts.return()
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+  assert.equal(isClosed, true)
+})
+
 test('parts are cut at 16 MiB, have their digests, and have the padded length in total', async () => {
   const size = PART_BYTES + 5_000_000
   const { parts } = await seal([contentOf(size)], size)
   const whole = Buffer.concat(bytesOf(parts))
+  assert.equal(PART_BYTES, 16_777_216)
   assert.deepEqual(
     parts.map(({ part, bytes }) => [part, bytes.byteLength]),
     [
