@@ -105,15 +105,22 @@ function verifierConfig(settings: DeploymentSettings, port: number): object {
 function workerConfig(settings: DeploymentSettings, name: string, guestSocket: string): object {
   const { providerRoot, tls, verifierUrl, reservationMs } = settings
   return {
-    trust: { providerRoot, simulation: true, sandbox: 'none', logLevel: 'info' },
-    verifier: {
+    trust: {
+      providerRoot,
       audience: AUDIENCE,
+      client: CLIENT,
+      purpose: PURPOSE,
+      simulation: true,
+      sandbox: 'none',
+      logLevel: 'info',
+    },
+    verifier: {
       url: verifierUrl,
       ca: tls.ca,
       ...tls.clients.get(name),
     },
     attestation: { source: 'socket', path: guestSocket },
-    client: { id: CLIENT, purpose: PURPOSE, keyId: KEYS.client },
+    client: { keyId: KEYS.client },
     oci: ociOf(settings, instancePrincipal(settings, name)),
     stream: { id: STREAMS.jobs, group: GROUP, deadLetterId: STREAMS.deadLetters, reservationMs },
     registrations: { namespace: PROVIDER.namespace, bucket: 'evidence-verifier' },

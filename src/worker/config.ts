@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { ReportSourceConfig } from '#adapters/sev/source.ts'
-import { audience, bucketName, name, namespaceName, ocid, purpose } from '#core/fields.ts'
+import { audience, bucketName, name, namespaceName, ocid } from '#core/fields.ts'
 import { TrustAnchors } from '#core/release/trust.ts'
 import { concurrencyIn, memoryOf } from './memory.ts'
 
@@ -22,10 +22,6 @@ export const WorkerConfig = z.strictObject({
   }),
   verifier: z
     .strictObject({
-      audience: audience.meta({
-        description: 'Its name, as nonces and grants state it.',
-        example: 'https://verifier.hospital.example',
-      }),
       url: audience.meta({
         description: 'Its address.',
         example: 'https://verifier.hospital.example:8443',
@@ -57,17 +53,12 @@ export const WorkerConfig = z.strictObject({
   }),
   client: z
     .strictObject({
-      id: name.meta({
-        description: "This organisation's name in the provider's policy.",
-        example: 'research',
-      }),
-      purpose: purpose.meta({ description: 'The purpose of use.', example: 'HRESCH' }),
       keyId: ocid.meta({
         description: "The P-384 key in the consumer's Vault that signs client assertions.",
         example: 'ocid1.key.oc1.eu-frankfurt-1.example.client',
       }),
     })
-    .meta({ description: 'Who asks the Verifier, and for what.' }),
+    .meta({ description: 'The signature of who asks the Verifier.' }),
   oci: OciConfig,
   stream: z
     .strictObject({

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromBase64url, utf8 } from '#core/bytes.ts'
 import { keySigner, parseGeneral, type Signer, signGeneral } from '#core/jws.ts'
-import { type Permission, PolicyFormat, policyName } from '#core/policy/policy.ts'
+import { type Permission, type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
 import { PROVIDER, SIGNERS } from '#lab/demo/names.ts'
 import { type SystemUnderTest, waitForLine } from './systemUnderTest.ts'
 
@@ -19,21 +19,30 @@ export async function policySigners({ deployment }: SystemUnderTest): Promise<re
   )
 }
 
-/** The first policy under another number, with other permissions. Returns when it is in force. */
+export function withPermissions(
+  policy: Policy,
+  change: (permission: Permission) => readonly Permission[],
+): Policy {
+  return {
+    ...policy,
+    datasets: policy.datasets.map((dataset) => ({
+      ...dataset,
+      permissions: dataset.permissions.flatMap(change),
+    })),
+  }
+}
+
+/** The first policy under another number, changed. Returns when it is in force. */
 export async function publishPolicy(
   system: SystemUnderTest,
   seq: number,
-  change: (permission: Permission) => readonly Permission[],
+  change: (policy: Policy) => Policy,
 ): Promise<void> {
   const store = system.deployment.ociAs('governor').objectStore()
   const signed = await store.readAll({ ...GOVERNANCE, name: policyName(1) }, 1_000_000)
   const { payload } = parseGeneral(signed, 'policy.invalid')
-  const policy = PolicyFormat.decode(fromBase64url(payload))
-  const datasets = policy.datasets.map((dataset) => ({
-    ...dataset,
-    permissions: dataset.permissions.flatMap(change),
-  }))
-  const next = await signGeneral(PolicyFormat, { ...policy, seq, datasets }, await policySigners(system))
+  const policy = { ...change(PolicyFormat.decode(fromBase64url(payload))), seq }
+  const next = await signGeneral(PolicyFormat, policy, await policySigners(system))
   await store.create({ ...GOVERNANCE, name: policyName(seq) }, utf8(JSON.stringify(next)))
   await waitForLine(system, 'policy loaded', { policySeq: seq })
 }

@@ -7,10 +7,11 @@ import { after, before, test } from 'node:test'
 import { utf8 } from '#core/bytes.ts'
 import { jobIdOf } from '#core/job/job.ts'
 import { type Signer, signGeneral } from '#core/jws.ts'
+import type { Policy } from '#core/policy/policy.ts'
 import { RevocationFormat, revocationName } from '#core/policy/revocation.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { messageOf } from '#lab/demo/logLine.ts'
-import { GOVERNANCE, policySigners, publishPolicy } from './governor.ts'
+import { GOVERNANCE, policySigners, publishPolicy, withPermissions } from './governor.ts'
 import { deadLetters } from './streamMessages.ts'
 import { audit, resultsOf, type SystemUnderTest, startSystem, until, waitForLine } from './systemUnderTest.ts'
 
@@ -50,12 +51,12 @@ test('a worker whose reference values are revoked waits, and goes on when they a
 
 test('a job under an expired permission waits, and has its result when the permission is renewed', async () => {
   const now = Math.floor(Date.now() / 1000)
-  await publishPolicy(system, 2, (permission) => [{ ...permission, notAfter: now - 1 }])
+  await publishPolicy(system, 2, ending(now - 1))
   const sealed = await system.seal('expired')
   const jobId = jobIdOf(await system.upload(sealed.file))
   await waitForLine(system, 'ended', { jobId, outcome: 'returned', code: 'permission.expired' })
   assert.deepEqual(await deadLetters(system), [])
-  await publishPolicy(system, 3, (permission) => [{ ...permission, notAfter: now + 86_400 }])
+  await publishPolicy(system, 3, ending(now + 86_400))
   await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
   assert.deepEqual(await deadLetters(system), [])
 })
@@ -95,4 +96,9 @@ async function revoke(seq: number, referenceValues: readonly string[], by: reado
 async function readiness(): Promise<number> {
   const ready = system.linesOf(WORKER).find((line) => messageOf(line) === 'ready')
   return (await fetch(`${String(ready?.['monitor'])}/readyz`)).status
+}
+
+/** A policy whose permissions end then. */
+function ending(notAfter: number) {
+  return (policy: Policy): Policy => withPermissions(policy, (permission) => [{ ...permission, notAfter }])
 }

@@ -5,9 +5,13 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
+import { toBase64url } from '#core/bytes.ts'
 import { jobIdOf } from '#core/job/job.ts'
+import type { Policy } from '#core/policy/policy.ts'
 import { messageOf } from '#lab/demo/logLine.ts'
-import { publishPolicy } from './governor.ts'
+import { WorkerConfig } from '../../src/worker/config.ts'
+import { readTrust } from '../../src/worker/material.ts'
+import { publishPolicy, withPermissions } from './governor.ts'
 import { deadLetters } from './streamMessages.ts'
 import { audit, resultsOf, type SystemUnderTest, startSystem, until, waitForLine } from './systemUnderTest.ts'
 
@@ -22,16 +26,16 @@ before(async () => {
 })
 after(() => system?.close())
 
-type Client = { readonly id: string; readonly purpose: string }
+type Trust = { readonly client: string; readonly purpose: string }
 
-const client = (change: Partial<Client>) => (config: { readonly client: Client }) => ({
+const trust = (change: Partial<Trust>) => (config: { readonly trust: Trust }) => ({
   ...config,
-  client: { ...config.client, ...change },
+  trust: { ...config.trust, ...change },
 })
 
 for (const { wrong, code, change } of [
-  { wrong: 'another purpose', code: 'client.none', change: client({ purpose: 'HMARKT' }) },
-  { wrong: 'another id', code: 'assertion.invalid', change: client({ id: 'stranger' }) },
+  { wrong: 'another purpose', code: 'trust.unknown', change: trust({ purpose: 'HMARKT' }) },
+  { wrong: 'another client', code: 'assertion.invalid', change: trust({ client: 'stranger' }) },
   {
     wrong: 'a measurement that nobody approved',
     code: 'measurement.unknown',
@@ -60,14 +64,27 @@ for (const { wrong, code, change } of [
     assert.ok(metrics.includes(`cw_worker_refused{code="${code}",place=""} 1`), metrics)
   })
 
-test('when its permission is signed, the worker joins by itself and takes jobs', async () => {
-  await restartWrong(JSON.stringify(client({ purpose: 'HMARKT' })(JSON.parse(right))))
-  await waitForLine(system, 'refused', { code: 'client.none' })
+test('when its configuration and its permission are signed, the worker joins by itself and takes jobs', async () => {
+  const config = trust({ purpose: 'HMARKT' })(JSON.parse(right))
+  const { digest } = await readTrust(WorkerConfig.parse(config))
+  await restartWrong(JSON.stringify(config))
+  await waitForLine(system, 'refused', { code: 'trust.unknown' })
   const pid = system.pid(WRONG)
-  await publishPolicy(system, 2, (permission) => [
-    permission,
-    { ...permission, id: 'marketing', purpose: 'HMARKT' },
-  ])
+  const approved = (policy: Policy): Policy => ({
+    ...policy,
+    referenceValues: policy.referenceValues.map((reference) => ({
+      ...reference,
+      trust: [...reference.trust, toBase64url(digest)],
+    })),
+  })
+  await publishPolicy(system, 2, approved)
+  await waitForLine(system, 'refused', { code: 'client.none' })
+  await publishPolicy(system, 3, (policy) =>
+    withPermissions(approved(policy), (permission) => [
+      permission,
+      { ...permission, id: 'marketing', purpose: 'HMARKT' },
+    ]),
+  )
   await until(system, 'the worker is still refused', async () => {
     const metrics = await system.deployment.metricsOf(WRONG)
     return (await readiness()) === 200 && !metrics.includes('cw_worker_refused{')

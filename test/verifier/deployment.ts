@@ -48,6 +48,9 @@ export const AUDIENCE = 'https://verifier.hospital.example'
 export const PLATFORM_MEASUREMENT = 'b6'.repeat(48)
 export const ANCHORS = {
   providerRoot: root,
+  audience: AUDIENCE,
+  client: 'acme',
+  purpose: 'HRESCH',
   simulation: true,
   workloads: [],
   sandbox: 'none',

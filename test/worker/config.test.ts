@@ -6,7 +6,6 @@ import { assertClosed, assertLimits, exampleOf } from '../configuration.ts'
 
 const example = exampleOf(WorkerConfig)
 const path = (length: number) => '/'.padEnd(length, 'a')
-const scopes = (count: number) => Array(count).fill('system/Patient.rs')
 
 test('the printed example of the worker loads only as a whole, and with nothing else', () => {
   assertClosed(WorkerConfig, example, ['attestation.endorsements.kds'])
@@ -19,7 +18,6 @@ test("each limit of the worker's configuration is exact", () => {
       good: ['/', path(4096)],
       bad: ['', 'a', 'a/b', path(4097)],
     })),
-    { field: 'client.scopes', good: [scopes(1), scopes(64)], bad: [[], scopes(65), [''], 'system/*.rs'] },
     { field: 'stream.reservationMs', good: [2000, 60_000], bad: [1999, 60_001, 2000.5, '2000'] },
     { field: 'batch.maxJobs', good: [1, 64], bad: [0, 65, 1.5] },
     { field: 'batch.memoryMib', good: [1_048_576], bad: [0, 1_048_577, 512.5] },

@@ -31,14 +31,13 @@ async function configOf(t: TestContext, deployment: Deployment, url: string): Pr
   return {
     trust: { ...trust, providerRoot: { keys: [...trust.providerRoot.keys], threshold: 2 } },
     verifier: {
-      audience: AUDIENCE,
       url,
       ca: join(folder, 'ca'),
       cert: join(folder, 'cert'),
       key: join(folder, 'key'),
     },
     attestation: { source: 'socket', path: join(folder, 'absent') },
-    client: { id: 'acme', purpose: 'HRESCH', keyId: id('key', 'client') },
+    client: { keyId: id('key', 'client') },
     oci: { principal: { kind: 'instance', metadataUrl, federationUrl: emulator.endpoint }, endpoints },
     stream: {
       id: id('stream', 'jobs'),

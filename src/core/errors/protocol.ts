@@ -41,7 +41,7 @@ export const RELEASE_ERRORS = {
   ),
   'assertion.invalid': rowsOf('assertion').refused(
     'the client assertion is not a valid private_key_jwt of a registered client',
-    'check client.id, its key in the policy, and that the worker may use the Vault key',
+    'check trust.client, its key in the policy, and that the worker may use the Vault key',
   ),
   'boot.mismatch': rowsOf('appraisal').refused(
     'the boot is registered with another evidence key or is revoked',
@@ -49,7 +49,7 @@ export const RELEASE_ERRORS = {
   ),
   'client.none': rowsOf('appraisal').refused(
     'no permission of the policy is for this client and purpose',
-    "compare client.id and client.purpose of the worker with the policy; have the policy's signers permit this use",
+    "compare trust.client and trust.purpose of the worker with the policy; have the policy's signers permit this use",
   ),
   'permission.none': grant.refused(
     'no permission covers this object for this client and purpose',

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { sha256 } from '../bytes.ts'
 import { canonicalBytes } from '../canonical.ts'
+import { audience, name, purpose } from '../fields.ts'
 import { SigningJwk } from '../jwk.ts'
 
 /** Not keys yet: an example that has not been edited does not load. */
@@ -27,6 +28,15 @@ export const TrustAnchors = z.strictObject({
       }),
     })
     .meta({ description: 'The pin: what a quorum of these persons signs is in force, and nothing else.' }),
+  audience: audience.meta({
+    description: "The Verifier's name, as nonces and grants state it.",
+    example: 'https://verifier.hospital.example',
+  }),
+  client: name.meta({
+    description: "This organisation's name in the provider's policy.",
+    example: 'research',
+  }),
+  purpose: purpose.meta({ description: 'The purpose of use.', example: 'HRESCH' }),
   simulation: z.boolean().meta({
     description:
       'True accepts simulated processors, and plain http on loopback. Only for synthetic data: nothing is confidential then.',

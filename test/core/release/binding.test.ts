@@ -18,6 +18,9 @@ const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, rando
 const challenge = { nonce: toBase64url(nonce), exp: NOW + 300, aud: AUDIENCE }
 const trust = trustDigest({
   providerRoot: root,
+  audience: AUDIENCE,
+  client: 'acme',
+  purpose: 'HRESCH',
   simulation: true,
   workloads: [],
   sandbox: 'none',
@@ -174,12 +177,23 @@ test('a worker does not answer a challenge of another audience', async () => {
 })
 
 test('the trust digest covers every field, and the workloads in any order', () => {
-  const anchors = { providerRoot: root, simulation: true, sandbox: 'none', logLevel: 'info' } as const
+  const anchors = {
+    providerRoot: root,
+    audience: AUDIENCE,
+    client: 'acme',
+    purpose: 'HRESCH',
+    simulation: true,
+    sandbox: 'none',
+    logLevel: 'info',
+  } as const
   const [a, b] = [`a@${'1'.repeat(64)}`, `b@${'2'.repeat(64)}`]
   const digest = trustDigest({ ...anchors, workloads: [a, b] })
   assert.deepEqual(trustDigest({ ...anchors, workloads: [b, a] }), digest)
   for (const changed of [
     { workloads: [a] },
+    { audience: 'https://elsewhere.example' },
+    { client: 'other' },
+    { purpose: 'TREAT' },
     { simulation: false },
     { sandbox: 'bwrap' as const },
     { logLevel: 'warn' as const },

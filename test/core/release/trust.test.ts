@@ -13,6 +13,9 @@ const WORKLOAD = `fhir-summary@${'a'.repeat(64)}`
 const OTHER = `fhir-counts@${'b'.repeat(64)}`
 const anchors = TrustAnchors.parse({
   providerRoot: { keys: [ada, ben], threshold: 2 },
+  audience: 'https://verifier.hospital.example',
+  client: 'research',
+  purpose: 'HRESCH',
   simulation: false,
   workloads: [WORKLOAD, OTHER],
   sandbox: 'none',
@@ -65,6 +68,9 @@ test('the trust digest covers every anchor, and not the order of workloads', () 
   for (const change of [
     { providerRoot: { keys: [ben, ada], threshold: 2 } },
     { providerRoot: { keys: [ada, ben], threshold: 3 } },
+    { audience: 'https://elsewhere.example' },
+    { client: 'other' },
+    { purpose: 'TREAT' },
     { simulation: true },
     { workloads: [WORKLOAD] },
     { sandbox: 'bwrap' },

@@ -25,15 +25,15 @@ async function kill({ pool }: Site, programs: readonly string[]): Promise<void> 
   await insist(() => pool.settle())
 }
 
-/** Changes the `client` of a worker's configuration. */
-async function changeClient(
+/** Changes the `trust` of a worker's configuration. */
+async function changeTrust(
   { system }: Site,
   worker: string,
   changes: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const file = system.deployment.configOf(worker)
   const config = JSON.parse(await readFile(file, 'utf8'))
-  await writeFile(file, JSON.stringify({ ...config, client: { ...config.client, ...changes } }))
+  await writeFile(file, JSON.stringify({ ...config, trust: { ...config.trust, ...changes } }))
 }
 
 export const PROCESS_SCENARIOS: readonly Scenario[] = [
@@ -96,7 +96,7 @@ export const PROCESS_SCENARIOS: readonly Scenario[] = [
     about: 'two right machines with a purpose that nobody permits beside three right workers',
     cause: async ({ site, under }) => {
       for (const name of SPARE_WORKERS) {
-        await changeClient(site, name, { purpose: 'HMARKT' })
+        await changeTrust(site, name, { purpose: 'HMARKT' })
         site.pool.start(name)
       }
       await under(sleep(WRONG_MS))

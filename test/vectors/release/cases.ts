@@ -50,6 +50,9 @@ const VERIFIER_BOOT = bootOf(ed25519('evidence key of the verifier').jwk)
 
 export const ANCHORS: TrustAnchors = {
   providerRoot: ROOT,
+  audience: AUDIENCE,
+  client: 'acme',
+  purpose: 'HRESCH',
   simulation: true,
   workloads: [`fhir-summary@${toHex(seeded('workload')(32))}`],
   sandbox: 'none',
