@@ -15,6 +15,7 @@ import { RuntimeDataFormat } from '#core/release/runtimeData.ts'
 import { SealHeaderFormat } from '#core/sealed/header.ts'
 import { ResultManifestFormat } from '#core/sealed/manifest.ts'
 import { SealRecordFormat } from '#core/sealed/record.ts'
+import { SetRecordFormat } from '#core/sealed/setRecord.ts'
 import { readDocument, tableRows } from './document.ts'
 
 const page = await readDocument('docs/formats.md')
@@ -33,6 +34,7 @@ test('docs/formats.md names every signed document by its type, and how long it m
     [
       SealHeaderFormat,
       SealRecordFormat,
+      SetRecordFormat,
       PolicyFormat,
       RevocationFormat,
       VerifierKeysFormat,

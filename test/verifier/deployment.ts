@@ -227,6 +227,9 @@ export async function deploy(
         size: 1234,
         contentType: 'application/fhir-ndjson',
         sealedAt: systemClock.now(),
+        set: null,
+        minimised: null,
+        baseUrl: null,
         custody: {
           mode: 'rewrap',
           keyId: id('key', 'dataset'),

@@ -5,11 +5,17 @@ import { openInput } from '#adapters/system/inputFile.ts'
 import { counted, type Progress } from '#adapters/system/progress.ts'
 import { toBase64url, toHex } from '#core/bytes.ts'
 import { checkShape } from '#core/canonical.ts'
-import { contentType as contentTypeField, objectName } from '#core/fields.ts'
+import { contentType as contentTypeField } from '#core/fields.ts'
 import { type Signer, signCompact } from '#core/jws.ts'
 import type { SegmentCipher } from '#core/sealed/cipher.ts'
-import { headerDigest, SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
+import {
+  baseUrl as baseUrlField,
+  headerDigest,
+  SealHeaderFormat,
+  sealAssociatedData,
+} from '#core/sealed/header.ts'
 import { sealObject } from '#core/sealed/object.ts'
+import { ownName } from '#core/sealed/set.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
 
@@ -28,6 +34,8 @@ export type SealOptions = {
   /** Its name in the bucket; by default the sealId, which reveals nothing. */
   readonly object?: string | undefined
   readonly contentType?: string | undefined
+  /** Base URL of the FHIR server that the content comes from. */
+  readonly baseUrl?: string | undefined
 }
 
 export type SealDeps = {
@@ -63,10 +71,11 @@ export async function sealFile(
   options: SealOptions,
   deps: SealDeps,
 ): Promise<SealedFile> {
-  const { out, contentType = DEFAULT_CONTENT_TYPE } = options
+  const { out, contentType = DEFAULT_CONTENT_TYPE, baseUrl = null } = options
   const sealId = toHex(randomBytes(16))
-  const object = checkShape(objectName, options.object ?? sealId, '--object', 'usage.invalid')
+  const object = checkShape(ownName, options.object ?? sealId, '--object', 'usage.invalid')
   checkShape(contentTypeField, contentType, '--content-type', 'usage.invalid')
+  if (baseUrl !== null) checkShape(baseUrlField, baseUrl, '--base-url', 'usage.invalid')
   await assertAbsent(out)
 
   const input = await openInput(options.file)
@@ -81,6 +90,9 @@ export async function sealFile(
         size,
         contentType,
         sealedAt: deps.clock.now(),
+        set: null,
+        minimised: null,
+        baseUrl,
         custody: {
           mode: 'rewrap' as const,
           keyId,

@@ -26,6 +26,7 @@ type SealArguments = {
   readonly out?: string
   readonly object?: string
   readonly contentType?: string
+  readonly baseUrl?: string
   readonly upload?: boolean
   readonly json?: boolean
 }
@@ -42,6 +43,7 @@ export function addSealCommands(program: Command, context: CommandContext): void
     .option('--out <file>', 'the sealed object, a new file (default: FILE.sealed)')
     .option('--object <name>', 'its name in the bucket, of a-z, 0-9 and / _ . - (default: a random id)')
     .option('--content-type <type>', 'media type of FILE (default: application/fhir+ndjson)')
+    .option('--base-url <url>', 'FHIR base of the server that FILE comes from, https (default: none)')
     .option('--upload', 'upload the object too')
     .option('--json', 'print the result as one line of JSON')
     .addHelpText(
@@ -101,6 +103,7 @@ async function seal(file: string, options: SealArguments, context: CommandContex
         out: options.out ?? `${file}.sealed`,
         object: options.object,
         contentType: options.contentType,
+        baseUrl: options.baseUrl,
       },
       {
         vault: services.keyVault(),

@@ -17,6 +17,16 @@ import {
   version1,
 } from '../fields.ts'
 import { defineSigned } from '../jws.ts'
+import { isMemberName, memberName, setId } from './set.ts'
+
+/** FHIR R4 §3.1.0.1.2 in one spelling: no credentials, query, fragment or escape, and no slash at the end. */
+export const baseUrl = z
+  .string()
+  .max(200)
+  .regex(
+    /^https:\/\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]{0,4})?(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)*$/,
+    'must be the https URL of a FHIR base, without query, fragment and final slash',
+  )
 
 const Schema = z.strictObject({
   v: version1,
@@ -29,6 +39,12 @@ const Schema = z.strictObject({
   size: count,
   contentType,
   sealedAt: time,
+  /** The set of which the object is a member; null for an object of its own. */
+  set: setId.nullable(),
+  /** The view by which the content was minimised before it was sealed: none, for now. */
+  minimised: z.null(),
+  /** The FHIR base of the export: what its relative references are relative to. Null if that is not known. */
+  baseUrl: baseUrl.nullable(),
   custody: z.strictObject({
     mode: z.literal('rewrap'),
     keyId: ocid,
@@ -42,7 +58,17 @@ export type SealHeader = z.output<typeof Schema>
 /** Signed by a sealing key that the policy lists for the dataset. */
 export const SealHeaderFormat = defineSigned(
   'cw-seal',
-  defineFormat({ name: 'seal header', maxBytes: 2900, code: 'object.malformed', schema: Schema }),
+  defineFormat({
+    name: 'seal header',
+    // 4,096 bytes as a compact JWS by an ES384 key.
+    maxBytes: 2890,
+    code: 'object.malformed',
+    schema: Schema.refine(
+      ({ set, sealId: id, object }) =>
+        set === null ? !isMemberName(object) : object === memberName(set, id),
+      'object must be set/<set>/<sealId> for a member of a set, and lie outside set/ otherwise',
+    ),
+  }),
 )
 
 /** SHA-256 of the compact JWS as it is in the object. Grants, records and results name a header by it. */

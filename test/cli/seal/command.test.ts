@@ -17,7 +17,8 @@ test('a sealed file is uploaded, recorded, and opens to the same bytes', async (
   const file = join(folder, 'export.ndjson')
   const content = randomBytes(700_000)
   await writeFile(file, content)
-  const sealed = await cli('seal', file, '--config', configs.seal, '--json')
+  const baseUrl = 'https://fhir.hospital.example/r4'
+  const sealed = await cli('seal', file, '--config', configs.seal, '--base-url', baseUrl, '--json')
   assert.equal(sealed.code, 0, sealed.stderr)
   const { sealId, object, size, sealedSize, file: out } = JSON.parse(sealed.stdout)
   assert.deepEqual([out, object, size], [`${file}.sealed`, sealId, content.byteLength])
@@ -49,6 +50,7 @@ test('a sealed file is uploaded, recorded, and opens to the same bytes', async (
 
   const { headerJws, offset } = readSealHeader(bytes)
   const header = peekCompact(SealHeaderFormat, headerJws, 'object.malformed').payload
+  assert.deepEqual([header.set, header.minimised, header.baseUrl], [null, null, baseUrl])
   const wrapped = Buffer.from(header.custody.wrappedDek, 'base64url')
   const dek = await vault.decrypt(id('key', 'dataset'), wrapped, sealAssociatedData(header))
   const chunks = [bytes.subarray(offset)]
@@ -95,6 +97,8 @@ test('a failed seal leaves no file', async (t) => {
   const before = await readdir(folder)
   const seal = (...more: string[]) => cli('seal', file, '--config', configs.seal, ...more)
   expectFailure(await seal('--object', 'Jane Doe'), 'usage.invalid', 2)
+  expectFailure(await seal('--object', 'set/a'), 'usage.invalid', 2)
+  expectFailure(await seal('--base-url', 'http://fhir.hospital.example'), 'usage.invalid', 2)
   expectFailure(await cli('seal', folder, '--config', configs.seal), 'input.unreadable', 2)
   const fault = { service: 'vault', status: 500, code: 'Down', times: 100 }
   await fetch(`${emulator.endpoint}/emulator/faults`, { method: 'POST', body: JSON.stringify(fault) })

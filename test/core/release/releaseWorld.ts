@@ -117,6 +117,9 @@ export function headerOf(changes: Partial<SealHeader> = {}): SealHeader {
     size: 1234,
     contentType: 'application/fhir-ndjson',
     sealedAt: NOW - 100,
+    set: null,
+    minimised: null,
+    baseUrl: null,
     custody: {
       mode: 'rewrap',
       keyId: KEY_ID,

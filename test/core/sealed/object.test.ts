@@ -28,6 +28,9 @@ const header: SealHeader = {
   size: 5,
   contentType: 'application/fhir+ndjson',
   sealedAt: 1_790_000_000,
+  set: null,
+  minimised: null,
+  baseUrl: null,
   custody: {
     mode: 'rewrap',
     keyId: 'ocid1.key.oc1.eu-frankfurt-1.a',

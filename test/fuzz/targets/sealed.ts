@@ -9,6 +9,7 @@ import { ResultManifestFormat } from '#core/sealed/manifest.ts'
 import { encodeSealHeader, openObject, readSealHeader } from '#core/sealed/object.ts'
 import { SealRecordFormat } from '#core/sealed/record.ts'
 import { openResult } from '#core/sealed/result.ts'
+import { encodeSetRecord, readSetRecord, SetRecordFormat } from '#core/sealed/setRecord.ts'
 import type { Vector } from '../../vectors/sealed/vector.ts'
 import { mutateJson } from '../json.ts'
 import { mutate } from '../mutation.ts'
@@ -17,10 +18,10 @@ import { type Target, Violation } from '../target.ts'
 
 export const sealed: Target = {
   name: 'sealed',
-  what: 'sealed objects, results, seal headers, seal records and result manifests',
+  what: 'sealed objects, results, seal headers, seal records, set records and result manifests',
   weight: 1,
   quick: 3000,
-  codes: ['object.malformed', 'object.unopened', 'record.malformed'],
+  codes: ['object.malformed', 'object.unopened', 'object.unsigned', 'record.malformed'],
   open: async () => {
     const readers = [...objects(), ...results(), ...documents()]
     return {
@@ -98,6 +99,9 @@ function documents(): readonly Reader[] {
       return [documentReader(SealHeaderFormat, 'object.malformed', vector.input.jws)]
     if (vector.operation === 'verify-seal-record')
       return [documentReader(SealRecordFormat, 'record.malformed', vector.input.jws)]
+    if (vector.operation === 'verify-set-record')
+      return [documentReader(SetRecordFormat, 'object.unsigned', vector.input.jws)]
+    if (vector.operation === 'read-set-record') return [setObjectReader(fromBase64url(vector.input.object))]
     if (vector.operation === 'verify-result-manifest')
       return [documentReader(ResultManifestFormat, 'record.malformed', vector.input.jws)]
     return []
@@ -106,7 +110,7 @@ function documents(): readonly Reader[] {
 
 function documentReader<T>(
   format: SignedFormat<T>,
-  code: 'object.malformed' | 'record.malformed',
+  code: 'object.malformed' | 'object.unsigned' | 'record.malformed',
   jws: string,
 ): Reader {
   const parts = jws.split('.')
@@ -129,6 +133,16 @@ function documentReader<T>(
       const { payload } = peekCompact(format, text, code)
       if (toBase64url(format.encode(payload)) !== text.split('.')[1])
         throw new Violation(`a ${format.name} has two encodings`)
+    },
+  }
+}
+
+function setObjectReader(object: Buffer): Reader {
+  return {
+    generate: (random) => (random.oneIn(20) ? object : mutate(object, random)),
+    check: (bytes) => {
+      if (!encodeSetRecord(readSetRecord(bytes)).equals(bytes))
+        throw new Violation('a set record has two encodings')
     },
   }
 }

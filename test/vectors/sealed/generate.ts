@@ -10,6 +10,8 @@ import { SealHeaderFormat } from '#core/sealed/header.ts'
 import { ResultManifestFormat } from '#core/sealed/manifest.ts'
 import { encodeSealHeader } from '#core/sealed/object.ts'
 import { SealRecordFormat } from '#core/sealed/record.ts'
+import { memberName } from '#core/sealed/set.ts'
+import { encodeSetRecord, SET_RECORD_BYTES, SetRecordFormat } from '#core/sealed/setRecord.ts'
 import {
   DEK,
   floeCiphertext,
@@ -19,10 +21,14 @@ import {
   PLAINTEXT,
   RECORD,
   RESULT_ID,
+  SEAL_ID,
+  SET_ID,
+  SET_RECORD,
   sealedObject,
   sealedResult,
   signerOf,
 } from './seal.ts'
+import { seeded } from './seeded.ts'
 import type { Vector } from './vector.ts'
 
 const FOLDER = new URL('./', import.meta.url)
@@ -39,6 +45,7 @@ export async function makeVectors(): Promise<readonly Vector[]> {
     ...(await objectVectors()),
     ...(await resultVectors()),
     ...(await signedVectors()),
+    ...(await setVectors()),
   ]
 }
 
@@ -320,6 +327,52 @@ async function signedVectors(): Promise<Vector[]> {
       error('object.malformed'),
       'object names are lower case',
     ),
+    header(
+      'of a member',
+      await raw('cw-seal', canonical({ ...HEADER, set: SET_ID, object: memberName(SET_ID, SEAL_ID) })),
+      'accepted',
+      'a member lies under set/<set>/ by its sealId',
+    ),
+    header(
+      'of a member outside its set',
+      await raw('cw-seal', canonical({ ...HEADER, set: SET_ID })),
+      error('object.malformed'),
+      'an event would make a job of it',
+    ),
+    header(
+      'of a member in another set',
+      await raw('cw-seal', canonical({ ...HEADER, set: SET_ID, object: memberName(SEAL_ID, SEAL_ID) })),
+      error('object.malformed'),
+      'the folder is that of its own set',
+    ),
+    header(
+      'of no member, under set',
+      await raw('cw-seal', canonical({ ...HEADER, object: memberName(SET_ID, SEAL_ID) })),
+      error('object.malformed'),
+      'no event would make a job of it',
+    ),
+    header(
+      'minimised',
+      await raw('cw-seal', canonical({ ...HEADER, minimised: 'minimal' })),
+      error('object.malformed'),
+      'no view is applied before sealing yet',
+    ),
+    header(
+      'with a FHIR base',
+      await raw('cw-seal', canonical({ ...HEADER, baseUrl: 'https://fhir.hospital.example:8443/r4' })),
+      'accepted',
+      'https, a port and a path',
+    ),
+    ...(await Promise.all(
+      BAD_BASES.map(async ([name, baseUrl, note]) =>
+        header(
+          `with ${name} in its base`,
+          await raw('cw-seal', canonical({ ...HEADER, baseUrl })),
+          error('object.malformed'),
+          note,
+        ),
+      ),
+    )),
     record('good', goodRecord, 'accepted', 'Ed25519'),
     record(
       'signed by another',
@@ -336,6 +389,77 @@ async function signedVectors(): Promise<Vector[]> {
       'not the evidence key of the boot',
     ),
     manifest('of another type', goodRecord, error('record.malformed'), 'a seal record is no manifest'),
+  ]
+}
+
+const BAD_BASES: readonly (readonly [string, string, string])[] = [
+  ['http', 'http://fhir.hospital.example/r4', 'https only'],
+  ['a slash at the end', 'https://fhir.hospital.example/r4/', 'one spelling'],
+  ['a query', 'https://fhir.hospital.example/r4?a=b', 'a base has none'],
+  ['credentials', 'https://user@fhir.hospital.example/r4', 'a secret has no place in a header'],
+  ['a dot segment', 'https://fhir.hospital.example/a/../r4', 'one spelling'],
+  ['a capital host', 'https://FHIR.hospital.example/r4', 'one spelling'],
+]
+
+async function setVectors(): Promise<Vector[]> {
+  const signer = signerOf('sealing key')
+  const verified = (name: string, jws: string, expect: Vector['expect'], note: string): Vector => ({
+    name: `set record ${name}`,
+    spec: 'docs/formats/sealed.md §3.1',
+    operation: 'verify-set-record',
+    input: { jws, keys: [signer.jwk] },
+    expect,
+    note,
+  })
+  const read = (name: string, object: Uint8Array, note: string): Vector => ({
+    name: `set object ${name}`,
+    spec: 'docs/formats/sealed.md §3.1',
+    operation: 'read-set-record',
+    input: { object: text(object) },
+    expect: error('object.malformed'),
+    note,
+  })
+  const raw = async (record: Record<string, unknown>): Promise<string> => {
+    const head = JSON.stringify({ alg: 'EdDSA', kid: kidOf(HEADER_JWS), typ: 'cw-set' })
+    const input = `${text(Buffer.from(head))}.${text(Buffer.from(canonical(record)))}`
+    return `${input}.${text(await signer.sign(Buffer.from(input)))}`
+  }
+  const bad = async (name: string, change: Record<string, unknown>, note: string) =>
+    verified(name, await raw({ ...SET_RECORD, ...change }), error('object.malformed'), note)
+  const members = (count: number) =>
+    Array.from({ length: count }, (_, at) => ({
+      sealId: seeded(`member ${at}`)(16).toString('hex'),
+      headerDigest: seeded(`header ${at}`)(32).toString('base64url'),
+      size: Number.MAX_SAFE_INTEGER,
+    }))
+  const good = await signCompact(SetRecordFormat, SET_RECORD, signer)
+  const stored = encodeSetRecord(good)
+  const [first, ...others] = SET_RECORD.members
+  const full = await signCompact(SetRecordFormat, { ...SET_RECORD, members: members(64) }, signer)
+  return [
+    verified('good', good, 'accepted', 'three members'),
+    verified('full', full, 'accepted', '64 members'),
+    verified(
+      'signed by another',
+      await signCompact(SetRecordFormat, SET_RECORD, signerOf('other')),
+      error('object.unsigned'),
+      'a key that the policy does not list',
+    ),
+    verified('of another type', HEADER_JWS, error('object.unsigned'), 'a seal header is no set record'),
+    await bad('without members', { members: [] }, 'a set has a member'),
+    await bad('with 65 members', { members: members(65) }, 'a set has at most 64 members'),
+    await bad('with a member twice', { members: [first, first, ...others] }, 'each member is named once'),
+    await bad(
+      'inside its own folder',
+      { name: memberName(SET_ID, SET_ID) },
+      'no event would make a job of it',
+    ),
+    await bad('with a short id', { set: SET_ID.slice(2) }, '128 bits'),
+    await bad('with an unknown field', { extra: 1 }, 'closed schema'),
+    { ...read('good', stored, 'magic and JWS'), expect: 'accepted', output: good },
+    read('other magic', change(stored, 6, 0x32 ^ 0x31), 'CWSETR2 is another format'),
+    read('not a JWS', Buffer.concat([stored, Buffer.from('\n')]), 'a line feed behind the signature'),
+    read('too long', encodeSetRecord(`a.b.${'c'.repeat(SET_RECORD_BYTES - 11)}`), 'one byte over the limit'),
   ]
 }
 

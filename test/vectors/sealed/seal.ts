@@ -11,6 +11,7 @@ import type { ResultManifest } from '#core/sealed/manifest.ts'
 import { sealObject } from '#core/sealed/object.ts'
 import type { SealRecord } from '#core/sealed/record.ts'
 import { sealResult } from '#core/sealed/result.ts'
+import type { SetRecord } from '#core/sealed/setRecord.ts'
 import { plainMemory } from '#core/secretMemory.ts'
 import { seeded } from './seeded.ts'
 
@@ -35,6 +36,9 @@ export const HEADER: SealHeader = {
   size: PLAINTEXT.byteLength,
   contentType: 'application/fhir+ndjson',
   sealedAt: 1_790_000_000,
+  set: null,
+  minimised: null,
+  baseUrl: null,
   custody: {
     mode: 'rewrap',
     keyId: 'ocid1.key.oc1.eu-frankfurt-1.example',
@@ -56,6 +60,23 @@ export const RECORD: SealRecord = {
   object: SEAL_ID,
   etag: '8f6c2f0a-7f4e-4d5b-9b7a-0c6f3f1f7a10',
   recordedAt: 1_790_000_010,
+}
+
+export const SET_ID = seeded('set id')(16).toString('hex')
+
+/** Three files of one export. */
+export const SET_RECORD: SetRecord = {
+  v: 1,
+  tenant: 'hospital-a',
+  dataset: 'cohort-1',
+  set: SET_ID,
+  name: SET_ID,
+  members: ['first', 'second', 'third'].map((which, index) => ({
+    sealId: seeded(`${which} member`)(16).toString('hex'),
+    headerDigest: seeded(`header of the ${which} member`)(32).toString('base64url'),
+    size: 1000 * index,
+  })),
+  sealedAt: 1_790_000_020,
 }
 
 export async function sealedObject(headerJws: string, seed: string): Promise<Buffer> {

@@ -11,6 +11,7 @@ export type SignedInput = { readonly jws: string; readonly keys: readonly Signin
 
 type Operation =
   | { readonly operation: 'read-seal-header'; readonly input: { readonly prefix: Bytes } }
+  | { readonly operation: 'read-set-record'; readonly input: { readonly object: Bytes } }
   | {
       readonly operation: 'open-floe'
       readonly input: {
@@ -30,7 +31,11 @@ type Operation =
       readonly input: { readonly resultId: string; readonly dek: Bytes; readonly parts: readonly Bytes[] }
     }
   | {
-      readonly operation: 'verify-seal-header' | 'verify-seal-record' | 'verify-result-manifest'
+      readonly operation:
+        | 'verify-seal-header'
+        | 'verify-seal-record'
+        | 'verify-set-record'
+        | 'verify-result-manifest'
       readonly input: SignedInput
     }
 

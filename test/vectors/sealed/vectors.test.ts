@@ -10,6 +10,7 @@ import { ResultManifestFormat } from '#core/sealed/manifest.ts'
 import { openObject, readSealHeader } from '#core/sealed/object.ts'
 import { SealRecordFormat } from '#core/sealed/record.ts'
 import { openResult } from '#core/sealed/result.ts'
+import { readSetRecord, SetRecordFormat } from '#core/sealed/setRecord.ts'
 import { fileOf, makeVectors } from './generate.ts'
 import type { SignedInput, Vector } from './vector.ts'
 
@@ -34,6 +35,8 @@ async function run(vector: Vector): Promise<unknown> {
   switch (vector.operation) {
     case 'read-seal-header':
       return readSealHeader(bytes(vector.input.prefix))
+    case 'read-set-record':
+      return readSetRecord(bytes(vector.input.object))
     case 'open-floe': {
       const { dek, aad, segmentBytes, rotationMask, ciphertext } = vector.input
       const parameters = { segmentBytes, rotationMask }
@@ -63,6 +66,8 @@ async function run(vector: Vector): Promise<unknown> {
       return verify(SealHeaderFormat, vector.input, 'object.unsigned')
     case 'verify-seal-record':
       return verify(SealRecordFormat, vector.input, 'record.malformed')
+    case 'verify-set-record':
+      return verify(SetRecordFormat, vector.input, 'object.unsigned')
     case 'verify-result-manifest':
       return verify(ResultManifestFormat, vector.input, 'record.malformed')
   }
