@@ -24,6 +24,12 @@ export function base64urlBytes(min: number, max = min) {
 
 export const hexBytes = (bytes: number) => matching(hexPattern(bytes))
 
+/** A newer Verifier may refuse with a code that this version does not know. */
+export const refusalCode = bounded(
+  /^(?=.{1,64}$)[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+$/,
+  'a code in dotted lower case',
+)
+
 export const count = z.int().min(0)
 export const version1 = z.literal(1)
 /** Seconds since the epoch, UTC. */

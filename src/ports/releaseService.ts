@@ -1,5 +1,5 @@
 import type { Challenge } from '#core/release/nonce.ts'
-import type { ReleaseRequest, ReleaseResponse } from '#core/release/request.ts'
+import type { RefusedResponse, ReleaseRequest, ReleaseResponse } from '#core/release/request.ts'
 
 /**
  * The Verifier as a worker reaches it.
@@ -7,8 +7,9 @@ import type { ReleaseRequest, ReleaseResponse } from '#core/release/request.ts'
  * - Answers are decoded, within limits of size, and not believed: `core/release` verifies them.
  * - A call is sent once. After a lost answer the Verifier may have decided and spent the nonce: start again
  *   with a new challenge.
- * - The refusal of a whole request throws its code (`RequestRefused`). The refusal of one object is part of
- *   the answer.
+ * - A signed refusal, of one job or of the whole request, is an answer: only its signature makes it one.
+ * - `refusal.unsigned`: the whole request was refused without a signature, for a reason that waiting may not
+ *   mend. One that waiting mends throws its own code.
  * - `verifier.unavailable`: no connection, no answer in time, a fault inside the Verifier, or no answer of
  *   its own.
  * - `verifier.untrusted`: the answer is not of the documented form, or too long.
@@ -16,5 +17,8 @@ import type { ReleaseRequest, ReleaseResponse } from '#core/release/request.ts'
  */
 export type ReleaseService = {
   readonly challenge: (signal?: AbortSignal) => Promise<Challenge>
-  readonly release: (request: ReleaseRequest, signal?: AbortSignal) => Promise<ReleaseResponse>
+  readonly release: (
+    request: ReleaseRequest,
+    signal?: AbortSignal,
+  ) => Promise<ReleaseResponse | RefusedResponse>
 }

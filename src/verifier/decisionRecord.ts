@@ -6,11 +6,11 @@ import { randomBytes } from 'node:crypto'
 import type { SealedLog } from '#adapters/evidence/log.ts'
 import type { AcceptedVerdict } from '#core/appraisal/appraise.ts'
 import { sha256, toBase64url, toHex } from '#core/bytes.ts'
-import { CodedError, codeOf, type ErrorCode, type Refusal } from '#core/errors.ts'
+import { CodedError, codeOf, type Refusal } from '#core/errors.ts'
 import type { EntryBody } from '#core/evidence/entry.ts'
 import type { GrantedJob } from '#core/release/decide.ts'
-import { RequestRefused, refusalBody } from '#core/release/refusal.ts'
-import type { ReleaseAnswer, ReleaseJob } from '#core/release/request.ts'
+import type { Denial } from '#core/release/refusal.ts'
+import type { ReleaseJob } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import type { AuthenticRequest } from './authenticate.ts'
 import type { Boot } from './boot.ts'
@@ -26,30 +26,27 @@ export type DecidedRelease = {
   readonly index: number
   readonly granted: GrantedJob
 }
-export type RecordedDecision =
-  | DecidedRelease
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly answer: ReleaseAnswer }
+export type RecordedDecision = DecidedRelease | { readonly kind: 'refused'; readonly denial: Denial }
 type RefusedJobs = Extract<EntryBody, { event: 'release.refused' }>
 
 type RecordingBoot = Pick<Boot, 'evidence' | 'metrics'>
 
 /**
  * Appends the decision, or those on the jobs in order: all of them or none, each with room for its end. Until
- * they are stored, no answer leaves. If the request is refused as a whole, stores that and throws
- * `RequestRefused`.
+ * they are stored, no answer leaves. If the request is refused as a whole, stores that and returns its denial.
  */
 export async function recordDecision(
   authentic: AuthenticRequest,
   decision: Decision,
   { evidence, metrics }: RecordingBoot,
   deadline: AbortSignal,
-): Promise<readonly RecordedDecision[]> {
+): Promise<Denial | readonly RecordedDecision[]> {
   const { jobs } = authentic.request
   if (decision.kind === 'refused') {
     const denialId = randomId()
     evidence.append(refusedWorker(authentic, denialId, decision.reasons))
     await evidence.flush(deadline)
-    throw new RequestRefused(refusalBody(firstOf(decision.reasons), denialId))
+    return { code: firstOf(decision.reasons), denialId }
   }
   const accepted = evidence.nextIndex()
   const entries: EntryBody[] = [acceptedWorker(authentic, decision.verdict)]
@@ -69,11 +66,11 @@ export async function recordDecision(
     if (!refused.has(same)) entries.push(entry)
     refused.set(same, entry)
     entry.headerDigests.push(...headerDigestsOf(job))
-    const code = firstOf(reasons)
-    return { kind: 'refused', code, answer: { refusal: refusalBody(code, entry.denialId) } }
+    return { kind: 'refused', denial: { code: firstOf(reasons), denialId: entry.denialId } }
   })
   evidence.appendAll(entries)
-  for (const record of recorded) if (record.kind === 'refused') metrics.answered('refused', record.code)
+  for (const record of recorded)
+    if (record.kind === 'refused') metrics.answered('refused', record.denial.code)
   return recorded
 }
 

@@ -5,7 +5,7 @@ import { codeOf } from '#core/errors.ts'
 import { signCompact } from '#core/jws.ts'
 import { type Grant, GrantFormat } from '#core/release/grant.ts'
 import { grantDigest, grantExpiry, grantOf } from '#core/release/issue.ts'
-import { refusalBody } from '#core/release/refusal.ts'
+import { type Denial, signRefusal } from '#core/release/refusal.ts'
 import type { ReleaseAnswer } from '#core/release/request.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { AuthenticRequest } from './authenticate.ts'
@@ -34,10 +34,20 @@ export async function issueAll(
   deadline: AbortSignal,
 ): Promise<ReleaseAnswer[]> {
   return await Promise.all(
-    recorded.map((decision) =>
-      decision.kind === 'refused' ? decision.answer : issue(decision, issuance, boot, deadline),
+    recorded.map((decision, job) =>
+      decision.kind === 'refused'
+        ? refuse(decision.denial, job, issuance)
+        : issue(decision, job, issuance, boot, deadline),
     ),
   )
+}
+
+async function refuse(
+  denial: Denial,
+  job: number,
+  { authentic: { request }, grantKey }: Issuance,
+): Promise<ReleaseAnswer> {
+  return { refusal: await signRefusal(denial, { nonce: request.nonce, job }, grantKey.signer) }
 }
 
 /**
@@ -46,6 +56,7 @@ export async function issueAll(
  */
 async function issue(
   decided: DecidedRelease,
+  job: number,
   issuance: Issuance,
   boot: IssuingBoot,
   deadline: AbortSignal,
@@ -79,7 +90,7 @@ async function issue(
     log.error('release failed', { releaseId, ...errorFields(error) })
     evidence.append({ event: 'release.failed', releaseId, code })
     metrics.answered('failed', code)
-    return { refusal: refusalBody(code, releaseId) }
+    return await refuse({ code, denialId: releaseId }, job, issuance)
   }
 }
 

@@ -5,14 +5,15 @@ import type { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
 import { toHex, utf8 } from '#core/bytes.ts'
 import { CodedError, codeOf, type ErrorCode } from '#core/errors.ts'
-import { RequestRefused, refusalBody } from '#core/release/refusal.ts'
+import { problemOf } from '#core/release/refusal.ts'
 import { Shed } from './admission.ts'
 import type { Connections } from './connections.ts'
+import { DecidedRefusal } from './decidedRefusal.ts'
 
 /** A request that is refused as a whole. */
 export type Refused = {
   readonly code: ErrorCode
-  /** The sender gets it; the decision's own if `error` is `RequestRefused`. */
+  /** The sender gets it; the decision's own if `error` is `DecidedRefusal`. */
   readonly id: string
   readonly address: string
   readonly error: unknown
@@ -31,8 +32,8 @@ export function createProblems(
   connections: Pick<Connections, 'of'>,
   refused: (refusal: Refused) => void,
 ): Problems {
-  const problemAt = (address: string, error: unknown): Problem => {
-    const problem = problemOf(error)
+  const problemAt = (address: string, error: unknown): Answer => {
+    const problem = answerOf(error)
     refused({ code: problem.code, id: problem.id, address, error })
     return problem
   }
@@ -58,7 +59,7 @@ export function createProblems(
   }
 }
 
-type Problem = {
+type Answer = {
   readonly code: ErrorCode
   readonly id: string
   readonly status: number
@@ -66,15 +67,16 @@ type Problem = {
   readonly body: Buffer
 }
 
-function problemOf(error: unknown): Problem {
+function answerOf(error: unknown): Answer {
   const code = codeOfFailure(error)
-  const id = error instanceof RequestRefused ? error.denialId : toHex(randomBytes(16))
-  const refusal = refusalBody(code, id)
-  const body = utf8(JSON.stringify(refusal))
+  const decided = error instanceof DecidedRefusal ? error : undefined
+  const id = decided?.denialId ?? toHex(randomBytes(16))
+  const problem = problemOf(code, id)
+  const body = utf8(JSON.stringify({ ...problem, ...decided?.response }))
   return {
     code,
     id,
-    status: refusal.status,
+    status: problem.status,
     headers: {
       'content-type': 'application/problem+json',
       'content-length': String(body.byteLength),
@@ -85,7 +87,7 @@ function problemOf(error: unknown): Problem {
 }
 
 /** There is no response to write to: the request never became one. */
-function writeProblem(socket: Socket, { status, headers, body }: Problem): void {
+function writeProblem(socket: Socket, { status, headers, body }: Answer): void {
   const head = Object.entries({ ...headers, connection: 'close' })
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

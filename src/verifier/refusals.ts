@@ -4,8 +4,8 @@
  */
 import { errorFields, type Log, type LogFields } from '#adapters/system/log.ts'
 import type { ErrorCode } from '#core/errors.ts'
-import { RequestRefused } from '#core/release/refusal.ts'
 import type { Clock } from '#ports/clock.ts'
+import { DecidedRefusal } from './decidedRefusal.ts'
 import type { VerifierMetrics } from './metrics.ts'
 import { createRates } from './rates.ts'
 import type { RefusalCounts } from './refusalCounts.ts'
@@ -44,7 +44,7 @@ export function createRefusals(
   return {
     request: ({ code, id, address, error }) => {
       // A decision has an entry of its own.
-      if (!(error instanceof RequestRefused)) counts.count(code, address, clock.now())
+      if (!(error instanceof DecidedRefusal)) counts.count(code, address, clock.now())
       metrics.refused(code)
       say(code, 'request refused', { denialId: id, ...errorFields(error), code })
     },

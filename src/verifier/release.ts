@@ -12,6 +12,7 @@ import type { ReleaseResponse } from '#core/release/request.ts'
 import { Shed } from './admission.ts'
 import { type AuthenticRequest, authenticate } from './authenticate.ts'
 import type { Boot } from './boot.ts'
+import { refusedAs } from './decidedRefusal.ts'
 import { decideRequest } from './decision.ts'
 import { recordDecision, storeDecisions } from './decisionRecord.ts'
 import { issueAll } from './issuance.ts'
@@ -19,7 +20,7 @@ import { withinLimit } from './periodicTasks.ts'
 import { CLIENT_RATE } from './rates.ts'
 
 /**
- * Throws the code of a request that is refused as a whole, which is `RequestRefused` if that was decided, and
+ * Throws the code of a request that is refused as a whole, which is `DecidedRefusal` if that was decided, and
  * of one whose deadline passes. A refused job is one of the answers; a preflight has none. No key leaves
  * after the deadline: another boot may soon tell what this one left unended.
  */
@@ -31,6 +32,7 @@ export async function answerRelease(body: Uint8Array, boot: Boot): Promise<Relea
     expectRate(authentic, boot)
     const decision = await abandonable(decideRequest(authentic, boot, now, deadline), deadline)
     const recorded = await recordDecision(authentic, decision, boot, deadline)
+    if ('denialId' in recorded) throw await refusedAs(recorded, authentic, grantKey)
     const { checkpoint } = await storeDecisions(recorded, boot, deadline)
     const answers = await issueAll(recorded, { authentic, checkpoint, grantKey, now }, boot, deadline)
     // Begun also after the deadline, so that the ends are stored in time.

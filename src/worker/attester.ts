@@ -8,11 +8,17 @@ import { fromBase64url, toHex } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { exportJwk, type P256Jwk } from '#core/jwk.ts'
 import type { Signer } from '#core/jws.ts'
-import { type AcceptedGrant, acceptAnswer, keysOf } from '#core/release/accept.ts'
+import {
+  type AcceptedGrant,
+  type AcceptedRefusal,
+  acceptAnswer,
+  acceptRefused,
+  keysOf,
+} from '#core/release/accept.ts'
 import type { Asker } from '#core/release/assertion.ts'
 import type { Challenge } from '#core/release/nonce.ts'
 import { prepareRequest } from '#core/release/prepare.ts'
-import type { RefusalBody, ReleaseJob } from '#core/release/request.ts'
+import type { ReleaseJob } from '#core/release/request.ts'
 import type { TrustAnchors } from '#core/release/trust.ts'
 import type { ObjectKeys } from '#core/release/wrap.ts'
 import type { SecretMemory } from '#core/secretMemory.ts'
@@ -27,8 +33,8 @@ export type Attester = {
   /** A challenge for one `ask` within five minutes. Throws `verifier.unavailable`. */
   readonly challenge: (signal: AbortSignal) => Promise<Challenge>
   /**
-   * One answer per job, in order. Throws the code of a request that was refused, or whose answer does not
-   * verify.
+   * One answer per job, in order. Throws `RequestRefused` if a signature refuses the request as a whole, and
+   * the code of an answer that does not verify.
    */
   readonly ask: (
     challenge: Challenge,
@@ -43,7 +49,7 @@ export type GrantedJob = {
   /** One pair per object of the grant; the caller owns and frees them. Throws `key.unopened`. */
   readonly openKeys: () => readonly ObjectKeys[]
 }
-export type JobAnswer = GrantedJob | { readonly kind: 'refused'; readonly refusal: RefusalBody }
+export type JobAnswer = GrantedJob | AcceptedRefusal
 
 export function createAttester(options: {
   readonly service: ReleaseService
@@ -81,7 +87,7 @@ export function createAttester(options: {
       })
       const evidence = await reports.getReport(request.reportData, signal)
       const response = await service.release(request.withEvidence(evidence), signal)
-      const answers = acceptAnswer(response, {
+      const expected = {
         providerRoot: anchors.providerRoot,
         audience,
         asker,
@@ -91,8 +97,9 @@ export function createAttester(options: {
         jobs,
         simulation: anchors.simulation,
         now: time.now(),
-      })
-      return answers.map((answer): JobAnswer => {
+      }
+      if ('refusal' in response) throw acceptRefused(response, expected)
+      return acceptAnswer(response, expected).map((answer): JobAnswer => {
         if (answer.kind === 'refused') return answer
         time.observe(toUnixSeconds(answer.grant.iat))
         return { kind: 'granted', accepted: answer, openKeys: () => keysOf(answer, privateKey, memory) }

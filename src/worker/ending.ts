@@ -1,6 +1,6 @@
 /** What a job's outcome means for the job: one total function, without I/O, that the pass carries out. */
 import { codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
-import type { RefusalBody } from '#core/release/request.ts'
+import type { Denial } from '#core/release/refusal.ts'
 import { placeRefusal } from './places.ts'
 import type { Published } from './publication.ts'
 import {
@@ -18,7 +18,7 @@ export type WorkOutcome =
   /** What may be asked again at once has failed, with the refusal's code. */
   | {
       readonly kind: 'refused'
-      readonly refusal: RefusalBody
+      readonly denial: Denial
       readonly headerDigests: readonly string[]
       readonly standing: Standing
     }
@@ -79,8 +79,8 @@ export function moveFor(outcome: WorkOutcome, isLate: boolean): Move {
 }
 
 function moveForRefusal(outcome: Extract<WorkOutcome, { kind: 'refused' }>): Move {
-  const { refusal, headerDigests, standing } = outcome
-  const { code, denialId } = refusal
+  const { denial, headerDigests, standing } = outcome
+  const { code, denialId } = denial
   const bound = boundOfRefusal(code)
   return (
     putBackWithin(bound, code, standing) ?? {

@@ -10,7 +10,7 @@ import { errorFields } from '#adapters/system/log.ts'
 import { untilAvailable, waits } from '#adapters/system/outage.ts'
 import { codeOf, errorRow } from '#core/errors.ts'
 import type { StreamConsumer, StreamLease, StreamMessage } from '#ports/jobStream.ts'
-import { isForNow } from './about.ts'
+import { isForNow, isUndecided } from './about.ts'
 import { runBatch } from './batch.ts'
 import type { Boot } from './boot.ts'
 import { acceptMessage, type LeasedJob } from './lease.ts'
@@ -54,6 +54,8 @@ export async function consume(boot: Boot, options: LoopOptions): Promise<void> {
       joined(false)
       if (disposition === 'retry') {
         if (code === 'lease.lost') boot.metrics.leaseLost()
+        // The cause may be this worker alone: it asks for itself before it takes jobs again.
+        if (isUndecided(error)) accepted = false
         boot.log.warn('rejoining', errorFields(error))
         await boot.clock.sleep(1000, stopping).catch(() => {})
       } else {
@@ -67,7 +69,7 @@ export async function consume(boot: Boot, options: LoopOptions): Promise<void> {
 
 /** Attests and asks for nothing. Waits while the Verifier is away; throws its refusal of this worker. */
 async function preflight(boot: Boot, stopping: AbortSignal): Promise<void> {
-  const { attester, clock, log } = boot
+  const { attester, clock, log, metrics } = boot
   for (const pause of waits()) {
     const challenge = await untilAvailable(() => attester.challenge(stopping), boot, stopping)
     try {
@@ -76,6 +78,7 @@ async function preflight(boot: Boot, stopping: AbortSignal): Promise<void> {
     } catch (error) {
       stopping.throwIfAborted()
       if (errorRow(codeOf(error)).disposition !== 'retry' && !isForNow(error)) throw error
+      if (isUndecided(error)) metrics.parked(codeOf(error), '')
       log.warn('waiting', { ...errorFields(error), waitMs: pause })
       await clock.sleep(pause, stopping)
     }

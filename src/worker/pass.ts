@@ -6,12 +6,12 @@ import PQueue from 'p-queue'
 import { errorFields } from '#adapters/system/log.ts'
 import { untilAvailable } from '#adapters/system/outage.ts'
 import { toBase64url } from '#core/bytes.ts'
-import { CodedError, codeOf, type ErrorCode, errorRow } from '#core/errors.ts'
+import { CodedError, codeOf, errorRow } from '#core/errors.ts'
+import type { AcceptedRefusal } from '#core/release/accept.ts'
 import type { Challenge } from '#core/release/nonce.ts'
-import { RequestRefused } from '#core/release/refusal.ts'
-import type { RefusalBody } from '#core/release/request.ts'
+import { type Denial, RequestRefused } from '#core/release/refusal.ts'
 import { headerDigest } from '#core/sealed/header.ts'
-import { isForNow } from './about.ts'
+import { isForNow, isUndecided } from './about.ts'
 import { type Admission, admitJob, type OpenAttempts } from './attempts.ts'
 import type { GrantedJob, JobAnswer } from './attester.ts'
 import type { Boot } from './boot.ts'
@@ -197,6 +197,7 @@ export class Pass {
         if (error instanceof RequestRefused) await this.#recordDenials(asked, error)
         throw error
       }
+      if (isUndecided(error) && this.#isLate()) throw error
       log.warn('waiting', errorFields(error))
       this.#waiting.push(...asked.map(({ leased }) => leased))
       return []
@@ -225,17 +226,16 @@ export class Pass {
     const outcome =
       answer.kind === 'granted'
         ? await this.#runGranted(leased, header, answer)
-        : this.#refused(leased, header, answer.refusal)
+        : this.#refused(leased, header, answer)
     await this.#settle(leased, outcome, started)
   }
 
-  #refused(leased: LeasedJob, header: ObjectHeader, refusal: RefusalBody): WorkOutcome {
-    this.#recordDenial(leased, refusal)
-    if (!refusal.retryable) {
-      const standing = this.#attempts.standingOf(leased)
-      return { kind: 'refused', refusal, headerDigests: [digestOf(header)], standing }
-    }
-    return failedBeforeRelease(this.#attempts.standingOf(leased), new CodedError(refusal.code, refusal.title))
+  #refused(leased: LeasedJob, header: ObjectHeader, { denial, message }: AcceptedRefusal): WorkOutcome {
+    this.#recordDenial(leased, denial)
+    const standing = this.#attempts.standingOf(leased)
+    if (errorRow(denial.code).disposition !== 'retry')
+      return { kind: 'refused', denial, headerDigests: [digestOf(header)], standing }
+    return failedBeforeRelease(standing, new CodedError(denial.code, message))
   }
 
   /** Throws nothing: what fails is the outcome. */
@@ -264,10 +264,7 @@ export class Pass {
     if (state === 'waiting') this.#waiting.push(leased)
   }
 
-  #recordDenial(
-    { job: { jobId, traceparent } }: LeasedJob,
-    { denialId, code }: { readonly denialId: string; readonly code: ErrorCode },
-  ): void {
+  #recordDenial({ job: { jobId, traceparent } }: LeasedJob, { denialId, code }: Denial): void {
     this.#boot.evidence.append({
       event: 'release.denied',
       jobId,

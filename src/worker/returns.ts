@@ -4,7 +4,7 @@
  */
 import { type ErrorCode, errorRow } from '#core/errors.ts'
 import { type AttemptHistory, LONGEST_RETURN_SECONDS } from '#core/job/attempt.ts'
-import { type Subject, subjectOf } from './about.ts'
+import { type Subject, subjectOf } from '#core/release/about.ts'
 
 export type Bound = {
   /** Since the first attempt that ended with the code, so that no single answer decides. */

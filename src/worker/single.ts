@@ -7,8 +7,8 @@ import { untilAvailable } from '#adapters/system/outage.ts'
 import { CodedError, codeOf, errorRow } from '#core/errors.ts'
 import type { Job } from '#core/job/job.ts'
 import type { Challenge } from '#core/release/nonce.ts'
-import { RequestRefused } from '#core/release/refusal.ts'
-import type { RefusalBody, ReleaseJob } from '#core/release/request.ts'
+import { type Denial, RequestRefused } from '#core/release/refusal.ts'
+import type { ReleaseJob } from '#core/release/request.ts'
 import type { Attester, GrantedJob } from './attester.ts'
 import type { Boot } from './boot.ts'
 import { compute, readHeader, recordGrant, releaseJobOf } from './computation.ts'
@@ -23,7 +23,7 @@ export async function runOne(job: Job, boot: Boot, signal: AbortSignal): Promise
   const answer = await askFor(releaseJobOf(job, header), challenge, attester, signal)
   const { jobId, traceparent } = job
   if (answer.kind === 'refused') {
-    const { code, denialId } = answer.refusal
+    const { code, denialId } = answer.denial
     evidence.append({ event: 'release.denied', jobId, traceparent, denialId, code })
     print({ outcome: 'refused', code, denialId })
     return errorRow(code).exit
@@ -48,15 +48,13 @@ async function askFor(
   challenge: Challenge,
   attester: Attester,
   signal: AbortSignal,
-): Promise<
-  GrantedJob | { readonly kind: 'refused'; readonly refusal: Pick<RefusalBody, 'code' | 'denialId'> }
-> {
+): Promise<GrantedJob | { readonly kind: 'refused'; readonly denial: Denial }> {
   try {
     const [answer] = await attester.ask(challenge, [job], signal)
     if (answer === undefined) throw new CodedError('internal.fault', 'the job has no answer')
     return answer
   } catch (error) {
     if (!(error instanceof RequestRefused)) throw error
-    return { kind: 'refused', refusal: error }
+    return { kind: 'refused', denial: error }
   }
 }

@@ -4,9 +4,9 @@ import { type TestContext, test } from 'node:test'
 import { toBase64url } from '#core/bytes.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 import type { Challenge } from '#core/release/nonce.ts'
-import { RequestRefused, refusalBody } from '#core/release/refusal.ts'
 import type { ReleaseRequest, ReleaseResponse } from '#core/release/request.ts'
 import type { ReleaseService } from '#ports/releaseService.ts'
+import { DecidedRefusal } from '../../src/verifier/decidedRefusal.ts'
 import { coded } from './subject.ts'
 
 /** What the Verifier behind the service does with each call. */
@@ -36,7 +36,7 @@ const request: ReleaseRequest = {
 const response: ReleaseResponse = {
   verifierKeys: { payload: 'AA', signatures: [{ protected: 'AA', signature: 'AA' }] },
   grantKey: 'a.b.c',
-  answers: [{ refusal: refusalBody('object.unsigned', 'ab'.repeat(16)) }],
+  answers: [{ refusal: 'a.b.c' }],
 }
 const refusing = (code: ErrorCode) => async () => {
   throw new CodedError(code, 'the reason stays with the Verifier')
@@ -76,18 +76,35 @@ export function testReleaseService(
 
   rule('the refusal of one object is an answer and not an error', async (start) => {
     const { service } = await start()
-    const { answers } = await service.release(request)
-    assert.deepEqual(answers, response.answers)
+    const answer = await service.release(request)
+    assert.deepEqual('answers' in answer && answer.answers, response.answers)
   })
 
-  for (const code of ['nonce.spent', 'tcb.below-floor', 'policy.stale'] as const)
-    rule(`the refusal of a whole request throws its code: ${code}`, async (start) => {
+  rule('a signed refusal of the whole request is an answer', async (start) => {
+    const { verifierKeys, grantKey } = response
+    const refused = { verifierKeys, grantKey, refusal: 'a.b.c' }
+    for (const code of ['tcb.below-floor', 'policy.stale', 'internal.fault'] as const) {
+      const { service } = await start({
+        release: async () => {
+          throw new DecidedRefusal({ code, denialId: 'ab'.repeat(16) }, refused)
+        },
+      })
+      assert.deepEqual(await service.release(request), refused)
+    }
+  })
+
+  for (const { code, thrown } of [
+    { code: 'nonce.spent', thrown: 'nonce.spent' },
+    { code: 'policy.stale', thrown: 'policy.stale' },
+    { code: 'tcb.below-floor', thrown: 'refusal.unsigned' },
+    { code: 'object.withdrawn', thrown: 'refusal.unsigned' },
+  ] as const)
+    rule(`a refusal of the whole request that is not signed waits: ${code}`, async (start) => {
       const { service } = await start({ release: refusing(code) })
       await assert.rejects(service.release(request), (error) => {
-        assert.ok(error instanceof RequestRefused)
-        assert.equal(error.code, code)
-        assert.match(error.denialId, /^[0-9a-f]{32}$/)
-        assert.doesNotMatch(error.message, /stays with the Verifier/)
+        assert.ok(error instanceof CodedError)
+        assert.equal(error.code, thrown)
+        assert.match(error.message, new RegExp(` ${code}, denial [0-9a-f]{32}, not signed$`))
         return true
       })
     })

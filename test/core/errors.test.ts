@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { STAGES, type Stage } from '#core/errors/coded.ts'
 import { REPORT_ERRORS, CodedError as ReportError } from '#core/errors/report.ts'
 import { CodedError, codeOf, ERRORS, type ErrorCode, errorRow, isErrorCode, under } from '#core/errors.ts'
-import { refusalBody } from '#core/release/refusal.ts'
+import { problemOf } from '#core/release/refusal.ts'
 
 test('a fault keeps its code, message and cause', () => {
   const cause = new Error('why')
@@ -128,7 +128,7 @@ test('each code names the step of the Verifier that gives it', () => {
 
 test('a refusal on the wire carries stage, title and status of the table', () => {
   for (const [code, { stage, meaning, http, disposition }] of Object.entries(ERRORS)) {
-    const body = refusalBody(code as ErrorCode, '00'.repeat(16))
+    const body = problemOf(code as ErrorCode, '00'.repeat(16))
     assert.deepEqual(
       [body.stage, body.title, body.status, body.retryable],
       [stage ?? 'request', meaning, http, disposition === 'retry'],

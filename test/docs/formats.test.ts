@@ -10,6 +10,7 @@ import { PolicyFormat } from '#core/policy/policy.ts'
 import { RevocationFormat } from '#core/policy/revocation.ts'
 import { VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import { GrantFormat, GrantKeyFormat } from '#core/release/grant.ts'
+import { RefusalFormat } from '#core/release/refusal.ts'
 import { ReleaseJobsFormat } from '#core/release/request.ts'
 import { RuntimeDataFormat } from '#core/release/runtimeData.ts'
 import { SealHeaderFormat } from '#core/sealed/header.ts'
@@ -40,6 +41,7 @@ test('docs/formats.md names every signed document by its type, and how long it m
       VerifierKeysFormat,
       GrantKeyFormat,
       GrantFormat,
+      RefusalFormat,
       RegistrationFormat,
       ResultManifestFormat,
     ].map(({ typ, name, maxBytes }) => ({ typ, name, maxBytes })),

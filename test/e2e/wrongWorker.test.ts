@@ -33,9 +33,15 @@ const trust = (change: Partial<Trust>) => (config: { readonly trust: Trust }) =>
   trust: { ...config.trust, ...change },
 })
 
-for (const { wrong, code, change } of [
+for (const { wrong, code, says = 'refused', change } of [
   { wrong: 'another purpose', code: 'trust.unknown', change: trust({ purpose: 'HMARKT' }) },
-  { wrong: 'another client', code: 'assertion.invalid', change: trust({ client: 'stranger' }) },
+  // Before the request is authentic nothing is signed: the worker waits, which takes no job either.
+  {
+    wrong: 'another client',
+    code: 'refusal.unsigned',
+    says: 'waiting',
+    change: trust({ client: 'stranger' }),
+  },
   {
     wrong: 'a measurement that nobody approved',
     code: 'measurement.unknown',
@@ -55,7 +61,7 @@ for (const { wrong, code, change } of [
       await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
       assert.equal((await resultsOf(system, headerDigest)).length, 1)
     }
-    await waitForLine(system, 'refused', { code })
+    await waitForLine(system, says, { code })
     assert.deepEqual(await deadLetters(system), [])
     const lines = system.linesOf(WRONG).slice(said)
     assert.equal(lines.filter((line) => messageOf(line) === 'leased').length, 0)

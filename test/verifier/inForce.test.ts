@@ -5,6 +5,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '#adapters/system/clock.ts'
+import { errorRow } from '#core/errors.ts'
+import { peekCompact } from '#core/jws.ts'
+import { RefusalFormat } from '#core/release/refusal.ts'
+import type { ReleaseResponse } from '#core/release/request.ts'
 import { createEmulatorControl } from '#lab/demo/emulatorControl.ts'
 import { deploy, writeTls } from './deployment.ts'
 import { runVerifier, says } from './program.ts'
@@ -51,13 +55,16 @@ test('a revocation while the decision is stored: the Vault gives no key', async 
     permissions: [],
   })
   const [first] = (await answer).answers
-  assert.ok(first !== undefined && 'refusal' in first)
-  assert.deepEqual([first.refusal.code, first.refusal.retryable], ['policy.changed', true])
+  assert.deepEqual([codeOf(first), errorRow('policy.changed').disposition], ['policy.changed', 'retry'])
   assert.equal(await decryptions(), asked)
   assert.ok(verifier.lines.some(says('release failed', { code: 'policy.changed' })))
 
   // Asked again, the new list decides, and says why.
   const [second] = (await worker.ask([later.job])).answers
-  assert.ok(second !== undefined && 'refusal' in second)
-  assert.equal(second.refusal.code, 'object.withdrawn')
+  assert.equal(codeOf(second), 'object.withdrawn')
 })
+
+function codeOf(answer: ReleaseResponse['answers'][number] | undefined): string {
+  assert.ok(answer !== undefined && 'refusal' in answer)
+  return peekCompact(RefusalFormat, answer.refusal, 'verifier.untrusted').payload.code
+}

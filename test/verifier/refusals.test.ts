@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LogFields } from '#adapters/system/log.ts'
 import { CodedError } from '#core/errors.ts'
-import { RequestRefused, refusalBody } from '#core/release/refusal.ts'
+import { DecidedRefusal } from '../../src/verifier/decidedRefusal.ts'
 import { createRefusals } from '../../src/verifier/refusals.ts'
 import { steerableClock } from './steerableClock.ts'
 
@@ -32,7 +32,8 @@ test('a failed handshake is counted by reason and by address, the probe of a bal
 
 test('a decision is not counted again in the evidence', () => {
   const { request, counted, metered } = listen()
-  request(new RequestRefused(refusalBody('tcb.below-floor', 'cd'.repeat(16))))
+  const proof = { verifierKeys: { payload: '', signatures: [] }, grantKey: '', refusal: '' }
+  request(new DecidedRefusal({ code: 'tcb.below-floor', denialId: 'cd'.repeat(16) }, proof))
   request(new CodedError('nonce.expired', 'of the test'))
   assert.deepEqual(metered, ['tcb.below-floor', 'nonce.expired'])
   assert.deepEqual(counted, ['nonce.expired 192.0.2.1'])

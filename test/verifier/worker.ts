@@ -5,7 +5,7 @@ import { systemClock } from '#adapters/system/clock.ts'
 import { bootOf } from '#core/boot/boot.ts'
 import { fromBase64url, toHex } from '#core/bytes.ts'
 import type { Signer } from '#core/jws.ts'
-import { acceptAnswer, keysOf } from '#core/release/accept.ts'
+import { acceptAnswer, acceptRefused, type Expectation, keysOf } from '#core/release/accept.ts'
 import type { Asker } from '#core/release/assertion.ts'
 import type { Challenge } from '#core/release/nonce.ts'
 import { prepareRequest } from '#core/release/prepare.ts'
@@ -65,27 +65,36 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
     return { request: request(prepared.withEvidence({ report: bytes, certs })), nonce: asked.nonce }
   }
 
+  const expectation = (jobs: readonly ReleaseJob[], nonce: string): Expectation => ({
+    providerRoot: root,
+    audience: AUDIENCE,
+    asker: ASKER,
+    boot,
+    nonce: fromBase64url(nonce),
+    wrapKey,
+    jobs,
+    simulation: true,
+    now: systemClock.now(),
+  })
+
   return {
     service,
     boot,
     evidence,
     prepare,
-    ask: async (jobs: readonly ReleaseJob[], changes?: WorkerChanges): Promise<ReleaseResponse> =>
-      service.release((await prepare(jobs, changes)).request),
+    /** Throws a signed refusal of the whole request, verified. */
+    ask: async (jobs: readonly ReleaseJob[], changes?: WorkerChanges): Promise<ReleaseResponse> => {
+      const { request, nonce } = await prepare(jobs, changes)
+      const response = await service.release(request)
+      if ('refusal' in response) throw acceptRefused(response, expectation(jobs, nonce))
+      return response
+    },
     /** Asks as a good worker does. Core verifies the answer. */
     obtain: async (jobs: readonly ReleaseJob[]) => {
       const { request, nonce } = await prepare(jobs)
-      const answers = acceptAnswer(await service.release(request), {
-        providerRoot: root,
-        audience: AUDIENCE,
-        asker: ASKER,
-        boot,
-        nonce: fromBase64url(nonce),
-        wrapKey,
-        jobs,
-        simulation: true,
-        now: systemClock.now(),
-      })
+      const response = await service.release(request)
+      if ('refusal' in response) throw acceptRefused(response, expectation(jobs, nonce))
+      const answers = acceptAnswer(response, expectation(jobs, nonce))
       return answers.map((answer) =>
         answer.kind === 'granted' ? { ...answer, opened: keysOf(answer, wrap, plainMemory) } : answer,
       )

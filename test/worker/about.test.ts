@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { ERRORS, type ErrorCode, errorRow } from '#core/errors.ts'
-import { RequestRefused, refusalBody } from '#core/release/refusal.ts'
-import { isForNow, SUBJECTS, subjectOf } from '../../src/worker/about.ts'
+import { CodedError, ERRORS, type ErrorCode, errorRow } from '#core/errors.ts'
+import { knownCode, SUBJECTS, subjectOf } from '#core/release/about.ts'
+import { RequestRefused } from '#core/release/refusal.ts'
+import { isForNow, isUndecided } from '../../src/worker/about.ts'
 import { boundOfRefusal } from '../../src/worker/returns.ts'
 
 // The keys of ERRORS are the codes.
@@ -22,6 +23,9 @@ describe('each code of the release path is about one subject', () => {
 test('a code that nobody knows is about time', () => {
   assert.equal(subjectOf('future.code'), 'time')
   assert.equal(subjectOf('workload.failed'), 'time')
+  for (const code of ['future.code', 'workload.failed', 'evidence.conflict', 'toString'])
+    assert.equal(knownCode(code), 'refusal.unknown')
+  for (const code of LISTED) assert.equal(knownCode(code), code)
 })
 
 test('the steps before the jobs judge the worker, except for the nonce and the policy', () => {
@@ -39,7 +43,21 @@ test('said of one job, only a code about its object sets it aside at once', () =
 })
 
 test('said of a request, only a code about time lets the worker ask again at once', () => {
-  const refused = (code: ErrorCode) => new RequestRefused(refusalBody(code, 'ab'.repeat(16)))
+  const refused = (code: ErrorCode) => new RequestRefused({ code, denialId: 'ab'.repeat(16) })
   for (const code of LISTED) assert.equal(isForNow(refused(code)), subjectOf(code) === 'time', code)
   assert.equal(isForNow(new Error('nonce.spent')), false)
+})
+
+test('what no signature proves decides nothing, and waits', () => {
+  for (const code of [
+    'refusal.unsigned',
+    'refusal.unknown',
+    'verifier.untrusted',
+    'grant.invalid',
+  ] as const) {
+    assert.ok(isUndecided(new CodedError(code, 'x')))
+    assert.equal(errorRow(code).disposition, 'retry')
+  }
+  assert.equal(isUndecided(new CodedError('verifier.unavailable', 'x')), false)
+  assert.equal(isUndecided(new Error('refusal.unsigned')), false)
 })

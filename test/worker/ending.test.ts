@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { CodedError, ERRORS, type ErrorCode } from '#core/errors.ts'
-import type { RefusalBody } from '#core/release/request.ts'
+import type { Denial } from '#core/release/refusal.ts'
 import { type Move, moveFor } from '../../src/worker/ending.ts'
 import { PlaceRefused } from '../../src/worker/places.ts'
 import { boundOfFailure, type Standing } from '../../src/worker/returns.ts'
 
-const refusal: RefusalBody = {
-  type: 'urn:confidential-worker:error:object.withdrawn',
-  title: 'the object has been withdrawn',
-  status: 403,
-  code: 'object.withdrawn',
-  stage: 'grant',
-  retryable: false,
-  denialId: 'ab'.repeat(16),
-}
+const denial: Denial = { code: 'object.withdrawn', denialId: 'ab'.repeat(16) }
 const BOOT = 'b'.repeat(26)
 const FRESH: Standing = { history: { givenBack: [] }, boot: BOOT, now: 1_000_000 }
 const failed = (error: unknown, { attempts = 1, late = false, standing = FRESH } = {}): Move =>
@@ -40,12 +32,12 @@ test('a result ends the job, whoever wrote it', () => {
 })
 
 test('a refusal sets the job aside with its denial, and spends no attempt', () => {
-  assert.deepEqual(moveFor({ kind: 'refused', refusal, headerDigests: ['digest'], standing: FRESH }, false), {
+  assert.deepEqual(moveFor({ kind: 'refused', denial, headerDigests: ['digest'], standing: FRESH }, false), {
     kind: 'set-aside',
     as: 'refused',
     code: 'object.withdrawn',
     attempts: 0,
-    denialId: refusal.denialId,
+    denialId: denial.denialId,
     headerDigests: ['digest'],
   })
 })
@@ -71,7 +63,7 @@ test('an object whose bytes may have been altered on their way is read once more
     for (const moveOf of [
       (standing: Standing) => failed(new CodedError(code, 'x'), { standing }),
       (standing: Standing) =>
-        moveFor({ kind: 'refused', refusal: { ...refusal, code }, headerDigests: [], standing }, false),
+        moveFor({ kind: 'refused', denial: { ...denial, code }, headerDigests: [], standing }, false),
     ]) {
       assert.equal(moveOf(FRESH).kind, 'put-back')
       const second = moveOf({ ...FRESH, history: { givenBack } })
@@ -126,7 +118,7 @@ describe('a refusal that another worker or a later time may change puts the job 
   const DAY = 86_400
   const MINUTE = 60
   const refusedAs = (code: ErrorCode, standing: Standing): Move =>
-    moveFor({ kind: 'refused', refusal: { ...refusal, code }, headerDigests: [], standing }, false)
+    moveFor({ kind: 'refused', denial: { ...denial, code }, headerDigests: [], standing }, false)
   const since = (seconds: number, code: ErrorCode): Standing => ({
     ...FRESH,
     history: { givenBack: [{ boot: BOOT, at: FRESH.now - seconds, code }] },

@@ -97,15 +97,7 @@ const failed = (
 const visible: WorkOutcome = { kind: 'published', published: { kind: 'visible', resultId: RESULT_ID } }
 const refused: WorkOutcome = {
   kind: 'refused',
-  refusal: {
-    type: 'urn:confidential-worker:error:object.withdrawn',
-    title: 'the object has been withdrawn',
-    status: 403,
-    code: 'object.withdrawn',
-    stage: 'grant',
-    retryable: false,
-    denialId: 'ab'.repeat(16),
-  },
+  denial: { code: 'object.withdrawn', denialId: 'ab'.repeat(16) },
   headerDigests: [],
   standing: { history, boot: 'b'.repeat(26), now: NOW },
 }

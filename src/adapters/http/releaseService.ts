@@ -6,10 +6,11 @@ import type { ClockSkew } from '#adapters/system/clockSkew.ts'
 import type { TlsSet } from '#adapters/system/tlsFiles.ts'
 import { fromBase64url, utf8 } from '#core/bytes.ts'
 import { checkShape, parseJson } from '#core/canonical.ts'
-import { CodedError, under } from '#core/errors.ts'
+import { CodedError, errorRow, under } from '#core/errors.ts'
+import { knownCode, subjectOf } from '#core/release/about.ts'
 import { Challenge, nonceTime } from '#core/release/nonce.ts'
-import { parseRefusal, RequestRefused } from '#core/release/refusal.ts'
-import { ReleaseResponse } from '#core/release/request.ts'
+import { parseProblem } from '#core/release/refusal.ts'
+import { RefusedResponse, ReleaseResponse } from '#core/release/request.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { ReleaseService } from '#ports/releaseService.ts'
 import { answerTo, readBody } from './answer.ts'
@@ -19,8 +20,8 @@ import { createPause, type Pause } from './retryAfter.ts'
 const MAX_CHALLENGE_BYTES = 4096
 /** 256 answers, each with a grant of 48 KiB in base64url and its keys. */
 const MAX_RESPONSE_BYTES = 20 * 1024 * 1024
-/** The limit of a refusal, whatever was asked. */
-const MAX_PROBLEM_BYTES = 8192
+/** The limit of a refusal, whatever was asked: most of it is the verifier keys, with their signatures. */
+const MAX_PROBLEM_BYTES = 16_384
 const IDLE_SOCKETS = 4
 /** The Verifier answers a challenge from memory. */
 const CHALLENGE_MS = 10_000
@@ -58,25 +59,37 @@ export function createReleaseService(connection: VerifierConnection): ReleaseSer
     challenge: async (signal) => {
       await pause.over(signal)
       const told = skew?.asking('verifier')
-      const answer = await post('/v1/challenges', {
+      const { status, value } = await post('/v1/challenges', {
         body: new Uint8Array(),
         maxBytes: MAX_CHALLENGE_BYTES,
         timeoutMs: Math.min(timeoutMs, CHALLENGE_MS),
         signal,
       })
-      const challenge = checkShape(Challenge, answer, 'challenge', 'verifier.untrusted')
+      if (status !== 200) throw unsigned(status, value)
+      const challenge = checkShape(Challenge, value, 'challenge', 'verifier.untrusted')
       told?.(nonceTime(fromBase64url(challenge.nonce)))
       return challenge
     },
     release: async (request, signal) => {
       await pause.over(signal)
       const body = utf8(JSON.stringify(request))
-      const answer = await post('/v1/releases', { body, maxBytes: MAX_RESPONSE_BYTES, timeoutMs, signal })
-      return checkShape(ReleaseResponse, answer, 'answer', 'verifier.untrusted')
+      const { status, value } = await post('/v1/releases', {
+        body,
+        maxBytes: MAX_RESPONSE_BYTES,
+        timeoutMs,
+        signal,
+      })
+      if (status === 200) return checkShape(ReleaseResponse, value, 'answer', 'verifier.untrusted')
+      const refused = signedOf(value)
+      if (refused === undefined) throw unsigned(status, value)
+      return refused
     },
     close: () => agent.destroy(),
   }
 }
+
+/** Problem details may have any other members (RFC 9457 §3.2). */
+const Signed = RefusedResponse.strip()
 
 type Call = {
   readonly url: URL
@@ -90,7 +103,10 @@ type Call = {
   readonly signal: AbortSignal | undefined
 }
 
-async function exchange(call: Call): Promise<unknown> {
+/** `value` is undefined if the body of a refusal is no JSON or too long. */
+type Answer = { readonly status: number; readonly value: unknown }
+
+async function exchange(call: Call): Promise<Answer> {
   const { url, agent, tls, body, maxBytes } = call
   const timeout = AbortSignal.timeout(call.timeoutMs)
   const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout])
@@ -113,11 +129,11 @@ async function exchange(call: Call): Promise<unknown> {
       cause,
     })
   }
-  if (status !== 200) throw refusalOf(status, answer)
+  if (status !== 200) return { status, value: answer === undefined ? undefined : jsonOf(answer) }
   if (answer === undefined)
     throw new CodedError('verifier.untrusted', `${url.pathname}: the answer has more than ${maxBytes} bytes`)
   const bytes = answer
-  return under('verifier.untrusted', () => parseJson(bytes, 'answer'))
+  return { status, value: under('verifier.untrusted', () => parseJson(bytes, 'answer')) }
 }
 
 /** A device between us that has lost one connection has lost the idle ones too, and tells of none. */
@@ -149,19 +165,34 @@ function connectionFault(cause: unknown, { cert }: TlsSet): string {
   return `${code === '' ? '' : ` (${code})`}${expired ? "; this worker's own certificate has expired" : ''}`
 }
 
-/**
- * Anything but a refusal by the Verifier comes from a device in front of it: the Verifier is not available
- * now.
- */
-function refusalOf(status: number, answer: Buffer | undefined): CodedError {
-  if (answer === undefined)
-    return new CodedError('verifier.unavailable', `a refusal has more than ${MAX_PROBLEM_BYTES} bytes`)
+function jsonOf(body: Buffer): unknown {
   try {
-    const refusal = parseRefusal(parseJson(answer), 'verifier.unavailable')
+    return parseJson(body)
+  } catch {
+    return undefined
+  }
+}
+
+/** The signed members of a problem. Nothing else of it is looked at then. */
+function signedOf(value: unknown): RefusedResponse | undefined {
+  if (typeof value !== 'object' || value === null || !('refusal' in value)) return undefined
+  const { verifierKeys, grantKey, refusal } = checkShape(Signed, value, 'refusal', 'verifier.untrusted')
+  return { verifierKeys, grantKey, refusal }
+}
+
+/**
+ * What is not signed may come from a device in between: it is a reason to wait, and its code is kept only if
+ * it says the same.
+ */
+function unsigned(status: number, value: unknown): CodedError {
+  try {
+    const { code, denialId } = parseProblem(value, 'verifier.unavailable')
+    const message = `the Verifier's address refuses with ${code}, denial ${denialId}, not signed`
+    const known = knownCode(code)
+    if (known === code && subjectOf(known) === 'time' && errorRow(known).disposition === 'retry')
+      return new CodedError(known, message)
     // A fault inside the Verifier must not stop the worker that hears of it.
-    if (status >= 500 && !refusal.retryable)
-      return new CodedError('verifier.unavailable', `the Verifier answers ${refusal.code}`)
-    return new RequestRefused(refusal)
+    return new CodedError(status >= 500 ? 'verifier.unavailable' : 'refusal.unsigned', message)
   } catch (cause) {
     return new CodedError('verifier.unavailable', `the Verifier's address answers with status ${status}`, {
       cause,

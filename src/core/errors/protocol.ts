@@ -67,9 +67,9 @@ export const RELEASE_ERRORS = {
     'the grant is outside its time window',
     'ask the provider to renew the permission',
   ),
-  'grant.invalid': grant.refused(
+  'grant.invalid': grant.later(
     'the grant, its key or its certificate does not verify under the provider root',
-    "compare the worker's providerRoot with the Verifier's signers; if they belong together, look for an attack",
+    "wait: nothing was opened, the worker asks again; compare its providerRoot with the Verifier's signers; if they belong together, look for an attack",
   ),
   'scope.invalid': grant.refused(
     'a SMART scope breaks the grammar, or there are more scopes than a permission may have',
@@ -122,9 +122,17 @@ export const RELEASE_ERRORS = {
     'the client does not pass the TLS handshake of the Verifier',
     'compare certificate, CA and protocol of both sides; the metric cw_verifier_tls_refused_total says why',
   ),
-  'verifier.untrusted': general.refused(
+  'verifier.untrusted': general.later(
     'the answer does not verify under the provider root',
-    "check that providerRoot is current; otherwise an attacker answers under the Verifier's name; nothing was opened",
+    "wait: nothing was opened, the worker asks again; check that providerRoot is current; otherwise an attacker answers under the Verifier's name",
+  ),
+  'refusal.unsigned': general.later(
+    "the request was refused without a signature of the Verifier's grant key",
+    'wait: the worker asks again; the message has the code: look it up; if the Verifier did not log the denial id, look for a device in between',
+  ),
+  'refusal.unknown': general.later(
+    'the Verifier refuses with a code that this worker does not know',
+    'update the worker; the message has the code, and the denial id is in the log of the Verifier',
   ),
 } as const satisfies Record<string, ErrorRow>
 

@@ -12,11 +12,13 @@ import { type GrantCa, type VerifierKeys, VerifierKeysFormat } from '../policy/v
 import { headerDigest } from '../sealed/header.ts'
 import type { SecretMemory } from '../secretMemory.ts'
 import type { UnixSeconds } from '../time.ts'
+import { knownCode } from './about.ts'
 import type { Asker } from './assertion.ts'
 import { type Grant, GrantFormat, type GrantKey, GrantKeyFormat } from './grant.ts'
 import { grantDigest, keyDigest } from './issue.ts'
 import { NONCE_LIFETIME_SECONDS, nonceTime } from './nonce.ts'
-import type { RefusalBody, ReleaseJob, ReleaseResponse } from './request.ts'
+import { type Denial, RefusalFormat, RequestRefused } from './refusal.ts'
+import type { RefusedResponse, ReleaseJob, ReleaseResponse } from './request.ts'
 import { type ObjectKeys, unwrapKeys } from './wrap.ts'
 
 declare const accepted: unique symbol
@@ -31,7 +33,14 @@ export type AcceptedGrant = {
   /** One compact JWE per object of the grant. */
   readonly keys: readonly string[]
 }
-export type AcceptedAnswer = AcceptedGrant | { readonly kind: 'refused'; readonly refusal: RefusalBody }
+/** A refusal that the grant key signed, for this job of this request. */
+export type AcceptedRefusal = {
+  readonly kind: 'refused'
+  /** `refusal.unknown` for a code that this version does not know. */
+  readonly denial: Denial
+  readonly message: string
+}
+export type AcceptedAnswer = AcceptedGrant | AcceptedRefusal
 
 /** The worker's own request, with which the response is compared. */
 export type Expectation = {
@@ -49,9 +58,9 @@ export type Expectation = {
 }
 
 /**
- * One answer per job, in order. Throws `verifier.untrusted` if the keys do not lead to the provider root, and
- * `grant.invalid` if a grant is not signed by them or not about this request. The whole response is then
- * unused.
+ * One answer per job, in order. Throws `verifier.untrusted` if the keys do not lead to the provider root, or a
+ * refusal is not signed by them or not about this request; `grant.invalid` if a grant is not. The whole
+ * response is then unused.
  */
 export function acceptAnswer(response: ReleaseResponse, expected: Expectation): readonly AcceptedAnswer[] {
   const verifierKeys = acceptVerifierKeys(response, expected)
@@ -62,7 +71,7 @@ export function acceptAnswer(response: ReleaseResponse, expected: Expectation): 
       `the response has ${response.answers.length} answers for ${expected.jobs.length} jobs`,
     )
   return response.answers.map((answer, index): AcceptedAnswer => {
-    if ('refusal' in answer) return { kind: 'refused', refusal: answer.refusal }
+    if ('refusal' in answer) return acceptRefusal(answer.refusal, index, verifierKeys, grantKey, expected)
     const { payload: grant } = verifyCompact(GrantFormat, answer.grant, [grantKey.jwk], 'grant.invalid')
     expectInForce(grant, verifierKeys, grantKey, expected)
     expectKeys(grant, answer.keys)
@@ -76,6 +85,43 @@ export function acceptAnswer(response: ReleaseResponse, expected: Expectation): 
       keys: answer.keys,
     } as unknown as AcceptedGrant
   })
+}
+
+/** The refusal of the request as a whole. Throws as `acceptAnswer`. */
+export function acceptRefused(response: RefusedResponse, expected: Expectation): RequestRefused {
+  const verifierKeys = acceptVerifierKeys(response, expected)
+  const grantKey = acceptGrantKey(response, verifierKeys)
+  const { denial, message } = acceptRefusal(response.refusal, null, verifierKeys, grantKey, expected)
+  return new RequestRefused(denial, message)
+}
+
+function acceptRefusal(
+  refusal: string,
+  job: number | null,
+  verifierKeys: VerifierKeys,
+  grantKey: GrantKey,
+  { nonce, now }: Expectation,
+): AcceptedRefusal {
+  const { payload } = verifyCompact(RefusalFormat, refusal, [grantKey.jwk], 'verifier.untrusted')
+  const minted = nonceTime(nonce)
+  const rules: readonly (readonly [boolean, string])[] = [
+    [sameBytes(fromBase64url(payload.nonce), nonce), 'nonce is of another request'],
+    [payload.job === job, 'job is another job'],
+    [
+      grantKey.nbf < minted + NONCE_LIFETIME_SECONDS && Math.max(minted, now) < grantKey.exp,
+      'the grant key is not in force',
+    ],
+    [Math.max(minted, now) < verifierKeys.exp, 'the verifier keys are not in force'],
+  ]
+  const broken = rules.filter(([holds]) => !holds).map(([, what]) => what)
+  if (broken.length > 0) throw new CodedError('verifier.untrusted', `refusal: ${broken.join('; ')}`)
+  const { code, about, denialId } = payload
+  const whose = job === null ? 'the request' : 'the job'
+  return {
+    kind: 'refused',
+    denial: { code: knownCode(code), denialId },
+    message: `the Verifier refuses ${whose} with ${code}, about ${about}, denial ${denialId}`,
+  }
 }
 
 /** The keys of each object, in order, in `memory`; the caller frees them. Throws `key.unopened`. */
@@ -105,13 +151,19 @@ export function keysOf(
   }
 }
 
-function acceptVerifierKeys({ verifierKeys }: ReleaseResponse, { providerRoot }: Expectation): VerifierKeys {
+function acceptVerifierKeys(
+  { verifierKeys }: Pick<ReleaseResponse, 'verifierKeys'>,
+  { providerRoot }: Expectation,
+): VerifierKeys {
   return under('verifier.untrusted', () =>
     verifyQuorum(VerifierKeysFormat, verifierKeys, providerRoot, 'verifier.untrusted'),
   ).payload
 }
 
-function acceptGrantKey({ grantKey }: ReleaseResponse, { grantCa }: VerifierKeys): GrantKey {
+function acceptGrantKey(
+  { grantKey }: Pick<ReleaseResponse, 'grantKey'>,
+  { grantCa }: VerifierKeys,
+): GrantKey {
   return under('verifier.untrusted', () => {
     importJwk(grantCa.jwk)
     return verifyCompact(GrantKeyFormat, grantKey, [grantCa.jwk], 'verifier.untrusted')

@@ -1,8 +1,6 @@
 /** POST /v1/releases: the request and its response. */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
-import { STAGES } from '../errors/coded.ts'
-import { isErrorCode } from '../errors.ts'
 import {
   base64urlBytes,
   bucketName,
@@ -10,7 +8,6 @@ import {
   compactJws,
   etag,
   objectName,
-  randomId,
   traceparent,
 } from '../fields.ts'
 import { GeneralJws } from '../jws.ts'
@@ -71,30 +68,23 @@ export const ReleaseRequest = z.strictObject({
 })
 export type ReleaseRequest = z.output<typeof ReleaseRequest>
 
-/**
- * A problem of RFC 9457. It does not tell the requester how to do better: the reasons stay with the provider.
- */
-export const RefusalBody = z.strictObject({
-  type: z.string().max(200),
-  title: z.string().max(400),
-  status: z.int().min(400).max(599),
-  code: z.string().refine(isErrorCode, 'must be a code of docs/errors.md'),
-  stage: z.enum(STAGES),
-  retryable: z.boolean(),
-  denialId: randomId,
-})
-export type RefusalBody = z.output<typeof RefusalBody>
-
 /** The answer to one job. */
 const ReleaseAnswer = z.union([
   z.strictObject({ grant: compactJws, keys: z.array(compactJwe).min(1).max(MAX_OBJECTS_PER_JOB) }),
-  z.strictObject({ refusal: RefusalBody }),
+  /** A refusal that the grant key signed (refusal.ts). */
+  z.strictObject({ refusal: compactJws }),
 ])
 export type ReleaseAnswer = z.output<typeof ReleaseAnswer>
 
+/** What leads from the provider root to the signature of each answer. */
+const envelope = { verifierKeys: GeneralJws, grantKey: compactJws }
+
 export const ReleaseResponse = z.strictObject({
-  verifierKeys: GeneralJws,
-  grantKey: compactJws,
+  ...envelope,
   answers: z.array(ReleaseAnswer).max(MAX_OBJECTS_PER_REQUEST),
 })
 export type ReleaseResponse = z.output<typeof ReleaseResponse>
+
+/** The request was refused as a whole. These are members of its problem (RFC 9457). */
+export const RefusedResponse = z.strictObject({ ...envelope, refusal: compactJws })
+export type RefusedResponse = z.output<typeof RefusedResponse>

@@ -8,7 +8,7 @@ import { createReleaseService } from '#adapters/http/releaseService.ts'
 import { abandonable } from '#adapters/system/abandonable.ts'
 import { toBase64url } from '#core/bytes.ts'
 import type { ErrorCode } from '#core/errors.ts'
-import { refusalBody } from '#core/release/refusal.ts'
+import { problemOf } from '#core/release/refusal.ts'
 import type { ReleaseRequest } from '#core/release/request.ts'
 import { steerableClock } from '../../verifier/steerableClock.ts'
 import { createCa } from '../../verifier/tls.ts'
@@ -31,7 +31,7 @@ const request: ReleaseRequest = {
 const response = {
   verifierKeys: { payload: 'AA', signatures: [{ protected: 'AA', signature: 'AA' }] },
   grantKey: 'a.b.c',
-  answers: [{ refusal: refusalBody('permission.none', 'ab'.repeat(16)) }],
+  answers: [{ refusal: 'a.b.c' }],
 }
 
 async function listen(t: TestContext, listener: RequestListener, tls: object = {}): Promise<string> {
@@ -94,11 +94,15 @@ test('a challenge and a release use one connection, on which both sides authenti
   assert.equal(sockets.size, 1)
 })
 
-const problem = (code: ErrorCode): string => JSON.stringify(refusalBody(code, 'cd'.repeat(16)))
+const problem = (code: ErrorCode): string => JSON.stringify(problemOf(code, 'cd'.repeat(16)))
 const large = (bytes: number): Uint8Array => Buffer.alloc(bytes, ' ')
 
 for (const { name, listener, code } of [
-  { name: 'a refusal keeps its code', listener: says(403, problem('nonce.expired')), code: 'nonce.expired' },
+  {
+    name: 'a refusal that waiting mends keeps its code',
+    listener: says(403, problem('nonce.expired')),
+    code: 'nonce.expired',
+  },
   {
     name: 'a refusal that may pass keeps its code, whatever its status',
     listener: says(503, problem('policy.stale')),
@@ -115,9 +119,24 @@ for (const { name, listener, code } of [
     code: 'verifier.unavailable',
   },
   {
-    name: 'a refusal with an unknown code is unavailability',
+    name: 'a refusal of the worker that is not signed decides nothing',
+    listener: says(403, problem('measurement.unknown')),
+    code: 'refusal.unsigned',
+  },
+  {
+    name: 'a refusal with an unknown code that is not signed decides nothing',
     listener: says(403, problem('permission.none').replaceAll('permission.none', 'grant.nought')),
-    code: 'verifier.unavailable',
+    code: 'refusal.unsigned',
+  },
+  {
+    name: 'a refusal with a code that would stop the worker decides nothing',
+    listener: says(403, problem('evidence.conflict')),
+    code: 'refusal.unsigned',
+  },
+  {
+    name: 'a refusal whose signed part is cut off is not trusted',
+    listener: says(403, JSON.stringify({ ...problemOf('client.none', 'cd'.repeat(16)), refusal: 'a.b.c' })),
+    code: 'verifier.untrusted',
   },
   { name: 'a redirection is not followed', listener: says(302, ''), code: 'verifier.unavailable' },
   { name: 'an answer that is not JSON is not trusted', listener: says(200, '{'), code: 'verifier.untrusted' },
@@ -133,7 +152,7 @@ for (const { name, listener, code } of [
   },
   {
     name: 'a refusal over the limit is unavailability',
-    listener: says(403, large(9000)),
+    listener: says(403, large(17_000)),
     code: 'verifier.unavailable',
   },
 ] satisfies readonly { name: string; listener: RequestListener; code: ErrorCode }[])

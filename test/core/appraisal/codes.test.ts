@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { APPRAISAL_ERRORS } from '#core/errors/report.ts'
 import { isErrorCode } from '#core/errors.ts'
-import { refusalBody } from '#core/release/refusal.ts'
+import { problemOf } from '#core/release/refusal.ts'
 
 const folder = new URL('../../../src/core/appraisal/', import.meta.url)
 const sources = readdirSync(folder).filter((name) => /Rules\.ts$|^appraise\.ts$/.test(name))
@@ -26,5 +26,5 @@ test('the rules give the codes of their section, and no others', () => {
 
 for (const code of new Set(written))
   test(`${code} goes out as stage appraisal`, () => {
-    assert.equal(refusalBody(code, '00'.repeat(16)).stage, 'appraisal')
+    assert.equal(problemOf(code, '00'.repeat(16)).stage, 'appraisal')
   })

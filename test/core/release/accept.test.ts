@@ -6,12 +6,12 @@ import { fromBase64url, toBase64url } from '#core/bytes.ts'
 import { Ed25519Jwk, P384Jwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, type Signer, signCompact, signGeneral } from '#core/jws.ts'
 import { type VerifierKeys, VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
-import { acceptAnswer, type Expectation, keysOf } from '#core/release/accept.ts'
+import { acceptAnswer, acceptRefused, type Expectation, keysOf } from '#core/release/accept.ts'
 import { decideJob } from '#core/release/decide.ts'
 import { type Grant, GrantFormat, type GrantKey, GrantKeyFormat } from '#core/release/grant.ts'
 import { grantExpiry, grantOf, keyDigest } from '#core/release/issue.ts'
 import { mintNonce } from '#core/release/nonce.ts'
-import { refusalBody } from '#core/release/refusal.ts'
+import { type Denial, RefusalFormat, signRefusal } from '#core/release/refusal.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
 import { wrapKeys } from '#core/release/wrap.ts'
 import { headerDigest } from '#core/sealed/header.ts'
@@ -124,10 +124,69 @@ test('a response that verifies up to the provider root, about this request, give
   assert.deepEqual(keysOf(accepted, worker.wrap, plainMemory), [keys])
 })
 
-test('a refusal is an answer', async () => {
-  const refusal = refusalBody('permission.none', 'ef'.repeat(16))
+const denial: Denial = { code: 'object.withdrawn', denialId: 'ef'.repeat(16) }
+
+test('a refusal that the grant key signed is an answer', async () => {
+  const refusal = await signRefusal(denial, { nonce, job: 0 }, grantKey)
   const [refused] = acceptAnswer({ ...(await answer()), answers: [{ refusal }] }, expected)
-  assert.deepEqual(refused, { kind: 'refused', refusal })
+  assert.deepEqual(refused, {
+    kind: 'refused',
+    denial,
+    message: `the Verifier refuses the job with object.withdrawn, about object, denial ${denial.denialId}`,
+  })
+  const { answers: _answers, ...envelope } = await answer()
+  const whole = await signRefusal(denial, { nonce, job: null }, grantKey)
+  const { code, denialId } = acceptRefused({ ...envelope, refusal: whole }, expected)
+  assert.deepEqual({ code, denialId }, denial)
+})
+
+test('a code that this version does not know, or does not expect of a Verifier, is known as that', async () => {
+  for (const code of ['object.of-tomorrow', 'config.invalid', 'evidence.conflict']) {
+    const payload = { v: 1, nonce: toBase64url(nonce), job: 1, code, about: 'object' } as const
+    const refusal = await signCompact(RefusalFormat, { ...payload, denialId: denial.denialId }, grantKey)
+    const response = await answer()
+    // One such answer does not spoil the others.
+    const [granted, refused] = acceptAnswer(
+      { ...response, answers: [...response.answers, { refusal }] },
+      { ...expected, jobs: [job, job] },
+    )
+    assert.ok(granted?.kind === 'granted' && refused?.kind === 'refused')
+    assert.equal(refused.denial.code, 'refusal.unknown')
+    assert.match(refused.message, new RegExp(`with ${code}, about object`))
+  }
+})
+
+for (const { name, by = grantKey, of = {}, envelope = {}, at = NOW } of [
+  { name: 'by another key', by: keySigner(ed25519()) },
+  { name: 'by the key of a worker', by: worker.evidenceSigner },
+  { name: 'of another request', of: { nonce: Buffer.alloc(61, 7) } },
+  { name: 'of another job', of: { job: 1 } },
+  { name: 'under a grant key of another CA', envelope: { grantCa: keySigner(p384()) } },
+  { name: 'under verifier keys of one person', envelope: { signers: [signers[0]] } },
+  { name: 'under an expired grant key', envelope: { grantKeyWindow: { nbf: NOW - 100, exp: NOW } } },
+  { name: 'under expired verifier keys', envelope: { keysExpiry: NOW } },
+  { name: 'of a time that has passed', at: addSeconds(NOW, 86_400) },
+  { name: 'under a grant key to come', envelope: { grantKeyWindow: { nbf: NOW + 300, exp: NOW + 900 } } },
+])
+  test(`no refusal: one ${name}`, async () => {
+    const untrusted = { code: 'verifier.untrusted' }
+    const signed = async (job: number | null) => signRefusal(denial, { nonce, job, ...of }, by)
+    const { answers: _answers, ...keys } = await answer(envelope)
+    const expects = { ...expected, now: at }
+    const one = { ...keys, answers: [{ refusal: await signed(0) }] }
+    assert.throws(() => acceptAnswer(one, expects), untrusted)
+    const whole = { ...keys, refusal: await signed(null) }
+    assert.throws(() => acceptRefused(whole, expects), untrusted)
+  })
+
+test('a refusal of a job is none of the request, and the other way round', async () => {
+  const { answers: _answers, ...keys } = await answer()
+  const ofJob = await signRefusal(denial, { nonce, job: 0 }, grantKey)
+  const ofRequest = await signRefusal(denial, { nonce, job: null }, grantKey)
+  assert.throws(() => acceptRefused({ ...keys, refusal: ofJob }, expected), { code: 'verifier.untrusted' })
+  assert.throws(() => acceptAnswer({ ...keys, answers: [{ refusal: ofRequest }] }, expected), {
+    code: 'verifier.untrusted',
+  })
 })
 
 const mine = grant().objects

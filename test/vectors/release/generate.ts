@@ -18,7 +18,7 @@ import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.
 import { signAssertion } from '#core/release/assertion.ts'
 import { grantDigest } from '#core/release/issue.ts'
 import { provePossession } from '#core/release/possession.ts'
-import { refusalBody } from '#core/release/refusal.ts'
+import { RefusalFormat, signRefusal } from '#core/release/refusal.ts'
 import type { ReleaseRequest } from '#core/release/request.ts'
 import { type RuntimeData, RuntimeDataFormat } from '#core/release/runtimeData.ts'
 import { addSeconds } from '#core/time.ts'
@@ -38,6 +38,7 @@ import {
   GRANT,
   grace,
   grantCa,
+  grantKey,
   JOB,
   JWE,
   KEYS,
@@ -80,6 +81,7 @@ export async function makeVectors(): Promise<readonly Vector[]> {
     ...(await possessionVectors()),
     ...traceVectors(),
     ...(await policyDemandVectors()),
+    ...(await refusalVectors()),
   ]
 }
 
@@ -325,7 +327,12 @@ async function answerVectors(): Promise<Vector[]> {
   })
   const good = await answerOf()
   const [granted] = good.answers
-  const refusal = refusalBody('permission.none', seeded('denial')(16).toString('hex'))
+  const denialId = seeded('denial')(16).toString('hex')
+  const refusal = await signRefusal(
+    { code: 'permission.none', denialId },
+    { nonce: NONCE, job: 0 },
+    grantKey.signer,
+  )
   const base = await make('good', 'one granted job', 'internal.fault')
   const jwe2 = wrapSeeded('another', Buffer.alloc(64), wrap.jwk, CONTEXT)
   const object = (changes: object) => ({
@@ -653,7 +660,7 @@ async function governanceVectors(): Promise<Vector[]> {
 async function registrationVectors(): Promise<Vector[]> {
   const make = (name: string, jws: string, expectation: Expectation, note: string): Vector => ({
     name: `registration ${name}`,
-    spec: `${PAGE} §6.3`,
+    spec: `${PAGE} §6.4`,
     operation: 'verify-registration',
     input: { jws, keys: [grantCa.jwk] },
     ...expectation,
@@ -743,6 +750,47 @@ function traceVectors(): Vector[] {
     make('a trace id of zeros', text(version, '0'.repeat(32), parent, flags), 'invalid by §3.2.2.3'),
     make('a parent id of zeros', text(version, trace, '0'.repeat(16), flags), 'invalid by §3.2.2.4'),
     make('a traceparent that goes on', text(version, trace, parent, flags, 'more'), 'nothing is left over'),
+  ]
+}
+
+async function refusalVectors(): Promise<Vector[]> {
+  const good = await answerOf()
+  const denialId = seeded('denial')(16).toString('hex')
+  const refusal = { v: 1, nonce: toBase64url(NONCE), job: 0, about: 'object', denialId } as const
+  const make = async (
+    name: string,
+    changes: { readonly code?: string; readonly nonce?: string; readonly job?: number | null },
+    expectation: Expectation,
+    note: string,
+    signer: Signer = grantKey.signer,
+  ): Promise<Vector> => {
+    const signed = await signCompact(
+      RefusalFormat,
+      { ...refusal, code: 'object.withdrawn', ...changes },
+      signer,
+    )
+    return {
+      name: `refusal ${name}`,
+      spec: `${PAGE} §6, §8`,
+      operation: 'accept-answer',
+      input: { response: { ...good, answers: [{ refusal: signed }] }, expected: EXPECTED },
+      ...expectation,
+      note,
+    }
+  }
+  const untrusted = error('verifier.untrusted')
+  return [
+    await make('good', {}, accepted(['object.withdrawn']), 'by the grant key'),
+    await make('by another key', {}, untrusted, 'nothing decides without the grant key', HOSTILE.signer),
+    await make('of another request', { nonce: toBase64url(flip(NONCE, 20)) }, untrusted, 'nonce'),
+    await make('of another job', { job: 1 }, untrusted, 'the index is 0'),
+    await make('of the request in place of a job', { job: null }, untrusted, 'job is null'),
+    await make(
+      'with a code of tomorrow',
+      { code: 'object.melted' },
+      accepted(['refusal.unknown']),
+      'it waits',
+    ),
   ]
 }
 

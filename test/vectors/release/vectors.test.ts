@@ -83,7 +83,7 @@ function run(vector: Vector): unknown {
         nonce: bytes(expected.nonce),
         now: toUnixSeconds(expected.now),
       })
-      return answers.map((answer) => (answer.kind === 'granted' ? answer.grantDigest : answer.refusal.code))
+      return answers.map((answer) => (answer.kind === 'granted' ? answer.grantDigest : answer.denial.code))
     }
     case 'unwrap-key': {
       const { jwe, wrapKey, nonce, headerDigest } = vector.input

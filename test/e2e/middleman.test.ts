@@ -1,0 +1,128 @@
+/**
+ * A device that ends TLS between worker and Verifier, with genuine certificates and without the grant key. What
+ * it makes of the answers may delay a job: it sets no object aside and parks no worker.
+ */
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { after, before, test } from 'node:test'
+import type { ErrorCode } from '#core/errors.ts'
+import { jobIdOf } from '#core/job/job.ts'
+import { keySigner } from '#core/jws.ts'
+import { problemOf, signRefusal } from '#core/release/refusal.ts'
+import { workerEntries } from '#lab/demo/counts.ts'
+import { messageOf } from '#lab/demo/logLine.ts'
+import { type Change, type Middleman, startMiddleman } from './middleman.ts'
+import { deadLetters } from './streamMessages.ts'
+import { audit, resultsOf, type SystemUnderTest, startSystem, until, waitForLine } from './systemUnderTest.ts'
+
+const WORKER = 'worker-1'
+const DENIAL_ID = 'ab'.repeat(16)
+const ownKey = keySigner(generateKeyPairSync('ed25519').privateKey)
+
+let system: SystemUnderTest
+let middleman: Middleman
+before(async () => {
+  system = await startSystem({ workers: 1, reservationMs: 5000 })
+  const { deployment } = system
+  const [config, { tls }] = await Promise.all(
+    [WORKER, 'verifier'].map(async (name) => JSON.parse(await readFile(deployment.configOf(name), 'utf8'))),
+  )
+  const { url, ca, cert, key } = config.verifier
+  middleman = await startMiddleman(url, { ca, cert: tls.cert, key: tls.key }, { ca, cert, key })
+  await writeFile(
+    deployment.configOf(WORKER),
+    JSON.stringify({ ...config, verifier: { ...config.verifier, url: middleman.url } }),
+  )
+  await deployment.program(WORKER)?.stop()
+  await deployment.start(WORKER)
+})
+after(async () => {
+  middleman?.close()
+  await system?.close()
+})
+
+const problem =
+  (code: ErrorCode, more: object = {}): Change =>
+  () => ({ status: 403, body: JSON.stringify({ ...problemOf(code, DENIAL_ID), ...more }) })
+const forged = await signRefusal(
+  { code: 'object.withdrawn', denialId: DENIAL_ID },
+  { nonce: Buffer.alloc(61, 1), job: 0 },
+  ownKey,
+)
+
+for (const { name, change, code } of [
+  {
+    name: 'refuses the object without a signature',
+    change: ({ status, body }) => {
+      const { answers } = JSON.parse(body)
+      const refusals = answers.map(() => ({ refusal: problemOf('object.withdrawn', DENIAL_ID) }))
+      return { status, body: JSON.stringify({ ...JSON.parse(body), answers: refusals }) }
+    },
+    code: 'verifier.untrusted',
+  },
+  {
+    name: 'refuses the object with a signature of its own',
+    change: ({ status, body }) => {
+      const { answers } = JSON.parse(body)
+      const refusals = answers.map(() => ({ refusal: forged }))
+      return { status, body: JSON.stringify({ ...JSON.parse(body), answers: refusals }) }
+    },
+    code: 'verifier.untrusted',
+  },
+  { name: 'refuses the worker', change: problem('measurement.unknown'), code: 'refusal.unsigned' },
+  {
+    name: 'says that the request is malformed',
+    change: problem('request.malformed'),
+    code: 'refusal.unsigned',
+  },
+  { name: 'says what would stop a worker', change: problem('evidence.conflict'), code: 'refusal.unsigned' },
+  {
+    name: 'refuses the worker with a signature of its own',
+    change: ({ body }) => {
+      const { verifierKeys, grantKey } = JSON.parse(body)
+      return problem('boot.mismatch', { verifierKeys, grantKey, refusal: forged })({ status: 200, body })
+    },
+    code: 'verifier.untrusted',
+  },
+  {
+    name: 'takes the answers away',
+    change: ({ status, body }) => ({ status, body: JSON.stringify({ ...JSON.parse(body), answers: [] }) }),
+    code: 'verifier.untrusted',
+  },
+  {
+    name: 'answers with a page of its own',
+    change: () => ({ status: 403, body: '<html>' }),
+    code: 'verifier.unavailable',
+  },
+] satisfies readonly { readonly name: string; readonly change: Change; readonly code: ErrorCode }[])
+  test(`a device between that ${name}: the job waits, and has its result`, async () => {
+    const said = system.linesOf(WORKER).length
+    middleman.setChange(change)
+    const { file, headerDigest } = await system.seal(name.replaceAll(' ', '-'))
+    const jobId = jobIdOf(await system.upload(file))
+    await until(system, `the worker does not wait for ${code}`, async () =>
+      system
+        .linesOf(WORKER)
+        .slice(said)
+        .some((line) => messageOf(line) === 'waiting' && line['code'] === code),
+    )
+    middleman.setChange((answer) => answer)
+    await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
+    assert.equal((await resultsOf(system, headerDigest)).length, 1)
+    assert.deepEqual(await deadLetters(system), [])
+    const lines = system.linesOf(WORKER).slice(said)
+    assert.deepEqual(
+      lines.map(messageOf).filter((message) => message === 'refused' || message === 'rejoining'),
+      [],
+    )
+  })
+
+test('the evidence is intact, and the worker wrote no refusal into it', async () => {
+  const { releases, setAside } = await audit(system)
+  assert.ok(releases.length > 0)
+  assert.deepEqual(setAside, [])
+  const entries = await Array.fromAsync(workerEntries(system.deployment.folders.evidence))
+  assert.ok(entries.some(({ event }) => event === 'result.visible'))
+  assert.ok(!entries.some(({ event }) => event === 'release.denied'))
+})
