@@ -194,6 +194,16 @@ export const EQUIVALENTS: readonly Row[] = [
   ...equivalent('src/core/sealed/result.ts', 'beyond a part, padded length and frames are even numbers', [
     ['sealParts', 'number moved', '0 → (1)', 2],
   ]),
+  ...equivalent('src/core/job/deadLetter.ts', 'no length is below 0', [
+    ['Schema', 'number moved', '0 → (-1)'],
+  ]),
+  ...equivalent('src/core/job/deadLetter.ts', 'no job has the id null, so the last comparison refuses it', [
+    ['jobOfLetter', 'operand dropped', 'jobId === null || message === null → (message === null)'],
+  ]),
+  ...equivalent('src/core/job/walk.ts', 'all moves that write the same entry lead to the same state', [
+    ['step', 'condition forced', 'legal.length > 0 → false'],
+    ['step', 'number moved', '0 → (1)', 1],
+  ]),
 ]
 
 function equivalent(

@@ -9,16 +9,16 @@ import { endWithUsage, readCommand } from '../toolCommand.ts'
 import { EQUIVALENTS, mutantsOfRow, reasonsOf } from './equivalents.ts'
 import { describe, type Mutant, type Outcome } from './mutant.ts'
 import { runUnits, VectorThread } from './pool.ts'
-import { AREAS, isMutated, mutantsOf, type Suite, suiteOf } from './sources.ts'
+import { AREAS, isMutated, mutantsOf, suiteOf } from './sources.ts'
 
 const REPOSITORY = resolve(import.meta.dirname, '../..')
 
 /** Test files that run as vectors, and those that need files from outside the repository. */
 const ELSEWHERE = ['test/core/snp/vectors.test.ts', 'test/core/snp/fixtures.test.ts']
 
-/** Limits of processor time: of a suite on the unchanged source, and on a change the least beyond its own. */
+/** Limits of processor time, which does not depend on the load of the machine: without a change, and with one. */
 const FIRST_MS = 300_000
-const LEAST_MS = 5_000
+const LEAST_MS = 3_000
 
 type Tried = { readonly mutant: Mutant; readonly outcome: Outcome }
 
@@ -57,11 +57,11 @@ async function mutate(): Promise<number> {
   const mutants = mutantsOf(root, area)
   const reasons = options.vectors ? new Map<Mutant, string>() : reasonsOf(mutants)
   progress(`${mutants.length} mutants`)
-  const limits = await limitsOf(mutants)
+  await assertGreen(mutants)
   const tried = await inParallel(mutants, () => {
     const thread = new VectorThread(root)
     return {
-      try: (mutant) => outcomeOf(mutant, thread, reasons.get(mutant), limits),
+      try: (mutant) => outcomeOf(mutant, thread, reasons.get(mutant)),
       end: () => thread.end(),
     }
   })
@@ -71,19 +71,13 @@ async function mutate(): Promise<number> {
   return tried.some(({ outcome }) => outcome.kind === 'survived') || stale.length > 0 ? 1 : 0
 }
 
-async function outcomeOf(
-  mutant: Mutant,
-  thread: VectorThread,
-  reason: string | undefined,
-  limits: ReadonlyMap<Suite, number>,
-): Promise<Outcome> {
+async function outcomeOf(mutant: Mutant, thread: VectorThread, reason: string | undefined): Promise<Outcome> {
   if (reason !== undefined) return { kind: 'equivalent', reason }
-  const suite = suiteOf(mutant.file)
-  const vector = suite?.hasVectors === true ? await thread.try(mutant) : undefined
+  const vector = suiteOf(mutant.file)?.hasVectors === true ? await thread.try(mutant) : undefined
   if (vector !== undefined) return { kind: 'killed', by: `vector ${vector}` }
-  if (suite === undefined || options.vectors) return { kind: 'survived' }
+  if (options.vectors) return { kind: 'survived' }
   for (const files of unitsFor(mutant)) {
-    const { failed } = await runUnits(root, mutant, files, limits.get(suite) ?? FIRST_MS)
+    const { failed } = await runUnits(root, mutant, files, await limitOf(files))
     if (failed !== undefined) return { kind: 'killed', by: `test ${failed}` }
   }
   return { kind: 'survived' }
@@ -106,23 +100,30 @@ function testsIn(folder: string): readonly string[] {
     .toSorted()
 }
 
-/**
- * The limit of each suite in processor time, which does not depend on the load of the machine. Throws if the
- * unchanged suite fails, since it would notice every change.
- */
-async function limitsOf(mutants: readonly Mutant[]): Promise<ReadonlyMap<Suite, number>> {
+/** Throws if the unchanged suite fails, since it would notice every change. */
+async function assertGreen(mutants: readonly Mutant[]): Promise<void> {
   const thread = new VectorThread(root)
   const vector = await thread.try(undefined)
   await thread.end()
   if (vector !== undefined) throw new Error(`fails without any change: ${vector}`)
-  const limits = new Map<Suite, number>()
-  for (const suite of new Set(options.vectors ? [] : mutants.map(({ file }) => suiteOf(file)))) {
-    if (suite === undefined) continue
-    const { failed, milliseconds } = await runUnits(root, undefined, suite.tests.flatMap(testsIn), FIRST_MS)
-    if (failed !== undefined) throw new Error(`fails without any change: ${failed}`)
-    limits.set(suite, LEAST_MS + 2 * milliseconds)
-  }
-  return limits
+  const suites = options.vectors ? [] : new Set(mutants.map(({ file }) => suiteOf(file)))
+  for (const suite of suites) await limitOf(suite?.tests.flatMap(testsIn) ?? [])
+}
+
+const limits = new Map<string, Promise<number>>()
+
+/** The limit for these test files, from their own processor time on the unchanged source. */
+function limitOf(files: readonly string[]): Promise<number> {
+  const key = files.join()
+  const known = limits.get(key) ?? measuredLimit(files)
+  limits.set(key, known)
+  return known
+}
+
+async function measuredLimit(files: readonly string[]): Promise<number> {
+  const { failed, milliseconds } = await runUnits(root, undefined, files, FIRST_MS)
+  if (failed !== undefined) throw new Error(`fails without any change: ${failed}`)
+  return LEAST_MS + 2 * milliseconds
 }
 
 type Runner = { readonly try: (mutant: Mutant) => Promise<Outcome>; readonly end: () => Promise<void> }

@@ -5,7 +5,7 @@ import { API } from 'typescript/unstable/sync'
 import type { Mutant } from './mutant.ts'
 import { changesOf } from './operators.ts'
 
-export type Suite = {
+type Suite = {
   /** Beginnings of paths below `src/`. */
   readonly sources: readonly string[]
   /** The tests that must notice a change: folders and files, the quick ones first. */

@@ -151,21 +151,47 @@ test('a job has the fields of the event and the size from storage, under an id t
   })
 })
 
-test('a decision has one name per event, with or without a readable id', () => {
-  const digest = eventDigest('unique_ID')
-  assert.equal(decisionName(digest), decisionName(eventDigest('unique_ID')))
-  assert.match(decisionName(digest), /^decision\/[0-9a-f]{64}$/)
-  assert.notEqual(digest, eventDigest(utf8('unique_ID')))
-  assert.throws(
-    () =>
-      IngestDecisionFormat.decode(
-        canonicalBytes({
-          v: 1,
-          eventDigest: digest,
-          outcome: { kind: 'refused', code: 'no.such-code' },
-          decidedAt: 0,
-        }),
-      ),
-    { code: 'record.malformed' },
+const decision = {
+  v: 1,
+  eventDigest: eventDigest('unique_ID'),
+  outcome: { kind: 'refused', code: 'event.malformed' },
+  decidedAt: 0,
+}
+const published = {
+  kind: 'published',
+  jobId: 'ab'.repeat(16),
+  object: 'my_object',
+  etag: details.eTag,
+  traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
+}
+
+test('a decision refuses an event by a code, or names its job', () => {
+  for (const whole of [decision, { ...decision, outcome: published }])
+    assert.deepEqual(IngestDecisionFormat.decode(canonicalBytes(whole)), whole)
+})
+
+for (const [name, change] of [
+  ['another version', { v: 2 }],
+  ['a field more', { more: 1 }],
+  ['an unknown code', { outcome: { kind: 'refused', code: 'no.such-code' } }],
+  ['a refusal that says more', { outcome: { ...decision.outcome, object: 'my_object' } }],
+  ['a publication that says more', { outcome: { ...published, code: 'event.malformed' } }],
+  ['another outcome', { outcome: { kind: 'lost' } }],
+] as const)
+  test(`a decision with ${name} is malformed`, () => {
+    assert.throws(() => IngestDecisionFormat.decode(canonicalBytes({ ...decision, ...change })), {
+      code: 'record.malformed',
+    })
+  })
+
+test('a decision has one name per event: of its id, or else of its bytes', () => {
+  // By sha256sum, of "id:unique_ID" and of "body:unique_ID".
+  assert.equal(
+    decisionName(eventDigest('unique_ID')),
+    'decision/46b70061fd8b21face757de5fe497ab6768b3576cff9dc4c198d0e2130d5f7c0',
+  )
+  assert.equal(
+    decisionName(eventDigest(utf8('unique_ID'))),
+    'decision/bb0607bf3697684bc0b841ccadad481b2ca58fc0626050dbdd6e6684e6952254',
   )
 })

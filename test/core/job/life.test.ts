@@ -89,6 +89,13 @@ test('an entry that names another release than the last key is illegal', () => {
   assert.equal(walk.step('result.superseded', 'first'), false)
 })
 
+test('an entry of another release does not replace the key', () => {
+  const walk = new JobWalk()
+  assert.equal(walk.step('key.received', 'first'), true)
+  assert.equal(walk.step('result.intent', 'second'), false)
+  assert.equal(walk.step('result.visible', 'first'), true)
+})
+
 test('the walk goes on behind an illegal entry', () => {
   const walk = new JobWalk()
   assert.equal(walk.step('result.visible', null), false)
