@@ -1,7 +1,8 @@
 /**
  * The connections of the Verifier's server. A stranger gets no further than the handshake, and there newcomers
- * displace the oldest: an honest handshake takes milliseconds, so only peers that idle are displaced. After
- * the handshake a connection counts for its certificate.
+ * displace the oldest: an honest handshake takes milliseconds, so only peers that idle are displaced. TLS
+ * begins with the first byte, so a peer that says nothing costs a socket and no more. After the handshake a
+ * connection counts for its certificate.
  *
  * A TCP load balancer makes all clients one address. That is why the limit of an address is only about
  * handshakes, and drops the oldest instead of the newcomer.
@@ -13,7 +14,7 @@ import type { TLSSocket } from 'node:tls'
 import { CodedError } from '#core/errors.ts'
 import { toUnixSeconds, type UnixSeconds } from '#core/time.ts'
 import { createRates, type Rate } from './rates.ts'
-import { type TlsRefusal, tlsRefusalOf } from './tlsRefusals.ts'
+import { refusalOfHello, type TlsRefusal, tlsRefusalOf } from './tlsRefusals.ts'
 
 export type ConnectionLimits = {
   readonly total: number
@@ -21,6 +22,8 @@ export type ConnectionLimits = {
   readonly perCertificate: number
   /** An address that spends these is not given a handshake until they come back. */
   readonly failedHandshakes: Rate
+  /** Until the first byte. */
+  readonly silenceMilliseconds: number
 }
 
 export const CONNECTION_LIMITS: ConnectionLimits = {
@@ -28,6 +31,7 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   handshakesPerAddress: 256,
   perCertificate: 64,
   failedHandshakes: { perSecond: 400, burst: 1000 },
+  silenceMilliseconds: 5000,
 }
 
 /** Why a connection was closed that had done nothing wrong by itself: the label of a metric. */
@@ -63,6 +67,7 @@ type Peer = {
   readonly raw: Socket
   readonly address: string
   readonly group: string
+  /** Its end is told already. */
   isDropped: boolean
   connection: Connection | undefined
 }
@@ -95,6 +100,12 @@ export function guardConnections(
     peer.raw.destroy()
     events.dropped(reason)
   }
+  const refuse = (peer: Peer, reason: TlsRefusal): void => {
+    if (peer.isDropped || isEnding) return
+    peer.isDropped = true
+    if (reason !== 'abandoned') failures.take(peer.group)
+    events.refused(reason, peer.address)
+  }
   const forget = (peer: Peer): void => {
     handshakes.delete(peer.group, peer)
     if (peer.connection !== undefined) clients.delete(peer.connection.certificate, peer)
@@ -123,9 +134,32 @@ export function guardConnections(
         // The TLS socket closes in a listener after this one, and then says that the handshake failed.
         current.enterWith(peer)
       })
-      current.run(peer, () => shakeHands.call(server, raw))
+      awaitHello(peer)
     }
   })
+  const awaitHello = (peer: Peer): void => {
+    const { raw } = peer
+    const end = (reason: TlsRefusal) => {
+      refuse(peer, reason)
+      raw.destroy()
+    }
+    const expire = () => end('timeout')
+    const abandon = () => refuse(peer, 'abandoned')
+    // What breaks before the handshake is followed by its close.
+    raw.on('error', () => {})
+    raw.once('close', abandon)
+    raw.setTimeout(limits.silenceMilliseconds, expire)
+    raw.once('readable', () => {
+      raw.setTimeout(0, expire)
+      const hello: Buffer | null = raw.read()
+      if (hello === null) return end('abandoned')
+      const reason = refusalOfHello(hello)
+      if (reason !== undefined) return end(reason)
+      raw.off('close', abandon)
+      raw.unshift(hello)
+      current.run(peer, () => shakeHands.call(server, raw))
+    })
+  }
   const dropIfAny = (peer: Peer | undefined, reason: Drop): void => {
     if (peer !== undefined) drop(peer, reason)
   }
@@ -153,10 +187,9 @@ export function guardConnections(
 
   server.on('tlsClientError', (error, socket) => {
     const peer = current.getStore()
-    if (peer?.isDropped === true || isEnding) return
     const reason = tlsRefusalOf(error, socket.authorizationError)
-    if (peer !== undefined && reason !== 'abandoned') failures.take(peer.group)
-    events.refused(reason, peer?.address ?? '')
+    if (peer === undefined) events.refused(reason, '')
+    else refuse(peer, reason)
   })
 
   return {

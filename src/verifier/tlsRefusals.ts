@@ -10,7 +10,7 @@ export const TLS_REFUSALS = {
   'not-tls': 'the client speaks no TLS, or breaks it',
   'client-refused':
     "the client ended the handshake with an alert: it does not accept the Verifier's certificate",
-  timeout: 'the handshake took longer than ten seconds',
+  timeout: 'no byte came within five seconds, or the handshake took longer than ten',
   abandoned: 'the client closed the connection, as the probe of a load balancer does',
 } as const
 export type TlsRefusal = keyof typeof TLS_REFUSALS
@@ -21,7 +21,6 @@ const BY_CODE: readonly (readonly [RegExp, TlsRefusal])[] = [
   [/^ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE$/, 'no-certificate'],
   [/^ERR_SSL_(?:UNSUPPORTED_PROTOCOL|VERSION_TOO_LOW)$/, 'old-protocol'],
   [/^ERR_SSL_(?:NO_SUITABLE|NO_SHARED)_/, 'no-common-parameters'],
-  [/^ERR_SSL_HTTPS?_(?:PROXY_)?REQUEST$/, 'plain-http'],
   [/^ERR_SSL_.*_ALERT_/, 'client-refused'],
   [/^(?:ECONNRESET|EPIPE|ETIMEDOUT)$/, 'abandoned'],
 ]
@@ -30,6 +29,16 @@ const BY_CODE: readonly (readonly [RegExp, TlsRefusal])[] = [
 const BY_AUTHORIZATION: Readonly<Record<string, TlsRefusal>> = {
   CERT_HAS_EXPIRED: 'expired-certificate',
   CERT_NOT_YET_VALID: 'expired-certificate',
+}
+
+/** The first byte of a TLS record that begins a handshake (RFC 8446 §5.1). */
+const HANDSHAKE_RECORD = 22
+const HTTP_REQUEST = /^[A-Z]{3,7} /
+
+/** What the first bytes of a connection show before any TLS; undefined if they may begin a handshake. */
+export function refusalOfHello(bytes: Buffer): TlsRefusal | undefined {
+  if (bytes[0] === HANDSHAKE_RECORD) return undefined
+  return HTTP_REQUEST.test(bytes.toString('latin1', 0, 8)) ? 'plain-http' : 'not-tls'
 }
 
 /** `authorizationError` is the TLS socket's: OpenSSL's code, null if the certificate was not looked at. */

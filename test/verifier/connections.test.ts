@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:https'
-import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
+import {
+  type AddressInfo,
+  connect as connectTcp,
+  createServer as createTcpServer,
+  type Socket,
+} from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import {
@@ -54,13 +59,34 @@ async function guarded(t: TestContext, changes: Partial<ConnectionLimits>, now =
       return socket
     },
     /** A connection after its handshake. */
-    secure: async (identity: object = client): Promise<TLSSocket> => {
+    secure: async (identity: object = client, by = port): Promise<TLSSocket> => {
       const secured = once(server, 'secureConnection')
-      const socket = connectTls({ port, host: '127.0.0.1', ...identity })
+      const socket = connectTls({ port: by, host: '127.0.0.1', ...identity })
       socket.on('error', () => {})
       t.after(() => socket.destroy())
       await secured
       return socket
+    },
+    /** The port of a network that carries the first byte of a connection by itself. */
+    relayed: async (): Promise<number> => {
+      const relay = createTcpServer((near) => {
+        const taken = once(server, 'connection')
+        const far = connectTcp({ port, host: '127.0.0.1', noDelay: true })
+        far.on('error', () => {}).pipe(near.on('error', () => {}))
+        near.once('data', (hello: Buffer) => {
+          near.pause()
+          far.write(hello.subarray(0, 1), async () => {
+            await taken
+            far.write(hello.subarray(1))
+            near.pipe(far)
+          })
+        })
+        t.after(() => [near, far].map((socket) => socket.destroy()))
+      })
+      t.after(() => relay.close())
+      await once(relay.listen(0, '127.0.0.1'), 'listening')
+      // A TCP listener's address is never a string.
+      return (relay.address() as AddressInfo).port
     },
     /** Fails a handshake, and returns when the server has seen it. */
     fail: async (localAddress = '127.0.0.1'): Promise<void> => {
@@ -140,6 +166,28 @@ test('an address whose handshakes fail too often gets none for a while', async (
   assert.ok(await answers(before))
   seconds = 1
   assert.ok(await answers(await secure()))
+})
+
+test('a peer that says nothing is closed after a while, before any TLS', async (t) => {
+  const { server, idle, refused, dropped } = await guarded(t, { silenceMilliseconds: 20 })
+  server.on('tlsClientError', assert.fail)
+  const socket = await idle()
+  socket.resume()
+  await once(socket, 'close')
+  assert.deepEqual([refused, dropped], [['timeout'], []])
+  assert.equal(CONNECTION_LIMITS.silenceMilliseconds, 5000)
+})
+
+test('words that begin no handshake cost none', async (t) => {
+  const { server, fail, refused } = await guarded(t, {})
+  server.on('tlsClientError', assert.fail)
+  await fail()
+  assert.deepEqual(refused, ['not-tls'])
+})
+
+test('a handshake may come byte by byte', async (t) => {
+  const { secure, relayed } = await guarded(t, { silenceMilliseconds: 20_000 })
+  assert.ok(await answers(await secure(client, await relayed())))
 })
 
 const stranger = createCa('stranger')
