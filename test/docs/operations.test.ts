@@ -80,11 +80,13 @@ test("docs/operations.md has the limits of the Verifier's server", () => {
   const values = tableRows(after.split('\n## ')[0] ?? '')
     .slice(1)
     .map(([, value]) => value)
-  const { handshakesPerAddress, failedHandshakes, perCertificate, total } = CONNECTION_LIMITS
+  const { silenceMilliseconds, handshakesPerAddress, failedHandshakes, perCertificate, total } =
+    CONNECTION_LIMITS
   const number = (value: number) => value.toLocaleString('en')
   const mib = (bytes: number) => `${bytes / 1024 / 1024} MiB`
   const rate = ({ perSecond, burst }: Rate) => `${number(perSecond)} per second, ${number(burst)} at once`
   assert.deepEqual(values, [
+    `${silenceMilliseconds / 1000} s`,
     `${HANDSHAKE.handshakeTimeout / 1000} s`,
     number(handshakesPerAddress),
     rate(failedHandshakes),
