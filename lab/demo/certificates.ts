@@ -1,102 +1,102 @@
 /**
- * TLS between workers and Verifier: the provider's CA, a server certificate for loopback, and one client
- * certificate per registered worker. RSA, because node-forge signs with nothing else. TLS does not decide who
- * gets a key: attestation does.
+ * TLS between workers and Verifier, made with the work of the `enrol` commands: one authority for workers, one
+ * for Verifiers, each with a key in a file; and a request, a certificate and a list on each side. TLS does
+ * not decide who gets a key: attestation does.
  */
-import { readFile, writeFile } from 'node:fs/promises'
+import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type forge from 'node-forge'
+import { systemClock } from '#adapters/system/clock.ts'
 import { replaceFile } from '#adapters/system/files.ts'
-import { keyPairOf, newRsaKey, signCertificate } from '#lab/emulator/identity/certificate.ts'
+import type { Purpose, Subject } from '#cli/enrol/certificate.ts'
+import { createAuthority, type Enrolment, issue, renew } from '#cli/enrol/enrolment.ts'
+import { openRegister } from '#cli/enrol/register.ts'
+import { createRequest, readRequest } from '#cli/enrol/request.ts'
+import { openSigner } from '#cli/services.ts'
+import { CodedError } from '#core/errors.ts'
 
-const HOURS = 30 * 24
-const CA_KEY = 'ca.key'
+const DAYS = 30
 
 /** Paths of PEM files. */
 type TlsIdentity = { readonly cert: string; readonly key: string }
+type TrustFiles = { readonly ca: string; readonly crl: string }
 export type TlsFiles = {
-  readonly ca: string
+  /** The authority of Verifiers, for workers, and the other way round. */
+  readonly verifiers: TrustFiles
+  readonly workers: TrustFiles
   readonly server: TlsIdentity
   readonly clients: ReadonlyMap<string, TlsIdentity>
 }
-
-type Subject = { readonly name: string; readonly key: forge.pki.rsa.KeyPair; readonly keyPem: string }
 
 export async function issueTlsFiles(
   folder: string,
   clients: readonly { readonly name: string }[],
 ): Promise<TlsFiles> {
-  const [ca, server, ...workers] = await Promise.all(
-    ['provider-ca', 'verifier', ...clients.map(({ name }) => name)].map(newSubject),
-  )
-  if (ca === undefined || server === undefined) throw new RangeError('the CA and the server have no key')
-  const caFile = join(folder, 'ca.pem')
-  await writeFile(join(folder, CA_KEY), ca.keyPem, { mode: 0o600 })
-  await writeFile(caFile, sign(ca, ca, [{ name: 'basicConstraints', cA: true, critical: true }, CA_USAGE]))
-  const clientFiles = workers.map(
-    async (worker) =>
-      [worker.name, await write(folder, worker, ca, [{ name: 'extKeyUsage', clientAuth: true }])] as const,
+  const [verifiers, workers] = await Promise.all([
+    newAuthority(folder, 'verifiers', 'serverAuth'),
+    newAuthority(folder, 'workers', 'clientAuth'),
+  ])
+  const clientFiles = clients.map(
+    async ({ name }) => [name, await certify(folder, workers, { name, dns: [], ip: [] })] as const,
   )
   return {
-    ca: caFile,
-    server: await write(folder, server, ca, SERVER_EXTENSIONS),
+    verifiers: trustFiles(folder, 'verifiers'),
+    workers: trustFiles(folder, 'workers'),
+    server: await certify(folder, verifiers, { name: 'verifier', dns: ['localhost'], ip: ['127.0.0.1'] }),
     clients: new Map(await Promise.all(clientFiles)),
   }
 }
 
 /** Replaces the Verifier's certificate by one for the same key that lives this long. */
-export async function renewServerCertificate(folder: string, hours = HOURS): Promise<void> {
-  const [ca, server] = await Promise.all([
-    readSubject('provider-ca', join(folder, CA_KEY)),
-    readSubject('verifier', join(folder, 'verifier.key')),
-  ])
-  await replaceFile(join(folder, 'verifier.pem'), sign(server, ca, [LEAF_USAGE, ...SERVER_EXTENSIONS], hours))
+export async function renewServerCertificate(folder: string, days = DAYS): Promise<void> {
+  const cert = join(folder, 'verifier.pem')
+  const { serialNumber } = new X509Certificate(await readFile(cert))
+  const authority = await openAuthority(folder, 'verifiers')
+  const { certificate } = await renew(authority, serialNumber.toLowerCase(), { key: undefined, days })
+  await replaceFile(cert, certificate)
 }
 
-const SERVER_EXTENSIONS = [
-  { name: 'extKeyUsage', serverAuth: true },
-  {
-    name: 'subjectAltName',
-    altNames: [
-      { type: 2, value: 'localhost' },
-      { type: 7, ip: '127.0.0.1' },
-    ],
-  },
-]
-const CA_USAGE = { name: 'keyUsage', keyCertSign: true, critical: true }
-const LEAF_USAGE = { name: 'keyUsage', digitalSignature: true, critical: true }
+type Role = 'workers' | 'verifiers'
 
-async function newSubject(name: string): Promise<Subject> {
-  const keyPem = await newRsaKey()
-  return { name, keyPem, key: keyPairOf(keyPem) }
+async function newAuthority(folder: string, role: Role, purpose: Purpose): Promise<Enrolment> {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  await writeFile(keyFile(folder, role), privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 })
+  await mkdir(registerOf(folder, role))
+  const authority = await openAuthority(folder, role)
+  await createAuthority(authority, { name: `Hospital ${role}`, purpose, days: 2 * DAYS, listDays: DAYS })
+  return authority
 }
 
-async function readSubject(name: string, keyFile: string): Promise<Subject> {
-  const keyPem = await readFile(keyFile, 'utf8')
-  return { name, keyPem, key: keyPairOf(keyPem) }
-}
-
-async function write(
-  folder: string,
-  subject: Subject,
-  ca: Subject,
-  extensions: readonly object[],
-): Promise<TlsIdentity> {
-  const cert = join(folder, `${subject.name}.pem`)
-  const key = join(folder, `${subject.name}.key`)
-  await writeFile(cert, sign(subject, ca, [LEAF_USAGE, ...extensions]))
-  await writeFile(key, subject.keyPem, { mode: 0o600 })
-  return { cert, key }
-}
-
-function sign(subject: Subject, issuer: Subject, extensions: readonly object[], hours = HOURS): string {
-  return signCertificate({
-    subject: [{ shortName: 'CN', value: subject.name }],
-    issuer: [{ shortName: 'CN', value: issuer.name }],
-    publicKey: subject.key.publicKey,
-    signer: issuer.key.privateKey,
-    from: Date.now(),
-    hours,
-    extensions,
+async function openAuthority(folder: string, role: Role): Promise<Enrolment> {
+  const key = { kind: 'file', path: keyFile(folder, role) } as const
+  const signer = await openSigner(key, 'key', () => {
+    throw new CodedError('internal.fault', "the demo's authorities have keys in files")
   })
+  return { register: openRegister(registerOf(folder, role)), signer, now: systemClock.now() }
+}
+
+/** What both sides do: the request of one is the other's input. */
+async function certify(folder: string, authority: Enrolment, subject: Subject): Promise<TlsIdentity> {
+  const { key, request } = createRequest(subject.name)
+  const requested: KeyObject = readRequest(Buffer.from(request))
+  const { certificate } = await issue(authority, { key: requested, subject, days: DAYS })
+  const files = { cert: join(folder, `${subject.name}.pem`), key: join(folder, `${subject.name}.key`) }
+  await writeFile(files.cert, certificate)
+  await writeFile(files.key, key, { mode: 0o600 })
+  return files
+}
+
+function registerOf(folder: string, role: Role): string {
+  return join(folder, `authority-${role}`)
+}
+
+function keyFile(folder: string, role: Role): string {
+  return join(folder, `authority-${role}.key`)
+}
+
+function trustFiles(folder: string, role: Role): TrustFiles {
+  return {
+    ca: join(registerOf(folder, role), 'authority.pem'),
+    crl: join(registerOf(folder, role), 'crl.pem'),
+  }
 }

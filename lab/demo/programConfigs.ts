@@ -83,7 +83,7 @@ function verifierConfig(settings: DeploymentSettings, port: number): object {
   const { amdFolder, kds, providerRoot, tls } = settings
   return {
     listen: { ...SERVER, port },
-    tls: { ...tls.server, clientCa: tls.ca },
+    tls: { ...tls.server, clientCa: tls.workers.ca, clientCrl: tls.workers.crl },
     audience: AUDIENCE,
     tenant: TENANT,
     providerRoot,
@@ -116,7 +116,7 @@ function workerConfig(settings: DeploymentSettings, name: string, guestSocket: s
     },
     verifier: {
       url: verifierUrl,
-      ca: tls.ca,
+      ...tls.verifiers,
       ...tls.clients.get(name),
     },
     attestation: { source: 'socket', path: guestSocket },

@@ -6,6 +6,7 @@ import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { addDeadLettersCommands } from './deadLetters/command.ts'
 import { addEndorsementsCommands } from './endorsements/command.ts'
+import { addEnrolCommands } from './enrol/command.ts'
 import { addEvidenceCommands } from './evidence/command.ts'
 import { addMeasureCommand } from './measure/command.ts'
 import { addResultCommands } from './open/command.ts'
@@ -49,6 +50,7 @@ export async function runCommandLine(parameters: readonly string[]): Promise<num
   addReportCommands(program, context)
   addEndorsementsCommands(program, context)
   addMeasureCommand(program, context)
+  addEnrolCommands(program, context)
   addProgramCommands(program, context)
   try {
     await program.parseAsync(parameters, { from: 'user' })

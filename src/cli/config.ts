@@ -1,6 +1,6 @@
 /**
  * The configuration files of the commands: one JSON file each for sealing, for opening results, for
- * collecting evidence and for dead letters. None holds a secret: a key in a file is named by its path.
+ * collecting evidence, for dead letters and for each authority of certificates. None holds a secret: a key in a file is named by its path.
  */
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'
@@ -8,6 +8,13 @@ import { bucketName, name, namespaceName, ocid } from '#core/fields.ts'
 import { TrustAnchors } from '#core/release/trust.ts'
 
 const path = z.string().startsWith('/').max(4096)
+
+/** A P-384 key in the Vault, or an Ed25519 or P-384 private key in a PEM file. */
+const SigningKey = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('vault'), keyId: ocid }),
+  z.strictObject({ kind: z.literal('file'), path }),
+])
+export type SigningKey = z.output<typeof SigningKey>
 
 /**
  * For `seal` and `upload`. An attacker who controls it chooses the keys under which the hospital's data is
@@ -19,11 +26,8 @@ export const SealConfig = z.strictObject({
   dataset: name,
   /** The dataset's key in the provider's Vault (AES-256): it wraps each object's data key. */
   keyId: ocid,
-  /** Signs headers and records: a P-384 key in the Vault, or an Ed25519 private key in a PEM file. */
-  sealingKey: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('vault'), keyId: ocid }),
-    z.strictObject({ kind: z.literal('file'), path }),
-  ]),
+  /** Signs headers and records. */
+  sealingKey: SigningKey,
   oci: OciConfig,
   namespace: namespaceName,
   buckets: z.strictObject({ outbox: bucketName, governance: bucketName }),
@@ -63,6 +67,17 @@ export const DeadLettersConfig = z.strictObject({
   streams: z.strictObject({ jobs: ocid, deadLetters: ocid }),
   namespace: namespaceName,
   buckets: z.strictObject({ state: bucketName, results: bucketName }),
+  /** Allows plain http on loopback: for the emulator. */
+  simulation: z.boolean(),
+})
+
+/** For `enrol`: one authority. An attacker who controls its key lets strangers connect, and gets no key. */
+export const EnrolConfig = z.strictObject({
+  /** The register. */
+  folder: path,
+  key: SigningKey,
+  /** For a key in the Vault. */
+  oci: OciConfig.optional(),
   /** Allows plain http on loopback: for the emulator. */
   simulation: z.boolean(),
 })

@@ -10,7 +10,7 @@ import { CodedError } from '#core/errors.ts'
 import { keySigner, type Signer } from '#core/jws.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
-import type { OpenConfig, SealConfig } from './config.ts'
+import type { OpenConfig, SigningKey } from './config.ts'
 
 /** Makes no call yet. The caller closes it. Throws `config.invalid`. */
 export function openServices(config: { readonly oci: OciConfig; readonly simulation: boolean }): Oci {
@@ -18,18 +18,20 @@ export function openServices(config: { readonly oci: OciConfig; readonly simulat
 }
 
 /**
- * The dataset's sealing key. Throws `config.invalid` for a file that holds no Ed25519 or P-384 private key.
+ * A key that signs. `field` is the configuration's. Throws `config.invalid` for a file that holds no Ed25519 or
+ * P-384 private key.
  */
-export async function openSealingKey(
-  { sealingKey }: Pick<SealConfig, 'sealingKey'>,
+export async function openSigner(
+  key: SigningKey,
+  field: string,
   vault: () => Pick<KeyVault, 'signer'>,
 ): Promise<Signer> {
-  if (sealingKey.kind === 'vault') return await vault().signer(sealingKey.keyId)
-  const pem = await readPem('sealingKey.path', sealingKey.path)
+  if (key.kind === 'vault') return await vault().signer(key.keyId)
+  const pem = await readPem(`${field}.path`, key.path)
   try {
     return keySigner(createPrivateKey(pem))
   } catch (cause) {
-    throw new CodedError('config.invalid', 'sealingKey.path is not a private key that can sign headers', {
+    throw new CodedError('config.invalid', `${field}.path is not a private key of Ed25519 or P-384`, {
       cause,
     })
   }

@@ -6,6 +6,7 @@ import { Coded, type CodedClass, type ErrorRow, type RefusalOf } from './errors/
 import {
   COMMAND_ERRORS,
   CONTENT_ERRORS,
+  ENROLMENT_ERRORS,
   EVIDENCE_LOG_ERRORS,
   JOB_ERRORS,
   PLATFORM_ERRORS,
@@ -27,6 +28,7 @@ export const ERROR_SECTIONS: readonly {
   { title: 'Minimum necessary (core/fhir, core/egress)', rows: CONTENT_ERRORS },
   { title: 'Jobs and ingestion (core/job, function, worker)', rows: JOB_ERRORS },
   { title: 'Evidence (core/evidence)', rows: EVIDENCE_LOG_ERRORS },
+  { title: 'Enrolment (cli/enrol)', rows: ENROLMENT_ERRORS },
   { title: 'Platform (adapters)', rows: PLATFORM_ERRORS },
 ]
 
@@ -41,6 +43,7 @@ export const ERRORS = {
   ...CONTENT_ERRORS,
   ...JOB_ERRORS,
   ...EVIDENCE_LOG_ERRORS,
+  ...ENROLMENT_ERRORS,
   ...PLATFORM_ERRORS,
 } as const satisfies Record<string, ErrorRow>
 

@@ -39,6 +39,11 @@ export const VerifierConfig = z.strictObject({
           'The CAs of accepted client certificates. A client certificate keeps strangers from the parser; it proves nothing that attestation and assertion must prove.',
         example: '/etc/confidential-verifier/client-ca.pem',
       }),
+      clientCrl: path.meta({
+        description:
+          'The revocation list of each of these CAs, as `enrol revoke` writes it. After the end of a list every certificate of its CA is refused.',
+        example: '/etc/confidential-verifier/client-crl.pem',
+      }),
     })
     .meta({ description: 'PEM files.' }),
   audience: audience.meta({

@@ -51,6 +51,8 @@ export type Connection = {
   /** SHA-256 of the client's certificate, in hex. */
   readonly certificate: string
   readonly notAfter: UnixSeconds
+  /** True if other certificates or lists came into use after its handshake: it ends with its next answer. */
+  isOutdated: boolean
   /** The request that is answered now. There is at most one: a client that pipelines is cut off. */
   request: { readonly stop: (error: CodedError) => void } | undefined
 }
@@ -59,6 +61,8 @@ export type Connections = {
   /** Undefined before the handshake is over. */
   readonly of: (socket: Socket) => Connection | undefined
   readonly count: () => { readonly handshakes: number; readonly clients: number }
+  /** Every connection that is open now ends with its next answer. */
+  readonly outdate: () => void
   /** Ends every handshake now, and later ones as they come. */
   readonly endHandshakes: () => void
 }
@@ -176,6 +180,7 @@ export function guardConnections(
       address: peer.address,
       certificate: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
       notAfter: toUnixSeconds(Math.floor(Date.parse(certificate.validTo) / 1000), 'notAfter'),
+      isOutdated: false,
       request: undefined,
     }
     peer.connection = connection
@@ -195,6 +200,9 @@ export function guardConnections(
   return {
     of: (socket) => bySocket.get(socket),
     count: () => ({ handshakes: handshakes.size, clients: clients.size }),
+    outdate: () => {
+      for (const { connection } of clients) if (connection !== undefined) connection.isOutdated = true
+    },
     endHandshakes: () => {
       isEnding = true
       for (const peer of handshakes) peer.raw.destroy()

@@ -37,6 +37,7 @@ export async function readMaterial(
       cert: { field: 'tls.cert', path: tls.cert },
       key: { field: 'tls.key', path: tls.key },
       ca: { field: 'tls.clientCa', path: tls.clientCa },
+      crl: { field: 'tls.clientCrl', path: tls.clientCrl },
     }),
     roots,
     crls: crls.filter((crl) => crl !== undefined),

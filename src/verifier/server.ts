@@ -45,8 +45,8 @@ export type VerifierServer = {
    */
   readonly close: (milliseconds: number) => Promise<void>
   /**
-   * New handshakes use these. Idle connections are closed, so that their clients shake hands again. Throws
-   * `config.invalid`; the old ones then stay.
+   * New handshakes use these. Idle connections are closed, and others with their answer, so that their clients
+   * shake hands again: a certificate may be revoked by now. Throws `config.invalid`; the old ones then stay.
    */
   readonly setTls: (tls: ServerTls) => void
 }
@@ -80,8 +80,8 @@ export async function startServer(
     problems.answer(reply, new CodedError('request.malformed', 'no such route')),
   )
   guardRequests(app, createGate(connections, clock, closing.signal))
-  app.addHook('onSend', async (_request, reply) => {
-    if (closing.signal.aborted) reply.header('connection', 'close')
+  app.addHook('onSend', async ({ raw: { socket } }, reply) => {
+    if (closing.signal.aborted || connections.of(socket)?.isOutdated) reply.header('connection', 'close')
   })
   addRoutes(app, routes)
   return {
@@ -96,6 +96,7 @@ export async function startServer(
     },
     setTls: (next) => {
       misconfigured('tls', () => server.setSecureContext(contextOf(next)))
+      connections.outdate()
       server.closeIdleConnections()
     },
   }

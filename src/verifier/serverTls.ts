@@ -2,8 +2,13 @@
 import { constants } from 'node:crypto'
 import type { ServerOptions } from 'node:https'
 
-/** PEM. */
-export type ServerTls = { readonly cert: string; readonly key: string; readonly clientCa: string }
+/** PEM. Each CA has a list, or no certificate of it is accepted. */
+export type ServerTls = {
+  readonly cert: string
+  readonly key: string
+  readonly clientCa: string
+  readonly clientCrl: readonly string[]
+}
 
 /** A peer that takes longer holds one of few places. Node's default is two minutes. */
 const HANDSHAKE_MILLISECONDS = 10_000
@@ -19,11 +24,12 @@ export const HANDSHAKE = {
  * TLS 1.3, and of its groups and suites those that OpenSSL runs in constant time and a worker offers. No
  * session can be resumed: a ticket would let a client in after its certificate has ended.
  */
-export function contextOf({ cert, key, clientCa }: ServerTls): ServerOptions {
+export function contextOf({ cert, key, clientCa, clientCrl }: ServerTls): ServerOptions {
   return {
     cert,
     key,
     ca: clientCa,
+    crl: [...clientCrl],
     minVersion: 'TLSv1.3',
     ciphers: 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256',
     ecdhCurve: 'X25519:P-256:P-384',

@@ -3,6 +3,8 @@
 export const TLS_REFUSALS = {
   'no-certificate': 'the client shows no certificate',
   'expired-certificate': "the client's certificate has expired, or is not valid yet",
+  'revoked-certificate': "a revocation list of `tls.clientCrl` names the client's certificate",
+  'no-revocation-list': "the list of the CA that issued the client's certificate has ended",
   'untrusted-certificate': "no registered CA issued the client's certificate",
   'old-protocol': 'the client offers no TLS 1.3',
   'no-common-parameters': 'no common cipher suite, group or signature',
@@ -29,6 +31,10 @@ const BY_CODE: readonly (readonly [RegExp, TlsRefusal])[] = [
 const BY_AUTHORIZATION: Readonly<Record<string, TlsRefusal>> = {
   CERT_HAS_EXPIRED: 'expired-certificate',
   CERT_NOT_YET_VALID: 'expired-certificate',
+  CERT_REVOKED: 'revoked-certificate',
+  CRL_HAS_EXPIRED: 'no-revocation-list',
+  CRL_NOT_YET_VALID: 'no-revocation-list',
+  UNABLE_TO_GET_CRL: 'no-revocation-list',
 }
 
 /** The first byte of a TLS record that begins a handshake (RFC 8446 §5.1). */

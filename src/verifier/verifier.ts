@@ -151,8 +151,8 @@ export async function startVerifier(
   }
 }
 
-function serverTls({ cert, key, ca }: TlsSet): ServerTls {
-  return { cert, key, clientCa: ca }
+function serverTls({ cert, key, ca, crl }: TlsSet): ServerTls {
+  return { cert, key, clientCa: ca, clientCrl: crl }
 }
 
 function newChallenge({ nonceKeys, audience, clock }: Boot): Challenge {

@@ -30,6 +30,11 @@ export const WorkerConfig = z.strictObject({
         description: "PEM file: the CA of the Verifier's server certificate.",
         example: '/etc/confidential-worker/verifier-ca.pem',
       }),
+      crl: path.meta({
+        description:
+          'PEM file: the revocation list of that CA, as `enrol revoke` writes it. After its end no Verifier is believed.',
+        example: '/etc/confidential-worker/verifier-crl.pem',
+      }),
       cert: path.meta({
         description: "PEM file: this worker's client certificate.",
         example: '/run/credentials/confidential-worker.service/client-cert.pem',

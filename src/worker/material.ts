@@ -62,6 +62,7 @@ export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log)
   const skew = createClockSkew(clock, log)
   const tls = await readTlsFiles({
     ca: { field: 'verifier.ca', path: verifier.ca },
+    crl: { field: 'verifier.crl', path: verifier.crl },
     cert: { field: 'verifier.cert', path: verifier.cert },
     key: { field: 'verifier.key', path: verifier.key },
   })

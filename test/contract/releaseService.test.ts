@@ -12,7 +12,11 @@ const worker = ca.issue('worker')
 
 testReleaseService('https', async (t, { challenge, release }) => {
   const server = await startServer(
-    { listen: { host: '127.0.0.1', port: 0 }, tls: { ...verifier, clientCa: ca.pem }, clock: systemClock },
+    {
+      listen: { host: '127.0.0.1', port: 0 },
+      tls: { ...verifier, clientCa: ca.pem, clientCrl: [ca.crl] },
+      clock: systemClock,
+    },
     {
       challenge,
       release: async (body) => await release(parseJson(body)),
@@ -24,7 +28,7 @@ testReleaseService('https', async (t, { challenge, release }) => {
   )
   const service = createReleaseService({
     url: server.url,
-    tls: () => ({ ca: ca.pem, ...worker }),
+    tls: () => ({ ca: ca.pem, crl: [ca.crl], ...worker }),
     timeoutMs: 5000,
   })
   let running = true

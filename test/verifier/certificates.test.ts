@@ -30,7 +30,11 @@ async function used(verifier: Program, times: number): Promise<void> {
 
 /** A worker's connection; a new one has no socket yet. */
 function connect(t: TestContext, url: string, tls: () => Identity = () => ca.issue('worker')) {
-  const service = createReleaseService({ url, tls: () => ({ ca: ca.pem, ...tls() }), timeoutMs: 5000 })
+  const service = createReleaseService({
+    url,
+    tls: () => ({ ca: ca.pem, crl: [ca.crl], ...tls() }),
+    timeoutMs: 5000,
+  })
   t.after(() => service.close())
   return service
 }

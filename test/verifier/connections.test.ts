@@ -27,7 +27,10 @@ const client = clientOf('worker')
 async function guarded(t: TestContext, changes: Partial<ConnectionLimits>, now = () => 0) {
   const dropped: string[] = []
   const refused: string[] = []
-  const server = createServer({ ...contextOf({ ...ca.issue('v'), clientCa: ca.pem }), ...HANDSHAKE })
+  const server = createServer({
+    ...contextOf({ ...ca.issue('v'), clientCa: ca.pem, clientCrl: [ca.crl] }),
+    ...HANDSHAKE,
+  })
   server.on('request', (_request, answer) => answer.end('ok'))
   const connections = guardConnections(
     server,

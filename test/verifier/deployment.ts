@@ -248,6 +248,7 @@ export async function deploy(
         cert: join(folder, 'server.pem'),
         key: join(folder, 'server.key'),
         clientCa: join(folder, 'ca.pem'),
+        clientCrl: join(folder, 'crl.pem'),
       },
       audience: AUDIENCE,
       tenant: 'hospital',
@@ -280,6 +281,7 @@ export async function writeTls({ tls }: VerifierConfig, ca: Ca): Promise<void> {
   await writeFile(tls.cert, server.cert)
   await writeFile(tls.key, server.key)
   await writeFile(tls.clientCa, ca.pem)
+  await writeFile(tls.clientCrl, ca.crl)
 }
 
 export const workerLogs = { namespace: CONSUMER_NAMESPACE, bucket: 'evidence-worker' }

@@ -276,15 +276,47 @@ test('new files serve new handshakes: idle connections end, and the client CA is
   assert.equal((await post(client)).serialNumber, before.serialNumber)
 
   const other = createCa('provider CA 2')
-  server.setTls({ ...other.issue('verifier'), clientCa: other.pem })
+  server.setTls({ ...other.issue('verifier'), clientCa: other.pem, clientCrl: [other.crl] })
   await before.closed
   const newcomer = { ca: other.pem, ...other.issue('worker') }
   assert.notEqual((await post(newcomer)).serialNumber, before.serialNumber)
   await assert.rejects(post({ ...client, ca: other.pem }), { code: 'ECONNRESET' })
 
-  const halfWritten = { ...other.issue('verifier'), key: client.key, clientCa: other.pem }
+  const halfWritten = {
+    ...other.issue('verifier'),
+    key: client.key,
+    clientCa: other.pem,
+    clientCrl: [other.crl],
+  }
   assert.throws(() => server.setTls(halfWritten), { code: 'config.invalid' })
   assert.ok(await post(newcomer))
+})
+
+test('a revoked client gets one answer more at most, and no new connection', async (t) => {
+  const asked = Promise.withResolvers<void>()
+  const held = Promise.withResolvers<ReleaseResponse>()
+  const { server, tlsRefused, until } = await serve(t, {
+    release: () => {
+      asked.resolve()
+      return held.promise
+    },
+  })
+  const lost = clientOf('lost')
+  const agent = new Agent({ keepAlive: true })
+  t.after(() => agent.destroy())
+  const busy = send(server.url, { client: lost, body: '{}', tls: { agent } })
+  await asked.promise
+  server.setTls({ ...ca.issue('verifier'), clientCa: ca.pem, clientCrl: [ca.revoke([lost.cert])] })
+  held.resolve(response)
+  const { status, headers } = await busy.answer
+  assert.deepEqual([status, headers.connection], [200, 'close'])
+
+  await assert.rejects(send(server.url, { client: lost, body: '{}' }).status, { code: 'ECONNRESET' })
+  assert.equal(await send(server.url, { client: clientOf('kept'), body: '{}' }).status, 200)
+  server.setTls({ ...ca.issue('verifier'), clientCa: ca.pem, clientCrl: [ca.revoke([], -1)] })
+  await assert.rejects(send(server.url, { client, body: '{}' }).status, { code: 'ECONNRESET' })
+  await until(() => tlsRefused.length >= 2)
+  assert.deepEqual(tlsRefused, ['revoked-certificate 127.0.0.1', 'no-revocation-list 127.0.0.1'])
 })
 
 test('an invalid certificate, key or address is config.invalid', async () => {
@@ -300,8 +332,8 @@ test('an invalid certificate, key or address is config.invalid', async () => {
   const clock = systemClock
   const listen = { host: '127.0.0.1', port: 0 }
   const invalid = { code: 'config.invalid' }
-  const other = { ...identity, key: ca.issue('other').key, clientCa: ca.pem }
+  const other = { ...identity, key: ca.issue('other').key, clientCa: ca.pem, clientCrl: [ca.crl] }
   await assert.rejects(startServer({ listen, tls: other, clock }, routes), invalid)
-  const tls = { ...identity, clientCa: ca.pem }
+  const tls = { ...identity, clientCa: ca.pem, clientCrl: [ca.crl] }
   await assert.rejects(startServer({ listen: { host: '192.0.2.1', port: 1 }, tls, clock }, routes), invalid)
 })

@@ -50,7 +50,11 @@ export async function serve(
     for (const look of waiting) look()
   }
   const server = await startServer(
-    { listen: { host: '127.0.0.1', port: 0 }, tls: { ...ca.issue('verifier'), clientCa: ca.pem }, clock },
+    {
+      listen: { host: '127.0.0.1', port: 0 },
+      tls: { ...ca.issue('verifier'), clientCa: ca.pem, clientCrl: [ca.crl] },
+      clock,
+    },
     {
       challenge: () => challenge,
       release,

@@ -35,7 +35,7 @@ export type WorkerChanges = {
 
 export function createWorker(deployment: Deployment, url: string, identity?: Identity) {
   const { ca, authority } = deployment
-  const tls = { ca: ca.pem, ...(identity ?? ca.issue('worker')) }
+  const tls = { ca: ca.pem, crl: [ca.crl], ...(identity ?? ca.issue('worker')) }
   const service = createReleaseService({
     url,
     tls: () => tls,

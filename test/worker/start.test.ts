@@ -23,7 +23,7 @@ async function configOf(t: TestContext, deployment: Deployment, url: string): Pr
   const { emulator, ca } = deployment
   const folder = await temporaryFolder(t)
   const { cert, key } = ca.issue('worker')
-  for (const [name, text] of Object.entries({ ca: ca.pem, cert, key }))
+  for (const [name, text] of Object.entries({ ca: ca.pem, crl: ca.crl, cert, key }))
     await writeFile(join(folder, name), text)
   const { workloads: _, ...trust } = ANCHORS
   const { endpoints } = deployment.config().oci
@@ -33,6 +33,7 @@ async function configOf(t: TestContext, deployment: Deployment, url: string): Pr
     verifier: {
       url,
       ca: join(folder, 'ca'),
+      crl: join(folder, 'crl'),
       cert: join(folder, 'cert'),
       key: join(folder, 'key'),
     },

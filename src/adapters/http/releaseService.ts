@@ -115,7 +115,7 @@ async function exchange(call: Call): Promise<Answer> {
   let answer: Buffer | undefined
   try {
     const response = await answerTo(
-      httpsRequest(url, { method: 'POST', agent, ...tls, signal, headers }),
+      httpsRequest(url, { method: 'POST', agent, ...tls, crl: [...tls.crl], signal, headers }),
       body,
     )
     status = response.statusCode ?? 0
@@ -146,6 +146,10 @@ const ISSUER = 'its certificate is not issued by a CA of verifier.ca'
 const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'its certificate or the CA that issued it has expired',
   CERT_NOT_YET_VALID: 'its certificate or the CA that issued it is not valid yet',
+  CERT_REVOKED: 'its certificate is revoked by the list in verifier.crl',
+  CRL_HAS_EXPIRED: 'the revocation list in verifier.crl has ended',
+  CRL_NOT_YET_VALID: 'the revocation list in verifier.crl is not valid yet',
+  UNABLE_TO_GET_CRL: 'verifier.crl has no revocation list of the CA that issued its certificate',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name than that of verifier.url',
   DEPTH_ZERO_SELF_SIGNED_CERT: ISSUER,
   SELF_SIGNED_CERT_IN_CHAIN: ISSUER,

@@ -4,7 +4,7 @@ import { readFileUpTo } from './files.ts'
 /** More than a bundle of CA certificates has. */
 const MAX_FILE_BYTES = 1024 * 1024
 
-export type PemLabel = 'CERTIFICATE' | 'X509 CRL'
+export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'X509 CRL'
 
 /** Throws `config.invalid`, naming the configuration's field. The content is not checked here. */
 export async function readPem(field: string, path: string): Promise<string> {

@@ -1,4 +1,4 @@
-/** Watches TLS files while a program runs: takes new ones, and says when a certificate ends. */
+/** Watches TLS files while a program runs: takes new ones, and says when a certificate or a list ends. */
 import { Gauge, type Registry } from 'prom-client'
 import type { Clock } from '#ports/clock.ts'
 import { errorFields, type Log } from './log.ts'
@@ -38,18 +38,18 @@ export async function watchTlsFiles(
   }
 }
 
-/** One line per certificate and day, from two weeks before its end on. */
+/** One line per file and day, from two weeks before its end on. */
 function expiryTeller(clock: Pick<Clock, 'now'>, log: Pick<Log, 'warn' | 'error'>): (expiry: Expiry) => void {
   const told = new Map<string, string>()
-  return ({ file, serial, notAfter }) => {
+  return ({ what, file, serial, notAfter }) => {
     const days = daysLeft(notAfter, clock.now())
     if (days >= SOON_DAYS) return
     const state = `${serial} ${Math.floor(days)}`
     if (told.get(file) === state) return
     told.set(file, state)
     const fields = { file, serial, notAfter: new Date(notAfter * 1000).toISOString() }
-    if (days > 0) log.warn('certificate expires', { ...fields, daysLeft: Math.floor(days) })
-    else log.error('certificate has expired', fields)
+    if (days > 0) log.warn(`${what} expires`, { ...fields, daysLeft: Math.floor(days) })
+    else log.error(`${what} has expired`, fields)
   }
 }
 
@@ -61,7 +61,7 @@ export function publishExpiries(
 ): void {
   new Gauge({
     name: 'cw_certificate_days_left',
-    help: "Until the first certificate of this field's file ends, negative afterwards",
+    help: "Until the first certificate or revocation list of this field's file ends, negative afterwards",
     labelNames: ['file'],
     registers: [registry],
     collect() {

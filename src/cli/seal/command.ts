@@ -140,14 +140,14 @@ async function upload(file: string, options: SealArguments, context: CommandCont
 type Sealing = Awaited<ReturnType<typeof openSealing>>
 
 async function openSealing(path: string) {
-  const [{ readConfig }, { openServices, openSealingKey }] = await Promise.all([
+  const [{ readConfig }, { openServices, openSigner }] = await Promise.all([
     import('#adapters/system/configFile.ts'),
     import('#cli/services.ts'),
   ])
   const config: SealConfig = await readConfig(path, Schema, 'seal')
   const services = openServices(config)
   try {
-    return { config, services, signer: await openSealingKey(config, services.keyVault) }
+    return { config, services, signer: await openSigner(config.sealingKey, 'sealingKey', services.keyVault) }
   } catch (error) {
     services.close()
     throw error

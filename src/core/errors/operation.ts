@@ -42,6 +42,25 @@ export const COMMAND_ERRORS = {
   ),
 } as const satisfies Record<string, ErrorRow>
 
+export const ENROLMENT_ERRORS = {
+  'enrolment.malformed': malformed(
+    'the certificate request or certificate does not follow its format',
+    'make the request with enrol request, or with another tool and a P-256 or P-384 key',
+  ),
+  'enrolment.unproved': refused(
+    'the certificate request is not signed by the key that it contains',
+    'ask for the request again: its sender does not have the key, or someone changed it',
+  ),
+  'enrolment.unknown': refused(
+    'the authority has not issued this certificate',
+    'name the configuration of the authority that issued it; enrol list shows its certificates',
+  ),
+  'enrolment.revoked': refused(
+    'the certificate or its key is revoked',
+    'make a new key with enrol request and have a certificate issued for it',
+  ),
+} as const satisfies Record<string, ErrorRow>
+
 export const CONTENT_ERRORS = {
   'resource.malformed': malformed(
     'a line is not one FHIR resource in strict JSON',

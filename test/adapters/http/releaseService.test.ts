@@ -54,7 +54,7 @@ after(() => {
 function connect(url: string, changes: Partial<Parameters<typeof createReleaseService>[0]> = {}) {
   const service = createReleaseService({
     url,
-    tls: () => ({ ca: ca.pem, ...client }),
+    tls: () => ({ ca: ca.pem, crl: [ca.crl], ...client }),
     timeoutMs: 5000,
     ...changes,
   })
@@ -241,3 +241,14 @@ test('after Retry-After nothing is sent before that time, on either path', async
   assert.deepEqual(await service.challenge(), challenge)
   assert.equal(clock.monotonic(), 7000)
 })
+
+for (const [name, crl, message] of [
+  ['revoked', [ca.revoke([server.cert])], /: its certificate is revoked by the list in verifier\.crl$/],
+  ['of a CA whose list has ended', [ca.revoke([], -60)], /: the revocation list in verifier\.crl has ended$/],
+  ['of a CA without a list', [createCa('other').crl], /: verifier\.crl has no revocation list of the CA/],
+] as const)
+  test(`a server certificate that is ${name} ends the exchange, and the reason is named`, async (t) => {
+    const url = await listen(t, says(200, JSON.stringify(challenge)))
+    const service = connect(url, { tls: () => ({ ca: ca.pem, crl, ...client }) })
+    await assert.rejects(service.challenge(), { code: 'verifier.unavailable', message })
+  })

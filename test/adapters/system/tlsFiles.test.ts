@@ -10,6 +10,7 @@ import { systemClock } from '#adapters/system/clock.ts'
 import type { LogFields } from '#adapters/system/log.ts'
 import { readTlsFiles, type TlsSet } from '#adapters/system/tlsFiles.ts'
 import { publishExpiries, watchTlsFiles } from '#adapters/system/tlsWatch.ts'
+import type { CodedError } from '#core/errors.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { createCa } from '../../verifier/tls.ts'
 import { startModule } from './moduleProcess.ts'
@@ -25,10 +26,12 @@ async function open(t: TestContext, identity = ca.issue('first')) {
   await write('cert', identity.cert)
   await write('key', identity.key)
   await write('ca', ca.pem)
+  await write('crl', ca.crl)
   const files = await readTlsFiles({
     cert: { field: 'tls.cert', path: path('cert') },
     key: { field: 'tls.key', path: path('key') },
     ca: { field: 'tls.clientCa', path: path('ca') },
+    crl: { field: 'tls.clientCrl', path: path('crl') },
   })
   return { files, write, path }
 }
@@ -42,7 +45,7 @@ test('files that did not change are no news; new ones are, also behind a link th
   await symlink(path('cert.2'), path('link'))
   await rename(path('link'), path('cert'))
   assert.equal(await files.refresh(), true)
-  assert.deepEqual(files.current(), { cert: next.cert, key: next.key, ca: ca.pem })
+  assert.deepEqual(files.current(), { cert: next.cert, key: next.key, ca: ca.pem, crl: [ca.crl] })
 })
 
 test('a half-written set keeps the last one and names what does not fit', async (t) => {
@@ -66,6 +69,44 @@ test('a half-written set keeps the last one and names what does not fit', async 
   await write('key', next.key)
   await write('ca', ca.pem)
   assert.equal(await files.refresh(), true)
+})
+
+test('every CA needs a revocation list that it signed, and no list is a stranger', async (t) => {
+  const { files, write, path } = await open(t)
+  const first = files.current()
+  const other = createCa('CA 2')
+  const unknown = '-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n'
+  for (const [caPem, crl, message] of [
+    [ca.pem, '', 'has no revocation list in PEM'],
+    [ca.pem, ca.pem, 'has no revocation list in PEM'],
+    [ca.pem, other.crl, 'has a revocation list that is not signed by a CA of the other file'],
+    [ca.pem, ca.crl + other.crl, 'has a revocation list that is not signed by a CA of the other file'],
+    [ca.pem + other.pem, ca.crl, 'has no revocation list of the CA CN=CA 2'],
+    [ca.pem, unknown, 'has a revocation list that'],
+  ] as const) {
+    await write('ca', caPem)
+    await write('crl', crl)
+    await assert.rejects(files.refresh(), ({ code, message: found }: CodedError) => {
+      assert.equal(code, 'config.invalid')
+      assert.ok(found.startsWith(`tls.clientCrl: ${path('crl')} ${message}`), found)
+      return true
+    })
+    assert.equal(files.current(), first)
+  }
+  await write('ca', ca.pem + other.pem)
+  await write('crl', other.crl + ca.crl)
+  assert.equal(await files.refresh(), true)
+  assert.deepEqual(files.current().crl, [other.crl, ca.crl])
+})
+
+test('the end of the first list to end is watched, and a new list alone is a new set', async (t) => {
+  const { files, write } = await open(t)
+  await write('crl', ca.revoke([], DAY))
+  assert.equal(await files.refresh(), true)
+  const end = files.expiries().find(({ file }) => file === 'tls.clientCrl')
+  assert.equal(end?.what, 'revocation list')
+  assert.equal(end.serial, 'CN=CA')
+  assert.ok(Math.abs(end.notAfter - (systemClock.now() + DAY)) < 60)
 })
 
 test('a follower gets every set after the one that it has seen', async (t) => {

@@ -145,14 +145,14 @@ for (const { name, schema } of PROGRAMS.filter(({ name }) => name !== 'function'
 async function fillIn(example: Record<string, unknown>, folder: string): Promise<unknown> {
   const ca = createCa('example')
   const { cert, key } = ca.issue('example')
-  const files = { 'ca.pem': ca.pem, 'cert.pem': cert, 'key.pem': key }
+  const files = { 'ca.pem': ca.pem, 'crl.pem': ca.crl, 'cert.pem': cert, 'key.pem': key }
   for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content)
   await mkdir(join(folder, 'endorsements'))
   const jwk = () => exportJwk(generateKeyPairSync('ed25519').publicKey)
   return JSON.parse(JSON.stringify(example), (name, value: unknown) => {
     if (name === 'jwk') return jwk()
-    if (name === 'cert' || name === 'key' || name === 'ca' || name === 'clientCa')
-      return join(folder, name === 'clientCa' ? 'ca.pem' : `${name}.pem`)
+    if (['cert', 'key', 'ca', 'crl', 'clientCa', 'clientCrl'].includes(name))
+      return join(folder, `${name.replace('client', '').toLowerCase()}.pem`)
     if (name === 'folder') return join(folder, 'endorsements')
     if (name === 'attestation') return { source: 'socket', path: join(folder, 'socket') }
     if (name === 'simulation') return true

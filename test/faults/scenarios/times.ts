@@ -90,7 +90,7 @@ export const TIME_SCENARIOS: readonly Scenario[] = [
     about: `the Verifiers' TLS certificate runs out after ${SHORT_SECONDS} s; the new file comes 45 s later`,
     cause: async ({ site, under }) => {
       const { keys } = site.system.deployment.folders
-      await renewServerCertificate(keys, SHORT_SECONDS / 3600)
+      await renewServerCertificate(keys, SHORT_SECONDS / DAY_SECONDS)
       const expire = async (): Promise<void> => {
         await sleep(SHORT_SECONDS * 1000 + 5000)
         // Only new connections see the certificate.
