@@ -6,12 +6,13 @@ import { toBase64url, utf8 } from '#core/bytes.ts'
 import { COUNT_TABLE_CONTENT_TYPE } from '#core/egress/table.ts'
 import { CodedError } from '#core/errors.ts'
 import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
-import { exportJwk, type P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
-import { type Signer, signGeneral } from '#core/jws.ts'
-import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
+import { type Ed25519Jwk, exportJwk, type P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
+import type { Signer } from '#core/jws.ts'
+import { type Kind, signDocument } from '#core/policy/document.ts'
+import { POLICY, type Policy } from '#core/policy/policy.ts'
 import type { PolicyReference } from '#core/policy/referenceSchema.ts'
 import type { Terms } from '#core/policy/terms.ts'
-import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
+import { VERIFIER_KEYS, type VerifierKeys } from '#core/policy/verifierKeys.ts'
 import { ID_KEY_BYTES, idKeyAssociatedData } from '#core/release/idKey.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
@@ -29,6 +30,7 @@ const QUOTA = { hours: 24, releases: 1_000_000, objects: 1_000_000, bytes: 2 ** 
 export type Enrolment = {
   readonly signers: readonly Signer[]
   readonly auditJwk: P256Jwk
+  readonly freshnessJwk: Ed25519Jwk
   /** SHA-256 in hex of the AMD root that the reports chain to. */
   readonly ark: string
   readonly measurements: { readonly measured: string; readonly platform: string }
@@ -56,17 +58,33 @@ export async function publishGovernance(
     vaults.provider.publicKey(KEYS.grantCa),
     policyOf(vaults, enrolment),
   ])
-  const verifierKeys = {
-    v: 1 as const,
+  const verifierKeys: VerifierKeys = {
+    v: 1,
     seq: 1,
+    tenant: TENANT,
+    audience: AUDIENCE,
+    issuedAt: now,
     exp: now + 30 * DAY,
     grantCa: { jwk: P384Jwk.parse(exportJwk(grantCa.key)), keyId: KEYS.grantCa },
+    freshnessKey: enrolment.freshnessJwk,
   }
-  const put = (name: string, signed: unknown) =>
-    store.create({ namespace: PROVIDER.namespace, bucket: 'governance', name }, utf8(JSON.stringify(signed)))
-  await put(verifierKeysName(1), await signGeneral(VerifierKeysFormat, verifierKeys, signers))
-  await put(policyName(1), await signGeneral(PolicyFormat, policy, signers))
+  await publish(store, VERIFIER_KEYS, verifierKeys, signers)
+  await publish(store, POLICY, policy, signers)
   return policy
+}
+
+/** Signs a document and creates its object. */
+export async function publish<T extends { readonly seq: number }>(
+  store: ObjectStore,
+  kind: Kind<T>,
+  content: T,
+  signers: readonly Signer[],
+): Promise<void> {
+  const { name, signed } = await signDocument(kind, content, signers)
+  await store.create(
+    { namespace: PROVIDER.namespace, bucket: 'governance', name },
+    utf8(JSON.stringify(signed)),
+  )
 }
 
 async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<Policy> {
@@ -97,6 +115,7 @@ async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<
     seq: 1,
     issuedAt: now,
     expiresAt: now + 30 * DAY,
+    excludedSigners: [],
     simulation: true,
     tenant: TENANT,
     audience: AUDIENCE,

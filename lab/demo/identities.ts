@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } fr
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { exportJwk, P256Jwk } from '#core/jwk.ts'
+import { Ed25519Jwk, exportJwk, P256Jwk } from '#core/jwk.ts'
 import { keySigner, type QuorumRoot, type Signer } from '#core/jws.ts'
 import { newRsaKey } from '#lab/emulator/identity/certificate.ts'
 import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
@@ -18,6 +18,8 @@ export type Identities = {
   readonly providerRoot: QuorumRoot
   readonly auditJwk: P256Jwk
   readonly auditKeyFile: string
+  readonly freshnessJwk: Ed25519Jwk
+  readonly freshnessKeyFile: string
 }
 
 export async function createIdentities(folder: string): Promise<Identities> {
@@ -28,6 +30,7 @@ export async function createIdentities(folder: string): Promise<Identities> {
   const signers = await Promise.all(SIGNERS.map((person) => createSigner(folder, person)))
   const audit = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' })
   await writePem(auditKeyFile, audit.privateKey)
+  const freshness = await createSigner(folder, 'freshness')
   return {
     ociConfig,
     // One entry per key of USERS, by construction.
@@ -42,6 +45,8 @@ export async function createIdentities(folder: string): Promise<Identities> {
     },
     auditJwk: P256Jwk.parse(exportJwk(audit.publicKey)),
     auditKeyFile,
+    freshnessJwk: Ed25519Jwk.parse(freshness.jwk),
+    freshnessKeyFile: join(folder, 'freshness.pem'),
   }
 }
 

@@ -41,10 +41,14 @@ export const GeneralJws = z.strictObject({
 })
 export type GeneralJws = z.output<typeof GeneralJws>
 
-/** One of n keys and its owner: a quorum counts persons, not keys. */
-type RootKey = { readonly person: string; readonly jwk: SigningJwk }
+/** A key of a root that has signed: its owner, and its thumbprint. */
+export type RootKey = { readonly person: string; readonly kid: string }
 /** A trust root of several persons: at least `threshold` of them must sign. */
-export type QuorumRoot = { readonly keys: readonly RootKey[]; readonly threshold: number }
+export type QuorumRoot = {
+  /** A quorum counts persons, not keys. */
+  readonly keys: readonly { readonly person: string; readonly jwk: SigningJwk }[]
+  readonly threshold: number
+}
 
 export function defineSigned<T>(typ: string, format: Format<T>): SignedFormat<T> {
   return { ...format, typ }
@@ -126,17 +130,16 @@ export function parseGeneral(bytes: Uint8Array, code: ErrorCode): GeneralJws {
 }
 
 /**
- * The payload, if signatures of at least `threshold` different persons of `root` verify. The document is
- * refused if any signature by a key of the root does not verify. Signatures by other keys are ignored. Throws
- * `code`.
+ * The keys of `root` that have signed, each once. The document is refused if any signature by a key of the
+ * root does not verify. Signatures by other keys are ignored. Throws `code`.
  */
-export function verifyQuorum<T>(
+export function signersOf<T>(
   format: SignedFormat<T>,
   jws: GeneralJws,
   root: QuorumRoot,
   code: ErrorCode,
-): { readonly payload: T; readonly persons: readonly string[] } {
-  const persons = new Set<string>()
+): readonly RootKey[] {
+  const signers = new Map<string, RootKey>()
   for (const { protected: protectedHeader, signature } of jws.signatures) {
     const header = parseHeader(format, protectedHeader, code)
     const key = root.keys.find(({ jwk }) => thumbprint(jwk) === header.kid)
@@ -150,8 +153,19 @@ export function verifyQuorum<T>(
       )
     )
       throw new CodedError(code, `${format.name}: the signature of ${key.person} does not verify`)
-    persons.add(key.person)
+    signers.set(header.kid, { person: key.person, kid: header.kid })
   }
+  return [...signers.values()]
+}
+
+/** The payload, if at least `threshold` different persons of `root` have signed it (`signersOf`). */
+export function verifyQuorum<T>(
+  format: SignedFormat<T>,
+  jws: GeneralJws,
+  root: QuorumRoot,
+  code: ErrorCode,
+): { readonly payload: T; readonly persons: readonly string[] } {
+  const persons = new Set(signersOf(format, jws, root, code).map(({ person }) => person))
   if (persons.size < root.threshold)
     throw new CodedError(
       code,

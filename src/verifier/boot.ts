@@ -6,7 +6,7 @@ import { createLogTails } from '#adapters/evidence/logTail.ts'
 import { isLoopback } from '#adapters/http/origin.ts'
 import { endpointOf } from '#adapters/oci/config.ts'
 import { abandonable } from '#adapters/system/abandonable.ts'
-import { errorFields, type Log } from '#adapters/system/log.ts'
+import type { Log } from '#adapters/system/log.ts'
 import { untilServed } from '#adapters/system/outage.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
@@ -107,6 +107,7 @@ export async function openBoot(
     store,
     bucket: bucket(buckets.governance),
     root: config.providerRoot,
+    deployment: { tenant: config.tenant, audience },
     verifier: loadingVerifierOf(config),
     grantCa: { keyId: grantCaKeyId, jwk: grantCa.jwk },
     clock,
@@ -187,19 +188,25 @@ function newEvidence(options: {
   }
 }
 
-function loadingVerifierOf({ audience, tenant, simulation, oci }: VerifierConfig): LoadingVerifier {
+function loadingVerifierOf({ simulation, oci }: VerifierConfig): LoadingVerifier {
   const vaultOnLoopback = (['vaultCrypto', 'vaultManagement'] as const).every((name) =>
     isLoopback(endpointOf(oci, name)),
   )
-  return { audience, tenant, simulation, vaultOnLoopback }
+  return { simulation, vaultOnLoopback }
 }
 
 function policyEvents(evidence: EvidenceLog, log: Log): PolicyEvents {
   return {
-    loaded: ({ policy, digest }, { seq: revocationSeq }) => {
-      evidence.append({ event: 'policy.loaded', policySeq: policy.seq, policyDigest: digest, revocationSeq })
+    loaded: ({ policy, digest }, revocations, revocationSeq) => {
+      evidence.append({
+        event: 'policy.loaded',
+        policySeq: policy.seq,
+        policyDigest: digest,
+        revocationSeq,
+        revocations: [...revocations],
+      })
       log.info('policy loaded', { policySeq: policy.seq, revocationSeq })
     },
-    rejected: (name, error) => log.error('governance object refused', { name, ...errorFields(error) }),
+    ignored: ({ name, reason }) => log.error('governance object ignored', { name, reason }),
   }
 }

@@ -97,7 +97,7 @@ export function publishAges(
     revocationLists,
     clock,
   }: {
-    readonly policyStore: Pick<PolicyStore, 'ageSeconds'>
+    readonly policyStore: Pick<PolicyStore, 'ageSeconds' | 'ignored'>
     readonly revocationLists: Pick<RevocationLists, 'held'>
     readonly clock: Pick<Clock, 'now'>
   },
@@ -109,6 +109,14 @@ export function publishAges(
     registers,
     collect() {
       this.set(policyStore.ageSeconds())
+    },
+  })
+  new Gauge({
+    name: 'cw_verifier_governance_ignored',
+    help: 'Objects under the names of governance documents that do not count; the log says why',
+    registers,
+    collect() {
+      this.set(policyStore.ignored())
     },
   })
   new Gauge({

@@ -1,26 +1,32 @@
 /**
- * The policy, keys and revocations in force, read from the governance bucket every few seconds. Once a number
- * is loaded, a lower one never comes into force. After 30 seconds without a confirming listing, nothing is
- * released.
+ * The policy, keys and revocations in force, read from the governance bucket every few seconds. What was read
+ * once is never forgotten, so a lower number never comes back into force. After 30 seconds without a
+ * confirming listing, nothing is released.
  */
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { SigningJwk } from '#core/jwk.ts'
-import type { QuorumRoot } from '#core/jws.ts'
-import { isInForce, type LoadedPolicy, readPolicy } from '#core/policy/loadedPolicy.ts'
+import type { GeneralJws, QuorumRoot } from '#core/jws.ts'
+import type { ObjectReader } from '#core/objectReader.ts'
+import { GovernanceBucket } from '#core/policy/bucket.ts'
+import type { Deployment } from '#core/policy/envelope.ts'
+import { type Governance, governanceInForce, type Ignored, type Latest } from '#core/policy/inForce.ts'
+import { isInForce, type LoadedPolicy, loadPolicy } from '#core/policy/loadedPolicy.ts'
 import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
-import { type Revocation, readRevocation } from '#core/policy/revocation.ts'
-import { type LoadedKeys, readVerifierKeys } from '#core/policy/verifierKeys.ts'
+import type { RevocationUnion } from '#core/policy/revocationUnion.ts'
+import { certifies, type VerifierKeys } from '#core/policy/verifierKeys.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 
 const STALE_AFTER_MILLISECONDS = 30_000
-const MAX_POLICY_BYTES = 2 * 1024 * 1024
-const MAX_REVOCATION_BYTES = 6 * 1024 * 1024
-const MAX_KEYS_BYTES = 8 * 1024
+/** Digests of lists that fit into one entry of evidence. */
+const ANNOUNCED_AT_ONCE = 1000
+
+/** Verifier keys in force. The workers get them as signed. */
+type LoadedKeys = { readonly verifierKeys: VerifierKeys; readonly signed: GeneralJws }
 
 export type InForce = {
   readonly loaded: LoadedPolicy
-  readonly revocation: Revocation
+  readonly revocation: RevocationUnion
   readonly keys: LoadedKeys
 }
 
@@ -31,130 +37,153 @@ export type PolicyStore = {
   readonly refresh: (signal?: AbortSignal) => Promise<void>
   /** Since the last confirming listing; infinite before the first. */
   readonly ageSeconds: () => number
+  /** How many objects of the bucket are junk, or do not count. */
+  readonly ignored: () => number
 }
 
 export type PolicyEvents = {
-  /** A policy or a revocation list came into force. */
-  readonly loaded: (loaded: LoadedPolicy, revocation: Revocation) => void
-  /** An object of the governance bucket does not verify: a writer of the bucket made a mistake or attacks. */
-  readonly rejected: (name: string, error: CodedError) => void
-}
-
-const NOTHING_REVOKED: Omit<Revocation, 'seq'> & { seq: 0 } = {
-  v: 1,
-  seq: 0,
-  issuedAt: 0,
-  referenceValues: [],
-  objects: [],
-  boots: [],
-  permissions: [],
+  /**
+   * A policy or revocation lists came into force: the digests of lists that are new since the last event, and
+   * how many are known with them.
+   */
+  readonly loaded: (loaded: LoadedPolicy, revocations: readonly string[], revocationSeq: number) => void
+  /** An object of the governance bucket does not count: one of its writers made a mistake or attacks. */
+  readonly ignored: (object: Ignored) => void
 }
 
 export function createPolicyStore(options: {
   readonly store: ObjectStore
   readonly bucket: Omit<ObjectRef, 'name'>
   readonly root: QuorumRoot
+  readonly deployment: Deployment
   readonly verifier: LoadingVerifier
   readonly grantCa: { readonly keyId: string; readonly jwk: SigningJwk }
   readonly clock: Clock
   readonly events: PolicyEvents
 }): PolicyStore {
-  const { root, verifier, grantCa, clock, events } = options
+  const { root, deployment, verifier, grantCa, clock, events } = options
+  const bucket = new GovernanceBucket(readerOf(options), root)
+  const reported = new Set<string>()
   let confirmedAt: number | undefined
-  let revocation: Revocation = NOTHING_REVOKED
-  let announced: { readonly newest: LoadedPolicy; readonly revocation: Revocation } | undefined
-
-  const policies = new Series(options, 'policy/', MAX_POLICY_BYTES, (bytes, name) => {
-    const loaded = readPolicy(bytes, name, root, verifier)
-    return loaded.policy.issuedAt <= clock.now() ? loaded : undefined
-  })
-  const keys = new Series(options, 'verifier-keys/', MAX_KEYS_BYTES, (bytes, name) =>
-    readVerifierKeys(bytes, name, root, grantCa),
-  )
-  // In order and one by one: whether one signer suffices for a list depends on the list before it.
-  const revocations = new Series(options, 'revocation/', MAX_REVOCATION_BYTES, (bytes, name) => {
-    revocation = readRevocation(bytes, name, root, revocation)
-    return revocation
-  })
+  let governance: Governance | undefined
+  let loaded: Loaded<LoadedPolicy> = NOTHING
+  let keys: Loaded<LoadedKeys> = NOTHING
+  let announced: { readonly digest: string; readonly revocations: ReadonlySet<string> } | undefined
 
   const inForce = (): InForce => {
-    if (confirmedAt === undefined) throw new CodedError('policy.none', 'no policy has been read yet')
+    if (confirmedAt === undefined || governance === undefined)
+      throw new CodedError('policy.none', 'no policy has been read yet')
     if (clock.monotonic() - confirmedAt > STALE_AFTER_MILLISECONDS)
       throw new CodedError('policy.stale', 'the governance bucket was last listed more than 30 seconds ago')
-    const loaded = policies.newest
-    if (loaded === undefined || !isInForce(loaded.policy, clock.now()))
-      throw new CodedError('policy.none', 'the governance bucket contains no policy in force')
-    if (keys.newest === undefined || keys.newest.verifierKeys.exp <= clock.now())
-      throw new CodedError('policy.none', 'the governance bucket contains no verifier keys in force')
-    return { loaded, revocation, keys: keys.newest }
+    const { revocation } = governance
+    // What the limit leaves out may revoke anything, and the signer chooses by the numbers what that is.
+    if (revocation.excess.length > 0)
+      throw new CodedError('policy.none', `${revocation.excess.length} revocation lists are over the limit`)
+    if (loaded.is === undefined) throw new CodedError('policy.none', loaded.problem)
+    if (!isInForce(loaded.is.policy, clock.now()))
+      throw new CodedError('policy.none', `policy ${loaded.is.policy.seq} has ended`)
+    if (keys.is === undefined) throw new CodedError('policy.none', keys.problem)
+    if (keys.is.verifierKeys.exp <= clock.now())
+      throw new CodedError('policy.none', `verifier keys ${keys.is.verifierKeys.seq} have ended`)
+    return { loaded: loaded.is, revocation, keys: keys.is }
   }
 
   const refresh = async (signal?: AbortSignal): Promise<void> => {
     const startedAt = clock.monotonic()
-    await keys.refresh(signal)
-    await revocations.refresh(signal)
-    await policies.refresh(signal)
+    await bucket.refresh(signal)
+    const next = governanceInForce(bucket.candidates, { root, deployment }, clock.now())
+    loaded = load('policy', next.policy, loaded, (document) => loadPolicy(document, verifier))
+    keys = load('verifier keys', next.verifierKeys, keys, ({ name, content, signed }) => {
+      if (content === undefined) throw new CodedError('policy.invalid', `${name} does not match the schema`)
+      if (!certifies(content, grantCa))
+        throw new CodedError('policy.invalid', `${name} certifies another grant CA than this Verifier's`)
+      return { verifierKeys: content, signed }
+    })
+    governance = next
     // A listing may show the bucket as it was at its start, so its age counts from there.
     confirmedAt = startedAt
+    report([...bucket.junk, ...next.ignored, ...loaded.ignored, ...keys.ignored])
     announce()
+  }
+  const report = (objects: readonly Ignored[]): void => {
+    for (const object of objects) {
+      if (reported.has(object.name)) continue
+      events.ignored(object)
+      reported.add(object.name)
+    }
   }
   /** If the log is full, the event throws and is repeated after the next listing. */
   const announce = (): void => {
-    const { newest } = policies
-    if (newest === undefined || (newest === announced?.newest && revocation === announced.revocation)) return
-    events.loaded(newest, revocation)
-    announced = { newest, revocation }
+    if (loaded.is === undefined || governance === undefined) return
+    const { digest } = loaded.is
+    const { digests } = governance.revocation
+    const known = new Set(announced?.revocations)
+    const added = [...digests].filter((list) => !known.has(list)).sort()
+    if (announced?.digest === digest && added.length === 0) return
+    for (const chunk of chunksOf(added, ANNOUNCED_AT_ONCE)) {
+      for (const list of chunk) known.add(list)
+      events.loaded(loaded.is, chunk, known.size)
+      announced = { digest, revocations: new Set(known) }
+    }
   }
   const ageSeconds = () =>
     confirmedAt === undefined ? Number.POSITIVE_INFINITY : (clock.monotonic() - confirmedAt) / 1000
-  return { inForce, refresh, ageSeconds }
+  return { inForce, refresh, ageSeconds, ignored: () => reported.size }
 }
 
-/** Create-once objects `<prefix><number>`, read in ascending order. The last valid one counts. */
-class Series<T> {
-  readonly #options: Pick<Parameters<typeof createPolicyStore>[0], 'store' | 'bucket' | 'events'>
-  readonly #prefix: string
-  readonly #maxBytes: number
-  /** Throws `policy.invalid`. Undefined if the object becomes valid later. */
-  readonly #read: (bytes: Buffer, name: string) => T | undefined
-  // Invalid objects after #newestName. An object is never rewritten, so it stays invalid.
-  readonly #rejected = new Set<string>()
-  #newestName: string | undefined
-  #newest: T | undefined
+/** At least one chunk. */
+function chunksOf<T>(values: readonly T[], size: number): readonly (readonly T[])[] {
+  const count = Math.max(1, Math.ceil(values.length / size))
+  return Array.from({ length: count }, (_, index) => values.slice(index * size, (index + 1) * size))
+}
 
-  constructor(
-    options: Pick<Parameters<typeof createPolicyStore>[0], 'store' | 'bucket' | 'events'>,
-    prefix: string,
-    maxBytes: number,
-    read: (bytes: Buffer, name: string) => T | undefined,
-  ) {
-    this.#options = options
-    this.#prefix = prefix
-    this.#maxBytes = maxBytes
-    this.#read = read
+/** The newest document as this Verifier can use it, or why it cannot. */
+type Loaded<T> = {
+  readonly name: string
+  readonly is: T | undefined
+  readonly problem: string
+  readonly ignored: readonly Ignored[]
+}
+const NOTHING = { name: '', is: undefined, problem: '', ignored: [] }
+
+/** A document is loaded once. */
+function load<T, U>(
+  what: string,
+  latest: Latest<T> | undefined,
+  before: Loaded<U>,
+  use: (document: NonNullable<Latest<T>['document']>) => U,
+): Loaded<U> {
+  if (latest === undefined) return { ...NOTHING, problem: `the governance bucket contains no ${what}` }
+  const { document, problem } = latest
+  if (document === undefined) return { ...NOTHING, problem }
+  const { name } = document
+  if (before.name === name) return before
+  try {
+    return { name, is: use(document), problem: '', ignored: [] }
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.code !== 'policy.invalid') throw error
+    const reason = error.message
+    return { name, is: undefined, problem: reason, ignored: [{ name, reason }] }
   }
+}
 
-  get newest(): T | undefined {
-    return this.#newest
-  }
-
-  async refresh(signal: AbortSignal | undefined): Promise<void> {
-    const { store, bucket, events } = this.#options
-    for await (const { name, size } of store.list(bucket, this.#prefix, this.#newestName, signal)) {
-      if (this.#rejected.has(name)) continue
+/** A bucket that is absent is a fault, not an empty one: nothing confirms then what is in force. */
+function readerOf({ store, bucket }: { store: ObjectStore; bucket: Omit<ObjectRef, 'name'> }): ObjectReader {
+  return {
+    async *list(prefix, signal) {
+      for await (const { name } of store.list(bucket, prefix, undefined, signal)) yield name
+    },
+    read: async (name, maxBytes, signal) => {
+      const object = { ...bucket, name }
       try {
-        if (size > this.#maxBytes)
-          throw new CodedError('policy.invalid', `${name} has ${size} bytes, the limit is ${this.#maxBytes}`)
-        const read = this.#read(await store.readAll({ ...bucket, name }, this.#maxBytes, signal), name)
-        if (read === undefined) continue
-        this.#newest = read
-        this.#newestName = name
-        this.#rejected.clear()
+        const { size } = await store.head(object, undefined, signal)
+        if (size > maxBytes)
+          throw new CodedError('evidence.malformed', `${name} has ${size} bytes, the limit is ${maxBytes}`)
+        return await store.readAll(object, maxBytes, signal)
       } catch (error) {
-        if (codeOf(error) !== 'policy.invalid' || !(error instanceof CodedError)) throw error
-        this.#rejected.add(name)
-        events.rejected(name, error)
+        if (codeOf(error) !== 'service.missing') throw error
+        return undefined
       }
-    }
+    },
   }
 }

@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -12,7 +12,7 @@ import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { fromBase64url } from '#core/bytes.ts'
 import { parseGeneral, peekCompact } from '#core/jws.ts'
-import { PolicyFormat, policyName } from '#core/policy/policy.ts'
+import { PolicyFormat } from '#core/policy/policy.ts'
 import { idKeyAssociatedData } from '#core/release/idKey.ts'
 import { SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
 import { manifestName, ResultManifestFormat } from '#core/sealed/manifest.ts'
@@ -166,8 +166,9 @@ async function releasedKeys(): Promise<
     const { headerJws } = readSealHeader(sealed.subarray(0, SEAL_PREFIX_BYTES))
     const { payload: header } = peekCompact(SealHeaderFormat, headerJws, 'object.malformed')
     const { keyId, wrappedDek } = header.custody
+    const [policyName] = await readdir(inOut('evidence', 'governance', 'policy'))
     const signed = parseGeneral(
-      await readFile(inOut('evidence', 'governance', policyName(1))),
+      await readFile(inOut('evidence', 'governance', 'policy', policyName ?? '')),
       'policy.invalid',
     )
     const [dataset] = PolicyFormat.decode(fromBase64url(signed.payload)).datasets

@@ -2,10 +2,12 @@
 import { createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fromBase64url, utf8 } from '#core/bytes.ts'
-import { keySigner, parseGeneral, type Signer, signGeneral } from '#core/jws.ts'
-import { type Permission, type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
+import { fromBase64url } from '#core/bytes.ts'
+import { keySigner, parseGeneral, type Signer } from '#core/jws.ts'
+import { type Permission, POLICY, type Policy, PolicyFormat } from '#core/policy/policy.ts'
+import { publish } from '#lab/demo/governance.ts'
 import { PROVIDER, SIGNERS } from '#lab/demo/names.ts'
+import { nameOfDocument } from '../governanceDocuments.ts'
 import { type SystemUnderTest, waitForLine } from './systemUnderTest.ts'
 
 export const GOVERNANCE = { namespace: PROVIDER.namespace, bucket: 'governance' }
@@ -39,10 +41,12 @@ export async function publishPolicy(
   change: (policy: Policy) => Policy,
 ): Promise<void> {
   const store = system.deployment.ociAs('governor').objectStore()
-  const signed = await store.readAll({ ...GOVERNANCE, name: policyName(1) }, 1_000_000)
+  const signed = await store.readAll(
+    { ...GOVERNANCE, name: await nameOfDocument(store, GOVERNANCE, 'policy', 1) },
+    1_000_000,
+  )
   const { payload } = parseGeneral(signed, 'policy.invalid')
   const policy = { ...change(PolicyFormat.decode(fromBase64url(payload))), seq }
-  const next = await signGeneral(PolicyFormat, policy, await policySigners(system))
-  await store.create({ ...GOVERNANCE, name: policyName(seq) }, utf8(JSON.stringify(next)))
+  await publish(store, POLICY, policy, await policySigners(system))
   await waitForLine(system, 'policy loaded', { policySeq: seq })
 }

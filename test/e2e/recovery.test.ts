@@ -4,14 +4,15 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { utf8 } from '#core/bytes.ts'
+import { sha256, toBase64url } from '#core/bytes.ts'
 import { jobIdOf } from '#core/job/job.ts'
-import { type Signer, signGeneral } from '#core/jws.ts'
+import type { Signer } from '#core/jws.ts'
 import type { Policy } from '#core/policy/policy.ts'
-import { RevocationFormat, revocationName } from '#core/policy/revocation.ts'
-import { toUnixSeconds } from '#core/time.ts'
+import { REVOCATION, type Revocation, RevocationFormat } from '#core/policy/revocation.ts'
+import { publish } from '#lab/demo/governance.ts'
 import { messageOf } from '#lab/demo/logLine.ts'
-import { GOVERNANCE, policySigners, publishPolicy, withPermissions } from './governor.ts'
+import { AUDIENCE, TENANT } from '#lab/demo/names.ts'
+import { policySigners, publishPolicy, withPermissions } from './governor.ts'
 import { deadLetters } from './streamMessages.ts'
 import { audit, resultsOf, type SystemUnderTest, startSystem, until, waitForLine } from './systemUnderTest.ts'
 
@@ -27,7 +28,7 @@ after(() => system?.close())
 
 test('a worker whose reference values are revoked waits, and goes on when they are restored', async () => {
   const pid = system.pid(WORKER)
-  await revoke(1, ['worker-1'], signers.slice(0, 1))
+  const list = await revoke(signers.slice(0, 1), { seq: 1, referenceValues: ['worker-1'] })
   const sealed = await system.seal('parked')
   const jobId = jobIdOf(await system.upload(sealed.file))
   await waitForLine(system, 'refused', { code: 'reference.revoked' })
@@ -38,7 +39,7 @@ test('a worker whose reference values are revoked waits, and goes on when they a
   )
   assert.deepEqual(await deadLetters(system), [])
 
-  await revoke(2, [], signers)
+  await revoke(signers, { seq: 2, replaces: [list] })
   await waitForLine(system, 'ended', { jobId, outcome: 'visible' })
   assert.equal((await resultsOf(system, sealed.headerDigest)).length, 1)
   assert.deepEqual(await deadLetters(system), [])
@@ -81,16 +82,26 @@ test('the evidence of it is intact', async () => {
   await audit(system)
 })
 
-/** A list by these signers. Fewer than the quorum may only add. */
-async function revoke(seq: number, referenceValues: readonly string[], by: readonly Signer[]): Promise<void> {
-  const issuedAt = toUnixSeconds(Math.floor(Date.now() / 1000))
-  const list = { v: 1 as const, seq, issuedAt, referenceValues: [...referenceValues] }
-  const signed = await signGeneral(RevocationFormat, { ...list, objects: [], boots: [], permissions: [] }, by)
-  const governor = system.deployment.ociAs('governor')
-  await governor
-    .objectStore()
-    .create({ ...GOVERNANCE, name: revocationName(seq) }, utf8(JSON.stringify(signed)))
-  await waitForLine(system, 'policy loaded', { revocationSeq: seq })
+/** Publishes a list by these signers. Returns its digest. */
+async function revoke(
+  by: readonly Signer[],
+  changes: Pick<Revocation, 'seq'> & Partial<Revocation>,
+): Promise<string> {
+  const list: Revocation = {
+    v: 1,
+    tenant: TENANT,
+    audience: AUDIENCE,
+    issuedAt: Math.floor(Date.now() / 1000),
+    replaces: [],
+    referenceValues: [],
+    objects: [],
+    boots: [],
+    permissions: [],
+    ...changes,
+  }
+  await publish(system.deployment.ociAs('governor').objectStore(), REVOCATION, list, by)
+  await waitForLine(system, 'policy loaded', { revocationSeq: list.seq })
+  return toBase64url(sha256(RevocationFormat.encode(list)))
 }
 
 async function readiness(): Promise<number> {

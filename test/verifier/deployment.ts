@@ -8,10 +8,11 @@ import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { exportJwk, P384Jwk } from '#core/jwk.ts'
-import { type Signer, signCompact, signGeneral } from '#core/jws.ts'
-import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
-import { type Revocation, RevocationFormat, revocationName } from '#core/policy/revocation.ts'
-import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
+import { type Signer, signCompact } from '#core/jws.ts'
+import { type Kind, signDocument } from '#core/policy/document.ts'
+import { POLICY, type Policy } from '#core/policy/policy.ts'
+import { REVOCATION, type Revocation } from '#core/policy/revocation.ts'
+import { VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
 import { idKeyAssociatedData } from '#core/release/idKey.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { trustDigest } from '#core/release/trust.ts'
@@ -25,9 +26,11 @@ import {
   datasetOf,
   permissionOf,
   policyOf,
+  revocationOf,
   root,
   signers,
   TRACEPARENT,
+  verifierKeysOf,
 } from '../core/release/releaseWorld.ts'
 import {
   apiKey,
@@ -74,9 +77,10 @@ export type Deployment = {
   readonly sealing: Signer
   readonly idKey: Buffer
   readonly policy: (seq: number, changes?: Partial<Policy>) => Policy
-  readonly putPolicy: (policy: Policy, by?: readonly Signer[]) => Promise<void>
+  /** Returns the object's name. */
+  readonly putPolicy: (policy: Policy, by?: readonly Signer[]) => Promise<string>
   readonly putVerifierKeys: () => Promise<void>
-  readonly putRevocation: (revocation: Revocation) => Promise<void>
+  readonly putRevocation: (revocation: Partial<Revocation>, by?: readonly Signer[]) => Promise<string>
   readonly seal: (changes?: Partial<SealHeader>, signer?: Signer) => Promise<Sealed>
   readonly config: (changes?: Partial<VerifierConfig>) => VerifierConfig
   /** Writes a configuration and returns its path. */
@@ -189,8 +193,14 @@ export async function deploy(
     }
   }
 
-  const put = async (name: string, signed: unknown) => {
+  const put = async <T extends { readonly seq: number }>(
+    kind: Kind<T>,
+    content: T,
+    by: readonly Signer[],
+  ): Promise<string> => {
+    const { name, signed } = await signDocument(kind, content, by)
     await governor.objectStore().create({ ...governance, name }, utf8(JSON.stringify(signed)))
+    return name
   }
   const [ada, grace] = signers
 
@@ -204,16 +214,16 @@ export async function deploy(
     sealing,
     idKey,
     policy,
-    putPolicy: async (value, by = [ada, grace]) =>
-      put(policyName(value.seq), await signGeneral(PolicyFormat, value, by)),
+    putPolicy: (value, by = [ada, grace]) => put(POLICY, value, by),
     putVerifierKeys: async () => {
       const { key } = await governor.keyVault().publicKey(id('key', 'grant-ca'))
       const grantCa = { jwk: P384Jwk.parse(exportJwk(key)), keyId: id('key', 'grant-ca') }
-      const keys = { v: 1 as const, seq: 1, exp: systemClock.now() + DAY, grantCa }
-      await put(verifierKeysName(1), await signGeneral(VerifierKeysFormat, keys, [ada, grace]))
+      const now = systemClock.now()
+      const keys = { audience: AUDIENCE, issuedAt: now - 60, exp: now + DAY }
+      await put(VERIFIER_KEYS, verifierKeysOf(grantCa, keys), [ada, grace])
     },
-    putRevocation: async (value) =>
-      put(revocationName(value.seq), await signGeneral(RevocationFormat, value, [ada])),
+    putRevocation: (value, by = [ada]) =>
+      put(REVOCATION, revocationOf({ audience: AUDIENCE, issuedAt: systemClock.now(), ...value }), by),
     seal: async (changes, signer = sealing) => {
       const sealId = toHex(randomBytes(16))
       const identity = { tenant: 'hospital', dataset: 'cohort', object: sealId, sealId, ...changes }

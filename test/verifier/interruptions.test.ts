@@ -30,6 +30,7 @@ const loaded: EntryBody = {
   policySeq: 1,
   policyDigest: 'A'.repeat(43),
   revocationSeq: 0,
+  revocations: [],
 }
 
 type Told = Extract<EntryBody, { event: 'release.interrupted' }>

@@ -1,98 +1,121 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { utf8 } from '#core/bytes.ts'
-import { P384Jwk } from '#core/jwk.ts'
-import { keySigner, type Signer, signGeneral } from '#core/jws.ts'
-import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
-import { type Revocation, RevocationFormat, revocationName } from '#core/policy/revocation.ts'
-import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
+import { toHex, utf8 } from '#core/bytes.ts'
+import { P384Jwk, thumbprint } from '#core/jwk.ts'
+import { keySigner, type Signer } from '#core/jws.ts'
+import { type Kind, signDocument } from '#core/policy/document.ts'
+import { POLICY, type Policy } from '#core/policy/policy.ts'
+import { REVOCATION, type Revocation } from '#core/policy/revocation.ts'
+import { VERIFIER_KEYS, type VerifierKeys } from '#core/policy/verifierKeys.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { createPolicyStore } from '../../src/verifier/policyStore.ts'
 import { unavailable } from '../adapters/evidence/stores.ts'
-import { AUDIENCE, DAY, NOW, p384, policyOf, root, signers } from '../core/release/releaseWorld.ts'
+import {
+  DAY,
+  DEPLOYMENT,
+  NOW,
+  p384,
+  policyOf,
+  revocationOf,
+  root,
+  signers,
+  verifierKeysOf,
+} from '../core/release/releaseWorld.ts'
 import { steerableClock } from './steerableClock.ts'
 import { bucket, emptyStore } from './testBucket.ts'
 
 const grantCa = keySigner(p384())
 const keyId = 'ocid1.key.oc1..grant-ca'
 const none = { code: 'policy.none' }
-const nothing: Revocation = {
-  v: 1,
-  seq: 1,
-  issuedAt: NOW,
-  referenceValues: [],
-  objects: [],
-  boots: [],
-  permissions: [],
-}
 const two = signers.slice(0, 2)
+const mary = signers.slice(2)
 
 async function governance(options: { readonly keys?: boolean } = {}) {
   const folder = await emptyStore()
   const clock = steerableClock()
+  const hidden = new Set<string>()
+  const reads: string[] = []
+  let reading = 0
+  let mostReading = 0
   let down = false
   let deaf = false
   const store: ObjectStore = {
     ...folder,
-    list: (...parameters) => {
+    list: async function* (...parameters) {
       if (down) throw unavailable()
-      return folder.list(...parameters)
+      for await (const object of folder.list(...parameters)) if (!hidden.has(object.name)) yield object
+    },
+    readAll: async (object, ...parameters) => {
+      reads.push(object.name)
+      reading += 1
+      mostReading = Math.max(mostReading, reading)
+      try {
+        return await folder.readAll(object, ...parameters)
+      } finally {
+        reading -= 1
+      }
     },
   }
   const loaded: string[] = []
-  const rejected: string[] = []
-  const policies = createPolicyStore({
-    store,
-    bucket,
-    root,
-    verifier: { audience: AUDIENCE, tenant: 'hospital', simulation: true, vaultOnLoopback: true },
-    grantCa: { keyId, jwk: grantCa.jwk },
-    clock,
-    events: {
-      loaded: ({ policy }, revocation) => {
-        if (deaf) throw unavailable()
-        loaded.push(`${policy.seq}/${revocation.seq}`)
+  const ignored: string[] = []
+  /** A replica that starts now. */
+  const replica = () =>
+    createPolicyStore({
+      store,
+      bucket,
+      root,
+      deployment: DEPLOYMENT,
+      verifier: { simulation: true, vaultOnLoopback: true },
+      grantCa: { keyId, jwk: grantCa.jwk },
+      clock,
+      events: {
+        loaded: ({ policy }, revocations, revocationSeq) => {
+          if (deaf) throw unavailable()
+          loaded.push(`${policy.seq}/${revocationSeq}+${revocations.length}`)
+        },
+        ignored: ({ name }) => ignored.push(name),
       },
-      rejected: (name) => rejected.push(name),
-    },
-  })
-  const put = async (name: string, signed: unknown) => {
+    })
+  const policies = replica()
+  const put = async <T extends { readonly seq: number }>(
+    kind: Kind<T>,
+    content: T,
+    by: readonly Signer[],
+  ): Promise<string> => {
+    const { name, signed } = await signDocument(kind, content, by)
     await folder.create({ ...bucket, name }, utf8(JSON.stringify(signed)))
+    return name
   }
-  const putKeys = async (seq: number, exp: number, by = grantCa) =>
-    put(
-      verifierKeysName(seq),
-      await signGeneral(
-        VerifierKeysFormat,
-        { v: 1 as const, seq, exp, grantCa: { jwk: P384Jwk.parse(by.jwk), keyId } },
-        two,
-      ),
-    )
-  if (options.keys ?? true) await putKeys(1, NOW + 60 * DAY)
+  const putKeys = (changes: Partial<VerifierKeys>, by = grantCa) =>
+    put(VERIFIER_KEYS, verifierKeysOf({ jwk: P384Jwk.parse(by.jwk), keyId }, changes), two)
+  if (options.keys ?? true) await putKeys({ exp: NOW + 60 * DAY })
   return {
     policies,
+    replica,
     clock,
     loaded,
-    rejected,
+    ignored,
+    reads,
+    mostReading: () => mostReading,
     putKeys,
+    hide: (name: string) => hidden.add(name),
     deafen: (value: boolean) => {
       deaf = value
     },
     fail: (value: boolean) => {
       down = value
     },
-    putRaw: put,
-    putPolicy: async (changes: Partial<Policy>, by: readonly Signer[] = two) => {
-      const policy = policyOf(changes)
-      await put(policyName(policy.seq), await signGeneral(PolicyFormat, policy, by))
-    },
-    putRevocation: async (changes: Partial<Revocation>, by: readonly Signer[] = signers.slice(0, 1)) => {
-      const revocation = { ...nothing, ...changes }
-      await put(revocationName(revocation.seq), await signGeneral(RevocationFormat, revocation, by))
-    },
+    putRaw: (name: string, bytes: Uint8Array) => folder.create({ ...bucket, name }, bytes),
+    putPolicy: (changes: Partial<Policy>, by: readonly Signer[] = two) => put(POLICY, policyOf(changes), by),
+    putRevocation: (changes: Partial<Revocation>, by: readonly Signer[] = signers.slice(0, 1)) =>
+      put(REVOCATION, revocationOf(changes), by),
     seq: () => policies.inForce().loaded.policy.seq,
   }
 }
+
+/** The name of a document, with junk in it. */
+const junkName = (folder: string, seq: number) =>
+  `${folder}/${String(seq).padStart(9, '0')}-${toHex(Buffer.alloc(16, 7))}`
 
 test('nothing is in force before the first listing, or with an empty bucket', async () => {
   const { policies } = await governance()
@@ -103,22 +126,52 @@ test('nothing is in force before the first listing, or with an empty bucket', as
   assert.equal(policies.ageSeconds(), 0)
 })
 
-test('the highest valid number wins; an invalid object is reported once and changes nothing', async () => {
-  const { policies, putPolicy, putRaw, seq, loaded, rejected } = await governance()
+test('the highest valid number wins; what does not count is reported once and changes nothing', async () => {
+  const { policies, putPolicy, putRaw, seq, loaded, ignored } = await governance()
   await putPolicy({ seq: 3 })
   await policies.refresh()
   await putPolicy({ seq: 2 })
-  await putPolicy({ seq: 4 }, signers.slice(0, 1))
-  await putRaw(policyName(5), { payload: '', signatures: [] })
-  await putRaw(policyName(6), 'x'.repeat(2 * 1024 * 1024))
+  const names = [
+    await putPolicy({ seq: 4 }, signers.slice(0, 1)),
+    junkName('policy', 5),
+    junkName('policy', 6),
+  ]
+  await putRaw(junkName('policy', 5), utf8('{"payload":"","signatures":[]}'))
+  await putRaw(junkName('policy', 6), Buffer.alloc(3 * 1024 * 1024))
   await policies.refresh()
   await policies.refresh()
   assert.equal(seq(), 3)
-  assert.deepEqual(rejected, [4, 5, 6].map(policyName))
+  assert.deepEqual(ignored.toSorted(), names)
+  assert.equal(policies.ignored(), 3)
   await putPolicy({ seq: 7 })
   await policies.refresh()
   assert.equal(seq(), 7)
-  assert.deepEqual(loaded, ['3/0', '7/0'])
+  assert.deepEqual(loaded, ['3/0+0', '7/0+0'])
+})
+
+test('other names are passed over unread, documents and junk are read once, several at a time', async () => {
+  const { policies, putPolicy, putRaw, seq, reads, ignored, mostReading } = await governance()
+  for (const name of ['policy/000000002', 'policy/999999999', 'policy/x', 'seal/abc', 'revocation/1'])
+    await putRaw(name, utf8('x'))
+  for (let at = 1; at <= 300; at++) await putRaw(junkName('policy', at), utf8('x'))
+  await putPolicy({ seq: 1 })
+  await policies.refresh()
+  await policies.refresh()
+  assert.equal(seq(), 1)
+  assert.equal(ignored.length, 300)
+  assert.equal(new Set(reads).size, reads.length)
+  assert.equal(reads.length, 302)
+  assert.ok(mostReading() > 8 && mostReading() <= 16, String(mostReading()))
+})
+
+test('a listing that fails in the middle is continued by the next one', async () => {
+  const { policies, putPolicy, fail, seq } = await governance()
+  fail(true)
+  await assert.rejects(policies.refresh(), { code: 'service.unavailable' })
+  fail(false)
+  await putPolicy({})
+  await policies.refresh()
+  assert.equal(seq(), 7)
 })
 
 test('after 30 seconds without a listing nothing is released', async () => {
@@ -145,7 +198,7 @@ test('an event that fails is repeated after the next listing', async () => {
   deafen(false)
   await policies.refresh()
   await policies.refresh()
-  assert.deepEqual(loaded, ['7/0'])
+  assert.deepEqual(loaded, ['7/0+0'])
 })
 
 test('a policy counts from its issue to its end; no older one comes back', async () => {
@@ -162,33 +215,100 @@ test('a policy counts from its issue to its end; no older one comes back', async
   assert.throws(() => policies.inForce(), none)
 })
 
+test('a policy of the quorum that does not load ends its predecessor (L1)', async () => {
+  const { policies, putPolicy, ignored } = await governance()
+  await putPolicy({ seq: 1 })
+  const name = await putPolicy({ seq: 2, clients: [{ id: 'other', keys: [P384Jwk.parse(grantCa.jwk)] }] })
+  await policies.refresh()
+  assert.throws(() => policies.inForce(), { ...none, message: /client acme is not in clients/ })
+  assert.deepEqual(ignored, [name])
+  await putPolicy({ seq: 3 })
+  await policies.refresh()
+  assert.equal(policies.inForce().loaded.policy.seq, 3)
+})
+
+test('verifier keys of the quorum for another grant CA end the ones before them (L1)', async () => {
+  const { policies, putPolicy, putKeys, seq } = await governance()
+  await putPolicy({})
+  await policies.refresh()
+  assert.equal(seq(), 7)
+  await putKeys({ seq: 2 }, keySigner(p384()))
+  await policies.refresh()
+  assert.throws(() => policies.inForce(), { ...none, message: /certifies another grant CA/ })
+})
+
+test('a list that one signer squats hides none of another, in a running and in a fresh replica (H2)', async () => {
+  const { policies, replica, putPolicy, putRevocation } = await governance()
+  const revoked = (one = policies) => one.inForce().revocation.boots
+  const boots = ['a'.repeat(26)]
+  await putPolicy({})
+  await putRevocation({ seq: 1 })
+  await policies.refresh()
+  await putRevocation({ seq: 999_999_999, permissions: ['junk'] }, mary)
+  await policies.refresh()
+  await putRevocation({ seq: 2, boots })
+  await policies.refresh()
+  assert.deepEqual(revoked(), boots)
+  const fresh = replica()
+  await fresh.refresh()
+  assert.deepEqual(revoked(fresh), boots)
+})
+
+test('a list that one signer inserts between, or under the same number, ends no other (H2)', async () => {
+  const { policies, replica, putPolicy, putRevocation } = await governance()
+  const boots = ['a'.repeat(26)]
+  await putPolicy({})
+  await putRevocation({ seq: 1 })
+  await putRevocation({ seq: 5, permissions: ['junk'] }, mary)
+  await putRevocation({ seq: 10, permissions: ['junk'] }, mary)
+  await putRevocation({ seq: 10, boots })
+  for (const one of [policies, replica()]) {
+    await one.refresh()
+    assert.deepEqual(one.inForce().revocation.boots, boots)
+  }
+})
+
+test('a signer who fills up stops releases until the quorum acts, and takes nothing back (H2)', async () => {
+  const { policies, putPolicy, putRevocation, ignored } = await governance()
+  await putPolicy({ seq: 1 })
+  await putRevocation({ seq: 500, boots: ['b'.repeat(26)] }, mary)
+  for (let seq = 1; seq <= 64; seq++) await putRevocation({ seq, permissions: ['junk'] }, mary)
+  await policies.refresh()
+  assert.throws(() => policies.inForce(), { ...none, message: /1 revocation lists are over the limit/ })
+  assert.equal(ignored.length, 1)
+  await putPolicy({ seq: 2, excludedSigners: mary.map(({ jwk }) => thumbprint(jwk)) })
+  await putRevocation({ seq: 3, boots: ['b'.repeat(26)] })
+  await policies.refresh()
+  assert.deepEqual(policies.inForce().revocation.boots, ['b'.repeat(26)])
+})
+
 test('one signer revokes; only the quorum restores', async () => {
-  const { policies, putPolicy, putRevocation, loaded, rejected } = await governance()
+  const { policies, putPolicy, putRevocation, loaded } = await governance()
   const revoked = () => policies.inForce().revocation.referenceValues
   await putPolicy({})
   await putRevocation({ seq: 1, referenceValues: ['worker-1'] })
   await policies.refresh()
   assert.deepEqual(revoked(), ['worker-1'])
-  await putRevocation({ seq: 2 })
+  const [replaces] = [[...policies.inForce().revocation.digests]]
+  await putRevocation({ seq: 2, replaces })
   await policies.refresh()
   assert.deepEqual(revoked(), ['worker-1'])
-  assert.deepEqual(rejected, [revocationName(2)])
-  await putRevocation({ seq: 3 }, two)
+  await putRevocation({ seq: 3, replaces }, two)
   await policies.refresh()
   assert.deepEqual(revoked(), [])
-  assert.deepEqual(loaded, ['7/1', '7/3'])
+  assert.deepEqual(loaded, ['7/1+1', '7/2+1', '7/3+1'])
 })
 
 test('without keys that certify its own grant CA the Verifier releases nothing', async () => {
-  const { policies, putPolicy, putKeys, clock, rejected, seq } = await governance({ keys: false })
+  const { policies, putPolicy, putKeys, clock, ignored, seq } = await governance({ keys: false })
   await putPolicy({ expiresAt: NOW + 30 * DAY })
   await policies.refresh()
   assert.throws(() => policies.inForce(), none)
-  await putKeys(1, NOW + DAY, keySigner(p384()))
+  const foreign = await putKeys({ seq: 1 }, keySigner(p384()))
   await policies.refresh()
   assert.throws(() => policies.inForce(), none)
-  assert.deepEqual(rejected, [verifierKeysName(1)])
-  await putKeys(2, NOW + DAY)
+  assert.deepEqual(ignored, [foreign])
+  await putKeys({ seq: 2 })
   await policies.refresh()
   assert.equal(seq(), 7)
   clock.pass(DAY)

@@ -39,10 +39,12 @@ import {
   ed25519,
   jobOf,
   NOW,
+  nothingRevoked,
   p384,
   permissionOf,
   policyOf,
   signers,
+  verifierKeysOf,
   workerKeys,
 } from '../core/release/releaseWorld.ts'
 import { steerableClock } from './steerableClock.ts'
@@ -52,12 +54,10 @@ const now = toUnixSeconds(NOW)
 const nonceKey = { epoch: 1, key: randomBytes(32) }
 const trust = Buffer.alloc(32, 3)
 const grantCa = keySigner(p384())
-const verifierKeys = {
-  v: 1 as const,
-  seq: 1,
-  exp: NOW + 1000,
-  grantCa: { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' },
-}
+const verifierKeys = verifierKeysOf(
+  { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' },
+  { exp: NOW + 1000 },
+)
 const [reference] = policyOf().referenceValues
 assert.ok(reference !== undefined)
 const policy = policyOf({
@@ -75,15 +75,7 @@ const job = await jobOf()
 
 const inForce = (policy: Policy): InForce => ({
   loaded: { policy, digest: '' },
-  revocation: {
-    v: 1,
-    seq: 1,
-    issuedAt: NOW,
-    referenceValues: [],
-    objects: [],
-    boots: [],
-    permissions: [],
-  },
+  revocation: nothingRevoked,
   keys: { verifierKeys, signed: signedKeys },
 })
 
@@ -147,6 +139,7 @@ async function verifierBoot(
       inForce: () => current(),
       refresh: async () => {},
       ageSeconds: () => 0,
+      ignored: () => 0,
     },
     spendNonce: changes.spendNonce ?? (async () => {}),
     registrations: createRegistrations(await faultyStore(), bucket, grantCa),
@@ -388,6 +381,7 @@ test('a log without room for all decisions and their ends refuses the request be
     policySeq: 1,
     policyDigest: 'A'.repeat(43),
     revocationSeq: 0,
+    revocations: [] as string[],
   } as const
   // Room for boot.registered, worker.accepted, both decisions, and one end.
   boot.evidence.appendAll(Array.from({ length: 8192 - 5 }, () => waiting))

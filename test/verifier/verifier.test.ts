@@ -9,9 +9,9 @@ import { createEvidenceLog } from '#adapters/evidence/log.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { fromBase64url, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { auditCollection } from '#core/evidence/audit/audit.ts'
-import type { ObjectReader } from '#core/evidence/audit/collection.ts'
 import { checkpointName } from '#core/evidence/checkpoint.ts'
 import { keySigner, peekCompact } from '#core/jws.ts'
+import type { ObjectReader } from '#core/objectReader.ts'
 import { RefusalFormat } from '#core/release/refusal.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
 import { MAX_REQUEST_BYTES } from '#core/release/request.ts'
@@ -169,8 +169,8 @@ test('the Verifier', async (t) => {
 
   await t.test('a policy without a quorum does not come into force', async () => {
     await deployment.putVerifierKeys()
-    await deployment.putPolicy(deployment.policy(1), [keySigner(p384())])
-    await verifier.line(says('governance object refused', { name: 'policy/000000001' }))
+    const name = await deployment.putPolicy(deployment.policy(1), [keySigner(p384())])
+    await verifier.line(says('governance object ignored', { name }))
     await assert.rejects(worker.ask([sealed.job]), { code: 'policy.none' })
   })
 
@@ -286,16 +286,7 @@ test('the Verifier', async (t) => {
   })
 
   await t.test('one signer revokes at once', async () => {
-    const revocation = {
-      v: 1 as const,
-      seq: 1,
-      issuedAt: systemClock.now(),
-      referenceValues: [],
-      objects: [sealed.header.sealId],
-      boots: [],
-      permissions: [],
-    }
-    await deployment.putRevocation(revocation)
+    await deployment.putRevocation({ objects: [sealed.header.sealId] })
     await verifier.line(says('policy loaded', { revocationSeq: 1 }))
     assert.equal(codeOfAnswer(await worker.ask([sealed.job])), 'object.withdrawn')
   })
@@ -357,7 +348,7 @@ test('the Verifier', async (t) => {
     // The policy with a foreign signature is still stored. The audit finds it as the Verifier did.
     assert.deepEqual(
       report.findings.map(({ code }) => code),
-      ['policy.unverified'],
+      ['governance.ignored'],
     )
     assert.deepEqual(
       report.logs.map(({ status }) => status),

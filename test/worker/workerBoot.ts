@@ -37,6 +37,7 @@ import {
   policyOf,
   root,
   signers,
+  verifierKeysOf,
   workerKeys,
 } from '../core/release/releaseWorld.ts'
 
@@ -84,11 +85,7 @@ export async function acceptedGrant(): Promise<AcceptedGrant> {
   const caKey = { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' }
   const [answer] = acceptAnswer(
     {
-      verifierKeys: await signGeneral(
-        VerifierKeysFormat,
-        { v: 1 as const, seq: 1, exp: NOW + 86_400, grantCa: caKey },
-        [signers[0], signers[2]],
-      ),
+      verifierKeys: await signGeneral(VerifierKeysFormat, verifierKeysOf(caKey), [signers[0], signers[2]]),
       grantKey: await signCompact(
         GrantKeyFormat,
         { v: 1 as const, jwk: Ed25519Jwk.parse(grantKey.jwk), nbf: NOW - 60, exp: NOW + 86_400 },

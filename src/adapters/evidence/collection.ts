@@ -1,7 +1,8 @@
 /** A folder with copies of the four buckets, for an audit. */
 import { createFolderStore } from '#adapters/system/folderStore.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
-import type { Collection, ObjectReader } from '#core/evidence/audit/collection.ts'
+import type { Collection } from '#core/evidence/audit/collection.ts'
+import type { ObjectReader } from '#core/objectReader.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 
 /** The folder of each bucket. */

@@ -5,26 +5,23 @@
 import { RegistrationFormat, readRegistration, registrationName } from '#core/boot/registration.ts'
 import { fromUtf8 } from '#core/bytes.ts'
 import { CodedError, under } from '#core/errors.ts'
-import type { ObjectReader } from '#core/evidence/audit/collection.ts'
 import { claimedBoot, openManifest } from '#core/evidence/manifest.ts'
 import type { QuorumRoot } from '#core/jws.ts'
-import { type GrantCa, readGrantCa, VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
+import type { ObjectReader } from '#core/objectReader.ts'
+import { GovernanceFolder } from '#core/policy/bucket.ts'
+import { grantCasOf, VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
 import { manifestName, type ResultManifest, ResultManifestFormat } from '#core/sealed/manifest.ts'
 
 export type ResultTrust = {
   readonly providerRoot: QuorumRoot
   /** Accepts results of a simulated root. */
   readonly simulation: boolean
-  /**
-   * The provider's objects `verifier-keys/<seq>` and `registration/<boot>`, read by name and never listed.
-   */
-  readonly governance: Pick<ObjectReader, 'read'>
+  /** The provider's objects `verifier-keys/` and `registration/<boot>`. */
+  readonly governance: ObjectReader
   readonly registrations: Pick<ObjectReader, 'read'>
 }
 
 const MAX_MANIFEST_BYTES = ResultManifestFormat.maxBytes * 2
-/** Base64url and up to 16 signatures. */
-const MAX_KEYS_BYTES = VerifierKeysFormat.maxBytes * 2 + 16_384
 const MAX_REGISTRATION_BYTES = RegistrationFormat.maxBytes * 2 + 1024
 
 /**
@@ -52,16 +49,7 @@ async function findRegistration(boot: string, trust: ResultTrust) {
   const name = registrationName(boot)
   const bytes = await trust.registrations.read(name, MAX_REGISTRATION_BYTES)
   if (bytes === undefined) return undefined
-  return readRegistration(bytes, name, await readGrantCas(trust))
-}
-
-/** The objects are numbered 1, 2, 3, … without gaps. */
-async function readGrantCas({ governance, providerRoot }: ResultTrust): Promise<readonly GrantCa[]> {
-  const grantCas: GrantCa[] = []
-  for (;;) {
-    const name = verifierKeysName(grantCas.length + 1)
-    const bytes = await governance.read(name, MAX_KEYS_BYTES)
-    if (bytes === undefined) return grantCas
-    grantCas.push(readGrantCa(bytes, name, providerRoot))
-  }
+  const keys = new GovernanceFolder(VERIFIER_KEYS, trust.governance, trust.providerRoot)
+  await keys.refresh()
+  return readRegistration(bytes, name, grantCasOf(keys.documents, trust.providerRoot))
 }

@@ -93,7 +93,7 @@ export const RELEASE_ERRORS = {
   ),
   'policy.none': request.later(
     'no valid policy is in force',
-    "publish a policy; the Verifier's log says why none of those in the bucket is valid",
+    "publish a policy or keys that load; the Verifier's log says why those in the bucket do not count",
   ),
   'policy.stale': request.later(
     'the policy has not been confirmed for more than 30 seconds',

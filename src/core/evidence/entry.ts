@@ -57,7 +57,13 @@ const Schema = z.discriminatedUnion('event', [
   entry('log.closed', { reason: z.enum(['drained', 'stopped']) }),
 
   // The Verifier's decisions: decided → issued | failed | interrupted
-  entry('policy.loaded', { policySeq: sequence, policyDigest: sha256Digest, revocationSeq: count }),
+  entry('policy.loaded', {
+    policySeq: sequence,
+    policyDigest: sha256Digest,
+    /** How many revocation lists this boot knows now, and the digests of those that are new to this log. */
+    revocationSeq: count,
+    revocations: z.array(sha256Digest).max(1000),
+  }),
   entry('boot.registered', { boot, reference: name, assurance, ...attestation }),
   /**
    * One per authentic request of an approved worker. The entries on its jobs name it by index; those of a

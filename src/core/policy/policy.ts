@@ -5,21 +5,12 @@
  */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
-import {
-  audience,
-  base64urlBytes,
-  hexBytes,
-  name,
-  ocid,
-  purpose,
-  sequence,
-  time,
-  version1,
-} from '../fields.ts'
+import { base64urlBytes, hexBytes, keyThumbprint, name, ocid, purpose, time } from '../fields.ts'
 import { P256Jwk, P384Jwk, SigningJwk } from '../jwk.ts'
 import { defineSigned } from '../jws.ts'
 import { PRODUCTS } from '../snp/product.ts'
-import { numberedName } from './objectName.ts'
+import type { Kind } from './document.ts'
+import { ENVELOPE } from './envelope.ts'
 import { Quota } from './quota.ts'
 import { PolicyReferenceSchema } from './referenceSchema.ts'
 import { TERMS } from './terms.ts'
@@ -65,17 +56,16 @@ const Dataset = z.strictObject({
 })
 
 const Schema = z.strictObject({
-  v: version1,
-  seq: sequence,
-  issuedAt: time,
+  ...ENVELOPE,
+  /** At most 90 days after its issue. */
   expiresAt: time,
+  /** Thumbprints of keys of the provider root that no longer count. */
+  excludedSigners: z.array(keyThumbprint).max(16),
   /**
    * Possible only if every dataset is synthetic and every Vault endpoint is on loopback. Logs and grants show
    * it.
    */
   simulation: z.boolean(),
-  tenant: name,
-  audience,
   /** ARKs by the SHA-256 of their DER. AMD's pinned roots too are trusted only if they are listed. */
   roots: z
     .array(z.strictObject({ product: z.enum(PRODUCTS), ark: hexBytes(32), simulated: z.boolean() }))
@@ -101,6 +91,4 @@ export const PolicyFormat = defineSigned(
   defineFormat({ name: 'policy', maxBytes: 1024 * 1024, code: 'policy.invalid', schema: Schema }),
 )
 
-export function policyName(seq: number): string {
-  return numberedName('policy', seq)
-}
+export const POLICY: Kind<Policy> = { folder: 'policy', format: PolicyFormat, endsPredecessor: true }

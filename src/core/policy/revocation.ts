@@ -1,20 +1,23 @@
-/** The revocation list v1. One signer is enough to revoke; only a quorum restores. */
+/**
+ * The revocation list v1. One signer is enough to revoke. Only a quorum takes a list back, by the digest of
+ * it; so nothing that one signer publishes, and no order of numbers, ends what another has revoked.
+ */
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
-import { CodedError } from '../errors.ts'
-import { name, sealId, sequence, time, version1 } from '../fields.ts'
-import { defineSigned, parseGeneral, type QuorumRoot, verifyQuorum } from '../jws.ts'
-import { expectName, numberedName } from './objectName.ts'
+import { boot, name, sealId, sha256Digest } from '../fields.ts'
+import { defineSigned } from '../jws.ts'
+import type { Kind } from './document.ts'
+import { ENVELOPE } from './envelope.ts'
 
 const RevocationSchema = z.strictObject({
-  v: version1,
-  seq: sequence,
-  issuedAt: time,
+  ...ENVELOPE,
+  /** SHA-256 of the payloads of the lists that this one replaces. Counts only if a quorum signs. */
+  replaces: z.array(sha256Digest).max(4096),
   /** Ids of reference values in the policy. */
   referenceValues: z.array(name).max(1024),
   /** SealIds. */
   objects: z.array(sealId).max(65_536),
-  boots: z.array(z.string().length(26)).max(65_536),
+  boots: z.array(boot).max(65_536),
   permissions: z.array(name).max(1024),
 })
 export type Revocation = z.output<typeof RevocationSchema>
@@ -28,43 +31,11 @@ export const RevocationFormat = defineSigned(
     schema: RevocationSchema,
   }),
 )
-
-export function revocationName(seq: number): string {
-  return numberedName('revocation', seq)
+export const REVOCATION: Kind<Revocation> = {
+  folder: 'revocation',
+  format: RevocationFormat,
+  endsPredecessor: false,
 }
 
-/**
- * One signer is enough, unless the list lacks a name of `current`, the list in force: that needs the quorum.
- * `current` must have a lower number. Throws `policy.invalid`.
- */
-export function readRevocation(
-  bytes: Uint8Array,
-  object: string,
-  root: QuorumRoot,
-  current: Revocation | undefined,
-): Revocation {
-  const signed = parseGeneral(bytes, 'policy.invalid')
-  const { payload: revocation, persons } = verifyQuorum(
-    RevocationFormat,
-    signed,
-    { ...root, threshold: 1 },
-    'policy.invalid',
-  )
-  expectName(object, revocationName(revocation.seq))
-  const restored = current === undefined ? [] : restoredBy(revocation, current)
-  if (restored.length > 0 && persons.length < root.threshold)
-    throw new CodedError(
-      'policy.invalid',
-      `${object} restores ${restored.length} revoked names with ${persons.length} signatures, ${root.threshold} are required`,
-    )
-  return revocation
-}
-
-const LISTS = ['referenceValues', 'objects', 'boots', 'permissions'] as const
-
-function restoredBy(next: Revocation, current: Revocation): string[] {
-  return LISTS.flatMap((list) => {
-    const kept = new Set(next[list])
-    return current[list].filter((name) => !kept.has(name))
-  })
-}
+/** What is revoked, over all lists in force. */
+export type Revoked = Pick<Revocation, 'referenceValues' | 'objects' | 'boots' | 'permissions'>

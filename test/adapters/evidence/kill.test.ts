@@ -17,6 +17,7 @@ const entry: EntryBody = {
   policySeq: 1,
   policyDigest: 'A'.repeat(43),
   revocationSeq: 0,
+  revocations: [],
 }
 
 // Three flushes of a log that crosses a tile. The process dies after each of their writes.

@@ -22,6 +22,7 @@ const entry: EntryBody = {
   policySeq: 1,
   policyDigest: 'A'.repeat(43),
   revocationSeq: 0,
+  revocations: [],
 }
 
 async function newLog(clock = { now: 1_000_000 }, endLimit?: EndLimit) {

@@ -9,8 +9,9 @@ import { RegistrationFormat, registrationName } from '#core/boot/registration.ts
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { exportJwk, thumbprint } from '#core/jwk.ts'
-import { keySigner, signCompact, signGeneral } from '#core/jws.ts'
-import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
+import { keySigner, signCompact } from '#core/jws.ts'
+import { signDocument } from '#core/policy/document.ts'
+import { VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
 import { nodeCipher } from '#core/sealed/cipher.ts'
 import { manifestName, partName, ResultManifestFormat } from '#core/sealed/manifest.ts'
 import { sealResult } from '#core/sealed/result.ts'
@@ -18,6 +19,7 @@ import { plainMemory } from '#core/secretMemory.ts'
 import type { Emulator } from '#lab/emulator/emulator.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { signers } from '../../core/evidence/collectionBuilder.ts'
+import { verifierKeysOf } from '../../core/release/releaseWorld.ts'
 import { CONSUMER_NAMESPACE, id, PROVIDER_NAMESPACE } from '../../lab/emulator/testEmulator.ts'
 import { managerOf, startServices } from '../emulatedServices.ts'
 import { cli, expectFailure } from '../process.ts'
@@ -36,21 +38,14 @@ async function leaveResult(
   const evidenceKey = keySigner(generateKeyPairSync('ed25519').privateKey)
   assert(ca.jwk.kty === 'EC' && evidenceKey.jwk.kty === 'OKP')
   const boot = bootOf(evidenceKey.jwk)
-  const keys = {
-    v: 1 as const,
-    seq: 1,
-    exp: now + 1000,
-    grantCa: { jwk: ca.jwk, keyId: id('key', 'grant-ca') },
-  }
+  const keys = verifierKeysOf(
+    { jwk: ca.jwk, keyId: id('key', 'grant-ca') },
+    { issuedAt: now, exp: now + 1000 },
+  )
+  const document = await signDocument(VERIFIER_KEYS, keys, signers)
   const put = (store: ObjectStore, namespace: string, bucket: string, name: string, bytes: Buffer) =>
     store.create({ namespace, bucket, name }, bytes)
-  await put(
-    provider.store,
-    PROVIDER_NAMESPACE,
-    'governance',
-    verifierKeysName(1),
-    canonicalBytes(await signGeneral(VerifierKeysFormat, keys, signers)),
-  )
+  await put(provider.store, PROVIDER_NAMESPACE, 'governance', document.name, canonicalBytes(document.signed))
   const digest = toBase64url(sha256(utf8('x')))
   const registration = {
     v: 1 as const,

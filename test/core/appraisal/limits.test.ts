@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { toBase64url } from '#core/bytes.ts'
 import type { Format, Json } from '#core/canonical.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
@@ -19,6 +20,7 @@ type Limits = readonly [path: string, least: number, most: number, value?: Json]
 const hex = (bytes: number) => '11'.repeat(bytes)
 
 const POLICY_LISTS: readonly Limits[] = [
+  ['excludedSigners', 0, 16, 'A'.repeat(43)],
   ['roots', 1, 16],
   ['referenceValues', 1, 64],
   ['clients', 1, 64],
@@ -44,13 +46,17 @@ const POLICY_LISTS: readonly Limits[] = [
 const REVOCATION = {
   v: 1,
   seq: 1,
+  tenant: 'hospital',
+  audience: 'https://verifier.hospital.example',
   issuedAt: 1,
+  replaces: [toBase64url(Buffer.alloc(32))],
   referenceValues: ['worker-1'],
   objects: ['5e'.repeat(16)],
   boots: ['a'.repeat(26)],
   permissions: ['p-1'],
 }
 const REVOCATION_LISTS: readonly Limits[] = [
+  ['replaces', 0, 4096],
   ['referenceValues', 0, 1024],
   ['objects', 0, 65_536],
   ['boots', 0, 65_536],

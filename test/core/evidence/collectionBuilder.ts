@@ -13,11 +13,12 @@ import type { EntryBody } from '#core/evidence/entry.ts'
 import { noteDigest } from '#core/evidence/note.ts'
 import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { type Ed25519Jwk, exportJwk, thumbprint } from '#core/jwk.ts'
-import { type GeneralJws, keySigner, type Signer, signCompact, signGeneral } from '#core/jws.ts'
-import { type Policy, PolicyFormat, policyName } from '#core/policy/policy.ts'
-import { type Revocation, RevocationFormat, revocationName } from '#core/policy/revocation.ts'
+import { type GeneralJws, keySigner, type Signer, signCompact } from '#core/jws.ts'
+import { signDocument } from '#core/policy/document.ts'
+import { POLICY, type Policy } from '#core/policy/policy.ts'
+import { REVOCATION, type Revocation, RevocationFormat } from '#core/policy/revocation.ts'
 import { grantedTerms } from '#core/policy/terms.ts'
-import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
+import { VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
 import { resultIdOf } from '#core/release/resultId.ts'
 import {
   manifestDigest,
@@ -99,14 +100,16 @@ const cohort: Policy['datasets'][number] = {
   ],
 }
 
+const DEPLOYMENT = { tenant: 'hospital', audience: 'https://verifier.example' }
+
 const policy: Policy = {
   v: 1,
   seq: 1,
   issuedAt: START - 500,
   expiresAt: START + 300_000,
+  excludedSigners: [],
   simulation: true,
-  tenant: 'hospital',
-  audience: 'https://verifier.example',
+  ...DEPLOYMENT,
   roots: [{ product: 'Genoa', ark: 'cd'.repeat(32), simulated: true }],
   referenceValues: [
     reference,
@@ -157,6 +160,8 @@ export class CollectionBuilder {
   readonly dir: string
   readonly store
   now = START
+  /** Digests of the lists, in the order of their publication. */
+  readonly revocations: string[] = []
 
   private constructor(dir: string) {
     this.dir = dir
@@ -170,11 +175,17 @@ export class CollectionBuilder {
     const keys = {
       v: 1,
       seq: 1,
+      ...DEPLOYMENT,
+      issuedAt: START - 500,
       exp: START + 1_000_000,
       grantCa: { jwk: grantCa.jwk, keyId: KEY_ID },
+      freshnessKey: cohort.sealingKeys[0] ?? assert.fail(),
     } as const
-    await builder.put('governance', verifierKeysName(1), await signGeneral(VerifierKeysFormat, keys, signers))
-    await builder.put('governance', policyName(1), await signGeneral(PolicyFormat, policy, signers))
+    for (const { name, signed } of [
+      await signDocument(VERIFIER_KEYS, keys, signers),
+      await signDocument(POLICY, policy, signers),
+    ])
+      await builder.put('governance', name, signed)
     await builder.revoke({})
     const trust = {
       providerRoot,
@@ -197,21 +208,25 @@ export class CollectionBuilder {
     await this.store.create({ namespace: NAMESPACE, bucket, name }, bytes)
   }
 
-  /** One signer suffices to revoke. */
-  async revoke(lists: Partial<Revocation>): Promise<void> {
-    const seq = lists.seq ?? 1
+  /** One signer suffices to revoke. Returns the digest of the list. */
+  async revoke(lists: Partial<Revocation>): Promise<string> {
     const revocation: Revocation = {
       v: 1,
-      seq,
+      seq: 1,
+      ...DEPLOYMENT,
       issuedAt: START - 10,
+      replaces: [],
       referenceValues: [],
       objects: [],
       boots: [],
       permissions: [],
       ...lists,
     }
-    const signed = await signGeneral(RevocationFormat, revocation, signers.slice(0, 1))
-    await this.put('governance', revocationName(seq), signed)
+    const { name, signed } = await signDocument(REVOCATION, revocation, signers.slice(0, 1))
+    await this.put('governance', name, signed)
+    const digest = toBase64url(sha256(RevocationFormat.encode(revocation)))
+    this.revocations.push(digest)
+    return digest
   }
 
   async boot(role: Registration['role'], change: Partial<Registration> | 'unregistered' = {}): Promise<Boot> {
@@ -272,7 +287,8 @@ export class CollectionBuilder {
 
   loaded(): BodyOf<'policy.loaded'> {
     const policyDigest = toBase64url(sha256(canonicalBytes(policy)))
-    return { event: 'policy.loaded', policySeq: 1, policyDigest, revocationSeq: 1 }
+    const revocations = this.revocations.slice(0, 1)
+    return { event: 'policy.loaded', policySeq: 1, policyDigest, revocationSeq: 1, revocations }
   }
 
   registered(boot: string): BodyOf<'boot.registered'> {
@@ -495,7 +511,8 @@ export class CollectionBuilder {
   }
 }
 
-/** A signed policy with changes, for tests that replace the one of the collection. */
-export async function signPolicy(change: Partial<Policy>, by: readonly Signer[] = signers): Promise<Buffer> {
-  return canonicalBytes(await signGeneral(PolicyFormat, { ...policy, ...change }, by))
+/** The signed policy of the collection with changes, and the name of its object. */
+export async function signPolicy(change: Partial<Policy>, by: readonly Signer[] = signers) {
+  const { name, signed } = await signDocument(POLICY, { ...policy, ...change }, by)
+  return { name: `governance/${name}`, bytes: canonicalBytes(signed) }
 }

@@ -70,7 +70,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await worker.log.flush()
       await builder.decide(verifier, worker)
     },
-    { findings: ['release.unended verifier:2'], statuses: ['unended'] },
+    { findings: ['release.unended verifier:3'], statuses: ['unended'] },
   ],
   'a Verifier dies after its decision, and two later ones tell it': [
     async ({ builder, verifier, worker }) => {
@@ -166,7 +166,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await builder.receive(worker, released)
       await builder.publish(worker, released)
     },
-    ['release.unended verifier:2'],
+    ['release.unended verifier:3'],
   ],
   'a key of a failed release is received': [
     async ({ builder, verifier, worker }) => {
@@ -183,7 +183,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await builder.issue(verifier, released)
       await builder.publish(worker, released)
     },
-    ['release.repeated verifier:4'],
+    ['release.repeated verifier:5'],
   ],
   'a release is decided twice': [
     async ({ builder, verifier, worker }) => {
@@ -192,7 +192,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await builder.decide(verifier, worker, { releaseId, headerDigests })
       await builder.publish(worker, released)
     },
-    ['release.repeated verifier:5'],
+    ['release.repeated verifier:6'],
   ],
   'a release is issued before it is decided': [
     async ({ builder, verifier, worker }) => {
@@ -201,7 +201,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await builder.decide(verifier, worker, { releaseId })
       await worker.log.flush()
     },
-    { findings: ['release.contradicted verifier:1'], statuses: ['withheld'] },
+    { findings: ['release.contradicted verifier:2'], statuses: ['withheld'] },
   ],
   'a release without a decision is issued': [
     async ({ verifier, worker }) => {
@@ -209,7 +209,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await verifier.log.flush()
       await worker.log.flush()
     },
-    ['release.unknown verifier:1'],
+    ['release.unknown verifier:2'],
   ],
   'a key is received twice': [
     async ({ builder, verifier, worker }) => {
@@ -511,7 +511,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       [
         async ({ builder, verifier, worker }: Actors) =>
           builder.publish(worker, await builder.release(verifier, worker, change)),
-        ['decision.unfounded verifier:2'],
+        ['decision.unfounded verifier:3'],
       ] as const,
     ]),
   ),
@@ -528,7 +528,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
           const released = await builder.release(verifier, worker, { accepted })
           await builder.publish(worker, released)
         },
-        { findings: ['decision.unfounded verifier:1'], statuses: [] },
+        { findings: ['decision.unfounded verifier:2'], statuses: [] },
       ] as const,
     ]),
   ),
@@ -538,7 +538,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       verifier.log.append({ ...builder.refusedJobs(0), headerDigests: [digest] })
       await verifier.log.flush()
     },
-    ['decision.unfounded verifier:1'],
+    ['decision.unfounded verifier:2'],
   ],
   'two jobs of one request are decided, and two are refused': [
     async ({ builder, verifier, worker }) => {
@@ -558,16 +558,17 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       builder.now += 200_000
       await builder.publish(worker, await builder.release(verifier, worker))
     },
-    ['decision.unfounded verifier:2'],
+    ['decision.unfounded verifier:3'],
   ],
   'a decision comes before the policy': [
     async ({ builder, verifier, worker }) => {
       builder.now -= 800
       const [early, other] = [await builder.boot('verifier'), await builder.boot('worker')]
+      early.log.append(builder.loaded())
       await builder.publish(other, await builder.release(early, other))
       for (const { log } of [verifier, worker]) await log.flush()
     },
-    ['decision.unfounded other:2'],
+    ['decision.unfounded other:3'],
   ],
   'a decision in the last second is recorded in the next': [
     async ({ builder, verifier, worker }) => {
@@ -598,25 +599,27 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
             referenceValues: 'reference-1',
             boots: worker.boot,
           }
-          await builder.revoke({ seq: 2, [list]: [revoked[list]] })
+          const added = await builder.revoke({ seq: 2, [list]: [revoked[list]] })
+          verifier.log.append({ ...builder.loaded(), revocationSeq: 2, revocations: [added] })
           await builder.publish(worker, await builder.release(verifier, worker, { revocationSeq: 2 }))
         },
-        ['decision.unfounded verifier:2'],
+        ['decision.unfounded verifier:4'],
       ] as const,
     ]),
   ),
   'a decision names an absent policy': [
     async ({ builder, verifier, worker }) =>
       builder.publish(worker, await builder.release(verifier, worker, { policySeq: 2 })),
-    ['policy.missing verifier:2'],
+    ['policy.missing verifier:3'],
   ],
   'an absent policy is loaded twice': [
     async ({ builder, verifier, worker }) => {
-      for (let i = 0; i < 2; i++) verifier.log.append({ ...builder.loaded(), policySeq: 7 })
+      for (let i = 0; i < 2; i++)
+        verifier.log.append({ ...builder.loaded(), policySeq: 7, policyDigest: digest, revocations: [] })
       await verifier.log.flush()
       await worker.log.flush()
     },
-    ['policy.missing verifier:1'],
+    ['policy.missing verifier:2'],
   ],
   'a boot is registered with other evidence than in the log': [
     async ({ builder, verifier, worker }) => {
@@ -624,7 +627,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await verifier.log.flush()
       await worker.log.flush()
     },
-    ['registration.unverified verifier:1'],
+    ['registration.unverified verifier:2'],
   ],
   'a registration and the log disagree about simulation': [
     async ({ builder, verifier, worker }) => {
@@ -708,7 +711,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       await worker.log.flush()
       await verifier.log.flush()
     },
-    ['log.order verifier:1', 'log.order worker:1'],
+    ['log.order verifier:2', 'log.order worker:1'],
   ],
 }
 
@@ -722,6 +725,7 @@ describe('contradictions', { concurrency: 8 }, () => {
         verifier: await builder.boot('verifier'),
         worker: await builder.boot('worker'),
       }
+      actors.verifier.log.append(builder.loaded())
       await write(actors)
       const report = await auditCollection(openCollection(folder), { providerRoot, simulation: true })
       const who = (boot: string) =>
@@ -806,6 +810,7 @@ describe('a job that was set aside is overtaken by a result', () => {
         await builder.boot('worker'),
         await builder.boot('worker'),
       ]
+      verifier.log.append(builder.loaded())
       const { resultId } = await write({ builder, verifier, worker, other })
       await other.log.flush()
       const report = await auditCollection(openCollection(folder), { providerRoot, simulation: true })

@@ -1,11 +1,11 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import { utf8 } from '#core/bytes.ts'
-import type { ObjectReader } from '#core/evidence/audit/collection.ts'
 import { checkpointName, signCheckpoint } from '#core/evidence/checkpoint.ts'
 import { GrowingLog } from '#core/evidence/growth.ts'
 import { type NoteKey, noteKey } from '#core/evidence/note.ts'
 import { type Ed25519Jwk, exportJwk } from '#core/jwk.ts'
+import type { ObjectReader } from '#core/objectReader.ts'
 
 export type Log = {
   readonly boot: string

@@ -20,7 +20,10 @@ import { addSeconds } from '#core/time.ts'
 import {
   AUDIENCE,
   acceptedAt,
+  DAY,
+  DEPLOYMENT,
   ed25519,
+  freshnessKey,
   jobOf,
   NOW,
   p384,
@@ -93,8 +96,11 @@ async function answer(
   const verifierKeys: VerifierKeys = {
     v: 1,
     seq: 1,
+    ...DEPLOYMENT,
+    issuedAt: NOW - DAY,
     exp: change.keysExpiry ?? NOW + 86_400,
     grantCa: { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' },
+    freshnessKey: freshnessKey.jwk,
   }
   const certified: GrantKey = {
     v: 1,

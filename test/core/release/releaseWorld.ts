@@ -7,6 +7,9 @@ import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { Ed25519Jwk, exportJwk, P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
 import { keySigner, type Signer, signCompact } from '#core/jws.ts'
 import type { Permission, Policy } from '#core/policy/policy.ts'
+import type { Revocation } from '#core/policy/revocation.ts'
+import { type RevocationUnion, uniteRevocations } from '#core/policy/revocationUnion.ts'
+import type { VerifierKeys } from '#core/policy/verifierKeys.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { type SealHeader, SealHeaderFormat } from '#core/sealed/header.ts'
 import { toUnixSeconds } from '#core/time.ts'
@@ -86,6 +89,7 @@ export function policyOf(changes: Partial<Policy> = {}): Policy {
     seq: 7,
     issuedAt: NOW - DAY,
     expiresAt: NOW + 30 * DAY,
+    excludedSigners: [],
     simulation: true,
     tenant: 'hospital',
     audience: AUDIENCE,
@@ -105,6 +109,34 @@ export function policyOf(changes: Partial<Policy> = {}): Policy {
     ...changes,
   }
 }
+
+export const DEPLOYMENT = { tenant: 'hospital', audience: AUDIENCE } as const
+export const freshnessKey = keySigner(ed25519())
+
+export function verifierKeysOf(
+  grantCa: VerifierKeys['grantCa'],
+  changes: Partial<VerifierKeys> = {},
+): VerifierKeys {
+  const freshness = freshnessKey.jwk
+  return {
+    v: 1,
+    seq: 1,
+    ...DEPLOYMENT,
+    issuedAt: NOW - DAY,
+    exp: NOW + DAY,
+    grantCa,
+    freshnessKey: freshness,
+    ...changes,
+  }
+}
+
+export function revocationOf(changes: Partial<Revocation> = {}): Revocation {
+  const nothing = { replaces: [], referenceValues: [], objects: [], boots: [], permissions: [] }
+  return { v: 1, seq: 1, ...DEPLOYMENT, issuedAt: NOW, ...nothing, ...changes }
+}
+
+/** What is revoked when no list is in force. */
+export const nothingRevoked: RevocationUnion = uniteRevocations([], root, new Set())
 
 export function headerOf(changes: Partial<SealHeader> = {}): SealHeader {
   const sealId = changes.sealId ?? '5e'.repeat(16)

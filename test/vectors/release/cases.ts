@@ -42,6 +42,8 @@ export const ROOT: TrustAnchors['providerRoot'] = {
 }
 export const grantCa = p384('grant ca')
 export const grantKey = ed25519('grant key')
+export const freshnessKey = ed25519('freshness key')
+export const DEPLOYMENT = { tenant: 'hospital-a', audience: AUDIENCE }
 export const client = p384('client')
 export const wrap = p256('wrap key')
 export const evidence = ed25519('evidence key')
@@ -91,7 +93,10 @@ export const JWE = wrapSeeded('jwe', Buffer.concat([KEYS.dek, KEYS.idKey]), wrap
 export const VERIFIER_KEYS: VerifierKeys = {
   v: 1,
   seq: 3,
+  ...DEPLOYMENT,
+  issuedAt: NOW - 1000,
   exp: NOW + 86_400,
+  freshnessKey: freshnessKey.jwk,
   grantCa: { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1.eu-frankfurt-1.grant-ca' },
 }
 const RECIPIENT: Grant['recipient'] = {
@@ -219,6 +224,7 @@ export const POLICY: Policy = {
   seq: 12,
   issuedAt: NOW - 1000,
   expiresAt: NOW + 86_400,
+  excludedSigners: [],
   simulation: true,
   tenant: 'hospital-a',
   audience: AUDIENCE,
@@ -269,8 +275,6 @@ export const POLICY: Policy = {
   ],
 }
 export const VERIFIER = {
-  audience: AUDIENCE,
-  tenant: 'hospital-a',
   simulation: true,
   vaultOnLoopback: true,
 }
@@ -278,7 +282,9 @@ export const VERIFIER = {
 export const REVOCATION: Revocation = {
   v: 1,
   seq: 4,
+  ...DEPLOYMENT,
   issuedAt: NOW,
+  replaces: [],
   referenceValues: ['worker-0'],
   objects: [SEAL_ID],
   boots: [],

@@ -11,10 +11,11 @@ import { canonicalBytes } from '#core/canonical.ts'
 import type { ErrorCode } from '#core/errors.ts'
 import { scopesDigest } from '#core/fhir/scope.ts'
 import { thumbprint } from '#core/jwk.ts'
-import { type Signer, signCompact, signGeneral } from '#core/jws.ts'
-import { PolicyFormat, policyName } from '#core/policy/policy.ts'
-import { RevocationFormat, revocationName } from '#core/policy/revocation.ts'
-import { VerifierKeysFormat, verifierKeysName } from '#core/policy/verifierKeys.ts'
+import { type Signer, signCompact } from '#core/jws.ts'
+import { documentName } from '#core/policy/objectName.ts'
+import { POLICY as POLICY_KIND, type Policy } from '#core/policy/policy.ts'
+import { REVOCATION as REVOCATION_KIND, type Revocation, RevocationFormat } from '#core/policy/revocation.ts'
+import { VERIFIER_KEYS as VERIFIER_KEYS_KIND, type VerifierKeys } from '#core/policy/verifierKeys.ts'
 import { signAssertion } from '#core/release/assertion.ts'
 import { grantDigest } from '#core/release/issue.ts'
 import { provePossession } from '#core/release/possession.ts'
@@ -33,6 +34,7 @@ import {
   BOOT,
   CONTEXT,
   client,
+  DEPLOYMENT,
   EXPECTED,
   evidence,
   GRANT,
@@ -57,9 +59,10 @@ import {
   VERIFIER_KEYS,
   wrap,
 } from './cases.ts'
+import { ANY_POLICY, signed } from './documents.ts'
 import { ed25519, p256, p384, wrapSeeded } from './keys.ts'
 import { policyDemandVectors } from './policyDemands.ts'
-import type { Expected, Vector } from './vector.ts'
+import type { Document, Expected, Vector } from './vector.ts'
 
 const FOLDER = new URL('./', import.meta.url)
 const PAGE = 'docs/formats/release.md'
@@ -82,6 +85,7 @@ export async function makeVectors(): Promise<readonly Vector[]> {
     ...traceVectors(),
     ...(await policyDemandVectors()),
     ...(await refusalVectors()),
+    ...(await inForceVectors()),
   ]
 }
 
@@ -519,19 +523,14 @@ async function governanceVectors(): Promise<Vector[]> {
   const policy = async (
     name: string,
     note: string,
-    changes: { policy?: object; by?: readonly Signer[]; at?: string; verifier?: object } = {},
+    changes: { policy?: object; verifier?: object } = {},
     expectation = invalid,
   ): Promise<Vector> => ({
     name: `policy ${name}`,
     spec: `${PAGE} §9.1`,
-    operation: 'read-policy',
+    operation: 'load-policy',
     input: {
-      document: await signGeneral(
-        unchecked(PolicyFormat.typ),
-        { ...POLICY, ...changes.policy },
-        changes.by ?? both,
-      ),
-      name: changes.at ?? policyName(POLICY.seq),
+      ...(await signed(ANY_POLICY, { ...POLICY, ...changes.policy }, both)),
       root: ROOT,
       verifier: { ...VERIFIER, ...changes.verifier },
     },
@@ -541,58 +540,19 @@ async function governanceVectors(): Promise<Vector[]> {
   const dataset = (changes: object) => ({ datasets: POLICY.datasets.map((one) => ({ ...one, ...changes })) })
   const permission = (changes: object) =>
     dataset({ permissions: POLICY.datasets[0]?.permissions.map((one) => ({ ...one, ...changes })) })
-  const keys = async (
-    name: string,
-    note: string,
-    changes: { by?: readonly Signer[]; at?: string; keyId?: string; signer?: Signer } = {},
-    expectation = invalid,
-  ): Promise<Vector> => ({
-    name: `verifier keys ${name}`,
-    spec: `${PAGE} §9.2`,
-    operation: 'read-verifier-keys',
-    input: {
-      document: await signGeneral(VerifierKeysFormat, VERIFIER_KEYS, changes.by ?? both),
-      name: changes.at ?? verifierKeysName(VERIFIER_KEYS.seq),
-      root: ROOT,
-      own: {
-        keyId: changes.keyId ?? VERIFIER_KEYS.grantCa.keyId,
-        jwk: (changes.signer ?? grantCa.signer).jwk,
-      },
-    },
+  const list = await signed(REVOCATION_KIND, REVOCATION, [ada.signer])
+  const document = (name: string, note: string, stored: Document, expectation = invalid): Vector => ({
+    name: `document ${name}`,
+    spec: `${PAGE} §9`,
+    operation: 'read-document',
+    input: { ...stored, root: ROOT },
     ...expectation,
     note,
   })
-  const revocation = async (
-    name: string,
-    note: string,
-    changes: { by?: readonly Signer[]; at?: string; referenceValues?: string[] } = {},
-    expectation = invalid,
-  ): Promise<Vector> => ({
-    name: `revocation ${name}`,
-    spec: `${PAGE} §9.3`,
-    operation: 'read-revocation',
-    input: {
-      document: await signGeneral(
-        RevocationFormat,
-        { ...REVOCATION, referenceValues: changes.referenceValues ?? REVOCATION.referenceValues },
-        changes.by ?? [ada.signer],
-      ),
-      name: changes.at ?? revocationName(REVOCATION.seq),
-      root: ROOT,
-      current: { ...REVOCATION, seq: REVOCATION.seq - 1 },
-    },
-    ...expectation,
-    note,
-  })
+  const nameOf = (seq: number) => documentName('revocation', seq, RevocationFormat.encode(REVOCATION))
   const [acme] = POLICY.clients
   return [
-    await policy('good', 'two persons', {}, accepted(POLICY.seq)),
-    await policy('of one signer', 'a quorum is two', { by: [ada.signer] }),
-    await policy('of one signer twice', 'a quorum counts persons', { by: [ada.signer, ada.signer] }),
-    await policy('of a stranger', 'ada and somebody else', { by: [ada.signer, HOSTILE.signer] }),
-    await policy('under another number', 'the name must be its number', { at: policyName(13) }),
-    await policy('of another tenant', 'tenant', { verifier: { tenant: 'hospital-b' } }),
-    await policy('for another Verifier', 'audience', { verifier: { audience: `${AUDIENCE}:444` } }),
+    await policy('good', 'it fits its Verifier', {}, accepted(POLICY.seq)),
     await policy('of a simulation for a real Verifier', 'the Verifier is not in simulation', {
       verifier: { simulation: false },
     }),
@@ -637,24 +597,113 @@ async function governanceVectors(): Promise<Vector[]> {
     await policy('with a client twice', 'ids are unique', {
       policy: { clients: acme === undefined ? [] : [acme, { ...acme, keys: [p384('second').jwk] }] },
     }),
-    await keys('good', 'two persons, about this grant CA', {}, accepted(VERIFIER_KEYS.seq)),
-    await keys('of one signer', 'a quorum is two', { by: [grace.signer] }),
-    await keys('under another number', 'the name must be its number', { at: verifierKeysName(4) }),
-    await keys('about another key', 'this Verifier signs with another one', {
-      signer: p384('somebody else').signer,
+    await policy('of more than 90 days', 'a policy that storage keeps showing ends by itself', {
+      policy: { expiresAt: POLICY.issuedAt + 90 * 86_400 + 1 },
     }),
-    await keys('about another key id', 'the same key under another name', { keyId: 'ocid1.key.oc1..other' }),
-    await revocation('good', 'one signer', {}, accepted(REVOCATION.seq)),
-    await revocation(
-      'that restores, by two signers',
-      'a quorum may restore',
-      { by: both, referenceValues: [] },
-      accepted(REVOCATION.seq),
+    document('good', 'one signer', list, accepted(REVOCATION.seq)),
+    document(
+      'of a stranger',
+      'not a signer of the root',
+      await signed(REVOCATION_KIND, REVOCATION, [HOSTILE.signer]),
     ),
-    await revocation('that restores, by one signer', 'one signer may only add', { referenceValues: [] }),
-    await revocation('of a stranger', 'not a signer of the root', { by: [HOSTILE.signer] }),
-    await revocation('under another number', 'the name must be its number', { at: revocationName(5) }),
+    document('under another number', 'the number is in its payload', { ...list, name: nameOf(5) }),
+    document('under another digest', 'the name has the digest of the payload', {
+      ...list,
+      name: documentName('revocation', REVOCATION.seq, Buffer.from('another')),
+    }),
+    document('with a short number', 'nine digits', { ...list, name: list.name.replace('/00000', '/') }),
   ]
+}
+
+/** Last, so that the numbers of the others stay. */
+async function inForceVectors(): Promise<Vector[]> {
+  const both = [ada.signer, grace.signer]
+  const policy = (changes: Partial<Policy>, by: readonly Signer[] = both) =>
+    signed(POLICY_KIND, { ...POLICY, ...changes }, by)
+  const keys = (changes: Partial<VerifierKeys>) =>
+    signed(VERIFIER_KEYS_KIND, { ...VERIFIER_KEYS, ...changes }, both)
+  const list = (changes: Partial<Revocation>, by: readonly Signer[] = [ada.signer]) =>
+    signed(REVOCATION_KIND, { ...REVOCATION, referenceValues: [], objects: [], ...changes }, by)
+  const digest = ({ document }: Document) => toBase64url(sha256(fromBase64url(document.payload)))
+  const latest = (stored: Document) => ({ seq: seqOf(stored), digest: digest(stored) })
+  const nothing = { referenceValues: [], objects: [], boots: [], permissions: [] }
+  const revoked = (lists: readonly Document[], names: object = {}) => ({
+    seq: lists.length,
+    digest: toBase64url(sha256(utf8(lists.map(digest).sort().join('\n')))),
+    ...nothing,
+    ...names,
+  })
+  const make = (
+    name: string,
+    note: string,
+    documents: readonly Document[],
+    output: { policy?: object; verifierKeys?: object; revocation?: object; ignored?: readonly Document[] },
+  ): Vector => ({
+    name: `in force ${name}`,
+    spec: `${PAGE} §9`,
+    operation: 'in-force',
+    input: { documents, root: ROOT, deployment: DEPLOYMENT, now: NOW },
+    ...accepted({
+      policy: null,
+      verifierKeys: null,
+      revocation: revoked([]),
+      ...output,
+      ignored: (output.ignored ?? []).map((stored) => stored.name).sort(),
+    }),
+    note,
+  })
+  const first = await policy({})
+  const gap = await policy({ seq: POLICY.seq + 900 })
+  const alone = await policy({ seq: 999_999_999 }, [ada.signer])
+  const twin = await policy({ issuedAt: NOW - 1 })
+  const beyond = await policy({ seq: POLICY.seq + 1001 })
+  const foreign = await policy({ seq: 13, tenant: 'hospital-b' })
+  const future = await policy({ seq: 13, issuedAt: NOW + 1 })
+  const [oldKeys, newKeys] = [await keys({}), await keys({ seq: 4 })]
+  const [one, other] = [await list({ permissions: ['a'] }), await list({ seq: 9, permissions: ['b'] })]
+  const inserted = await list({ seq: 5, permissions: ['c'] }, [grace.signer])
+  const back = { seq: 10, replaces: [digest(one)] }
+  const [byQuorum, byOne] = [await list(back, both), await list(back)]
+  return [
+    make('nothing', 'an empty bucket', [], {}),
+    make('after a gap', 'the highest number of the quorum', [gap, first], { policy: latest(gap) }),
+    make('beside one that a signer squats', 'one signature is no quorum', [first, alone], {
+      policy: latest(first),
+      ignored: [alone],
+    }),
+    make('beyond the gap', 'more than 1,000 above', [first, beyond], {
+      policy: latest(first),
+      ignored: [beyond],
+    }),
+    make('twice under one number', 'neither counts, and nothing below', [first, twin], {
+      policy: { seq: POLICY.seq, digest: null },
+      ignored: [first, twin],
+    }),
+    make('for another tenant', 'it ends nothing here', [first, foreign], {
+      policy: latest(first),
+      ignored: [foreign],
+    }),
+    make('before its issue', 'it ends nothing yet', [first, future], { policy: latest(first) }),
+    make('after a rotation of the keys', 'the higher number', [newKeys, oldKeys], {
+      verifierKeys: latest(newKeys),
+    }),
+    make('revoked by two lists', 'the union', [one, other], {
+      revocation: revoked([one, other], { permissions: ['a', 'b'] }),
+    }),
+    make('revoked by a list in between', 'no order of numbers counts', [one, inserted, other], {
+      revocation: revoked([one, inserted, other], { permissions: ['a', 'c', 'b'] }),
+    }),
+    make('taken back by the quorum', 'by the digest of the list', [one, other, byQuorum], {
+      revocation: revoked([one, other, byQuorum], { permissions: ['b'] }),
+    }),
+    make('not taken back by one signer', 'one signer may only add', [one, other, byOne], {
+      revocation: revoked([one, other, byOne], { permissions: ['a', 'b'] }),
+    }),
+  ]
+}
+
+function seqOf({ name }: Document): number {
+  return Number(name.split(/[/-]/).at(-2))
 }
 
 async function registrationVectors(): Promise<Vector[]> {

@@ -1,17 +1,10 @@
 /** Vectors of what a policy must say: the floors of machines for real data, and the quota of a permission. */
-import { z } from 'zod'
-import { defineFormat } from '#core/canonical.ts'
-import { defineSigned, signGeneral } from '#core/jws.ts'
-import { type Policy, policyName } from '#core/policy/policy.ts'
+import type { Policy } from '#core/policy/policy.ts'
 import { ada, grace, POLICY, ROOT, VERIFIER } from './cases.ts'
+import { ANY_POLICY, signed } from './documents.ts'
 import type { Vector } from './vector.ts'
 
 const SPEC = 'docs/formats/release.md §9.1'
-/** Signs what the schema of a policy refuses. */
-const AnyPolicy = defineSigned(
-  'cw-policy',
-  defineFormat({ name: 'policy', maxBytes: 1024 * 1024, code: 'policy.invalid', schema: z.unknown() }),
-)
 
 const [reference] = POLICY.referenceValues
 const [dataset] = POLICY.datasets
@@ -31,10 +24,9 @@ export async function policyDemandVectors(): Promise<Vector[]> {
   ): Promise<Vector> => ({
     name: `policy ${name}`,
     spec: SPEC,
-    operation: 'read-policy',
+    operation: 'load-policy',
     input: {
-      document: await signGeneral(AnyPolicy, { ...POLICY, ...changes }, [ada.signer, grace.signer]),
-      name: policyName(POLICY.seq),
+      ...(await signed(ANY_POLICY, { ...POLICY, ...changes }, [ada.signer, grace.signer])),
       root: ROOT,
       verifier: { ...VERIFIER, simulation },
     },

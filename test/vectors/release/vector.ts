@@ -6,8 +6,8 @@
 import type { ErrorCode } from '#core/errors.ts'
 import type { Ed25519Jwk, P256Jwk, SigningJwk } from '#core/jwk.ts'
 import type { GeneralJws, QuorumRoot } from '#core/jws.ts'
+import type { Deployment } from '#core/policy/envelope.ts'
 import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
-import type { Revocation } from '#core/policy/revocation.ts'
 import type { Asker } from '#core/release/assertion.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import type { TrustAnchors } from '#core/release/trust.ts'
@@ -26,7 +26,7 @@ export type Expected = {
   readonly now: number
 }
 
-type Document = { readonly document: GeneralJws; readonly name: string; readonly root: QuorumRoot }
+export type Document = { readonly name: string; readonly document: GeneralJws }
 
 type Operation =
   | {
@@ -76,14 +76,22 @@ type Operation =
         readonly headerDigest: Bytes
       }
     }
-  | { readonly operation: 'read-policy'; readonly input: Document & { readonly verifier: LoadingVerifier } }
   | {
-      readonly operation: 'read-verifier-keys'
-      readonly input: Document & { readonly own: { readonly keyId: string; readonly jwk: SigningJwk } }
+      readonly operation: 'read-document'
+      readonly input: Document & { readonly root: QuorumRoot }
     }
   | {
-      readonly operation: 'read-revocation'
-      readonly input: Document & { readonly current: Revocation | null }
+      readonly operation: 'load-policy'
+      readonly input: Document & { readonly root: QuorumRoot; readonly verifier: LoadingVerifier }
+    }
+  | {
+      readonly operation: 'in-force'
+      readonly input: {
+        readonly documents: readonly Document[]
+        readonly root: QuorumRoot
+        readonly deployment: Deployment
+        readonly now: number
+      }
     }
   | {
       readonly operation: 'verify-registration'

@@ -7,10 +7,13 @@ import test from 'node:test'
 import { RegistrationFormat } from '#core/boot/registration.ts'
 import { utf8 } from '#core/bytes.ts'
 import { P384Jwk } from '#core/jwk.ts'
-import { verifyCompact } from '#core/jws.ts'
-import { readPolicy } from '#core/policy/loadedPolicy.ts'
-import { readRevocation } from '#core/policy/revocation.ts'
-import { readVerifierKeys } from '#core/policy/verifierKeys.ts'
+import { type QuorumRoot, verifyCompact } from '#core/jws.ts'
+import { type GovernanceDocument, type Kind, readDocument } from '#core/policy/document.ts'
+import { type Candidates, governanceInForce } from '#core/policy/inForce.ts'
+import { loadPolicy } from '#core/policy/loadedPolicy.ts'
+import { POLICY } from '#core/policy/policy.ts'
+import { REVOCATION } from '#core/policy/revocation.ts'
+import { VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
 import { acceptAnswer } from '#core/release/accept.ts'
 import { verifyAssertion } from '#core/release/assertion.ts'
 import { expectBinding, jobsBytesOf, readJobs, readRequest } from '#core/release/binding.ts'
@@ -22,7 +25,7 @@ import { unwrapKeys } from '#core/release/wrap.ts'
 import { plainMemory } from '#core/secretMemory.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { fileOf, makeVectors } from './generate.ts'
-import type { Vector } from './vector.ts'
+import type { Document, Vector } from './vector.ts'
 
 const FOLDER = new URL('./', import.meta.url)
 const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'))
@@ -92,23 +95,55 @@ function run(vector: Vector): unknown {
       const { dek, idKey } = unwrapKeys(jwe, key, context, plainMemory)
       return { dek: text(dek), idKey: text(idKey) }
     }
-    case 'read-policy': {
+    case 'read-document': {
+      const { root, ...stored } = vector.input
+      const { folder } = KINDS[stored.name.split('/')[0] as keyof typeof KINDS]
+      return documentsOf([stored], folder, root)[0]?.seq
+    }
+    case 'load-policy': {
       const { document, name, root, verifier } = vector.input
-      return readPolicy(utf8(JSON.stringify(document)), name, root, verifier).policy.seq
+      return loadPolicy(readDocument(POLICY, name, utf8(JSON.stringify(document)), root), verifier).policy.seq
     }
-    case 'read-verifier-keys': {
-      const { document, name, root, own } = vector.input
-      return readVerifierKeys(utf8(JSON.stringify(document)), name, root, own).verifierKeys.seq
-    }
-    case 'read-revocation': {
-      const { document, name, root, current } = vector.input
-      return readRevocation(utf8(JSON.stringify(document)), name, root, current ?? undefined).seq
+    case 'in-force': {
+      const { documents, root, deployment, now } = vector.input
+      const candidates = {
+        policies: documentsOf(documents, 'policy', root),
+        verifierKeys: documentsOf(documents, 'verifier-keys', root),
+        revocations: documentsOf(documents, 'revocation', root),
+      }
+      const governance = governanceInForce(candidates as Candidates, { root, deployment }, toUnixSeconds(now))
+      const { policy, verifierKeys, revocation, ignored } = governance
+      const { seq, digest, referenceValues, objects, boots, permissions } = revocation
+      const numberOf = (latest: typeof policy | typeof verifierKeys) =>
+        latest === undefined ? null : { seq: latest.seq, digest: latest.document?.digest ?? null }
+      return {
+        policy: numberOf(policy),
+        verifierKeys: numberOf(verifierKeys),
+        revocation: { seq, digest, referenceValues, objects, boots, permissions },
+        ignored: ignored.map(({ name }) => name).sort(),
+      }
     }
     case 'verify-registration': {
       verifyCompact(RegistrationFormat, vector.input.jws, vector.input.keys, 'boot.mismatch')
       return undefined
     }
   }
+}
+
+const KINDS = { policy: POLICY, 'verifier-keys': VERIFIER_KEYS, revocation: REVOCATION }
+
+function documentsOf(
+  stored: readonly Document[],
+  folder: string,
+  root: QuorumRoot,
+): readonly GovernanceDocument<unknown>[] {
+  return stored
+    .filter(({ name }) => name.startsWith(`${folder}/`))
+    .map(({ name, document }) => {
+      // One of the three; each reads its own format.
+      const kind = KINDS[folder as keyof typeof KINDS] as Kind<unknown>
+      return readDocument(kind, name, utf8(JSON.stringify(document)), root)
+    })
 }
 
 function bytes(encoded: string): Buffer {

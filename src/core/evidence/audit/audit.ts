@@ -56,7 +56,7 @@ export async function auditCollection(
   const simulation =
     audited.some(({ report }) => report.simulation) ||
     [...registrations.values()].some((registration) => registration.simulation) ||
-    [...anchors.policies.values()].some(({ policy }) => policy.simulation) ||
+    anchors.governed.simulation ||
     [...manifests.values()].some(({ manifest }) => manifest.simulation)
   if (simulation && !options.simulation)
     findings.add('evidence.simulated', 'the evidence is simulated, and simulation was not asked for')

@@ -10,8 +10,8 @@ import type { Decided } from './histories.ts'
 const RECORDING_SECONDS = 60
 
 /** The policy that a decision names; undefined if it is absent. */
-export function policyOf({ accepted }: Decided, { policies }: Anchors): Policy | undefined {
-  return policies.get(accepted?.policySeq ?? 0)?.policy
+export function policyOf(decided: Decided, { governed }: Anchors): Policy | undefined {
+  return governed.policyOf(decided, decided.accepted?.policySeq ?? 0)
 }
 
 /** The permission that a decision names, in the policy that it names; undefined if there is none. */
@@ -29,14 +29,15 @@ export function judgeDecision(
   const { accepted } = decided
   if (accepted === undefined) return
   const entry = { ...accepted, ...decided.entry }
-  const policy = anchors.policies.get(entry.policySeq)?.policy
-  const revocation = anchors.revocations.get(entry.revocationSeq)
-  if (revocation === undefined && entry.revocationSeq > 0)
-    findings.missing(`revocation list ${entry.revocationSeq}`, decided)
+  const { governed } = anchors
+  const policy = governed.policyOf(decided, entry.policySeq)
   if (policy === undefined) {
     findings.missing(`policy ${entry.policySeq}`, decided)
     return
   }
+  const revocation = governed.revokedFor(decided, policy, entry.revocationSeq)
+  if (revocation === undefined)
+    findings.at(decided)('policy.contradicted', `its log never knew ${entry.revocationSeq} revocation lists`)
 
   const permission = permissionOf(decided, anchors)
   const reference = policy.referenceValues.find(({ id }) => id === entry.reference)
@@ -83,13 +84,5 @@ export function judgeStatements({
     )
       find('registration.unverified', 'it is about other evidence')
   }
-  for (const loaded of histories.loaded) {
-    const { policySeq, policyDigest, revocationSeq } = loaded.entry
-    const policy = anchors.policies.get(policySeq)
-    if (policy === undefined) findings.missing(`policy ${policySeq}`, loaded)
-    else if (policy.digest !== policyDigest)
-      findings.at(loaded)('policy.unverified', `policy ${policySeq} has another digest than the loaded one`)
-    if (revocationSeq > 0 && !anchors.revocations.has(revocationSeq))
-      findings.missing(`revocation list ${revocationSeq}`, loaded)
-  }
+  anchors.governed.follow(histories.loaded, findings)
 }

@@ -5,18 +5,21 @@
 import { CodedError } from '../../errors.ts'
 
 export type Severity = 'incomplete' | 'broken'
+/** `noted`: for the reader, without an effect on the verdict. */
+type Weight = Severity | 'noted'
 
 const broken = (meaning: string) => ({ severity: 'broken', meaning }) as const
+const noted = (meaning: string) => ({ severity: 'noted', meaning }) as const
 const incomplete = (meaning: string) => ({ severity: 'incomplete', meaning }) as const
 
 export const FINDINGS = {
   // Signed documents
   'keys.missing': incomplete('no grant CA is certified'),
-  'keys.unverified': broken('verifier keys lack a quorum of the provider root'),
+  'governance.ignored': noted('an object under the name of a governance document that does not count'),
   'registration.missing': incomplete('a registered boot has no registration object'),
   'registration.unverified': broken('a registration lacks a certified signer, or has another boot'),
   'policy.missing': incomplete('a decision names an absent policy or revocation list'),
-  'policy.unverified': broken('a policy or revocation list lacks a trusted signature, or has another digest'),
+  'policy.contradicted': broken('a log names policies or revocation lists that cannot have been in force'),
   'evidence.simulated': broken('a simulated root proves nothing about a machine'),
 
   // One log
@@ -52,7 +55,7 @@ export const FINDINGS = {
   'result.repeated': broken('a result was made visible twice'),
   'content.missing': incomplete('only some parts of a result are present'),
   'content.altered': broken('a part of a result differs from the manifest'),
-} as const satisfies Record<string, { readonly severity: Severity; readonly meaning: string }>
+} as const satisfies Record<string, { readonly severity: Weight; readonly meaning: string }>
 
 export type FindingCode = keyof typeof FINDINGS
 
@@ -116,7 +119,7 @@ export class Findings {
 
   #add(code: FindingCode, log: string | null, index: number | null, text: string): void {
     const { severity } = FINDINGS[code]
-    if (this.#worst !== 'broken') this.#worst = severity
+    if (severity !== 'noted' && this.#worst !== 'broken') this.#worst = severity
     if (this.#list.length >= MAX_FINDINGS) this.#omitted += 1
     // The author of the collection chose the object names, and the text goes to a terminal.
     else this.#list.push({ code, log, index, text: text.replace(/[^\x20-\x7e]/g, '?').slice(0, 1000) })

@@ -1,10 +1,10 @@
 /** The objects of one log in the collection. An unreadable object is a finding. */
 import { fromUtf8 } from '../../bytes.ts'
 import { CodedError } from '../../errors.ts'
+import type { ObjectReader } from '../../objectReader.ts'
 import { type Checkpoint, checkpointName, openCheckpoint, parseCheckpointName } from '../checkpoint.ts'
 import { type NoteKey, noteDigest } from '../note.ts'
 import { MAX_TILE_BYTES, parseBundle, parseTileName, type Tile, tileName } from '../tile.ts'
-import type { ObjectReader } from './collection.ts'
 import { type FindInLog, messageOf } from './finding.ts'
 
 const MAX_NOTE_BYTES = 16_384
