@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { P384Jwk, RsaJwk } from '#core/jwk.ts'
 import { checkPolicy } from '#core/policy/policyCheck.ts'
-import { AUDIENCE, DAY, datasetOf, NOW, permissionOf, policyOf, signers } from '../release/releaseWorld.ts'
+import { DAY, datasetOf, NOW, permissionOf, policyOf, signers } from '../release/releaseWorld.ts'
 
 const verifier = { simulation: true, vaultOnLoopback: true }
 const offCurve = { ...P384Jwk.parse(signers[2].jwk), y: P384Jwk.parse(signers[2].jwk).x }
