@@ -22,6 +22,9 @@ const header = {
   size: 5,
   contentType: 'application/fhir+ndjson',
   sealedAt: 1_790_000_000,
+  set: null,
+  minimised: null,
+  baseUrl: null,
   custody,
 }
 const record = {
@@ -49,6 +52,7 @@ const manifest = {
   recipient: { ...KEY, thumbprint: DIGEST },
   releaseId: ID,
   grantDigest: DIGEST,
+  termsDigest: DIGEST,
   headerDigests: [DIGEST],
   workload: { name: 'summary', digest: DIGEST },
   simulation: false,
@@ -63,10 +67,18 @@ for (const { format, whole, good, bad } of [
   {
     format: SealHeaderFormat,
     whole: header,
-    good: [32, 1024].map((count) => ({ custody: { ...custody, wrappedDek: bytes(count) } })),
+    good: [
+      ...[32, 1024].map((count) => ({ custody: { ...custody, wrappedDek: bytes(count) } })),
+      { set: ID, object: `set/${ID}/${ID}` },
+      { baseUrl: 'https://fhir.hospital.example/r4' },
+    ],
     bad: [
       ...[31, 1025].map((count) => ({ custody: { ...custody, wrappedDek: bytes(count) } })),
       { custody: { ...custody, mode: 'other' } },
+      { set: ID },
+      { object: `set/${ID}/${ID}` },
+      { minimised: 'view' },
+      { baseUrl: 'https://fhir.hospital.example/' },
       { custody: { ...custody, more: 1 } },
     ],
   },
