@@ -6,7 +6,7 @@ import { type AcceptedVerdict, appraise } from '#core/appraisal/appraise.ts'
 import { logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
 import { CodedError, type Refusal } from '#core/errors.ts'
-import { decideJob, type GrantedJob, type RefusedJob } from '#core/release/decide.ts'
+import { decideJobs, type GrantedJob, type RefusedJob } from '#core/release/decide.ts'
 import { decideRequester } from '#core/release/requester.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { AuthenticRequest } from './authenticate.ts'
@@ -53,8 +53,7 @@ export async function decideRequest(
     registerBoots(authentic, verdict, boot, now, deadline),
   )
   if (unregistered !== undefined) return { kind: 'refused', reasons: [unregistered] }
-  const jobs = request.jobs.map((job) => decideJob(job, requester, rules))
-  return { kind: 'decided', verdict, jobs }
+  return { kind: 'decided', verdict, jobs: decideJobs(request.jobs, requester, rules) }
 }
 
 /**

@@ -14,7 +14,7 @@ import { Ed25519Jwk, exportJwk, P384Jwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, signCompact, signGeneral } from '#core/jws.ts'
 import { VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import { type AcceptedGrant, acceptAnswer } from '#core/release/accept.ts'
-import { decideJob } from '#core/release/decide.ts'
+import { decideJobs } from '#core/release/decide.ts'
 import { GrantFormat, GrantKeyFormat } from '#core/release/grant.ts'
 import { grantExpiry, grantOf } from '#core/release/issue.ts'
 import { mintNonce } from '#core/release/nonce.ts'
@@ -58,12 +58,12 @@ export async function acceptedGrant(): Promise<AcceptedGrant> {
   const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))
   const job = await jobOf()
   const policy = policyOf()
-  const decision = decideJob(
-    job,
+  const [decision] = decideJobs(
+    [job],
     { kind: 'accepted', asker, verdict: acceptedAt('measured') },
     { policy, revocation: { objects: [], permissions: [] }, now: NOW },
   )
-  assert.equal(decision.kind, 'granted')
+  assert.equal(decision?.kind, 'granted')
   const jwe = wrapKeys({ dek: randomBytes(32), idKey: randomBytes(32) }, worker.wrapKey, {
     nonce,
     headerDigest: headerDigest(job.objects[0]?.header ?? ''),

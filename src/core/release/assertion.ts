@@ -113,10 +113,10 @@ export function verifyAssertion(
   ]
   const broken = rules.filter(([holds]) => !holds).map(([, what]) => what)
   if (broken.length > 0) throw new CodedError('assertion.invalid', `client assertion: ${broken.join('; ')}`)
-  return { client: payload.iss, purpose: payload.purpose, scopesDigest: askedDigest(payload.scope) }
+  return { client: payload.iss, purpose: payload.purpose, scopesDigest: askedScopesDigest(payload.scope) }
 }
 
-function askedDigest(scope: string | undefined): string | null {
+export function askedScopesDigest(scope: string | undefined): string | null {
   if (scope === undefined) return null
   const written = scope.split(' ')
   if (written.length > MAX_WRITTEN_SCOPES)

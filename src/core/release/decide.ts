@@ -10,7 +10,7 @@ import type { Revocation } from '../policy/revocation.ts'
 import { headerDigest, type SealHeader, SealHeaderFormat } from '../sealed/header.ts'
 import type { UnixSeconds } from '../time.ts'
 import { objectReasons } from './objectRules.ts'
-import { lookUpPermission, noPermission } from './permissionRules.ts'
+import { lookUpPermission, noPermission, type PermissionMatch } from './permissionRules.ts'
 import { isDisclosure, platformReasons } from './platformRules.ts'
 import type { ObjectReference, ReleaseJob } from './request.ts'
 import type { AcceptedRequester } from './requester.ts'
@@ -38,17 +38,37 @@ export type GrantedJob = {
 }
 export type RefusedJob = { readonly kind: 'refused'; readonly reasons: readonly Refusal[] }
 
-export function decideJob(
+/** One decision per job, in order. */
+export function decideJobs(
+  jobs: readonly ReleaseJob[],
+  requester: AcceptedRequester,
+  rules: Rules,
+): readonly (GrantedJob | RefusedJob)[] {
+  const matches = new Map<string, PermissionMatch | undefined>()
+  // What a dataset permits this requester is the same for all of its objects.
+  const matchOf: LookUp = (header) => {
+    const { tenant, dataset } = header
+    const key = `${tenant} ${dataset}`
+    if (!matches.has(key)) matches.set(key, lookUpPermission(header, requester.asker, rules))
+    return matches.get(key)
+  }
+  return jobs.map((job) => decideJob(job, requester, rules, matchOf))
+}
+
+type LookUp = (header: SealHeader) => PermissionMatch | undefined
+
+function decideJob(
   job: ReleaseJob,
   { asker, verdict }: AcceptedRequester,
   rules: Rules,
+  matchOf: LookUp,
 ): GrantedJob | RefusedJob {
   const { objects, refused } = readHeaders(job)
   const [first] = objects
   if (first === undefined || refused.length > 0) return { kind: 'refused', reasons: refused }
 
   // An unknown object and one without a permission get the same answer: nothing else about it is looked at.
-  const match = lookUpPermission(first.header, asker, rules)
+  const match = matchOf(first.header)
   if (match === undefined) return { kind: 'refused', reasons: [noPermission(first.header, asker)] }
 
   const { dataset, permission } = match

@@ -14,9 +14,12 @@ export type PermissionMatch = {
   readonly reasons: readonly Refusal[]
 }
 
-/** The permission for this client and purpose. Of several, the one with the fewest reasons against it. */
+/**
+ * The permission for this client and purpose. Of several, the first with the fewest reasons against it, which
+ * alone are put into words: a client may have hundreds, and ask for hundreds of objects.
+ */
 export function lookUpPermission(
-  header: SealHeader,
+  { tenant, dataset: wanted }: Pick<SealHeader, 'tenant' | 'dataset'>,
   asker: VerifiedAsker,
   rules: {
     readonly policy: Policy
@@ -25,16 +28,18 @@ export function lookUpPermission(
   },
 ): PermissionMatch | undefined {
   const { policy, revocation, now } = rules
-  if (header.tenant !== policy.tenant) return undefined
-  const dataset = policy.datasets.find(({ id }) => id === header.dataset)
+  if (tenant !== policy.tenant) return undefined
+  const dataset = policy.datasets.find(({ id }) => id === wanted)
   if (dataset === undefined) return undefined
-  return permissionsFor(asker, dataset, revocation)
-    .map((permission) => ({ dataset, permission, reasons: permissionReasons(permission, asker, now) }))
-    .reduce<PermissionMatch | undefined>(
-      (nearest, match) =>
-        nearest === undefined || match.reasons.length < nearest.reasons.length ? match : nearest,
-      undefined,
-    )
+  const broken = permissionsFor(asker, dataset, revocation).map((permission) => ({
+    permission,
+    rules: PERMISSION_RULES.filter(({ holds }) => !holds(permission, asker, now)),
+  }))
+  const [first, ...others] = broken
+  if (first === undefined) return undefined
+  const nearest = others.reduce((least, one) => (one.rules.length < least.rules.length ? one : least), first)
+  const { permission } = nearest
+  return { dataset, permission, reasons: nearest.rules.map(({ reason }) => reason(permission, asker, now)) }
 }
 
 /** Those for this client and purpose that are not revoked, in force or not. */
@@ -59,33 +64,40 @@ export function noPermission({ tenant, dataset }: SealHeader, { client, purpose 
   }
 }
 
-function permissionReasons(permission: Permission, asker: VerifiedAsker, now: UnixSeconds): Refusal[] {
-  const scopes = scopeReasons(permission, asker)
-  if (permission.notBefore <= now && now < permission.notAfter) return scopes
-  const expired: Refusal = {
+type PermissionRule = {
+  readonly holds: (permission: Permission, asker: VerifiedAsker, now: UnixSeconds) => boolean
+  readonly reason: (permission: Permission, asker: VerifiedAsker, now: UnixSeconds) => Refusal
+}
+
+const WINDOW: PermissionRule = {
+  holds: ({ notBefore, notAfter }, _asker, now) => notBefore <= now && now < notAfter,
+  reason: ({ id, notBefore, notAfter }, _asker, now) => ({
     code: 'permission.expired',
-    field: `permission ${permission.id}`,
-    expected: `from ${toRfc3339(toUnixSeconds(permission.notBefore))} until ${toRfc3339(toUnixSeconds(permission.notAfter))}`,
+    field: `permission ${id}`,
+    expected: `from ${toRfc3339(toUnixSeconds(notBefore))} until ${toRfc3339(toUnixSeconds(notAfter))}`,
     actual: toRfc3339(now),
     remedy: 'renew the permission',
-  }
-  return [expired, ...scopes]
+  }),
 }
 
 /**
  * The terms are the permission's. A request that names scopes must name exactly its scopes: a narrower question
  * would be another question about the same people.
  */
-export function scopeReasons(permission: Permission, { scopesDigest: asked }: VerifiedAsker): Refusal[] {
-  const { scopesDigest } = grantedTerms(permission)
-  if (asked === null || asked === scopesDigest) return []
-  return [
-    {
-      code: 'scope.exceeded',
-      field: `permission ${permission.id}.scopes`,
-      expected: `no scope, or exactly the scopes with SHA-256 ${scopesDigest}`,
-      actual: `scopes with SHA-256 ${asked}`,
-      remedy: "ask without a scope: the terms are the permission's",
-    },
-  ]
+const SCOPES = {
+  holds: (permission: Permission, { scopesDigest }: VerifiedAsker) =>
+    scopesDigest === null || scopesDigest === grantedTerms(permission).scopesDigest,
+  reason: (permission: Permission, { scopesDigest }: VerifiedAsker) => ({
+    code: 'scope.exceeded' as const,
+    field: `permission ${permission.id}.scopes`,
+    expected: `no scope, or exactly the scopes with SHA-256 ${grantedTerms(permission).scopesDigest}`,
+    actual: `scopes with SHA-256 ${scopesDigest}`,
+    remedy: "ask without a scope: the terms are the permission's",
+  }),
+} satisfies PermissionRule
+
+const PERMISSION_RULES: readonly PermissionRule[] = [WINDOW, SCOPES]
+
+export function scopeReasons(permission: Permission, asker: VerifiedAsker): Refusal[] {
+  return SCOPES.holds(permission, asker) ? [] : [SCOPES.reason(permission, asker)]
 }

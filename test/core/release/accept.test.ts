@@ -7,7 +7,7 @@ import { Ed25519Jwk, P384Jwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, type Signer, signCompact, signGeneral } from '#core/jws.ts'
 import { type VerifierKeys, VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import { acceptAnswer, acceptRefused, type Expectation, keysOf } from '#core/release/accept.ts'
-import { decideJob } from '#core/release/decide.ts'
+import { decideJobs } from '#core/release/decide.ts'
 import { type Grant, GrantFormat, type GrantKey, GrantKeyFormat } from '#core/release/grant.ts'
 import { grantExpiry, grantOf, keyDigest } from '#core/release/issue.ts'
 import { mintNonce } from '#core/release/nonce.ts'
@@ -59,12 +59,12 @@ const digest = headerDigest(job.objects[0]?.header ?? '')
 const jwe = wrapKeys(keys, worker.wrapKey, { nonce, headerDigest: digest })
 
 function grant(changes: Partial<Grant> = {}): Grant {
-  const decision = decideJob(
-    job,
+  const [decision] = decideJobs(
+    [job],
     { kind: 'accepted', asker, verdict: acceptedAt('measured') },
     { policy, revocation: { objects: [], permissions: [] }, now: NOW },
   )
-  assert.equal(decision.kind, 'granted')
+  assert.equal(decision?.kind, 'granted')
   const granted = grantOf(decision, {
     asker,
     policy,

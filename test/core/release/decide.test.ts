@@ -6,7 +6,7 @@ import { keySigner } from '#core/jws.ts'
 import type { Permission, Policy } from '#core/policy/policy.ts'
 import type { Revocation } from '#core/policy/revocation.ts'
 import type { VerifiedAsker } from '#core/release/assertion.ts'
-import { decideJob } from '#core/release/decide.ts'
+import { decideJobs } from '#core/release/decide.ts'
 import { grantExpiry } from '#core/release/issue.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
@@ -40,11 +40,13 @@ function decide(given: Case) {
     asker: given.asker ?? asker,
     verdict: given.verdict ?? measured,
   } as const
-  return decideJob(given.job ?? job, requester, {
+  const [decision] = decideJobs([given.job ?? job], requester, {
     policy: given.policy ?? policyOf(),
     revocation: { objects: [], permissions: [], ...given.revocation },
     now: addSeconds(NOW, given.after ?? 0),
   })
+  assert.ok(decision !== undefined)
+  return decision
 }
 
 test('granted: the permission and the object', () => {
