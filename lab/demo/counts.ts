@@ -8,6 +8,7 @@ import { CodedError } from '#core/errors.ts'
 import { Counts, type Entry, EntryFormat } from '#core/evidence/entry.ts'
 import { MAX_TILE_BYTES, parseBundle, parseTileName } from '#core/evidence/tile.ts'
 import type { Counts as FilterCounts } from '#core/fhir/filter.ts'
+import type { ObjectReader } from '#core/objectReader.ts'
 import { openSealed } from '#core/release/jwe.ts'
 import { readPrivateKey } from './identities.ts'
 
@@ -30,12 +31,20 @@ export async function openCounts(
 }
 
 /** All entries of all workers in a collection. An entry can come more than once, because bundles grow. */
-export async function* workerEntries(evidenceFolder: string): AsyncGenerator<Entry> {
-  const { workerLogs } = openCollection(evidenceFolder)
-  for await (const name of workerLogs.list('')) {
+export function workerEntries(evidenceFolder: string): AsyncGenerator<Entry> {
+  return entriesOf(openCollection(evidenceFolder).workerLogs)
+}
+
+/** The same of all Verifiers. */
+export function verifierEntries(evidenceFolder: string): AsyncGenerator<Entry> {
+  return entriesOf(openCollection(evidenceFolder).verifierLogs)
+}
+
+async function* entriesOf(logs: ObjectReader): AsyncGenerator<Entry> {
+  for await (const name of logs.list('')) {
     const tile = parseTileName(name.slice(name.indexOf('/') + 1))
     if (tile?.level !== 'entries') continue
-    const bytes = await workerLogs.read(name, MAX_TILE_BYTES)
+    const bytes = await logs.read(name, MAX_TILE_BYTES)
     if (bytes === undefined) throw new CodedError('input.unreadable', `${name} was listed and is gone`)
     for (const entry of parseBundle(bytes, tile.width)) yield EntryFormat.decode(entry)
   }

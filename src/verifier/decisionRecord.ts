@@ -9,6 +9,7 @@ import { sha256, toBase64url, toHex } from '#core/bytes.ts'
 import { CodedError, codeOf, type Refusal } from '#core/errors.ts'
 import type { EntryBody } from '#core/evidence/entry.ts'
 import type { GrantedJob } from '#core/release/decide.ts'
+import { hasPurpose } from '#core/release/permissionRules.ts'
 import type { Denial } from '#core/release/refusal.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
@@ -23,6 +24,7 @@ export const MAX_REASONS = 32
 export type DecidedRelease = {
   readonly kind: 'decided'
   readonly releaseId: string
+  readonly traceparent: string
   readonly index: number
   readonly granted: GrantedJob
 }
@@ -57,7 +59,8 @@ export async function recordDecision(
     if (decided.kind === 'granted') {
       const entry = decidedRelease(job, decided, accepted)
       const index = accepted + entries.push(entry) - 1
-      return { kind: 'decided', releaseId: entry.releaseId, index, granted: decided }
+      const { releaseId, traceparent } = entry
+      return { kind: 'decided', releaseId, traceparent, index, granted: decided }
     }
     // The same reasons are said once.
     const reasons = decided.reasons.slice(0, MAX_REASONS).map(shortened)
@@ -114,7 +117,7 @@ function acceptedWorker(
 }
 
 function refusedWorker(
-  { request, asker, attestation }: AuthenticRequest,
+  { request, asker, attestation, inForce }: AuthenticRequest,
   denialId: string,
   reasons: readonly Refusal[],
 ): EntryBody {
@@ -123,7 +126,7 @@ function refusedWorker(
     denialId,
     boot: request.runtimeData.boot,
     client: asker.client,
-    purpose: asker.purpose,
+    purpose: hasPurpose(inForce.loaded.policy, asker.purpose) ? asker.purpose : null,
     headerDigests: request.jobs.flatMap(headerDigestsOf),
     reasons: reasons.slice(0, MAX_REASONS).map(shortened),
     ...attestation,
@@ -135,6 +138,7 @@ function decidedRelease(job: ReleaseJob, { permission, dataset, disclosure }: Gr
     event: 'release.decided' as const,
     releaseId: randomId(),
     accepted,
+    traceparent: job.traceparent,
     permission: permission.id,
     dataset: dataset.id,
     headerDigests: headerDigestsOf(job),

@@ -87,7 +87,7 @@ async function issue(
   } catch (error) {
     const code = codeOf(error)
     // The evidence has the code; the cause goes to the program's log.
-    log.error('release failed', { releaseId, ...errorFields(error) })
+    log.error('release failed', { releaseId, traceparent: decided.traceparent, ...errorFields(error) })
     evidence.append({ event: 'release.failed', releaseId, code })
     metrics.answered('failed', code)
     return await refuse({ code, denialId: releaseId }, job, issuance)

@@ -81,7 +81,9 @@ export async function compute(
   const workload = findWorkload(boot.workloads, accepted.grant.workload)
   const { output, counts } = await openAndRun(job, header, granted, workload, boot, signal)
   expectInForce(accepted, boot)
-  return publish(accepted, { output, counts, contentType: workload.contentType }, boot, signal)
+  const { traceparent } = job
+  const { contentType } = workload
+  return publish(accepted, { output, counts, contentType, traceparent }, boot, signal)
 }
 
 async function openAndRun(

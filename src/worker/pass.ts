@@ -121,7 +121,7 @@ export class Pass {
         this.#attempts.add(leased, admission.claim)
         return true
       case 'suspect':
-        this.#boot.log.warn('suspect', { jobId: leased.job.jobId })
+        this.#boot.log.warn('suspect', { jobId: leased.job.jobId, traceparent: leased.job.traceparent })
         this.#suspects.push(leased)
         return false
       case 'done': {
@@ -241,11 +241,12 @@ export class Pass {
   /** Throws nothing: what fails is the outcome. */
   async #runGranted(leased: LeasedJob, header: ObjectHeader, granted: GrantedJob): Promise<WorkOutcome> {
     const { job } = leased
+    const { jobId, traceparent } = job
     const { releaseId, assurance } = granted.accepted.grant
     const claim = this.#attempts.of(leased)
     const attempts = (claim?.history.counted ?? 0) + 1
     try {
-      this.#boot.log.info('released', { jobId: job.jobId, releaseId, attempt: claim?.number, assurance })
+      this.#boot.log.info('released', { jobId, traceparent, releaseId, attempt: claim?.number, assurance })
       const published = await compute(job, header, granted, this.#boot, this.#signal)
       return { kind: 'published', published }
     } catch (error) {

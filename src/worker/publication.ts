@@ -43,7 +43,12 @@ export type Published = { readonly kind: 'visible' | 'superseded'; readonly resu
 /** Throws `result.foreign` if the name holds a manifest that no registered boot signed. */
 export async function publish(
   accepted: AcceptedGrant,
-  computed: { readonly output: Uint8Array; readonly contentType: string; readonly counts: Counts },
+  computed: {
+    readonly output: Uint8Array
+    readonly contentType: string
+    readonly counts: Counts
+    readonly traceparent: string
+  },
   boot: PublicationBoot,
   signal: AbortSignal,
 ): Promise<Published> {
@@ -79,6 +84,7 @@ export async function publish(
         thumbprint: thumbprint(grant.recipient.jwk),
       },
       releaseId,
+      traceparent: computed.traceparent,
       grantDigest: accepted.grantDigest,
       termsDigest: grant.termsDigest,
       headerDigests: grant.objects.map(({ headerDigest }) => headerDigest),

@@ -82,7 +82,7 @@ async function carryOut(
   }
   switch (move.kind) {
     case 'ask-again':
-      log.warn('waiting', { jobId, ...why })
+      log.warn('waiting', { jobId, traceparent, ...why })
       return 'waiting'
     case 'give-back':
       throw move.error
@@ -97,7 +97,7 @@ async function carryOut(
     }
     case 'set-aside': {
       const { as, code, attempts: tried, denialId, headerDigests } = move
-      if (as === 'failed') log.warn('failed', { jobId, ...why })
+      if (as === 'failed') log.warn('failed', { jobId, traceparent, ...why })
       const entry = { jobId, traceparent, code, attempts: tried, headerDigests: [...headerDigests] }
       await write('set-aside', {
         'dead letter': () => publishLetter(leased, { code, attempts: tried }, boot, signal),
@@ -112,7 +112,7 @@ async function carryOut(
     case 'try-again': {
       const { kind, code, seconds } = move
       const notBefore = addSeconds(time.now(), seconds)
-      log.warn('put back', { jobId, code, seconds, ...why })
+      log.warn('put back', { jobId, traceparent, code, seconds, ...why })
       await write(kind, {
         message: () => publishAgain(leased, notBefore, boot, signal),
         'job.returned': () => evidence.append({ event: 'job.returned', jobId, traceparent, code, notBefore }),
@@ -151,12 +151,12 @@ export function reportRepeated(
 
 /** Counts and logs the end of a job. `started` is of the monotonic clock. */
 function reportEnd(
-  { job: { jobId } }: LeasedJob,
+  { job: { jobId, traceparent } }: LeasedJob,
   end: { readonly outcome: JobOutcome; readonly code: ErrorCode | null; readonly detail: string | null },
   started: number,
   { metrics, clock, log }: Pick<Boot, 'metrics' | 'clock' | 'log'>,
 ): void {
   const elapsedMs = Math.round(clock.monotonic() - started)
   metrics.jobEnded(end.outcome, end.code ?? '', elapsedMs / 1000)
-  log.info('ended', { jobId, ...end, elapsedMs })
+  log.info('ended', { jobId, traceparent, ...end, elapsedMs })
 }

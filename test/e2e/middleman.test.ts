@@ -7,13 +7,14 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import type { ErrorCode } from '#core/errors.ts'
-import { jobIdOf } from '#core/job/job.ts'
+import { JobFormat, jobIdOf } from '#core/job/job.ts'
 import { keySigner } from '#core/jws.ts'
 import { problemOf, signRefusal } from '#core/release/refusal.ts'
-import { workerEntries } from '#lab/demo/counts.ts'
+import { verifierEntries, workerEntries } from '#lab/demo/counts.ts'
 import { messageOf } from '#lab/demo/logLine.ts'
+import { STREAMS } from '#lab/demo/names.ts'
 import { type Change, type Middleman, startMiddleman } from './middleman.ts'
-import { deadLetters } from './streamMessages.ts'
+import { deadLetters, messagesOn } from './streamMessages.ts'
 import { audit, resultsOf, type SystemUnderTest, startSystem, until, waitForLine } from './systemUnderTest.ts'
 
 const WORKER = 'worker-1'
@@ -125,4 +126,27 @@ test('the evidence is intact, and the worker wrote no refusal into it', async ()
   const entries = await Array.fromAsync(workerEntries(system.deployment.folders.evidence))
   assert.ok(entries.some(({ event }) => event === 'result.visible'))
   assert.ok(!entries.some(({ event }) => event === 'release.denied'))
+})
+
+test('one trace leads from the function over both logs to the result', async () => {
+  const messages = await messagesOn(system, STREAMS.jobs)
+  assert.ok(messages.length > 0)
+  const { evidence } = system.deployment.folders
+  const decided = await Array.fromAsync(verifierEntries(evidence))
+  const worked = await Array.fromAsync(workerEntries(evidence))
+  for (const { jobId, traceparent } of messages.map((message) => JobFormat.decode(message))) {
+    const received = worked.find((entry) => entry.event === 'key.received' && entry.jobId === jobId)
+    assert.ok(received?.event === 'key.received' && received.traceparent === traceparent)
+    const { headerDigests, releaseId } = received
+    const decision = decided.find(
+      (entry) => entry.event === 'release.decided' && entry.releaseId === releaseId,
+    )
+    assert.equal(decision?.event === 'release.decided' && decision.traceparent, traceparent)
+    const [result] = await resultsOf(system, headerDigests[0] ?? '')
+    assert.equal(result?.traceparent, traceparent)
+    const ended = system
+      .linesOf(WORKER)
+      .find((line) => line['jobId'] === jobId && messageOf(line) === 'ended')
+    assert.equal(ended?.['traceparent'], traceparent)
+  }
 })

@@ -11,15 +11,15 @@ import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 import { type EntryBody, EntryFormat } from '#core/evidence/entry.ts'
 import { Ed25519Jwk, exportJwk, P384Jwk } from '#core/jwk.ts'
-import { keySigner, peekCompact, type Signer, signGeneral } from '#core/jws.ts'
+import { defineSigned, keySigner, peekCompact, type Signer, signCompact, signGeneral } from '#core/jws.ts'
 import type { Policy } from '#core/policy/policy.ts'
 import { VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import { GrantFormat } from '#core/release/grant.ts'
 import { mintNonce } from '#core/release/nonce.ts'
 import { prepareRequest } from '#core/release/prepare.ts'
-import { RefusalFormat } from '#core/release/refusal.ts'
+import { RefusalFormat, RequestRefused } from '#core/release/refusal.ts'
 import type { ReleaseJob, ReleaseResponse } from '#core/release/request.ts'
-import { headerDigest } from '#core/sealed/header.ts'
+import { headerDigest, type SealHeader, SealHeaderFormat } from '#core/sealed/header.ts'
 import { type Crl, openCrl } from '#core/snp/crl.ts'
 import { addSeconds, toUnixSeconds } from '#core/time.ts'
 import { SERIALS } from '#lab/amd/authority.ts'
@@ -37,6 +37,7 @@ import {
   client,
   datasetOf,
   ed25519,
+  headerOf,
   jobOf,
   NOW,
   nothingRevoked,
@@ -200,6 +201,8 @@ async function ask(
     readonly nonceKey?: typeof nonceKey
     readonly jobsText?: string
     readonly evidenceSigner?: Signer
+    readonly purpose?: string
+    readonly software?: string
   } = {},
 ): Promise<ReleaseResponse> {
   const { wrapKey, evidenceSigner } = workerKeys()
@@ -208,13 +211,13 @@ async function ask(
     challenge: { nonce: toBase64url(nonce), exp: NOW + 300, aud: AUDIENCE },
     audience: AUDIENCE,
     jobs,
-    asker: { client: 'acme', purpose: 'HRESCH' },
+    asker: { client: 'acme', purpose: changes.purpose ?? 'HRESCH' },
     signer: client,
     jti: 'ab'.repeat(16),
     wrapKey,
     evidenceSigner: changes.evidenceSigner ?? evidenceSigner,
     trust,
-    software: 'test/1',
+    software: changes.software ?? 'test/1',
   })
   const { bytes, certs } = mint(authority, {}, { reportData: prepared.reportData })
   const request = prepared.withEvidence({ report: bytes, certs })
@@ -249,6 +252,66 @@ test('a worker cannot ask under the boot of another, whose public key it knows',
   const evidenceSigner = { ...workerKeys().evidenceSigner, jwk: workerKeys().evidenceKey }
   await assert.rejects(ask(boot, [job], { evidenceSigner }), { code: 'possession.invalid' })
   assert.deepEqual(said, [])
+})
+
+/** Requests that carry `marker` wherever a requester chooses a text. */
+const markedHeader: Partial<SealHeader> = {
+  object: 'marker',
+  contentType: 'text/marker',
+  custody: { ...headerOf().custody, keyId: 'ocid1.key.oc1..marker', keyVersionId: 'ocid1.key.oc1..marker' },
+}
+const markedPlace = { bucket: 'marker', name: 'marker', etag: 'marker' }
+const withReference = ({ objects, ...more }: ReleaseJob, changes: object = markedPlace): ReleaseJob => ({
+  ...more,
+  objects: objects.map((object) => ({ ...object, ...changes })),
+})
+const foreignType = defineSigned('cw-marker', SealHeaderFormat)
+const marked: readonly {
+  readonly what: string
+  readonly jobs: readonly ReleaseJob[]
+  readonly changes?: Parameters<typeof ask>[2]
+  readonly event: EntryBody['event']
+}[] = [
+  { what: 'purpose', jobs: [job], changes: { purpose: 'MARKER_TEXT' }, event: 'worker.refused' },
+  { what: 'software', jobs: [job], changes: { software: 'marker' }, event: 'release.issued' },
+  { what: 'dataset', jobs: [await jobOf({ dataset: 'marker' })], event: 'release.refused' },
+  { what: 'tenant', jobs: [await jobOf({ tenant: 'marker' })], event: 'release.refused' },
+  {
+    what: 'header that no one signed',
+    jobs: [withReference(await jobOf(markedHeader, keySigner(ed25519())))],
+    event: 'release.refused',
+  },
+  {
+    what: 'name of the object',
+    jobs: [withReference(await jobOf(), { name: 'marker', bucket: 'marker', etag: 'marker' })],
+    event: 'release.refused',
+  },
+  {
+    what: 'type of the header',
+    jobs: [withReference(job, { header: await signCompact(foreignType, headerOf(), keySigner(ed25519())) })],
+    event: 'release.refused',
+  },
+  {
+    what: 'text in place of a header',
+    jobs: [withReference(job, { header: 'marker.marker.marker' })],
+    event: 'release.refused',
+  },
+  { what: 'set record', jobs: [{ ...job, set: 'marker.marker.marker' }], event: 'release.refused' },
+]
+for (const { what, jobs, changes, event } of marked)
+  test(`no text of a requester is in the evidence: ${what}`, async () => {
+    const { boot, entries } = await verifierBoot()
+    await ask(boot, jobs, changes).catch((error) => assert.ok(error instanceof RequestRefused))
+    assert.ok(entries.some((entry) => entry.event === event))
+    assert.doesNotMatch(JSON.stringify(entries), /marker/i)
+  })
+
+test('the trace of a job is in its decision', async () => {
+  const { boot, entries } = await verifierBoot()
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`
+  await ask(boot, [{ ...job, traceparent }])
+  const decided = entries.find((entry) => entry.event === 'release.decided')
+  assert.equal(decided?.traceparent, traceparent)
 })
 
 test('the jobs of a request are not looked at before its nonce', async () => {

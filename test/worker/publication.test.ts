@@ -14,6 +14,7 @@ const computed = {
   output: Buffer.from('{"table":[]}'),
   contentType: 'application/json',
   counts: { read: 3, kept: { Observation: 2 }, withheld: { scope: 1 } },
+  traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
 }
 
 async function stage() {
@@ -35,6 +36,7 @@ test('a result is visible by a manifest that this boot signs and the log announc
   const jws = await textOf(store, manifest)
   const { payload } = verifyCompact(ResultManifestFormat, jws, [boot.signer.jwk], 'result.foreign')
   assert.equal(payload.intentIndex, 1)
+  assert.equal(payload.traceparent, computed.traceparent)
   assert.match(payload.workerCheckpoint, /\n2\n/)
   assert.deepEqual(await findResult(accepted, boot, signal), { digest: manifestDigest(jws) })
 })

@@ -27,7 +27,7 @@ const assurance = z.enum(['measured', 'platform'])
 
 /**
  * The finding of one rule, in the terms of its field. The values come from the report and the policy, never a
- * person.
+ * person; what the requester chose as text is a digest (core/release/unsaid.ts).
  */
 const reason = z.strictObject({
   code,
@@ -85,7 +85,8 @@ const Schema = z.discriminatedUnion('event', [
     denialId: randomId,
     boot,
     client: name,
-    purpose,
+    /** Null if no permission of the policy has it: the reasons then have its digest. */
+    purpose: purpose.nullable(),
     /** Of all its jobs. */
     headerDigests: z.array(sha256Digest).max(256),
     reasons: z.array(reason).min(1).max(64),
@@ -95,6 +96,8 @@ const Schema = z.discriminatedUnion('event', [
     releaseId: randomId,
     /** The index of `worker.accepted` in this log. */
     accepted: count,
+    /** Of the job: the worker's entries about it have the same one. */
+    traceparent,
     permission: name,
     dataset: name,
     headerDigests: z.array(sha256Digest).min(1).max(64),

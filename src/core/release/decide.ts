@@ -14,6 +14,7 @@ import { lookUpPermission, noPermission, type PermissionMatch } from './permissi
 import { isDisclosure, platformReasons } from './platformRules.ts'
 import type { ObjectReference, ReleaseJob } from './request.ts'
 import type { AcceptedRequester } from './requester.ts'
+import { digestOfText } from './unsaid.ts'
 
 export type Rules = {
   readonly policy: Policy
@@ -69,7 +70,8 @@ function decideJob(
 
   // An unknown object and one without a permission get the same answer: nothing else about it is looked at.
   const match = matchOf(first.header)
-  if (match === undefined) return { kind: 'refused', reasons: [noPermission(first.header, asker)] }
+  if (match === undefined)
+    return { kind: 'refused', reasons: [noPermission(first.header, asker, rules.policy)] }
 
   const { dataset, permission } = match
   const reasons = [
@@ -111,7 +113,7 @@ function readHeaders(job: ReleaseJob): { objects: GrantedObject[]; refused: Refu
         code: 'object.malformed',
         field: 'header',
         expected: 'a seal header v1',
-        actual: error.message,
+        actual: digestOfText(reference.header),
         remedy: 'seal the object again',
       })
     }

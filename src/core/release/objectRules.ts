@@ -1,4 +1,5 @@
 /** The rules about one object: its signature, name, key and withdrawal. */
+import { toBase64url } from '../bytes.ts'
 import { codeOf, type Refusal } from '../errors.ts'
 import { verifyCompact } from '../jws.ts'
 import type { Dataset } from '../policy/policy.ts'
@@ -6,6 +7,7 @@ import type { Revocation } from '../policy/revocation.ts'
 import { SealHeaderFormat } from '../sealed/header.ts'
 import { toRfc3339, toUnixSeconds } from '../time.ts'
 import type { GrantedObject } from './decide.ts'
+import { digestOfText } from './unsaid.ts'
 
 type Rule = (
   object: GrantedObject,
@@ -18,42 +20,42 @@ export function objectReasons(...[object, dataset, revocation]: Parameters<Rule>
 }
 
 const RULES: readonly Rule[] = [
-  ({ reference, header }, dataset) =>
+  ({ reference, headerDigest }, dataset) =>
     !isSealedBy(dataset, reference.header) && {
       code: 'object.unsigned',
-      field: `object ${header.sealId}.signature`,
+      field: `object ${toBase64url(headerDigest)}.signature`,
       expected: `a sealing key of ${dataset.id}`,
       actual: 'another key, or a signature that does not verify',
       remedy: 'list the sealing key in the policy, if it is one',
     },
-  ({ reference, header }) =>
+  ({ reference, header, headerDigest }) =>
     reference.name !== header.object && {
       code: 'object.misplaced',
-      field: `object ${header.sealId}.name`,
-      expected: header.object,
-      actual: reference.name,
+      field: `object ${toBase64url(headerDigest)}.name`,
+      expected: digestOfText(header.object),
+      actual: digestOfText(reference.name),
       remedy: 'store the object under the name that it was sealed for',
     },
-  ({ header }, dataset) =>
+  ({ header, headerDigest }, dataset) =>
     !dataset.keyIds.includes(header.custody.keyId) && {
       code: 'object.unsigned',
-      field: `object ${header.sealId}.custody.keyId`,
+      field: `object ${toBase64url(headerDigest)}.custody.keyId`,
       expected: `a key of ${dataset.id}`,
-      actual: header.custody.keyId,
+      actual: digestOfText(header.custody.keyId),
       remedy: 'seal the object again under a key of its dataset',
     },
-  ({ header }, dataset) =>
+  ({ header, headerDigest }, dataset) =>
     header.sealedAt < dataset.notSealedBefore && {
       code: 'object.withdrawn',
-      field: `object ${header.sealId}.sealedAt`,
+      field: `object ${toBase64url(headerDigest)}.sealedAt`,
       expected: `at or after ${toRfc3339(toUnixSeconds(dataset.notSealedBefore))}`,
       actual: toRfc3339(toUnixSeconds(header.sealedAt)),
       remedy: 'seal the object again',
     },
-  ({ header }, _dataset, revocation) =>
+  ({ header, headerDigest }, _dataset, revocation) =>
     revocation.objects.includes(header.sealId) && {
       code: 'object.withdrawn',
-      field: `object ${header.sealId}.sealId`,
+      field: `object ${toBase64url(headerDigest)}.sealId`,
       expected: 'not withdrawn',
       actual: 'withdrawn by the revocation list',
       remedy: 'none: the provider has withdrawn it',

@@ -6,6 +6,7 @@ import { grantedTerms } from '../policy/terms.ts'
 import type { SealHeader } from '../sealed/header.ts'
 import { toRfc3339, toUnixSeconds, type UnixSeconds } from '../time.ts'
 import type { Asker, VerifiedAsker } from './assertion.ts'
+import { named } from './unsaid.ts'
 
 export type PermissionMatch = {
   readonly dataset: Dataset
@@ -54,12 +55,22 @@ export function permissionsFor(
   })
 }
 
-export function noPermission({ tenant, dataset }: SealHeader, { client, purpose }: Asker): Refusal {
+export function hasPurpose({ datasets }: Policy, purpose: string): boolean {
+  return datasets.some(({ permissions }) => permissions.some((permission) => permission.purpose === purpose))
+}
+
+/** The header is not verified: its words are told only if the policy has them. */
+export function noPermission(
+  { tenant, dataset }: SealHeader,
+  { client, purpose }: Asker,
+  policy: Policy,
+): Refusal {
+  const hasDataset = policy.datasets.some(({ id }) => id === dataset)
   return {
     code: 'permission.none',
     field: 'datasets.permissions',
-    expected: `a permission in ${tenant}/${dataset}`,
-    actual: `none in force for ${client} and ${purpose}`,
+    expected: `a permission in ${named(tenant, tenant === policy.tenant)}/${named(dataset, hasDataset)}`,
+    actual: `none in force for ${client} and ${named(purpose, hasPurpose(policy, purpose))}`,
     remedy: 'add a permission to the policy, if this use is to be allowed',
   }
 }

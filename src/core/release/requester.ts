@@ -7,8 +7,9 @@ import type { Refusal } from '../errors.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Revocation } from '../policy/revocation.ts'
 import type { VerifiedAsker } from './assertion.ts'
-import { permissionsFor, scopeReasons } from './permissionRules.ts'
+import { hasPurpose, permissionsFor, scopeReasons } from './permissionRules.ts'
 import { bootReasons, platformReasons } from './platformRules.ts'
+import { named } from './unsaid.ts'
 
 /** The client, its boot and the verdict on its machine: all of them verified. */
 export type Requester = { readonly asker: VerifiedAsker; readonly boot: string; readonly verdict: Verdict }
@@ -55,7 +56,7 @@ function useReasons(
     code: 'client.none',
     field: 'datasets.permissions',
     expected: 'a permission for this client and purpose',
-    actual: `none for ${asker.client} and ${asker.purpose}`,
+    actual: `none for ${asker.client} and ${named(asker.purpose, hasPurpose(policy, asker.purpose))}`,
     remedy: 'add a permission to the policy, if this use is to be allowed',
   } as const
   return uses.reduce((nearest, use) => (use.length < nearest.length ? use : nearest), uses[0] ?? [none])

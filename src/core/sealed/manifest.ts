@@ -19,6 +19,7 @@ import {
   resultId,
   sha256Digest,
   time,
+  traceparent,
   version1,
 } from '../fields.ts'
 import { defineSigned } from '../jws.ts'
@@ -40,6 +41,8 @@ const Schema = z.strictObject({
   wrappedDek: base64urlBytes(256, 512),
   recipient: z.strictObject({ keyId: ocid, keyVersionId: ocid, thumbprint: keyThumbprint }),
   releaseId: randomId,
+  /** Of the job, from the upload of its object on. */
+  traceparent,
   grantDigest: sha256Digest,
   /** The question that this answers: SHA-256 over the terms of the grant. */
   termsDigest: sha256Digest,

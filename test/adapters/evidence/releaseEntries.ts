@@ -7,6 +7,7 @@ export const decided = (n: number): EntryBody => ({
   event: 'release.decided',
   releaseId: releaseIdOf(n),
   accepted: 0,
+  traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
   permission: 'cohort-research',
   dataset: 'cohort',
   headerDigests: ['A'.repeat(43)],

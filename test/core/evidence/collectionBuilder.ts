@@ -147,6 +147,7 @@ export type Released = {
   readonly jobId: string
   readonly grantDigest: string
   readonly headerDigests: string[]
+  readonly traceparent: string
   readonly dataset: string
   readonly permission: string
   readonly verifier: { boot: string; index: number; checkpointDigest: string }
@@ -334,6 +335,7 @@ export class CollectionBuilder {
       event: 'release.decided',
       releaseId,
       accepted,
+      traceparent: `00-${releaseId}-${'2'.repeat(16)}-01`,
       permission: 'cohort-research',
       dataset: 'cohort',
       headerDigests: [digestOf(releaseId)],
@@ -346,6 +348,7 @@ export class CollectionBuilder {
       jobId,
       grantDigest: digestOf(`grant ${releaseId}`),
       headerDigests: body.headerDigests,
+      traceparent: body.traceparent,
       dataset: body.dataset,
       permission: body.permission,
       verifier: { boot: verifier.boot, index, checkpointDigest: noteDigest(checkpoint) },
@@ -376,7 +379,7 @@ export class CollectionBuilder {
 
   async receive(
     worker: Boot,
-    { releaseId, jobId, grantDigest, headerDigests, verifier }: Released,
+    { releaseId, jobId, grantDigest, headerDigests, traceparent, verifier }: Released,
     change: Partial<BodyOf<'key.received'>> = {},
   ): Promise<void> {
     worker.log.append({
@@ -405,7 +408,7 @@ export class CollectionBuilder {
       readonly name?: string
     } = {},
   ): Promise<{ resultId: string; attempt: string; digest: string }> {
-    const { releaseId, grantDigest, headerDigests, checkpoint } = released
+    const { releaseId, grantDigest, headerDigests, traceparent, checkpoint } = released
     const { dataset, permission } = released
     const resultId = resultIdOf({ tenant: 'hospital', dataset, permission, edition: 1, headerDigests })
     const attempt = randomId()
@@ -444,6 +447,7 @@ export class CollectionBuilder {
       wrappedDek: toBase64url(Buffer.alloc(256)),
       recipient: { keyId: KEY_ID, keyVersionId: KEY_ID, thumbprint: recipientThumbprint },
       releaseId,
+      traceparent,
       grantDigest,
       termsDigest,
       headerDigests,

@@ -396,6 +396,47 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
     },
     { findings: [], statuses: ['undelivered'] },
   ],
+  'a worker dies before it logs a receipt, the object is deleted, and its job is set aside unread': [
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker')
+      await worker.log.flush()
+      const issued = await builder.decide(verifier, worker)
+      await builder.issue(verifier, issued)
+      const { traceparent } = issued
+      const gone = { jobId: randomId(), traceparent, code: 'service.missing' } as const
+      other.log.append({ event: 'job.failed', ...gone, releaseId: null })
+      other.log.append({ event: 'job.dead-lettered', ...gone, attempts: 1, headerDigests: [] })
+      await other.log.flush()
+    },
+    { findings: [], statuses: ['undelivered'] },
+  ],
+  'a worker dies before it logs a receipt, and a job of another trace is set aside unread': [
+    async ({ builder, verifier, worker }) => {
+      const other = await builder.boot('worker')
+      await worker.log.flush()
+      await builder.issue(verifier, await builder.decide(verifier, worker))
+      const gone = { jobId: randomId(), traceparent, code: 'service.missing' } as const
+      other.log.append({ event: 'job.failed', ...gone, releaseId: null })
+      other.log.append({ event: 'job.dead-lettered', ...gone, attempts: 1, headerDigests: [] })
+      await other.log.flush()
+    },
+    { findings: ['release.abandoned worker'], statuses: ['undelivered'] },
+  ],
+  'a release is decided under one trace and received under another': [
+    async ({ builder, verifier, worker }) => {
+      const decided = await builder.decide(verifier, worker)
+      await builder.issue(verifier, decided)
+      await builder.receive(worker, { ...decided, traceparent })
+    },
+    ['release.abandoned worker:1', 'release.contradicted worker:1'],
+  ],
+  'a manifest names another trace than its receipt': [
+    async ({ builder, verifier, worker }) => {
+      const manifest = { traceparent }
+      await builder.publish(worker, await builder.release(verifier, worker), { manifest })
+    },
+    ['manifest.contradicted worker:2'],
+  ],
   'a worker dies before it logs a receipt, and other objects are set aside': [
     async ({ builder, verifier, worker }) => {
       const other = await builder.boot('worker')

@@ -37,6 +37,7 @@ const manifestBy = (boot: string, signer: Signer, change: Partial<ResultManifest
       v: 1,
       resultId: RESULT,
       attempt: ID,
+      traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
       boot,
       parts: [{ size: 1, digest: DIGEST }],
       contentDigest: DIGEST,

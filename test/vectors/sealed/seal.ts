@@ -138,6 +138,7 @@ export const MANIFEST: ResultManifest = {
     thumbprint: thumbprint(signerOf('recipient').jwk),
   },
   releaseId: seeded('release id')(16).toString('hex'),
+  traceparent: `00-${seeded('trace id')(16).toString('hex')}-${seeded('parent id')(8).toString('hex')}-01`,
   grantDigest: seeded('grant digest')(32).toString('base64url'),
   termsDigest: seeded('terms digest')(32).toString('base64url'),
   headerDigests: [headerDigest(HEADER_JWS).toString('base64url')],

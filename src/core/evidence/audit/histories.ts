@@ -78,6 +78,8 @@ export class Histories {
   readonly letters: Logged<'job.dead-lettered'>[] = []
   readonly deadLettered = new Set<string>()
   readonly deadLetteredObjects = new Set<string>()
+  /** Of jobs whose objects could not be read. */
+  readonly deadLetteredTraces = new Set<string>()
   // By `<boot>/<index>`: each `worker.accepted`, and null for an entry that is lost or unreadable.
   readonly #accepted = new Map<string, Accepted | null>()
   readonly #next = new Map<string, number>()
@@ -158,6 +160,8 @@ export class Histories {
         this.letters.push({ boot, index, entry })
         this.deadLettered.add(entry.jobId)
         for (const digest of entry.headerDigests) this.deadLetteredObjects.add(digest)
+        if (entry.headerDigests.length === 0 && entry.traceparent !== null)
+          this.deadLetteredTraces.add(entry.traceparent)
         this.#receipts.get(`${boot}/${entry.jobId}`)?.ends.push({ boot, index, entry })
         return
       case 'job.returned':

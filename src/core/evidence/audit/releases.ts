@@ -99,6 +99,7 @@ function judgeReceipt(
       'its Verifier issued another grant',
     ],
     [decided.entry.headerDigests.join() === entry.headerDigests.join(), 'it was decided for other objects'],
+    [decided.entry.traceparent === entry.traceparent, 'it was decided under another trace'],
     [
       verifier.boot === decided.boot && verifier.index === decided.index,
       `its decision is entry ${decided.index} of ${decided.boot}, not ${verifier.index} of ${verifier.boot}`,
@@ -116,7 +117,7 @@ function reportOf(
   { boot: log, index, entry }: Decided,
   { boot, client, purpose, reference, assurance, policySeq }: Accepted,
   history: History,
-  { manifests, histories: { deadLettered, deadLetteredObjects } }: Context,
+  { manifests, histories: { deadLettered, deadLetteredObjects, deadLetteredTraces } }: Context,
 ): AllowedRelease {
   const { releaseId, time, permission, dataset, disclosure } = entry
   return {
@@ -138,10 +139,11 @@ function reportOf(
     ...statusOf(releaseId, history, manifests),
     finishedBy: null,
     // A worker that died may not have logged the receipt, which names the job; the objects tie the two
-    // together.
+    // together, and the trace if the object was gone before another worker could read its header.
     setAside:
       history.receipts.some(({ received }) => deadLettered.has(received.entry.jobId)) ||
-      entry.headerDigests.every((digest) => deadLetteredObjects.has(digest)),
+      entry.headerDigests.every((digest) => deadLetteredObjects.has(digest)) ||
+      deadLetteredTraces.has(entry.traceparent),
   }
 }
 

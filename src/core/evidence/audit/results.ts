@@ -81,6 +81,7 @@ function judgeManifest(manifest: ResultManifest, { histories, logs, anchors, fin
   const permission = decided && permissionOf(decided, anchors)
   const agreements: readonly (readonly [boolean, string])[] = [
     [receipt.grantDigest === manifest.grantDigest, 'its worker received another grant'],
+    [receipt.traceparent === manifest.traceparent, 'its worker received it under another trace'],
     [receipt.headerDigests.join() === manifest.headerDigests.join(), 'its worker received other objects'],
     [
       receipt.verifier.checkpointDigest === noteDigest(manifest.verifierCheckpoint),
