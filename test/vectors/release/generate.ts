@@ -15,12 +15,14 @@ import { type Signer, signCompact } from '#core/jws.ts'
 import { documentName } from '#core/policy/objectName.ts'
 import { POLICY as POLICY_KIND, type Policy } from '#core/policy/policy.ts'
 import { REVOCATION as REVOCATION_KIND, type Revocation, RevocationFormat } from '#core/policy/revocation.ts'
+import { grantedTerms } from '#core/policy/terms.ts'
 import { VERIFIER_KEYS as VERIFIER_KEYS_KIND, type VerifierKeys } from '#core/policy/verifierKeys.ts'
 import { signAssertion } from '#core/release/assertion.ts'
 import { grantDigest } from '#core/release/issue.ts'
 import { provePossession } from '#core/release/possession.ts'
 import { RefusalFormat, signRefusal } from '#core/release/refusal.ts'
 import type { ReleaseRequest } from '#core/release/request.ts'
+import { resultIdOfGrant } from '#core/release/resultId.ts'
 import { type RuntimeData, RuntimeDataFormat } from '#core/release/runtimeData.ts'
 import { addSeconds } from '#core/time.ts'
 import { seeded } from '../sealed/seeded.ts'
@@ -86,6 +88,33 @@ export async function makeVectors(): Promise<readonly Vector[]> {
     ...(await policyDemandVectors()),
     ...(await refusalVectors()),
     ...(await inForceVectors()),
+    ...resultNameVectors(),
+  ]
+}
+
+/** One question has one name, whatever its terms; only the edition, or other objects, ask another. */
+function resultNameVectors(): Vector[] {
+  const make = (name: string, changes: Partial<typeof GRANT>, note: string): Vector => {
+    const { terms, termsDigest } = grantedTerms({ ...GRANT, ...changes })
+    const grant = { ...GRANT, ...changes, ...terms, termsDigest }
+    return {
+      name: `result ${name}`,
+      spec: 'docs/formats/sealed.md §5',
+      operation: 'name-result',
+      input: { grant },
+      ...accepted({ resultId: resultIdOfGrant(grant), termsDigest }),
+      note,
+    }
+  }
+  const second = GRANT.objects.map((object) => ({ ...object, headerDigest: toBase64url(sha256()) }))
+  return [
+    make('of a grant', {}, 'tenant, dataset, permission, edition, objects'),
+    make('of the same objects under other scopes', { scopes: ['system/Condition.rs'] }, 'the same result'),
+    make('of another release', { releaseId: 'ab'.repeat(16), iat: NOW + 9 }, 'the same result'),
+    make('of another edition', { edition: 2 }, 'another result'),
+    make('of other objects', { objects: second }, 'another result'),
+    make('of two objects', { objects: [...GRANT.objects, ...second] }, 'their digests are sorted'),
+    make('of two objects in the other order', { objects: [...second, ...GRANT.objects] }, 'the same result'),
   ]
 }
 

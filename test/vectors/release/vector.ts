@@ -93,6 +93,7 @@ type Operation =
         readonly now: number
       }
     }
+  | { readonly operation: 'name-result'; readonly input: { readonly grant: unknown } }
   | {
       readonly operation: 'verify-registration'
       readonly input: { readonly jws: string; readonly keys: readonly SigningJwk[] }

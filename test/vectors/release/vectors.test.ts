@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import test from 'node:test'
 import { RegistrationFormat } from '#core/boot/registration.ts'
 import { utf8 } from '#core/bytes.ts'
+import { canonicalBytes } from '#core/canonical.ts'
 import { P384Jwk } from '#core/jwk.ts'
 import { type QuorumRoot, verifyCompact } from '#core/jws.ts'
 import { type GovernanceDocument, type Kind, readDocument } from '#core/policy/document.ts'
@@ -13,13 +14,16 @@ import { type Candidates, governanceInForce } from '#core/policy/inForce.ts'
 import { loadPolicy } from '#core/policy/loadedPolicy.ts'
 import { POLICY } from '#core/policy/policy.ts'
 import { REVOCATION } from '#core/policy/revocation.ts'
+import { grantedTerms } from '#core/policy/terms.ts'
 import { VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
 import { acceptAnswer } from '#core/release/accept.ts'
 import { verifyAssertion } from '#core/release/assertion.ts'
 import { expectBinding, jobsBytesOf, readJobs, readRequest } from '#core/release/binding.ts'
+import { GrantFormat } from '#core/release/grant.ts'
 import { checkNonce } from '#core/release/nonce.ts'
 import { expectPossession } from '#core/release/possession.ts'
 import { ReleaseResponse } from '#core/release/request.ts'
+import { resultIdOfGrant } from '#core/release/resultId.ts'
 import { trustDigest } from '#core/release/trust.ts'
 import { unwrapKeys } from '#core/release/wrap.ts'
 import { plainMemory } from '#core/secretMemory.ts'
@@ -122,6 +126,10 @@ function run(vector: Vector): unknown {
         revocation: { seq, digest, referenceValues, objects, boots, permissions },
         ignored: ignored.map(({ name }) => name).sort(),
       }
+    }
+    case 'name-result': {
+      const grant = GrantFormat.decode(canonicalBytes(vector.input.grant))
+      return { resultId: resultIdOfGrant(grant), termsDigest: grantedTerms(grant).termsDigest }
     }
     case 'verify-registration': {
       verifyCompact(RegistrationFormat, vector.input.jws, vector.input.keys, 'boot.mismatch')
