@@ -1,9 +1,15 @@
 /** The commands `report verify`, `report show` and `report conformance`. */
 import type { Command } from 'commander'
 import type { CommandContext } from '#cli/terminal.ts'
+import type { ReportResult } from '#core/appraisal/reportResult.ts'
+import { CodedError } from '#core/errors.ts'
 import type { ReportOptions } from './verify.ts'
 
-type ReportArguments = ReportOptions & { readonly json?: boolean }
+type ReportArguments = ReportOptions & {
+  readonly json?: boolean
+  readonly ear?: boolean
+  readonly earKey?: string
+}
 
 export function addReportCommands(program: Command, context: CommandContext): void {
   const report = program
@@ -35,11 +41,14 @@ function addVerify(report: Command, context: CommandContext): void {
     .option('--at <time>', 'judge as of this time, for example 2026-01-31T12:00:00Z (default: now)')
     .option('--authentic-only', 'stop once the report is known to be genuine', false)
     .option('--json', 'print the result as one line of JSON')
+    .option('--ear', 'print the result as the claims of an EAT Attestation Result (draft-ietf-rats-ear-04)')
+    .option('--ear-key <file>', 'print that as a JWT, signed by this Ed25519 or P-384 key in PEM')
     .addHelpText(
       'after',
       `
 Examples
   confidential-worker report verify --report report.bin --cert vcek.der
+  confidential-worker report verify --report report.bin --cert vcek.der --ear-key signing.pem
   confidential-worker report verify --report report.bin --cert vcek.der --crl crl.der --json
 
 Exit codes
@@ -58,10 +67,35 @@ Exit codes
           `--roots: ${options.roots} replaces AMD's pinned roots; the owner of these roots can forge any report`,
         )
       const { exit, result } = await verifyReportFile(options, systemClock.now())
-      if (options.json === true) context.terminal.printJson(result)
+      if (options.ear === true || options.earKey !== undefined) await printEar(result, options, context)
+      else if (options.json === true) context.terminal.printJson(result)
       else context.terminal.print(renderReport(result))
       context.exit(exit)
     })
+}
+
+/** A claims set is for people and tools; only a JWT may be relied on by someone else. */
+async function printEar(
+  result: ReportResult,
+  { json, earKey }: ReportArguments,
+  { terminal }: CommandContext,
+): Promise<void> {
+  if (json === true) throw new CodedError('usage.invalid', 'give --json or --ear, not both')
+  const [{ earOf, signEar }, { openSigner }, { systemClock }, { softwareName }] = await Promise.all([
+    import('./ear.ts'),
+    import('#cli/services.ts'),
+    import('#adapters/system/clock.ts'),
+    import('#adapters/system/software.ts'),
+  ])
+  const ear = earOf(result, systemClock.now(), softwareName())
+  if (earKey === undefined) {
+    terminal.printJson(ear)
+    return
+  }
+  const signer = await openSigner({ kind: 'file', path: earKey }, '--ear-key', () => {
+    throw new CodedError('internal.fault', 'a key in a file needs no Vault')
+  })
+  terminal.print(`${await signEar(ear, signer)}\n`)
 }
 
 function addShow(report: Command, context: CommandContext): void {
