@@ -1,6 +1,6 @@
 /** The Verifier's metrics. Labels are codes, routes and products; none says who asked, or for what. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { ErrorCode } from '#core/errors.ts'
+import { CodedError, type ErrorCode } from '#core/errors.ts'
 import type { Product } from '#core/snp/product.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Connections, Drop } from './connections.ts'
@@ -8,9 +8,16 @@ import type { PolicyStore } from './policyStore.ts'
 import { daysLeft, type RevocationLists } from './revocationLists.ts'
 import type { TlsRefusal } from './tlsRefusals.ts'
 
+/** The steps of a release request (release.ts), in their order. */
+export type Step = 'authenticate' | 'decide' | 'record' | 'store' | 'issue' | 'flush'
+
+const DAY_SECONDS = 86_400
+
 export type VerifierMetrics = {
   /** One decided job. `code` is empty if its keys were released. */
   readonly answered: (outcome: 'issued' | 'failed' | 'refused', code: ErrorCode | '') => void
+  /** One step of a release request, also one that fails. */
+  readonly step: (step: Step, seconds: number) => void
   /** A request that was refused as a whole. */
   readonly refused: (code: ErrorCode) => void
   /** A revocation list that was not fetched, or not accepted. */
@@ -45,6 +52,13 @@ export function createMetrics(registry: Registry, simulation: boolean): Verifier
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   })
+  const steps = new Histogram({
+    name: 'cw_verifier_step_duration_seconds',
+    help: 'Steps of release requests: authenticate, decide, record, store, issue, flush',
+    labelNames: ['step'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  })
   const crlFailures = new Counter({
     name: 'cw_verifier_crl_failures_total',
     help: 'Revocation lists that were not fetched or not accepted; the held one stays',
@@ -76,6 +90,7 @@ export function createMetrics(registry: Registry, simulation: boolean): Verifier
   }).set(simulation ? 1 : 0)
   return {
     answered: (outcome, code) => releases.inc({ outcome, code }),
+    step: (step, seconds) => steps.observe({ step }, seconds),
     refused: (code) => refused.inc({ code }),
     crlFailed: (product, code) => crlFailures.inc({ product, code }),
     request: (route, status, seconds) => duration.observe({ route, status }, seconds),
@@ -97,7 +112,7 @@ export function publishAges(
     revocationLists,
     clock,
   }: {
-    readonly policyStore: Pick<PolicyStore, 'ageSeconds' | 'ignored'>
+    readonly policyStore: Pick<PolicyStore, 'ageSeconds' | 'ignored' | 'inForce'>
     readonly revocationLists: Pick<RevocationLists, 'held'>
     readonly clock: Pick<Clock, 'now'>
   },
@@ -120,6 +135,17 @@ export function publishAges(
     },
   })
   new Gauge({
+    name: 'cw_verifier_governance_days_left',
+    help: "Until the end of what is in force: the policy's verifier keys, reference values and permissions",
+    labelNames: ['what', 'id'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { what, id, end } of endsOf(policyStore))
+        this.set({ what, id }, (end - clock.now()) / DAY_SECONDS)
+    },
+  })
+  new Gauge({
     name: 'cw_verifier_crl_days_left',
     help: "Until the revocation list's nextUpdate, negative afterwards; no series without a list",
     labelNames: ['product'],
@@ -138,6 +164,27 @@ export function publishAges(
         this.set({ product }, clock.now() - thisUpdate)
     },
   })
+}
+
+type End = { readonly what: string; readonly id: string; readonly end: number }
+
+/** Empty if no policy is in force: then `policy.none` and the readiness probe say so. */
+function endsOf({ inForce }: Pick<PolicyStore, 'inForce'>): readonly End[] {
+  try {
+    const { loaded, keys } = inForce()
+    const { policy } = loaded
+    return [
+      { what: 'policy', id: String(policy.seq), end: policy.expiresAt },
+      { what: 'verifier-keys', id: '', end: keys.verifierKeys.exp },
+      ...policy.referenceValues.map(({ id, notAfter: end }) => ({ what: 'reference-values', id, end })),
+      ...policy.datasets
+        .flatMap(({ permissions }) => permissions)
+        .map(({ id, notAfter: end }) => ({ what: 'permission', id, end })),
+    ]
+  } catch (error) {
+    if (error instanceof CodedError) return []
+    throw error
+  }
 }
 
 /** The open connections, read at each scrape. */

@@ -16,6 +16,7 @@ import { refusedAs } from './decidedRefusal.ts'
 import { decideRequest } from './decision.ts'
 import { recordDecision, storeDecisions } from './decisionRecord.ts'
 import { issueAll } from './issuance.ts'
+import type { Step } from './metrics.ts'
 import { withinLimit } from './periodicTasks.ts'
 import { CLIENT_RATE } from './rates.ts'
 
@@ -28,15 +29,19 @@ export async function answerRelease(body: Uint8Array, boot: Boot): Promise<Relea
   return await withinLimit(boot.requestSeconds * 1000, undefined, async (deadline) => {
     const now = boot.clock.now()
     const grantKey = boot.grantKeys.current()
-    const authentic = authenticate(body, boot, now)
+    const authentic = await timed('authenticate', boot, async () => authenticate(body, boot, now))
     expectRate(authentic, boot)
-    const decision = await abandonable(decideRequest(authentic, boot, now, deadline), deadline)
-    const recorded = await recordDecision(authentic, decision, boot, deadline)
+    const decision = await timed('decide', boot, () =>
+      abandonable(decideRequest(authentic, boot, now, deadline), deadline),
+    )
+    const recorded = await timed('record', boot, () => recordDecision(authentic, decision, boot, deadline))
     if ('denialId' in recorded) throw await refusedAs(recorded, authentic, grantKey)
-    const { checkpoint } = await storeDecisions(recorded, boot, deadline)
-    const answers = await issueAll(recorded, { authentic, checkpoint, grantKey, now }, boot, deadline)
+    const { checkpoint } = await timed('store', boot, () => storeDecisions(recorded, boot, deadline))
+    const answers = await timed('issue', boot, () =>
+      issueAll(recorded, { authentic, checkpoint, grantKey, now }, boot, deadline),
+    )
     // Begun also after the deadline, so that the ends are stored in time.
-    await abandonable(boot.evidence.flush(), deadline)
+    await timed('flush', boot, () => abandonable(boot.evidence.flush(), deadline))
     return { verifierKeys: authentic.inForce.keys.signed, grantKey: grantKey.certificate, answers }
   })
 }
@@ -45,4 +50,18 @@ export async function answerRelease(body: Uint8Array, boot: Boot): Promise<Relea
 function expectRate({ asker }: AuthenticRequest, { clientRates }: Boot): void {
   if (!clientRates.take(asker.client))
     throw new Shed('client.busy', `more than ${CLIENT_RATE.perSecond} requests a second`, 1)
+}
+
+/** Runs a step, and tells how long it took, also if it fails. */
+async function timed<T>(
+  step: Step,
+  { metrics, clock }: Pick<Boot, 'metrics' | 'clock'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const start = clock.monotonic()
+  try {
+    return await work()
+  } finally {
+    metrics.step(step, (clock.monotonic() - start) / 1000)
+  }
 }

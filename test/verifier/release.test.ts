@@ -180,6 +180,7 @@ async function verifierBoot(
     interruptions: { look: async () => assert.fail() },
     clientRates: createRates(CLIENT_RATE, () => 0),
     metrics: {
+      step: () => {},
       answered: (outcome, code) => answered.push(`${outcome} ${code}`.trim()),
       refused: assert.fail,
       crlFailed: assert.fail,

@@ -234,6 +234,16 @@ test('the Verifier', async (t) => {
     })
     await log.close('drained')
     assert.ok(await metric(/^cw_verifier_releases_total\{outcome="issued",code=""\} 1$/m))
+    for (const what of ['policy', 'verifier-keys', 'reference-values', 'permission'])
+      assert.ok(
+        await metric(new RegExp(`^cw_verifier_governance_days_left\\{what="${what}",id="[^"]*"\\} \\d`, 'm')),
+        what,
+      )
+    for (const step of ['authenticate', 'decide', 'record', 'store', 'issue', 'flush'])
+      assert.ok(
+        await metric(new RegExp(`^cw_verifier_step_duration_seconds_count\\{step="${step}"\\} [1-9]`, 'm')),
+        step,
+      )
     assert.ok(await metric(/^cw_verifier_simulation 1$/m))
   })
 
