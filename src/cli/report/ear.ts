@@ -10,13 +10,13 @@ import { thumbprint } from '#core/jwk.ts'
 import type { Signer } from '#core/jws.ts'
 import type { UnixSeconds } from '#core/time.ts'
 
-export const EAR_PROFILE = 'tag:ietf.org,2026:rats/ear#04'
+const EAR_PROFILE = 'tag:ietf.org,2026:rats/ear#04'
 const SUBMODULE = 'sev-snp'
 
-export type Tier = 'none' | 'affirming' | 'warning' | 'contraindicated'
+type Tier = 'none' | 'affirming' | 'warning' | 'contraindicated'
 /** AR4SI's categories. Without file-system, storage-opaque and sourced-data: a report says nothing of them. */
 type Category = 'hardware' | 'executables' | 'configuration' | 'instance-identity' | 'runtime-opaque'
-export type Vector = Readonly<Record<Category, number>>
+type Vector = Readonly<Record<Category, number>>
 
 export type Ear = {
   readonly eat_profile: typeof EAR_PROFILE
