@@ -3,19 +3,23 @@
  * for Verifiers, each with a key in a file; and a request, a certificate and a list on each side. TLS does
  * not decide who gets a key: attestation does.
  */
-import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '#adapters/system/clock.ts'
 import { replaceFile } from '#adapters/system/files.ts'
-import type { Purpose, Subject } from '#cli/enrol/certificate.ts'
+import { type Purpose, type Subject, signAuthority } from '#cli/enrol/certificate.ts'
 import { createAuthority, type Enrolment, issue, renew } from '#cli/enrol/enrolment.ts'
 import { openRegister } from '#cli/enrol/register.ts'
 import { createRequest, readRequest } from '#cli/enrol/request.ts'
 import { openSigner } from '#cli/services.ts'
 import { CodedError } from '#core/errors.ts'
+import { addSeconds } from '#core/time.ts'
 
 const DAYS = 30
+/** In seconds. */
+const HOUR = 3600
+const DAY = 24 * HOUR
 
 /** Paths of PEM files. */
 type TlsIdentity = { readonly cert: string; readonly key: string }
@@ -49,9 +53,35 @@ export async function issueTlsFiles(
 
 /** Replaces the Verifier's certificate by one for the same key that lives this long. */
 export async function renewServerCertificate(folder: string, days = DAYS): Promise<void> {
-  const cert = join(folder, 'verifier.pem')
+  await renewCertificate(folder, 'verifiers', { name: 'verifier', days })
+}
+
+/** The same for a worker's certificate. */
+export async function renewClientCertificate(folder: string, worker: string, days = DAYS): Promise<void> {
+  await renewCertificate(folder, 'workers', { name: worker, days })
+}
+
+/** The same for the certificates of both authorities: what they have issued stays valid under these. */
+export async function renewAuthorities(folder: string, days = 2 * DAYS): Promise<void> {
+  for (const role of ['workers', 'verifiers'] as const) {
+    const { register, signer, now } = await openAuthority(folder, role)
+    const { name, purpose } = await register.authority()
+    const period = { notBefore: addSeconds(now, -HOUR), notAfter: addSeconds(now, Math.floor(days * DAY)) }
+    // Positive, and of 16 bytes.
+    const serial = Buffer.concat([Buffer.of(64), randomBytes(15)])
+    const certificate = await signAuthority({ name, purpose, signer }, serial, period)
+    await replaceFile(trustFiles(folder, role).ca, certificate)
+  }
+}
+
+async function renewCertificate(
+  folder: string,
+  role: Role,
+  { name, days }: { readonly name: string; readonly days: number },
+): Promise<void> {
+  const cert = join(folder, `${name}.pem`)
   const { serialNumber } = new X509Certificate(await readFile(cert))
-  const authority = await openAuthority(folder, 'verifiers')
+  const authority = await openAuthority(folder, role)
   const { certificate } = await renew(authority, serialNumber.toLowerCase(), { key: undefined, days })
   await replaceFile(cert, certificate)
 }

@@ -58,12 +58,12 @@ export type SystemUnderTest = {
   readonly signer: Signer
   /**
    * Seals synthetic patients or the given lines, signed with the dataset's key or another, outside the
-   * deployment.
+   * deployment. `dek` is the data key, for the search for leaks.
    */
   readonly seal: (
     name: string,
     options?: { readonly patients?: number; readonly lines?: string; readonly by?: Signer },
-  ) => Promise<SealedFile>
+  ) => Promise<SealedFile & { readonly dek: Buffer }>
   readonly upload: (file: string) => Promise<UploadedObject>
   readonly close: () => Promise<void>
 }
@@ -96,11 +96,18 @@ export async function startSystem(options: Omit<DeploymentOptions, 'folder'>): P
       await pipeline(Readable.from(content), createWriteStream(file))
       const vault = oci.keyVault()
       const { cipher } = loadSegmentCipher()
-      return await sealFile(
+      const deks: Buffer[] = []
+      const generateDataKey: typeof vault.generateDataKey = async (...key) => {
+        const made = await vault.generateDataKey(...key)
+        deks.push(Buffer.from(made.plaintext))
+        return made
+      }
+      const sealed = await sealFile(
         SEALING,
         { file, out: `${file}.sealed` },
-        { vault, signer: by, cipher, clock: systemClock },
+        { vault: { generateDataKey }, signer: by, cipher, clock: systemClock },
       )
+      return { ...sealed, dek: Buffer.concat(deks) }
     },
     upload: (file) => uploadSealed(SEALING, file, { store: oci.objectStore(), signer, clock: systemClock }),
     close: async () => {

@@ -16,7 +16,11 @@ const KILLED = 'job.exhausted'
 export type Upload = () => Promise<UploadedObject>
 
 /** `lines`: its content; without it, a few synthetic patients. */
-type GoodObject = Pick<PlannedObject, 'name' | 'kills'> & { readonly lines?: string | undefined }
+type GoodObject = Pick<PlannedObject, 'name' | 'kills'> & {
+  readonly lines?: string | undefined
+  /** Its processing ends every worker. */
+  readonly exhausts?: boolean
+}
 
 export function prepareObject(system: SystemUnderTest, planned: PlannedObject): Promise<Upload> {
   return planned.bad === undefined ? prepareGood(system, planned) : prepareBad(system, planned, planned.bad)
@@ -24,17 +28,17 @@ export function prepareObject(system: SystemUnderTest, planned: PlannedObject): 
 
 export async function prepareGood(
   system: SystemUnderTest,
-  { name, kills, lines }: GoodObject,
+  { name, kills, lines, exhausts = false }: GoodObject,
 ): Promise<Upload> {
   const content = lines === undefined ? { patients: PATIENTS } : { lines }
-  const { file, headerDigest } = await system.seal(name, content)
+  const { file, headerDigest, dek } = await system.seal(name, content)
   return async () => {
     const uploaded = await system.upload(file)
     const { namespace, bucket, object, etag, objectDigest: sha256 } = uploaded
     // A killer that is faster than its SIGKILL has its result.
-    const expected = { result: true, deadLetter: kills ? [KILLED] : [] }
+    const expected = { result: !exhausts, deadLetter: kills || exhausts ? [KILLED] : [] }
     const jobId = jobIdOf(uploaded)
-    return { name, namespace, bucket, object, etag, jobId, sha256, headerDigest, expected }
+    return { name, namespace, bucket, object, etag, jobId, sha256, headerDigest, dek, expected }
   }
 }
 

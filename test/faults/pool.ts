@@ -30,6 +30,7 @@ type Kept = {
 export class Pool {
   readonly #deployment: Deployment
   readonly #kept = new Map<string, Kept>()
+  readonly #mayBeKilled = new Set<string>()
   #violations: Violation[] = []
 
   /** Takes over the running programs. */
@@ -50,6 +51,11 @@ export class Pool {
     const found = this.#violations
     this.#violations = []
     return found
+  }
+
+  /** From now on the kernel may end the program by SIGKILL. */
+  allowKills(name: string): void {
+    this.#mayBeKilled.add(name)
   }
 
   start(name: string): void {
@@ -131,7 +137,8 @@ export class Pool {
   async #ended(program: RunningProgram, kept: Kept, exit: ProgramExit): Promise<void> {
     const { name } = program
     const verdict = judgeEnd(exit, kept, program.tail())
-    if (verdict !== undefined)
+    const isAllowed = exit.signal === 'SIGKILL' && this.#mayBeKilled.has(name)
+    if (verdict !== undefined && !isAllowed)
       this.#violations.push({ invariant: verdict, subject: name, text: `${endOf(exit)}\n${program.tail()}` })
     await sleep(RESTART_MS)
     // Another start may have come first, or a stop.

@@ -32,7 +32,7 @@ export type Forged = {
   manifest: { fields: Fields; at: number }
   canaries: string[]
   /** By name. */
-  logs: Record<string, string>
+  logs: Record<string, string | Buffer>
   /** Changes the bytes of objects just before they are written. */
   alter: ((name: string, bytes: Buffer) => void)[]
 }

@@ -46,172 +46,186 @@ const expectation = (forged: Forged, index: number, result: boolean, ...deadLett
   forged.uploads[index] = { ...upload, expected: { result, deadLetter } }
 }
 
-const BROKEN: readonly (readonly [what: string, invariants: readonly string[], (forged: Forged) => void])[] =
+const DEK = Buffer.from(`${'f'.repeat(62)}07`, 'hex')
+
+type Broken = readonly [what: string, invariants: readonly string[], (forged: Forged) => void]
+const BROKEN: readonly Broken[] = [
   [
-    [
-      'an object without an end',
-      ['object.unended', 'offset.passed'],
-      (forged) => {
-        forged.streams = forged.streams.filter(({ stream }) => !String(stream).endsWith('dead-letters'))
-      },
-    ],
-    [
-      'a dead letter for a reason that is not permitted',
-      ['object.set-aside'],
-      (forged) => expectation(forged, 1, false),
-    ],
-    ['a result that may not be', ['object.unexpected-result'], (forged) => expectation(forged, 0, false)],
-    [
-      'a dead letter after the result',
-      ['object.both'],
-      (forged) => {
-        expectation(forged, 0, true, 'job.exhausted')
-        forged.streams.push(letter('a', 'job.exhausted', 1501))
-      },
-    ],
-    [
-      'two dead letters for two reasons',
-      ['object.set-aside-twice'],
-      (forged) => {
-        expectation(forged, 1, false, 'object.unsigned', 'job.exhausted')
-        forged.streams.push(letter('b', 'job.exhausted', 1501))
-      },
-    ],
-    [
-      'a result without a decision',
-      ['result.unfounded', 'key.unfounded'],
-      ({ verifier }) => without(verifier, 'release.decided'),
-    ],
-    ['a result without a grant', ['result.unfounded'], ({ verifier }) => without(verifier, 'release.issued')],
-    [
-      'a result of another grant',
-      ['result.unfounded'],
-      ({ manifest }) => {
-        manifest.fields['grantDigest'] = 'another'
-      },
-    ],
-    [
-      'a result without a receipt',
-      ['result.unfounded'],
-      ({ worker, manifest }) => {
-        without(worker, 'key.received')
-        manifest.fields['intentIndex'] = 1
-      },
-    ],
-    [
-      'a result without an announcement',
-      ['result.unfounded'],
-      ({ worker }) => without(worker, 'result.intent'),
-    ],
-    [
-      'a result before its announcement is durable',
-      ['result.unfounded'],
-      ({ worker }) => {
-        entry(worker, 'result.intent').at = 1501
-      },
-    ],
-    [
-      'a grant that is durable only after its receipt',
-      ['result.unfounded'],
-      ({ verifier }) => {
-        entry(verifier, 'release.issued').at = 1301
-      },
-    ],
-    [
-      'a result of objects that nobody decided about',
-      ['result.unfounded', 'key.unfounded'],
-      ({ verifier }) => {
-        entry(verifier, 'release.decided').fields['headerDigests'] = ['another']
-      },
-    ],
-    [
-      'a result that another boot has signed',
-      ['result.unfounded'],
-      ({ manifest, verifier }) => {
-        manifest.fields['boot'] = verifier.boot
-      },
-    ],
-    [
-      'an altered entry',
-      ['log.broken'],
-      ({ worker, alter }) => {
-        worker.entries.push({ fields: { event: 'result.visible' }, at: 1600 })
-        alter.push((name, bytes) => {
-          if (name === `${worker.boot}/tile/entries/000.p/4`) bytes.write('X', bytes.byteLength - 4)
-        })
-      },
-    ],
-    [
-      'a checkpoint that another key has signed',
-      ['log.broken'],
-      (forged) => {
-        forged.worker = { ...forged.worker, noteKey: forged.verifier.noteKey }
-      },
-    ],
-    [
-      'a log under another name',
-      ['log.broken', 'result.unfounded'],
-      ({ worker, verifier, alter }) => {
-        alter.push((name, bytes) => {
-          if (name === `${worker.boot}/key`)
-            bytes.write(verifier.publicKey.toString('base64'), bytes.byteLength - 44)
-        })
-      },
-    ],
-    [
-      'a key that is opened before the decision is durable',
-      ['key.unfounded'],
-      ({ verifier }) => {
-        entry(verifier, 'release.decided').at = 1101
-      },
-    ],
-    [
-      'a key of an object that nobody decided about',
-      ['key.unfounded'],
-      ({ decryptions }) => {
-        decryptions.push({ time: 1100, associatedData: { sealId: 'seal-b' } })
-      },
-    ],
-    [
-      'an offset beyond a job without an end',
-      ['offset.passed'],
-      ({ streams }) => {
-        streams.unshift(message('jobs', 0, 0, { jobId: 'c' }))
-      },
-    ],
-    [
-      'a fourth attempt after three that count',
-      ['attempt.beyond'],
-      ({ objects, worker, verifier }) => {
-        objects.push(
-          state('attempt/b/0/2/claim', `${verifier.boot}/1/00`),
-          state('attempt/b/0/3/claim', `${verifier.boot}/1/00`),
-          state('attempt/b/0/4/claim', `${worker.boot}/1/00`),
-        )
-      },
-    ],
-    [
-      'done without a result',
-      ['done.without-result'],
-      ({ objects }) => objects.push(state('done/b', '0'.repeat(64))),
-    ],
-    [
-      'a canary in a log',
+    'an object without an end',
+    ['object.unended', 'offset.passed'],
+    (forged) => {
+      forged.streams = forged.streams.filter(({ stream }) => !String(stream).endsWith('dead-letters'))
+    },
+  ],
+  [
+    'a dead letter for a reason that is not permitted',
+    ['object.set-aside'],
+    (forged) => expectation(forged, 1, false),
+  ],
+  ['a result that may not be', ['object.unexpected-result'], (forged) => expectation(forged, 0, false)],
+  [
+    'a dead letter after the result',
+    ['object.both'],
+    (forged) => {
+      expectation(forged, 0, true, 'job.exhausted')
+      forged.streams.push(letter('a', 'job.exhausted', 1501))
+    },
+  ],
+  [
+    'two dead letters for two reasons',
+    ['object.set-aside-twice'],
+    (forged) => {
+      expectation(forged, 1, false, 'object.unsigned', 'job.exhausted')
+      forged.streams.push(letter('b', 'job.exhausted', 1501))
+    },
+  ],
+  [
+    'a result without a decision',
+    ['result.unfounded', 'key.unfounded'],
+    ({ verifier }) => without(verifier, 'release.decided'),
+  ],
+  ['a result without a grant', ['result.unfounded'], ({ verifier }) => without(verifier, 'release.issued')],
+  [
+    'a result of another grant',
+    ['result.unfounded'],
+    ({ manifest }) => {
+      manifest.fields['grantDigest'] = 'another'
+    },
+  ],
+  [
+    'a result without a receipt',
+    ['result.unfounded'],
+    ({ worker, manifest }) => {
+      without(worker, 'key.received')
+      manifest.fields['intentIndex'] = 1
+    },
+  ],
+  [
+    'a result without an announcement',
+    ['result.unfounded'],
+    ({ worker }) => without(worker, 'result.intent'),
+  ],
+  [
+    'a result before its announcement is durable',
+    ['result.unfounded'],
+    ({ worker }) => {
+      entry(worker, 'result.intent').at = 1501
+    },
+  ],
+  [
+    'a grant that is durable only after its receipt',
+    ['result.unfounded'],
+    ({ verifier }) => {
+      entry(verifier, 'release.issued').at = 1301
+    },
+  ],
+  [
+    'a result of objects that nobody decided about',
+    ['result.unfounded', 'key.unfounded'],
+    ({ verifier }) => {
+      entry(verifier, 'release.decided').fields['headerDigests'] = ['another']
+    },
+  ],
+  [
+    'a result that another boot has signed',
+    ['result.unfounded'],
+    ({ manifest, verifier }) => {
+      manifest.fields['boot'] = verifier.boot
+    },
+  ],
+  [
+    'an altered entry',
+    ['log.broken'],
+    ({ worker, alter }) => {
+      worker.entries.push({ fields: { event: 'result.visible' }, at: 1600 })
+      alter.push((name, bytes) => {
+        if (name === `${worker.boot}/tile/entries/000.p/4`) bytes.write('X', bytes.byteLength - 4)
+      })
+    },
+  ],
+  [
+    'a checkpoint that another key has signed',
+    ['log.broken'],
+    (forged) => {
+      forged.worker = { ...forged.worker, noteKey: forged.verifier.noteKey }
+    },
+  ],
+  [
+    'a log under another name',
+    ['log.broken', 'result.unfounded'],
+    ({ worker, verifier, alter }) => {
+      alter.push((name, bytes) => {
+        if (name === `${worker.boot}/key`)
+          bytes.write(verifier.publicKey.toString('base64'), bytes.byteLength - 44)
+      })
+    },
+  ],
+  [
+    'a key that is opened before the decision is durable',
+    ['key.unfounded'],
+    ({ verifier }) => {
+      entry(verifier, 'release.decided').at = 1101
+    },
+  ],
+  [
+    'a key of an object that nobody decided about',
+    ['key.unfounded'],
+    ({ decryptions }) => {
+      decryptions.push({ time: 1100, associatedData: { sealId: 'seal-b' } })
+    },
+  ],
+  [
+    'an offset beyond a job without an end',
+    ['offset.passed'],
+    ({ streams }) => {
+      streams.unshift(message('jobs', 0, 0, { jobId: 'c' }))
+    },
+  ],
+  [
+    'a fourth attempt after three that count',
+    ['attempt.beyond'],
+    ({ objects, worker, verifier }) => {
+      objects.push(
+        state('attempt/b/0/2/claim', `${verifier.boot}/1/00`),
+        state('attempt/b/0/3/claim', `${verifier.boot}/1/00`),
+        state('attempt/b/0/4/claim', `${worker.boot}/1/00`),
+      )
+    },
+  ],
+  [
+    'done without a result',
+    ['done.without-result'],
+    ({ objects }) => objects.push(state('done/b', '0'.repeat(64))),
+  ],
+  [
+    'a canary in a log',
+    ['leak'],
+    ({ logs }) => {
+      logs['worker-1'] += '{"msg":"hello Mustermann"}\n'
+    },
+  ],
+  ...(['hex', 'base64', 'base64url', 'latin1'] as const).map(
+    (encoding): Broken => [
+      `a data key in a log, in ${encoding}`,
       ['leak'],
-      ({ logs }) => {
-        logs['worker-1'] += '{"msg":"hello Mustermann"}\n'
+      ({ uploads, logs }) => {
+        const [upload] = uploads
+        if (upload !== undefined) uploads[0] = { ...upload, dek: DEK }
+        // A raw key is no text.
+        logs['worker-2'] = Buffer.from(`key ${DEK.toString(encoding)} of`, 'latin1')
       },
     ],
-    ['a canary in the name of an object', ['leak'], ({ objects }) => objects.push(state('Mustermann', ''))],
-    [
-      'a canary in a message',
-      ['leak'],
-      ({ streams }) =>
-        streams.push(
-          message('dead-letters', 0, 9, { jobId: 'b', code: 'object.unsigned', message: 'Mustermann' }),
-        ),
-    ],
-  ]
+  ),
+  ['a canary in the name of an object', ['leak'], ({ objects }) => objects.push(state('Mustermann', ''))],
+  [
+    'a canary in a message',
+    ['leak'],
+    ({ streams }) =>
+      streams.push(
+        message('dead-letters', 0, 9, { jobId: 'b', code: 'object.unsigned', message: 'Mustermann' }),
+      ),
+  ],
+]
 
 for (const [what, invariants, break_] of BROKEN)
   test(`${what}: ${invariants.join(', ')}`, async (t) => {

@@ -16,6 +16,8 @@ export type UploadedObject = {
   /** Base64url SHA-256 of the whole sealed object, and of the header in it. */
   readonly sha256: string
   readonly headerDigest: string
+  /** The data key under which it is sealed; undefined if it is none of ours. */
+  readonly dek?: Buffer | undefined
   readonly expected: Expectation
 }
 
@@ -42,7 +44,7 @@ export type World = {
     readonly evidence: string
   }
   readonly uploads: readonly UploadedObject[]
-  /** Words of patients and keys that may appear nowhere. */
+  /** Words of patients that may appear nowhere. */
   readonly canaries: readonly string[]
   readonly streams: { readonly jobs: string; readonly deadLetters: string }
   readonly group: string

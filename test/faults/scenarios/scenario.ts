@@ -1,15 +1,20 @@
 /** A scenario: one cause that lasts, with a bound for the time until the pool is whole after its end. */
 import type { Site, SiteOptions } from '../site.ts'
 
+export type UploadOptions = {
+  /** Each `released` of such an object ends its worker. */
+  readonly kills?: boolean
+  /** The processing of its content ends every worker, so that it has no result. */
+  readonly exhausts?: boolean
+  readonly lines?: string
+}
+
 export type Stage = {
   readonly site: Site
   /** How long a cause without a length of its own lasts. */
   readonly minutes: number
-  /** Uploads this many further objects. `kills`: each `released` of one ends its worker. */
-  readonly upload: (
-    count: number,
-    options?: { readonly kills?: boolean; readonly lines?: string },
-  ) => Promise<void>
+  /** Uploads this many further objects. */
+  readonly upload: (count: number, options?: UploadOptions) => Promise<void>
   /** Undoes something after the pool is whole again. */
   readonly atEnd: (undo: () => Promise<void>) => void
   /** Uploads an object every few seconds until `cause` ends. What fails is uploaded after it. */

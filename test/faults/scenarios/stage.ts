@@ -8,7 +8,7 @@ import { workLeft } from '../progress.ts'
 import { insist, type Site } from '../site.ts'
 import { worldMeanwhile, worldOf } from '../siteWorld.ts'
 import { notReady } from './readiness.ts'
-import type { Scenario, Stage } from './scenario.ts'
+import type { Scenario, Stage, UploadOptions } from './scenario.ts'
 
 const WHOLE_SECONDS = 60
 /** Waited for beyond the bound, so that the report can say how late it was. */
@@ -104,31 +104,32 @@ function createUploads(site: Site, prefix: string): Uploads {
   let named = 0
   let owed = 0
   const meanwhile: Violation[] = []
-  const seal = (kills: boolean, lines?: string): Promise<Upload> => {
+  const seal = ({ kills = false, ...options }: UploadOptions): Promise<Upload> => {
     named += 1
-    return prepareGood(site.system, { name: `${prefix}-${named}`, kills, lines })
+    return prepareGood(site.system, { name: `${prefix}-${named}`, kills, ...options })
   }
-  const next = async (kills: boolean, lines?: string): Promise<Upload> =>
-    (kills || lines !== undefined ? undefined : prepared.shift()) ?? (await insist(() => seal(kills, lines)))
+  const next = async (options: UploadOptions): Promise<Upload> =>
+    (options.kills || options.lines !== undefined ? undefined : prepared.shift()) ??
+    (await insist(() => seal(options)))
   const put = async (upload: Upload, kills: boolean): Promise<void> => {
     const object = await upload()
     if (kills) site.killers.add(object.jobId)
     // An upload that was repeated gives the same object.
     if (!done.some(({ jobId }) => jobId === object.jobId)) done.push(object)
   }
-  const addOne = async (kills: boolean, lines: string | undefined): Promise<void> => {
-    const upload = await next(kills, lines)
-    await insist(() => put(upload, kills))
+  const addOne = async (options: UploadOptions): Promise<void> => {
+    const upload = await next(options)
+    await insist(() => put(upload, options.kills ?? false))
   }
   return {
     done,
     owed: () => owed,
     meanwhile,
     prepare: async (count) => {
-      for (let index = 0; index < count; index += 1) prepared.push(await seal(false))
+      for (let index = 0; index < count; index += 1) prepared.push(await seal({}))
     },
-    add: async (count, { kills = false, lines } = {}) => {
-      for (let index = 0; index < count; index += 1) await addOne(kills, lines)
+    add: async (count, options = {}) => {
+      for (let index = 0; index < count; index += 1) await addOne(options)
     },
     under: async (cause) => {
       const over = Promise.withResolvers<'over'>()
@@ -136,7 +137,7 @@ function createUploads(site: Site, prefix: string): Uploads {
       cause.then(end, end)
       for (let tries = 0; tries < UNDER_AT_MOST; tries += 1) {
         if ((await Promise.race([over.promise, sleep(UNDER_EVERY_MS)])) === 'over') break
-        const upload = await next(false)
+        const upload = await next({})
         // An upload that fails may have stored its object: it is repeated after the cause.
         const failed = await Promise.race([
           put(upload, false).then(

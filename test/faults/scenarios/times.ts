@@ -9,10 +9,10 @@ import { replaceFile } from '#adapters/system/files.ts'
 import { openAuthority } from '#lab/amd/authority.ts'
 import { amdScheme } from '#lab/amd/certificate.ts'
 import { crlExtensions, issueCrl } from '#lab/amd/crl.ts'
-import { renewServerCertificate } from '#lab/demo/certificates.ts'
-import type { Site } from '../site.ts'
+import { renewAuthorities, renewClientCertificate, renewServerCertificate } from '#lab/demo/certificates.ts'
+import { type Site, WORKERS } from '../site.ts'
 import { publishPolicy, readPolicy } from './policies.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario, Stage } from './scenario.ts'
 
 const DAY_SECONDS = 86_400
 const SHORT_SECONDS = 30
@@ -73,6 +73,27 @@ async function expireRevocationList(
   await writeRevocationList(site, 10_002, 30 * DAY_SECONDS)
 }
 
+/** `renew` writes certificates that live so many days, or long. */
+async function expireCertificates(
+  { site, under }: Pick<Stage, 'site' | 'under'>,
+  renew: (folder: string, days?: number) => Promise<void>,
+): Promise<void> {
+  const { keys } = site.system.deployment.folders
+  await renew(keys, SHORT_SECONDS / DAY_SECONDS)
+  const expire = async (): Promise<void> => {
+    await sleep(SHORT_SECONDS * 1000 + 5000)
+    // Only new connections see the certificate.
+    site.balancer.cut()
+    await sleep(EXPIRED_MS - SHORT_SECONDS * 1000 - 5000)
+  }
+  await under(expire())
+  await renew(keys)
+}
+
+async function renewClientCertificates(folder: string, days?: number): Promise<void> {
+  for (const worker of WORKERS) await renewClientCertificate(folder, worker, days)
+}
+
 export const TIME_SCENARIOS: readonly Scenario[] = [
   {
     name: 'session-tokens',
@@ -88,18 +109,17 @@ export const TIME_SCENARIOS: readonly Scenario[] = [
   {
     name: 'certificate-expiry',
     about: `the Verifiers' TLS certificate runs out after ${SHORT_SECONDS} s; the new file comes 45 s later`,
-    cause: async ({ site, under }) => {
-      const { keys } = site.system.deployment.folders
-      await renewServerCertificate(keys, SHORT_SECONDS / DAY_SECONDS)
-      const expire = async (): Promise<void> => {
-        await sleep(SHORT_SECONDS * 1000 + 5000)
-        // Only new connections see the certificate.
-        site.balancer.cut()
-        await sleep(EXPIRED_MS - SHORT_SECONDS * 1000 - 5000)
-      }
-      await under(expire())
-      await renewServerCertificate(keys)
-    },
+    cause: (stage) => expireCertificates(stage, renewServerCertificate),
+  },
+  {
+    name: 'client-certificate-expiry',
+    about: `the workers' client certificates run out after ${SHORT_SECONDS} s; the new files come 45 s later`,
+    cause: (stage) => expireCertificates(stage, renewClientCertificates),
+  },
+  {
+    name: 'ca-expiry',
+    about: `the CA of both sides runs out after ${SHORT_SECONDS} s; its new certificate comes 45 s later`,
+    cause: (stage) => expireCertificates(stage, renewAuthorities),
   },
   {
     name: 'crl-expiry',
