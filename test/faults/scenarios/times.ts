@@ -87,6 +87,10 @@ async function expireCertificates(
     await sleep(EXPIRED_MS - SHORT_SECONDS * 1000 - 5000)
   }
   await under(expire())
+  const noticed = WORKERS.some((worker) =>
+    site.system.linesOf(worker).some(({ error }) => String(error).includes('has expired')),
+  )
+  if (!noticed) throw new RangeError('no worker has named an expired certificate')
   await renew(keys)
 }
 
