@@ -39,6 +39,7 @@ export function verifierName(index: number): string {
 /** People with API keys. Each name is also a profile of the OCI config file. */
 export const USERS = {
   sealer: { tenancy: PROVIDER, group: 'sealing' },
+  freshness: { tenancy: PROVIDER, group: 'freshness' },
   governor: { tenancy: PROVIDER, group: 'governance' },
   auditor: { tenancy: PROVIDER, group: 'auditors' },
   researcher: { tenancy: CONSUMER, group: 'researchers' },

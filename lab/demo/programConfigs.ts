@@ -125,7 +125,8 @@ function workerConfig(settings: DeploymentSettings, name: string, guestSocket: s
     stream: { id: STREAMS.jobs, group: GROUP, deadLetterId: STREAMS.deadLetters, reservationMs },
     registrations: { namespace: PROVIDER.namespace, bucket: 'evidence-verifier' },
     namespace: CONSUMER.namespace,
-    buckets: { results: 'results', evidence: 'evidence-worker', state: 'worker-state' },
+    evidence: { namespace: PROVIDER.namespace, bucket: 'evidence-worker' },
+    buckets: { results: 'results', state: 'worker-state' },
     batch: { maxJobs: 8, concurrency: 2, memoryMib: 512 },
     monitor: SERVER,
     drainSeconds: DRAIN_SECONDS,
@@ -169,8 +170,13 @@ function openConfig(settings: DeploymentSettings): object {
 function exportConfig(settings: DeploymentSettings): object {
   return {
     oci: ociOf(settings, userPrincipal(settings, 'auditor')),
-    provider: { namespace: PROVIDER.namespace, governance: 'governance', evidence: 'evidence-verifier' },
-    consumer: { namespace: CONSUMER.namespace, evidence: 'evidence-worker', results: 'results' },
+    provider: {
+      namespace: PROVIDER.namespace,
+      governance: 'governance',
+      evidence: 'evidence-verifier',
+      workerEvidence: 'evidence-worker',
+    },
+    consumer: { namespace: CONSUMER.namespace, results: 'results' },
     simulation: true,
   }
 }

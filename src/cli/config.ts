@@ -54,8 +54,14 @@ export type OpenConfig = z.output<typeof OpenConfig>
 /** For `evidence export`. The copies are verified afterwards, from a pin that is not in this file. */
 export const ExportConfig = z.strictObject({
   oci: OciConfig,
-  provider: z.strictObject({ namespace: namespaceName, governance: bucketName, evidence: bucketName }),
-  consumer: z.strictObject({ namespace: namespaceName, evidence: bucketName, results: bucketName }),
+  provider: z.strictObject({
+    namespace: namespaceName,
+    governance: bucketName,
+    /** The Verifiers' logs and registrations. */
+    evidence: bucketName,
+    workerEvidence: bucketName,
+  }),
+  consumer: z.strictObject({ namespace: namespaceName, results: bucketName }),
   /** Allows plain http on loopback: for the emulator. */
   simulation: z.boolean(),
 })

@@ -98,7 +98,7 @@ export async function openBoot(
     state: bucket(config.buckets.state),
     registrations: config.registrations,
   }
-  const logs = bucket(config.buckets.evidence)
+  const logs = config.evidence
   const objects = oci.objectStore()
   const store = ownStore(objects, buckets)
   const evidence = ownLog(

@@ -97,13 +97,24 @@ export const WorkerConfig = z.strictObject({
     .meta({
       description: "The registrations of boots: they tell another worker's result from a stranger's.",
     }),
+  evidence: z
+    .strictObject({
+      namespace: namespaceName.meta({
+        description: "The provider's Object Storage namespace.",
+        example: 'hospital',
+      }),
+      bucket: bucketName.meta({
+        description: "The provider's bucket with the workers' logs (create, read).",
+        example: 'evidence-worker',
+      }),
+    })
+    .meta({ description: "Where this worker's log lies: with the provider, who retains it." }),
   namespace: namespaceName.meta({
     description: "The consumer's Object Storage namespace, for the buckets below.",
     example: 'research',
   }),
   buckets: z.strictObject({
     results: bucketName.meta({ description: 'Sealed results (create, read).', example: 'results' }),
-    evidence: bucketName.meta({ description: "Workers' logs (create, read).", example: 'evidence-worker' }),
     state: bucketName.meta({ description: 'Attempts per job (create, read).', example: 'worker-state' }),
   }),
   batch: z

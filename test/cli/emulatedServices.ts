@@ -122,8 +122,8 @@ async function writeConfigs(
     },
     audit: {
       oci: oci('auditor'),
-      provider,
-      consumer: { namespace: CONSUMER_NAMESPACE, evidence: 'evidence-worker', results: 'results' },
+      provider: { ...provider, workerEvidence: 'evidence-worker' },
+      consumer: { namespace: CONSUMER_NAMESPACE, results: 'results' },
       simulation: true,
     },
   }

@@ -193,8 +193,9 @@ export async function resultsOf(
 /** Copies the evidence that is new since the last audit, and asserts that all of it is intact. */
 export async function audit({ deployment }: SystemUnderTest): Promise<FolderReport> {
   const { folders, configOf, ociAs } = deployment
-  const provider = { namespace: PROVIDER.namespace, governance: 'governance', evidence: 'evidence-verifier' }
-  const consumer = { namespace: CONSUMER.namespace, evidence: 'evidence-worker', results: 'results' }
+  const evidence = { evidence: 'evidence-verifier', workerEvidence: 'evidence-worker' }
+  const provider = { namespace: PROVIDER.namespace, governance: 'governance', ...evidence }
+  const consumer = { namespace: CONSUMER.namespace, results: 'results' }
   const store = ociAs('auditor').objectStore()
   await exportEvidence({ provider, consumer }, { out: folders.evidence }, { store })
   const report = await auditFolder(folders.evidence, {

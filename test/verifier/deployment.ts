@@ -35,7 +35,6 @@ import {
 import {
   apiKey,
   CONSUMER,
-  CONSUMER_NAMESPACE,
   emulatorFor,
   id,
   PROVIDER,
@@ -294,6 +293,6 @@ export async function writeTls({ tls }: VerifierConfig, ca: Ca): Promise<void> {
   await writeFile(tls.clientCrl, ca.crl)
 }
 
-export const workerLogs = { namespace: CONSUMER_NAMESPACE, bucket: 'evidence-worker' }
+export const workerLogs = { namespace: PROVIDER_NAMESPACE, bucket: 'evidence-worker' }
 export const verifierLogs = { namespace: PROVIDER_NAMESPACE, bucket: 'evidence-verifier' }
 export { CONSUMER, governance, PROVIDER }

@@ -8,8 +8,14 @@ import type { ListedObject, ObjectStore } from '#ports/objectStore.ts'
 import { FOLDERS, NAMESPACE } from './collection.ts'
 
 export type EvidenceBuckets = {
-  readonly provider: { readonly namespace: string; readonly governance: string; readonly evidence: string }
-  readonly consumer: { readonly namespace: string; readonly evidence: string; readonly results: string }
+  readonly provider: {
+    readonly namespace: string
+    readonly governance: string
+    /** The Verifiers' logs and registrations. */
+    readonly evidence: string
+    readonly workerEvidence: string
+  }
+  readonly consumer: { readonly namespace: string; readonly results: string }
 }
 
 export type ExportOptions = {
@@ -52,7 +58,7 @@ export async function exportEvidence(
   const sources = [
     { namespace: provider.namespace, bucket: provider.governance, folder: FOLDERS.governance, only: ANY },
     { namespace: provider.namespace, bucket: provider.evidence, folder: FOLDERS.verifierLogs, only: ANY },
-    { namespace: consumer.namespace, bucket: consumer.evidence, folder: FOLDERS.workerLogs, only: ANY },
+    { namespace: provider.namespace, bucket: provider.workerEvidence, folder: FOLDERS.workerLogs, only: ANY },
     { namespace: consumer.namespace, bucket: consumer.results, folder: FOLDERS.results, only: MANIFEST },
   ]
   const copied: Record<string, number> = {}

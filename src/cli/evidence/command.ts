@@ -70,8 +70,9 @@ Configuration (JSON; it holds no secret)
   {
     "oci": {"region": "eu-frankfurt-1",
             "principal": {"kind": "config-file", "path": "/home/me/.oci/config", "profile": "AUDIT"}, "endpoints": {}},
-    "provider": {"namespace": "hospital", "governance": "governance", "evidence": "evidence-verifier"},
-    "consumer": {"namespace": "research", "evidence": "evidence-worker", "results": "results"},
+    "provider": {"namespace": "hospital", "governance": "governance", "evidence": "evidence-verifier",
+                 "workerEvidence": "evidence-worker"},
+    "consumer": {"namespace": "research", "results": "results"},
     "simulation": false
   }
 

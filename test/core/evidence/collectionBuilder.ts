@@ -190,6 +190,9 @@ export class CollectionBuilder {
     await builder.revoke({})
     const trust = {
       providerRoot,
+      audience: DEPLOYMENT.audience,
+      client: 'research',
+      purpose: 'HRESCH',
       simulation: true,
       workloads: [],
       sandbox: 'none',

@@ -136,11 +136,12 @@ test('a bucket without permission looks like an absent one', async (t) => {
     [worker, { namespaceName: CONSUMER_NAMESPACE, bucketName: 'outbox' }],
     [verifier, outbox],
     [verifier, results],
-    [researcher, { namespaceName: CONSUMER_NAMESPACE, bucketName: 'evidence-worker' }],
+    [researcher, { namespaceName: PROVIDER_NAMESPACE, bucketName: 'evidence-worker' }],
   ] as const)
     await assert.rejects(list(client, at), refusedWith(404, 'BucketNotFound'))
   await list(verifier, governance)
-  await list(verifier, { namespaceName: CONSUMER_NAMESPACE, bucketName: 'evidence-worker' })
+  await list(verifier, { namespaceName: PROVIDER_NAMESPACE, bucketName: 'evidence-worker' })
+  await list(worker, { namespaceName: PROVIDER_NAMESPACE, bucketName: 'evidence-worker' })
   await list(researcher, results)
   assert.equal((await worker.getNamespace({})).value, CONSUMER_NAMESPACE)
 })

@@ -71,10 +71,16 @@ test('the deployed policies give each principal exactly the permissions of desig
     [worker, bucketAccess(PROVIDER, 'trust', 'governance', 'OBJECT_READ'), false],
     [worker, bucketAccess(CONSUMER, 'results', 'results', 'OBJECT_CREATE'), true],
     [worker, bucketAccess(CONSUMER, 'results', 'results', 'OBJECT_OVERWRITE'), false],
-    [worker, bucketAccess(CONSUMER, 'results', 'evidence-worker', 'OBJECT_DELETE'), false],
-    [verifier, bucketAccess(CONSUMER, 'results', 'evidence-worker', 'OBJECT_READ'), true],
+    [worker, bucketAccess(PROVIDER, 'trust', 'evidence-worker', 'OBJECT_CREATE'), true],
+    [worker, bucketAccess(PROVIDER, 'trust', 'evidence-worker', 'OBJECT_READ'), true],
+    [worker, bucketAccess(PROVIDER, 'trust', 'evidence-worker', 'OBJECT_OVERWRITE'), false],
+    [worker, bucketAccess(PROVIDER, 'trust', 'evidence-worker', 'OBJECT_DELETE'), false],
+    [worker, bucketAccess(PROVIDER, 'trust', 'evidence-verifier', 'OBJECT_CREATE'), false],
+    [verifier, bucketAccess(PROVIDER, 'trust', 'evidence-worker', 'OBJECT_READ'), true],
     [verifier, bucketAccess(CONSUMER, 'results', 'results', 'OBJECT_READ'), false],
-    [verifier, bucketAccess(CONSUMER, 'results', 'evidence-worker', 'OBJECT_CREATE'), false],
+    [verifier, bucketAccess(PROVIDER, 'trust', 'evidence-worker', 'OBJECT_CREATE'), false],
+    [verifier, bucketAccess(PROVIDER, 'trust', 'freshness', 'OBJECT_READ'), true],
+    [verifier, bucketAccess(PROVIDER, 'trust', 'freshness', 'OBJECT_CREATE'), false],
     [verifier, bucketAccess(PROVIDER, 'trust', 'verifier-state', 'OBJECT_CREATE'), true],
     [verifier, bucketAccess(PROVIDER, 'trust', 'governance', 'OBJECT_CREATE'), false],
     [ingest, bucketAccess(PROVIDER, 'data', 'outbox', 'OBJECT_INSPECT'), true],
@@ -176,6 +182,33 @@ test('a pattern matches the beginning of a name', () => {
   assert.equal(reads('evidence-verifier', 'abc/registration'), false)
   assert.equal(reads('governance', 'verifier-keys/000000001'), true)
   assert.equal(reads('governance', 'policy/000000001'), false)
+})
+
+test('each writer of governance creates its own names, and no other (M3)', () => {
+  const { permits } = createPolicy(config)
+  const user = (name: string) =>
+    found(principals.apiKey(`${PROVIDER}/${id('user', name)}/${fingerprintOf(apiKey.publicKey)}`)?.principal)
+  const creators = (bucket: string, object: string) =>
+    ['sealer', 'governor', 'freshness', 'auditor'].filter((name) => {
+      const { variables, ...access } = bucketAccess(PROVIDER, 'trust', bucket, 'OBJECT_CREATE')
+      return permits(user(name), { ...access, variables: { ...variables, 'target.object.name': object } })
+    })
+  for (const [object, expected] of [
+    ['seal/5f1c', ['sealer']],
+    ['policy/000000002-5f1c', ['governor']],
+    ['revocation/000000001-5f1c', ['governor']],
+    ['verifier-keys/000000002-5f1c', ['governor']],
+    ['consent/cohort/000000001', ['governor']],
+    ['sensitive-codes/5f1c', ['governor']],
+    ['freshness/29000000', []],
+    ['x/seal/5f1c', []],
+    ['other', []],
+  ] as const)
+    assert.deepEqual(creators('governance', object), expected, object)
+  assert.deepEqual(creators('freshness', 'freshness/29000000'), ['freshness'])
+  assert.deepEqual(creators('freshness', 'other'), [])
+  for (const bucket of ['evidence-verifier', 'evidence-worker', 'verifier-state'])
+    assert.deepEqual(creators(bucket, 'freshness/29000000'), [], bucket)
 })
 
 test('a statement that is not understood is config.invalid', () => {
