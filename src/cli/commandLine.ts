@@ -8,6 +8,7 @@ import { addDeadLettersCommands } from './deadLetters/command.ts'
 import { addEndorsementsCommands } from './endorsements/command.ts'
 import { addEnrolCommands } from './enrol/command.ts'
 import { addEvidenceCommands } from './evidence/command.ts'
+import { addFreshnessCommand } from './freshness/command.ts'
 import { addMeasureCommand } from './measure/command.ts'
 import { addResultCommands } from './open/command.ts'
 import { addProgramCommands } from './programs/command.ts'
@@ -45,6 +46,7 @@ export async function runCommandLine(parameters: readonly string[]): Promise<num
   }
   addSealCommands(program, context)
   addResultCommands(program, context)
+  addFreshnessCommand(program, context)
   addEvidenceCommands(program, context)
   addDeadLettersCommands(program, context)
   addReportCommands(program, context)

@@ -1,6 +1,7 @@
 /**
  * The configuration files of the commands: one JSON file each for sealing, for opening results, for
- * collecting evidence, for dead letters and for each authority of certificates. None holds a secret: a key in a file is named by its path.
+ * freshness, for collecting evidence, for dead letters and for each authority of certificates. None holds a
+ * secret: a key in a file is named by its path.
  */
 import { z } from 'zod'
 import { OciConfig } from '#adapters/oci/config.ts'
@@ -50,6 +51,24 @@ export const OpenConfig = z.strictObject({
   provider: z.strictObject({ namespace: namespaceName, governance: bucketName, evidence: bucketName }),
 })
 export type OpenConfig = z.output<typeof OpenConfig>
+
+/**
+ * For `freshness`. An attacker who controls it controls what the pin says is in force; one who has its key can
+ * keep an old state fresh if storage helps him.
+ */
+export const FreshnessConfig = z.strictObject({
+  /** The pin, and the Verifiers that the statements are for. */
+  trust: TrustAnchors.pick({ providerRoot: true, audience: true, simulation: true }),
+  tenant: name,
+  /** Its public half is in the verifier keys. */
+  freshnessKey: SigningKey,
+  /** The file with the last statement, created if it is absent. */
+  state: path,
+  oci: OciConfig,
+  namespace: namespaceName,
+  buckets: z.strictObject({ governance: bucketName, freshness: bucketName }),
+})
+export type FreshnessConfig = z.output<typeof FreshnessConfig>
 
 /** For `evidence export`. The copies are verified afterwards, from a pin that is not in this file. */
 export const ExportConfig = z.strictObject({

@@ -8,6 +8,7 @@ import { endpointOf } from '#adapters/oci/config.ts'
 import { abandonable } from '#adapters/system/abandonable.ts'
 import type { Log } from '#adapters/system/log.ts'
 import { untilServed } from '#adapters/system/outage.ts'
+import { expectTrueClock } from '#adapters/system/trueClock.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
 import { Ed25519Jwk, exportJwk } from '#core/jwk.ts'
@@ -28,7 +29,6 @@ import { createPolicyStore, type PolicyEvents, type PolicyStore } from './policy
 import { CLIENT_RATE, createRates, type Rates } from './rates.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { createRevocationLists, type RevocationLists } from './revocationLists.ts'
-import { expectTrueClock } from './trueClock.ts'
 
 /**
  * In milliseconds per second of the deadline: 1.5 deadlines. An end follows its decision within one deadline

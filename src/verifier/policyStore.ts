@@ -116,9 +116,9 @@ export function createPolicyStore(options: {
   const announce = (): void => {
     if (loaded.is === undefined || governance === undefined) return
     const { digest } = loaded.is
-    const { digests } = governance.revocation
     const known = new Set(announced?.revocations)
-    const added = [...digests].filter((list) => !known.has(list)).sort()
+    const digests = governance.revocation.lists.map((list) => list.digest)
+    const added = digests.filter((list) => !known.has(list)).sort()
     if (announced?.digest === digest && added.length === 0) return
     for (const chunk of chunksOf(added, ANNOUNCED_AT_ONCE)) {
       for (const list of chunk) known.add(list)

@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client'
 import { endsLog } from '#adapters/evidence/log.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import type { TlsSet } from '#adapters/system/tlsFiles.ts'
+import { expectTrueClock, hasTrueClock } from '#adapters/system/trueClock.ts'
 import { toBase64url } from '#core/bytes.ts'
 import { codeOf } from '#core/errors.ts'
 import { type Challenge, mintNonce, NONCE_LIFETIME_SECONDS, NONCE_RANDOM_BYTES } from '#core/release/nonce.ts'
@@ -19,7 +20,6 @@ import { createRefusals } from './refusals.ts'
 import { answerRelease } from './release.ts'
 import { startServer } from './server.ts'
 import type { ServerTls } from './serverTls.ts'
-import { expectTrueClock, hasTrueClock } from './trueClock.ts'
 
 const KEYS_SECONDS = 60
 const COUNTS_SECONDS = 15

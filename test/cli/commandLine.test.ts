@@ -20,6 +20,7 @@ const COMMANDS = [
   'seal',
   'upload',
   'open',
+  'freshness',
   'evidence verify',
   'evidence export',
   'dead-letters list',

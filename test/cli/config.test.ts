@@ -1,7 +1,7 @@
 /** The example configurations in the help of the commands. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DeadLettersConfig, ExportConfig, OpenConfig, SealConfig } from '#cli/config.ts'
+import { DeadLettersConfig, ExportConfig, FreshnessConfig, OpenConfig, SealConfig } from '#cli/config.ts'
 import { assertClosed, assertLimits } from '../configuration.ts'
 import { cli } from './process.ts'
 
@@ -15,8 +15,8 @@ const FILLED: readonly (readonly [RegExp, string])[] = [
 const PATHS = { good: ['/', '/'.padEnd(4096, 'a')], bad: ['', 'a', 'a/b', '/'.padEnd(4097, 'a')] }
 const file = (path: string) => ({ kind: 'file', path })
 const IN_VAULT = { kind: 'vault', keyId: 'ocid1.key.oc1.eu-frankfurt-1.example' }
-const SEALING_KEY = {
-  field: 'sealingKey',
+const keyLimits = (field: string) => ({
+  field,
   good: [IN_VAULT, ...PATHS.good.map(file)],
   bad: [
     ...PATHS.bad.map(file),
@@ -26,12 +26,17 @@ const SEALING_KEY = {
     { kind: 'vault' },
     { kind: 'card' },
   ],
-}
+})
 
 for (const { command, schema, limits } of [
-  { command: 'seal', schema: SealConfig, limits: [SEALING_KEY] },
+  { command: 'seal', schema: SealConfig, limits: [keyLimits('sealingKey')] },
   { command: 'upload', schema: SealConfig, limits: [] },
   { command: 'open', schema: OpenConfig, limits: [] },
+  {
+    command: 'freshness',
+    schema: FreshnessConfig,
+    limits: [keyLimits('freshnessKey'), { field: 'state', ...PATHS }],
+  },
   { command: 'evidence export', schema: ExportConfig, limits: [] },
   { command: 'dead-letters list', schema: DeadLettersConfig, limits: [] },
 ])

@@ -77,14 +77,20 @@ export function managerOf(
   return { store: oci.objectStore(), vault: oci.keyVault() }
 }
 
-const USERS = { sealer: PROVIDER, auditor: PROVIDER, researcher: CONSUMER } as const
+const USERS = { sealer: PROVIDER, auditor: PROVIDER, freshness: PROVIDER, researcher: CONSUMER } as const
 
 /** Writes the configuration files of sealer, researcher and auditor; returns their paths. */
 async function writeConfigs(
   folder: string,
   emulator: Emulator,
   providerRoot: unknown,
-): Promise<{ readonly seal: string; readonly open: string; readonly audit: string }> {
+): Promise<{
+  readonly seal: string
+  readonly open: string
+  readonly audit: string
+  /** The `oci` of another configuration. */
+  readonly oci: (profile: keyof typeof USERS) => object
+}> {
   const keyFile = join(folder, 'api.pem')
   await writeFile(keyFile, apiKey.privateKey.export({ type: 'pkcs1', format: 'pem' }))
   const profiles = Object.entries(USERS).map(
@@ -135,5 +141,6 @@ async function writeConfigs(
     }),
   )
   // The keys are those of `configs`.
-  return Object.fromEntries(written) as { seal: string; open: string; audit: string }
+  const files = Object.fromEntries(written) as { seal: string; open: string; audit: string }
+  return { ...files, oci }
 }

@@ -289,7 +289,7 @@ test('one signer revokes; only the quorum restores', async () => {
   await putRevocation({ seq: 1, referenceValues: ['worker-1'] })
   await policies.refresh()
   assert.deepEqual(revoked(), ['worker-1'])
-  const [replaces] = [[...policies.inForce().revocation.digests]]
+  const replaces = policies.inForce().revocation.lists.map(({ digest }) => digest)
   await putRevocation({ seq: 2, replaces })
   await policies.refresh()
   assert.deepEqual(revoked(), ['worker-1'])

@@ -16,7 +16,8 @@ export type RevocationUnion = Revoked & {
   readonly seq: number
   /** SHA-256 over the sorted digests of these lists. */
   readonly digest: string
-  readonly digests: ReadonlySet<string>
+  /** These lists, the oldest first. */
+  readonly lists: readonly Pick<List, 'digest' | 'issuedAt'>[]
   /** The lists that the limit of their signer leaves out. While there are any, the union is not complete. */
   readonly excess: readonly List[]
 }
@@ -42,11 +43,12 @@ export function uniteRevocations(
   )
   const counted = standing.flatMap((list) => (excess.has(list) ? [] : (list.content ?? [])))
   const union = (field: keyof Revoked) => [...new Set(counted.flatMap((content) => content[field]))]
-  const digests = new Set(lists.map(({ digest }) => digest))
   return {
     seq: lists.length,
-    digest: digestOf(digests),
-    digests,
+    digest: digestOfLists(lists.map(({ digest }) => digest)),
+    lists: lists
+      .map(({ digest, issuedAt }) => ({ digest, issuedAt }))
+      .sort((a, b) => a.issuedAt - b.issuedAt || (a.digest < b.digest ? -1 : 1)),
     referenceValues: union('referenceValues'),
     objects: union('objects'),
     boots: union('boots'),
@@ -67,6 +69,7 @@ function excessOf(lists: readonly List[], excluded: ReadonlySet<string>): readon
   })
 }
 
-function digestOf(digests: ReadonlySet<string>): string {
+/** SHA-256 over the sorted digests of lists. */
+export function digestOfLists(digests: readonly string[]): string {
   return toBase64url(sha256(utf8([...digests].sort().join('\n'))))
 }

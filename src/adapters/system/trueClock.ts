@@ -2,8 +2,9 @@
  * A Verifier with a wrong clock would date evidence and judge validity wrongly. It refuses until its clock is
  * right, and goes on by itself.
  */
-import type { ClockSkew } from '#adapters/system/clockSkew.ts'
+
 import { CodedError } from '#core/errors.ts'
+import type { ClockSkew } from './clockSkew.ts'
 
 const MAX_SKEW_SECONDS = 60
 

@@ -1,0 +1,150 @@
+/** What a freshness statement says, and who is behind it. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { utf8 } from '#core/bytes.ts'
+import { P384Jwk } from '#core/jwk.ts'
+import { keySigner, type Signer, signCompact } from '#core/jws.ts'
+import { type GovernanceDocument, type Kind, readDocument, signDocument } from '#core/policy/document.ts'
+import {
+  beforeFreshness,
+  behind,
+  FreshnessFormat,
+  freshnessName,
+  isFreshnessName,
+  readFreshness,
+  statementOf,
+} from '#core/policy/freshness.ts'
+import { governanceInForce } from '#core/policy/inForce.ts'
+import { POLICY, type Policy } from '#core/policy/policy.ts'
+import { REVOCATION, type Revocation } from '#core/policy/revocation.ts'
+import { VERIFIER_KEYS, type VerifierKeys } from '#core/policy/verifierKeys.ts'
+import { addSeconds } from '#core/time.ts'
+import {
+  DEPLOYMENT,
+  ed25519,
+  freshnessKey,
+  NOW,
+  p384,
+  policyOf,
+  revocationOf,
+  root,
+  signers,
+  verifierKeysOf,
+} from '../release/releaseWorld.ts'
+
+const two = signers.slice(0, 2)
+const stale = { name: 'CodedError', code: 'policy.stale' }
+
+async function documentOf<T extends { readonly seq: number }>(
+  kind: Kind<T>,
+  content: T,
+  by: readonly Signer[] = two,
+): Promise<GovernanceDocument<T>> {
+  const { name, signed } = await signDocument(kind, content, by)
+  return readDocument(kind, name, utf8(JSON.stringify(signed)), root)
+}
+const grantCa = { jwk: P384Jwk.parse(keySigner(p384()).jwk), keyId: 'ocid1.key.oc1..ca' }
+const policies = [
+  await documentOf(POLICY, policyOf({ seq: 1 })),
+  await documentOf(POLICY, policyOf({ seq: 2 })),
+]
+const verifierKeys = [
+  await documentOf(VERIFIER_KEYS, verifierKeysOf(grantCa)),
+  await documentOf(VERIFIER_KEYS, verifierKeysOf(grantCa, { seq: 2 })),
+]
+const list = (changes: Partial<Revocation>) => documentOf(REVOCATION, revocationOf(changes), signers.slice(2))
+const revocations = [
+  await list({ seq: 1, issuedAt: NOW - 200, permissions: ['a'] }),
+  await list({ seq: 2, issuedAt: NOW - 100, permissions: ['b'] }),
+]
+
+function inForce(
+  changes: {
+    readonly policies?: readonly GovernanceDocument<Policy>[]
+    readonly verifierKeys?: readonly GovernanceDocument<VerifierKeys>[]
+    readonly revocations?: readonly GovernanceDocument<Revocation>[]
+  } = {},
+) {
+  const all = { policies, verifierKeys, revocations, ...changes }
+  return governanceInForce(all, { root, deployment: DEPLOYMENT }, NOW)
+}
+const statement = statementOf(inForce(), DEPLOYMENT, NOW)
+
+test('a statement names what is in force, and ends after 15 minutes', () => {
+  const { v, tenant, audience, policy, revocation, consent, iat, exp } = statement
+  assert.deepEqual(
+    [v, tenant, audience, policy, revocation.seq, consent, iat, exp],
+    [1, ...Object.values(DEPLOYMENT), { seq: 2, digest: policies[1]?.digest }, 2, {}, NOW, NOW + 900],
+  )
+  assert.deepEqual(statement.verifierKeys, { seq: 2, digest: verifierKeys[1]?.digest })
+  assert.deepEqual(FreshnessFormat.decode(FreshnessFormat.encode(statement)), statement)
+  for (const wrong of [
+    { exp: NOW + 901 },
+    { exp: NOW },
+    { consent: { cohort: { seq: 1, digest: statement.policy.digest } } },
+    { policy: { seq: 0, digest: statement.policy.digest } },
+  ])
+    assert.throws(() => FreshnessFormat.encode({ ...statement, ...wrong } as typeof statement), stale)
+})
+
+test('nothing is stated if nothing is in force', () => {
+  const none = { name: 'CodedError', code: 'policy.none' }
+  assert.throws(() => statementOf(inForce({ policies: [] }), DEPLOYMENT, NOW), none)
+  assert.throws(() => statementOf(inForce({ verifierKeys: [] }), DEPLOYMENT, NOW), none)
+  const nothingRevoked = statementOf(inForce({ revocations: [] }), DEPLOYMENT, NOW)
+  assert.equal(nothingRevoked.revocation.seq, 0)
+  assert.equal(behind(inForce({ revocations: [] }), nothingRevoked), undefined)
+})
+
+test('a statement counts by the key that is named for it, and for its deployment only', async () => {
+  const jws = await signCompact(FreshnessFormat, statement, freshnessKey)
+  assert.deepEqual(readFreshness(jws, freshnessKey.jwk, DEPLOYMENT), statement)
+  assert.throws(() => readFreshness(jws, keySigner(ed25519()).jwk, DEPLOYMENT), stale)
+  assert.throws(() => readFreshness(jws, freshnessKey.jwk, { ...DEPLOYMENT, tenant: 'clinic' }), stale)
+  assert.throws(
+    () => readFreshness(jws, freshnessKey.jwk, { ...DEPLOYMENT, audience: 'https://clinic.example' }),
+    stale,
+  )
+})
+
+test('who is shown less than a statement names is behind (H3)', async () => {
+  const [first, second] = [policies.slice(0, 1), revocations.slice(0, 1)]
+  assert.equal(behind(inForce(), statement), undefined)
+  assert.equal(behind(inForce({ policies: first }), statement), 'policy 2')
+  assert.equal(behind(inForce({ policies: [] }), statement), 'policy 2')
+  assert.equal(behind(inForce({ verifierKeys: verifierKeys.slice(0, 1) }), statement), 'verifier keys 2')
+  assert.equal(behind(inForce({ revocations: second }), statement), '2 revocation lists')
+  const twin = await documentOf(POLICY, policyOf({ seq: 2, issuedAt: NOW - 1 }))
+  assert.equal(behind(inForce({ policies: [...first, twin] }), statement), 'policy 2')
+})
+
+test('a hidden revocation list is not made up for by others (H3)', async () => {
+  const junk = await Promise.all([3, 4, 5].map((seq) => list({ seq, permissions: [`junk-${seq}`] })))
+  for (let hidden = 0; hidden < revocations.length; hidden++)
+    for (let added = 0; added <= junk.length; added++)
+      assert.equal(
+        behind(
+          inForce({ revocations: [...revocations.toSpliced(hidden, 1), ...junk.slice(0, added)] }),
+          statement,
+        ),
+        '2 revocation lists',
+      )
+})
+
+test('who knows more than a statement names is not behind', async () => {
+  const more = {
+    policies: [...policies, await documentOf(POLICY, policyOf({ seq: 3 }))],
+    revocations: [...revocations, await list({ seq: 3, permissions: ['c'] })],
+  }
+  assert.equal(behind(inForce(more), statement), undefined)
+})
+
+test('a statement is named by its minute', () => {
+  assert.equal(freshnessName(NOW), 'freshness/30000000')
+  assert.equal(freshnessName(60), 'freshness/00000001')
+  assert.ok(isFreshnessName(freshnessName(NOW)))
+  for (const name of ['freshness/1', 'freshness/030000000', 'freshness/30000000/x', 'other/30000000'])
+    assert.equal(isFreshnessName(name), false, name)
+  // The oldest statement that may be in force lies behind it.
+  assert.ok(beforeFreshness(NOW) < freshnessName(addSeconds(NOW, -900)))
+})
