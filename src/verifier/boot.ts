@@ -22,10 +22,11 @@ import { type Custody, createCustody } from './custody.ts'
 import { createGrantKeys, type GrantKeys } from './grantKeys.ts'
 import { createInterruptions, type Interruptions } from './interruptions.ts'
 import type { VerifierMaterial } from './material.ts'
-import { createMetrics, publishAges, type VerifierMetrics } from './metrics.ts'
+import { createMetrics, publishAges, publishQuotas, type VerifierMetrics } from './metrics.ts'
 import { createNonceKeys, type NonceKeys } from './nonceKeys.ts'
 import { createNonceMarkers, type SpendNonce } from './nonceMarkers.ts'
 import { createPolicyStore, type PolicyEvents, type PolicyStore } from './policyStore.ts'
+import { createQuotas, type Quotas } from './quotas.ts'
 import { CLIENT_RATE, createRates, type Rates } from './rates.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { createRevocationLists, type RevocationLists } from './revocationLists.ts'
@@ -46,6 +47,7 @@ export type Boot = {
   readonly revocationLists: RevocationLists
   readonly nonceKeys: NonceKeys
   readonly spendNonce: SpendNonce
+  readonly quotas: Quotas
   readonly policyStore: PolicyStore
   readonly registrations: Registrations
   readonly custody: Custody
@@ -135,6 +137,8 @@ export async function openBoot(
     failed: metrics.crlFailed,
   })
   publishAges(registry, { policyStore, revocationLists, clock })
+  const quotas = createQuotas(store, bucket(buckets.state))
+  publishQuotas(registry, quotas, clock)
 
   return {
     audience,
@@ -143,6 +147,7 @@ export async function openBoot(
     revocationLists,
     nonceKeys,
     spendNonce: createNonceMarkers(store, bucket(buckets.state), evidence.boot),
+    quotas,
     policyStore,
     registrations,
     custody: createCustody(vault, config.tenant, clock),

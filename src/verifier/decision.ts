@@ -6,11 +6,12 @@ import { type AcceptedVerdict, appraise } from '#core/appraisal/appraise.ts'
 import { logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
 import { CodedError, type Refusal } from '#core/errors.ts'
-import { decideJobs, type GrantedJob, type RefusedJob } from '#core/release/decide.ts'
+import { decideJobs } from '#core/release/decide.ts'
 import { decideRequester } from '#core/release/requester.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { AuthenticRequest } from './authenticate.ts'
 import type { Boot } from './boot.ts'
+import { type ChargedJob, chargeJobs, type UnchargedJob } from './charging.ts'
 
 type RegisteringBoot = Pick<Boot, 'registrations' | 'evidence' | 'announce'>
 
@@ -21,7 +22,7 @@ export type Decision =
   | {
       readonly kind: 'decided'
       readonly verdict: AcceptedVerdict
-      readonly jobs: readonly (GrantedJob | RefusedJob)[]
+      readonly jobs: readonly (ChargedJob | UnchargedJob)[]
     }
 
 /**
@@ -30,7 +31,7 @@ export type Decision =
  */
 export async function decideRequest(
   authentic: AuthenticRequest,
-  boot: Pick<Boot, 'spendNonce'> & RegisteringBoot,
+  boot: Pick<Boot, 'spendNonce' | 'quotas'> & RegisteringBoot,
   now: UnixSeconds,
   deadline: AbortSignal,
 ): Promise<Decision> {
@@ -53,7 +54,9 @@ export async function decideRequest(
     registerBoots(authentic, verdict, boot, now, deadline),
   )
   if (unregistered !== undefined) return { kind: 'refused', reasons: [unregistered] }
-  return { kind: 'decided', verdict, jobs: decideJobs(request.jobs, requester, rules) }
+  const decided = decideJobs(request.jobs, requester, rules)
+  const jobs = await chargeJobs(decided, policy.tenant, boot.quotas, now)
+  return { kind: 'decided', verdict, jobs }
 }
 
 /**

@@ -15,6 +15,7 @@ import type { ReleaseJob } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import type { AuthenticRequest } from './authenticate.ts'
 import type { Boot } from './boot.ts'
+import type { ChargedJob } from './charging.ts'
 import type { Decision } from './decision.ts'
 
 /** At this many, reasons of maximum length still fit one entry, with the digests of 256 headers. */
@@ -65,7 +66,7 @@ export async function recordDecision(
     // The same reasons are said once.
     const reasons = decided.reasons.slice(0, MAX_REASONS).map(shortened)
     const same = JSON.stringify(reasons)
-    const entry = refused.get(same) ?? refusedJobs(reasons, accepted)
+    const entry = refused.get(same) ?? refusedJobs(reasons, decided.quota ?? null, accepted)
     if (!refused.has(same)) entries.push(entry)
     refused.set(same, entry)
     entry.headerDigests.push(...headerDigestsOf(job))
@@ -133,7 +134,11 @@ function refusedWorker(
   }
 }
 
-function decidedRelease(job: ReleaseJob, { permission, dataset, disclosure }: GrantedJob, accepted: number) {
+function decidedRelease(
+  job: ReleaseJob,
+  { permission, dataset, disclosure, quota }: ChargedJob,
+  accepted: number,
+) {
   return {
     event: 'release.decided' as const,
     releaseId: randomId(),
@@ -143,11 +148,12 @@ function decidedRelease(job: ReleaseJob, { permission, dataset, disclosure }: Gr
     dataset: dataset.id,
     headerDigests: headerDigestsOf(job),
     disclosure,
+    quota,
   }
 }
 
-function refusedJobs(reasons: Refusal[], accepted: number): RefusedJobs {
-  return { event: 'release.refused', denialId: randomId(), accepted, headerDigests: [], reasons }
+function refusedJobs(reasons: Refusal[], quota: RefusedJobs['quota'], accepted: number): RefusedJobs {
+  return { event: 'release.refused', denialId: randomId(), accepted, headerDigests: [], reasons, quota }
 }
 
 function firstOf([first]: readonly Refusal[]): Refusal['code'] {

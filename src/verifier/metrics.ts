@@ -5,6 +5,7 @@ import type { Product } from '#core/snp/product.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Connections, Drop } from './connections.ts'
 import type { PolicyStore } from './policyStore.ts'
+import type { Quotas } from './quotas.ts'
 import { daysLeft, type RevocationLists } from './revocationLists.ts'
 import type { TlsRefusal } from './tlsRefusals.ts'
 
@@ -185,6 +186,22 @@ function endsOf({ inForce }: Pick<PolicyStore, 'inForce'>): readonly End[] {
     if (error instanceof CodedError) return []
     throw error
   }
+}
+
+/** How full the quotas are that this replica charges, read at each scrape. */
+export function publishQuotas(
+  registry: Registry,
+  quotas: Pick<Quotas, 'fullest'>,
+  clock: Pick<Clock, 'now'>,
+): void {
+  new Gauge({
+    name: 'cw_verifier_quota_fullest_ratio',
+    help: 'Used share of the fullest quota in its window, as this replica knows it; at 1 its jobs wait',
+    registers: [registry],
+    collect() {
+      this.set(quotas.fullest(clock.now()))
+    },
+  })
 }
 
 /** The open connections, read at each scrape. */

@@ -11,7 +11,7 @@ import { ADMISSION_LIMITS } from '../../src/verifier/admission.ts'
 import { VerifierConfig } from '../../src/verifier/config.ts'
 import { CONNECTION_LIMITS } from '../../src/verifier/connections.ts'
 import { BODY_RATE, REQUEST_RATE } from '../../src/verifier/gate.ts'
-import { createMetrics, publishAges, publishConnections } from '../../src/verifier/metrics.ts'
+import { createMetrics, publishAges, publishConnections, publishQuotas } from '../../src/verifier/metrics.ts'
 import { CLIENT_RATE, type Rate } from '../../src/verifier/rates.ts'
 import { REQUEST_MILLISECONDS } from '../../src/verifier/server.ts'
 import { HANDSHAKE } from '../../src/verifier/serverTls.ts'
@@ -62,6 +62,7 @@ test('docs/operations.md has every metric, with its labels', async () => {
     revocationLists: { held: () => [] },
     clock: systemClock,
   })
+  publishQuotas(registry, { fullest: () => 0 }, systemClock)
   const rows = tableRows(page)
     .filter(([name = '', , meaning]) => name.startsWith('`cw_') && meaning !== undefined)
     .map(([name = '', labels = '']) => [

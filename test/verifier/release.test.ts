@@ -27,6 +27,7 @@ import type { Boot } from '../../src/verifier/boot.ts'
 import { MAX_REASONS } from '../../src/verifier/decisionRecord.ts'
 import { createGrantKeys } from '../../src/verifier/grantKeys.ts'
 import type { InForce } from '../../src/verifier/policyStore.ts'
+import { createQuotas, type Quotas } from '../../src/verifier/quotas.ts'
 import { CLIENT_RATE, createRates } from '../../src/verifier/rates.ts'
 import { createRegistrations } from '../../src/verifier/registrations.ts'
 import { answerRelease } from '../../src/verifier/release.ts'
@@ -89,6 +90,7 @@ async function verifierBoot(
     readonly spendNonce?: () => Promise<void>
     readonly crls?: readonly Crl[]
     readonly announce?: () => Promise<void>
+    readonly quotas?: Quotas
     /** Once the decision is stored: what is in force, and how much later it is. */
     readonly afterDecision?: { readonly inForce?: () => InForce; readonly seconds?: number }
     /** While the Vault works. */
@@ -143,6 +145,7 @@ async function verifierBoot(
       ignored: () => 0,
     },
     spendNonce: changes.spendNonce ?? (async () => {}),
+    quotas: changes.quotas ?? createQuotas(await faultyStore(), bucket),
     registrations: createRegistrations(await faultyStore(), bucket, grantCa),
     custody: {
       wrapFor: async () => {
@@ -551,6 +554,79 @@ for (const { name, policy: decidedBy, later, code } of laterChanges) {
     assert.deepEqual(answered, [`failed ${code}`])
   })
 }
+
+test('a job that its quota refuses says so in numbers; the others of the request are released', async () => {
+  const quota = { hours: 24, releases: 2, objects: 100, bytes: 10_000 }
+  const limited = { ...policy, datasets: [datasetOf({ permissions: [permissionOf({ quota })] })] }
+  const { boot, said, entries, answered } = await verifierBoot({ policy: limited })
+  const [first, second, third] = await Promise.all(
+    ['11', '22', '33'].map((id) => jobOf({ sealId: id.repeat(16) })),
+  )
+  assert.ok(first && second && third)
+  // The same work twice is one charge.
+  const { answers } = await ask(boot, [first, first, second, third])
+  const codes = answers.map((answer) => ('refusal' in answer ? refusalOf(answer).code : ''))
+  assert.deepEqual(codes, ['', '', '', 'quota.exceeded'])
+  const begins = NOW - (NOW % 86_400)
+  const decided = entries.flatMap((entry) => (entry.event === 'release.decided' ? [entry.quota] : []))
+  const used = (releases: number) => ({ releases, objects: releases, bytes: 1234 * releases })
+  assert.deepEqual(
+    decided,
+    [1, 1, 2].map((n) => ({ begins, used: used(n) })),
+  )
+  const refused = entries.find((entry) => entry.event === 'release.refused')
+  assert.deepEqual(refused?.quota, {
+    permission: 'heart-2027',
+    unit: 'releases',
+    limit: 2,
+    used: 2,
+    asked: 1,
+    ends: begins + 86_400,
+  })
+  assert.deepEqual(refused?.reasons, [
+    {
+      code: 'quota.exceeded',
+      field: 'permission heart-2027.quota.releases',
+      expected: 'at most 2 from 2027-01-15T00:00:00Z until 2027-01-16T00:00:00Z',
+      actual: '2 used, 1 asked for',
+      remedy: 'wait for the next window, or raise the quota',
+    },
+  ])
+  assert.equal(said.filter((step) => step === 'vault').length, 3)
+  assert.deepEqual(answered.sort(), ['issued', 'issued', 'issued', 'refused quota.exceeded'])
+})
+
+test('what cannot be charged is not decided; a fault without a code fails the request', async () => {
+  const failing = (error: Error): Quotas => ({
+    charge: async () => {
+      throw error
+    },
+    fullest: () => 0,
+  })
+  const { boot, said, entries } = await verifierBoot({ quotas: failing(unavailable()) })
+  const [answer] = (await ask(boot)).answers
+  assert.equal(answer && refusalOf(answer).code, 'service.unavailable')
+  assert.deepEqual(said, ['boot.registered', 'worker.accepted', 'release.refused', 'flush', 'flush'])
+  const refused = entries.find((entry) => entry.event === 'release.refused')
+  assert.equal(refused?.quota, null)
+  const broken = await verifierBoot({ quotas: failing(new RangeError('not ours')) })
+  await assert.rejects(ask(broken.boot), RangeError)
+})
+
+test('the charge is stored before the decision is', async () => {
+  const order: string[] = []
+  const { boot, said } = await verifierBoot({
+    quotas: {
+      charge: async (_window, asked) => {
+        order.push(...said, 'charge')
+        return asked.map(() => ({ kind: 'charged', used: { releases: 1, objects: 1, bytes: 1 } }))
+      },
+      fullest: () => 0,
+    },
+  })
+  await ask(boot)
+  assert.deepEqual(order, ['boot.registered', 'charge'])
+})
 
 test('a listing that finds the same policy and list again changes nothing', async () => {
   const { boot } = await verifierBoot({ afterDecision: { inForce: () => structuredClone(inForce(policy)) } })

@@ -79,10 +79,13 @@ export const RELEASE_ERRORS = {
     'the request names other scopes than the permission has',
     'ask without a scope: the terms are those of the permission',
   ),
-  'quota.exceeded': grant.refused(
-    'the grant allows no further run in this window',
-    'wait for the next window',
-  ),
+  'quota.exceeded': {
+    ...grant.later(
+      'the quota of the permission is used up in this window',
+      'wait for the next window, or have the policy signers raise the quota; release.refused has limit, use and end',
+    ),
+    http: 429,
+  },
   'object.withdrawn': grant.refused(
     'the provider has withdrawn the object',
     'remove the job: the provider took the object back',

@@ -21,6 +21,7 @@ import {
   time,
   traceparent,
 } from '../fields.ts'
+import { Totals, UNITS } from '../release/quotaChain.ts'
 
 const code = z.string().refine(isErrorCode, 'must be a code of docs/errors.md')
 const assurance = z.enum(['measured', 'platform'])
@@ -102,6 +103,8 @@ const Schema = z.discriminatedUnion('event', [
     dataset: name,
     headerDigests: z.array(sha256Digest).min(1).max(64),
     disclosure: z.boolean(),
+    /** The window of the permission's quota, and what was charged to it, with this release. */
+    quota: z.strictObject({ begins: time, used: Totals }),
   }),
   entry('release.issued', { releaseId: randomId, grantDigest: sha256Digest }),
   entry('release.failed', { releaseId: randomId, code }),
@@ -119,6 +122,17 @@ const Schema = z.discriminatedUnion('event', [
     /** Of all jobs of the request that are refused for the same reasons. */
     headerDigests: z.array(sha256Digest).min(1).max(256),
     reasons: z.array(reason).min(1).max(64),
+    /** The limit that refuses them, null if none does. */
+    quota: z
+      .strictObject({
+        permission: name,
+        unit: z.enum(UNITS),
+        limit: count,
+        used: count,
+        asked: count,
+        ends: time,
+      })
+      .nullable(),
   }),
   /** Requests that failed before anything in them was authentic: one entry per code, caller and minute. */
   entry('requests.refused', { code, caller: sha256Digest, minute: time, count }),

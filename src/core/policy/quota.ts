@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 
-/** A month. A lifecycle rule may delete the chain of a window that ended (docs/formats/release.md §9.5). */
+/** A month: the lifecycle rule of 64 days deletes no entry of a window that still runs. */
 const MAX_HOURS = 744
 /** A replica holds the results that a window was charged for, 64 characters each. */
 const MAX_RELEASES = 1_000_000

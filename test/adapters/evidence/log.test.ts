@@ -309,6 +309,7 @@ test('waiting entries are limited in bytes', async () => {
     accepted: 0,
     headerDigests: ['A'.repeat(43)],
     reasons: Array.from({ length: 48 }, () => reason),
+    quota: null,
   }
   let appended = 0
   assert.throws(

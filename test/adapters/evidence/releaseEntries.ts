@@ -12,6 +12,7 @@ export const decided = (n: number): EntryBody => ({
   dataset: 'cohort',
   headerDigests: ['A'.repeat(43)],
   disclosure: false,
+  quota: { begins: 0, used: { releases: 1, objects: 1, bytes: 1 } },
 })
 
 export const failed = (n: number): EntryBody => ({

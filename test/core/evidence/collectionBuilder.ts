@@ -125,7 +125,11 @@ const policy: Policy = {
       ...cohort,
       id: 'shared',
       assurance: { level: 'platform', administeredBy: 'provider' },
-      permissions: cohort.permissions.map((one) => ({ ...one, id: 'shared-research' })),
+      permissions: cohort.permissions.map((one) => ({
+        ...one,
+        id: 'shared-research',
+        quota: { hours: 24, releases: 5, objects: 7, bytes: 1_000_000_000 },
+      })),
     },
   ],
 }
@@ -343,6 +347,10 @@ export class CollectionBuilder {
       dataset: 'cohort',
       headerDigests: [digestOf(releaseId)],
       disclosure: false,
+      quota: {
+        begins: this.now - (this.now % 86_400),
+        used: { releases: 1, objects: 1, bytes: 1 },
+      },
     })
     const index = verifier.log.append(body)
     const { checkpoint } = await verifier.log.flush()
@@ -493,7 +501,7 @@ export class CollectionBuilder {
 
   refusedJobs(accepted: number): BodyOf<'release.refused'> {
     const { denialId, headerDigests, reasons } = this.refusal('')
-    return { event: 'release.refused', denialId, accepted, headerDigests, reasons }
+    return { event: 'release.refused', denialId, accepted, headerDigests, reasons, quota: null }
   }
 
   refusal(boot: string): BodyOf<'worker.refused'> {

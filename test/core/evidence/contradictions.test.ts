@@ -33,6 +33,8 @@ const PLATFORM = {
   assurance: 'platform',
   measurement: PLATFORM_MEASUREMENT,
 } as const
+const WINDOW = 1_800_000_000 - (1_800_000_000 % 86_400)
+const QUOTA_USED = { releases: 1, objects: 1, bytes: 1 }
 const foreign = keySigner(generateKeyPairSync('ed25519').privateKey)
 
 const manifests: readonly (readonly [string, Partial<ResultManifest>, readonly string[]])[] = [
@@ -546,6 +548,17 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
           { dataset: 'shared', permission: 'shared-research', assurance: 'platform' },
         ],
         ['a permission of another dataset', { permission: 'shared-research' }],
+        [
+          'another window of its quota',
+          { quota: { begins: 0, used: { releases: 1, objects: 1, bytes: 1 } } },
+        ],
+        ...(['releases', 'objects', 'bytes'] as const).map(
+          (unit) =>
+            [
+              `more ${unit} than its quota`,
+              { quota: { begins: WINDOW, used: { ...QUOTA_USED, [unit]: 1_000_000_001 } } },
+            ] as const,
+        ),
       ] as const
     ).map(([what, change]) => [
       `a decision is for ${what}`,
@@ -570,6 +583,40 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
           await builder.publish(worker, released)
         },
         { findings: ['decision.unfounded verifier:2'], statuses: [] },
+      ] as const,
+    ]),
+  ),
+  ...Object.fromEntries(
+    (
+      [
+        ['as many works as their quota has', 5, 1, []],
+        ['one work more than their quota has', 6, 1, ['decision.unfounded other:15']],
+        ['as many objects as their quota has', 1, 7, []],
+        ['more objects than their quota has', 1, 8, ['decision.unfounded verifier:3']],
+        ['one work more than their quota has, the same again', 6, 0, []],
+      ] as const
+    ).map(([what, works, objects, expected]) => [
+      `decisions of two logs in one window have ${what}`,
+      [
+        async ({ builder, verifier, worker }: Actors) => {
+          const second = await builder.boot('verifier')
+          second.log.append(builder.loaded())
+          for (let n = 0; n < works; n++) {
+            const by = n === 0 ? verifier : second
+            builder.now += 1
+            const headerDigests = Array.from({ length: objects || 1 }, (_, i) =>
+              toBase64url(sha256(utf8(objects === 0 ? 'same' : `${n} ${i}`))),
+            )
+            const released = await builder.decide(by, worker, {
+              headerDigests,
+              dataset: 'shared',
+              permission: 'shared-research',
+            })
+            await builder.fail(by, released, 'service.unavailable')
+          }
+          for (const { log } of [verifier, worker, second]) await log.flush()
+        },
+        { findings: expected, statuses: Array(works).fill('withheld') },
       ] as const,
     ]),
   ),

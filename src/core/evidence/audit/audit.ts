@@ -13,6 +13,7 @@ import { Findings } from './finding.ts'
 import { Histories } from './histories.ts'
 import { JobOrder } from './jobs.ts'
 import { auditLogs, Logs } from './logs.ts'
+import { judgeQuotas } from './quotas.ts'
 import { judgeReleases, refusals } from './releases.ts'
 import type { EvidenceReport } from './report.ts'
 import { judgeManifests, readManifests } from './results.ts'
@@ -51,6 +52,7 @@ export async function auditCollection(
   const manifests = await readManifests({ collection, anchors, findings })
   const context: Context = { collection, anchors, histories, logs, manifests, findings }
   const allowed = judgeReleases(context)
+  judgeQuotas(context)
   const results = await judgeManifests(context)
 
   const simulation =

@@ -7,7 +7,7 @@ import type { Decided } from './histories.ts'
 /**
  * An entry is written after its decision. A decision in a permission's last second is recorded after its end.
  */
-const RECORDING_SECONDS = 60
+export const RECORDING_SECONDS = 60
 
 /** The policy that a decision names; undefined if it is absent. */
 export function policyOf(decided: Decided, { governed }: Anchors): Policy | undefined {
