@@ -5,9 +5,12 @@ import { canonicalBytes } from '#core/canonical.ts'
 import { SealHeaderFormat } from '#core/sealed/header.ts'
 import { ResultManifestFormat } from '#core/sealed/manifest.ts'
 import { SealRecordFormat } from '#core/sealed/record.ts'
+import { memberName } from '#core/sealed/set.ts'
+import { SetRecordFormat } from '#core/sealed/setRecord.ts'
 
 const DIGEST = 'A'.repeat(43)
 const ID = '0'.repeat(32)
+const MEMBER = { headerDigest: DIGEST, size: Number.MAX_SAFE_INTEGER }
 const KEY = { keyId: 'ocid1.key.a', keyVersionId: 'ocid1.keyversion.a' }
 const bytes = (count: number) => Buffer.alloc(count).toString('base64url')
 const times = <T>(count: number, value: T): readonly T[] => Array(count).fill(value)
@@ -26,6 +29,18 @@ const header = {
   minimised: null,
   baseUrl: null,
   custody,
+}
+const withBase = (baseUrl: string) => ({ baseUrl })
+const member = (index: number) => ({ ...MEMBER, sealId: index.toString(16).padStart(32, '0') })
+const members = (count: number) => Array.from({ length: count }, (_, index) => member(index))
+const set = {
+  v: 1,
+  tenant: 'hospital',
+  dataset: 'cohort-1',
+  set: ID,
+  name: ID,
+  members: members(1),
+  sealedAt: 1_790_000_000,
 }
 const record = {
   v: 1,
@@ -69,20 +84,36 @@ for (const { format, whole, good, bad } of [
     whole: header,
     good: [
       ...[32, 1024].map((count) => ({ custody: { ...custody, wrappedDek: bytes(count) } })),
-      { set: ID, object: `set/${ID}/${ID}` },
-      { baseUrl: 'https://fhir.hospital.example/r4' },
+      { set: ID, object: memberName(ID, ID) },
+      ...[`https://a/${'b'.repeat(190)}`, 'https://a', 'https://a.b-c.d:65535/e.f/~_-'].map(withBase),
     ],
     bad: [
+      { set: ID },
+      { object: memberName(ID, ID) },
+      { set: ID, object: memberName(ID, 'f'.repeat(32)) },
+      { set: 'f'.repeat(32), object: memberName(ID, ID) },
+      { minimised: 'minimal' },
+      ...[`https://a/${'b'.repeat(191)}`, 'https://', 'https://a:0', 'https://a/./b'].map(withBase),
       ...[31, 1025].map((count) => ({ custody: { ...custody, wrappedDek: bytes(count) } })),
       { custody: { ...custody, mode: 'other' } },
-      { set: ID },
-      { object: `set/${ID}/${ID}` },
-      { minimised: 'view' },
-      { baseUrl: 'https://fhir.hospital.example/' },
       { custody: { ...custody, more: 1 } },
     ],
   },
   { format: SealRecordFormat, whole: record, good: [{ size: 0 }], bad: [{ size: -1 }] },
+  {
+    format: SetRecordFormat,
+    whole: set,
+    good: [{ members: members(64) }, { name: 'sets/2027' }],
+    bad: [
+      { members: [] },
+      { members: members(65) },
+      { members: [member(0), member(1), member(0)] },
+      { members: [{ ...member(0), size: -1 }] },
+      { members: [{ ...member(0), more: 1 }] },
+      { name: memberName(ID, ID) },
+      { set: '0'.repeat(31) },
+    ],
+  },
   {
     format: ResultManifestFormat,
     whole: manifest,
@@ -106,7 +137,11 @@ for (const { format, whole, good, bad } of [
   },
 ])
   test(`each limit of a ${format.name} is exact, and it has no field more or less`, () => {
-    const malformed = { code: format === SealHeaderFormat ? 'object.malformed' : 'record.malformed' }
+    const malformed = {
+      code: [SealHeaderFormat, SetRecordFormat].some((of) => of === format)
+        ? 'object.malformed'
+        : 'record.malformed',
+    }
     const decode = (change: object) => format.decode(canonicalBytes({ ...whole, ...change }))
     for (const change of [{}, ...good]) assert.deepEqual(decode(change), { ...whole, ...change })
     for (const change of [...bad, { more: 1 }, { v: 2 }]) assert.throws(() => decode(change), malformed)
