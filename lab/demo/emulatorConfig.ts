@@ -1,6 +1,6 @@
 /**
  * The emulator's configuration for the demo: the tenancies of a hospital and of a research organisation,
- * under the policies that infra/ deploys. The emulator checks it when it starts.
+ * under the policies and the event rule that infra/ deploys. The emulator checks it when it starts.
  */
 import { readFile } from 'node:fs/promises'
 import {
@@ -43,7 +43,9 @@ export async function emulatorConfigOf(
   options: EmulatorConfigOptions,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { apiKeys, guests, functionSocket, partitions, sessionSeconds } = options
-  const [providerPolicy, consumerPolicy] = await Promise.all(['provider', 'consumer'].map(readPolicyText))
+  const [providerPolicy, consumerPolicy] = await Promise.all(
+    ['provider', 'consumer'].map((name) => readInfra(`policies/${name}.policy`)),
+  )
   return {
     v: 1,
     region: REGION,
@@ -125,10 +127,7 @@ export async function emulatorConfigOf(
         id: ocidOf('eventrule', 'outbox'),
         name: 'outbox',
         compartmentId: compartmentOf(PROVIDER, 'data'),
-        condition: {
-          eventType: ['com.oraclecloud.objectstorage.createobject'],
-          data: { additionalDetails: { bucketName: ['outbox'] } },
-        },
+        condition: JSON.parse(await readInfra('events/outbox.json')),
         functionId: FUNCTION,
       },
     ],
@@ -166,8 +165,8 @@ export async function emulatorConfigOf(
   }
 }
 
-function readPolicyText(name: string): Promise<string> {
-  return readFile(new URL(`../../infra/policies/${name}.policy`, import.meta.url), 'utf8')
+function readInfra(path: string): Promise<string> {
+  return readFile(new URL(`../../infra/${path}`, import.meta.url), 'utf8')
 }
 
 function compartments(tenancy: Tenancy, ...names: readonly string[]) {

@@ -46,8 +46,8 @@ export type Attester = {
 export type GrantedJob = {
   readonly kind: 'granted'
   readonly accepted: AcceptedGrant
-  /** One pair per object of the grant; the caller owns and frees them. Throws `key.unopened`. */
-  readonly openKeys: () => readonly ObjectKeys[]
+  /** The keys of the object at this index of the grant; the caller owns and frees them. Throws `key.unopened`. */
+  readonly openKeys: (index: number) => ObjectKeys
 }
 export type JobAnswer = GrantedJob | AcceptedRefusal
 
@@ -102,7 +102,11 @@ export function createAttester(options: {
       return acceptAnswer(response, expected).map((answer): JobAnswer => {
         if (answer.kind === 'refused') return answer
         time.observe(toUnixSeconds(answer.grant.iat))
-        return { kind: 'granted', accepted: answer, openKeys: () => keysOf(answer, privateKey, memory) }
+        return {
+          kind: 'granted',
+          accepted: answer,
+          openKeys: (index) => keysOf(answer, index, privateKey, memory),
+        }
       })
     },
   }

@@ -59,7 +59,8 @@ async function runUntilEnded(
       for (const leased of later) await untilAvailable(() => requeue(leased, boot, signal), boot, signal)
       return suspects
     }
-    if (pending.length > 0) await boot.clock.sleep(pauses.next().value, AbortSignal.any([signal, stopping]))
+    if (pending.length > 0 && !pass.crowded)
+      await boot.clock.sleep(pauses.next().value, AbortSignal.any([signal, stopping]))
   }
   return suspects
 }

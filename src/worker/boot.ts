@@ -42,7 +42,7 @@ export type Boot = {
   readonly buckets: { readonly results: Bucket; readonly state: Bucket; readonly registrations: Bucket }
   readonly finished: FinishedJobs
   /** The objects of jobs, wherever they are: a refusal there is about the job. */
-  readonly objects: Pick<ObjectStore, 'read' | 'stream'>
+  readonly objects: Pick<ObjectStore, 'head' | 'read' | 'stream'>
   readonly jobs: StreamProducer
   readonly deadLetters: StreamProducer
   readonly workloads: readonly Workload[]

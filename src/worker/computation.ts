@@ -1,5 +1,5 @@
 /**
- * A granted job: open the object as a stream, keep what the grant allows, run the workload, publish its
+ * A granted job: open its objects as streams, one after the other, keep what the grant allows, run the workload, publish its
  * result.
  */
 import type { EvidenceLog } from '#adapters/evidence/log.ts'
@@ -9,42 +9,17 @@ import type { Job } from '#core/job/job.ts'
 import { peekCompact } from '#core/jws.ts'
 import type { AcceptedGrant } from '#core/release/accept.ts'
 import { pseudonymKey } from '#core/release/idKey.ts'
-import type { ReleaseJob } from '#core/release/request.ts'
 import { SealHeaderFormat } from '#core/sealed/header.ts'
-import { openObject, readSealHeader, SEAL_PREFIX_BYTES } from '#core/sealed/object.ts'
-import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+import { openObject } from '#core/sealed/object.ts'
 import type { GrantedJob } from './attester.ts'
 import type { Boot } from './boot.ts'
+import type { JobInput, SealedInput } from './input.ts'
 import { findResult, type PublicationBoot, type Published, publish, supersede } from './publication.ts'
 import { findWorkload } from './workloads/registry.ts'
 import { type Computed, runWorkload } from './workloads/run.ts'
 import type { Workload } from './workloads/workload.ts'
 
 type ComputationBoot = PublicationBoot & Pick<Boot, 'objects' | 'workloads' | 'metrics'>
-
-/** The head of a sealed object, as read for the request. It is unverified until a grant names its digest. */
-export type ObjectHeader = {
-  /** Compact JWS, exactly as it lies in the object. */
-  readonly jws: string
-  /** Where the ciphertext begins. */
-  readonly offset: number
-}
-
-/** Throws `service.missing`, `object.changed`, `object.malformed`. */
-export async function readHeader(
-  job: Job,
-  objects: Pick<ObjectStore, 'read'>,
-  signal: AbortSignal,
-): Promise<ObjectHeader> {
-  const prefix = await objects.read(refOf(job), { start: 0, end: SEAL_PREFIX_BYTES - 1 }, job.etag, signal)
-  const { headerJws, offset } = readSealHeader(prefix)
-  return { jws: headerJws, offset }
-}
-
-/** What the Verifier is asked about this object. */
-export function releaseJobOf({ bucket, object, etag, traceparent }: Job, { jws }: ObjectHeader): ReleaseJob {
-  return { traceparent, objects: [{ header: jws, bucket, name: object, etag }] }
-}
 
 /** Records the keys that the worker now holds. This precedes the first use of any of them. */
 export function recordGrant(job: Job, { grant, grantDigest }: AcceptedGrant, evidence: EvidenceLog): void {
@@ -65,12 +40,12 @@ export function recordGrant(job: Job, { grant, grantDigest }: AcceptedGrant, evi
 
 /**
  * Computes and publishes the result of a granted job. If a result of the same work exists, the object is not
- * opened. A result holds no byte of the object unless the whole object opened. Throws the code of the step
- * that failed.
+ * opened. A result holds no byte of an object unless all objects of the job opened as a whole. Throws the code
+ * of the step that failed.
  */
 export async function compute(
-  job: Job,
-  header: ObjectHeader,
+  { traceparent }: Pick<Job, 'traceparent'>,
+  input: JobInput,
   granted: GrantedJob,
   boot: ComputationBoot,
   signal: AbortSignal,
@@ -79,42 +54,55 @@ export async function compute(
   const existing = await findResult(accepted, boot, signal)
   if (existing !== undefined) return supersede(accepted, existing, boot)
   const workload = findWorkload(boot.workloads, accepted.grant.workload)
-  const { output, counts } = await openAndRun(job, header, granted, workload, boot, signal)
+  const { output, counts } = await openAndRun(input, granted, workload, boot, signal)
   expectInForce(accepted, boot)
-  const { traceparent } = job
   const { contentType } = workload
   return publish(accepted, { output, counts, contentType, traceparent }, boot, signal)
 }
 
 async function openAndRun(
-  job: Job,
-  header: ObjectHeader,
-  { accepted, openKeys }: GrantedJob,
+  { objects }: JobInput,
+  granted: GrantedJob,
   workload: Workload,
-  { objects, cipher, memory, metrics }: ComputationBoot,
+  boot: ComputationBoot,
   signal: AbortSignal,
 ): Promise<Computed> {
-  const { size } = peekCompact(SealHeaderFormat, header.jws, 'object.malformed').payload
-  const opened = openKeys()
-  const secrets = opened.flatMap(({ dek, idKey }) => [dek, idKey])
+  const { memory } = boot
+  const { grant } = granted.accepted
+  // One identity key per dataset, and so one pseudonym per patient of a set.
+  const keys = granted.openKeys(0)
+  memory.free(keys.dek)
+  let pseudonyms: Buffer
   try {
-    const [keys, ...more] = opened
-    if (keys === undefined || more.length > 0)
-      throw new CodedError('internal.fault', 'a job of one object has one pair of keys')
-    const pseudonyms = pseudonymKey(keys.idKey, accepted.grant, memory)
-    secrets.push(pseudonyms)
-    const { chunks } = await objects.stream(refOf(job), { etag: job.etag, start: header.offset, signal })
-    const plaintext = openObject({
-      headerJws: header.jws,
-      size,
-      dek: keys.dek,
-      chunks,
-      cipher,
-      ownership: 'lent',
-    })
-    return await runWorkload(counted(plaintext, metrics.opened), accepted.grant, pseudonyms, workload)
+    pseudonyms = pseudonymKey(keys.idKey, grant, memory)
   } finally {
-    for (const secret of secrets) memory.free(secret)
+    memory.free(keys.idKey)
+  }
+  try {
+    const contents = objects.map((object, index) => contentOf(object, index, granted, boot, signal))
+    return await runWorkload(contents, grant, pseudonyms, workload)
+  } finally {
+    memory.free(pseudonyms)
+  }
+}
+
+/** The content of one object. Its key is in memory only while it is read. */
+async function* contentOf(
+  { ref, etag, header, offset }: SealedInput,
+  index: number,
+  { openKeys }: GrantedJob,
+  { objects, cipher, memory, metrics }: ComputationBoot,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { size } = peekCompact(SealHeaderFormat, header, 'object.malformed').payload
+  const { dek, idKey } = openKeys(index)
+  memory.free(idKey)
+  try {
+    const { chunks } = await objects.stream(ref, { etag, start: offset, signal })
+    const content = openObject({ headerJws: header, size, dek, chunks, cipher, ownership: 'lent' })
+    yield* counted(content, metrics.opened)
+  } finally {
+    memory.free(dek)
   }
 }
 
@@ -130,8 +118,4 @@ async function* counted(chunks: AsyncIterable<Uint8Array>, count: (bytes: number
 function expectInForce({ grant }: AcceptedGrant, { time }: Pick<Boot, 'time'>): void {
   if (time.now() >= grant.exp)
     throw new CodedError('grant.expired', 'the grant expired before the result was ready')
-}
-
-function refOf({ namespace, bucket, object }: Job): ObjectRef {
-  return { namespace, bucket, name: object }
 }

@@ -1,33 +1,35 @@
 /**
- * One pass over the jobs of a batch: challenge → attempts → headers → report and release → each job by
+ * One pass over the jobs of a batch: challenge → attempts → inputs → report and release → each job by
  * itself.
  */
 import PQueue from 'p-queue'
 import { errorFields } from '#adapters/system/log.ts'
 import { untilAvailable } from '#adapters/system/outage.ts'
-import { toBase64url } from '#core/bytes.ts'
 import { CodedError, codeOf, errorRow } from '#core/errors.ts'
 import type { AcceptedRefusal } from '#core/release/accept.ts'
 import type { Challenge } from '#core/release/nonce.ts'
 import { type Denial, RequestRefused } from '#core/release/refusal.ts'
-import { headerDigest } from '#core/sealed/header.ts'
+import { createRoom } from '#core/release/request.ts'
 import { isForNow, isUndecided } from './about.ts'
 import { type Admission, admitJob, type OpenAttempts } from './attempts.ts'
 import type { GrantedJob, JobAnswer } from './attester.ts'
 import type { Boot } from './boot.ts'
-import { compute, type ObjectHeader, readHeader, recordGrant, releaseJobOf } from './computation.ts'
+import { compute, recordGrant } from './computation.ts'
 import type { WorkOutcome } from './ending.ts'
+import { findHeaderDigests, headerDigestsOf, type JobInput, readInput, releaseJobOf } from './input.ts'
 import type { LeasedJob } from './lease.ts'
 import type { Standing } from './returns.ts'
 import { reportRepeated, settle } from './settlement.ts'
 
-type AskedJob = { readonly leased: LeasedJob; readonly header: ObjectHeader }
+type AskedJob = { readonly leased: LeasedJob; readonly input: JobInput }
 type AnsweredJob = AskedJob & { readonly answer: JobAnswer }
 
 /** The jobs of a pass that have not ended. */
 export type Unended = {
   /** To be asked for again. */
   readonly waiting: readonly LeasedJob[]
+  /** Some of them only because one request had no room for them. */
+  readonly crowded: boolean
   /** Not taken up, since they must run alone. */
   readonly suspects: readonly LeasedJob[]
 }
@@ -56,6 +58,7 @@ export class Pass {
   // Invariant: each job of the pass is in hand, has ended, or is in one of these two; never two at once.
   readonly #waiting: LeasedJob[] = []
   readonly #suspects: LeasedJob[] = []
+  #crowded = false
 
   constructor(context: PassContext) {
     this.#boot = context.boot
@@ -71,13 +74,13 @@ export class Pass {
    * disposition is `stop`.
    */
   async run(jobs: readonly LeasedJob[]): Promise<Unended> {
-    if (jobs.length === 0) return { waiting: [], suspects: [] }
+    if (jobs.length === 0) return { waiting: [], crowded: false, suspects: [] }
     const challenge = await this.#challenge()
     const admitted = await this.#admitAll(jobs)
-    const asked = await this.#readHeaders(admitted)
+    const asked = await this.#readInputs(admitted)
     const answered = await this.#ask(challenge, asked)
     await this.#runAll(answered)
-    return { waiting: this.#waiting, suspects: this.#suspects }
+    return { waiting: this.#waiting, crowded: this.#crowded, suspects: this.#suspects }
   }
 
   /** Comes first: while the Verifier is away, the rest of the pass is in vain. */
@@ -136,7 +139,7 @@ export class Pass {
         const { counted: attempts, round } = admission
         this.#attempts.addExhausted(leased, round)
         const error = new CodedError('job.exhausted', `the job was tried ${attempts} times before`)
-        const headerDigests = await this.#headerDigests(leased)
+        const headerDigests = await findHeaderDigests(leased.job, this.#boot.objects, this.#signal)
         const standing = this.#attempts.standingOf(leased)
         const outcome: WorkOutcome = {
           kind: 'failed',
@@ -152,25 +155,21 @@ export class Pass {
     }
   }
 
-  /**
-   * For the evidence of a job that is not to run again: which objects it was about, if that can still be
-   * read.
-   */
-  async #headerDigests({ job }: LeasedJob): Promise<readonly string[]> {
-    try {
-      return [digestOf(await readHeader(job, this.#boot.objects, this.#signal))]
-    } catch {
-      return []
-    }
-  }
-
-  /** A job whose object cannot be read ends here, or waits. */
-  async #readHeaders(jobs: readonly LeasedJob[]): Promise<readonly AskedJob[]> {
+  /** A job whose input cannot be read ends here, or waits. Those that one request has no room for wait too. */
+  async #readInputs(jobs: readonly LeasedJob[]): Promise<readonly AskedJob[]> {
     const asked: AskedJob[] = []
+    const hasRoom = createRoom()
     for (const leased of jobs) {
+      if (this.#crowded) {
+        this.#waiting.push(leased)
+        continue
+      }
       const started = this.#boot.clock.monotonic()
       try {
-        asked.push({ leased, header: await readHeader(leased.job, this.#boot.objects, this.#signal) })
+        const input = await readInput(leased.job, this.#boot.objects, this.#signal)
+        this.#crowded = !hasRoom(releaseJobOf(leased.job, input))
+        if (this.#crowded) this.#waiting.push(leased)
+        else asked.push({ leased, input })
       } catch (error) {
         await this.#settle(leased, failedBeforeRelease(this.#attempts.standingOf(leased), error), started)
       }
@@ -186,7 +185,7 @@ export class Pass {
     try {
       const answers = await attester.ask(
         challenge,
-        asked.map(({ leased, header }) => releaseJobOf(leased.job, header)),
+        asked.map(({ leased, input }) => releaseJobOf(leased.job, input)),
         this.#signal,
       )
       metrics.released((clock.monotonic() - started) / 1000)
@@ -221,25 +220,25 @@ export class Pass {
     if (failed !== undefined) throw failed.reason
   }
 
-  async #runJob({ leased, header, answer }: AnsweredJob): Promise<void> {
+  async #runJob({ leased, input, answer }: AnsweredJob): Promise<void> {
     const started = this.#boot.clock.monotonic()
     const outcome =
       answer.kind === 'granted'
-        ? await this.#runGranted(leased, header, answer)
-        : this.#refused(leased, header, answer)
+        ? await this.#runGranted(leased, input, answer)
+        : this.#refused(leased, input, answer)
     await this.#settle(leased, outcome, started)
   }
 
-  #refused(leased: LeasedJob, header: ObjectHeader, { denial, message }: AcceptedRefusal): WorkOutcome {
+  #refused(leased: LeasedJob, input: JobInput, { denial, message }: AcceptedRefusal): WorkOutcome {
     this.#recordDenial(leased, denial)
     const standing = this.#attempts.standingOf(leased)
     if (errorRow(denial.code).disposition !== 'retry')
-      return { kind: 'refused', denial, headerDigests: [digestOf(header)], standing }
+      return { kind: 'refused', denial, headerDigests: headerDigestsOf(input), standing }
     return failedBeforeRelease(standing, new CodedError(denial.code, message))
   }
 
   /** Throws nothing: what fails is the outcome. */
-  async #runGranted(leased: LeasedJob, header: ObjectHeader, granted: GrantedJob): Promise<WorkOutcome> {
+  async #runGranted(leased: LeasedJob, input: JobInput, granted: GrantedJob): Promise<WorkOutcome> {
     const { job } = leased
     const { jobId, traceparent } = job
     const { releaseId, assurance } = granted.accepted.grant
@@ -247,11 +246,11 @@ export class Pass {
     const attempts = (claim?.history.counted ?? 0) + 1
     try {
       this.#boot.log.info('released', { jobId, traceparent, releaseId, attempt: claim?.number, assurance })
-      const published = await compute(job, header, granted, this.#boot, this.#signal)
+      const published = await compute(job, input, granted, this.#boot, this.#signal)
       return { kind: 'published', published }
     } catch (error) {
       const standing = this.#attempts.standingOf(leased)
-      return { kind: 'failed', error, releaseId, attempts, headerDigests: [digestOf(header)], standing }
+      return { kind: 'failed', error, releaseId, attempts, headerDigests: headerDigestsOf(input), standing }
     }
   }
 
@@ -282,10 +281,6 @@ export class Pass {
 
 function failedBeforeRelease(standing: Standing, error: unknown): WorkOutcome {
   return { kind: 'failed', error, releaseId: null, attempts: 0, headerDigests: [], standing }
-}
-
-function digestOf({ jws }: ObjectHeader): string {
-  return toBase64url(headerDigest(jws))
 }
 
 function expectAnswer(answers: readonly JobAnswer[], index: number): JobAnswer {

@@ -11,7 +11,8 @@ import { type Denial, RequestRefused } from '#core/release/refusal.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import type { Attester, GrantedJob } from './attester.ts'
 import type { Boot } from './boot.ts'
-import { compute, readHeader, recordGrant, releaseJobOf } from './computation.ts'
+import { compute, recordGrant } from './computation.ts'
+import { readInput, releaseJobOf } from './input.ts'
 
 /** Prints one JSON line on stdout; the exit code is 0 for a result, else that of the code. */
 export async function runOne(job: Job, boot: Boot, signal: AbortSignal): Promise<number> {
@@ -19,8 +20,8 @@ export async function runOne(job: Job, boot: Boot, signal: AbortSignal): Promise
   const print = (line: Record<string, unknown>) =>
     process.stdout.write(`${JSON.stringify({ jobId: job.jobId, ...line })}\n`)
   const challenge = await untilAvailable(() => attester.challenge(signal), boot, signal)
-  const header = await readHeader(job, objects, signal)
-  const answer = await askFor(releaseJobOf(job, header), challenge, attester, signal)
+  const input = await readInput(job, objects, signal)
+  const answer = await askFor(releaseJobOf(job, input), challenge, attester, signal)
   const { jobId, traceparent } = job
   if (answer.kind === 'refused') {
     const { code, denialId } = answer.denial
@@ -31,7 +32,7 @@ export async function runOne(job: Job, boot: Boot, signal: AbortSignal): Promise
   const { releaseId } = answer.accepted.grant
   recordGrant(job, answer.accepted, evidence)
   try {
-    const { kind, resultId } = await compute(job, header, answer, boot, signal)
+    const { kind, resultId } = await compute(job, input, answer, boot, signal)
     print({ outcome: kind, resultId })
     return 0
   } catch (error) {

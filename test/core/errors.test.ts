@@ -113,6 +113,7 @@ const EXPECTED: Readonly<Record<string, Stage | null>> = {
   scope: 'grant',
   quota: 'grant',
   object: 'grant',
+  set: 'grant',
   key: 'custody',
   service: 'custody',
   internal: 'custody',

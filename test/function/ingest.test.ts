@@ -162,6 +162,7 @@ test('an event that can never be a job is refused with its code and recorded', a
   const { emulator, ingest } = await world(t)
   const etag = await put(emulator, 'one')
   const tiny = await put(emulator, 'tiny', 100)
+  const member = await put(emulator, 'set/a/b')
   const shouting = await put(emulator, 'Jane-Doe.ndjson')
   type Event = { data: { additionalDetails: Record<string, unknown> } & Record<string, unknown> } & Record<
     string,
@@ -188,6 +189,7 @@ test('an event that can never be a job is refused with its code and recorded', a
       'event.unauthorised',
     ],
     ['a name that says something', eventOf('Jane-Doe.ndjson', shouting), 'event.unauthorised'],
+    ['a member of a set', eventOf('set/a/b', member), 'event.of-member'],
     ['a version that is gone', eventOf('one', 'another-etag'), 'object.changed'],
     ['too small for a sealed object', eventOf('tiny', tiny), 'object.malformed'],
   ]

@@ -96,7 +96,9 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
       if ('refusal' in response) throw acceptRefused(response, expectation(jobs, nonce))
       const answers = acceptAnswer(response, expectation(jobs, nonce))
       return answers.map((answer) =>
-        answer.kind === 'granted' ? { ...answer, opened: keysOf(answer, wrap, plainMemory) } : answer,
+        answer.kind === 'granted'
+          ? { ...answer, opened: answer.keys.map((_, index) => keysOf(answer, index, wrap, plainMemory)) }
+          : answer,
       )
     },
   }

@@ -49,7 +49,7 @@ async function workerOf({ store, read, clock = virtualClock() }: Setting) {
       // No job gets as far as that.
       ask: async () => assert.fail(),
     },
-    objects: { read, stream: assert.fail },
+    objects: { head: async () => assert.fail(), read, stream: assert.fail },
     jobs: { publish: async (_, value) => void published.jobs.push(value) },
     deadLetters: { publish: async (_, value) => void published.deadLetters.push(value) },
     finished: new FinishedJobs({ store, buckets: base.buckets }),

@@ -93,6 +93,10 @@ export const JOB_ERRORS = {
     'the event names a bucket or object that this function does not serve',
     "restrict the event rule to the buckets of the function's configuration",
   ),
+  'event.of-member': refused(
+    'the event is about a member of a set, and only the set record makes a job',
+    'none: the event rule may pass over names that begin with set/',
+  ),
   'job.malformed': malformed(
     'the message is not a job',
     'find out who else writes to the stream; the message is in the dead-letter stream',

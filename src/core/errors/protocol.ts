@@ -156,6 +156,10 @@ export const SEALED_ERRORS = {
     'the object is not stored under the name that its header signs',
     'store the object under the name that its header signs; it was copied or renamed',
   ),
+  'set.incomplete': grant.refused(
+    'the objects asked for are not exactly the members of a set, in the order of its record',
+    'process the set by its record; no member is released without the others',
+  ),
   'object.changed': grant.refused(
     'the object is no longer the version that was decided on',
     'wait for the next event, which brings the new version; the object was overwritten after the decision',

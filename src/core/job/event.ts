@@ -7,6 +7,7 @@ import { checkShape, parseJson } from '../canonical.ts'
 import { CodedError, under } from '../errors.ts'
 import { etag, objectName } from '../fields.ts'
 import { sealedSize } from '../sealed/object.ts'
+import { isMemberName } from '../sealed/set.ts'
 import type { UnixSeconds } from '../time.ts'
 import { type Job, jobIdOf } from './job.ts'
 
@@ -47,7 +48,7 @@ export type ObjectEvent = {
   readonly etag: string
 }
 
-/** An event about an object in a served bucket, under a name of our grammar. */
+/** An event about an object in a served bucket, under a name of our grammar, that is no member of a set. */
 declare const authorised: unique symbol
 export type AuthorisedEvent = ObjectEvent & { readonly [authorised]: true }
 
@@ -67,7 +68,8 @@ export function parseEvent(body: Uint8Array): ObjectEvent {
 }
 
 /**
- * Throws `event.unauthorised`. The message names neither bucket nor object: any sender can choose these
+ * Throws `event.unauthorised`, and `event.of-member` for a member of a set: several events must not make
+ * several jobs of it. The message names neither bucket nor object: any sender can choose these
  * words.
  */
 export function authoriseEvent(event: ObjectEvent, allowed: readonly BucketRef[]): AuthorisedEvent {
@@ -75,6 +77,11 @@ export function authoriseEvent(event: ObjectEvent, allowed: readonly BucketRef[]
     throw new CodedError('event.unauthorised', 'the bucket of the event is not served')
   if (!objectName.safeParse(event.object).success)
     throw new CodedError('event.unauthorised', 'the name of the object is not a name of a sealed object')
+  if (isMemberName(event.object))
+    throw new CodedError(
+      'event.of-member',
+      'the event is about a member of a set: its set record makes the job',
+    )
   // The brand has no run-time form; only this line gives it.
   return event as AuthorisedEvent
 }

@@ -54,6 +54,7 @@ export const SUBJECTS: Readonly<Record<Subject, readonly ErrorCode[]>> = {
     'object.unsigned',
     'object.unopened',
     'object.misplaced',
+    'set.incomplete',
     'object.changed',
     'object.withdrawn',
     'key.unopened',

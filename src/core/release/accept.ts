@@ -6,10 +6,11 @@ import type { KeyObject } from 'node:crypto'
 import { fromBase64url, sameBytes, toBase64url } from '../bytes.ts'
 import { CodedError, under } from '../errors.ts'
 import { importJwk, type P256Jwk, thumbprint } from '../jwk.ts'
-import { type QuorumRoot, verifyCompact, verifyQuorum } from '../jws.ts'
+import { peekCompact, type QuorumRoot, verifyCompact, verifyQuorum } from '../jws.ts'
 import { grantedTerms } from '../policy/terms.ts'
 import { type GrantCa, type VerifierKeys, VerifierKeysFormat } from '../policy/verifierKeys.ts'
 import { headerDigest } from '../sealed/header.ts'
+import { SetRecordFormat } from '../sealed/setRecord.ts'
 import type { SecretMemory } from '../secretMemory.ts'
 import type { UnixSeconds } from '../time.ts'
 import { knownCode } from './about.ts'
@@ -124,31 +125,18 @@ function acceptRefusal(
   }
 }
 
-/** The keys of each object, in order, in `memory`; the caller frees them. Throws `key.unopened`. */
+/** The keys of the object at `index`, in `memory`; the caller frees them. Throws `key.unopened`. */
 export function keysOf(
   { grant, keys }: AcceptedGrant,
+  index: number,
   wrapKey: KeyObject,
   memory: SecretMemory,
-): readonly ObjectKeys[] {
-  const opened: ObjectKeys[] = []
-  try {
-    for (const [index, object] of grant.objects.entries())
-      opened.push(
-        unwrapKeys(
-          keys[index] ?? '',
-          wrapKey,
-          { nonce: fromBase64url(grant.nonce), headerDigest: fromBase64url(object.headerDigest) },
-          memory,
-        ),
-      )
-    return opened
-  } catch (error) {
-    for (const { dek, idKey } of opened) {
-      memory.free(dek)
-      memory.free(idKey)
-    }
-    throw error
-  }
+): ObjectKeys {
+  const [object, key] = [grant.objects[index], keys[index]]
+  if (object === undefined || key === undefined)
+    throw new CodedError('internal.fault', `the grant has no object ${index}`)
+  const context = { nonce: fromBase64url(grant.nonce), headerDigest: fromBase64url(object.headerDigest) }
+  return unwrapKeys(key, wrapKey, context, memory)
 }
 
 function acceptVerifierKeys(
@@ -211,6 +199,7 @@ function expectAboutRequest(grant: Grant, job: ReleaseJob | undefined, expected:
   expect('purpose', grant.purpose === expected.asker.purpose, 'the purpose of the request')
   expect('termsDigest', grant.termsDigest === grantedTerms(grant).termsDigest, 'the digest of its terms')
   expect('simulation', !grant.simulation || expected.simulation, 'false outside simulation')
+  expect('set', grant.set === setOf(job), 'the set of the job')
   expect('objects', grant.objects.length === job?.objects.length, 'as long as in the job')
   for (const [index, object] of grant.objects.entries()) {
     const asked = job?.objects[index]
@@ -224,6 +213,12 @@ function expectAboutRequest(grant: Grant, job: ReleaseJob | undefined, expected:
       'the object of the job, in its version',
     )
   }
+}
+
+/** The id in the set record that this worker read itself. */
+function setOf(job: ReleaseJob | undefined): string | null {
+  if (job?.set === undefined) return null
+  return peekCompact(SetRecordFormat, job.set, 'object.malformed').payload.set
 }
 
 function expect(field: string, holds: boolean, what: string): void {

@@ -1,19 +1,21 @@
 /**
- * Decides whether a client may have an object, for a purpose, on a machine. Every rule is evaluated, and the
+ * Decides whether a client may have an object or a set of them, for a purpose, on a machine. Every rule is evaluated, and the
  * reasons of a refusal come from the same evaluation that decides.
  */
 import type { AcceptedVerdict } from '../appraisal/appraise.ts'
 import { CodedError, type Refusal } from '../errors.ts'
-import { peekCompact } from '../jws.ts'
+import { peekCompact, type SignedFormat } from '../jws.ts'
 import type { Dataset, Permission, Policy } from '../policy/policy.ts'
 import type { Revocation } from '../policy/revocation.ts'
 import { headerDigest, type SealHeader, SealHeaderFormat } from '../sealed/header.ts'
+import { SetRecordFormat } from '../sealed/setRecord.ts'
 import type { UnixSeconds } from '../time.ts'
 import { objectReasons } from './objectRules.ts'
 import { lookUpPermission, noPermission, type PermissionMatch } from './permissionRules.ts'
 import { isDisclosure, platformReasons } from './platformRules.ts'
 import type { ObjectReference, ReleaseJob } from './request.ts'
 import type { AcceptedRequester } from './requester.ts'
+import { type ReadSet, setReasons } from './setRules.ts'
 import { digestOfText } from './unsaid.ts'
 
 export type Rules = {
@@ -33,6 +35,9 @@ export type GrantedJob = {
   readonly verdict: AcceptedVerdict
   readonly dataset: Dataset
   readonly permission: Permission
+  /** The id of the set whose members the objects are; null for one object of its own. */
+  readonly set: string | null
+  /** In the order of the set record. */
   readonly objects: readonly GrantedObject[]
   /** The consumer administers the machine: the release discloses the whole object. */
   readonly disclosure: boolean
@@ -64,7 +69,7 @@ function decideJob(
   rules: Rules,
   matchOf: LookUp,
 ): GrantedJob | RefusedJob {
-  const { objects, refused } = readHeaders(job)
+  const { set, objects, refused } = readDocuments(job)
   const [first] = objects
   if (first === undefined || refused.length > 0) return { kind: 'refused', reasons: refused }
 
@@ -75,6 +80,7 @@ function decideJob(
 
   const { dataset, permission } = match
   const reasons = [
+    ...setReasons(set, objects, dataset),
     ...objects.flatMap((object) => objectReasons(object, dataset, rules.revocation)),
     ...platformReasons(verdict, dataset),
     ...match.reasons,
@@ -85,38 +91,40 @@ function decideJob(
     verdict,
     dataset,
     permission,
+    set: set?.record.set ?? null,
     objects,
     disclosure: isDisclosure(verdict, dataset),
   }
 }
 
-function readHeaders(job: ReleaseJob): { objects: GrantedObject[]; refused: Refusal[] } {
-  const objects: GrantedObject[] = []
+type Documents = {
+  readonly set: ReadSet | null
+  readonly objects: readonly GrantedObject[]
+  readonly refused: readonly Refusal[]
+}
+
+function readDocuments(job: ReleaseJob): Documents {
   const refused: Refusal[] = []
-  // Only a set record makes several objects one job, and this version does not read set records. It would
-  // otherwise decide on a part as if it were the whole.
-  if (job.set !== undefined || job.objects.length !== 1)
-    refused.push({
-      code: 'request.malformed',
-      field: 'jobs.objects',
-      expected: 'one object and no set record',
-      actual: 'a set',
-      remedy: 'ask object by object',
-    })
-  for (const reference of job.objects) {
+  const read = <T>(format: SignedFormat<T>, field: string, jws: string): T | undefined => {
     try {
-      const { payload } = peekCompact(SealHeaderFormat, reference.header, 'object.malformed')
-      objects.push({ reference, header: payload, headerDigest: headerDigest(reference.header) })
+      return peekCompact(format, jws, 'object.malformed').payload
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
       refused.push({
         code: 'object.malformed',
-        field: 'header',
-        expected: 'a seal header v1',
-        actual: digestOfText(reference.header),
-        remedy: 'seal the object again',
+        field,
+        expected: `a ${format.name} v1`,
+        actual: digestOfText(jws),
+        remedy: 'seal the content again',
       })
+      return undefined
     }
   }
-  return { objects, refused }
+  const record = job.set === undefined ? undefined : read(SetRecordFormat, 'set', job.set)
+  const set = job.set === undefined || record === undefined ? null : { jws: job.set, record }
+  const objects = job.objects.flatMap((reference) => {
+    const header = read(SealHeaderFormat, 'header', reference.header)
+    return header === undefined ? [] : { reference, header, headerDigest: headerDigest(reference.header) }
+  })
+  return { set, objects, refused }
 }

@@ -25,6 +25,7 @@ import {
 import { Ed25519Jwk, P256Jwk } from '../jwk.ts'
 import { defineSigned } from '../jws.ts'
 import { TERMS } from '../policy/terms.ts'
+import { MAX_MEMBERS, setId } from '../sealed/set.ts'
 import { NONCE_BYTES } from './nonce.ts'
 
 const GrantKey = z.strictObject({ v: version1, jwk: Ed25519Jwk, nbf: time, exp: time })
@@ -52,6 +53,8 @@ const Grant = z.strictObject({
   boot,
   /** RFC 7638 thumbprint of the runtime data's wrap key. */
   wrapKey: keyThumbprint,
+  /** The set whose members the objects are, in the order of its record; null for one object of its own. */
+  set: setId.nullable(),
   objects: z
     .array(
       z.strictObject({
@@ -65,7 +68,7 @@ const Grant = z.strictObject({
       }),
     )
     .min(1)
-    .max(64),
+    .max(MAX_MEMBERS),
   ...TERMS,
   /** Expanded: without wildcards. */
   scopes: z.array(scopeText).min(1).max(MAX_SCOPES),

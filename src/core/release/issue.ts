@@ -34,7 +34,7 @@ export function grantOf(
     readonly log: Grant['log']
   },
 ): Grant {
-  const { verdict, dataset, permission, objects, disclosure } = granted
+  const { verdict, dataset, permission, set, objects, disclosure } = granted
   const { terms, termsDigest } = grantedTerms(permission)
   const { asker, policy } = issuance
   return {
@@ -51,6 +51,7 @@ export function grantOf(
     dataset: dataset.id,
     boot: issuance.boot,
     wrapKey: issuance.wrapKey,
+    set,
     objects: objects.map(({ reference, header, headerDigest }, index) => ({
       sealId: header.sealId,
       headerDigest: toBase64url(headerDigest),

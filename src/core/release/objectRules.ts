@@ -1,7 +1,7 @@
 /** The rules about one object: its signature, name, key and withdrawal. */
 import { toBase64url } from '../bytes.ts'
 import { codeOf, type Refusal } from '../errors.ts'
-import { verifyCompact } from '../jws.ts'
+import { type SignedFormat, verifyCompact } from '../jws.ts'
 import type { Dataset } from '../policy/policy.ts'
 import type { Revocation } from '../policy/revocation.ts'
 import { SealHeaderFormat } from '../sealed/header.ts'
@@ -21,7 +21,7 @@ export function objectReasons(...[object, dataset, revocation]: Parameters<Rule>
 
 const RULES: readonly Rule[] = [
   ({ reference, headerDigest }, dataset) =>
-    !isSealedBy(dataset, reference.header) && {
+    !isSealedBy(SealHeaderFormat, reference.header, dataset) && {
       code: 'object.unsigned',
       field: `object ${toBase64url(headerDigest)}.signature`,
       expected: `a sealing key of ${dataset.id}`,
@@ -62,9 +62,10 @@ const RULES: readonly Rule[] = [
     },
 ]
 
-function isSealedBy(dataset: Dataset, header: string): boolean {
+/** Whether a sealing key of the dataset signed the document, which was read before. */
+export function isSealedBy<T>(format: SignedFormat<T>, jws: string, dataset: Dataset): boolean {
   try {
-    verifyCompact(SealHeaderFormat, header, dataset.sealingKeys, 'object.unsigned')
+    verifyCompact(format, jws, dataset.sealingKeys, 'object.unsigned')
     return true
   } catch (error) {
     if (codeOf(error) === 'object.unsigned') return false

@@ -1,6 +1,6 @@
 /** POST /v1/releases: the request and its response. */
 import { z } from 'zod'
-import { defineFormat } from '../canonical.ts'
+import { canonicalBytes, defineFormat } from '../canonical.ts'
 import {
   base64urlBytes,
   bucketName,
@@ -11,9 +11,9 @@ import {
   traceparent,
 } from '../fields.ts'
 import { GeneralJws } from '../jws.ts'
+import { MAX_MEMBERS } from '../sealed/set.ts'
 
 export const MAX_REQUEST_BYTES = 1.75 * 1024 * 1024
-const MAX_OBJECTS_PER_JOB = 64
 const MAX_OBJECTS_PER_REQUEST = 256
 /** Each object has four members, and may have a job of its own with three. */
 const MAX_JOBS_VALUES = 1 + MAX_OBJECTS_PER_REQUEST * 9
@@ -32,7 +32,7 @@ const ReleaseJob = z.strictObject({
   set: compactJws.optional(),
   /** Of the job message. It joins the evidence of both sides; no rule uses it. */
   traceparent,
-  objects: z.array(ObjectReference).min(1).max(MAX_OBJECTS_PER_JOB),
+  objects: z.array(ObjectReference).min(1).max(MAX_MEMBERS),
 })
 export type ReleaseJob = z.output<typeof ReleaseJob>
 
@@ -50,6 +50,23 @@ export const ReleaseJobsFormat = defineFormat({
       `at most ${MAX_OBJECTS_PER_REQUEST} objects per request`,
     ),
 })
+
+/** What a request has room for besides its jobs: report, certificates, runtime data and assertion. */
+const OTHER_PARTS_BYTES = 32 * 1024
+const MAX_JOBS_BYTES = ((MAX_REQUEST_BYTES - OTHER_PARTS_BYTES) * 3) / 4
+
+/** Counts jobs into one request: says of each whether it still fits. There is room for any one job alone. */
+export function createRoom(): (job: ReleaseJob) => boolean {
+  let objects = 0
+  let bytes = 2
+  return (job) => {
+    const [objectsThen, bytesThen] = [objects + job.objects.length, bytes + canonicalBytes(job).length + 1]
+    if (objectsThen > MAX_OBJECTS_PER_REQUEST || bytesThen > MAX_JOBS_BYTES) return false
+    objects = objectsThen
+    bytes = bytesThen
+    return true
+  }
+}
 
 /** Plain JSON on the wire. The parts that are hashed or signed are strings inside it. */
 export const ReleaseRequest = z.strictObject({
@@ -70,7 +87,7 @@ export type ReleaseRequest = z.output<typeof ReleaseRequest>
 
 /** The answer to one job. */
 const ReleaseAnswer = z.union([
-  z.strictObject({ grant: compactJws, keys: z.array(compactJwe).min(1).max(MAX_OBJECTS_PER_JOB) }),
+  z.strictObject({ grant: compactJws, keys: z.array(compactJwe).min(1).max(MAX_MEMBERS) }),
   /** A refusal that the grant key signed (refusal.ts). */
   z.strictObject({ refusal: compactJws }),
 ])

@@ -56,7 +56,7 @@ export const SetRecordFormat = defineSigned(
 export const SET_RECORD_BYTES = Math.ceil((MAX_PAYLOAD_BYTES * 4) / 3) + 512
 
 /** Whether an object that begins so is a set record. */
-function isSetRecord(prefix: Uint8Array): boolean {
+export function isSetRecord(prefix: Uint8Array): boolean {
   return MAGIC.equals(prefix.subarray(0, MAGIC.byteLength))
 }
 

@@ -1,5 +1,5 @@
 /**
- * One job's computation: the plaintext of the object in, one checked output out. It keeps nothing in between.
+ * One job's computation: the plaintext of its objects in, one checked output out. It keeps nothing in between.
  */
 import { checkOutput } from '#core/egress/check.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
@@ -11,7 +11,7 @@ import type { Workload } from './workload.ts'
 export type Computed = { readonly output: Uint8Array; readonly counts: Counts }
 
 /**
- * Filters the NDJSON of `chunks` by the grant, folds the lines that pass, and checks the output against the
+ * Filters the NDJSON of `contents`, one after the other, by the grant, folds the lines that pass, and checks the output against the
  * contract. The producer may reuse a chunk after each turn of the iteration. The caller wipes the pseudonym
  * key.
  *
@@ -19,20 +19,23 @@ export type Computed = { readonly output: Uint8Array; readonly counts: Counts }
  * iteration: an object whose end does not verify never becomes a result.
  */
 export async function runWorkload(
-  chunks: AsyncIterable<Uint8Array>,
+  contents: readonly AsyncIterable<Uint8Array>[],
   grant: FilterTerms & Pick<Grant, 'output'>,
   pseudonymKey: Uint8Array,
   workload: Workload,
 ): Promise<Computed> {
   const filter = createFilter(grant, pseudonymKey)
-  const lines = createLineSplitter()
   const run = workload.open(grant.output)
   const onLine: OnLine = (line) => {
     const outcome = filter.apply(line)
     if (outcome.kind === 'kept') guarded(() => run.add(outcome.line))
   }
-  for await (const chunk of chunks) lines.push(chunk, onLine)
-  lines.end(onLine)
+  for (const content of contents) {
+    // A line ends with its file.
+    const lines = createLineSplitter()
+    for await (const chunk of content) lines.push(chunk, onLine)
+    lines.end(onLine)
+  }
   const counts = filter.counts()
   const output = guarded(() => run.finish())
   checkOutput(output, workload.contentType, grant.output)

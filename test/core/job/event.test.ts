@@ -126,6 +126,12 @@ for (const [name, event] of UNAUTHORISED)
     })
   })
 
+for (const resourceName of ['set/a/b', `set/${'5e'.repeat(16)}/${'0a'.repeat(16)}`])
+  test(`no job: ${resourceName}, as a member of a set`, () => {
+    const parsed = parseEvent(bytes(withData({ resourceName })))
+    assert.throws(() => authoriseEvent(parsed, ALLOWED), { code: 'event.of-member', message: /^[a-z: ]+$/ })
+  })
+
 test('a job has the fields of the event and the size from storage, under an id that duplicates share', () => {
   const event = authoriseEvent(parseEvent(bytes(EVENT)), ALLOWED)
   const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`

@@ -29,6 +29,8 @@ import {
   p384,
   policyOf,
   root,
+  SET,
+  setJobOf,
   signers,
   workerKeys,
 } from './releaseWorld.ts'
@@ -127,7 +129,7 @@ test('a response that verifies up to the provider root, about this request, give
   const [accepted] = acceptAnswer(await answer(), expected)
   assert.equal(accepted?.kind, 'granted')
   assert.deepEqual(accepted.grant, grant())
-  assert.deepEqual(keysOf(accepted, worker.wrap, plainMemory), [keys])
+  assert.deepEqual(keysOf(accepted, 0, worker.wrap, plainMemory), keys)
 })
 
 const denial: Denial = { code: 'object.withdrawn', denialId: 'ef'.repeat(16) }
@@ -196,6 +198,20 @@ test('a refusal of a job is none of the request, and the other way round', async
 })
 
 const mine = grant().objects
+const setJob = await setJobOf()
+/** The three members, whose keys are all the one of this test. */
+const grantedSet = {
+  set: SET,
+  objects: setJob.objects.flatMap(({ header, bucket, name, etag }) =>
+    mine.map((object) => ({
+      ...object,
+      headerDigest: toBase64url(headerDigest(header)),
+      bucket,
+      name,
+      etag,
+    })),
+  ),
+}
 const other = wrapKeys(keys, worker.wrapKey, { nonce, headerDigest: randomBytes(32) })
 
 for (const { name, given, code, expects } of [
@@ -274,6 +290,25 @@ for (const { name, given, code, expects } of [
     given: { grant: { objects: mine.map((object) => ({ ...object, name: 'elsewhere' })) } },
     code: 'grant.invalid',
   },
+  { name: 'a set instead of one object', given: { grant: { set: SET } }, code: 'grant.invalid' },
+  {
+    name: 'another set',
+    given: { grant: { ...grantedSet, set: 'd'.repeat(32) } },
+    expects: { jobs: [setJob] },
+    code: 'grant.invalid',
+  },
+  {
+    name: 'the members as if they were no set',
+    given: { grant: { ...grantedSet, set: null } },
+    expects: { jobs: [setJob] },
+    code: 'grant.invalid',
+  },
+  {
+    name: 'the members in another order',
+    given: { grant: { ...grantedSet, objects: grantedSet.objects.toReversed() } },
+    expects: { jobs: [setJob] },
+    code: 'grant.invalid',
+  },
   { name: 'another key than the granted one', given: { keys: [other] }, code: 'grant.invalid' },
   { name: 'an extra key', given: { keys: [jwe, jwe] }, code: 'grant.invalid' },
   {
@@ -297,7 +332,7 @@ test('a granted key that does not open throws, and no other opened key is left',
   const objects = mine.map((object) => ({ ...object, keyDigest: keyDigest(other) }))
   const [accepted] = acceptAnswer(await answer({ grant: { objects }, keys: [other] }), expected)
   assert.equal(accepted?.kind, 'granted')
-  assert.throws(() => keysOf(accepted, worker.wrap, plainMemory), { code: 'key.unopened' })
+  assert.throws(() => keysOf(accepted, 0, worker.wrap, plainMemory), { code: 'key.unopened' })
 })
 
 test('the checkpoint of the Verifier is passed on unchanged', async () => {

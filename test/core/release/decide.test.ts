@@ -127,9 +127,9 @@ for (const { name, given, codes } of [
   {
     name: 'several objects without a set',
     given: { job: { ...job, objects: [...job.objects, ...two.objects] } },
-    codes: ['request.malformed'],
+    codes: ['set.incomplete'],
   },
-  { name: 'a set', given: { job: { ...job, set: 'a.b.c' } }, codes: ['request.malformed'] },
+  { name: 'a malformed set record', given: { job: { ...job, set: 'a.b.c' } }, codes: ['object.malformed'] },
   {
     name: 'a malformed header',
     given: { job: { ...job, objects: job.objects.map((object) => ({ ...object, header: 'a.b.c' })) } },

@@ -5,13 +5,15 @@ import { toBase64url } from '#core/bytes.ts'
 import type { Refusal } from '#core/errors.ts'
 import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { Ed25519Jwk, exportJwk, P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
-import { keySigner, type Signer, signCompact } from '#core/jws.ts'
+import { keySigner, peekCompact, type Signer, signCompact } from '#core/jws.ts'
 import type { Permission, Policy } from '#core/policy/policy.ts'
 import type { Revocation } from '#core/policy/revocation.ts'
 import { type RevocationUnion, uniteRevocations } from '#core/policy/revocationUnion.ts'
 import type { VerifierKeys } from '#core/policy/verifierKeys.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
-import { type SealHeader, SealHeaderFormat } from '#core/sealed/header.ts'
+import { headerDigest, type SealHeader, SealHeaderFormat } from '#core/sealed/header.ts'
+import { memberName } from '#core/sealed/set.ts'
+import { type SetRecord, SetRecordFormat } from '#core/sealed/setRecord.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { referenceOf } from '../../reference.ts'
 
@@ -178,6 +180,44 @@ export async function jobOf(
       },
     ],
   }
+}
+
+export const SET = '5e7a'.repeat(8)
+
+/** The headers of three members of a set, in the order of its record, and the job of the record. */
+export async function setJobOf(
+  changes: {
+    readonly record?: Partial<SetRecord>
+    readonly member?: Partial<SealHeader>
+    readonly recordSigner?: Signer
+    readonly memberSigner?: Signer
+  } = {},
+): Promise<ReleaseJob> {
+  const jobs = await Promise.all(
+    ['0a', '0b', '0c'].map((byte, index) => {
+      const sealId = byte.repeat(16)
+      const own = index === 1 ? changes.member : {}
+      const object = memberName(own?.set ?? SET, sealId)
+      return jobOf({ sealId, set: SET, object, ...own }, index === 1 ? changes.memberSigner : undefined)
+    }),
+  )
+  const objects = jobs.flatMap((job) => job.objects)
+  const members = objects.map(({ header }) => {
+    const { sealId, size } = peekCompact(SealHeaderFormat, header, 'object.malformed').payload
+    return { sealId, size, headerDigest: toBase64url(headerDigest(header)) }
+  })
+  const record: SetRecord = {
+    v: 1,
+    tenant: 'hospital',
+    dataset: 'cohort',
+    set: SET,
+    name: SET,
+    members,
+    sealedAt: NOW - 50,
+    ...changes.record,
+  }
+  const set = await signCompact(SetRecordFormat, record, changes.recordSigner ?? sealingKey)
+  return { set, traceparent: TRACEPARENT, objects }
 }
 
 /** The keys that a worker generates. */

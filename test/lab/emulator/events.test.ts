@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -146,4 +147,22 @@ test('the fault duplicateEvent delivers an event twice', async (t) => {
   const events = (await received(3)).map(({ event }) => event)
   assert.deepEqual(events[2], events[1])
   assert.notDeepEqual(events[1], events[0])
+})
+
+test('the deployed rule lets through every seal id and set id, and no member of a set', async (t) => {
+  const condition = JSON.parse(
+    readFileSync(new URL('../../../infra/events/outbox.json', import.meta.url), 'utf8'),
+  )
+  const socket = join(await temporaryFolder(t), 'lsnr.sock')
+  const fn = await functionFor(t, socket)
+  const config = testConfig({ socket })
+  const eventRules = config.eventRules.map((rule) => ({ ...rule, condition }))
+  const emulator = await emulatorFor(t, { ...config, eventRules })
+  const ids = [...'0123456789abcdef'].map((digit) => digit.repeat(32))
+  for (const id of ids) {
+    await put(emulator, `set/${id}/${id}`)
+    await put(emulator, id)
+  }
+  const names = (await fn.received(ids.length)).map(({ event }) => Object(event['data']).resourceName)
+  assert.deepEqual(names.toSorted(), ids)
 })

@@ -134,6 +134,7 @@ export const GRANT: Grant = {
   dataset: 'cohort-1',
   boot: BOOT,
   wrapKey: thumbprint(wrap.jwk),
+  set: null,
   objects: [
     {
       sealId: SEAL_ID,

@@ -490,6 +490,9 @@ async function answerVectors(): Promise<Vector[]> {
       {},
       object({ name: 'elsewhere' }),
     ),
+    await make('about a set', 'the job has no set record', 'grant.invalid', {
+      grant: { set: '5e'.repeat(16) },
+    }),
     await make(
       'about another header',
       'the header of the job',

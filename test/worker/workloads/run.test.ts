@@ -21,7 +21,7 @@ const population = () => generatePopulation({ seed: 'run', patients: 300 })
 
 test('a made-up population becomes one table without a word of it', async () => {
   const { output, counts } = await runWorkload(
-    population(),
+    [population()],
     grantOf(['system/*.rs']),
     KEY,
     await fhirSummary(),
@@ -48,7 +48,7 @@ test('no canary reaches a workload or its result, in any spelling', async () => 
   }
   const contract = { ...contractOf(1), maxBytes: 1e9 }
   const { output } = await runWorkload(
-    population(),
+    [population()],
     { ...grantOf(['system/*.rs']), output: contract },
     KEY,
     spy,
@@ -72,7 +72,7 @@ function base64Of(text: string): string[] {
 
 test('narrower scopes, fewer types', async () => {
   const { counts } = await runWorkload(
-    population(),
+    [population()],
     grantOf(['system/Condition.rs']),
     KEY,
     await fhirSummary(),
@@ -88,7 +88,7 @@ test('the same table however the stream is cut', async () => {
   }
   const [one, other] = await Promise.all(
     [population(), cut()].map(async (chunks) =>
-      runWorkload(chunks, grantOf(['system/*.rs']), KEY, await fhirSummary()),
+      runWorkload([chunks], grantOf(['system/*.rs']), KEY, await fhirSummary()),
     ),
   )
   assert.deepEqual(one, other)
@@ -102,17 +102,33 @@ for (const [why, line] of [
   test(`a line ${why} costs that line only`, async () => {
     const patient = Buffer.from('{"resourceType":"Patient","id":"p"}\n')
     const { counts } = await runWorkload(
-      (async function* () {
-        yield patient
-        yield Buffer.from(`${line}\n`)
-        yield patient
-      })(),
+      [contentOf(patient, Buffer.from(`${line}\n`), patient)],
       grantOf(['system/*.rs']),
       KEY,
       await fhirSummary(),
     )
     assert.deepEqual(counts, { read: 3, kept: { Patient: 2 }, withheld: { malformed: 1 } })
   })
+
+async function* contentOf(...chunks: readonly Buffer[]) {
+  yield* chunks
+}
+
+test('several objects give the result of their concatenation, the last line of each without a line feed', async () => {
+  const lines = Buffer.concat(await Array.fromAsync(population()))
+    .toString()
+    .trimEnd()
+    .split('\n')
+  const parts = [lines.slice(0, 3), [], lines.slice(3, 4), lines.slice(4)]
+  const run = async (contents: readonly string[]) =>
+    runWorkload(
+      contents.map((content) => contentOf(Buffer.from(content))),
+      grantOf(['system/*.rs']),
+      KEY,
+      await fhirSummary(),
+    )
+  assert.deepEqual(await run(parts.map((part) => part.join('\n'))), await run([`${lines.join('\n')}\n`]))
+})
 
 const failing = (open: Workload['open']): Workload => ({
   name: 'failing',
@@ -138,7 +154,7 @@ const faults: readonly (readonly [why: string, workload: Workload, code: string]
 ]
 for (const [why, workload, code] of faults)
   test(`${why} ends as ${code}`, async () => {
-    const error = await runWorkload(population(), grantOf(['system/*.rs']), KEY, workload).catch(
+    const error = await runWorkload([population()], grantOf(['system/*.rs']), KEY, workload).catch(
       (fault: unknown) => fault,
     )
     assert.equal(Reflect.get(Object(error), 'code'), code)
@@ -152,7 +168,7 @@ test('an object whose end does not verify gives no result', async () => {
     throw new Error('the last segment does not open')
   }
   await assert.rejects(
-    runWorkload(cut(), grantOf(['system/*.rs']), KEY, await fhirSummary()),
+    runWorkload([cut()], grantOf(['system/*.rs']), KEY, await fhirSummary()),
     /does not open/,
   )
 })
