@@ -18,8 +18,8 @@ import { RefusalFormat } from '#core/release/refusal.ts'
 import { resultIdOfGrant } from '#core/release/resultId.ts'
 import { messageOf, parseLine } from '#lab/demo/logLine.ts'
 import { PROVIDER, SCOPES } from '#lab/demo/names.ts'
-import { readHeader, releaseJobOf } from '../../src/worker/computation.ts'
 import { WorkerConfig } from '../../src/worker/config.ts'
+import { readInput, releaseJobOf } from '../../src/worker/input.ts'
 import { type Material, readMaterial } from '../../src/worker/material.ts'
 import { workerKeys } from '../core/release/releaseWorld.ts'
 import { publishPolicy, withPermissions } from './governor.ts'
@@ -190,7 +190,7 @@ async function request(job: Job, scope: string | undefined): Promise<Grant> {
   )
   const { wrapKey, evidenceSigner } = workerKeys()
   const { signal } = new AbortController()
-  const header = await readHeader(job, oci.objectStore(), signal)
+  const header = await readInput(job, oci.objectStore(), signal)
   const { audience, client: id, purpose } = trust.anchors
   const prepared = await prepareRequest({
     challenge: await service.challenge(),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { keySigner, peekCompact } from '#core/jws.ts'
 import type { Policy } from '#core/policy/policy.ts'
-import { decideJob } from '#core/release/decide.ts'
+import { decideJobs } from '#core/release/decide.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { memberName } from '#core/sealed/set.ts'
 import { SetRecordFormat } from '#core/sealed/setRecord.ts'
@@ -27,11 +27,13 @@ type Case = {
 
 function decide(asked: ReleaseJob, withdrawn: readonly string[] = [], policy: Policy = policyOf()) {
   const asker = { client: 'acme', purpose: 'HRESCH', scopesDigest: null }
-  return decideJob(
-    asked,
+  const [decision] = decideJobs(
+    [asked],
     { kind: 'accepted', asker, verdict: acceptedAt('measured') },
     { policy, revocation: { objects: [...withdrawn], permissions: [] }, now: NOW },
   )
+  assert.ok(decision !== undefined)
+  return decision
 }
 
 test('the members in the order of the record are granted as this set', () => {
