@@ -1,8 +1,12 @@
-/** `npm run docs`: writes the tables of docs/errors.md. The text above them is written by hand. */
+/**
+ * `npm run docs`: writes the tables of docs/errors.md, whose text above them is written by hand, and the JSON
+ * Schema of a policy.
+ */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import type { ErrorRow } from '#core/errors/coded.ts'
 import { ERROR_SECTIONS } from '#core/errors.ts'
+import { policyJsonSchema } from '#core/policy/policy.ts'
 
 const MARK = '<!-- The tables below are generated from src/core/errors.ts by "npm run docs". -->\n'
 const HEAD = `| code | meaning | stage | disposition | HTTP | exit | remedy |
@@ -34,4 +38,5 @@ function sentence(remedy: string): string {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const path = new URL('errors.md', import.meta.url)
   writeFileSync(path, errorsPage(readFileSync(path, 'utf8')))
+  writeFileSync(new URL('formats/policy.schema.json', import.meta.url), policyJsonSchema())
 }

@@ -11,6 +11,7 @@ import { addEvidenceCommands } from './evidence/command.ts'
 import { addFreshnessCommand } from './freshness/command.ts'
 import { addMeasureCommand } from './measure/command.ts'
 import { addResultCommands } from './open/command.ts'
+import { addPolicyCommands } from './policy/command.ts'
 import { addProgramCommands } from './programs/command.ts'
 import { addReportCommands } from './report/command.ts'
 import { addSealCommands } from './seal/command.ts'
@@ -53,6 +54,7 @@ export async function runCommandLine(parameters: readonly string[]): Promise<num
   addEndorsementsCommands(program, context)
   addMeasureCommand(program, context)
   addEnrolCommands(program, context)
+  addPolicyCommands(program, context)
   addProgramCommands(program, context)
   try {
     await program.parseAsync(parameters, { from: 'user' })

@@ -118,11 +118,19 @@ export function checkShape<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const { issues } = parsed.error
+  throw new CodedError(code, `${name} is malformed: ${problemsOf(parsed.error, sender).join('; ')}`)
+}
+
+/** The problems that `checkShape` would name, one by one. None: the value has the shape. */
+export function shapeProblems(schema: z.ZodType, value: unknown, sender: Sender): readonly string[] {
+  const { error } = schema.safeParse(value)
+  return error === undefined ? [] : problemsOf(error, sender)
+}
+
+function problemsOf({ issues }: z.ZodError, sender: Sender): readonly string[] {
   const named = issues.slice(0, MAX_PROBLEMS[sender]).map((issue) => problemOf(issue, sender))
   const rest = issues.length - named.length
-  const problems = rest === 0 ? named : [...named, `${rest} more`]
-  throw new CodedError(code, `${name} is malformed: ${problems.join('; ')}`)
+  return rest === 0 ? named : [...named, `${rest} more`]
 }
 
 function problemOf(issue: z.core.$ZodIssue, sender: Sender): string {

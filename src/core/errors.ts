@@ -8,6 +8,7 @@ import {
   CONTENT_ERRORS,
   ENROLMENT_ERRORS,
   EVIDENCE_LOG_ERRORS,
+  GOVERNANCE_ERRORS,
   JOB_ERRORS,
   PLATFORM_ERRORS,
 } from './errors/operation.ts'
@@ -29,6 +30,7 @@ export const ERROR_SECTIONS: readonly {
   { title: 'Jobs and ingestion (core/job, function, worker)', rows: JOB_ERRORS },
   { title: 'Evidence (core/evidence)', rows: EVIDENCE_LOG_ERRORS },
   { title: 'Enrolment (cli/enrol)', rows: ENROLMENT_ERRORS },
+  { title: 'Governance (cli/policy)', rows: GOVERNANCE_ERRORS },
   { title: 'Platform (adapters)', rows: PLATFORM_ERRORS },
 ]
 
@@ -44,6 +46,7 @@ export const ERRORS = {
   ...JOB_ERRORS,
   ...EVIDENCE_LOG_ERRORS,
   ...ENROLMENT_ERRORS,
+  ...GOVERNANCE_ERRORS,
   ...PLATFORM_ERRORS,
 } as const satisfies Record<string, ErrorRow>
 

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ERROR_SECTIONS, ERRORS } from '#core/errors.ts'
+import { policyJsonSchema } from '#core/policy/policy.ts'
 import { errorsPage } from '../../docs/generate.ts'
 import { readDocument, tableRows } from './document.ts'
 
 test('docs/errors.md is what "npm run docs" writes', async () => {
   const page = await readDocument('docs/errors.md')
   assert.equal(errorsPage(page), page)
+})
+
+test('docs/formats/policy.schema.json is what "npm run docs" writes', async () => {
+  assert.equal(await readDocument('docs/formats/policy.schema.json'), policyJsonSchema())
 })
 
 test('docs/errors.md has one row per code, with all that the table says', async () => {

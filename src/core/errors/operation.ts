@@ -61,6 +61,29 @@ export const ENROLMENT_ERRORS = {
   ),
 } as const satisfies Record<string, ErrorRow>
 
+export const GOVERNANCE_ERRORS = {
+  'policy.malformed': malformed(
+    'the file is not a policy, signed or not, in the form of this version',
+    'correct the fields that "policy check" names; "policy init" writes a form to fill in',
+  ),
+  'policy.unsuitable': refused(
+    'the document breaks a rule, or does not follow from what is in force',
+    'correct what the message names, and have the document signed again',
+  ),
+  'policy.unsigned': refused(
+    'fewer persons have signed than the quorum requires',
+    'have the other signers add their signatures with "policy sign"',
+  ),
+  'signer.unknown': refused(
+    'the key is of no signer of the provider root, or of one who is excluded',
+    'sign with the key that the provider root lists, or correct the root in the configuration',
+  ),
+  'signing.declined': refused(
+    'the signer did not agree',
+    'nothing was signed; run the command again, with --yes in a script',
+  ),
+} as const satisfies Record<string, ErrorRow>
+
 export const CONTENT_ERRORS = {
   'resource.malformed': malformed(
     'a line is not one FHIR resource in strict JSON',

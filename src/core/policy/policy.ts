@@ -55,7 +55,8 @@ const Dataset = z.strictObject({
   permissions: z.array(Permission).max(256),
 })
 
-const Schema = z.strictObject({
+/** For drafts that people write; what is signed is read by `PolicyFormat`. */
+export const PolicySchema = z.strictObject({
   ...ENVELOPE,
   /** At most 90 days after its issue. */
   expiresAt: time,
@@ -82,13 +83,19 @@ const Schema = z.strictObject({
   populations: z.array(Population).max(256),
   datasets: z.array(Dataset).max(256),
 })
-export type Policy = z.output<typeof Schema>
+export type Policy = z.output<typeof PolicySchema>
 export type Dataset = z.output<typeof Dataset>
 export type Permission = z.output<typeof Permission>
 
+/** For editors. It says less than the schema: a text of base64url is any text there. */
+export function policyJsonSchema(): string {
+  const schema = { title: 'confidential-worker policy v1', ...z.toJSONSchema(PolicySchema, { io: 'input' }) }
+  return `${JSON.stringify(schema, undefined, 2)}\n`
+}
+
 export const PolicyFormat = defineSigned(
   'cw-policy',
-  defineFormat({ name: 'policy', maxBytes: 1024 * 1024, code: 'policy.invalid', schema: Schema }),
+  defineFormat({ name: 'policy', maxBytes: 1024 * 1024, code: 'policy.invalid', schema: PolicySchema }),
 )
 
 export const POLICY: Kind<Policy> = { folder: 'policy', format: PolicyFormat, endsPredecessor: true }

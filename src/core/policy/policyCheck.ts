@@ -21,7 +21,14 @@ export type LoadingVerifier = {
 
 /** Throws `policy.invalid` with all problems at once. */
 export function checkPolicy(policy: Policy, verifier: LoadingVerifier): void {
-  const problems = [
+  const problems = policyProblems(policy, verifier)
+  if (problems.length > 0)
+    throw new CodedError('policy.invalid', `policy ${policy.seq} does not load: ${problems.join('; ')}`)
+}
+
+/** A sentence for each rule that the policy breaks. */
+export function policyProblems(policy: Policy, verifier: LoadingVerifier): readonly string[] {
+  return [
     ...simulationProblems(policy, verifier),
     ...uniquenessProblems(policy),
     ...chipProblems(policy),
@@ -32,8 +39,6 @@ export function checkPolicy(policy: Policy, verifier: LoadingVerifier): void {
     ...codeTableProblems(policy),
     ...populationProblems(policy),
   ]
-  if (problems.length > 0)
-    throw new CodedError('policy.invalid', `policy ${policy.seq} does not load: ${problems.join('; ')}`)
 }
 
 /** A simulated root can sign any report, so it may only release synthetic data. */
