@@ -15,7 +15,7 @@ import {
   sealAssociatedData,
 } from '#core/sealed/header.ts'
 import { sealObject } from '#core/sealed/object.ts'
-import { ownName } from '#core/sealed/set.ts'
+import { memberName, ownName } from '#core/sealed/set.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
 
@@ -34,6 +34,8 @@ export type SealOptions = {
   /** Its name in the bucket; by default the sealId, which reveals nothing. */
   readonly object?: string | undefined
   readonly contentType?: string | undefined
+  /** Of a member of a set, whose name follows from it. */
+  readonly member?: { readonly set: string; readonly sealId: string }
   /** Base URL of the FHIR server that the content comes from. */
   readonly baseUrl?: string | undefined
 }
@@ -44,6 +46,8 @@ export type SealDeps = {
   readonly signer: Signer
   readonly cipher: SegmentCipher
   readonly clock: Pick<Clock, 'now'>
+  /** Sees the content as it is sealed. */
+  readonly observe?: (chunk: Uint8Array) => void
   readonly progress?: Progress | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -72,8 +76,12 @@ export async function sealFile(
   deps: SealDeps,
 ): Promise<SealedFile> {
   const { out, contentType = DEFAULT_CONTENT_TYPE, baseUrl = null } = options
-  const sealId = toHex(randomBytes(16))
-  const object = checkShape(ownName, options.object ?? sealId, '--object', 'usage.invalid')
+  const { member, object: chosen } = options
+  const sealId = member?.sealId ?? toHex(randomBytes(16))
+  const object =
+    member === undefined
+      ? checkShape(ownName, chosen ?? sealId, '--object', 'usage.invalid')
+      : memberName(member.set, sealId)
   checkShape(contentTypeField, contentType, '--content-type', 'usage.invalid')
   if (baseUrl !== null) checkShape(baseUrlField, baseUrl, '--base-url', 'usage.invalid')
   await assertAbsent(out)
@@ -90,7 +98,7 @@ export async function sealFile(
         size,
         contentType,
         sealedAt: deps.clock.now(),
-        set: null,
+        set: member?.set ?? null,
         minimised: null,
         baseUrl,
         custody: {
@@ -101,7 +109,7 @@ export async function sealFile(
         },
       }
       const headerJws = await signCompact(SealHeaderFormat, header, deps.signer)
-      const chunks = counted(input.chunks(deps.signal), size, deps.progress)
+      const chunks = observed(counted(input.chunks(deps.signal), size, deps.progress), deps.observe)
       const sealed = sealObject({
         headerJws,
         dek: dek.plaintext,
@@ -118,5 +126,15 @@ export async function sealFile(
     }
   } finally {
     await input.close()
+  }
+}
+
+async function* observed(
+  chunks: AsyncIterable<Uint8Array>,
+  observe: SealDeps['observe'],
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of chunks) {
+    observe?.(chunk)
+    yield chunk
   }
 }

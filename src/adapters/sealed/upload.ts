@@ -47,17 +47,21 @@ export type UploadedObject = {
 /**
  * May be repeated: what an interrupted upload left is compared and completed. Throws `object.malformed` for a
  * file that was cut, `object.unsigned` if this dataset's key did not seal it, and `service.conflict` if
- * another object has the name.
+ * another object has the name. `expectedHeader`, the header digest of a member: throws `object.malformed` for any other.
  */
 export async function uploadSealed(
   target: UploadTarget,
   file: string,
   deps: UploadDeps,
+  expectedHeader?: string,
 ): Promise<UploadedObject> {
   const { namespace, buckets } = target
   const input = await openInput(file)
   try {
     const { header, headerJws } = await readOwnHeader(target, input, deps.signer)
+    const digestOfHeader = toBase64url(headerDigest(headerJws))
+    if (expectedHeader !== undefined && expectedHeader !== digestOfHeader)
+      throw new CodedError('object.malformed', `${file} is not the member that the set record names`)
     const ref = { namespace, bucket: buckets.outbox, name: header.object }
     const { etag, digest } = await putOnce(ref, input, deps)
     const uploaded = {
@@ -74,7 +78,7 @@ export async function uploadSealed(
       {
         v: 1,
         ...uploaded,
-        headerDigest: toBase64url(headerDigest(headerJws)),
+        headerDigest: digestOfHeader,
         recordedAt: deps.clock.now(),
       },
       deps.signer,

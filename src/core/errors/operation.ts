@@ -20,6 +20,14 @@ export const COMMAND_ERRORS = {
     'the content does not have the announced length',
     'run the command again when nothing writes to the file any more',
   ),
+  'export.malformed': malformed(
+    'the manifest of the bulk export does not follow its schema',
+    'name the JSON that the FHIR server answered when the export was complete',
+  ),
+  'export.incomplete': malformed(
+    "the files are not exactly those of the export's manifest, with its sizes and counts",
+    'fetch the missing or differing files again, and seal the set anew',
+  ),
   'output.exists': malformed(
     'the output exists already and is never overwritten',
     'name another output, or move the existing one away',

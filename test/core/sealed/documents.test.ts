@@ -67,6 +67,7 @@ const manifest = {
   recipient: { ...KEY, thumbprint: DIGEST },
   releaseId: ID,
   grantDigest: DIGEST,
+  traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
   termsDigest: DIGEST,
   headerDigests: [DIGEST],
   workload: { name: 'summary', digest: DIGEST },
