@@ -1,12 +1,13 @@
 /**
- * `npm run docs`: writes the tables of docs/errors.md, whose text above them is written by hand, and the JSON
- * Schema of a policy.
+ * `npm run docs`: writes the tables of docs/errors.md, whose text above them is written by hand, the JSON Schema
+ * of a policy, and the OpenAPI document of the Verifier.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import type { ErrorRow } from '#core/errors/coded.ts'
 import { ERROR_SECTIONS } from '#core/errors.ts'
 import { policyJsonSchema } from '#core/policy/policy.ts'
+import { openApiText } from '../src/verifier/openapi.ts'
 
 const MARK = '<!-- The tables below are generated from src/core/errors.ts by "npm run docs". -->\n'
 const HEAD = `| code | meaning | stage | disposition | HTTP | exit | remedy |
@@ -39,4 +40,5 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const path = new URL('errors.md', import.meta.url)
   writeFileSync(path, errorsPage(readFileSync(path, 'utf8')))
   writeFileSync(new URL('formats/policy.schema.json', import.meta.url), policyJsonSchema())
+  writeFileSync(new URL('formats/verifier.openapi.json', import.meta.url), openApiText())
 }

@@ -57,6 +57,8 @@ export function parseJson(
 export type Format<T> = {
   readonly name: string
   readonly maxBytes: number
+  /** For documentation; `decode` and `encode` check more. */
+  readonly schema: z.ZodType<T>
   /** Checks the length before the content, then the canonical form, then the closed schema. Throws `code`. */
   readonly decode: (bytes: Uint8Array) => T
   readonly encode: (value: T) => Buffer
@@ -66,14 +68,14 @@ export type Format<T> = {
  * Defines one of our own documents by a closed zod schema, a size limit, and the code of a malformed
  * document.
  */
-export function defineFormat<Schema extends z.ZodType>(definition: {
+export function defineFormat<T>(definition: {
   readonly name: string
   readonly maxBytes: number
   /** A limit before parsing, for a large document of a sender who is not authorised yet. */
   readonly maxValues?: number
   readonly code: ErrorCode
-  readonly schema: Schema
-}): Format<z.output<Schema>> {
+  readonly schema: z.ZodType<T>
+}): Format<T> {
   const { name, maxBytes, maxValues, code, schema } = definition
   const limit = (bytes: Uint8Array): void => {
     if (bytes.byteLength > maxBytes)
@@ -82,6 +84,7 @@ export function defineFormat<Schema extends z.ZodType>(definition: {
   return {
     name,
     maxBytes,
+    schema,
     decode: (bytes) => {
       limit(bytes)
       return checkShape(

@@ -9,18 +9,29 @@ const bounded = (pattern: RegExp, what: string) => matching({ pattern, must: `mu
 
 /** `exact` bytes as unpadded base64url, canonical (no stray bits). */
 export function base64urlBytes(min: number, max = min) {
-  return z.string().refine(
-    (text) => {
-      try {
-        const { byteLength } = fromBase64url(text)
-        return byteLength >= min && byteLength <= max
-      } catch {
-        return false
-      }
-    },
-    `must be ${min === max ? min : `${min} to ${max}`} bytes in unpadded base64url`,
+  const description = `${min === max ? min : `${min} to ${max}`} bytes in unpadded base64url`
+  return (
+    z
+      .string()
+      .refine((text) => {
+        try {
+          const { byteLength } = fromBase64url(text)
+          return byteLength >= min && byteLength <= max
+        } catch {
+          return false
+        }
+      }, `must be ${description}`)
+      // For JSON Schema, which cannot see into the check.
+      .meta({
+        description,
+        pattern: '^[A-Za-z0-9_-]*$',
+        minLength: base64urlLength(min),
+        maxLength: base64urlLength(max),
+      })
   )
 }
+
+const base64urlLength = (bytes: number) => Math.ceil((bytes * 4) / 3)
 
 export const hexBytes = (bytes: number) => matching(hexPattern(bytes))
 

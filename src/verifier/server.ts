@@ -1,23 +1,23 @@
 /**
- * The two routes, over TLS 1.3 with client certificates. Before core sees a request it passes the limits of
+ * The routes (routes.ts), over TLS 1.3 with client certificates. Before core sees a request it passes the limits of
  * connections (connections.ts), and of rates and room (gate.ts). A request that fails gets a problem of
  * RFC 9457, without the reason (problems.ts).
  */
 import type { Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import fastify, { type FastifyHttpsOptions } from 'fastify'
+import fastify, { type FastifyHttpsOptions, type RouteHandlerMethod } from 'fastify'
 import { CodedError } from '#core/errors.ts'
 import type { Challenge } from '#core/release/nonce.ts'
 import { MAX_REQUEST_BYTES, type ReleaseResponse } from '#core/release/request.ts'
 import type { Clock } from '#ports/clock.ts'
 import { type Connections, type Drop, guardConnections } from './connections.ts'
 import { createGate, type Gate } from './gate.ts'
+import { openApiBytes } from './openapi.ts'
 import { createProblems, type Refused } from './problems.ts'
+import { type Operation, ROUTE_LIST } from './routes.ts'
 import { contextOf, HANDSHAKE, type ServerTls } from './serverTls.ts'
 import type { TlsRefusal } from './tlsRefusals.ts'
 
-/** A request for a challenge needs no body. A client may send `{}`. */
-const MAX_CHALLENGE_BODY = 1024
 /** A client that takes longer to send its 1.75 MiB at most is cut off, when the next check comes. */
 export const REQUEST_MILLISECONDS = 30_000
 const CHECK_MILLISECONDS = 5_000
@@ -132,11 +132,17 @@ function addRoutes(app: App, { challenge, release, answered }: VerifierRoutes): 
   app.addHook('onResponse', async ({ routeOptions }, reply) =>
     answered(routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000),
   )
-  app.post('/v1/challenges', { bodyLimit: MAX_CHALLENGE_BODY }, async () => challenge())
-  app.post('/v1/releases', async ({ body }) => {
-    if (!Buffer.isBuffer(body)) throw new CodedError('request.malformed', 'the request has no body')
-    return await release(body)
-  })
+  const openApi = openApiBytes()
+  const handlers: Readonly<Record<Operation, RouteHandlerMethod>> = {
+    createChallenge: async () => challenge(),
+    createRelease: async ({ body }) => {
+      if (!Buffer.isBuffer(body)) throw new CodedError('request.malformed', 'the request has no body')
+      return await release(body)
+    },
+    getOpenApi: async (_request, reply) => reply.type('application/json').send(openApi),
+  }
+  for (const [operation, { method, path, maxBytes }] of ROUTE_LIST)
+    app.route({ method, url: path, bodyLimit: maxBytes, handler: handlers[operation] })
 }
 
 /** Resolves with the server's URL. */

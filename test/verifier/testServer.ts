@@ -6,12 +6,13 @@ import type { TestContext } from 'node:test'
 import { systemClock } from '#adapters/system/clock.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
 import { startServer, type VerifierRoutes, type VerifierServer } from '../../src/verifier/server.ts'
+import { expectDescribed } from './described.ts'
 import { createCa, type Identity } from './tls.ts'
 
 export const ca = createCa('provider CA')
-export const challenge = { nonce: 'AA', exp: 1, aud: 'https://verifier.hospital.example' }
+export const challenge = { nonce: 'A'.repeat(82), exp: 1, aud: 'https://verifier.hospital.example' }
 export const response: ReleaseResponse = {
-  verifierKeys: { payload: '', signatures: [] },
+  verifierKeys: { payload: '', signatures: [{ protected: '', signature: '' }] },
   grantKey: 'a.b.c',
   answers: [],
 }
@@ -86,23 +87,32 @@ export async function serve(
 }
 
 /**
- * Sends the head, and the body if there is one. `headers` say of what length or in which encoding it is, if
+ * Sends the head, and the body if there is one. Every answer is compared with the OpenAPI document. `headers` say of what length or in which encoding it is, if
  * they are not to say two bytes. `status` is the answer's.
  */
 export function send(
   url: string,
-  options: { client: Client; body?: string; headers?: OutgoingHttpHeaders; path?: string; tls?: object },
+  options: {
+    client: Client
+    body?: string
+    headers?: OutgoingHttpHeaders
+    method?: string
+    path?: string
+    tls?: object
+  },
 ) {
-  const { client, body, path = '/v1/releases', tls } = options
-  const framing = options.headers ?? { 'content-length': body?.length ?? 2 }
+  const { client, body, method = 'POST', path = '/v1/releases', tls } = options
+  const framing = options.headers ?? { 'content-length': body?.length ?? (method === 'GET' ? 0 : 2) }
   const headers = { 'content-type': 'application/json', ...framing }
-  const sent = httpsRequest(`${url}${path}`, { method: 'POST', headers, ...client, ...tls })
+  const sent = httpsRequest(`${url}${path}`, { method, headers, ...client, ...tls })
   sent.on('error', () => {})
-  if (body === undefined) sent.flushHeaders()
+  if (body === undefined && method !== 'GET') sent.flushHeaders()
   else sent.end(body)
   const answer = once(sent, 'response').then(async ([given]) => {
     let text = ''
     for await (const chunk of given) text += chunk
+    if (method !== 'HEAD')
+      expectDescribed(path, { status: given.statusCode, type: given.headers['content-type'], text })
     return { status: given.statusCode, headers: given.headers, text }
   })
   const status = answer.then(({ status: given }) => given)

@@ -13,7 +13,7 @@ import { checkpointName } from '#core/evidence/checkpoint.ts'
 import { keySigner, peekCompact } from '#core/jws.ts'
 import type { ObjectReader } from '#core/objectReader.ts'
 import { RefusalFormat } from '#core/release/refusal.ts'
-import type { ReleaseResponse } from '#core/release/request.ts'
+import type { ReleaseJob, ReleaseResponse } from '#core/release/request.ts'
 import { MAX_REQUEST_BYTES } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import type { AmdAuthority } from '#lab/amd/authority.ts'
@@ -30,6 +30,7 @@ import {
   workerLogs,
   writeTls,
 } from './deployment.ts'
+import { expectDescribed, expectDescribedRequest } from './described.ts'
 import { runVerifier, says } from './program.ts'
 import { createCa } from './tls.ts'
 import { ASKER, createWorker, type WorkerChanges } from './worker.ts'
@@ -257,6 +258,24 @@ test('the Verifier', async (t) => {
     assert.deepEqual(await worker.obtain([]), [])
   })
 
+  await t.test('requests and answers are as the OpenAPI document says', async () => {
+    const path = '/v1/releases'
+    const options = { ca: ca.pem, ...ca.issue('worker') }
+    const statusOf = async (jobs: readonly ReleaseJob[], changes?: WorkerChanges) => {
+      const body = JSON.stringify((await worker.prepare(jobs, changes)).request)
+      expectDescribedRequest(path, body)
+      const answer = await post(`${url}${path}`, body, options)
+      expectDescribed(path, answer)
+      return [answer.status, Object.keys(JSON.parse(answer.text)).includes('grantKey')]
+    }
+    const signer = keySigner(p384())
+    const platform = { measurement: 'c7'.repeat(48) }
+    assert.deepEqual(await statusOf([]), [200, true])
+    assert.deepEqual(await statusOf([(await deployment.seal({ dataset: 'elsewhere' })).job]), [200, true])
+    assert.deepEqual(await statusOf([sealed.job], { platform }), [403, true])
+    assert.deepEqual(await statusOf([], { signer }), [403, false])
+  })
+
   for (const { name, changes, code } of turnedAway)
     await t.test(`refused as a whole: ${name}`, async () => {
       // Not signed: someone between could have made it of a good request.
@@ -381,9 +400,12 @@ test('the Verifier', async (t) => {
       'nonce.spent',
       'nonce.spent',
       'object.withdrawn',
+      // Of the OpenAPI document.
+      'permission.none',
+      'measurement.unknown',
     ]
     assert.deepEqual(decided.sort(), expected.sort())
-    const counts = new Map<string, number>()
+    const counts = new Map<string, number>([['assertion.invalid', 1]])
     for (const { code } of turnedAway) counts.set(code, (counts.get(code) ?? 0) + 1)
     // The strangers, and the client with TLS 1.2.
     counts.set('tls.refused', 3)

@@ -16,6 +16,7 @@ import type { PlatformInput } from '#lab/amd/platform.ts'
 import { mint } from '../amd.ts'
 import { root, workerKeys } from '../core/release/releaseWorld.ts'
 import { ANCHORS, AUDIENCE, type Deployment } from './deployment.ts'
+import { expectDescribed, expectDescribedRequest } from './described.ts'
 import type { Identity } from './tls.ts'
 
 export const ASKER: Asker = { client: 'acme', purpose: 'HRESCH' }
@@ -89,11 +90,14 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
       if ('refusal' in response) throw acceptRefused(response, expectation(jobs, nonce))
       return response
     },
-    /** Asks as a good worker does. Core verifies the answer. */
+    /** Asks as a good worker does. Core verifies the answer, and the OpenAPI document says both. */
     obtain: async (jobs: readonly ReleaseJob[]) => {
       const { request, nonce } = await prepare(jobs)
+      expectDescribedRequest('/v1/releases', JSON.stringify(request))
       const response = await service.release(request)
       if ('refusal' in response) throw acceptRefused(response, expectation(jobs, nonce))
+      const text = JSON.stringify(response)
+      expectDescribed('/v1/releases', { status: 200, type: 'application/json', text })
       const answers = acceptAnswer(response, expectation(jobs, nonce))
       return answers.map((answer) =>
         answer.kind === 'granted'

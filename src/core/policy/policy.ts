@@ -87,7 +87,7 @@ export type Policy = z.output<typeof PolicySchema>
 export type Dataset = z.output<typeof Dataset>
 export type Permission = z.output<typeof Permission>
 
-/** For editors. It says less than the schema: a text of base64url is any text there. */
+/** For editors. It says less than the schema: a refinement is not in it. */
 export function policyJsonSchema(): string {
   const schema = { title: 'confidential-worker policy v1', ...z.toJSONSchema(PolicySchema, { io: 'input' }) }
   return `${JSON.stringify(schema, undefined, 2)}\n`

@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { toBase64url } from '../bytes.ts'
 import { checkShape, defineFormat } from '../canonical.ts'
-import type { Stage } from '../errors/coded.ts'
+import { STAGES } from '../errors/coded.ts'
 import { CodedError, type ErrorCode, errorRow } from '../errors.ts'
 import { base64urlBytes, count, randomId, refusalCode, version1 } from '../fields.ts'
 import { defineSigned, type Signer, signCompact } from '../jws.ts'
@@ -42,15 +42,16 @@ export async function signRefusal(
 }
 
 /** Problem details of RFC 9457. */
-export type Problem = {
-  readonly type: string
-  readonly title: string
-  readonly status: number
-  readonly code: ErrorCode
-  readonly stage: Stage
-  readonly retryable: boolean
-  readonly denialId: string
-}
+export const Problem = z.strictObject({
+  type: z.string().startsWith('urn:confidential-worker:error:'),
+  title: z.string(),
+  status: z.int().min(400).max(599),
+  code: refusalCode,
+  stage: z.enum(STAGES),
+  retryable: z.boolean(),
+  denialId: randomId,
+})
+export type Problem = z.output<typeof Problem> & { readonly code: ErrorCode }
 
 export function problemOf(code: ErrorCode, denialId: string): Problem {
   const { disposition, http, meaning, stage } = errorRow(code)

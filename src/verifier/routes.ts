@@ -1,0 +1,92 @@
+/**
+ * The routes, by operation. The server adds them from this table (server.ts), and the OpenAPI document says
+ * what is in it (openapi.ts).
+ */
+import { z } from 'zod'
+import type { ErrorCode } from '#core/errors.ts'
+import { SUBJECTS } from '#core/release/about.ts'
+import { Challenge } from '#core/release/nonce.ts'
+import { MAX_REQUEST_BYTES, ReleaseRequest, ReleaseResponse } from '#core/release/request.ts'
+
+export const OPENAPI_VERSION = '3.1.0'
+
+export type Route = {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly summary: string
+  /** Bytes of a request's body. */
+  readonly maxBytes: number
+  /** Null: the body may be empty. */
+  readonly request: z.ZodType | null
+  readonly response: z.ZodType
+  /** The codes of requests that are refused as a whole. */
+  readonly codes: readonly ErrorCode[]
+  /** If a refusal may carry its proof: it was decided and signed. */
+  readonly decides: boolean
+}
+
+/** What may refuse a request on its way to any route (gate.ts, problems.ts). */
+const ON_THE_WAY = [
+  'request.malformed',
+  'client.busy',
+  'verifier.unavailable',
+  'tls.refused',
+  'internal.fault',
+] as const satisfies readonly ErrorCode[]
+
+const EVIDENCE = [
+  'evidence.unavailable',
+  'evidence.conflict',
+  'evidence.overdue',
+] as const satisfies readonly ErrorCode[]
+
+export const ROUTES = {
+  createChallenge: {
+    method: 'POST',
+    path: '/v1/challenges',
+    summary: 'A nonce for one release request',
+    // A client may send `{}`.
+    maxBytes: 1024,
+    request: null,
+    response: Challenge,
+    codes: [...ON_THE_WAY, 'clock.skewed'],
+    decides: false,
+  },
+  createRelease: {
+    method: 'POST',
+    path: '/v1/releases',
+    summary: 'Keys for jobs, each granted or refused; without jobs a preflight',
+    maxBytes: MAX_REQUEST_BYTES,
+    request: ReleaseRequest,
+    response: ReleaseResponse,
+    // What is said of an object is said of its job only.
+    codes: [
+      ...new Set<ErrorCode>([
+        ...ON_THE_WAY,
+        ...SUBJECTS.worker,
+        ...SUBJECTS.pair,
+        ...SUBJECTS.time,
+        ...EVIDENCE,
+      ]),
+    ],
+    decides: true,
+  },
+  getOpenApi: {
+    method: 'GET',
+    path: '/openapi.json',
+    summary: 'This document',
+    maxBytes: 1024,
+    request: null,
+    response: z.looseObject({ openapi: z.literal(OPENAPI_VERSION) }),
+    codes: ON_THE_WAY,
+    decides: false,
+  },
+} as const satisfies Readonly<Record<string, Route>>
+
+export type Operation = keyof typeof ROUTES
+
+/** In the order of the table. */
+export const ROUTE_LIST: readonly (readonly [Operation, Route])[] = Object.entries(ROUTES).map(
+  // The keys of the table are the operations.
+  ([operation, route]) => [operation as Operation, route],
+)
