@@ -14,6 +14,7 @@ import { addResultCommands } from './open/command.ts'
 import { addPolicyCommands } from './policy/command.ts'
 import { addProgramCommands } from './programs/command.ts'
 import { addReportCommands } from './report/command.ts'
+import { addRevokeCommands } from './revoke/command.ts'
 import { addSealCommands } from './seal/command.ts'
 import { type CommandContext, openTerminal, reportFailure } from './terminal.ts'
 
@@ -55,6 +56,7 @@ export async function runCommandLine(parameters: readonly string[]): Promise<num
   addMeasureCommand(program, context)
   addEnrolCommands(program, context)
   addPolicyCommands(program, context)
+  addRevokeCommands(program, context)
   addProgramCommands(program, context)
   try {
     await program.parseAsync(parameters, { from: 'user' })

@@ -70,6 +70,17 @@ export const FreshnessConfig = z.strictObject({
 })
 export type FreshnessConfig = z.output<typeof FreshnessConfig>
 
+/** For `policy sign`, `publish` and their kin: the pin of those who decide, and where their documents are. */
+export const GovernConfig = z.strictObject({
+  trust: TrustAnchors.pick({ providerRoot: true, audience: true, simulation: true }),
+  tenant: name,
+  oci: OciConfig,
+  namespace: namespaceName,
+  /** Without `freshness`, no statement is waited for. */
+  buckets: z.strictObject({ governance: bucketName, freshness: bucketName.optional() }),
+})
+export type GovernConfig = z.output<typeof GovernConfig>
+
 /** For `evidence export`. The copies are verified afterwards, from a pin that is not in this file. */
 export const ExportConfig = z.strictObject({
   oci: OciConfig,

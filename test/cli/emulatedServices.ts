@@ -45,6 +45,9 @@ export async function startServices(t: TestContext) {
           rule: `ALL {instance.id = '${id('instance', name)}'}`,
         })
         const policy = w.policies.find((policy) => policy.tenancyId === tenancyId)
+        if (policy !== undefined && tenancyId === PROVIDER)
+          // A policy signer whose key is in the Vault.
+          policy.statements += `\nAllow group governance to {KEY_SIGN} in compartment vault where target.key.id = '${id('key', 'sealing')}'\n`
         if (policy !== undefined)
           policy.statements += `\nAllow dynamic-group ${name} to {OBJECT_CREATE, OBJECT_READ, OBJECT_INSPECT, KEY_READ, KEY_DECRYPT, KEY_ENCRYPT} in tenancy\n`
       }
@@ -77,7 +80,13 @@ export function managerOf(
   return { store: oci.objectStore(), vault: oci.keyVault() }
 }
 
-const USERS = { sealer: PROVIDER, auditor: PROVIDER, freshness: PROVIDER, researcher: CONSUMER } as const
+const USERS = {
+  sealer: PROVIDER,
+  governor: PROVIDER,
+  auditor: PROVIDER,
+  freshness: PROVIDER,
+  researcher: CONSUMER,
+} as const
 
 /** Writes the configuration files of sealer, researcher and auditor; returns their paths. */
 async function writeConfigs(

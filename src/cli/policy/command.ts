@@ -1,20 +1,23 @@
-/** The commands `policy init`, `check`, `say`, `diff` and `schema`. */
+/** The commands `policy init`, `check`, `say`, `diff` and `schema`, and those of `signingCommand.ts`. */
 import type { Command } from 'commander'
 import type { CommandContext } from '#cli/terminal.ts'
 import type { Actions } from './actions.ts'
+import { addSigningCommands } from './signingCommand.ts'
 
 const ORDER = `
 How a policy comes into force
   policy init --tenant … --out policy.json     a form; fill in what is in angle brackets
   policy check policy.json                     every problem at once
   policy say policy.json                       what it allows, in plain words
-  policy diff before.json policy.json          what changes, and what lets more out`
+  policy diff before.json policy.json          what changes, and what lets more out
+  policy sign policy.json --config … --key …   each signer in turn, after reading it
+  policy publish policy.signed.json --config …`
 
 export function addPolicyCommands(program: Command, context: CommandContext): void {
   const group = program
     .command('policy')
     .helpCommand(false)
-    .summary('write, check, explain and compare release policies')
+    .summary('write, check, explain, sign and publish release policies')
     .description(
       'A policy says which client may have which data, for what, under which rules and on which machines. At least two persons of the provider sign it. Every command takes a policy as a draft or as signed.',
     )
@@ -69,6 +72,8 @@ Exit codes
     .option('--audit-key <file>', 'P-256: counts in evidence are sealed to it')
     .option('--sealing-key <file>', 'Ed25519 or P-384: signs the headers of sealed files')
     .option('--recipient <file>', 'RSA: opens the results')
+    .option('--identity-key <ocid>', 'the Vault key (AES-256) that wraps a new identity key; needs --config')
+    .option('--config <file>', 'the Vault, as for "policy sign"')
     .option(
       '--simulated-root <file>',
       'an emulated ARK in DER: the policy is then a simulation, with synthetic data',
@@ -135,6 +140,7 @@ Example
 Exit codes
   0   printed`,
   ).action(run(({ schema }) => schema))
+  addSigningCommands(group, context)
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

@@ -11,6 +11,8 @@ import { PolicyReferenceSchema } from '#core/policy/referenceSchema.ts'
 import { TERMS } from '#core/policy/terms.ts'
 import { PRODUCTS } from '#core/snp/product.ts'
 import type { Answers } from './form.ts'
+import { atBench } from './governance.ts'
+import { wrapNewIdKey } from './identityKey.ts'
 
 export type InitOptions = {
   readonly out: string
@@ -31,6 +33,8 @@ export type InitOptions = {
   readonly sealingKey?: string
   readonly recipient?: string
   readonly simulatedRoot?: string
+  readonly identityKey?: string
+  readonly config?: string
 }
 
 const MAX_FILE_BYTES = 64 * 1024
@@ -63,6 +67,7 @@ export async function answersOf(
     clientKeys: await ifGiven(options.clientKey, async (path) => [await readKey(path, P384Jwk)]),
     auditKey: await ifGiven(options.auditKey, (path) => readKey(path, P256Jwk)),
     sealingKeys: await ifGiven(options.sealingKey, async (path) => [await readKey(path, SigningJwk)]),
+    idKey: await ifGiven(options.identityKey, (keyId) => identityKey(keyId, dataset, options)),
     recipient: await ifGiven(options.recipient, (path) => readJson(path, TERMS.recipient)),
   }
 }
@@ -94,8 +99,19 @@ async function ifGiven<T>(
   return path === undefined ? undefined : await read(path)
 }
 
+async function identityKey(keyId: string, dataset: string, { config, tenant = '' }: InitOptions) {
+  if (config === undefined)
+    throw new CodedError('usage.invalid', '--identity-key needs --config, for the Vault that wraps the key')
+  return await atBench({ config, command: 'policy init' }, ({ services }) =>
+    wrapNewIdKey(services.keyVault(), keyId, { tenant, dataset }),
+  )
+}
+
 /** A public key in PEM, or `{"jwk"}` as JSON. */
-async function readKey<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>> {
+export async function readKey<Schema extends z.ZodType>(
+  path: string,
+  schema: Schema,
+): Promise<z.output<Schema>> {
   const bytes = await readFileUpTo(path, MAX_FILE_BYTES, 'input.unreadable')
   return checkShape(schema, jwkIn(bytes, path), path, 'policy.malformed', 'operator')
 }

@@ -84,7 +84,11 @@ export const GOVERNANCE_ERRORS = {
   ),
   'signer.unknown': refused(
     'the key is of no signer of the provider root, or of one who is excluded',
-    'sign with the key that the provider root lists, or correct the root in the configuration',
+    'sign with a key that trust.providerRoot of the configuration lists, or correct the configuration',
+  ),
+  'signer.unusable': malformed(
+    'the key cannot sign',
+    'use an Ed25519 or P-384 key in PEM, an unencrypted ed25519 key of ssh, or the OCID of a P-384 Vault key',
   ),
   'signing.declined': refused(
     'the signer did not agree',

@@ -9,7 +9,7 @@ import { defineSigned } from '../jws.ts'
 import type { Kind } from './document.ts'
 import { ENVELOPE } from './envelope.ts'
 
-const RevocationSchema = z.strictObject({
+export const RevocationSchema = z.strictObject({
   ...ENVELOPE,
   /** SHA-256 of the payloads of the lists that this one replaces. Counts only if a quorum signs. */
   replaces: z.array(sha256Digest).max(4096),

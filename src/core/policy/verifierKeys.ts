@@ -10,17 +10,17 @@ import { defineSigned, type QuorumRoot } from '../jws.ts'
 import { type GovernanceDocument, type Kind, personsOf } from './document.ts'
 import { ENVELOPE } from './envelope.ts'
 
-const VerifierKeys = z.strictObject({
+export const VerifierKeysSchema = z.strictObject({
   ...ENVELOPE,
   exp: time,
   grantCa: z.strictObject({ jwk: P384Jwk, keyId: ocid }),
   freshnessKey: SigningJwk,
 })
-export type VerifierKeys = z.output<typeof VerifierKeys>
+export type VerifierKeys = z.output<typeof VerifierKeysSchema>
 
 export const VerifierKeysFormat = defineSigned(
   'cw-verifier-keys',
-  defineFormat({ name: 'verifier keys', maxBytes: 2048, code: 'grant.invalid', schema: VerifierKeys }),
+  defineFormat({ name: 'verifier keys', maxBytes: 2048, code: 'grant.invalid', schema: VerifierKeysSchema }),
 )
 export const VERIFIER_KEYS: Kind<VerifierKeys> = {
   folder: 'verifier-keys',
