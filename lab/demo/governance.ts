@@ -22,7 +22,7 @@ import { AUDIENCE, CLIENT, DATASET, KEYS, PROVIDER, PURPOSE, SCOPES, TENANT } fr
 const DAY = 86_400
 const MAX_RESULT_BYTES = 64 * 1024 * 1024
 /** CMS cell size suppression policy: no cell below eleven. */
-const MINIMUM_CELL = 11
+export const MINIMUM_CELL = 11
 
 /** More than any demo, campaign or benchmark asks for. */
 const QUOTA = { hours: 24, releases: 1_000_000, objects: 1_000_000, bytes: 2 ** 50 }

@@ -13,7 +13,6 @@ import { toHex, utf8 } from '#core/bytes.ts'
 import { type Job, JobFormat, jobIdOf } from '#core/job/job.ts'
 import { peekCompact } from '#core/jws.ts'
 import { type Grant, GrantFormat } from '#core/release/grant.ts'
-import { prepareRequest } from '#core/release/prepare.ts'
 import { RefusalFormat } from '#core/release/refusal.ts'
 import { resultIdOfGrant } from '#core/release/resultId.ts'
 import { messageOf, parseLine } from '#lab/demo/logLine.ts'
@@ -21,8 +20,8 @@ import { PROVIDER, SCOPES } from '#lab/demo/names.ts'
 import { WorkerConfig } from '../../src/worker/config.ts'
 import { readInput, releaseJobOf } from '../../src/worker/input.ts'
 import { type Material, readMaterial } from '../../src/worker/material.ts'
-import { workerKeys } from '../core/release/releaseWorld.ts'
 import { publishPolicy, withPermissions } from './governor.ts'
+import { requestAs } from './hostileRequest.ts'
 import { audit, resultsOf, type SystemUnderTest, startSystem, waitForLine } from './systemUnderTest.ts'
 
 const RARE = 'hiv'
@@ -184,28 +183,9 @@ async function ask(job: Job) {
 
 /** A request of an approved machine with an assertion that the consumer's Vault signs, whatever it says. */
 async function request(job: Job, scope: string | undefined): Promise<Grant> {
-  const { service, reports, trust, oci } = consumer
-  const { client } = WorkerConfig.parse(
-    JSON.parse(await readFile(system.deployment.configOf('worker-2'), 'utf8')),
-  )
-  const { wrapKey, evidenceSigner } = workerKeys()
-  const { signal } = new AbortController()
-  const header = await readInput(job, oci.objectStore(), signal)
-  const { audience, client: id, purpose } = trust.anchors
-  const prepared = await prepareRequest({
-    challenge: await service.challenge(),
-    audience,
-    jobs: [releaseJobOf(job, header)],
-    asker: { client: id, purpose, ...(scope === undefined ? {} : { scope }) },
-    signer: await oci.keyVault().signer(client.keyId),
-    jti: toHex(randomBytes(16)),
-    wrapKey,
-    evidenceSigner,
-    trust: trust.digest,
-    software: 'hostile/1',
-  })
-  const report = await reports.getReport(prepared.reportData, signal)
-  const response = await service.release(prepared.withEvidence(report))
+  const input = await readInput(job, consumer.oci.objectStore(), new AbortController().signal)
+  const config = system.deployment.configOf('worker-2')
+  const response = await requestAs(consumer, config, [releaseJobOf(job, input)], scope)
   if ('refusal' in response)
     throw new Error(peekCompact(RefusalFormat, response.refusal, 'verifier.untrusted').payload.code)
   const [answer] = response.answers
