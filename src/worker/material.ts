@@ -18,7 +18,7 @@ import type { WorkerConfig } from './config.ts'
 import { loadWorkloads, workloadAnchor } from './workloads/registry.ts'
 import type { Workload } from './workloads/workload.ts'
 
-/** DEK, idKey and pseudonym key of the object that a job reads, and the DEK of its result. */
+/** DEK, idKey and pseudonym key of the object that a job reads, one at a time, and the DEK of its result. */
 const SECRETS_PER_JOB = 4
 
 /** A release of many objects may wait for a Vault that throttles. */

@@ -3,7 +3,7 @@
  * objects that are made to cost memory: `npm run bench -- memory`.
  */
 
-/** The idle program (145 in the unit), the headers of a batch, and the garbage of small lines. */
+/** The idle program (145 in the unit), the headers of a request (256 objects, in sets or not), and the garbage of small lines. */
 const PROGRAM_MIB = 160
 /** One table of fhir-summary at a time is encoded and checked: both happen in one turn of the event loop. */
 const TABLE_MIB = 80

@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Registry } from 'prom-client'
+import { toBase64url } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { attemptsPrefix, claimName, endName, retryName } from '#core/job/attempt.ts'
 import { DeadLetterFormat } from '#core/job/deadLetter.ts'
 import { type Job, JobFormat, jobIdOf } from '#core/job/job.ts'
+import { signCompact } from '#core/jws.ts'
+import { encodeSealHeader } from '#core/sealed/object.ts'
+import { encodeSetRecord, SetRecordFormat } from '#core/sealed/setRecord.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { runBatch } from '../../src/worker/batch.ts'
 import type { Boot } from '../../src/worker/boot.ts'
 import { FinishedJobs } from '../../src/worker/finished.ts'
 import { createWorkerMetrics } from '../../src/worker/metrics.ts'
 import { virtualClock } from '../clock.ts'
-import { NOW } from '../core/release/releaseWorld.ts'
+import { NOW, sealingKey } from '../core/release/releaseWorld.ts'
 import { temporaryFolder } from '../lab/emulator/testEmulator.ts'
 import { bucket, folderStore, publicationBootOf } from './workerBoot.ts'
 
@@ -34,11 +38,13 @@ function jobOf(object: string): Job {
 type Setting = {
   readonly store: ObjectStore
   readonly read: Boot['objects']['read']
+  /** By default no job gets as far as that. */
+  readonly ask?: Boot['attester']['ask']
   readonly clock?: Boot['clock']
 }
 
 /** A worker whose Verifier answers no request, and what it publishes. */
-async function workerOf({ store, read, clock = virtualClock() }: Setting) {
+async function workerOf({ store, read, ask, clock = virtualClock() }: Setting) {
   const published = { jobs: [] as Uint8Array[], deadLetters: [] as Uint8Array[] }
   const log: Boot['log'] = { info: () => {}, warn: () => {}, error: assert.fail, child: () => log }
   const base = await publicationBootOf(store)
@@ -46,10 +52,13 @@ async function workerOf({ store, read, clock = virtualClock() }: Setting) {
     ...base,
     attester: {
       challenge: async () => ({ nonce: '', exp: 0, aud: '' }),
-      // No job gets as far as that.
-      ask: async () => assert.fail(),
+      ask: ask ?? (async () => assert.fail()),
     },
-    objects: { head: async () => assert.fail(), read, stream: assert.fail },
+    objects: {
+      head: async () => ({ etag: 'e1', size: 1, contentType: undefined }),
+      read,
+      stream: assert.fail,
+    },
     jobs: { publish: async (_, value) => void published.jobs.push(value) },
     deadLetters: { publish: async (_, value) => void published.deadLetters.push(value) },
     finished: new FinishedJobs({ store, buckets: base.buckets }),
@@ -100,6 +109,47 @@ test('a service that is away for one object holds the batch for ten minutes, the
   assert.equal((await store.readAll(end, 100)).toString(), 'again service.unavailable')
   const attempts = await Array.fromAsync(store.list(bucket('state'), attemptsPrefix(away.jobId, 0)))
   assert.equal(attempts.length, 2)
+})
+
+test('five full sets are two requests, and the second follows at once', async (t) => {
+  const sets = ['0', '1', '2', '3', '4'].map((digit) => digit.repeat(32))
+  const members = Array.from({ length: 64 }, (_, index) => ({
+    sealId: index.toString(16).padStart(32, '0'),
+    headerDigest: toBase64url(Buffer.alloc(32, index)),
+    size: 1,
+  }))
+  const records = new Map(
+    await Promise.all(
+      sets.map(async (set) => {
+        const record = {
+          v: 1 as const,
+          tenant: 'hospital',
+          dataset: 'cohort',
+          set,
+          name: set,
+          members,
+          sealedAt: NOW,
+        }
+        return [set, encodeSetRecord(await signCompact(SetRecordFormat, record, sealingKey))] as const
+      }),
+    ),
+  )
+  const asked: number[][] = []
+  const clock = virtualClock()
+  const { run, letters } = await workerOf({
+    store: folderStore(await temporaryFolder(t)),
+    clock,
+    read: async ({ name }) => records.get(name) ?? encodeSealHeader('a.b.c'),
+    ask: async (_, jobs) => {
+      asked.push(jobs.map(({ objects }) => objects.length))
+      const denial = { code: 'object.withdrawn' as const, denialId: 'd'.repeat(32) }
+      return jobs.map(() => ({ kind: 'refused', denial, message: 'withdrawn' }))
+    },
+  })
+  await run(sets.map(jobOf))
+  assert.deepEqual(asked, [[64, 64, 64, 64], [64]])
+  assert.deepEqual(clock.slept, [])
+  assert.equal(letters().length, sets.length)
 })
 
 const MISSING: Boot['objects']['read'] = async () => {
