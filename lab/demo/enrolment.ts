@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { systemClock } from '#adapters/system/clock.ts'
+import { openBench } from '#cli/policy/governance.ts'
 import { sha256, toHex } from '#core/bytes.ts'
 import { checkShape, parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
@@ -19,7 +20,7 @@ import { publishGovernance } from './governance.ts'
 import { MEASUREMENTS } from './guests.ts'
 import type { Identities } from './identities.ts'
 import type { UserName } from './names.ts'
-import { type DeploymentSettings, instancePrincipal, ociOf } from './programConfigs.ts'
+import { type DeploymentSettings, governConfig, instancePrincipal, ociOf } from './programConfigs.ts'
 
 const WorkerTrust = z.object({ anchors: TrustAnchors, digest: sha256Digest })
 export type WorkerTrust = z.output<typeof WorkerTrust>
@@ -56,7 +57,7 @@ export async function enrol(options: {
   try {
     const governor = ociAs('governor')
     return await publishGovernance(
-      governor.objectStore(),
+      openBench(governConfig(settings), governor),
       {
         provider: governor.keyVault(),
         client: worker.keyVault(),

@@ -1,29 +1,25 @@
 /** Signs and publishes the Verifier's keys and the release policy, as the hospital's two signers do. */
 
-import { randomBytes } from 'node:crypto'
-import { STRICT } from '#core/appraisal/strict.ts'
-import { toBase64url, utf8 } from '#core/bytes.ts'
-import { COUNT_TABLE_CONTENT_TYPE } from '#core/egress/table.ts'
-import { CodedError } from '#core/errors.ts'
-import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
+import { approvalOf } from '#cli/approve/approval.ts'
+import { openDocument } from '#cli/policy/documents.ts'
+import { type Form, policyForm } from '#cli/policy/form.ts'
+import { type Bench, memberOf } from '#cli/policy/governance.ts'
+import { wrapNewIdKey } from '#cli/policy/identityKey.ts'
+import { workloadOf } from '#cli/policy/initOptions.ts'
+import { policyIn } from '#cli/policy/policyFile.ts'
+import { addSignature, publishDocument } from '#cli/policy/signing.ts'
+import { draftVerifierKeys } from '#cli/policy/signingActions.ts'
+import { utf8 } from '#core/bytes.ts'
 import { type Ed25519Jwk, exportJwk, type P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
 import type { Signer } from '#core/jws.ts'
 import { type Kind, signDocument } from '#core/policy/document.ts'
-import { POLICY, type Policy } from '#core/policy/policy.ts'
-import type { PolicyReference } from '#core/policy/referenceSchema.ts'
-import type { Terms } from '#core/policy/terms.ts'
-import { VERIFIER_KEYS, type VerifierKeys } from '#core/policy/verifierKeys.ts'
-import { ID_KEY_BYTES, idKeyAssociatedData } from '#core/release/idKey.ts'
+import type { Policy } from '#core/policy/policy.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { AUDIENCE, CLIENT, DATASET, KEYS, PROVIDER, PURPOSE, SCOPES, TENANT } from './names.ts'
 
-const DAY = 86_400
-const MAX_RESULT_BYTES = 64 * 1024 * 1024
-/** CMS cell size suppression policy: no cell below eleven. */
-export const MINIMUM_CELL = 11
-
+const DAYS = 30
 /** More than any demo, campaign or benchmark asks for. */
 const QUOTA = { hours: 24, releases: 1_000_000, objects: 1_000_000, bytes: 2 ** 50 }
 
@@ -47,33 +43,42 @@ export type EnrolmentVaults = {
   readonly result: KeyVault
 }
 
-/** Creates `verifier-keys/1` and `policy/1`, and returns the policy. */
+/**
+ * Puts `verifier-keys/1` and `policy/1` in force, by the steps of `policy sign` and `policy publish`: each signer
+ * adds a signature, and what could not come into force is refused. Returns the policy.
+ */
 export async function publishGovernance(
-  store: ObjectStore,
+  bench: Bench,
   vaults: EnrolmentVaults,
   enrolment: Enrolment,
 ): Promise<Policy> {
-  const { signers, now } = enrolment
-  const [grantCa, policy] = await Promise.all([
+  const { signers } = enrolment
+  const [grantCa, form] = await Promise.all([
     vaults.provider.publicKey(KEYS.grantCa),
     policyOf(vaults, enrolment),
   ])
-  const verifierKeys: VerifierKeys = {
-    v: 1,
+  const verifierKeys = draftVerifierKeys(bench, {
     seq: 1,
-    tenant: TENANT,
-    audience: AUDIENCE,
-    issuedAt: now,
-    exp: now + 30 * DAY,
     grantCa: { jwk: P384Jwk.parse(exportJwk(grantCa.key)), keyId: KEYS.grantCa },
     freshnessKey: enrolment.freshnessJwk,
-  }
-  await publish(store, VERIFIER_KEYS, verifierKeys, signers)
-  await publish(store, POLICY, policy, signers)
-  return policy
+    days: DAYS,
+  })
+  await putInForce(verifierKeys, bench, signers)
+  await putInForce(form, bench, signers)
+  return policyIn({ value: form }, 'the policy of the demo')
 }
 
-/** Signs a document and creates its object. */
+async function putInForce(value: unknown, bench: Bench, signers: readonly Signer[]): Promise<void> {
+  const { config } = bench
+  let document = openDocument({ value, signed: undefined, path: 'the draft' }, config)
+  for (const signer of signers) {
+    const signed = await addSignature(document, memberOf(signer, bench))
+    document = openDocument({ value, signed, path: document.name }, config)
+  }
+  await publishDocument(document, bench, 0)
+}
+
+/** Signs any document, also one that could not come into force, and creates its object. */
 export async function publish<T extends { readonly seq: number }>(
   store: ObjectStore,
   kind: Kind<T>,
@@ -87,109 +92,43 @@ export async function publish<T extends { readonly seq: number }>(
   )
 }
 
-async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<Policy> {
-  const { now, measurements } = enrolment
+/** As `policy init` makes it from the same answers. */
+async function policyOf(vaults: EnrolmentVaults, enrolment: Enrolment): Promise<Form> {
+  const { now, measurements, trust } = enrolment
   const [sealing, client, result, idKey] = await Promise.all([
     vaults.provider.publicKey(KEYS.sealing),
     vaults.client.publicKey(KEYS.client),
     vaults.result.publicKey(KEYS.result),
-    wrapNewIdKey(vaults.provider),
+    wrapNewIdKey(vaults.provider, KEYS.identity, { tenant: TENANT, dataset: DATASET }),
   ])
-  // The floors of the built-in set, and a current revocation list of AMD.
-  const reference = (
-    id: string,
-    assurance: PolicyReference['assurance'],
-    measurement: string,
-  ): PolicyReference => ({
-    ...STRICT,
-    crl: { graceSeconds: 7 * DAY },
-    id,
-    assurance,
-    measurements: [measurement],
-    trust: [enrolment.trust],
-    notBefore: now - DAY,
-    notAfter: now + 30 * DAY,
-  })
-  return {
-    v: 1,
-    seq: 1,
-    issuedAt: now,
-    expiresAt: now + 30 * DAY,
-    excludedSigners: [],
-    simulation: true,
+  const approve = (id: string, assurance: 'measured' | 'platform', measurement: string) =>
+    approvalOf({ id, assurance, measurement, trust: [trust], now, days: DAYS })
+  return policyForm({
+    now,
+    days: DAYS,
     tenant: TENANT,
     audience: AUDIENCE,
-    roots: [{ product: 'Genoa', ark: enrolment.ark, simulated: true }],
+    client: CLIENT,
+    dataset: DATASET,
+    purpose: PURPOSE,
+    permission: 'research-summary',
+    scopes: SCOPES,
+    simulation: { roots: [{ product: 'Genoa', ark: enrolment.ark, simulated: true }] },
     referenceValues: [
-      reference('worker-1', 'measured', measurements.measured),
-      reference('vm-shape-1', 'platform', measurements.platform),
+      approve('worker-1', 'measured', measurements.measured),
+      approve('vm-shape-1', 'platform', measurements.platform),
     ],
-    clients: [{ id: CLIENT, keys: [P384Jwk.parse(exportJwk(client.key))] }],
+    clientKeys: [P384Jwk.parse(exportJwk(client.key))],
     auditKey: enrolment.auditJwk,
-    populations: [{ id: DATASET, budget: null }],
-    datasets: [
-      {
-        id: DATASET,
-        population: DATASET,
-        synthetic: true,
-        sealingKeys: [P384Jwk.parse(exportJwk(sealing.key))],
-        keyIds: [KEYS.dataset],
-        notSealedBefore: now - DAY,
-        idKey,
-        assurance: { level: 'measured' },
-        consent: null,
-        permissions: [
-          {
-            id: 'research-summary',
-            client: CLIENT,
-            purpose: PURPOSE,
-            edition: 1,
-            scopes: SCOPES,
-            projection: { view: 'minimal', details: [] },
-            sensitive: [],
-            codeTable: CODE_TABLE_DIGEST,
-            workload: workloadOf(enrolment.workload),
-            output: {
-              contentType: COUNT_TABLE_CONTENT_TYPE,
-              maxBytes: MAX_RESULT_BYTES,
-              disclosure: { form: 'threshold', k: MINIMUM_CELL, cap: null },
-            },
-            recipient: {
-              jwk: RsaJwk.parse(exportJwk(result.key)),
-              keyId: KEYS.result,
-              keyVersionId: result.keyVersionId,
-            },
-            quota: QUOTA,
-            notBefore: now - DAY,
-            notAfter: now + 30 * DAY,
-          },
-        ],
-      },
-    ],
-  }
-}
-
-/** The dataset's identity key exists in the clear only inside this function. */
-async function wrapNewIdKey(vault: KeyVault): Promise<Policy['datasets'][number]['idKey']> {
-  const idKey = randomBytes(ID_KEY_BYTES)
-  try {
-    const { wrapped, keyVersionId } = await vault.encrypt(
-      KEYS.identity,
-      idKey,
-      idKeyAssociatedData(TENANT, DATASET),
-    )
-    return { keyId: KEYS.identity, keyVersionId, wrapped: toBase64url(wrapped) }
-  } finally {
-    idKey.fill(0)
-  }
-}
-
-function workloadOf(anchor: string): Terms['workload'] {
-  const [name = '', digest = ''] = anchor.split('@')
-  if (!/^[0-9a-f]{64}$/.test(digest))
-    throw new CodedError(
-      'config.invalid',
-      `the worker's workload is ${anchor}, expected <name>@<hex SHA-256>`,
-    )
-  return { name, digest: toBase64url(Buffer.from(digest, 'hex')), parameters: {} }
+    sealingKeys: [P384Jwk.parse(exportJwk(sealing.key))],
+    keyIds: [KEYS.dataset],
+    idKey,
+    workload: workloadOf(enrolment.workload),
+    recipient: {
+      jwk: RsaJwk.parse(exportJwk(result.key)),
+      keyId: KEYS.result,
+      keyVersionId: result.keyVersionId,
+    },
+    quota: QUOTA,
+  })
 }

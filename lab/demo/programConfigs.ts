@@ -4,6 +4,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OciConfig } from '#adapters/oci/config.ts'
+import type { GovernConfig } from '#cli/config.ts'
 import type { QuorumRoot } from '#core/jws.ts'
 import type { TlsFiles } from './certificates.ts'
 import {
@@ -167,6 +168,20 @@ function openConfig(settings: DeploymentSettings): object {
   }
 }
 
+export function governConfig(settings: DeploymentSettings): GovernConfig {
+  return {
+    trust: {
+      providerRoot: { ...settings.providerRoot, keys: [...settings.providerRoot.keys] },
+      audience: AUDIENCE,
+      simulation: true,
+    },
+    tenant: TENANT,
+    oci: ociOf(settings, userPrincipal(settings, 'governor')),
+    namespace: PROVIDER.namespace,
+    buckets: { governance: 'governance' },
+  }
+}
+
 function exportConfig(settings: DeploymentSettings): object {
   return {
     oci: ociOf(settings, userPrincipal(settings, 'auditor')),
@@ -202,6 +217,7 @@ export async function writeConfigs(
     seal: sealConfig(settings),
     open: openConfig(settings),
     export: exportConfig(settings),
+    govern: governConfig(settings),
     'dead-letters': deadLettersConfig(settings),
   }
   for (const [index, port] of settings.verifierPorts.entries())

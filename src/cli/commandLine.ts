@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { z } from 'zod'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
+import { addApproveCommand } from './approve/command.ts'
 import { addDeadLettersCommands } from './deadLetters/command.ts'
 import { addEndorsementsCommands } from './endorsements/command.ts'
 import { addEnrolCommands } from './enrol/command.ts'
@@ -54,6 +55,7 @@ export async function runCommandLine(parameters: readonly string[]): Promise<num
   addReportCommands(program, context)
   addEndorsementsCommands(program, context)
   addMeasureCommand(program, context)
+  addApproveCommand(program, context)
   addEnrolCommands(program, context)
   addPolicyCommands(program, context)
   addRevokeCommands(program, context)

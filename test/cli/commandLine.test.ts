@@ -32,6 +32,7 @@ const COMMANDS = [
   'endorsements fetch',
   'endorsements show',
   'measure',
+  'approve',
   'enrol authority',
   'enrol request',
   'enrol issue',

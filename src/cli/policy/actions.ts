@@ -4,11 +4,12 @@ import { createFile } from '#adapters/system/files.ts'
 import type { CommandContext } from '#cli/terminal.ts'
 import { wrap } from '#cli/textBlock.ts'
 import { utf8 } from '#core/bytes.ts'
+import { CodedError } from '#core/errors.ts'
 import { PolicySchema, policyJsonSchema } from '#core/policy/policy.ts'
 import { diffPolicies } from './diff.ts'
 import { renderDiff } from './diffText.ts'
 import { policyForm, renewed } from './form.ts'
-import { answersOf, daysOf, type InitOptions } from './initOptions.ts'
+import { answersOf, daysOf, type InitOptions, policyInForce } from './initOptions.ts'
 import { findingsOf, policyIn, readPolicyFile } from './policyFile.ts'
 import { sayPolicy } from './say.ts'
 import { timeText } from './words.ts'
@@ -24,12 +25,12 @@ export function createActions({ terminal, exit }: CommandContext) {
   const readPolicy = async (path: string) => policyIn(await readPolicyFile(path), path)
   return {
     init: async (options: InitOptions & Json) => {
-      const { out, from, json } = options
+      const { out, from, next, json } = options
+      if (from !== undefined && next === true)
+        throw new CodedError('usage.invalid', 'give --from FILE or --next, not both')
       const [days, now] = [daysOf(options.days), systemClock.now()]
-      const policy =
-        from === undefined
-          ? policyForm(await answersOf(options, { now, days }))
-          : renewed(await readPolicy(from), { now, days })
+      const last = next === true ? await policyInForce(options) : from && (await readPolicy(from))
+      const policy = last ? renewed(last, { now, days }) : policyForm(await answersOf(options, { now, days }))
       await createFile(out, [utf8(`${JSON.stringify(policy, undefined, 2)}\n`)], { mode: 0o644 })
       const { form } = findingsOf(policy)
       tell(json, { file: out, seq: policy.seq, open: form }, () =>

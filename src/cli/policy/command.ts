@@ -41,12 +41,13 @@ export function addPolicyCommands(program: Command, context: CommandContext): vo
   command(
     'init',
     'write a form of a policy, or the next policy from the last one',
-    'Writes a policy with one client, one dataset and one permission to a new file. What no option gives is a placeholder in angle brackets that says what belongs there; with one left the policy does not pass "policy check". With --from it writes the next policy instead: the same terms, the next number, in force from now on. It never raises an edition.',
+    'Writes a policy with one client, one dataset and one permission to a new file. What no option gives is a placeholder in angle brackets that says what belongs there; with one left the policy does not pass "policy check". With --from or --next it writes the next policy instead: the same terms, the next number, in force from now on. It never raises an edition.',
     `
 Examples
   confidential-worker policy init --tenant hospital --audience https://verifier.hospital.example \\
     --client research --dataset cohort --scope system/Observation.rs --client-key client.pem --out policy-1.json
   confidential-worker policy init --from policy-1.json --out policy-2.json
+  confidential-worker policy init --next --config govern.json --out policy-2.json
 
 Keys are public: a PEM file, or a JSON file with {"jwk", "keyId", "keyVersionId"}, which --recipient needs.
 
@@ -57,6 +58,7 @@ Exit codes
   )
     .requiredOption('--out <file>', 'the policy, a new file')
     .option('--from <file>', 'the policy that this one replaces')
+    .option('--next', 'the policy that this one replaces is the one in force; needs --config')
     .option('--days <n>', 'how long it is in force, 1 to 90 (default: 30)', '30')
     .option('--tenant <name>', "the provider's name")
     .option('--audience <origin>', "the Verifiers' name, an https origin")
@@ -73,7 +75,7 @@ Exit codes
     .option('--sealing-key <file>', 'Ed25519 or P-384: signs the headers of sealed files')
     .option('--recipient <file>', 'RSA: opens the results')
     .option('--identity-key <ocid>', 'the Vault key (AES-256) that wraps a new identity key; needs --config')
-    .option('--config <file>', 'the Vault, as for "policy sign"')
+    .option('--config <file>', 'bucket and Vault, as for "policy sign"')
     .option(
       '--simulated-root <file>',
       'an emulated ARK in DER: the policy is then a simulation, with synthetic data',

@@ -11,7 +11,7 @@ import { PINNED_ARKS } from '#core/snp/roots.ts'
 
 const DAY = 86_400
 /** CMS cell size suppression policy: no cell below eleven. */
-const MINIMUM_CELL = 11
+export const MINIMUM_CELL = 11
 const MAX_RESULT_BYTES = 64 * 1024 * 1024
 const QUOTA: Permission['quota'] = { hours: 24, releases: 100, objects: 1000, bytes: 2 ** 40 }
 /** AMD's, of the products whose reports prove something about any chip. */
@@ -45,12 +45,15 @@ export type Answers = {
   readonly quota?: Permission['quota'] | undefined
 }
 
-/** A form as JSON: the fields of a policy, each either filled in or a placeholder. */
+/**
+ * A form as JSON: the fields of a policy, each either filled in or a placeholder. The permission begins a day ago, for clocks that
+ * are behind and for files that were sealed before the policy was written.
+ */
 export type Form = { readonly [Field in keyof Policy]: unknown }
 
 export function policyForm(answers: Answers): Form {
   const { tenant, audience, now, days, client, dataset, purpose, permission, simulation } = answers
-  const window = { notBefore: now, notAfter: now + days * DAY }
+  const window = { notBefore: now - DAY, notAfter: now + days * DAY }
   return {
     v: 1,
     seq: 1,
@@ -82,7 +85,7 @@ export function policyForm(answers: Answers): Form {
         synthetic: simulation !== undefined,
         sealingKeys: answers.sealingKeys ?? ['<JWK, Ed25519 or P-384: the key that signs seal headers>'],
         keyIds: answers.keyIds ?? ['<OCID of the Vault key (AES-256) that wraps the data keys>'],
-        notSealedBefore: now,
+        notSealedBefore: now - DAY,
         idKey:
           answers.idKey ?? '<wrapped identity key: policy init --identity-key OCID --config FILE makes one>',
         assurance: { level: 'measured' },

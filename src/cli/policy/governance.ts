@@ -55,7 +55,7 @@ export async function atBench<T>(
   }
 }
 
-function openBench(config: GovernConfig, services: Oci): Bench {
+export function openBench(config: GovernConfig, services: Oci): Bench {
   const { trust, tenant, namespace, buckets } = config
   const store = services.objectStore()
   const place = { namespace, bucket: buckets.governance }
@@ -135,15 +135,21 @@ export async function openKey(
   excluded: readonly string[] = [],
 ): Promise<Signer & RootKey> {
   const signer = key.startsWith('ocid1.') ? await services.keyVault().signer(key) : await fileSigner(key)
+  const member = memberOf(signer, { pin })
+  if (excluded.includes(member.kid))
+    throw new CodedError(
+      'signer.unknown',
+      `--key: the key ${member.kid} of ${member.person} is excluded by the policy`,
+    )
+  return member
+}
+
+/** Throws `signer.unknown`. */
+export function memberOf(signer: Signer, { pin }: Pick<Bench, 'pin'>): Signer & RootKey {
   const kid = thumbprint(signer.jwk)
   const member = pin.root.keys.find(({ jwk }) => thumbprint(jwk) === kid)
   if (member === undefined)
-    throw new CodedError('signer.unknown', `--key: the key ${kid} is of no person of the provider root`)
-  if (excluded.includes(kid))
-    throw new CodedError(
-      'signer.unknown',
-      `--key: the key ${kid} of ${member.person} is excluded by the policy`,
-    )
+    throw new CodedError('signer.unknown', `the key ${kid} is of no person of the provider root`)
   return { ...signer, kid, person: member.person }
 }
 

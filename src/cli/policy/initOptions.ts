@@ -7,6 +7,7 @@ import { checkShape, parseJson } from '#core/canonical.ts'
 import { CodedError, under } from '#core/errors.ts'
 import { audience, name, purpose } from '#core/fields.ts'
 import { exportJwk, P256Jwk, P384Jwk, SigningJwk } from '#core/jwk.ts'
+import type { Policy } from '#core/policy/policy.ts'
 import { PolicyReferenceSchema } from '#core/policy/referenceSchema.ts'
 import { TERMS } from '#core/policy/terms.ts'
 import { PRODUCTS } from '#core/snp/product.ts'
@@ -17,6 +18,7 @@ import { wrapNewIdKey } from './identityKey.ts'
 export type InitOptions = {
   readonly out: string
   readonly from?: string
+  readonly next?: boolean
   readonly days: string
   readonly tenant?: string
   readonly audience?: string
@@ -79,14 +81,14 @@ export function daysOf(text: string): number {
 }
 
 /** `<name>@<hex SHA-256>`, as in the worker's trust anchors. */
-function workloadOf(anchor: string): NonNullable<Answers['workload']> {
+export function workloadOf(anchor: string): NonNullable<Answers['workload']> {
   const [, workload = '', digest = ''] = /^([a-z0-9][a-z0-9.-]{0,63})@([0-9a-f]{64})$/.exec(anchor) ?? []
   if (workload === '') throw usage('--workload', anchor, '<name>@<hex SHA-256>')
   return { name: workload, digest: toBase64url(Buffer.from(digest, 'hex')), parameters: {} }
 }
 
 function given(option: string, text: string | undefined, field: z.ZodType<string>): string {
-  if (text === undefined) throw new CodedError('usage.invalid', `${option} is missing, or --from`)
+  if (text === undefined) throw new CodedError('usage.invalid', `${option} is missing, or --from, or --next`)
   const { error } = field.safeParse(text)
   if (error !== undefined) throw usage(option, text, `that it ${error.issues[0]?.message}`)
   return text
@@ -97,6 +99,16 @@ async function ifGiven<T>(
   read: (path: string) => Promise<T>,
 ): Promise<T | undefined> {
   return path === undefined ? undefined : await read(path)
+}
+
+/** The policy in force. Throws `policy.unsuitable` if there is none. */
+export async function policyInForce({ config }: Pick<InitOptions, 'config'>): Promise<Policy> {
+  if (config === undefined) throw new CodedError('usage.invalid', '--next needs --config, for the bucket')
+  return await atBench({ config, command: 'policy init' }, async ({ look }) => {
+    const { policy } = (await look()).inForce
+    if (policy?.document?.content !== undefined) return policy.document.content
+    throw new CodedError('policy.unsuitable', policy?.problem || 'no policy is in force')
+  })
 }
 
 async function identityKey(keyId: string, dataset: string, { config, tenant = '' }: InitOptions) {

@@ -83,7 +83,7 @@ export function createSigningActions({ terminal }: CommandContext) {
       atBench({ config: options.config, command: 'policy verifier-keys' }, async (bench) => {
         const { inForce } = await bench.look()
         const { key } = await bench.services.keyVault().publicKey(options.grantCa)
-        const keys = await draftVerifierKeys(bench, {
+        const keys = draftVerifierKeys(bench, {
           seq: (inForce.verifierKeys?.seq ?? 0) + 1,
           grantCa: { jwk: P384Jwk.parse(exportJwk(key)), keyId: options.grantCa },
           freshnessKey: await readKey(options.freshnessKey, SigningJwk),
@@ -122,10 +122,10 @@ const WithVault = z.object({
   trust: z.object({ simulation: z.boolean() }).optional(),
 })
 
-async function draftVerifierKeys(
+export function draftVerifierKeys(
   { pin }: Pick<Bench, 'pin'>,
   keys: Pick<VerifierKeys, 'seq' | 'grantCa' | 'freshnessKey'> & { readonly days: number },
-): Promise<VerifierKeys> {
+): VerifierKeys {
   const { days, seq, ...named } = keys
   const issuedAt = systemClock.now()
   return { v: 1, seq, ...pin.deployment, issuedAt, exp: issuedAt + days * DAY, ...named }
