@@ -70,8 +70,8 @@ export type Deployment = {
   /** Undefined for a single Verifier. */
   readonly balancer: Balancer | undefined
   /**
-   * `emulator`, `verifier`, `verifier-2`, `function`, `worker-1`, …; undefined if no program of this name
-   * runs.
+   * `emulator`, `freshness`, `verifier`, `verifier-2`, `function`, `worker-1`, …; undefined if no program of
+   * this name runs.
    */
   readonly program: (name: string) => RunningProgram | undefined
   /** Starts the program, or starts it again after its end. Returns its ready line. */
@@ -154,7 +154,7 @@ async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> 
         freePorts(verifiers.length),
       ]),
   )
-  const { apiKeys, providerRoot, ociConfig } = identities
+  const { apiKeys, providerRoot, ociConfig, freshnessKeyFile } = identities
   const { partitions = 2, reservationMs = 10_000, sessionSeconds = 1200 } = options
   const emulatorConfig = await emulatorConfigOf({
     apiKeys,
@@ -177,6 +177,8 @@ async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> 
     ...emulator,
     ociConfigFile: ociConfig,
     providerRoot,
+    freshnessKeyFile,
+    freshnessState: join(folders.keys, 'freshness.json'),
     tls,
     verifierPorts,
     verifierUrl,
@@ -197,6 +199,7 @@ async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> 
     ({ seq }) => `policy ${seq}`,
   )
 
+  await step('freshness', 'signs what is in force, and again every minute', () => launcher.start('freshness'))
   await step(
     'verifier',
     'starts and loads the policy',

@@ -9,6 +9,9 @@ import { newRsaKey } from '#lab/emulator/identity/certificate.ts'
 import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
 import { ocidOf, REGION, SIGNERS, USERS, type UserName } from './names.ts'
 
+/** Not `freshness`: this is the name of that user's API key. */
+const FRESHNESS_KEY = 'freshness-key'
+
 export type Identities = {
   /** The OCI config file, with one profile per user. */
   readonly ociConfig: string
@@ -30,7 +33,7 @@ export async function createIdentities(folder: string): Promise<Identities> {
   const signers = await Promise.all(SIGNERS.map((person) => createSigner(folder, person)))
   const audit = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' })
   await writePem(auditKeyFile, audit.privateKey)
-  const freshness = await createSigner(folder, 'freshness')
+  const freshness = await createSigner(folder, FRESHNESS_KEY)
   return {
     ociConfig,
     // One entry per key of USERS, by construction.
@@ -46,7 +49,7 @@ export async function createIdentities(folder: string): Promise<Identities> {
     auditJwk: P256Jwk.parse(exportJwk(audit.publicKey)),
     auditKeyFile,
     freshnessJwk: Ed25519Jwk.parse(freshness.jwk),
-    freshnessKeyFile: join(folder, 'freshness.pem'),
+    freshnessKeyFile: join(folder, `${FRESHNESS_KEY}.pem`),
   }
 }
 

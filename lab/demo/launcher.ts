@@ -23,7 +23,10 @@ const HTTP_MILLISECONDS = 10_000
 
 export type Launcher = {
   readonly startEmulator: () => Promise<EmulatorReady>
-  /** `emulator`, `verifier`, `verifier-<n>`, `function` or a guest; returns the ready line. */
+  /**
+   * `emulator`, `freshness`, `verifier`, `verifier-<n>`, `function` or a guest; returns the ready line, which
+   * of `freshness` is its first statement.
+   */
   readonly start: (name: string) => Promise<LogLine>
   readonly metricsOf: (name: string) => Promise<string>
 }
@@ -49,6 +52,12 @@ export function createLauncher(
     const parameters = ['--config', files.configOf(name)]
     if (name === 'emulator')
       return { file: 'lab/emulator/main.ts', parameters: [...parameters, '--data', files.emulatorFolder] }
+    if (name === 'freshness')
+      return {
+        file: 'src/cli/main.ts',
+        parameters: ['freshness', ...parameters, '--every', '60', '--json'],
+        isReady: (line) => 'statement' in line,
+      }
     if (name === 'function')
       return { file: 'src/function/main.ts', parameters: [], environment: functionEnvironment() }
     return { file: name.startsWith('verifier') ? 'src/verifier/main.ts' : 'src/worker/main.ts', parameters }

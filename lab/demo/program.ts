@@ -16,6 +16,8 @@ export type ProgramOptions = Pick<ChildOptions, 'file' | 'parameters' | 'environ
   readonly name: string
   readonly logFolder: string
   readonly onLine: (name: string, line: LogLine) => void
+  /** Whether this is its ready line. Default: the message is `ready`. */
+  readonly isReady?: (line: LogLine) => boolean
 }
 
 export type ProgramExit = { readonly code: number | null; readonly signal: NodeJS.Signals | null }
@@ -37,12 +39,12 @@ export type RunningProgram = {
 }
 
 export function spawnProgram(options: ProgramOptions): RunningProgram {
-  const { name, logFolder, onLine } = options
+  const { name, logFolder, onLine, isReady = (line) => messageOf(line) === 'ready' } = options
   const child = startChild(options)
   const log = createWriteStream(join(logFolder, `${name}.log`), { flags: 'a' })
   const tail: string[] = []
-  const isReady = Promise.withResolvers<LogLine>()
-  isReady.promise.catch(() => {})
+  const ready = Promise.withResolvers<LogLine>()
+  ready.promise.catch(() => {})
   const read = (stream: Readable): void => {
     createInterface(stream).on('line', (text) => {
       log.write(`${text}\n`)
@@ -50,7 +52,7 @@ export function spawnProgram(options: ProgramOptions): RunningProgram {
       if (tail.length > TAIL_LINES) tail.shift()
       const line = parseLine(text)
       if (line === undefined) return
-      if (messageOf(line) === 'ready') isReady.resolve(line)
+      if (isReady(line)) ready.resolve(line)
       onLine(name, line)
     })
   }
@@ -60,9 +62,9 @@ export function spawnProgram(options: ProgramOptions): RunningProgram {
   let expected = false
   const ended = exitOf(child).finally(() => log.end())
   ended.then(
-    (exit) => isReady.reject(endedEarly(name, exit, tail.join('\n'))),
+    (exit) => ready.reject(endedEarly(name, exit, tail.join('\n'))),
     (cause: unknown) =>
-      isReady.reject(new CodedError('internal.fault', `${name} could not be started`, { cause })),
+      ready.reject(new CodedError('internal.fault', `${name} could not be started`, { cause })),
   )
   const killNow = () => child.kill('SIGKILL')
   process.once('exit', killNow)
@@ -75,7 +77,7 @@ export function spawnProgram(options: ProgramOptions): RunningProgram {
     ended,
     tail: () => tail.join('\n'),
     stopping: () => expected,
-    ready: (milliseconds) => within(isReady.promise, milliseconds, `${name} is not ready`),
+    ready: (milliseconds) => within(ready.promise, milliseconds, `${name} is not ready`),
     kill: (signal) => {
       expected = true
       child.kill(signal)

@@ -37,6 +37,9 @@ export type DeploymentSettings = {
   readonly kds: string
   readonly ociConfigFile: string
   readonly providerRoot: QuorumRoot
+  readonly freshnessKeyFile: string
+  /** The file of what was stated last. */
+  readonly freshnessState: string
   readonly tls: TlsFiles
   /** One port per replica, in the order of their names. */
   readonly verifierPorts: readonly number[]
@@ -92,7 +95,12 @@ function verifierConfig(settings: DeploymentSettings, port: number): object {
     logLevel: 'info',
     oci: ociOf(settings, instancePrincipal(settings, 'verifier')),
     namespace: PROVIDER.namespace,
-    buckets: { governance: 'governance', evidence: 'evidence-verifier', state: 'verifier-state' },
+    buckets: {
+      governance: 'governance',
+      freshness: 'freshness',
+      evidence: 'evidence-verifier',
+      state: 'verifier-state',
+    },
     macSecretId: MAC_SECRET,
     grantCaKeyId: KEYS.grantCa,
     endorsements: { folder: amdFolder, kds: { url: kds, refreshHours: 1 } },
@@ -100,6 +108,18 @@ function verifierConfig(settings: DeploymentSettings, port: number): object {
     policyListingSeconds: 2,
     requestSeconds: 5,
     drainSeconds: DRAIN_SECONDS,
+  }
+}
+
+function freshnessConfig(settings: DeploymentSettings): object {
+  return {
+    trust: { providerRoot: settings.providerRoot, audience: AUDIENCE, simulation: true },
+    tenant: TENANT,
+    freshnessKey: { kind: 'file', path: settings.freshnessKeyFile },
+    state: settings.freshnessState,
+    oci: ociOf(settings, userPrincipal(settings, 'freshness')),
+    namespace: PROVIDER.namespace,
+    buckets: { governance: 'governance', freshness: 'freshness' },
   }
 }
 
@@ -213,6 +233,7 @@ export async function writeConfigs(
   guests: readonly { readonly name: string; readonly socketPath: string }[],
 ): Promise<void> {
   const configs: Record<string, object> = {
+    freshness: freshnessConfig(settings),
     function: functionConfig(settings),
     seal: sealConfig(settings),
     open: openConfig(settings),

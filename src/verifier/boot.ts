@@ -30,6 +30,7 @@ import { createQuotas, type Quotas } from './quotas.ts'
 import { CLIENT_RATE, createRates, type Rates } from './rates.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { createRevocationLists, type RevocationLists } from './revocationLists.ts'
+import { createStatements } from './statements.ts'
 
 /**
  * In milliseconds per second of the deadline: 1.5 deadlines. An end follows its decision within one deadline
@@ -105,16 +106,20 @@ export async function openBoot(
     requestSeconds,
     clock,
   })
+  const deployment = { tenant: config.tenant, audience }
+  const statements = createStatements(store, bucket(buckets.freshness), deployment, clock)
   const policyStore = createPolicyStore({
     store,
     bucket: bucket(buckets.governance),
     root: config.providerRoot,
-    deployment: { tenant: config.tenant, audience },
+    deployment,
+    statements,
     verifier: loadingVerifierOf(config),
     grantCa: { keyId: grantCaKeyId, jwk: grantCa.jwk },
     clock,
     events: policyEvents(evidence, log),
   })
+  await having('buckets.freshness', () => statements.refresh(signal))
   await having('buckets.governance', () => policyStore.refresh(signal))
   await having('buckets.evidence', () => evidence.flush(signal))
   const registrations = createRegistrations(store, evidenceBucket, grantCa)

@@ -76,6 +76,11 @@ export const VerifierConfig = z.strictObject({
       description: 'Policies, keys and revocations (read).',
       example: 'governance',
     }),
+    freshness: bucketName.meta({
+      description:
+        'Freshness statements (read): what is in force, by a key of its own. Without one of the last 15 minutes nothing is released.',
+      example: 'freshness',
+    }),
     evidence: bucketName.meta({
       description: "Verifiers' logs and registrations (create, read).",
       example: 'evidence-verifier',

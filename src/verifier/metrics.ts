@@ -113,7 +113,7 @@ export function publishAges(
     revocationLists,
     clock,
   }: {
-    readonly policyStore: Pick<PolicyStore, 'ageSeconds' | 'ignored' | 'inForce'>
+    readonly policyStore: Pick<PolicyStore, 'ageSeconds' | 'freshSeconds' | 'ignored' | 'inForce'>
     readonly revocationLists: Pick<RevocationLists, 'held'>
     readonly clock: Pick<Clock, 'now'>
   },
@@ -125,6 +125,14 @@ export function publishAges(
     registers,
     collect() {
       this.set(policyStore.ageSeconds())
+    },
+  })
+  new Gauge({
+    name: 'cw_verifier_freshness_seconds_left',
+    help: 'Until the newest freshness statement ends; at 0 or below no key is released',
+    registers,
+    collect() {
+      this.set(policyStore.freshSeconds())
     },
   })
   new Gauge({

@@ -1,7 +1,7 @@
 /**
  * The policy, keys and revocations in force, read from the governance bucket every few seconds. What was read
  * once is never forgotten, so a lower number never comes back into force. After 30 seconds without a
- * confirming listing, nothing is released.
+ * confirming listing, nothing is released; nor below what a freshness statement names, nor without one.
  */
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { SigningJwk } from '#core/jwk.ts'
@@ -9,13 +9,16 @@ import type { GeneralJws, QuorumRoot } from '#core/jws.ts'
 import type { ObjectReader } from '#core/objectReader.ts'
 import { GovernanceBucket } from '#core/policy/bucket.ts'
 import type { Deployment } from '#core/policy/envelope.ts'
+import { behind, type Freshness } from '#core/policy/freshness.ts'
 import { type Governance, governanceInForce, type Ignored, type Latest } from '#core/policy/inForce.ts'
 import { isInForce, type LoadedPolicy, loadPolicy } from '#core/policy/loadedPolicy.ts'
 import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
 import type { RevocationUnion } from '#core/policy/revocationUnion.ts'
 import { certifies, type VerifierKeys } from '#core/policy/verifierKeys.ts'
+import { toRfc3339, toUnixSeconds } from '#core/time.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+import type { Statements } from './statements.ts'
 
 const STALE_AFTER_MILLISECONDS = 30_000
 /** Digests of lists that fit into one entry of evidence. */
@@ -33,10 +36,15 @@ export type InForce = {
 export type PolicyStore = {
   /** Throws `policy.none` or `policy.stale`. */
   readonly inForce: () => InForce
-  /** Lists the bucket once. If the store throws, the last confirmation still counts. */
+  /**
+   * Reads the statements and lists the bucket, once more if it shows less than they name. If the store throws,
+   * the last confirmation still counts.
+   */
   readonly refresh: (signal?: AbortSignal) => Promise<void>
   /** Since the last confirming listing; infinite before the first. */
   readonly ageSeconds: () => number
+  /** Until the newest freshness statement ends, negative afterwards; 0 if there is none. */
+  readonly freshSeconds: () => number
   /** How many objects of the bucket are junk, or do not count. */
   readonly ignored: () => number
 }
@@ -58,16 +66,18 @@ export function createPolicyStore(options: {
   readonly deployment: Deployment
   readonly verifier: LoadingVerifier
   readonly grantCa: { readonly keyId: string; readonly jwk: SigningJwk }
+  readonly statements: Statements
   readonly clock: Clock
   readonly events: PolicyEvents
 }): PolicyStore {
-  const { root, deployment, verifier, grantCa, clock, events } = options
+  const { root, deployment, verifier, grantCa, statements, clock, events } = options
   const bucket = new GovernanceBucket(readerOf(options), root)
   const reported = new Set<string>()
   let confirmedAt: number | undefined
   let governance: Governance | undefined
   let loaded: Loaded<LoadedPolicy> = NOTHING
   let keys: Loaded<LoadedKeys> = NOTHING
+  let stated: Stated = { problem: 'no freshness statement has been read yet' }
   let announced: { readonly digest: string; readonly revocations: ReadonlySet<string> } | undefined
 
   const inForce = (): InForce => {
@@ -85,10 +95,26 @@ export function createPolicyStore(options: {
     if (keys.is === undefined) throw new CodedError('policy.none', keys.problem)
     if (keys.is.verifierKeys.exp <= clock.now())
       throw new CodedError('policy.none', `verifier keys ${keys.is.verifierKeys.seq} have ended`)
+    if (stated.problem !== undefined) throw new CodedError('policy.stale', stated.problem)
+    const { exp } = stated.statement
+    if (exp <= clock.now())
+      throw new CodedError(
+        'policy.stale',
+        `the newest freshness statement ended at ${toRfc3339(toUnixSeconds(exp))}`,
+      )
     return { loaded: loaded.is, revocation, keys: keys.is }
   }
 
   const refresh = async (signal?: AbortSignal): Promise<void> => {
+    await statements.refresh(signal)
+    const shown = await list(signal)
+    // Something may have been published since: only what is hidden twice is refused.
+    if (shown.problem === undefined) stated = shown
+    else stated = await list(signal)
+    announce()
+  }
+  /** Returns what the statements say of this listing. */
+  const list = async (signal: AbortSignal | undefined): Promise<Stated> => {
     const startedAt = clock.monotonic()
     await bucket.refresh(signal)
     const next = governanceInForce(bucket.candidates, { root, deployment }, clock.now())
@@ -103,7 +129,7 @@ export function createPolicyStore(options: {
     // A listing may show the bucket as it was at its start, so its age counts from there.
     confirmedAt = startedAt
     report([...bucket.junk, ...next.ignored, ...loaded.ignored, ...keys.ignored])
-    announce()
+    return keys.is === undefined ? stated : statedOf(next, keys.is, statements)
   }
   const report = (objects: readonly Ignored[]): void => {
     for (const object of objects) {
@@ -128,7 +154,25 @@ export function createPolicyStore(options: {
   }
   const ageSeconds = () =>
     confirmedAt === undefined ? Number.POSITIVE_INFINITY : (clock.monotonic() - confirmedAt) / 1000
-  return { inForce, refresh, ageSeconds, ignored: () => reported.size }
+  const freshSeconds = () => (stated.statement === undefined ? 0 : stated.statement.exp - clock.now())
+  return { inForce, refresh, ageSeconds, freshSeconds, ignored: () => reported.size }
+}
+
+/** The newest statement; or why nothing may be released, with it if it names more than was loaded. */
+type Stated =
+  | { readonly statement: Freshness; readonly problem?: undefined }
+  | { readonly statement?: Freshness; readonly problem: string }
+
+function statedOf(governance: Governance, { verifierKeys }: LoadedKeys, { newest }: Statements): Stated {
+  try {
+    const statement = newest(verifierKeys.freshnessKey)
+    const missing = behind(governance, statement)
+    if (missing === undefined) return { statement }
+    return { statement, problem: `the governance bucket does not show ${missing}, which a statement names` }
+  } catch (error) {
+    if (codeOf(error) !== 'policy.stale' || !(error instanceof CodedError)) throw error
+    return { problem: error.message }
+  }
 }
 
 /** At least one chunk. */

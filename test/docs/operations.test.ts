@@ -58,7 +58,12 @@ test('docs/operations.md has every metric, with its labels', async () => {
   createMetrics(registry, true)
   publishConnections(registry, () => ({ handshakes: 0, clients: 0 }))
   publishAges(registry, {
-    policyStore: { ageSeconds: () => 0, ignored: () => 0, inForce: () => assert.fail('not scraped') },
+    policyStore: {
+      ageSeconds: () => 0,
+      freshSeconds: () => 0,
+      ignored: () => 0,
+      inForce: () => assert.fail('not scraped'),
+    },
     revocationLists: { held: () => [] },
     clock: systemClock,
   })

@@ -3,10 +3,13 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readerOf } from '#adapters/evidence/collection.ts'
+import { createFreshnessSigner } from '#adapters/governance/freshness.ts'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
+import { CodedError } from '#core/errors.ts'
 import { exportJwk, P384Jwk } from '#core/jwk.ts'
 import { type Signer, signCompact } from '#core/jws.ts'
 import { type Kind, signDocument } from '#core/policy/document.ts'
@@ -17,6 +20,7 @@ import { idKeyAssociatedData } from '#core/release/idKey.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { trustDigest } from '#core/release/trust.ts'
 import { type SealHeader, SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
+import { addSeconds } from '#core/time.ts'
 import type { AmdAuthority } from '#lab/amd/authority.ts'
 import type { Emulator } from '#lab/emulator/emulator.ts'
 import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
@@ -24,6 +28,7 @@ import type { VerifierConfig } from '../../src/verifier/config.ts'
 import { AMD_STATE, MEASUREMENT, testAuthority } from '../amd.ts'
 import {
   datasetOf,
+  freshnessKey,
   permissionOf,
   policyOf,
   revocationOf,
@@ -59,7 +64,10 @@ export const ANCHORS = {
   logLevel: 'info',
 } as const
 const DAY = 86_400
+/** Between looks for what a freshness statement must name. */
+const STATING_MS = 120_000
 const governance = { namespace: PROVIDER_NAMESPACE, bucket: 'governance' }
+const freshness = { namespace: PROVIDER_NAMESPACE, bucket: 'freshness' }
 
 /** A sealed object: the job that asks for it, and the key that its release must give. */
 export type Sealed = { readonly job: ReleaseJob; readonly dek: Buffer; readonly header: SealHeader }
@@ -80,16 +88,18 @@ export type Deployment = {
   readonly putPolicy: (policy: Policy, by?: readonly Signer[]) => Promise<string>
   readonly putVerifierKeys: () => Promise<void>
   readonly putRevocation: (revocation: Partial<Revocation>, by?: readonly Signer[]) => Promise<string>
+  /** Publishes a freshness statement, if this minute has none. Done by itself after each document. */
+  readonly state: (secondsAgo?: number) => Promise<void>
   readonly seal: (changes?: Partial<SealHeader>, signer?: Signer) => Promise<Sealed>
   readonly config: (changes?: Partial<VerifierConfig>) => VerifierConfig
   /** Writes a configuration and returns its path. */
   readonly write: (config: unknown) => Promise<string>
 }
 
-/** `emulated`: the emulator's own folder and time. */
+/** `emulated`: the emulator's own folder and time. `stating`: false leaves the freshness statements to the test. */
 export async function deploy(
   t: Teardown,
-  emulated: { readonly folder?: string; readonly now?: () => number } = {},
+  emulated: { readonly folder?: string; readonly now?: () => number; readonly stating?: boolean } = {},
 ): Promise<Deployment> {
   const folder = await temporaryFolder(t)
   const authority = await testAuthority()
@@ -192,6 +202,34 @@ export async function deploy(
     }
   }
 
+  const freshnessStore = (await user(PROVIDER, 'freshness')).objectStore()
+  let secondsAgo = 0
+  const stater = await createFreshnessSigner({
+    store: freshnessStore,
+    governance: readerOf(freshnessStore, governance),
+    bucket: freshness,
+    pin: { root, deployment: { tenant: 'hospital', audience: AUDIENCE } },
+    signer: freshnessKey,
+    state: join(folder, 'freshness.json'),
+    clock: { now: () => addSeconds(systemClock.now(), -secondsAgo) },
+    ignored: () => {},
+    expectTrueClock: () => {},
+  })
+  /** Once a minute at most. A document of the same minute is newer than its statement, and needs none. */
+  const state = async (ago = 0) => {
+    secondsAgo = ago
+    try {
+      await stater.state(() => true)
+    } catch (error) {
+      // The first policy comes after its keys. And tests switch the emulator off, or its clock over.
+      if (!(error instanceof CodedError)) throw error
+    }
+  }
+  if (emulated.stating ?? true) {
+    const stating = setInterval(() => void state(), STATING_MS)
+    t.after(() => clearInterval(stating))
+  }
+
   const put = async <T extends { readonly seq: number }>(
     kind: Kind<T>,
     content: T,
@@ -199,6 +237,7 @@ export async function deploy(
   ): Promise<string> => {
     const { name, signed } = await signDocument(kind, content, by)
     await governor.objectStore().create({ ...governance, name }, utf8(JSON.stringify(signed)))
+    if (emulated.stating ?? true) await state()
     return name
   }
   const [ada, grace] = signers
@@ -218,11 +257,12 @@ export async function deploy(
       const { key } = await governor.keyVault().publicKey(id('key', 'grant-ca'))
       const grantCa = { jwk: P384Jwk.parse(exportJwk(key)), keyId: id('key', 'grant-ca') }
       const now = systemClock.now()
-      const keys = { audience: AUDIENCE, issuedAt: now - 60, exp: now + DAY }
+      const keys = { audience: AUDIENCE, issuedAt: now - 600, exp: now + DAY }
       await put(VERIFIER_KEYS, verifierKeysOf(grantCa, keys), [ada, grace])
     },
     putRevocation: (value, by = [ada]) =>
       put(REVOCATION, revocationOf({ audience: AUDIENCE, issuedAt: systemClock.now(), ...value }), by),
+    state,
     seal: async (changes, signer = sealing) => {
       const sealId = toHex(randomBytes(16))
       const identity = { tenant: 'hospital', dataset: 'cohort', object: sealId, sealId, ...changes }
@@ -266,7 +306,12 @@ export async function deploy(
       logLevel: 'info',
       oci: ociConfig(principalOf('verifier')),
       namespace: PROVIDER_NAMESPACE,
-      buckets: { governance: 'governance', evidence: 'evidence-verifier', state: 'verifier-state' },
+      buckets: {
+        governance: 'governance',
+        freshness: 'freshness',
+        evidence: 'evidence-verifier',
+        state: 'verifier-state',
+      },
       macSecretId: id('vaultsecret', 'nonce-mac'),
       grantCaKeyId: id('key', 'grant-ca'),
       endorsements: { folder: AMD_STATE },
@@ -295,4 +340,4 @@ export async function writeTls({ tls }: VerifierConfig, ca: Ca): Promise<void> {
 
 export const workerLogs = { namespace: PROVIDER_NAMESPACE, bucket: 'evidence-worker' }
 export const verifierLogs = { namespace: PROVIDER_NAMESPACE, bucket: 'evidence-verifier' }
-export { CONSUMER, governance, PROVIDER }
+export { CONSUMER, freshness, governance, PROVIDER }

@@ -9,8 +9,10 @@ import { errorRow } from '#core/errors.ts'
 import { peekCompact } from '#core/jws.ts'
 import { RefusalFormat } from '#core/release/refusal.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
+import { addSeconds } from '#core/time.ts'
 import { createEmulatorControl } from '#lab/demo/emulatorControl.ts'
 import { deploy, writeTls } from './deployment.ts'
+import { hidingStorage } from './hidingStorage.ts'
 import { runVerifier, says } from './program.ts'
 import { createWorker } from './worker.ts'
 
@@ -62,6 +64,53 @@ test('a revocation while the decision is stored: the Vault gives no key', async 
   // Asked again, the new list decides, and says why.
   const [second] = (await worker.ask([later.job])).answers
   assert.equal(codeOf(second), 'object.withdrawn')
+})
+
+test('storage that hides a policy and a revocation: no key by a running or a fresh replica (H3)', async (t) => {
+  const deployment = await deploy(t, { stating: false })
+  const storage = await hidingStorage(t, deployment.emulator.endpoint)
+  const honest = deployment.config().oci
+  const oci = { ...honest, endpoints: { ...honest.endpoints, objectStorage: storage.url } }
+  const start = async () => {
+    const config = deployment.config({ oci })
+    await writeTls(config, deployment.ca)
+    const verifier = runVerifier(t, ['--config', await deployment.write(config)])
+    const { url, monitor } = await verifier.line(says('ready'))
+    const worker = createWorker(deployment, String(url))
+    t.after(() => worker.service.close())
+    return { verifier, worker, readyz: async () => (await fetch(`${String(monitor)}/readyz`)).status }
+  }
+  const now = systemClock.now()
+  await deployment.putVerifierKeys()
+  await deployment.putPolicy(deployment.policy(1, { issuedAt: addSeconds(now, -300) }))
+  const sealed = await deployment.seal()
+
+  const running = await start()
+  assert.equal(await running.readyz(), 503)
+  await assert.rejects(running.worker.ask([sealed.job]), { code: 'policy.stale' })
+  await deployment.state(120)
+  while ((await running.readyz()) !== 200) await systemClock.sleep(50)
+  assert.equal((await running.worker.obtain([sealed.job]))[0]?.kind, 'granted')
+
+  // The policy without the dataset, and the list that withdraws the object.
+  storage.hide(await deployment.putPolicy(deployment.policy(2, { datasets: [] })))
+  storage.hide(await deployment.putRevocation({ seq: 1, objects: [sealed.header.sealId] }))
+  await deployment.state()
+  const fresh = await start()
+  while ((await running.readyz()) !== 503) await systemClock.sleep(50)
+  const control = createEmulatorControl(deployment.emulator.endpoint)
+  const decryptions = async () =>
+    (await control.calls())
+      .filter(({ call }) => call.includes('decrypt'))
+      .reduce((sum, { count }) => sum + count, 0)
+  const before = await decryptions()
+  for (const { worker } of [running, fresh])
+    await assert.rejects(worker.ask([sealed.job]), { code: 'policy.stale' })
+  assert.equal(await decryptions(), before)
+
+  storage.showAll()
+  for (const { verifier } of [running, fresh])
+    await verifier.line(says('policy loaded', { policySeq: 2, revocationSeq: 1 }))
 })
 
 function codeOf(answer: ReleaseResponse['answers'][number] | undefined): string {

@@ -1,18 +1,26 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { readerOf } from '#adapters/evidence/collection.ts'
 import { toHex, utf8 } from '#core/bytes.ts'
+import { codeOf } from '#core/errors.ts'
 import { P384Jwk, thumbprint } from '#core/jwk.ts'
-import { keySigner, type Signer } from '#core/jws.ts'
+import { keySigner, type Signer, signCompact } from '#core/jws.ts'
+import { GovernanceBucket } from '#core/policy/bucket.ts'
 import { type Kind, signDocument } from '#core/policy/document.ts'
+import { type Freshness, FreshnessFormat, freshnessName, statementOf } from '#core/policy/freshness.ts'
+import { governanceInForce } from '#core/policy/inForce.ts'
 import { POLICY, type Policy } from '#core/policy/policy.ts'
 import { REVOCATION, type Revocation } from '#core/policy/revocation.ts'
 import { VERIFIER_KEYS, type VerifierKeys } from '#core/policy/verifierKeys.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
-import { createPolicyStore } from '../../src/verifier/policyStore.ts'
+import { createPolicyStore, type PolicyStore } from '../../src/verifier/policyStore.ts'
+import { createStatements } from '../../src/verifier/statements.ts'
 import { unavailable } from '../adapters/evidence/stores.ts'
 import {
   DAY,
   DEPLOYMENT,
+  ed25519,
+  freshnessKey,
   NOW,
   p384,
   policyOf,
@@ -26,14 +34,17 @@ import { bucket, emptyStore } from './testBucket.ts'
 
 const grantCa = keySigner(p384())
 const keyId = 'ocid1.key.oc1..grant-ca'
+const freshness = { ...bucket, bucket: 'freshness' }
 const none = { code: 'policy.none' }
 const two = signers.slice(0, 2)
 const mary = signers.slice(2)
 
-async function governance(options: { readonly keys?: boolean } = {}) {
+async function governance(options: { readonly keys?: boolean; readonly stating?: boolean } = {}) {
   const folder = await emptyStore()
   const clock = steerableClock()
-  const hidden = new Set<string>()
+  await folder.create({ ...freshness, name: 'first' }, Buffer.alloc(1))
+  /** Names that no listing shows; or, with a number, as many listings of its folder. */
+  const hidden = new Map<string, number>()
   const reads: string[] = []
   let reading = 0
   let mostReading = 0
@@ -43,10 +54,14 @@ async function governance(options: { readonly keys?: boolean } = {}) {
     ...folder,
     list: async function* (...parameters) {
       if (down) throw unavailable()
-      for await (const object of folder.list(...parameters)) if (!hidden.has(object.name)) yield object
+      for await (const object of folder.list(...parameters)) {
+        const times = hidden.get(object.name) ?? 0
+        if (times === 0) yield object
+        else hidden.set(object.name, times - 1)
+      }
     },
     readAll: async (object, ...parameters) => {
-      reads.push(object.name)
+      if (object.bucket === bucket.bucket) reads.push(object.name)
       reading += 1
       mostReading = Math.max(mostReading, reading)
       try {
@@ -58,8 +73,42 @@ async function governance(options: { readonly keys?: boolean } = {}) {
   }
   const loaded: string[] = []
   const ignored: string[] = []
-  /** A replica that starts now. */
-  const replica = () =>
+  const putStatement = async (
+    statement: Freshness,
+    by = freshnessKey,
+    name = freshnessName(statement.iat),
+  ) => {
+    const jws = await signCompact(FreshnessFormat, statement, by)
+    await folder.create({ ...freshness, name }, utf8(jws))
+    return name
+  }
+  /** What the bucket contains, whatever is hidden. */
+  const statement = async () => {
+    const documents = new GovernanceBucket(readerOf(folder, bucket), root)
+    await documents.refresh()
+    const inForce = governanceInForce(documents.candidates, { root, deployment: DEPLOYMENT }, clock.now())
+    return statementOf(inForce, DEPLOYMENT, clock.now())
+  }
+  /** Once a minute, as soon as there is something to state. */
+  const state = async () => {
+    try {
+      await putStatement(await statement())
+    } catch (error) {
+      assert.ok(['policy.none', 'service.conflict'].includes(codeOf(error)), String(error))
+    }
+  }
+  /** A replica that starts now. A statement precedes each of its listings. */
+  const replica = (stating = true): PolicyStore => {
+    const one = unstated()
+    return {
+      ...one,
+      refresh: async () => {
+        if (stating) await state()
+        await one.refresh()
+      },
+    }
+  }
+  const unstated = () =>
     createPolicyStore({
       store,
       bucket,
@@ -67,6 +116,7 @@ async function governance(options: { readonly keys?: boolean } = {}) {
       deployment: DEPLOYMENT,
       verifier: { simulation: true, vaultOnLoopback: true },
       grantCa: { keyId, jwk: grantCa.jwk },
+      statements: createStatements(store, freshness, DEPLOYMENT, clock),
       clock,
       events: {
         loaded: ({ policy }, revocations, revocationSeq) => {
@@ -76,7 +126,8 @@ async function governance(options: { readonly keys?: boolean } = {}) {
         ignored: ({ name }) => ignored.push(name),
       },
     })
-  const policies = replica()
+  const policies = replica(options.stating)
+  let revocations = 0
   const put = async <T extends { readonly seq: number }>(
     kind: Kind<T>,
     content: T,
@@ -98,17 +149,21 @@ async function governance(options: { readonly keys?: boolean } = {}) {
     reads,
     mostReading: () => mostReading,
     putKeys,
-    hide: (name: string) => hidden.add(name),
+    hide: (name: string, times = Number.POSITIVE_INFINITY) => hidden.set(name, times),
+    show: () => hidden.clear(),
+    statement,
+    putStatement,
     deafen: (value: boolean) => {
       deaf = value
     },
     fail: (value: boolean) => {
       down = value
     },
+    putFreshness: (name: string, bytes: Uint8Array) => folder.create({ ...freshness, name }, bytes),
     putRaw: (name: string, bytes: Uint8Array) => folder.create({ ...bucket, name }, bytes),
     putPolicy: (changes: Partial<Policy>, by: readonly Signer[] = two) => put(POLICY, policyOf(changes), by),
     putRevocation: (changes: Partial<Revocation>, by: readonly Signer[] = signers.slice(0, 1)) =>
-      put(REVOCATION, revocationOf(changes), by),
+      put(REVOCATION, revocationOf({ issuedAt: NOW - 10_000 + revocations++, ...changes }), by),
     seq: () => policies.inForce().loaded.policy.seq,
   }
 }
@@ -314,4 +369,104 @@ test('without keys that certify its own grant CA the Verifier releases nothing',
   clock.pass(DAY)
   await policies.refresh()
   assert.throws(() => policies.inForce(), none)
+})
+
+test('storage that hides what was stated gets no release: running and fresh replica (H3)', async () => {
+  const { policies, replica, putPolicy, putRevocation, putKeys, clock, hide, show } = await governance()
+  await putPolicy({ seq: 1 })
+  await policies.refresh()
+  assert.equal(policies.inForce().loaded.policy.seq, 1)
+  for (const [put, missing] of [
+    [() => putPolicy({ seq: 2 }), 'policy 2'],
+    [() => putRevocation({ seq: 1, permissions: ['p'] }), '1 revocation lists'],
+    [() => putKeys({ seq: 2, exp: NOW + 60 * DAY }), 'verifier keys 2'],
+  ] as const) {
+    clock.pass(60)
+    hide(await put())
+    for (const one of [policies, replica()]) {
+      await one.refresh()
+      assert.throws(() => one.inForce(), { code: 'policy.stale', message: new RegExp(missing) })
+      // Every number is told, and the age of the listing is not what fails.
+      assert.ok(one.freshSeconds() > 800 && one.ageSeconds() === 0)
+    }
+    show()
+    await policies.refresh()
+    assert.equal(policies.inForce().loaded.policy.seq, 2)
+  }
+})
+
+test('who is behind a statement lists again, once, before it refuses', async () => {
+  const { policies, putPolicy, clock, hide, seq } = await governance()
+  await putPolicy({ seq: 1 })
+  await policies.refresh()
+  clock.pass(60)
+  hide(await putPolicy({ seq: 2 }), 1)
+  await policies.refresh()
+  assert.equal(seq(), 2)
+  clock.pass(60)
+  hide(await putPolicy({ seq: 3 }), 2)
+  await policies.refresh()
+  assert.throws(() => policies.inForce(), { code: 'policy.stale', message: /policy 3/ })
+  await policies.refresh()
+  assert.equal(seq(), 3)
+})
+
+test('without a statement nothing is released; one ends to the second, hidden or not (H3)', async () => {
+  const { policies, replica, putPolicy, statement, putStatement, clock, hide, seq } = await governance({
+    stating: false,
+  })
+  const stale = (message: RegExp) =>
+    assert.throws(() => policies.inForce(), { code: 'policy.stale', message })
+  await putPolicy({})
+  await policies.refresh()
+  stale(/^no freshness statement of the last 15 minutes$/)
+  assert.equal(policies.freshSeconds(), 0)
+
+  const name = await putStatement(await statement())
+  await policies.refresh()
+  assert.equal(seq(), 7)
+  assert.equal(policies.freshSeconds(), 900)
+  hide(name)
+  const listing = async (seconds: number) => {
+    clock.pass(seconds)
+    await policies.refresh()
+  }
+  await listing(899)
+  assert.equal(seq(), 7)
+  const fresh = replica(false)
+  await fresh.refresh()
+  assert.throws(() => fresh.inForce(), { code: 'policy.stale' })
+  clock.pass(1)
+  stale(/^the newest freshness statement ended at /)
+  assert.equal(policies.freshSeconds(), 0)
+  await listing(0)
+  stale(/ended at/)
+  await putStatement(await statement())
+  await listing(0)
+  assert.equal(seq(), 7)
+})
+
+test('a statement counts by its key, for its deployment, under its minute, and from its time on', async () => {
+  const { policies, putPolicy, statement, putStatement, putFreshness, clock, seq } = await governance({
+    stating: false,
+  })
+  await putPolicy({})
+  const good = await statement()
+  const before = (minutes: number): Freshness => ({
+    ...good,
+    iat: NOW - 60 * minutes,
+    exp: NOW + 100,
+  })
+  await putStatement(before(6), keySigner(ed25519()))
+  await putStatement({ ...before(5), tenant: 'clinic' })
+  await putStatement(before(4), freshnessKey, freshnessName(NOW - 180))
+  await putStatement({ ...good, iat: NOW + 30, exp: NOW + 800 })
+  await putFreshness(freshnessName(NOW - 120), Buffer.alloc(3000))
+  await putFreshness(freshnessName(NOW - 60), Buffer.from([0xff]))
+  await putFreshness(freshnessName(NOW + 60), utf8('later'))
+  await policies.refresh()
+  assert.throws(() => policies.inForce(), { code: 'policy.stale', message: /minutes; freshness\/\d{8}: / })
+  clock.pass(30)
+  await policies.refresh()
+  assert.equal(seq(), 7)
 })

@@ -142,6 +142,7 @@ async function verifierBoot(
       inForce: () => current(),
       refresh: async () => {},
       ageSeconds: () => 0,
+      freshSeconds: () => 900,
       ignored: () => 0,
     },
     spendNonce: changes.spendNonce ?? (async () => {}),

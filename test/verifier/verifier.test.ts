@@ -245,6 +245,7 @@ test('the Verifier', async (t) => {
         await metric(new RegExp(`^cw_verifier_step_duration_seconds_count\\{step="${step}"\\} [1-9]`, 'm')),
         step,
       )
+    assert.ok(await metric(/^cw_verifier_freshness_seconds_left [78]\d\d$/m))
     assert.ok(await metric(/^cw_verifier_simulation 1$/m))
   })
 

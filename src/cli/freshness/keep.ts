@@ -24,17 +24,21 @@ export async function keepFresh(
     told(stated)
     return
   }
+  let worked = false
   while (!signal.aborted) {
     try {
       const stated = await signer.state(
         (last, next) => last === undefined || next.iat >= last.iat + every || !statesTheSame(last, next),
         signal,
       )
+      worked = true
       if (stated !== undefined) told(stated)
     } catch (error) {
       if (signal.aborted) return
-      // What may pass is said and tried again: a statement that is late stops every release.
-      if (!(error instanceof CodedError) || errorRow(error.code).disposition !== 'retry') throw error
+      // A statement that is late stops every release. So what may pass is said and tried again, and what has
+      // worked may work again: OCI also says 404 while it does not know who asks.
+      const passes = error instanceof CodedError && (worked || errorRow(error.code).disposition === 'retry')
+      if (!passes) throw error
       warn(`${error.message} (${error.code})`)
     }
     await systemClock.sleep(LOOK_SECONDS * 1000, signal).catch(() => undefined)

@@ -99,8 +99,8 @@ export const RELEASE_ERRORS = {
     "publish a policy or keys that load; the Verifier's log says why those in the bucket do not count",
   ),
   'policy.stale': request.later(
-    'the policy has not been confirmed for more than 30 seconds',
-    'check Object Storage and its permission; the Verifier cannot list the governance bucket',
+    'the policy has not been confirmed for more than 30 seconds, or by no freshness statement in force',
+    'check Object Storage, its permission and `freshness --every`; if the bucket does not show what a statement names, the storage hides it',
   ),
   'policy.changed': request.later(
     'policy or revocation list changed while the request was worked on',

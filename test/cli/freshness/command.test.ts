@@ -13,6 +13,7 @@ import { signDocument } from '#core/policy/document.ts'
 import { freshnessName, readFreshness } from '#core/policy/freshness.ts'
 import { POLICY } from '#core/policy/policy.ts'
 import { VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
+import { createEmulatorControl } from '#lab/demo/emulatorControl.ts'
 import { providerRoot, signers } from '../../core/evidence/collectionBuilder.ts'
 import { p384, policyOf, verifierKeysOf } from '../../core/release/releaseWorld.ts'
 import { PROVIDER_NAMESPACE } from '../../lab/emulator/testEmulator.ts'
@@ -65,6 +66,17 @@ test('it states what the signers have published, and goes on with --every', asyn
   const place = { namespace: PROVIDER_NAMESPACE, bucket: 'freshness', name }
   const stored = (await store.readAll(place, 4096)).toString()
   assert.deepEqual(readFreshness(stored, key.jwk, { tenant: 'hospital', audience: AUDIENCE }), statement)
+
+  // OCI also says 404 to whom it does not know for a moment: at the start that ends it, later it goes on.
+  const control = createEmulatorControl(emulator.endpoint)
+  const unknown = { status: 404, code: 'NotAuthorizedOrNotFound', times: 1 }
+  await control.arm({
+    service: 'objectstorage',
+    match: { method: 'GET', path: '/b/freshness/o' },
+    ...unknown,
+  })
+  const warnings = createInterface(keeper.child.stderr)[Symbol.asyncIterator]()
+  assert.match((await warnings.next()).value ?? '', /^warning: .*\(service\.missing\)$/)
   keeper.child.kill('SIGTERM')
   assert.deepEqual((await keeper.ended).code, 0)
 })

@@ -1,0 +1,75 @@
+/**
+ * The freshness statements that their bucket shows. What was read once counts until its end, so hiding it
+ * afterwards changes nothing.
+ */
+import { fromUtf8 } from '#core/bytes.ts'
+import { CodedError, codeOf } from '#core/errors.ts'
+import type { SigningJwk } from '#core/jwk.ts'
+import type { Deployment } from '#core/policy/envelope.ts'
+import {
+  beforeFreshness,
+  FRESHNESS_FOLDER,
+  type Freshness,
+  FreshnessFormat,
+  freshnessName,
+  isFreshnessName,
+  readFreshness,
+} from '#core/policy/freshness.ts'
+import type { Clock } from '#ports/clock.ts'
+import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
+
+/** A compact JWS is a third longer than what it signs. */
+const MAX_BYTES = FreshnessFormat.maxBytes * 2
+
+export type Statements = {
+  /** Lists once and reads what is new. */
+  readonly refresh: (signal?: AbortSignal) => Promise<void>
+  /** The newest statement by this key, also one that has ended. Throws `policy.stale` if there is none. */
+  readonly newest: (key: SigningJwk) => Freshness
+}
+
+export function createStatements(
+  store: Pick<ObjectStore, 'list' | 'head' | 'readAll'>,
+  bucket: Omit<ObjectRef, 'name'>,
+  deployment: Deployment,
+  clock: Pick<Clock, 'now'>,
+): Statements {
+  /** Empty: too large to be one. */
+  const read = new Map<string, Buffer>()
+
+  const readOne = async (name: string, signal: AbortSignal | undefined): Promise<void> => {
+    const object = { ...bucket, name }
+    try {
+      const { size } = await store.head(object, undefined, signal)
+      read.set(name, size > MAX_BYTES ? Buffer.alloc(0) : await store.readAll(object, MAX_BYTES, signal))
+    } catch (error) {
+      // The lifecycle rule of the bucket was faster.
+      if (codeOf(error) !== 'service.missing') throw error
+    }
+  }
+  return {
+    refresh: async (signal) => {
+      const now = clock.now()
+      const [after, last] = [beforeFreshness(now), freshnessName(now)]
+      for (const name of read.keys()) if (name < after) read.delete(name)
+      for await (const { name } of store.list(bucket, FRESHNESS_FOLDER, after, signal))
+        if (isFreshnessName(name) && name <= last && !read.has(name)) await readOne(name, signal)
+    },
+    newest: (key) => {
+      const now = clock.now()
+      let problem = ''
+      for (const [name, bytes] of [...read].sort(([a], [b]) => (a < b ? 1 : -1))) {
+        try {
+          const statement = readFreshness(fromUtf8(bytes, name), key, deployment)
+          if (freshnessName(statement.iat) !== name)
+            throw new CodedError('policy.stale', `it is of the minute ${freshnessName(statement.iat)}`)
+          if (statement.iat <= now) return statement
+        } catch (error) {
+          if (!(error instanceof CodedError)) throw error
+          problem ||= `; ${name}: ${error.message}`
+        }
+      }
+      throw new CodedError('policy.stale', `no freshness statement of the last 15 minutes${problem}`)
+    },
+  }
+}
