@@ -3,12 +3,13 @@ import { endWithUsage, readCommand } from '../test/toolCommand.ts'
 import { type Benchmark, formatTable, judge } from './benchmark.ts'
 import { floods } from './floods.ts'
 import { memory } from './memory.ts'
+import { release } from './release.ts'
 import { scopes } from './scopes.ts'
 import { sealed } from './sealed.ts'
 import { snp } from './snp.ts'
 import { snpPeers } from './snpPeers.ts'
 
-const BENCHMARKS: readonly Benchmark[] = [floods, scopes, sealed, memory, snp, snpPeers]
+const BENCHMARKS: readonly Benchmark[] = [release, floods, scopes, sealed, memory, snp, snpPeers]
 const LIST = BENCHMARKS.map(({ name, what }) => `  ${name.padEnd(12)}${what}`).join('\n')
 
 const HELP = `usage: npm run bench -- [NAME] [--json]

@@ -20,7 +20,7 @@ const effects = {
   silent: z.literal(true).optional(),
   /**
    * Answers 2xx with another body. `truncated`: the announced length, half of the bytes, then a cut.
-   * `corrupted`: one bit flipped in the middle. `slow`: in pieces over ten seconds. `kds` knows others: other
+   * `corrupted`: one bit flipped after a quarter. `slow`: in pieces over ten seconds. `kds` knows others: other
    * bytes (`garbage`), too many, an incomplete body without an end, or a redirect.
    */
   body: z

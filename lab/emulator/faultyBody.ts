@@ -46,8 +46,9 @@ const BREAKS: Readonly<Record<'truncated' | 'corrupted' | 'slow', Break>> = {
     }
     throw new Error('injected fault')
   },
+  // A quarter in: of the 4 KiB that a reader of a sealed object's header takes, that is in the header.
   corrupted: async function* (stream, size) {
-    const target = Math.floor(size / 2)
+    const target = Math.floor(size / 4)
     let at = 0
     for await (const chunk of chunksOf(stream)) {
       const index = target - at

@@ -7,8 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fromBase64url, toBase64url } from '#core/bytes.ts'
 import { type Teardown, temporaryFolder } from '../lab/emulator/testEmulator.ts'
-import { deploy, writeTls } from './deployment.ts'
-import { runVerifier, says } from './program.ts'
+import { deployVerifier } from './deployedVerifier.ts'
 import { createWorker } from './worker.ts'
 
 export const FLOODS = [
@@ -50,16 +49,8 @@ export async function startFlood(
 
 /** A Verifier with a policy, a good worker with one job, and the file of the hostile clients. */
 export async function deployTarget(t: Teardown) {
-  const deployment = await deploy(t)
+  const { deployment, url, monitor } = await deployVerifier(t)
   const { ca } = deployment
-  const config = deployment.config()
-  await writeTls(config, ca)
-  await deployment.putVerifierKeys()
-  await deployment.putPolicy(deployment.policy(1))
-  const verifier = runVerifier(t, ['--config', await deployment.write(config)])
-  const ready = await verifier.line(says('ready'))
-  const url = String(ready['url'])
-  await verifier.line(says('policy loaded'))
   const worker = createWorker(deployment, url)
   t.after(() => worker.service.close())
   const { job } = await deployment.seal()
@@ -75,7 +66,7 @@ export async function deployTarget(t: Teardown) {
   await writeFile(file, JSON.stringify({ ca: ca.pem, identities, request }))
   return {
     url,
-    monitor: String(ready['monitor']),
+    monitor,
     file,
     /** Throws unless the worker gets its keys. */
     obtain: async () => {

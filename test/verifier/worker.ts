@@ -40,7 +40,7 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
   const service = createReleaseService({
     url,
     tls: () => tls,
-    timeoutMs: 10_000,
+    timeoutMs: 30_000,
   })
   const { wrap, wrapKey, evidence, evidenceKey, evidenceSigner } = workerKeys()
   const boot = bootOf(evidenceKey)
