@@ -9,6 +9,7 @@ import { addDeadLettersCommands } from './deadLetters/command.ts'
 import { addEndorsementsCommands } from './endorsements/command.ts'
 import { addEnrolCommands } from './enrol/command.ts'
 import { addEvidenceCommands } from './evidence/command.ts'
+import { addExplainCommand } from './explain/command.ts'
 import { addFreshnessCommand } from './freshness/command.ts'
 import { addMeasureCommand } from './measure/command.ts'
 import { addResultCommands } from './open/command.ts'
@@ -51,6 +52,7 @@ export async function runCommandLine(parameters: readonly string[]): Promise<num
   addResultCommands(program, context)
   addFreshnessCommand(program, context)
   addEvidenceCommands(program, context)
+  addExplainCommand(program, context)
   addDeadLettersCommands(program, context)
   addReportCommands(program, context)
   addEndorsementsCommands(program, context)

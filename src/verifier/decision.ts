@@ -7,7 +7,7 @@ import { logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
 import { CodedError, type Refusal } from '#core/errors.ts'
 import { decideJobs } from '#core/release/decide.ts'
-import { decideRequester } from '#core/release/requester.ts'
+import { decideRequester, type RefusedRequester } from '#core/release/requester.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { AuthenticRequest } from './authenticate.ts'
 import type { Boot } from './boot.ts'
@@ -17,7 +17,7 @@ type RegisteringBoot = Pick<Boot, 'registrations' | 'evidence' | 'announce'>
 
 export type Decision =
   /** The request as a whole. */
-  | { readonly kind: 'refused'; readonly reasons: readonly Refusal[] }
+  | RefusedRequester
   /** One decision per job, in order; none for a preflight. */
   | {
       readonly kind: 'decided'
@@ -37,7 +37,7 @@ export async function decideRequest(
 ): Promise<Decision> {
   const { request, asker, verified, inForce } = authentic
   const spent = await refusalOf('nonce', 'unused', () => boot.spendNonce(request.nonce, deadline))
-  if (spent !== undefined) return { kind: 'refused', reasons: [spent] }
+  if (spent !== undefined) return { kind: 'refused', reasons: [spent], distances: [] }
 
   const { policy } = inForce.loaded
   const { revocation } = inForce
@@ -53,7 +53,7 @@ export async function decideRequest(
   const unregistered = await refusalOf('boot', 'new, or registered as it is', () =>
     registerBoots(authentic, verdict, boot, now, deadline),
   )
-  if (unregistered !== undefined) return { kind: 'refused', reasons: [unregistered] }
+  if (unregistered !== undefined) return { kind: 'refused', reasons: [unregistered], distances: [] }
   const decided = decideJobs(request.jobs, requester, rules)
   const jobs = await chargeJobs(decided, policy.tenant, boot.quotas, now)
   return { kind: 'decided', verdict, jobs }

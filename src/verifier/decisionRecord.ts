@@ -7,7 +7,7 @@ import type { SealedLog } from '#adapters/evidence/log.ts'
 import type { AcceptedVerdict } from '#core/appraisal/appraise.ts'
 import { sha256, toBase64url, toHex } from '#core/bytes.ts'
 import { CodedError, codeOf, type Refusal } from '#core/errors.ts'
-import type { EntryBody } from '#core/evidence/entry.ts'
+import { type EntryBody, MAX_NEAREST, MAX_NEAREST_FIELDS, MAX_TRACES } from '#core/evidence/entry.ts'
 import type { GrantedJob } from '#core/release/decide.ts'
 import { hasPurpose } from '#core/release/permissionRules.ts'
 import type { Denial } from '#core/release/refusal.ts'
@@ -47,7 +47,7 @@ export async function recordDecision(
   const { jobs } = authentic.request
   if (decision.kind === 'refused') {
     const denialId = randomId()
-    evidence.append(refusedWorker(authentic, denialId, decision.reasons))
+    evidence.append(refusedWorker(authentic, denialId, decision))
     await evidence.flush(deadline)
     return { code: firstOf(decision.reasons), denialId }
   }
@@ -70,6 +70,7 @@ export async function recordDecision(
     if (!refused.has(same)) entries.push(entry)
     refused.set(same, entry)
     entry.headerDigests.push(...headerDigestsOf(job))
+    addTrace(entry.traceparents, job)
     return { kind: 'refused', denial: { code: firstOf(reasons), denialId: entry.denialId } }
   })
   evidence.appendAll(entries)
@@ -120,7 +121,7 @@ function acceptedWorker(
 function refusedWorker(
   { request, asker, attestation, inForce }: AuthenticRequest,
   denialId: string,
-  reasons: readonly Refusal[],
+  { reasons, distances }: Extract<Decision, { kind: 'refused' }>,
 ): EntryBody {
   return {
     event: 'worker.refused',
@@ -129,7 +130,15 @@ function refusedWorker(
     client: asker.client,
     purpose: hasPurpose(inForce.loaded.policy, asker.purpose) ? asker.purpose : null,
     headerDigests: request.jobs.flatMap(headerDigestsOf),
+    traceparents: tracesOf(request.jobs),
     reasons: reasons.slice(0, MAX_REASONS).map(shortened),
+    nearest: distances.slice(0, MAX_NEAREST).map(({ reference, fields }) => ({
+      reference,
+      differences: fields.length,
+      fields: [...new Set(fields)].slice(0, MAX_NEAREST_FIELDS).map((field) => cut(field, 80)),
+    })),
+    policySeq: inForce.loaded.policy.seq,
+    revocationSeq: inForce.revocation.seq,
     ...attestation,
   }
 }
@@ -153,7 +162,18 @@ function decidedRelease(
 }
 
 function refusedJobs(reasons: Refusal[], quota: RefusedJobs['quota'], accepted: number): RefusedJobs {
-  return { event: 'release.refused', denialId: randomId(), accepted, headerDigests: [], reasons, quota }
+  const none = { headerDigests: [], traceparents: [] }
+  return { event: 'release.refused', denialId: randomId(), accepted, ...none, reasons, quota }
+}
+
+function tracesOf(jobs: readonly ReleaseJob[]): string[] {
+  const traces: string[] = []
+  for (const job of jobs) addTrace(traces, job)
+  return traces
+}
+
+function addTrace(traces: string[], { traceparent }: ReleaseJob): void {
+  if (traces.length < MAX_TRACES && !traces.includes(traceparent)) traces.push(traceparent)
 }
 
 function firstOf([first]: readonly Refusal[]): Refusal['code'] {
@@ -167,7 +187,6 @@ function headerDigestsOf({ objects }: ReleaseJob): string[] {
 
 /** Within the limits of an evidence entry. */
 function shortened({ code, field, expected, actual, remedy }: Refusal): Refusal {
-  const cut = (text: string, limit: number) => (text.length > limit ? `${text.slice(0, limit - 3)}...` : text)
   return {
     code,
     field: cut(field, 80),
@@ -175,6 +194,10 @@ function shortened({ code, field, expected, actual, remedy }: Refusal): Refusal 
     actual: cut(actual, 400),
     remedy: cut(remedy, 400),
   }
+}
+
+function cut(text: string, limit: number): string {
+  return text.length > limit ? `${text.slice(0, limit - 3)}...` : text
 }
 
 function randomId(): string {

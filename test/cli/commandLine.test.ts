@@ -23,6 +23,7 @@ const COMMANDS = [
   'freshness',
   'evidence verify',
   'evidence export',
+  'explain',
   'dead-letters list',
   'dead-letters show',
   'dead-letters retry',

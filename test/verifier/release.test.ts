@@ -9,7 +9,13 @@ import type { Log } from '#adapters/system/log.ts'
 import { bootOf } from '#core/boot/boot.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
-import { type EntryBody, EntryFormat } from '#core/evidence/entry.ts'
+import {
+  type EntryBody,
+  EntryFormat,
+  MAX_NEAREST,
+  MAX_NEAREST_FIELDS,
+  MAX_TRACES,
+} from '#core/evidence/entry.ts'
 import { Ed25519Jwk, exportJwk, P384Jwk } from '#core/jwk.ts'
 import { defineSigned, keySigner, peekCompact, type Signer, signCompact, signGeneral } from '#core/jws.ts'
 import type { Policy } from '#core/policy/policy.ts'
@@ -46,6 +52,7 @@ import {
   permissionOf,
   policyOf,
   signers,
+  TRACEPARENT,
   verifierKeysOf,
   workerKeys,
 } from '../core/release/releaseWorld.ts'
@@ -347,6 +354,32 @@ for (const { name, jobs } of [
     await assert.rejects(ask(unstored.boot, jobs), { code: 'evidence.unavailable' })
   })
 
+test('the entry on a refused worker has the three nearest reference values, and what was in force', async () => {
+  const [good] = policy.referenceValues
+  assert.ok(good !== undefined)
+  const near = { ...good, id: 'near', vmpl: 1 }
+  const far = (id: string) => ({ ...near, id, measurements: ['c7'.repeat(48)] })
+  const referenceValues = [far('far-1'), far('far-2'), near, far('far-3')]
+  const { boot, entries } = await verifierBoot({ policy: { ...policy, seq: 7, referenceValues } })
+  await assert.rejects(ask(boot), { name: 'RequestRefused', code: 'vmpl.violated' })
+  const [entry] = entries
+  assert.ok(entry?.event === 'worker.refused')
+  const farFields = { differences: 2, fields: ['measurement', 'vmpl'] }
+  assert.deepEqual(entry.nearest, [
+    { reference: 'near', differences: 1, fields: ['vmpl'] },
+    { reference: 'far-1', ...farFields },
+    { reference: 'far-2', ...farFields },
+  ])
+  assert.deepEqual(entry.traceparents, [TRACEPARENT])
+  assert.deepEqual([entry.policySeq, entry.revocationSeq], [7, nothingRevoked.seq])
+
+  const none = await verifierBoot({ policy: { ...policy, datasets: [datasetOf({ permissions: [] })] } })
+  await assert.rejects(ask(none.boot), { code: 'client.none' })
+  const [other] = none.entries
+  assert.ok(other?.event === 'worker.refused')
+  assert.deepEqual(other.nearest, [])
+})
+
 test('a decision that cannot be stored: the Vault is not asked, the request fails, the release ends as failed', async () => {
   const { boot, said, answered } = await verifierBoot({ fault: 'release.decided' })
   await assert.rejects(ask(boot), { code: 'evidence.unavailable' })
@@ -396,6 +429,8 @@ test('the jobs of a request share the entry on their worker, and those refused f
     refused.map(({ headerDigests }) => headerDigests),
     [[headers[0], headers[2]].flat(), headers[3]],
   )
+  // Both jobs have one trace.
+  for (const { traceparents } of refused) assert.deepEqual(traceparents, [TRACEPARENT])
   const denials = answers.map((answer) => ('refusal' in answer ? refusalOf(answer).denialId : ''))
   assert.deepEqual(denials, [refused[0]?.denialId, '', refused[0]?.denialId, refused[1]?.denialId])
   const [issued] = answers.flatMap((answer) => ('grant' in answer ? [answer.grant] : []))
@@ -434,7 +469,15 @@ test('a refusal with the most and longest reasons, over the most objects, fits o
     client: 'x'.repeat(64),
     purpose: 'HRESCH',
     headerDigests: Array.from({ length: 256 }, () => 'A'.repeat(43)),
+    traceparents: Array.from({ length: MAX_TRACES }, () => TRACEPARENT),
     reasons: Array.from({ length: MAX_REASONS }, () => reason),
+    nearest: Array.from({ length: MAX_NEAREST }, () => ({
+      reference: 'x'.repeat(64),
+      differences: 999,
+      fields: Array.from({ length: MAX_NEAREST_FIELDS }, () => 'x'.repeat(80)),
+    })),
+    policySeq: 999_999_999,
+    revocationSeq: 999_999_999,
     runtimeDataDigest: 'A'.repeat(43),
     reportDigest: 'A'.repeat(43),
     measurement: '0'.repeat(96),

@@ -5,23 +5,24 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { request as httpsRequest } from 'node:https'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { auditBuckets } from '#adapters/evidence/folderAudit.ts'
 import { createEvidenceLog } from '#adapters/evidence/log.ts'
 import { systemClock } from '#adapters/system/clock.ts'
+import { findDenial } from '#cli/explain/denial.ts'
+import { renderDenial } from '#cli/explain/text.ts'
 import { fromBase64url, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
-import { auditCollection } from '#core/evidence/audit/audit.ts'
 import { checkpointName } from '#core/evidence/checkpoint.ts'
 import { keySigner, peekCompact } from '#core/jws.ts'
-import type { ObjectReader } from '#core/objectReader.ts'
 import { RefusalFormat } from '#core/release/refusal.ts'
 import type { ReleaseJob, ReleaseResponse } from '#core/release/request.ts'
 import { MAX_REQUEST_BYTES } from '#core/release/request.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import type { AmdAuthority } from '#lab/amd/authority.ts'
-import type { ObjectStore } from '#ports/objectStore.ts'
-import { p384, root, workerKeys } from '../core/release/releaseWorld.ts'
+import { p384, workerKeys } from '../core/release/releaseWorld.ts'
 import { startKds } from '../kds.ts'
 import { CONSUMER_NAMESPACE, temporaryFolder } from '../lab/emulator/testEmulator.ts'
 import {
+  ANCHORS,
   deploy,
   governance,
   PLATFORM_MEASUREMENT,
@@ -368,15 +369,17 @@ test('the Verifier', async (t) => {
     verifier.kill('SIGTERM')
     assert.equal(await verifier.exit, 0)
     const objects = (await deployment.user(PROVIDER, 'auditor')).objectStore()
-    const report = await auditCollection(
-      {
-        governance: readerOf(objects, governance),
-        verifierLogs: readerOf(objects, verifierLogs),
-        workerLogs: readerOf(objects, workerLogs),
-        results: readerOf(objects, { namespace: CONSUMER_NAMESPACE, bucket: 'results' }),
+    const buckets = {
+      provider: {
+        namespace: governance.namespace,
+        governance: governance.bucket,
+        evidence: verifierLogs.bucket,
+        workerEvidence: workerLogs.bucket,
       },
-      { providerRoot: root, simulation: true },
-    )
+      consumer: { namespace: CONSUMER_NAMESPACE, results: 'results' },
+    }
+    const trust = await deployment.write(ANCHORS)
+    const report = await auditBuckets(buckets, { trust, simulation: true }, objects)
     // The policy with a foreign signature is still stored. The audit finds it as the Verifier did.
     assert.deepEqual(
       report.findings.map(({ code }) => code),
@@ -406,6 +409,14 @@ test('the Verifier', async (t) => {
       'measurement.unknown',
     ]
     assert.deepEqual(decided.sort(), expected.sort())
+    // Each refusal that a worker was told of can be explained from the evidence.
+    const denied = report.releases.flatMap((release) => (release.kind === 'refused' ? [release] : []))
+    for (const { denialId, reasons } of denied) {
+      const denial = findDenial(report, denialId.slice(0, 12))
+      assert.ok(renderDenial(denial).includes(reasons[0]?.remedy.slice(0, 40) ?? assert.fail()))
+      if (reasons.some(({ code }) => code === 'measurement.unknown'))
+        assert.deepEqual(denial.nearest[0]?.fields, ['measurement'])
+    }
     const counts = new Map<string, number>([['assertion.invalid', 1]])
     for (const { code } of turnedAway) counts.set(code, (counts.get(code) ?? 0) + 1)
     // The strangers, and the client with TLS 1.2.
@@ -450,15 +461,6 @@ test('--check-config checks a configuration without using it', async (t) => {
   ]
   assert.deepEqual(await Promise.all(exits), [0, 78, 78, 78])
 })
-
-function readerOf(store: ObjectStore, bucket: { namespace: string; bucket: string }): ObjectReader {
-  return {
-    list: async function* (prefix) {
-      for await (const { name } of store.list(bucket, prefix)) yield name
-    },
-    read: (name, maxBytes) => store.readAll({ ...bucket, name }, maxBytes),
-  }
-}
 
 async function post(
   address: string,

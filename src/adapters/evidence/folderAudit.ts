@@ -1,4 +1,4 @@
-/** Audits a folder with copies of the buckets. Needs no network and no secret key. */
+/** Audits a folder with copies of the buckets, which needs no network and no secret key, or the buckets. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readIfPresent } from '#adapters/system/files.ts'
@@ -8,7 +8,8 @@ import { auditCollection } from '#core/evidence/audit/audit.ts'
 import type { EvidenceReport } from '#core/evidence/audit/report.ts'
 import { thumbprint } from '#core/jwk.ts'
 import { TrustAnchors } from '#core/release/trust.ts'
-import { openCollection } from './collection.ts'
+import { openCollection, readerOf } from './collection.ts'
+import type { EvidenceBuckets } from './export.ts'
 
 const MAX_TRUST_BYTES = 64 * 1024
 
@@ -42,6 +43,25 @@ export async function auditFolder(
     keys: providerRoot.keys.map(({ person, jwk }) => ({ person, thumbprint: thumbprint(jwk) })),
   }
   return { ...report, trust }
+}
+
+/** Audits the buckets themselves. Throws `input.unreadable` without a root, and the services' codes. */
+export async function auditBuckets(
+  { provider, consumer }: EvidenceBuckets,
+  options: { readonly trust: string; readonly simulation: boolean },
+  store: Parameters<typeof readerOf>[0],
+): Promise<EvidenceReport> {
+  const { providerRoot } = await readTrust(options.trust)
+  const inProvider = (bucket: string) => readerOf(store, { namespace: provider.namespace, bucket })
+  return await auditCollection(
+    {
+      governance: inProvider(provider.governance),
+      verifierLogs: inProvider(provider.evidence),
+      workerLogs: inProvider(provider.workerEvidence),
+      results: readerOf(store, { namespace: consumer.namespace, bucket: consumer.results }),
+    },
+    { providerRoot, simulation: options.simulation },
+  )
 }
 
 async function readTrust(path: string): Promise<TrustAnchors> {

@@ -26,6 +26,9 @@ export type AcceptedVerdict = Extract<Evaluation, { readonly kind: 'accepted' }>
 /** The outcome of an appraisal under a policy. */
 export type Verdict = AcceptedVerdict | Extract<Evaluation, { readonly kind: 'refused' }>
 
+/** How far a report is from some reference values: the field of each violation. A field may occur twice. */
+export type Distance = { readonly reference: string; readonly fields: readonly string[] }
+
 /** The outcome of the rules, with what they were compared with. */
 export type Evaluation =
   | {
@@ -44,6 +47,8 @@ export type Evaluation =
       readonly nearest: string
       /** Every violation, at least one. */
       readonly reasons: readonly Refusal[]
+      /** Of all reference values, nearest first. */
+      readonly distances: readonly Distance[]
       /**
        * The least TCB that was required; undefined if these reference values have no row for the processor.
        */
@@ -77,15 +82,17 @@ export function appraise(
  */
 export function evaluate(subject: Subject, values: AppraisalPolicy): Evaluation {
   const { verified } = subject
-  const [best, ...others] = values.referenceValues.map((reference) => ({
-    reference,
-    violations: RULES.flatMap((rule) => rule(subject, reference)),
-  }))
-  if (best === undefined) throw new RangeError('there are no reference values to appraise against')
-  const nearest = others.reduce((a, b) => (compare(a, b) <= 0 ? a : b), best)
+  const candidates = values.referenceValues
+    .map((reference) => ({ reference, violations: RULES.flatMap((rule) => rule(subject, reference)) }))
+    .sort(compare)
+  const [nearest] = candidates
+  if (nearest === undefined) throw new RangeError('there are no reference values to appraise against')
   const reasons = [...rootViolations(verified, values), ...nearest.violations]
   const floor = processorOf(verified, nearest.reference)?.floor
-  if (reasons.length > 0) return { kind: 'refused', nearest: nearest.reference.id, reasons, floor, verified }
+  if (reasons.length > 0) {
+    const distances = candidates.map(distanceOf)
+    return { kind: 'refused', nearest: nearest.reference.id, reasons, distances, floor, verified }
+  }
   return {
     kind: 'accepted',
     reference: nearest.reference.id,
@@ -97,6 +104,10 @@ export function evaluate(subject: Subject, values: AppraisalPolicy): Evaluation 
 }
 
 type Candidate = { readonly reference: Reference; readonly violations: readonly Refusal[] }
+
+function distanceOf({ reference, violations }: Candidate): Distance {
+  return { reference: reference.id, fields: violations.map(({ field }) => field) }
+}
 
 /** Nearest first: the same measurement, then the fewest violations, then the higher assurance. */
 function compare(a: Candidate, b: Candidate): number {

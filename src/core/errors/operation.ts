@@ -179,6 +179,10 @@ export const EVIDENCE_LOG_ERRORS = {
     'a decided release got no stored end in time, so its log is written no more',
     'do nothing unless it is frequent: the Verifier starts again, and its next boot tells what was interrupted',
   ),
+  'denial.missing': refused(
+    'the evidence has no denial of this id',
+    'copy the evidence again; if the request was refused before it was authentic, only the log of the Verifier has the id',
+  ),
   'evidence.unavailable': later(
     'evidence cannot be written, so no key may be released',
     "wait: work is kept; check Object Storage and the evidence bucket's permission",

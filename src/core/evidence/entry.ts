@@ -38,6 +38,22 @@ const reason = z.strictObject({
   remedy: z.string().max(400),
 })
 
+/** Reference values that a refused report came near to, and the fields in which it differs from one. */
+export const MAX_NEAREST = 3
+export const MAX_NEAREST_FIELDS = 16
+
+/** Of the jobs that a refusal is about: the first ones, each once. */
+export const MAX_TRACES = 16
+const traceparents = z.array(traceparent).max(MAX_TRACES)
+
+/** How far a report was from some reference values. */
+const distance = z.strictObject({
+  reference: name,
+  /** Violations of all rules. Several may be about one field. */
+  differences: count,
+  fields: z.array(z.string().max(80)).max(MAX_NEAREST_FIELDS),
+})
+
 const attestation = {
   runtimeDataDigest: sha256Digest,
   reportDigest: sha256Digest,
@@ -90,7 +106,12 @@ const Schema = z.discriminatedUnion('event', [
     purpose: purpose.nullable(),
     /** Of all its jobs. */
     headerDigests: z.array(sha256Digest).max(256),
+    traceparents,
     reasons: z.array(reason).min(1).max(64),
+    /** Nearest first; empty if the machine is not why it was refused. */
+    nearest: z.array(distance).max(MAX_NEAREST),
+    policySeq: sequence,
+    revocationSeq: count,
     ...attestation,
   }),
   entry('release.decided', {
@@ -121,6 +142,7 @@ const Schema = z.discriminatedUnion('event', [
     accepted: count,
     /** Of all jobs of the request that are refused for the same reasons. */
     headerDigests: z.array(sha256Digest).min(1).max(256),
+    traceparents,
     reasons: z.array(reason).min(1).max(64),
     /** The limit that refuses them, null if none does. */
     quota: z

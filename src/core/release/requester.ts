@@ -2,7 +2,7 @@
  * Decides on the requester, whatever it asks for: its machine, its boot, and whether any permission of the
  * policy could serve it. A preflight asks for nothing else.
  */
-import type { AcceptedVerdict, Verdict } from '../appraisal/appraise.ts'
+import type { AcceptedVerdict, Distance, Verdict } from '../appraisal/appraise.ts'
 import type { Refusal } from '../errors.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Revocation } from '../policy/revocation.ts'
@@ -19,7 +19,12 @@ export type AcceptedRequester = {
   readonly asker: VerifiedAsker
   readonly verdict: AcceptedVerdict
 }
-export type RefusedRequester = { readonly kind: 'refused'; readonly reasons: readonly Refusal[] }
+export type RefusedRequester = {
+  readonly kind: 'refused'
+  readonly reasons: readonly Refusal[]
+  /** From all reference values, nearest first; empty if the machine is accepted. */
+  readonly distances: readonly Distance[]
+}
 
 export function decideRequester(
   { asker, boot, verdict }: Requester,
@@ -33,7 +38,8 @@ export function decideRequester(
     ...bootReasons(boot, rules.revocation),
     ...useReasons(asker, verdict, rules),
   ]
-  if (verdict.kind === 'refused' || reasons.length > 0) return { kind: 'refused', reasons }
+  if (verdict.kind === 'refused') return { kind: 'refused', reasons, distances: verdict.distances }
+  if (reasons.length > 0) return { kind: 'refused', reasons, distances: [] }
   return { kind: 'accepted', asker, verdict }
 }
 

@@ -308,6 +308,7 @@ test('waiting entries are limited in bytes', async () => {
     denialId: '0'.repeat(32),
     accepted: 0,
     headerDigests: ['A'.repeat(43)],
+    traceparents: [],
     reasons: Array.from({ length: 48 }, () => reason),
     quota: null,
   }

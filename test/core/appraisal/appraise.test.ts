@@ -212,6 +212,11 @@ test('the reasons are against the nearest reference values: the same measurement
     given.reasons.map(({ code }) => code),
     ['vmpl.violated'],
   )
+  assert.deepEqual(given.distances, [
+    { reference: 'worker-3', fields: ['vmpl'] },
+    { reference: 'worker-2', fields: ['vmpl', 'trust'] },
+    { reference: 'worker-9', fields: ['measurement'] },
+  ])
 })
 
 test('if two are equally near, the first is named; a policy without reference values throws', () => {

@@ -500,8 +500,8 @@ export class CollectionBuilder {
   }
 
   refusedJobs(accepted: number): BodyOf<'release.refused'> {
-    const { denialId, headerDigests, reasons } = this.refusal('')
-    return { event: 'release.refused', denialId, accepted, headerDigests, reasons, quota: null }
+    const { denialId, headerDigests, traceparents, reasons } = this.refusal('')
+    return { event: 'release.refused', denialId, accepted, headerDigests, traceparents, reasons, quota: null }
   }
 
   refusal(boot: string): BodyOf<'worker.refused'> {
@@ -512,6 +512,7 @@ export class CollectionBuilder {
       client: 'research',
       purpose: 'HRESCH',
       headerDigests: [digestOf('refused')],
+      traceparents: [traceparent],
       reasons: [
         {
           code: 'guest-policy.debug',
@@ -521,6 +522,9 @@ export class CollectionBuilder {
           remedy: 'launch the guest without debugging',
         },
       ],
+      nearest: [{ reference: 'reference-1', differences: 1, fields: ['guestPolicy.debug'] }],
+      policySeq: 1,
+      revocationSeq: 1,
       ...this.attestation(boot),
     }
   }

@@ -628,6 +628,23 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
     },
     ['decision.unfounded verifier:2'],
   ],
+  'a refusal is about reference values that its policy does not have': [
+    async ({ builder, verifier, worker }) => {
+      await worker.log.flush()
+      const nearest = [{ reference: 'reference-9', differences: 1, fields: ['measurement'] }]
+      verifier.log.append({ ...builder.refusal(worker.boot), nearest })
+      await verifier.log.flush()
+    },
+    ['decision.unfounded verifier:2'],
+  ],
+  'a refusal names a policy that is absent': [
+    async ({ builder, verifier, worker }) => {
+      await worker.log.flush()
+      verifier.log.append({ ...builder.refusal(worker.boot), policySeq: 2 })
+      await verifier.log.flush()
+    },
+    ['policy.missing verifier:2'],
+  ],
   'two jobs of one request are decided, and two are refused': [
     async ({ builder, verifier, worker }) => {
       const first = await builder.release(verifier, worker)

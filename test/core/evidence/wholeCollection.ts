@@ -59,7 +59,8 @@ export async function writeWholeCollection(dir: string) {
   alive.log.append({ event: 'job.failed', ...killer, releaseId: null })
   alive.log.append({ event: 'job.dead-lettered', ...killer, attempts: 3, headerDigests: [] })
 
-  verifier.log.append(builder.refusal(stranger.boot))
+  const refusal = builder.refusal(stranger.boot)
+  verifier.log.append(refusal)
   for (const minute of [builder.now, builder.now + 60])
     verifier.log.append({
       event: 'requests.refused',
@@ -72,7 +73,7 @@ export async function writeWholeCollection(dir: string) {
     event: 'release.denied',
     jobId: randomId(),
     traceparent,
-    denialId: randomId(),
+    denialId: refusal.denialId,
     code: 'guest-policy.debug',
   })
   await stranger.log.flush()
@@ -91,5 +92,5 @@ export async function writeWholeCollection(dir: string) {
     returned,
     exhausted,
   }
-  return { boots, releases, made, second, third }
+  return { boots, releases, made, second, third, refusal }
 }

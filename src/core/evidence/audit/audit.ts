@@ -14,7 +14,8 @@ import { Histories } from './histories.ts'
 import { JobOrder } from './jobs.ts'
 import { auditLogs, Logs } from './logs.ts'
 import { judgeQuotas } from './quotas.ts'
-import { judgeReleases, refusals } from './releases.ts'
+import { judgeRefusals } from './refusals.ts'
+import { judgeReleases } from './releases.ts'
 import type { EvidenceReport } from './report.ts'
 import { judgeManifests, readManifests } from './results.ts'
 import { reportSetAside } from './setAside.ts'
@@ -52,6 +53,7 @@ export async function auditCollection(
   const manifests = await readManifests({ collection, anchors, findings })
   const context: Context = { collection, anchors, histories, logs, manifests, findings }
   const allowed = judgeReleases(context)
+  const refused = judgeRefusals(context)
   judgeQuotas(context)
   const results = await judgeManifests(context)
 
@@ -71,7 +73,7 @@ export async function auditCollection(
     findings: findings.list,
     findingsOmitted: findings.omitted,
     logs: audited.map(({ report }) => report),
-    releases: [...allowed, ...refusals(histories)].sort((a, b) => a.time - b.time || a.index - b.index),
+    releases: [...allowed, ...refused].sort((a, b) => a.time - b.time || a.index - b.index),
     turnedAway: countTurnedAway(histories),
     results,
     setAside: reportSetAside(context),

@@ -67,6 +67,8 @@ export class Histories {
   readonly releases = new Map<string, History>()
   readonly refusedWorkers: Logged<'worker.refused'>[] = []
   readonly refusedJobs: RefusedJobs[] = []
+  /** What workers say of them. */
+  readonly denials: Logged<'release.denied'>[] = []
   readonly turnedAway: EntryOf<'requests.refused'>[] = []
   readonly registered: Logged<'boot.registered'>[] = []
   readonly loaded: Logged<'policy.loaded'>[] = []
@@ -104,7 +106,9 @@ export class Histories {
     switch (entry.event) {
       case 'log.opened':
       case 'log.closed':
+        return
       case 'release.denied':
+        this.denials.push({ boot, index, entry })
         return
       case 'worker.accepted':
         this.#accepted.set(`${boot}/${index}`, entry)

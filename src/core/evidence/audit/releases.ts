@@ -1,18 +1,9 @@
 /** Follows each release from decision to end in both logs, and reports its outcome. */
 import type { Context } from './context.ts'
 import { judgeDecision } from './decisions.ts'
-import type {
-  Accepted,
-  Decided,
-  Histories,
-  History,
-  Logged,
-  Receipt,
-  RefusedJobs,
-  WorkerEnd,
-} from './histories.ts'
+import type { Accepted, Decided, Histories, History, Receipt, WorkerEnd } from './histories.ts'
 import { judgeInterruptions } from './interruptions.ts'
-import type { AllowedRelease, RefusedRelease, ReleaseStatus } from './report.ts'
+import type { AllowedRelease, ReleaseStatus } from './report.ts'
 
 const STATUS_OF_END: Readonly<Record<WorkerEnd['entry']['event'], ReleaseStatus>> = {
   'result.visible': 'visible',
@@ -216,31 +207,4 @@ function settle(
 function workOf({ releaseId, dataset, permission }: AllowedRelease, { releases }: Histories): string {
   const headerDigests = releases.get(releaseId)?.decided[0]?.entry.headerDigests ?? []
   return [dataset, permission, ...headerDigests].join()
-}
-
-/** Requests that were refused as a whole, and jobs. */
-export function refusals({ refusedWorkers, refusedJobs }: Histories): RefusedRelease[] {
-  return [
-    ...refusedWorkers.map((refused) => refusalOf(refused, refused.entry)),
-    ...refusedJobs.map((refused) => refusalOf(refused, refused.accepted)),
-  ]
-}
-
-function refusalOf(
-  { boot: log, index, entry }: Logged<'worker.refused'> | RefusedJobs,
-  worker: { readonly boot: string; readonly client: string; readonly measurement: string } | undefined,
-): RefusedRelease {
-  const { denialId, time, headerDigests, reasons } = entry
-  return {
-    kind: 'refused',
-    denialId,
-    time,
-    log,
-    index,
-    boot: worker?.boot ?? null,
-    client: worker?.client ?? null,
-    objects: headerDigests.length,
-    measurement: worker?.measurement ?? null,
-    reasons,
-  }
 }

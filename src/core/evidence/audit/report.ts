@@ -1,5 +1,5 @@
 /** The report of an audit. Times are seconds since the epoch, as in the logs. */
-import type { ErrorCode } from '../../errors.ts'
+import type { ErrorCode, Refusal } from '../../errors.ts'
 import type { Finding } from './finding.ts'
 
 export type LogReport = {
@@ -78,15 +78,40 @@ export type RefusedRelease = {
   readonly index: number
   readonly boot: string | null
   readonly client: string | null
+  readonly purpose: string | null
   readonly objects: number
+  /** Of its jobs, each once; the first 16. */
+  readonly traceparents: readonly string[]
   readonly measurement: string | null
-  readonly reasons: readonly {
-    readonly code: ErrorCode
-    readonly field: string
-    readonly expected: string
-    readonly actual: string
-    readonly remedy: string
+  /** The policy in force, and the number of revocation lists that the log had named by then. */
+  readonly policySeq: number | null
+  readonly revocationSeq: number | null
+  readonly reasons: readonly Refusal[]
+  /** How far the worker was from the nearest reference values, nearest first; empty if it matched some. */
+  readonly nearest: readonly {
+    readonly reference: string
+    readonly differences: number
+    readonly fields: readonly string[]
   }[]
+  /** The reference values that the worker matched; null if it was refused as a whole. */
+  readonly reference: string | null
+  /** The limit that refused it. */
+  readonly quota: RefusedQuota | null
+  /** The jobs whose workers log this denial. The log of an unregistered worker does not count. */
+  readonly denied: readonly {
+    readonly log: string
+    readonly jobId: string
+    readonly traceparent: string
+  }[]
+}
+
+type RefusedQuota = {
+  readonly permission: string
+  readonly unit: string
+  readonly limit: number
+  readonly used: number
+  readonly asked: number
+  readonly ends: number
 }
 
 /** A job on the dead-letter stream, by its newest entry. */
