@@ -84,7 +84,8 @@ const DENIED = [
   { place: 'grantCaKeyId', service: 'vault', match: { method: 'GET' }, status: 404 },
   { place: 'macSecretId', service: 'secrets', match: {}, status: 403 },
   { place: 'grantCaKeyId', service: 'vault', match: { method: 'POST' }, status: 403 },
-  { place: 'buckets.governance', service: 'objectstorage', match: { method: 'GET' }, status: 404 },
+  { place: 'buckets.freshness', service: 'objectstorage', match: { path: '/b/freshness/o' }, status: 404 },
+  { place: 'buckets.governance', service: 'objectstorage', match: { path: '/b/governance/o' }, status: 404 },
   {
     place: 'buckets.evidence',
     service: 'objectstorage',
