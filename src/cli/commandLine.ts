@@ -6,6 +6,7 @@ import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { addApproveCommand } from './approve/command.ts'
 import { addDeadLettersCommands } from './deadLetters/command.ts'
+import { addDoctorCommands } from './doctor/command.ts'
 import { addEndorsementsCommands } from './endorsements/command.ts'
 import { addEnrolCommands } from './enrol/command.ts'
 import { addEvidenceCommands } from './evidence/command.ts'
@@ -61,6 +62,7 @@ export async function runCommandLine(parameters: readonly string[]): Promise<num
   addEnrolCommands(program, context)
   addPolicyCommands(program, context)
   addRevokeCommands(program, context)
+  addDoctorCommands(program, context)
   addProgramCommands(program, context)
   try {
     await program.parseAsync(parameters, { from: 'user' })

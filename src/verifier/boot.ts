@@ -198,7 +198,10 @@ function newEvidence(options: {
   }
 }
 
-function loadingVerifierOf({ simulation, oci }: VerifierConfig): LoadingVerifier {
+export function loadingVerifierOf({
+  simulation,
+  oci,
+}: Pick<VerifierConfig, 'simulation' | 'oci'>): LoadingVerifier {
   const vaultOnLoopback = (['vaultCrypto', 'vaultManagement'] as const).every((name) =>
     isLoopback(endpointOf(oci, name)),
   )

@@ -3,7 +3,7 @@ import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { createKds, type Kds } from '#adapters/sev/kds.ts'
 import { type ClockSkew, createClockSkew } from '#adapters/system/clockSkew.ts'
 import type { Log } from '#adapters/system/log.ts'
-import { readTlsFiles, type TlsFiles } from '#adapters/system/tlsFiles.ts'
+import { readTlsFiles, type TlsFiles, type TlsPaths } from '#adapters/system/tlsFiles.ts'
 import type { TrustStore } from '#core/snp/chain.ts'
 import type { Crl } from '#core/snp/crl.ts'
 import type { Clock } from '#ports/clock.ts'
@@ -24,21 +24,17 @@ export type VerifierMaterial = {
 
 /** Throws `config.invalid`, or the code of a certificate that does not fit its name. */
 export async function readMaterial(
-  { tls, endorsements, simulation, oci }: VerifierConfig,
+  config: VerifierConfig,
   clock: Clock,
   log: Log,
 ): Promise<VerifierMaterial> {
+  const { endorsements, simulation, oci } = config
   const skew = createClockSkew(clock, log)
   const { folder, kds } = endorsements
   const roots = await readTrustStore(folder, simulation)
   const crls = await Promise.all(roots.roots.map(({ product }) => readCrl(folder, product, roots)))
   return {
-    tls: await readTlsFiles({
-      cert: { field: 'tls.cert', path: tls.cert },
-      key: { field: 'tls.key', path: tls.key },
-      ca: { field: 'tls.clientCa', path: tls.clientCa },
-      crl: { field: 'tls.clientCrl', path: tls.clientCrl },
-    }),
+    tls: await readTlsFiles(serverFiles(config)),
     roots,
     crls: crls.filter((crl) => crl !== undefined),
     kds:
@@ -50,5 +46,14 @@ export async function readMaterial(
           },
     oci: createOci(oci, { allowPlainHttp: simulation, clock, skew }),
     skew,
+  }
+}
+
+export function serverFiles({ tls }: Pick<VerifierConfig, 'tls'>): TlsPaths {
+  return {
+    cert: { field: 'tls.cert', path: tls.cert },
+    key: { field: 'tls.key', path: tls.key },
+    ca: { field: 'tls.clientCa', path: tls.clientCa },
+    crl: { field: 'tls.clientCrl', path: tls.clientCrl },
   }
 }

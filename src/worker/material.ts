@@ -6,7 +6,7 @@ import { createReportSource } from '#adapters/sev/source.ts'
 import { type ClockSkew, createClockSkew } from '#adapters/system/clockSkew.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
 import { openSecretMemory } from '#adapters/system/secretMemory.ts'
-import { readTlsFiles, type TlsFiles } from '#adapters/system/tlsFiles.ts'
+import { readTlsFiles, type TlsFiles, type TlsPaths } from '#adapters/system/tlsFiles.ts'
 import { CodedError } from '#core/errors.ts'
 import { type TrustAnchors, trustDigest } from '#core/release/trust.ts'
 import type { SegmentCipher } from '#core/sealed/cipher.ts'
@@ -60,12 +60,7 @@ export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log)
   const { cipher, provider } = loadSegmentCipher()
   log.info('segment cipher loaded', { provider })
   const skew = createClockSkew(clock, log)
-  const tls = await readTlsFiles({
-    ca: { field: 'verifier.ca', path: verifier.ca },
-    crl: { field: 'verifier.crl', path: verifier.crl },
-    cert: { field: 'verifier.cert', path: verifier.cert },
-    key: { field: 'verifier.key', path: verifier.key },
-  })
+  const tls = await readTlsFiles(verifierFiles(config))
   return {
     trust: await readTrust(config),
     reports: await createReportSource(config.attestation, { simulation: trust.simulation, clock, log }),
@@ -80,6 +75,15 @@ export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log)
     tls,
     cipher,
     memory: openMemory(config, log),
+  }
+}
+
+export function verifierFiles({ verifier }: Pick<WorkerConfig, 'verifier'>): TlsPaths {
+  return {
+    ca: { field: 'verifier.ca', path: verifier.ca },
+    crl: { field: 'verifier.crl', path: verifier.crl },
+    cert: { field: 'verifier.cert', path: verifier.cert },
+    key: { field: 'verifier.key', path: verifier.key },
   }
 }
 

@@ -27,6 +27,7 @@ import {
 } from './jobStream.ts'
 import { createObjectStore } from './objectStore.ts'
 import { createPrincipal } from './principal.ts'
+import { createProbes, type Probes } from './probe.ts'
 import { createSecretStore } from './secrets.ts'
 import { createKeyVault } from './vault.ts'
 
@@ -45,6 +46,8 @@ export type Oci = {
   readonly streamConsumer: (options: ConsumerOptions) => StreamConsumer
   readonly streamProducer: (options: { readonly streamId: string }) => StreamProducer
   readonly streamReader: (options: { readonly streamId: string }) => StreamReader
+  /** What OCI permits, asked without an effect. */
+  readonly probes: () => Probes
   /** Drops idle sockets and timers; calls in flight fail. */
   readonly close: () => void
 }
@@ -66,20 +69,24 @@ export function createOci(
     return client
   }
   const streamClient = () => at(new StreamClient(params, configuration), 'streaming')
+  const objectClient = () => at(new ObjectStorageClient(params, configuration), 'objectStorage')
+  const cryptoClient = () => at(new KmsCryptoClient(params, configuration), 'vaultCrypto')
+  const managementClient = () => at(new KmsManagementClient(params, configuration), 'vaultManagement')
 
   return {
-    objectStore: () =>
-      createObjectStore(http, at(new ObjectStorageClient(params, configuration), 'objectStorage')),
-    keyVault: () =>
-      createKeyVault(
-        http,
-        at(new KmsCryptoClient(params, configuration), 'vaultCrypto'),
-        at(new KmsManagementClient(params, configuration), 'vaultManagement'),
-      ),
+    objectStore: () => createObjectStore(http, objectClient()),
+    keyVault: () => createKeyVault(http, cryptoClient(), managementClient()),
     secretStore: () => createSecretStore(http, at(new SecretsClient(params, configuration), 'secrets')),
     streamConsumer: (options) => createStreamConsumer(http, streamClient(), clock, options),
     streamProducer: ({ streamId }) => createStreamProducer(http, streamClient(), streamId),
     streamReader: ({ streamId }) => createStreamReader(http, streamClient(), clock, streamId),
+    probes: () =>
+      createProbes(http, {
+        objects: objectClient,
+        crypto: cryptoClient,
+        management: managementClient,
+        streams: streamClient,
+      }),
     close: http.close,
   }
 }

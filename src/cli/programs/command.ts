@@ -27,17 +27,17 @@ export function addProgramCommands(program: Command, { exit }: CommandContext): 
       .argument('[arguments...]')
       .allowUnknownOption()
       .passThroughOptions()
-      .action(async (parameters: readonly string[]) => exit(await runProgram(name, parameters)))
+      .action(async (parameters: readonly string[]) => exit(await runProgram(`${name}/main.ts`, parameters)))
 }
 
 /**
- * Runs the program to its end and returns its exit code. The program is in a process group of its own, so
- * Ctrl-C reaches only this process and is passed on once: a program takes a second signal as the order to end
- * without draining.
+ * Runs the program with this main file below src to its end and returns its exit code. The program is in a
+ * process group of its own, so Ctrl-C reaches only this process and is passed on once: a program takes a
+ * second signal as the order to end without draining.
  */
-async function runProgram(name: string, parameters: readonly string[]): Promise<number> {
-  const file = fileURLToPath(new URL(`../../${name}/main.ts`, import.meta.url))
-  const child = spawn(process.execPath, [...nodeOptionsFor(`src/${name}/main.ts`), file, ...parameters], {
+export async function runProgram(main: string, parameters: readonly string[]): Promise<number> {
+  const file = fileURLToPath(new URL(`../../${main}`, import.meta.url))
+  const child = spawn(process.execPath, [...nodeOptionsFor(`src/${main}`), file, ...parameters], {
     stdio: 'inherit',
     detached: true,
   })
@@ -47,7 +47,7 @@ async function runProgram(name: string, parameters: readonly string[]): Promise<
   try {
     return await new Promise<number>((resolve, reject) => {
       child.once('error', (cause) =>
-        reject(new CodedError('internal.fault', `${name} could not be started`, { cause })),
+        reject(new CodedError('internal.fault', `${main} could not be started`, { cause })),
       )
       child.once('exit', (code, signal) => resolve(signal === null ? (code ?? 75) : exitCodeOf(signal)))
     })
