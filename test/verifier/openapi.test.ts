@@ -9,7 +9,6 @@ import { SUBJECTS } from '#core/release/about.ts'
 import { Shed } from '../../src/verifier/admission.ts'
 import { openApiText } from '../../src/verifier/openapi.ts'
 import { ROUTE_LIST, ROUTES } from '../../src/verifier/routes.ts'
-import { readDocument } from '../docs/document.ts'
 import { importsBelow } from '../house/imports.ts'
 import { document, expectDescribed, operations } from './described.ts'
 import { clientOf, send, serve } from './testServer.ts'
@@ -28,10 +27,6 @@ const codesOf = (path: string): ReadonlyMap<string, readonly string[]> => {
     ]),
   )
 }
-
-test('docs/formats/verifier.openapi.json is what "npm run docs" writes', async () => {
-  assert.equal(await readDocument('docs/formats/verifier.openapi.json'), openApiText())
-})
 
 test('it has what OpenAPI 3.1 requires', () => {
   assert.match(document.openapi, /^3\.1\.\d+$/)
