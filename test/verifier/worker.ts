@@ -31,7 +31,7 @@ export type WorkerChanges = {
   readonly reportData?: (reportData: Buffer) => Buffer
   /** Signs in place of the worker's evidence key. */
   readonly evidenceSigner?: Signer
-  readonly request?: (request: ReleaseRequest) => ReleaseRequest
+  readonly request?: (request: ReleaseRequest) => ReleaseRequest | Promise<ReleaseRequest>
 }
 
 export function createWorker(deployment: Deployment, url: string, identity?: Identity) {
@@ -63,7 +63,10 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
     const { bytes, certs } = mint(authority, changes.platform, {
       reportData: reportData(prepared.reportData),
     })
-    return { request: request(prepared.withEvidence({ report: bytes, certs })), nonce: asked.nonce }
+    return {
+      request: await request(prepared.withEvidence({ report: bytes, certs })),
+      nonce: asked.nonce,
+    }
   }
 
   const expectation = (jobs: readonly ReleaseJob[], nonce: string): Expectation => ({
@@ -83,6 +86,9 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
     boot,
     evidence,
     prepare,
+    /** Verifies an answer to this worker's request. */
+    accept: (response: ReleaseResponse, jobs: readonly ReleaseJob[], nonce: string) =>
+      acceptAnswer(response, expectation(jobs, nonce)),
     /** Throws a signed refusal of the whole request, verified. */
     ask: async (jobs: readonly ReleaseJob[], changes?: WorkerChanges): Promise<ReleaseResponse> => {
       const { request, nonce } = await prepare(jobs, changes)
@@ -91,8 +97,8 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
       return response
     },
     /** Asks as a good worker does. Core verifies the answer, and the OpenAPI document says both. */
-    obtain: async (jobs: readonly ReleaseJob[]) => {
-      const { request, nonce } = await prepare(jobs)
+    obtain: async (jobs: readonly ReleaseJob[], changes?: WorkerChanges) => {
+      const { request, nonce } = await prepare(jobs, changes)
       expectDescribedRequest('/v1/releases', JSON.stringify(request))
       const response = await service.release(request)
       if ('refusal' in response) throw acceptRefused(response, expectation(jobs, nonce))
