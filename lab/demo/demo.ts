@@ -143,6 +143,8 @@ async function keepRunning(
     `Everything keeps running until Ctrl-C. OCI's services are at ${endpoint}. Try:`,
     `  npm run --silent cli -- seal FILE --config ${configOf('seal')} --upload`,
     `  npm run --silent cli -- open --list --config ${configOf('open')}`,
+    `  npm run --silent cli -- policy init --next --config ${configOf('govern')} --out policy-2.json`,
+    'docs/governance.md goes on from here.',
   )
   if (!signal.aborted) await once(signal, 'abort')
   // Ctrl-C is the expected end. The death of a program is an error.

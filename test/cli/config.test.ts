@@ -1,7 +1,14 @@
 /** The example configurations in the help of the commands. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DeadLettersConfig, ExportConfig, FreshnessConfig, OpenConfig, SealConfig } from '#cli/config.ts'
+import {
+  DeadLettersConfig,
+  ExportConfig,
+  FreshnessConfig,
+  GovernConfig,
+  OpenConfig,
+  SealConfig,
+} from '#cli/config.ts'
 import { assertClosed, assertLimits } from '../configuration.ts'
 import { cli } from './process.ts'
 
@@ -28,7 +35,7 @@ const keyLimits = (field: string) => ({
   ],
 })
 
-for (const { command, schema, limits } of [
+for (const { command, schema, limits, optional = [] } of [
   { command: 'seal', schema: SealConfig, limits: [keyLimits('sealingKey')] },
   { command: 'upload', schema: SealConfig, limits: [] },
   { command: 'open', schema: OpenConfig, limits: [] },
@@ -37,6 +44,12 @@ for (const { command, schema, limits } of [
     schema: FreshnessConfig,
     limits: [keyLimits('freshnessKey'), { field: 'state', ...PATHS }],
   },
+  ...['policy sign', 'policy publish', 'policy verifier-keys', 'revoke', 'restore'].map((command) => ({
+    command,
+    schema: GovernConfig,
+    limits: [],
+    optional: ['buckets.freshness'],
+  })),
   { command: 'evidence export', schema: ExportConfig, limits: [] },
   { command: 'dead-letters list', schema: DeadLettersConfig, limits: [] },
 ])
@@ -46,6 +59,6 @@ for (const { command, schema, limits } of [
     const filled = FILLED.reduce((text, [pattern, value]) => text.replaceAll(pattern, value), json)
     const config = JSON.parse(filled)
     assert.deepEqual(Object.keys(config).sort(), Object.keys(schema.shape).sort())
-    assertClosed(schema, config)
+    assertClosed(schema, config, optional)
     assertLimits(schema, config, limits)
   })
