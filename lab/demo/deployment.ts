@@ -41,8 +41,10 @@ export type DeploymentOptions = {
   readonly workers: number
   /** These workers more have a machine and a configuration, and are not started. Default 0. */
   readonly spareWorkers?: number
-  /** Replicas of the Verifier. Several are behind a balancer. Default 1. */
+  /** Replicas of the Verifier. Default 1. */
   readonly verifiers?: number
+  /** False: workers know the address of each replica. Default true: several replicas are behind a balancer. */
+  readonly balanced?: boolean
   /** True: a program that ends by itself ends the deployment. Default true. */
   readonly endsWithProgram?: boolean
   /** Partitions of the jobs stream. At most this many workers can have jobs at the same time. */
@@ -67,7 +69,7 @@ export type Deployment = {
   /** The emulator's address, of OCI's services and of its own control. */
   readonly endpoint: string
   readonly control: EmulatorControl
-  /** Undefined for a single Verifier. */
+  /** Undefined for a single Verifier, or if workers know each replica. */
   readonly balancer: Balancer | undefined
   /**
    * `emulator`, `freshness`, `verifier`, `verifier-2`, `function`, `worker-1`, …; undefined if no program of
@@ -170,9 +172,11 @@ async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> 
     launcher.startEmulator,
     ({ endpoint }) => endpoint,
   )
-  const balancer = verifiers.length > 1 ? await startBalancer(verifierPorts) : undefined
+  const { balanced = true } = options
+  const balancer = balanced && verifiers.length > 1 ? await startBalancer(verifierPorts) : undefined
   if (balancer !== undefined) context.balancers.push(balancer)
-  const verifierUrl = `https://127.0.0.1:${balancer?.port ?? verifierPorts[0]}`
+  const ports = balancer === undefined ? verifierPorts : [balancer.port]
+  const verifierUrls = ports.map((port) => `https://127.0.0.1:${port}`)
   const settings = {
     ...emulator,
     ociConfigFile: ociConfig,
@@ -181,7 +185,7 @@ async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> 
     freshnessState: join(folders.keys, 'freshness.json'),
     tls,
     verifierPorts,
-    verifierUrl,
+    verifierUrls,
     reservationMs,
   }
   await writeConfigs(folders.config, settings, guests)

@@ -43,8 +43,8 @@ export type DeploymentSettings = {
   readonly tls: TlsFiles
   /** One port per replica, in the order of their names. */
   readonly verifierPorts: readonly number[]
-  /** The address that workers connect to. */
-  readonly verifierUrl: string
+  /** The addresses that workers connect to. */
+  readonly verifierUrls: readonly string[]
   readonly reservationMs: number
 }
 
@@ -124,7 +124,7 @@ function freshnessConfig(settings: DeploymentSettings): object {
 }
 
 function workerConfig(settings: DeploymentSettings, name: string, guestSocket: string): object {
-  const { providerRoot, tls, verifierUrl, reservationMs } = settings
+  const { providerRoot, tls, verifierUrls, reservationMs } = settings
   return {
     trust: {
       providerRoot,
@@ -136,7 +136,7 @@ function workerConfig(settings: DeploymentSettings, name: string, guestSocket: s
       logLevel: 'info',
     },
     verifier: {
-      url: verifierUrl,
+      urls: verifierUrls,
       ...tls.verifiers,
       ...tls.clients.get(name),
     },

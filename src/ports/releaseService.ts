@@ -22,3 +22,23 @@ export type ReleaseService = {
     signal?: AbortSignal,
   ) => Promise<ReleaseResponse | RefusedResponse>
 }
+
+/**
+ * The Verifier at several addresses, any of which checks a nonce of any other. It is one `ReleaseService`, with
+ * these differences:
+ *
+ * - A challenge that one address does not give is asked of the next one.
+ * - A release is sent to a second address only if the first received no byte of it.
+ */
+export type ReplicatedService = ReleaseService & {
+  readonly addresses: number
+  /** How often an address failed, or gave an answer that was judged unproven. */
+  readonly failures: () => number
+  /** An address is left that does not rest. */
+  readonly another: () => boolean
+  /**
+   * The caller's verdict on a challenge or answer of this service: the error that makes it unproven, or none.
+   * Other objects are ignored.
+   */
+  readonly judge: (said: Challenge | ReleaseResponse | RefusedResponse, error?: unknown) => void
+}

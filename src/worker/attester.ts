@@ -1,11 +1,12 @@
 /**
  * The Attester (RFC 9334): one challenge, one report over all jobs, one release request. The answer is
- * verified up to the provider's root before any part of it is used.
+ * verified up to the provider's root before any part of it is used. If an address of the Verifier gives no
+ * answer that is proven, the exchange begins again at the next one.
  */
 import { generateKeyPair, type KeyObject, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { fromBase64url, toHex } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
+import { CodedError, codeOf } from '#core/errors.ts'
 import { exportJwk, type P256Jwk } from '#core/jwk.ts'
 import type { Signer } from '#core/jws.ts'
 import {
@@ -13,17 +14,19 @@ import {
   type AcceptedRefusal,
   acceptAnswer,
   acceptRefused,
+  type Expectation,
   keysOf,
 } from '#core/release/accept.ts'
 import type { Asker } from '#core/release/assertion.ts'
 import type { Challenge } from '#core/release/nonce.ts'
 import { prepareRequest } from '#core/release/prepare.ts'
-import type { ReleaseJob } from '#core/release/request.ts'
+import { RequestRefused } from '#core/release/refusal.ts'
+import type { RefusedResponse, ReleaseJob, ReleaseResponse } from '#core/release/request.ts'
 import type { TrustAnchors } from '#core/release/trust.ts'
 import type { ObjectKeys } from '#core/release/wrap.ts'
 import type { SecretMemory } from '#core/secretMemory.ts'
 import { toUnixSeconds } from '#core/time.ts'
-import type { ReleaseService } from '#ports/releaseService.ts'
+import type { ReplicatedService } from '#ports/releaseService.ts'
 import type { ReportSource } from '#ports/reportSource.ts'
 import type { VerifierTime } from './verifierTime.ts'
 
@@ -34,7 +37,7 @@ export type Attester = {
   readonly challenge: (signal: AbortSignal) => Promise<Challenge>
   /**
    * One answer per job, in order. Throws `RequestRefused` if a signature refuses the request as a whole, and
-   * the code of an answer that does not verify.
+   * the code of an answer that does not verify when no other address of the Verifier has a better one.
    */
   readonly ask: (
     challenge: Challenge,
@@ -52,7 +55,7 @@ export type GrantedJob = {
 export type JobAnswer = GrantedJob | AcceptedRefusal
 
 export function createAttester(options: {
-  readonly service: ReleaseService
+  readonly service: ReplicatedService
   readonly reports: ReportSource
   readonly signer: Signer
   readonly asker: Asker
@@ -63,51 +66,104 @@ export function createAttester(options: {
   readonly evidenceSigner: Signer
   readonly boot: string
   readonly software: string
+  /** The time of verified grants alone: an address could set another so that no answer is in force. */
+  readonly granted: VerifierTime
+  /** Dates the evidence. */
   readonly time: VerifierTime
   readonly memory: SecretMemory
 }): Attester {
   const { service, reports, signer, asker, audience, anchors, trust, evidenceSigner, boot, software } =
     options
-  const { time, memory } = options
+  const { granted, time, memory } = options
+
+  const exchange = async (
+    challenge: Challenge,
+    jobs: readonly ReleaseJob[],
+    signal: AbortSignal,
+  ): Promise<readonly JobAnswer[] | RequestRefused> => {
+    const { privateKey, jwk } = await freshWrapKey()
+    const request = await prepareRequest({
+      challenge,
+      audience,
+      jobs,
+      asker,
+      signer,
+      jti: toHex(randomBytes(16)),
+      wrapKey: jwk,
+      evidenceSigner,
+      trust,
+      software,
+    }).catch((error) => {
+      if (codeOf(error) === 'verifier.untrusted') service.judge(challenge, error)
+      throw error
+    })
+    const evidence = await reports.getReport(request.reportData, signal)
+    const response = await service.release(request.withEvidence(evidence), signal)
+    const expected = {
+      providerRoot: anchors.providerRoot,
+      audience,
+      asker,
+      boot,
+      nonce: fromBase64url(challenge.nonce),
+      wrapKey: jwk,
+      jobs,
+      simulation: anchors.simulation,
+      now: granted.now(),
+    }
+    const accepted = accept(response, expected)
+    if (accepted instanceof RequestRefused) return accepted
+    return accepted.map((answer): JobAnswer => {
+      if (answer.kind === 'refused') return answer
+      for (const clock of [granted, time]) clock.observe(toUnixSeconds(answer.grant.iat))
+      return {
+        kind: 'granted',
+        accepted: answer,
+        openKeys: (index) => keysOf(answer, index, privateKey, memory),
+      }
+    })
+  }
+
+  const accept = (response: ReleaseResponse | RefusedResponse, expected: Expectation) => {
+    try {
+      const accepted =
+        'refusal' in response ? acceptRefused(response, expected) : acceptAnswer(response, expected)
+      service.judge(response)
+      return accepted
+    } catch (error) {
+      service.judge(response, error)
+      throw error
+    }
+  }
+
+  /** Each address gets one exchange at most. What failed in this machine or in OCI fails at any address. */
+  const exchangeAtAny = async (
+    challenge: Challenge,
+    jobs: readonly ReleaseJob[],
+    signal: AbortSignal,
+  ): Promise<readonly JobAnswer[] | RequestRefused> => {
+    let asked = challenge
+    for (let left = service.addresses - 1; ; left -= 1) {
+      const failures = service.failures()
+      try {
+        return await exchange(asked, jobs, signal)
+      } catch (error) {
+        signal.throwIfAborted()
+        if (service.failures() === failures || left === 0 || !service.another()) throw error
+        asked = await service.challenge(signal).catch(() => {
+          signal.throwIfAborted()
+          // It says more than the outage of the others.
+          throw error
+        })
+      }
+    }
+  }
+
   return {
     challenge: (signal) => service.challenge(signal),
     ask: async (challenge, jobs, signal) => {
-      const { privateKey, jwk } = await freshWrapKey()
-      const request = await prepareRequest({
-        challenge,
-        audience,
-        jobs,
-        asker,
-        signer,
-        jti: toHex(randomBytes(16)),
-        wrapKey: jwk,
-        evidenceSigner,
-        trust,
-        software,
-      })
-      const evidence = await reports.getReport(request.reportData, signal)
-      const response = await service.release(request.withEvidence(evidence), signal)
-      const expected = {
-        providerRoot: anchors.providerRoot,
-        audience,
-        asker,
-        boot,
-        nonce: fromBase64url(challenge.nonce),
-        wrapKey: jwk,
-        jobs,
-        simulation: anchors.simulation,
-        now: time.now(),
-      }
-      if ('refusal' in response) throw acceptRefused(response, expected)
-      return acceptAnswer(response, expected).map((answer): JobAnswer => {
-        if (answer.kind === 'refused') return answer
-        time.observe(toUnixSeconds(answer.grant.iat))
-        return {
-          kind: 'granted',
-          accepted: answer,
-          openKeys: (index) => keysOf(answer, index, privateKey, memory),
-        }
-      })
+      const answers = await exchangeAtAny(challenge, jobs, signal)
+      if (answers instanceof RequestRefused) throw answers
+      return answers
     },
   }
 }

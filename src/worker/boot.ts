@@ -128,6 +128,7 @@ export async function openBoot(
       evidenceSigner,
       boot,
       software,
+      granted: new VerifierTime(clock.monotonic),
       time,
       memory,
     }),

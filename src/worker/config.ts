@@ -12,6 +12,24 @@ import { concurrencyIn, memoryOf } from './memory.ts'
 
 const path = z.string().startsWith('/').max(4096)
 
+const MOST_ADDRESSES = 8
+
+const verifierUrls = z
+  .array(audience)
+  .min(1)
+  .max(MOST_ADDRESSES)
+  .check(({ value, issues }) => {
+    const hosts = value.map((url) => (URL.canParse(url) ? new URL(url).host : undefined))
+    for (const [at, host] of hosts.entries())
+      if (host === undefined || hosts.indexOf(host) !== at)
+        issues.push({
+          code: 'custom',
+          input: value[at],
+          path: [at],
+          message: host === undefined ? 'is not an https origin' : 'names an address twice',
+        })
+  })
+
 /** The unit's `TimeoutStopSec` is longer, so this drain is the one that counts. */
 export const MAX_DRAIN_SECONDS = 900
 
@@ -22,9 +40,9 @@ export const WorkerConfig = z.strictObject({
   }),
   verifier: z
     .strictObject({
-      url: audience.meta({
-        description: 'Its address.',
-        example: 'https://verifier.hospital.example:8443',
+      urls: verifierUrls.meta({
+        description: `Its addresses, 1 to ${MOST_ADDRESSES} https origins: any of its replicas. The first that answers is asked; the others stand in for it.`,
+        example: ['https://verifier-1.hospital.example:8443', 'https://verifier-2.hospital.example:8443'],
       }),
       ca: path.meta({
         description: "PEM file: the CA of the Verifier's server certificate.",

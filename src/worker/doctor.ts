@@ -7,6 +7,7 @@ import { createOci } from '#adapters/oci/clients.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { createClockSkew } from '#adapters/system/clockSkew.ts'
 import { readTlsFiles } from '#adapters/system/tlsFiles.ts'
+import type { Challenge } from '#core/release/nonce.ts'
 import { WorkerConfig } from './config.ts'
 import { WORKER_CHECKS, type WorkerContext } from './doctorChecks.ts'
 import { verifierFiles } from './material.ts'
@@ -42,7 +43,7 @@ process.exit(
             skew,
             clock: systemClock,
             foreign,
-            challenge: once(() => challengeOf(config, skew)),
+            challenges: once(() => challengesOf(config, skew)),
           },
           close: () => {
             for (const each of [oci, ...foreign.map((key) => key.oci)]) each.close()
@@ -54,13 +55,20 @@ process.exit(
   ),
 )
 
-async function challengeOf(config: WorkerConfig, skew: WorkerContext['skew']) {
+/** One challenge of each address, in order. The first that fails is thrown, and its message names it. */
+async function challengesOf(
+  config: WorkerConfig,
+  skew: WorkerContext['skew'],
+): Promise<readonly Challenge[]> {
   const tls = await readTlsFiles(verifierFiles(config))
-  const { url } = config.verifier
-  const service = createReleaseService({ url, tls: tls.current, timeoutMs: CHALLENGE_MS, skew })
-  try {
-    return await service.challenge()
-  } finally {
-    service.close()
+  const challenges: Challenge[] = []
+  for (const url of config.verifier.urls) {
+    const service = createReleaseService({ url, tls: tls.current, timeoutMs: CHALLENGE_MS, skew })
+    try {
+      challenges.push(await service.challenge())
+    } finally {
+      service.close()
+    }
   }
+  return challenges
 }

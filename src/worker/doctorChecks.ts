@@ -22,8 +22,8 @@ export type WorkerContext = {
   readonly skew: ClockSkew
   readonly clock: Clock
   readonly foreign: readonly ForeignKey[]
-  /** One challenge for all rows. The Verifier keeps nothing of it. */
-  readonly challenge: () => Promise<Challenge>
+  /** One challenge of each address, for all rows. The Verifier keeps nothing of it. */
+  readonly challenges: () => Promise<readonly Challenge[]>
 }
 
 const GROUP = 'dynamic-group workers'
@@ -33,18 +33,18 @@ const WRITE_ONCE = [{ verb: 'overwrite' }, { verb: 'delete' }] as const
 const VERIFIER: readonly Check<WorkerContext>[] = [
   {
     id: 'verifier.answers',
-    tries: 'asks the Verifier for a challenge, with the client certificate',
+    tries: 'asks each address of the Verifier for a challenge, with the client certificate',
     expects: "a nonce for trust.audience, from a server with a certificate of verifier.ca's",
-    remedy: 'correct verifier.url, the network between, or the file that the line names',
-    run: async ({ config, challenge }) => {
-      const { aud } = await challenge()
+    remedy: 'correct verifier.urls, the network between, or the file that the line names',
+    run: async ({ config, challenges }) => {
       const { audience } = config.trust
-      return aud === audience
-        ? good(`it answers as ${aud}`)
-        : finding(`it answers as ${aud}, trust.audience is ${audience}`)
+      const other = (await challenges()).findIndex(({ aud }) => aud !== audience)
+      return other === -1
+        ? good(`it answers as ${audience}`)
+        : finding(`${config.verifier.urls[other]} is not ${audience}, which trust.audience names`)
     },
   },
-  clockCheck('verifier', ({ challenge }) => challenge()),
+  clockCheck('verifier', ({ challenges }) => challenges()),
 ]
 
 const ATTESTATION: readonly Check<WorkerContext>[] = [

@@ -4,6 +4,7 @@
  * instead of the stream and prints how it ended.
  */
 import '#adapters/system/endWhileLoading.ts'
+import { publishReplicas } from '#adapters/http/replicas.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { publishClockSkew } from '#adapters/system/clockSkew.ts'
 import { readFileUpTo } from '#adapters/system/files.ts'
@@ -79,6 +80,7 @@ async function run(started: Started<WorkerConfig, Material>): Promise<number> {
   const registry = createRegistry()
   publishClockSkew(registry, material.skew, ['oci', 'verifier'])
   publishExpiries(registry, material.tls, systemClock)
+  publishReplicas(registry, material.service)
   void watchTlsFiles(material.tls, { clock: systemClock, log, reload, signal: shutdown.signal })
   const open = () =>
     openBoot(config, material, {

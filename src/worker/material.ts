@@ -1,6 +1,7 @@
 /** The files, devices and clients that the configuration names, opened and checked before the first call. */
 import { loadSegmentCipher } from '#adapters/aead/native.ts'
 import { createReleaseService } from '#adapters/http/releaseService.ts'
+import { createReplicas, type Replicas } from '#adapters/http/replicas.ts'
 import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { createReportSource } from '#adapters/sev/source.ts'
 import { type ClockSkew, createClockSkew } from '#adapters/system/clockSkew.ts'
@@ -12,7 +13,6 @@ import { type TrustAnchors, trustDigest } from '#core/release/trust.ts'
 import type { SegmentCipher } from '#core/sealed/cipher.ts'
 import { plainMemory, type SecretMemory } from '#core/secretMemory.ts'
 import type { Clock } from '#ports/clock.ts'
-import type { ReleaseService } from '#ports/releaseService.ts'
 import type { ReportSource } from '#ports/reportSource.ts'
 import type { WorkerConfig } from './config.ts'
 import { loadWorkloads, workloadAnchor } from './workloads/registry.ts'
@@ -34,7 +34,7 @@ export type Trust = {
 export type Material = {
   readonly trust: Trust
   readonly reports: ReportSource
-  readonly service: ReleaseService & { readonly close: () => void }
+  readonly service: Replicas
   /** Has made no call yet. */
   readonly oci: Oci
   readonly skew: ClockSkew
@@ -64,12 +64,11 @@ export async function readMaterial(config: WorkerConfig, clock: Clock, log: Log)
   return {
     trust: await readTrust(config),
     reports: await createReportSource(config.attestation, { simulation: trust.simulation, clock, log }),
-    service: createReleaseService({
-      url: verifier.url,
-      tls: tls.current,
-      timeoutMs: VERIFIER_TIMEOUT_MS,
-      skew,
-    }),
+    service: createReplicas(
+      verifier.urls,
+      (url) => createReleaseService({ url, tls: tls.current, timeoutMs: VERIFIER_TIMEOUT_MS, skew }),
+      { clock, log },
+    ),
     oci: createOci(config.oci, { allowPlainHttp: trust.simulation, clock, skew }),
     skew,
     tls,

@@ -1,16 +1,26 @@
-/** The contract of the ReleaseService port over HTTPS, against the Verifier's own server. */
-import { createReleaseService } from '#adapters/http/releaseService.ts'
+/** The contract of the ReleaseService port over HTTPS, at one address or several, against the Verifier's own server. */
+import type { TestContext } from 'node:test'
+import { type Connection, createReleaseService } from '#adapters/http/releaseService.ts'
+import { createReplicas } from '#adapters/http/replicas.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { parseJson } from '#core/canonical.ts'
 import { startServer } from '../../src/verifier/server.ts'
+import { linesOf } from '../log.ts'
 import { createCa } from '../verifier/tls.ts'
-import { testReleaseService } from './releaseService.ts'
+import { type ReleaseSetup, type ScriptedVerifier, testReleaseService } from './releaseService.ts'
 
 const ca = createCa('provider CA')
 const verifier = ca.issue('verifier')
 const worker = ca.issue('worker')
 
-testReleaseService('https', async (t, { challenge, release }) => {
+const connect = (url: string): Connection =>
+  createReleaseService({ url, tls: () => ({ ca: ca.pem, crl: [ca.crl], ...worker }), timeoutMs: 5000 })
+
+async function open(
+  t: TestContext,
+  { challenge, release }: ScriptedVerifier,
+  serviceAt: (url: string) => ReleaseSetup['service'] & { readonly close: () => void },
+): Promise<ReleaseSetup> {
   const server = await startServer(
     {
       listen: { host: '127.0.0.1', port: 0 },
@@ -26,11 +36,7 @@ testReleaseService('https', async (t, { challenge, release }) => {
       dropped: () => {},
     },
   )
-  const service = createReleaseService({
-    url: server.url,
-    tls: () => ({ ca: ca.pem, crl: [ca.crl], ...worker }),
-    timeoutMs: 5000,
-  })
+  const service = serviceAt(server.url)
   let running = true
   const stop = async () => {
     if (running) await server.close(0)
@@ -41,4 +47,17 @@ testReleaseService('https', async (t, { challenge, release }) => {
     await stop()
   })
   return { service, stop }
-})
+}
+
+testReleaseService('https', (t, verifier) => open(t, verifier, connect))
+
+const NO_ONE = 'https://127.0.0.1:1'
+const around = { clock: systemClock, log: linesOf().log }
+for (const [name, urlsWith] of [
+  ['its only address', (url: string) => [url]],
+  ['its address behind one that is dead', (url: string) => [NO_ONE, url]],
+  ['its address before one that is dead', (url: string) => [url, NO_ONE]],
+] as const)
+  testReleaseService(name, (t, verifier) =>
+    open(t, verifier, (url) => createReplicas(urlsWith(url), connect, around)),
+  )

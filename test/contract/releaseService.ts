@@ -1,12 +1,12 @@
 /** The contract of the ReleaseService port. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { toBase64url } from '#core/bytes.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 import type { Challenge } from '#core/release/nonce.ts'
-import type { ReleaseRequest, ReleaseResponse } from '#core/release/request.ts'
+import type { ReleaseResponse } from '#core/release/request.ts'
 import type { ReleaseService } from '#ports/releaseService.ts'
 import { DecidedRefusal } from '../../src/verifier/decidedRefusal.ts'
+import { challenge, request, response } from '../adapters/http/tlsServers.ts'
 import { coded } from './subject.ts'
 
 /** What the Verifier behind the service does with each call. */
@@ -21,23 +21,6 @@ export type ReleaseSetup = {
   readonly stop: () => Promise<void>
 }
 
-const challenge: Challenge = {
-  nonce: toBase64url(Buffer.alloc(61, 1)),
-  exp: 1_800_000_300,
-  aud: 'https://verifier.hospital.example',
-}
-const request: ReleaseRequest = {
-  evidence: { type: 'sev-snp', report: 'AA', certs: ['AA'] },
-  runtimeData: 'AA',
-  clientAssertion: 'a.b.c',
-  possession: 'AA',
-  jobs: 'AA',
-}
-const response: ReleaseResponse = {
-  verifierKeys: { payload: 'AA', signatures: [{ protected: 'AA', signature: 'AA' }] },
-  grantKey: 'a.b.c',
-  answers: [{ refusal: 'a.b.c' }],
-}
 const refusing = (code: ErrorCode) => async () => {
   throw new CodedError(code, 'the reason stays with the Verifier')
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Registry } from 'prom-client'
 import { z } from 'zod'
+import { publishReplicas } from '#adapters/http/replicas.ts'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { createClockSkew, publishClockSkew } from '#adapters/system/clockSkew.ts'
@@ -55,6 +56,7 @@ test('docs/operations.md has every metric, with its labels', async () => {
   createWorkerMetrics(registry, true)
   publishClockSkew(registry, createClockSkew(systemClock), [])
   publishExpiries(registry, { expiries: () => [] }, systemClock)
+  publishReplicas(registry, { resting: () => [] })
   createMetrics(registry, true)
   publishConnections(registry, () => ({ handshakes: 0, clients: 0 }))
   publishAges(registry, {

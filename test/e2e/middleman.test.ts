@@ -29,11 +29,15 @@ before(async () => {
   const [config, { tls }] = await Promise.all(
     [WORKER, 'verifier'].map(async (name) => JSON.parse(await readFile(deployment.configOf(name), 'utf8'))),
   )
-  const { url, ca, cert, key } = config.verifier
-  middleman = await startMiddleman(url, { ca, cert: tls.cert, key: tls.key }, { ca, cert, key })
+  const { urls, ca, cert, key } = config.verifier
+  middleman = await startMiddleman(
+    urls[0],
+    { ca: tls.clientCa, cert: tls.cert, key: tls.key },
+    { ca, cert, key },
+  )
   await writeFile(
     deployment.configOf(WORKER),
-    JSON.stringify({ ...config, verifier: { ...config.verifier, url: middleman.url } }),
+    JSON.stringify({ ...config, verifier: { ...config.verifier, urls: [middleman.url] } }),
   )
   await deployment.program(WORKER)?.stop()
   await deployment.start(WORKER)

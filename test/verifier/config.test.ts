@@ -51,6 +51,6 @@ test("each limit of the Verifier's configuration is exact", () => {
 test("the printed example listens where the worker's example asks, and is watched at the same port", () => {
   const { listen, monitor } = VerifierConfig.parse(example)
   const worker = WorkerConfig.parse(exampleOf(WorkerConfig))
-  assert.equal(listen.port, Number(new URL(worker.verifier.url).port))
+  assert.equal(listen.port, Number(new URL(worker.verifier.urls[0] ?? '').port))
   assert.deepEqual(monitor, worker.monitor)
 })

@@ -5,6 +5,7 @@ import { memoryOf } from '../../src/worker/memory.ts'
 import { assertClosed, assertLimits, exampleOf } from '../configuration.ts'
 
 const example = exampleOf(WorkerConfig)
+const origins = (count: number) => Array.from({ length: count }, (_, at) => `https://verifier-${at}`)
 const path = (length: number) => '/'.padEnd(length, 'a')
 
 test('the printed example of the worker loads only as a whole, and with nothing else', () => {
@@ -18,6 +19,21 @@ test("each limit of the worker's configuration is exact", () => {
       good: ['/', path(4096)],
       bad: ['', 'a', 'a/b', path(4097)],
     })),
+    {
+      field: 'verifier.urls',
+      good: [['https://a'], ['https://a', 'https://a:8443'], origins(8)],
+      bad: [
+        [],
+        origins(9),
+        'https://a',
+        [1],
+        ['http://a'],
+        ['https://a/'],
+        ['https://a:b'],
+        ['https://a', 'https://b', 'https://a'],
+        ['https://a', 'https://a:443'],
+      ],
+    },
     { field: 'stream.reservationMs', good: [2000, 60_000], bad: [1999, 60_001, 2000.5, '2000'] },
     { field: 'batch.maxJobs', good: [1, 64], bad: [0, 65, 1.5] },
     { field: 'batch.memoryMib', good: [1_048_576], bad: [0, 1_048_577, 512.5] },

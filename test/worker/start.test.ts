@@ -31,7 +31,7 @@ async function configOf(t: TestContext, deployment: Deployment, url: string): Pr
   return {
     trust: { ...trust, providerRoot: { keys: [...trust.providerRoot.keys], threshold: 2 } },
     verifier: {
-      url,
+      urls: [url],
       ca: join(folder, 'ca'),
       crl: join(folder, 'crl'),
       cert: join(folder, 'cert'),

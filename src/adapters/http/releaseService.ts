@@ -1,5 +1,6 @@
-/** The Verifier over HTTPS: TLS 1.3, its CA pinned, our own certificate shown, answers read up to a limit. */
+/** The Verifier at one address, over HTTPS: TLS 1.3, its CA pinned, our own certificate shown, answers read up to a limit. */
 import { X509Certificate } from 'node:crypto'
+import type { ClientRequest } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 import { systemClock } from '#adapters/system/clock.ts'
 import type { ClockSkew } from '#adapters/system/clockSkew.ts'
@@ -42,8 +43,17 @@ export type VerifierConnection = {
   readonly clock?: Pick<Clock, 'monotonic' | 'sleep'>
 }
 
+export type Connection = ReleaseService & {
+  /** How much longer the Verifier asks for a pause, in milliseconds. */
+  readonly pauseMs: () => number
+  readonly close: () => void
+}
+
+/** `verifier.unavailable`, and the Verifier has received no byte of the request. */
+export class NothingSent extends CodedError {}
+
 /** Keeps a few sockets open until `close`. */
-export function createReleaseService(connection: VerifierConnection): ReleaseService & { close: () => void } {
+export function createReleaseService(connection: VerifierConnection): Connection {
   const { url, tls, timeoutMs, skew, clock = systemClock } = connection
   const pause = createPause(clock)
   const agent = new Agent({
@@ -67,7 +77,8 @@ export function createReleaseService(connection: VerifierConnection): ReleaseSer
       })
       if (status !== 200) throw unsigned(status, value)
       const challenge = checkShape(Challenge, value, 'challenge', 'verifier.untrusted')
-      told?.(nonceTime(fromBase64url(challenge.nonce)))
+      const minted = under('verifier.untrusted', () => nonceTime(fromBase64url(challenge.nonce)))
+      told?.(minted)
       return challenge
     },
     release: async (request, signal) => {
@@ -84,6 +95,7 @@ export function createReleaseService(connection: VerifierConnection): ReleaseSer
       if (refused === undefined) throw unsigned(status, value)
       return refused
     },
+    pauseMs: pause.left,
     close: () => agent.destroy(),
   }
 }
@@ -113,11 +125,11 @@ async function exchange(call: Call): Promise<Answer> {
   const headers = { 'content-type': 'application/json', 'content-length': body.byteLength }
   let status: number
   let answer: Buffer | undefined
+  let isSent = () => false
   try {
-    const response = await answerTo(
-      httpsRequest(url, { method: 'POST', agent, ...tls, crl: [...tls.crl], signal, headers }),
-      body,
-    )
+    const request = httpsRequest(url, { method: 'POST', agent, ...tls, crl: [...tls.crl], signal, headers })
+    isSent = watchSending(request)
+    const response = await answerTo(request, body)
     status = response.statusCode ?? 0
     if (status !== 200) call.pause.ask(response.headers['retry-after'])
     answer = await readBody(response, status === 200 ? maxBytes : MAX_PROBLEM_BYTES)
@@ -125,15 +137,34 @@ async function exchange(call: Call): Promise<Answer> {
     call.signal?.throwIfAborted()
     if (timeout.aborted) closeIdle(agent)
     const fault = connectionFault(cause, tls)
-    throw new CodedError('verifier.unavailable', `${url.pathname}: the Verifier cannot be reached${fault}`, {
-      cause,
-    })
+    const Unavailable = isSent() ? CodedError : NothingSent
+    throw new Unavailable(
+      'verifier.unavailable',
+      `${url.host}${url.pathname}: the Verifier cannot be reached${fault}`,
+      { cause },
+    )
   }
   if (status !== 200) return { status, value: answer === undefined ? undefined : jsonOf(answer) }
   if (answer === undefined)
     throw new CodedError('verifier.untrusted', `${url.pathname}: the answer has more than ${maxBytes} bytes`)
   const bytes = answer
   return { status, value: under('verifier.untrusted', () => parseJson(bytes, 'answer')) }
+}
+
+/**
+ * True once a byte of the request may be on its way: from the end of the handshake in which the server proved
+ * its name, at once on a connection that is open.
+ */
+function watchSending(request: ClientRequest): () => boolean {
+  let sent = false
+  request.once('socket', (socket) => {
+    if (!socket.connecting) sent = true
+    else
+      socket.once('secureConnect', () => {
+        sent = true
+      })
+  })
+  return () => sent
 }
 
 /** A device between us that has lost one connection has lost the idle ones too, and tells of none. */
@@ -150,7 +181,7 @@ const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
   CRL_HAS_EXPIRED: 'the revocation list in verifier.crl has ended',
   CRL_NOT_YET_VALID: 'the revocation list in verifier.crl is not valid yet',
   UNABLE_TO_GET_CRL: 'verifier.crl has no revocation list of the CA that issued its certificate',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name than that of verifier.url',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name than that of verifier.urls',
   DEPTH_ZERO_SELF_SIGNED_CERT: ISSUER,
   SELF_SIGNED_CERT_IN_CHAIN: ISSUER,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ISSUER,

@@ -1,51 +1,15 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
-import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { after, type TestContext, test } from 'node:test'
+import { after, test } from 'node:test'
 import { createReleaseService } from '#adapters/http/releaseService.ts'
 import { abandonable } from '#adapters/system/abandonable.ts'
+import { createClockSkew } from '#adapters/system/clockSkew.ts'
 import { toBase64url } from '#core/bytes.ts'
 import type { ErrorCode } from '#core/errors.ts'
 import { problemOf } from '#core/release/refusal.ts'
-import type { ReleaseRequest } from '#core/release/request.ts'
 import { steerableClock } from '../../verifier/steerableClock.ts'
 import { createCa } from '../../verifier/tls.ts'
-
-const ca = createCa('provider CA')
-const server = ca.issue('verifier')
-const client = ca.issue('worker')
-const challenge = {
-  nonce: toBase64url(Buffer.alloc(61, 1)),
-  exp: 1_800_000_300,
-  aud: 'https://verifier.hospital.example',
-}
-const request: ReleaseRequest = {
-  evidence: { type: 'sev-snp', report: 'AA', certs: ['AA'] },
-  runtimeData: 'AA',
-  clientAssertion: 'a.b.c',
-  possession: 'AA',
-  jobs: 'AA',
-}
-const response = {
-  verifierKeys: { payload: 'AA', signatures: [{ protected: 'AA', signature: 'AA' }] },
-  grantKey: 'a.b.c',
-  answers: [{ refusal: 'a.b.c' }],
-}
-
-async function listen(t: TestContext, listener: RequestListener, tls: object = {}): Promise<string> {
-  const listening = createServer({ ...server, ca: ca.pem, requestCert: true, ...tls }, listener)
-  listening.on('tlsClientError', () => {})
-  listening.listen(0, '127.0.0.1')
-  await once(listening, 'listening')
-  t.after(() => {
-    listening.close()
-    listening.closeAllConnections()
-  })
-  // A TCP listener's address is never a string.
-  return `https://127.0.0.1:${(listening.address() as AddressInfo).port}`
-}
+import { ca, challenge, client, listen, problem, request, response, says, server } from './tlsServers.ts'
 
 const opened: { close: () => void }[] = []
 after(() => {
@@ -61,12 +25,6 @@ function connect(url: string, changes: Partial<Parameters<typeof createReleaseSe
   opened.push(service)
   return service
 }
-
-const says =
-  (status: number, body: string | Uint8Array): RequestListener =>
-  (_request, answer) => {
-    answer.writeHead(status).end(body)
-  }
 
 test('a challenge and a release use one connection, on which both sides authenticate', async (t) => {
   const sockets = new Set<unknown>()
@@ -94,7 +52,6 @@ test('a challenge and a release use one connection, on which both sides authenti
   assert.equal(sockets.size, 1)
 })
 
-const problem = (code: ErrorCode): string => JSON.stringify(problemOf(code, 'cd'.repeat(16)))
 const large = (bytes: number): Uint8Array => Buffer.alloc(bytes, ' ')
 
 for (const { name, listener, code } of [
@@ -168,6 +125,15 @@ test('a challenge has a shape and a limit of its own', async (t) => {
   await assert.rejects(connect(await listen(t, says(200, large(5000)))).challenge(), {
     code: 'verifier.untrusted',
   })
+})
+
+test('a nonce that states no time is not trusted, whoever learns the time', async (t) => {
+  const nonce = toBase64url(Buffer.alloc(61, 1))
+  const url = await listen(t, says(200, JSON.stringify({ ...challenge, nonce })))
+  for (const skew of [undefined, createClockSkew(steerableClock())])
+    await assert.rejects(connect(url, skew === undefined ? {} : { skew }).challenge(), {
+      code: 'verifier.untrusted',
+    })
 })
 
 test('the Verifier must authenticate under the pinned CA, with TLS 1.3', async (t) => {
