@@ -172,6 +172,14 @@ test('upload refuses a set that is not whole, exchanged members, and a record of
   await rm(second)
   expectFailure(await upload(), 'input.unreadable', 2)
   await rename(`${second}.kept`, second)
+  const other = join(folder, '..', 'other.json')
+  await writeFile(
+    other,
+    JSON.stringify({ ...JSON.parse(await readFile(configs.seal, 'utf8')), dataset: 'other' }),
+  )
+  const asOther = await cli('upload', folder, '--config', other)
+  expectFailure(asOther, 'object.unsigned', 1)
+  assert.match(asOther.stderr, /the set belongs to/)
   const record = join(folder, 'set-record')
   const bytes = await readFile(record)
   await writeFile(record, bytes.toString().replace(/.{4}$/, 'AAAA'))
@@ -179,4 +187,16 @@ test('upload refuses a set that is not whole, exchanged members, and a record of
   await rm(record)
   expectFailure(await upload(), 'input.unreadable', 2)
   assert.ok(!(await namesIn('outbox')).includes(set))
+})
+
+test('a taken name is refused, and the set is no job', async (t) => {
+  const { files, seal, namesIn } = await world(t)
+  const named = (out: string) => seal(files, '--object', 'named', '--out', `${files}.${out}`, '--upload')
+  const first = await named('first')
+  assert.equal(first.code, 0, first.stderr)
+  expectFailure(await named('second'), 'service.conflict', 1)
+  assert.deepEqual(
+    (await namesIn('outbox')).filter((name) => !name.startsWith('set/')),
+    ['named'],
+  )
 })

@@ -188,6 +188,8 @@ export const SET = '5e7a'.repeat(8)
 export async function setJobOf(
   changes: {
     readonly record?: Partial<SetRecord>
+    /** Changes what the record says of each member. */
+    readonly named?: (member: SetRecord['members'][number], index: number) => object
     readonly member?: Partial<SealHeader>
     readonly recordSigner?: Signer
     readonly memberSigner?: Signer
@@ -212,7 +214,7 @@ export async function setJobOf(
     dataset: 'cohort',
     set: SET,
     name: SET,
-    members,
+    members: members.map((member, index) => ({ ...member, ...changes.named?.(member, index) })),
     sealedAt: NOW - 50,
     ...changes.record,
   }

@@ -130,23 +130,17 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'a record with another size',
-    given: await setJobOf({ record: { members: members.map((member) => ({ ...member, size: 1 })) } }),
+    given: await setJobOf({ named: ({ size }) => ({ size: size + 1 }) }),
     codes: ['set.incomplete'],
   },
   {
     name: 'a record with other sealIds',
-    given: await setJobOf({
-      record: { members: members.map((member, at) => ({ ...member, sealId: `${at}`.repeat(32) })) },
-    }),
+    given: await setJobOf({ named: (_, at) => ({ sealId: `${at}`.repeat(32) }) }),
     codes: ['set.incomplete'],
   },
   {
     name: 'a record with another header',
-    given: await setJobOf({
-      record: {
-        members: members.map((member) => ({ ...member, headerDigest: members[0]?.headerDigest ?? '' })),
-      },
-    }),
+    given: await setJobOf({ named: () => ({ headerDigest: members[0]?.headerDigest }) }),
     codes: ['set.incomplete'],
   },
   {

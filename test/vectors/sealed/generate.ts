@@ -435,6 +435,7 @@ async function setVectors(): Promise<Vector[]> {
   const good = await signCompact(SetRecordFormat, SET_RECORD, signer)
   const stored = encodeSetRecord(good)
   const [first, ...others] = SET_RECORD.members
+  const longest = `a.b.${'c'.repeat(SET_RECORD_BYTES - 12)}`
   const full = await signCompact(SetRecordFormat, { ...SET_RECORD, members: members(64) }, signer)
   return [
     verified('good', good, 'accepted', 'three members'),
@@ -460,6 +461,11 @@ async function setVectors(): Promise<Vector[]> {
     read('other magic', change(stored, 6, 0x32 ^ 0x31), 'CWSETR2 is another format'),
     read('not a JWS', Buffer.concat([stored, Buffer.from('\n')]), 'a line feed behind the signature'),
     read('too long', encodeSetRecord(`a.b.${'c'.repeat(SET_RECORD_BYTES - 11)}`), 'one byte over the limit'),
+    {
+      ...read('of the greatest length', encodeSetRecord(longest), 'at the limit'),
+      expect: 'accepted',
+      output: longest,
+    },
   ]
 }
 
