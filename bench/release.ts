@@ -73,10 +73,10 @@ async function roundOf(
   const prepared = asking.map(() => [] as (() => Promise<number>)[])
   for (let count = 0; count < REQUESTS_PER_ROUND; count += 1) {
     const { service, prepare } = workers[count % clients] as Worker
-    const { request } = await prepare(jobs.slice(0, objects))
+    const { request, nonce } = await prepare(jobs.slice(0, objects))
     prepared[count % clients]?.push(async () => {
       const from = performance.now()
-      const response = await service.release(request)
+      const response = await service.release(request, nonce)
       const milliseconds = performance.now() - from
       assert.ok('answers' in response && response.answers.every((answer) => 'grant' in answer), 'refused')
       return milliseconds

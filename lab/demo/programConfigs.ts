@@ -87,7 +87,12 @@ function verifierConfig(settings: DeploymentSettings, port: number): object {
   const { amdFolder, kds, providerRoot, tls } = settings
   return {
     listen: { ...SERVER, port },
-    tls: { ...tls.server, clientCa: tls.workers.ca, clientCrl: tls.workers.crl },
+    tls: {
+      clientCertificates: 'required',
+      ...tls.server,
+      clientCa: tls.workers.ca,
+      clientCrl: tls.workers.crl,
+    },
     audience: AUDIENCE,
     tenant: TENANT,
     providerRoot,

@@ -7,6 +7,8 @@ import type { RefusedResponse, ReleaseRequest, ReleaseResponse } from '#core/rel
  * - Answers are decoded, within limits of size, and not believed: `core/release` verifies them.
  * - A call is sent once. After a lost answer the Verifier may have decided and spent the nonce: start again
  *   with a new challenge.
+ * - `nonce` is the challenge's, which the request's runtime data repeats: a Verifier behind a gateway reads no
+ *   body without it.
  * - A signed refusal, of one job or of the whole request, is an answer: only its signature makes it one.
  * - `refusal.unsigned`: the whole request was refused without a signature, for a reason that waiting may not
  *   mend. One that waiting mends throws its own code.
@@ -19,6 +21,7 @@ export type ReleaseService = {
   readonly challenge: (signal?: AbortSignal) => Promise<Challenge>
   readonly release: (
     request: ReleaseRequest,
+    nonce: Challenge['nonce'],
     signal?: AbortSignal,
   ) => Promise<ReleaseResponse | RefusedResponse>
 }

@@ -1,7 +1,6 @@
 /**
  * The room for requests. A body waits in memory until it is complete; only then does its request take one of
- * the places for work, so unfinished bodies keep no one else out. What each certificate may hold is far less
- * than there is.
+ * the places for work, so unfinished bodies keep no one else out.
  */
 import type { IncomingMessage } from 'node:http'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
@@ -9,11 +8,9 @@ import { CodedError, type ErrorCode } from '#core/errors.ts'
 const MIB = 1024 * 1024
 
 export const ADMISSION_LIMITS = {
-  /** Requests of one certificate, from the first byte to the end of the response. */
-  perCertificate: 16,
   /** Complete requests in progress. */
   working: 128,
-  /** Of all bodies in memory: 73 of maximum length. One certificate can hold 28 MiB. */
+  /** Of all bodies in memory: 73 of maximum length. */
   bodyBytes: 128 * MIB,
 } as const
 
@@ -36,20 +33,21 @@ export type Place = {
   readonly leave: () => void
 }
 
-export type Admission = { readonly enter: (certificate: string) => Place }
+export type Admission = { readonly enter: (client: string) => Place }
 
 const RETRY_SECONDS = 2
 
-export function createAdmission(): Admission {
+/** `perClient`: its requests at once, from the first byte to the end of the response. */
+export function createAdmission(perClient: number): Admission {
   const entered = new Map<string, number>()
   let working = 0
   let held = 0
   return {
-    enter: (certificate) => {
-      const inside = entered.get(certificate) ?? 0
-      if (inside >= ADMISSION_LIMITS.perCertificate)
-        throw new Shed('client.busy', `the certificate has ${inside} requests in progress`, RETRY_SECONDS)
-      entered.set(certificate, inside + 1)
+    enter: (client) => {
+      const inside = entered.get(client) ?? 0
+      if (inside >= perClient)
+        throw new Shed('client.busy', `the client has ${inside} requests in progress`, RETRY_SECONDS)
+      entered.set(client, inside + 1)
       let bytes = 0
       let isWorking = false
       return {
@@ -70,9 +68,9 @@ export function createAdmission(): Admission {
           bytes = 0
           if (isWorking) working -= 1
           isWorking = false
-          const left = (entered.get(certificate) ?? 1) - 1
-          if (left === 0) entered.delete(certificate)
-          else entered.set(certificate, left)
+          const left = (entered.get(client) ?? 1) - 1
+          if (left === 0) entered.delete(client)
+          else entered.set(client, left)
         },
       }
     },

@@ -2,7 +2,8 @@
  * Authenticates one release request, in the order of docs/formats/release.md §5. Every step is pure: it
  * changes no state.
  */
-import { sha256, toBase64url, toHex } from '#core/bytes.ts'
+import { sameBytes, sha256, toBase64url, toHex } from '#core/bytes.ts'
+import { CodedError } from '#core/errors.ts'
 import { type VerifiedAsker, verifyAssertion } from '#core/release/assertion.ts'
 import { expectBinding, jobsBytesOf, type ReadRequest, readJobs, readRequest } from '#core/release/binding.ts'
 import { checkNonce } from '#core/release/nonce.ts'
@@ -32,15 +33,21 @@ export type AuthenticRequest = {
   }
 }
 
-/** Throws the code of the first step that fails. */
+/** Throws the code of the first step that fails. `admittedBy` is the nonce that admitted the body, if one had to. */
 export function authenticate(
   body: Uint8Array,
   boot: Pick<Boot, 'audience' | 'nonceKeys' | 'policyStore' | 'roots' | 'revocationLists'>,
   now: UnixSeconds,
+  admittedBy?: Uint8Array,
 ): AuthenticRequest {
   const { audience, nonceKeys, policyStore, roots, revocationLists } = boot
   const request = readRequest(body)
   checkNonce(request.nonce, nonceKeys.checking(), audience, now)
+  if (admittedBy !== undefined && !sameBytes(admittedBy, request.nonce))
+    throw new CodedError(
+      'nonce.invalid',
+      'the nonce of the runtime data is not the one that admitted the body',
+    )
   const report = parseReport(request.report)
   const jobsBytes = jobsBytesOf(request)
   expectBinding(request, jobsBytes, { reportData: report.reportData, audience })

@@ -23,28 +23,41 @@ const address = (host: string, port: number) =>
     }),
   })
 
+const ownFiles = {
+  cert: path.meta({
+    description: "The server's certificate chain.",
+    example: '/etc/confidential-verifier/server-cert.pem',
+  }),
+  key: path.meta({ description: 'Its key.', example: '/etc/confidential-verifier/server-key.pem' }),
+}
+
 export const VerifierConfig = z.strictObject({
   listen: address('0.0.0.0', 8443).meta({
-    description: 'For workers: TLS 1.3, end to end. Balance the load by TCP, not by HTTP.',
+    description:
+      'For workers: TLS 1.3, end to end; balance the load by TCP, not by HTTP. For a gateway that ends TLS see tls.clientCertificates.',
   }),
   tls: z
-    .strictObject({
-      cert: path.meta({
-        description: "The server's certificate chain.",
-        example: '/etc/confidential-verifier/server-cert.pem',
+    .discriminatedUnion('clientCertificates', [
+      z.strictObject({
+        clientCertificates: z.literal('required').meta({
+          description:
+            'Or "at-gateway", without clientCa and clientCrl: a gateway ends TLS, looks at certificates and alone reaches this port. No header of it is believed. docs/operations.md says what is lost.',
+          example: 'required',
+        }),
+        ...ownFiles,
+        clientCa: path.meta({
+          description:
+            'The CAs of accepted client certificates. A client certificate keeps strangers from the parser; it proves nothing that attestation and assertion must prove.',
+          example: '/etc/confidential-verifier/client-ca.pem',
+        }),
+        clientCrl: path.meta({
+          description:
+            'The revocation list of each of these CAs, as `enrol revoke` writes it. After the end of a list every certificate of its CA is refused.',
+          example: '/etc/confidential-verifier/client-crl.pem',
+        }),
       }),
-      key: path.meta({ description: 'Its key.', example: '/etc/confidential-verifier/server-key.pem' }),
-      clientCa: path.meta({
-        description:
-          'The CAs of accepted client certificates. A client certificate keeps strangers from the parser; it proves nothing that attestation and assertion must prove.',
-        example: '/etc/confidential-verifier/client-ca.pem',
-      }),
-      clientCrl: path.meta({
-        description:
-          'The revocation list of each of these CAs, as `enrol revoke` writes it. After the end of a list every certificate of its CA is refused.',
-        example: '/etc/confidential-verifier/client-crl.pem',
-      }),
-    })
+      z.strictObject({ clientCertificates: z.literal('at-gateway'), ...ownFiles }),
+    ])
     .meta({ description: 'PEM files.' }),
   audience: audience.meta({
     description: "The Verifier's name in nonces, assertions, policies and grants; the same for all replicas.",

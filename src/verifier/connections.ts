@@ -2,7 +2,7 @@
  * The connections of the Verifier's server. A stranger gets no further than the handshake, and there newcomers
  * displace the oldest: an honest handshake takes milliseconds, so only peers that idle are displaced. TLS
  * begins with the first byte, so a peer that says nothing costs a socket and no more. After the handshake a
- * connection counts for its certificate.
+ * connection counts for its client (frontDoor.ts).
  *
  * A TCP load balancer makes all clients one address. That is why the limit of an address is only about
  * handshakes, and drops the oldest instead of the newcomer.
@@ -12,26 +12,18 @@ import type { Server } from 'node:https'
 import { isIPv6, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { CodedError } from '#core/errors.ts'
-import { toUnixSeconds, type UnixSeconds } from '#core/time.ts'
+import type { UnixSeconds } from '#core/time.ts'
 import { createRates, type Rate } from './rates.ts'
 import { refusalOfHello, type TlsRefusal, tlsRefusalOf } from './tlsRefusals.ts'
 
 export type ConnectionLimits = {
   readonly total: number
   readonly handshakesPerAddress: number
-  readonly perCertificate: number
+  readonly perClient: number
   /** An address that spends these is not given a handshake until they come back. */
   readonly failedHandshakes: Rate
   /** Until the first byte. */
   readonly silenceMilliseconds: number
-}
-
-export const CONNECTION_LIMITS: ConnectionLimits = {
-  total: 2048,
-  handshakesPerAddress: 256,
-  perCertificate: 64,
-  failedHandshakes: { perSecond: 400, burst: 1000 },
-  silenceMilliseconds: 5000,
 }
 
 /** Why a connection was closed that had done nothing wrong by itself: the label of a metric. */
@@ -40,17 +32,22 @@ export type Drop =
   | 'handshakes'
   /** One of an address whose handshakes fail too often. */
   | 'failures'
-  /** One of a certificate that has too many; the oldest without a request first. */
+  /** One of a client's certificate that has too many; the oldest without a request first. */
   | 'certificate'
   /** One of too many in total: the oldest handshake, else the oldest without a request, else the newest. */
   | 'total'
 
+/** Whom a connection counts for, and until when it may ask. */
+export type Client = {
+  readonly client: string
+  /** Undefined if it shows no certificate. */
+  readonly notAfter: UnixSeconds | undefined
+}
+
 /** A connection after its handshake. */
-export type Connection = {
+export type Connection = Client & {
+  /** The peer's own, of its socket. No header says another. */
   readonly address: string
-  /** SHA-256 of the client's certificate, in hex. */
-  readonly certificate: string
-  readonly notAfter: UnixSeconds
   /** True if other certificates or lists came into use after its handshake: it ends with its next answer. */
   isOutdated: boolean
   /** The request that is answered now. There is at most one: a client that pipelines is cut off. */
@@ -84,8 +81,13 @@ export function guardConnections(
     readonly refused: (reason: TlsRefusal, address: string) => void
     readonly dropped: (reason: Drop) => void
   },
-  limits = CONNECTION_LIMITS,
+  door: {
+    readonly connections: ConnectionLimits
+    /** Undefined for a peer that is not let in. */
+    readonly clientOf: (socket: TLSSocket) => Client | undefined
+  },
 ): Connections {
+  const { connections: limits, clientOf } = door
   const [shakeHands, ...others] = server.listeners('connection')
   if (shakeHands === undefined || others.length > 0)
     throw new CodedError('internal.fault', 'a TLS server has one listener for connections')
@@ -112,7 +114,7 @@ export function guardConnections(
   }
   const forget = (peer: Peer): void => {
     handshakes.delete(peer.group, peer)
-    if (peer.connection !== undefined) clients.delete(peer.connection.certificate, peer)
+    if (peer.connection !== undefined) clients.delete(peer.connection.client, peer)
   }
   /** True if a place is free, or becomes free. */
   const makeRoom = (): boolean => {
@@ -170,24 +172,23 @@ export function guardConnections(
 
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     const peer = current.getStore()
-    const certificate = socket.getPeerX509Certificate()
-    if (peer === undefined || certificate === undefined) {
+    const client = clientOf(socket)
+    if (peer === undefined || client === undefined) {
       socket.destroy()
       return
     }
     handshakes.delete(peer.group, peer)
     const connection: Connection = {
+      ...client,
       address: peer.address,
-      certificate: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
-      notAfter: toUnixSeconds(Math.floor(Date.parse(certificate.validTo) / 1000), 'notAfter'),
       isOutdated: false,
       request: undefined,
     }
     peer.connection = connection
     bySocket.set(socket, connection)
-    clients.add(connection.certificate, peer)
-    if (clients.sizeOf(connection.certificate) > limits.perCertificate)
-      drop(clients.oldestOf(connection.certificate, isIdle) ?? peer, 'certificate')
+    clients.add(connection.client, peer)
+    if (clients.sizeOf(connection.client) > limits.perClient)
+      drop(clients.oldestOf(connection.client, isIdle) ?? peer, 'certificate')
   })
 
   server.on('tlsClientError', (error, socket) => {

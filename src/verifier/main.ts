@@ -49,6 +49,10 @@ async function run(started: Started<VerifierConfig, VerifierMaterial>): Promise<
   const { config, material, log, notifier, shutdown, reload } = started
   const { signal } = shutdown
   if (config.simulation) log.warn('simulation: simulated roots are accepted; synthetic data only')
+  if (config.tls.clientCertificates === 'at-gateway')
+    log.warn('at-gateway: client certificates are not asked for; only the gateway may reach this port', {
+      listen: `${config.listen.host}:${config.listen.port}`,
+    })
   const registry = createRegistry()
   publishClockSkew(registry, material.skew, ['oci'])
   publishExpiries(registry, material.tls, systemClock)

@@ -3,7 +3,14 @@ import { createOci, type Oci } from '#adapters/oci/clients.ts'
 import { createKds, type Kds } from '#adapters/sev/kds.ts'
 import { type ClockSkew, createClockSkew } from '#adapters/system/clockSkew.ts'
 import type { Log } from '#adapters/system/log.ts'
-import { readTlsFiles, type TlsFiles, type TlsPaths } from '#adapters/system/tlsFiles.ts'
+import {
+  type OwnTls,
+  type OwnTlsPaths,
+  readGivenTlsFiles,
+  type TlsFiles,
+  type TlsPaths,
+  type TlsSet,
+} from '#adapters/system/tlsFiles.ts'
 import type { TrustStore } from '#core/snp/chain.ts'
 import type { Crl } from '#core/snp/crl.ts'
 import type { Clock } from '#ports/clock.ts'
@@ -11,7 +18,8 @@ import type { VerifierConfig } from './config.ts'
 import { readCrl, readTrustStore } from './endorsements.ts'
 
 export type VerifierMaterial = {
-  readonly tls: TlsFiles
+  /** Without CAs of clients if their certificates are looked at by a gateway. */
+  readonly tls: TlsFiles<OwnTls | TlsSet>
   readonly roots: TrustStore
   /** The lists on disk. Newer ones may follow. */
   readonly crls: readonly Crl[]
@@ -34,7 +42,7 @@ export async function readMaterial(
   const roots = await readTrustStore(folder, simulation)
   const crls = await Promise.all(roots.roots.map(({ product }) => readCrl(folder, product, roots)))
   return {
-    tls: await readTlsFiles(serverFiles(config)),
+    tls: await readGivenTlsFiles(serverFiles(config)),
     roots,
     crls: crls.filter((crl) => crl !== undefined),
     kds:
@@ -49,10 +57,12 @@ export async function readMaterial(
   }
 }
 
-export function serverFiles({ tls }: Pick<VerifierConfig, 'tls'>): TlsPaths {
+/** Those of clients only if their certificates are looked at here. */
+export function serverFiles({ tls }: Pick<VerifierConfig, 'tls'>): OwnTlsPaths | TlsPaths {
+  const own = { cert: { field: 'tls.cert', path: tls.cert }, key: { field: 'tls.key', path: tls.key } }
+  if (tls.clientCertificates === 'at-gateway') return own
   return {
-    cert: { field: 'tls.cert', path: tls.cert },
-    key: { field: 'tls.key', path: tls.key },
+    ...own,
     ca: { field: 'tls.clientCa', path: tls.clientCa },
     crl: { field: 'tls.clientCrl', path: tls.clientCrl },
   }

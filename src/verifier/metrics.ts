@@ -4,6 +4,7 @@ import { CodedError, type ErrorCode } from '#core/errors.ts'
 import type { Product } from '#core/snp/product.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { Connections, Drop } from './connections.ts'
+import type { ClientCertificates } from './frontDoor.ts'
 import type { PolicyStore } from './policyStore.ts'
 import type { Quotas } from './quotas.ts'
 import { daysLeft, type RevocationLists } from './revocationLists.ts'
@@ -225,4 +226,14 @@ export function publishConnections(registry: Registry, count: Connections['count
       this.set({ state: 'client' }, clients)
     },
   })
+}
+
+/** Who looks at the certificates of clients. */
+export function publishClientCertificates(registry: Registry, mode: ClientCertificates): void {
+  new Gauge({
+    name: 'cw_verifier_client_certificates',
+    help: '1 by who looks at client certificates: required (this Verifier), at-gateway (a gateway before it)',
+    labelNames: ['mode'],
+    registers: [registry],
+  }).set({ mode }, 1)
 }

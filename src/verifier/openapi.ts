@@ -63,7 +63,10 @@ export function openApiText(): string {
     components: {
       schemas: componentSchemas(),
       securitySchemes: {
-        clientCertificate: { type: 'mutualTLS', description: 'By a client CA of the provider; TLS 1.3' },
+        clientCertificate: {
+          type: 'mutualTLS',
+          description: 'By a client CA of the provider, shown here or at its gateway; TLS 1.3',
+        },
       },
     },
     security: [{ clientCertificate: [] }],
@@ -85,10 +88,16 @@ function componentSchemas(): Readonly<Record<string, object>> {
   )
 }
 
-function operationOf({ summary, request, response, codes, decides }: Route) {
+function operationOf({ summary, headers, request, response, codes, decides }: Route) {
   const ok = { description: summary, content: { 'application/json': { schema: schemaOf(response) } } }
   return {
     summary,
+    parameters: Object.entries(headers).map(([name, description]) => ({
+      name,
+      in: 'header',
+      description,
+      schema: { type: 'string' },
+    })),
     ...(request !== null && {
       requestBody: { required: true, content: { 'application/json': { schema: schemaOf(request) } } },
     }),

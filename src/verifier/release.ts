@@ -25,11 +25,15 @@ import { CLIENT_RATE } from './rates.ts'
  * of one whose deadline passes. A refused job is one of the answers; a preflight has none. No key leaves
  * after the deadline: another boot may soon tell what this one left unended.
  */
-export async function answerRelease(body: Uint8Array, boot: Boot): Promise<ReleaseResponse> {
+export async function answerRelease(
+  body: Uint8Array,
+  boot: Boot,
+  admittedBy?: Uint8Array,
+): Promise<ReleaseResponse> {
   return await withinLimit(boot.requestSeconds * 1000, undefined, async (deadline) => {
     const now = boot.clock.now()
     const grantKey = boot.grantKeys.current()
-    const authentic = await timed('authenticate', boot, async () => authenticate(body, boot, now))
+    const authentic = await timed('authenticate', boot, async () => authenticate(body, boot, now, admittedBy))
     expectRate(authentic, boot)
     const decision = await timed('decide', boot, () =>
       abandonable(decideRequest(authentic, boot, now, deadline), deadline),

@@ -16,6 +16,8 @@ export type Route = {
   readonly summary: string
   /** Bytes of a request's body. */
   readonly maxBytes: number
+  /** Request headers, with what they are for. */
+  readonly headers: Readonly<Record<string, string>>
   /** Null: the body may be empty. */
   readonly request: z.ZodType | null
   readonly response: z.ZodType
@@ -47,6 +49,7 @@ export const ROUTES = {
     summary: 'A nonce for one release request',
     // A client may send `{}`.
     maxBytes: 1024,
+    headers: {},
     request: null,
     response: Challenge,
     codes: [...ON_THE_WAY, 'clock.skewed'],
@@ -57,6 +60,10 @@ export const ROUTES = {
     path: '/v1/releases',
     summary: 'Keys for jobs, each granted or refused; without jobs a preflight',
     maxBytes: MAX_REQUEST_BYTES,
+    headers: {
+      nonce:
+        "The challenge's nonce. Behind a gateway that ends TLS no body is read without it; elsewhere it is not looked at.",
+    },
     request: ReleaseRequest,
     response: ReleaseResponse,
     // What is said of an object is said of its job only.
@@ -76,6 +83,7 @@ export const ROUTES = {
     path: '/openapi.json',
     summary: 'This document',
     maxBytes: 1024,
+    headers: {},
     request: null,
     response: z.looseObject({ openapi: z.literal(OPENAPI_VERSION) }),
     codes: ON_THE_WAY,

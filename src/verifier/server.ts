@@ -1,6 +1,6 @@
 /**
- * The routes (routes.ts), over TLS 1.3 with client certificates. Before core sees a request it passes the limits of
- * connections (connections.ts), and of rates and room (gate.ts). A request that fails gets a problem of
+ * The routes (routes.ts), behind one of two front doors (frontDoor.ts). Before core sees a request it passes the
+ * limits of connections (connections.ts), and of rates and room (gate.ts). A request that fails gets a problem of
  * RFC 9457, without the reason (problems.ts).
  */
 import type { Server } from 'node:https'
@@ -11,11 +11,13 @@ import type { Challenge } from '#core/release/nonce.ts'
 import { MAX_REQUEST_BYTES, type ReleaseResponse } from '#core/release/request.ts'
 import type { Clock } from '#ports/clock.ts'
 import { type Connections, type Drop, guardConnections } from './connections.ts'
+import { FRONT_DOORS } from './frontDoor.ts'
 import { createGate, type Gate } from './gate.ts'
+import { createNonceAdmission } from './nonceAdmission.ts'
 import { openApiBytes } from './openapi.ts'
 import { createProblems, type Refused } from './problems.ts'
 import { type Operation, ROUTE_LIST } from './routes.ts'
-import { contextOf, HANDSHAKE, type ServerTls } from './serverTls.ts'
+import { contextOf, handshakeOf, type ServerTls } from './serverTls.ts'
 import type { TlsRefusal } from './tlsRefusals.ts'
 
 /** A client that takes longer to send its 1.75 MiB at most is cut off, when the next check comes. */
@@ -26,7 +28,10 @@ const IDLE_MILLISECONDS = 65_000
 
 export type VerifierRoutes = {
   readonly challenge: () => Challenge
-  readonly release: (body: Uint8Array) => Promise<ReleaseResponse>
+  /** `nonce` admitted the body. It is undefined if none had to. */
+  readonly release: (body: Uint8Array, nonce: Uint8Array | undefined) => Promise<ReleaseResponse>
+  /** Throws for a nonce that is not ours or too old. */
+  readonly checkNonce: (nonce: Uint8Array) => void
   /** Called for each request that is refused as a whole, before its response. */
   readonly refused: (refusal: Refused) => void
   readonly answered: (route: string, status: number, seconds: number) => void
@@ -69,21 +74,26 @@ export async function startServer(
     clientErrorHandler: (_error, socket) => problems.endUnparsed(socket),
   })
   const { server } = app
-  const connections = guardConnections(server, clock.monotonic, {
-    refused: routes.tlsRefused,
-    dropped: routes.dropped,
-  })
+  const door = FRONT_DOORS[tls.clientCertificates]
+  const connections = guardConnections(
+    server,
+    clock.monotonic,
+    { refused: routes.tlsRefused, dropped: routes.dropped },
+    door,
+  )
   const problems = createProblems(connections, routes.refused)
   server.on('checkExpectation', problems.endExpectation)
   app.setErrorHandler((error, _request, reply) => problems.answer(reply, error))
   app.setNotFoundHandler((_request, reply) =>
     problems.answer(reply, new CodedError('request.malformed', 'no such route')),
   )
-  guardRequests(app, createGate(connections, clock, closing.signal))
+  const nonces = door.needsNonce ? createNonceAdmission(routes.checkNonce, clock) : undefined
+  const gate = createGate(connections, clock, closing.signal, door.limits, nonces)
+  guardRequests(app, gate)
   app.addHook('onSend', async ({ raw: { socket } }, reply) => {
     if (closing.signal.aborted || connections.of(socket)?.isOutdated) reply.header('connection', 'close')
   })
-  addRoutes(app, routes)
+  addRoutes(app, gate, routes)
   return {
     url: await startListening(app, listen),
     connections: connections.count,
@@ -110,7 +120,11 @@ function createApp(tls: ServerTls, handlers: Handlers) {
   return misconfigured('tls', () =>
     fastify({
       ...handlers,
-      https: { ...contextOf(tls), ...HANDSHAKE, connectionsCheckingInterval: CHECK_MILLISECONDS },
+      https: {
+        ...contextOf(tls),
+        ...handshakeOf(tls.clientCertificates),
+        connectionsCheckingInterval: CHECK_MILLISECONDS,
+      },
       logger: false,
       bodyLimit: MAX_REQUEST_BYTES,
       requestTimeout: REQUEST_MILLISECONDS,
@@ -128,16 +142,17 @@ function guardRequests(app: App, gate: Gate): void {
   app.addContentTypeParser('application/json', gate.body)
 }
 
-function addRoutes(app: App, { challenge, release, answered }: VerifierRoutes): void {
+function addRoutes(app: App, gate: Gate, { challenge, release, answered }: VerifierRoutes): void {
   app.addHook('onResponse', async ({ routeOptions }, reply) =>
     answered(routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000),
   )
   const openApi = openApiBytes()
   const handlers: Readonly<Record<Operation, RouteHandlerMethod>> = {
     createChallenge: async () => challenge(),
-    createRelease: async ({ body }) => {
+    createRelease: async (request) => {
+      const { body } = request
       if (!Buffer.isBuffer(body)) throw new CodedError('request.malformed', 'the request has no body')
-      return await release(body)
+      return await release(body, gate.nonceOf(request))
     },
     getOpenApi: async (_request, reply) => reply.type('application/json').send(openApi),
   }

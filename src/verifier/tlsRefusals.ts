@@ -6,7 +6,7 @@ export const TLS_REFUSALS = {
   'revoked-certificate': "a revocation list of `tls.clientCrl` names the client's certificate",
   'no-revocation-list': "the list of the CA that issued the client's certificate has ended",
   'untrusted-certificate': "no registered CA issued the client's certificate",
-  'old-protocol': 'the client offers no TLS 1.3',
+  'old-protocol': 'the client offers no TLS 1.3; `at-gateway` no TLS 1.2 either',
   'no-common-parameters': 'no common cipher suite, group or signature',
   'plain-http': 'the client speaks HTTP without TLS',
   'not-tls': 'the client speaks no TLS, or breaks it',

@@ -3,17 +3,23 @@ import { randomBytes } from 'node:crypto'
 import type { Registry } from 'prom-client'
 import { endsLog } from '#adapters/evidence/log.ts'
 import { errorFields, type Log } from '#adapters/system/log.ts'
-import type { TlsSet } from '#adapters/system/tlsFiles.ts'
+import type { OwnTls, TlsSet } from '#adapters/system/tlsFiles.ts'
 import { expectTrueClock, hasTrueClock } from '#adapters/system/trueClock.ts'
 import { toBase64url } from '#core/bytes.ts'
 import { codeOf } from '#core/errors.ts'
-import { type Challenge, mintNonce, NONCE_LIFETIME_SECONDS, NONCE_RANDOM_BYTES } from '#core/release/nonce.ts'
+import {
+  type Challenge,
+  checkNonce,
+  mintNonce,
+  NONCE_LIFETIME_SECONDS,
+  NONCE_RANDOM_BYTES,
+} from '#core/release/nonce.ts'
 import { addSeconds } from '#core/time.ts'
 import type { Clock } from '#ports/clock.ts'
 import { type Boot, openBoot } from './boot.ts'
 import type { VerifierConfig } from './config.ts'
 import type { VerifierMaterial } from './material.ts'
-import { publishConnections } from './metrics.ts'
+import { publishClientCertificates, publishConnections } from './metrics.ts'
 import { type PeriodicTask, runPeriodically, withinLimit } from './periodicTasks.ts'
 import { createRefusalCounts } from './refusalCounts.ts'
 import { createRefusals } from './refusals.ts'
@@ -79,9 +85,13 @@ export async function startVerifier(
         expectTrueClock(skew)
         return newChallenge(boot)
       },
-      release: async (body) => {
+      release: async (body, nonce) => {
         expectTrueClock(skew)
-        return await answerRelease(body, boot)
+        return await answerRelease(body, boot, nonce)
+      },
+      checkNonce: (nonce) => {
+        expectTrueClock(skew)
+        checkNonce(nonce, boot.nonceKeys.checking(), boot.audience, clock.now())
       },
       refused: (refusal) => {
         refusals.request(refusal)
@@ -93,6 +103,7 @@ export async function startVerifier(
     },
   )
   publishConnections(options.registry, server.connections)
+  publishClientCertificates(options.registry, config.tls.clientCertificates)
   material.tls.follow(tls, (next) => server.setTls(serverTls(next)))
   const tasks: readonly PeriodicTask[] = [
     {
@@ -151,8 +162,11 @@ export async function startVerifier(
   }
 }
 
-function serverTls({ cert, key, ca, crl }: TlsSet): ServerTls {
-  return { cert, key, clientCa: ca, clientCrl: crl }
+function serverTls(set: OwnTls | TlsSet): ServerTls {
+  const { cert, key } = set
+  return 'ca' in set
+    ? { clientCertificates: 'required', cert, key, clientCa: set.ca, clientCrl: set.crl }
+    : { clientCertificates: 'at-gateway', cert, key }
 }
 
 function newChallenge({ nonceKeys, audience, clock }: Boot): Challenge {

@@ -98,7 +98,7 @@ export function createAttester(options: {
       throw error
     })
     const evidence = await reports.getReport(request.reportData, signal)
-    const response = await service.release(request.withEvidence(evidence), signal)
+    const response = await service.release(request.withEvidence(evidence), challenge.nonce, signal)
     const expected = {
       providerRoot: anchors.providerRoot,
       audience,

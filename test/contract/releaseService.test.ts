@@ -24,12 +24,13 @@ async function open(
   const server = await startServer(
     {
       listen: { host: '127.0.0.1', port: 0 },
-      tls: { ...verifier, clientCa: ca.pem, clientCrl: [ca.crl] },
+      tls: { ...verifier, clientCertificates: 'required', clientCa: ca.pem, clientCrl: [ca.crl] },
       clock: systemClock,
     },
     {
       challenge,
       release: async (body) => await release(parseJson(body)),
+      checkNonce: () => {},
       refused: () => {},
       answered: () => {},
       tlsRefused: () => {},

@@ -53,13 +53,13 @@ export function testReleaseService(
         return response
       },
     })
-    assert.deepEqual(await service.release(request), response)
+    assert.deepEqual(await service.release(request, challenge.nonce), response)
     assert.deepEqual(received, [request])
   })
 
   rule('the refusal of one object is an answer and not an error', async (start) => {
     const { service } = await start()
-    const answer = await service.release(request)
+    const answer = await service.release(request, challenge.nonce)
     assert.deepEqual('answers' in answer && answer.answers, response.answers)
   })
 
@@ -72,7 +72,7 @@ export function testReleaseService(
           throw new DecidedRefusal({ code, denialId: 'ab'.repeat(16) }, refused)
         },
       })
-      assert.deepEqual(await service.release(request), refused)
+      assert.deepEqual(await service.release(request, challenge.nonce), refused)
     }
   })
 
@@ -84,7 +84,7 @@ export function testReleaseService(
   ] as const)
     rule(`a refusal of the whole request that is not signed waits: ${code}`, async (start) => {
       const { service } = await start({ release: refusing(code) })
-      await assert.rejects(service.release(request), (error) => {
+      await assert.rejects(service.release(request, challenge.nonce), (error) => {
         assert.ok(error instanceof CodedError)
         assert.equal(error.code, thrown)
         assert.match(error.message, new RegExp(` ${code}, denial [0-9a-f]{32}, not signed$`))
@@ -94,7 +94,7 @@ export function testReleaseService(
 
   rule('a fault inside the Verifier is unavailability, never a fault of the worker', async (start) => {
     const { service } = await start({ release: refusing('internal.fault') })
-    await assert.rejects(service.release(request), coded('verifier.unavailable'))
+    await assert.rejects(service.release(request, challenge.nonce), coded('verifier.unavailable'))
   })
 
   rule('an answer of another shape is not trusted', async (start) => {
@@ -103,7 +103,7 @@ export function testReleaseService(
       release: async () => ({ ...response, surplus: 1 }),
     })
     await assert.rejects(service.challenge(), coded('verifier.untrusted'))
-    await assert.rejects(service.release(request), coded('verifier.untrusted'))
+    await assert.rejects(service.release(request, challenge.nonce), coded('verifier.untrusted'))
   })
 
   rule('a Verifier that stopped is unavailable', async (start) => {
@@ -111,7 +111,7 @@ export function testReleaseService(
     await service.challenge()
     await stop()
     await assert.rejects(service.challenge(), coded('verifier.unavailable'))
-    await assert.rejects(service.release(request), coded('verifier.unavailable'))
+    await assert.rejects(service.release(request, challenge.nonce), coded('verifier.unavailable'))
   })
 
   rule('a call is sent once: a refusal that may pass is not repeated', async (start) => {
@@ -122,7 +122,7 @@ export function testReleaseService(
         throw new CodedError('verifier.unavailable', 'busy')
       },
     })
-    await assert.rejects(service.release(request), { code: 'verifier.unavailable' })
+    await assert.rejects(service.release(request, challenge.nonce), { code: 'verifier.unavailable' })
     assert.equal(calls, 1)
   })
 
@@ -132,7 +132,7 @@ export function testReleaseService(
     })
     const names = ['AA', 'BB', 'CC', 'DD']
     const answers = await Promise.all(
-      names.map((runtimeData) => service.release({ ...request, runtimeData })),
+      names.map((runtimeData) => service.release({ ...request, runtimeData }, challenge.nonce)),
     )
     assert.deepEqual(
       answers.map(({ grantKey }) => grantKey),
@@ -149,7 +149,7 @@ export function testReleaseService(
       },
     })
     const reason = new Error('the worker stops')
-    await assert.rejects(service.release(request, AbortSignal.abort(reason)), reason)
+    await assert.rejects(service.release(request, challenge.nonce, AbortSignal.abort(reason)), reason)
     await assert.rejects(service.challenge(AbortSignal.abort(reason)), reason)
     assert.equal(calls, 0)
   })
@@ -166,11 +166,11 @@ export function testReleaseService(
     })
     const reason = new Error('the worker stops')
     const ending = new AbortController()
-    const waiting = service.release(request, ending.signal)
+    const waiting = service.release(request, challenge.nonce, ending.signal)
     await arrived.promise
     ending.abort(reason)
     await assert.rejects(waiting, reason)
     gate.resolve()
-    assert.deepEqual(await service.release(request), response)
+    assert.deepEqual(await service.release(request, challenge.nonce), response)
   })
 }

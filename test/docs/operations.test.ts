@@ -10,12 +10,17 @@ import { publishExpiries } from '#adapters/system/tlsWatch.ts'
 import { FunctionConfig } from '../../src/function/config.ts'
 import { ADMISSION_LIMITS } from '../../src/verifier/admission.ts'
 import { VerifierConfig } from '../../src/verifier/config.ts'
-import { CONNECTION_LIMITS } from '../../src/verifier/connections.ts'
-import { BODY_RATE, REQUEST_RATE } from '../../src/verifier/gate.ts'
-import { createMetrics, publishAges, publishConnections, publishQuotas } from '../../src/verifier/metrics.ts'
+import { FRONT_DOORS } from '../../src/verifier/frontDoor.ts'
+import {
+  createMetrics,
+  publishAges,
+  publishClientCertificates,
+  publishConnections,
+  publishQuotas,
+} from '../../src/verifier/metrics.ts'
 import { CLIENT_RATE, type Rate } from '../../src/verifier/rates.ts'
 import { REQUEST_MILLISECONDS } from '../../src/verifier/server.ts'
-import { HANDSHAKE } from '../../src/verifier/serverTls.ts'
+import { HANDSHAKE_MILLISECONDS } from '../../src/verifier/serverTls.ts'
 import { TLS_REFUSALS } from '../../src/verifier/tlsRefusals.ts'
 import { WorkerConfig } from '../../src/worker/config.ts'
 import { createWorkerMetrics } from '../../src/worker/metrics.ts'
@@ -59,6 +64,7 @@ test('docs/operations.md has every metric, with its labels', async () => {
   publishReplicas(registry, { resting: () => [] })
   createMetrics(registry, true)
   publishConnections(registry, () => ({ handshakes: 0, clients: 0 }))
+  publishClientCertificates(registry, 'required')
   publishAges(registry, {
     policyStore: {
       ageSeconds: () => 0,
@@ -83,31 +89,37 @@ test('docs/operations.md has every metric, with its labels', async () => {
   assert.deepEqual(rows, metrics)
 })
 
-test("docs/operations.md has the limits of the Verifier's server", () => {
+test("docs/operations.md has the limits of the Verifier's server, for both front doors", () => {
   const [, after = ''] = page.split("\n## Limits of the Verifier's server\n")
-  const values = tableRows(after.split('\n## ')[0] ?? '')
-    .slice(1)
-    .map(([, value]) => value)
-  const { silenceMilliseconds, handshakesPerAddress, failedHandshakes, perCertificate, total } =
-    CONNECTION_LIMITS
+  const rows = tableRows(after.split('\n##')[0] ?? '').slice(1)
   const number = (value: number) => value.toLocaleString('en')
   const mib = (bytes: number) => `${bytes / 1024 / 1024} MiB`
   const rate = ({ perSecond, burst }: Rate) => `${number(perSecond)} per second, ${number(burst)} at once`
-  assert.deepEqual(values, [
-    `${silenceMilliseconds / 1000} s`,
-    `${HANDSHAKE.handshakeTimeout / 1000} s`,
-    number(handshakesPerAddress),
-    rate(failedHandshakes),
-    number(perCertificate),
-    number(total),
-    rate(REQUEST_RATE),
-    `${mib(BODY_RATE.perSecond)} per second, ${mib(BODY_RATE.burst)} at once`,
-    rate(CLIENT_RATE),
-    number(ADMISSION_LIMITS.perCertificate),
-    `${REQUEST_MILLISECONDS / 1000} s`,
-    mib(ADMISSION_LIMITS.bodyBytes),
-    number(ADMISSION_LIMITS.working),
-  ])
+  for (const [column, mode] of [
+    [1, 'required'],
+    [2, 'at-gateway'],
+  ] as const) {
+    const { connections, limits } = FRONT_DOORS[mode]
+    assert.deepEqual(
+      rows.map((row) => row[column]),
+      [
+        `${connections.silenceMilliseconds / 1000} s`,
+        `${HANDSHAKE_MILLISECONDS / 1000} s`,
+        number(connections.handshakesPerAddress),
+        rate(connections.failedHandshakes),
+        number(connections.perClient),
+        number(connections.total),
+        rate(limits.requests),
+        `${mib(limits.bodies.perSecond)} per second, ${mib(limits.bodies.burst)} at once`,
+        `${limits.penaltyMilliseconds / 1000} s`,
+        number(limits.atOnce),
+        rate(CLIENT_RATE),
+        `${REQUEST_MILLISECONDS / 1000} s`,
+        mib(ADMISSION_LIMITS.bodyBytes),
+        number(ADMISSION_LIMITS.working),
+      ],
+    )
+  }
 })
 
 test('docs/operations.md has every reason for which a handshake fails', () => {

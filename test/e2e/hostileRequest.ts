@@ -18,8 +18,9 @@ export async function requestAs(
   const { client } = WorkerConfig.parse(JSON.parse(await readFile(config, 'utf8')))
   const { wrapKey, evidenceSigner } = workerKeys()
   const { audience, client: id, purpose } = trust.anchors
+  const challenge = await service.challenge()
   const prepared = await prepareRequest({
-    challenge: await service.challenge(),
+    challenge,
     audience,
     jobs,
     asker: { client: id, purpose, ...(scope === undefined ? {} : { scope }) },
@@ -31,5 +32,5 @@ export async function requestAs(
     software: 'hostile/1',
   })
   const report = await reports.getReport(prepared.reportData, new AbortController().signal)
-  return await service.release(prepared.withEvidence(report))
+  return await service.release(prepared.withEvidence(report), challenge.nonce)
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ADMISSION_LIMITS, createAdmission, Shed } from '../../src/verifier/admission.ts'
+import { FRONT_DOORS } from '../../src/verifier/frontDoor.ts'
 
+const { atOnce } = FRONT_DOORS.required.limits
 const shed = (code: string) => (error: unknown) => {
   assert.ok(error instanceof Shed)
   assert.equal(error.code, code)
@@ -10,7 +12,7 @@ const shed = (code: string) => (error: unknown) => {
 }
 
 test('bodies in memory have one limit for all, and a request that leaves gives its bytes back', () => {
-  const admission = createAdmission()
+  const admission = createAdmission(atOnce)
   const [first, second] = [admission.enter('a'), admission.enter('b')]
   first.hold(ADMISSION_LIMITS.bodyBytes - 1)
   second.hold(1)
@@ -21,12 +23,12 @@ test('bodies in memory have one limit for all, and a request that leaves gives i
 })
 
 test('one certificate cannot hold all bytes', () => {
-  assert.ok(ADMISSION_LIMITS.perCertificate * 1.75 * 1024 * 1024 * 4 <= ADMISSION_LIMITS.bodyBytes)
+  assert.ok(atOnce * 1.75 * 1024 * 1024 * 4 <= ADMISSION_LIMITS.bodyBytes)
 })
 
 test('a place of a certificate is free again when its request leaves', () => {
-  const admission = createAdmission()
-  const places = Array.from({ length: ADMISSION_LIMITS.perCertificate }, () => admission.enter('a'))
+  const admission = createAdmission(atOnce)
+  const places = Array.from({ length: atOnce }, () => admission.enter('a'))
   assert.throws(() => admission.enter('a'), shed('client.busy'))
   assert.ok(admission.enter('b'))
   places[0]?.leave()
@@ -35,7 +37,7 @@ test('a place of a certificate is free again when its request leaves', () => {
 })
 
 test('a place for work is free again when its request leaves, also if it never worked', () => {
-  const admission = createAdmission()
+  const admission = createAdmission(atOnce)
   const places = Array.from({ length: ADMISSION_LIMITS.working }, (_, index) => admission.enter(`${index}`))
   for (const place of places) place.work()
   const late = admission.enter('late')

@@ -48,7 +48,7 @@ test('more than a minute off OCI it refuses, says why, and goes on when its cloc
   assert.equal((await monitorOf(verifier, '/healthz')).status, 200)
   assert.ok(near((await monitorOf(verifier, '/metrics')).text, 90))
   await assert.rejects(worker.service.challenge(), { code: 'clock.skewed' })
-  await assert.rejects(worker.service.release(prepared.request), { code: 'clock.skewed' })
+  await assert.rejects(worker.service.release(prepared.request, prepared.nonce), { code: 'clock.skewed' })
 
   await moveClock(deployment, 0)
   await verifier.line(says('clock agrees again'))

@@ -24,11 +24,29 @@ test("each limit of the Verifier's configuration is exact", () => {
       { field: `${server}.host`, good: ['a', 'a'.repeat(255)], bad: ['', 'a'.repeat(256)] },
       { field: `${server}.port`, good: [0, 65_535], bad: [-1, 65_536, 1.5] },
     ]),
-    ...['tls.cert', 'tls.key', 'tls.clientCa', 'endorsements.folder'].map((field) => ({
+    ...['tls.cert', 'tls.key', 'tls.clientCa', 'tls.clientCrl', 'endorsements.folder'].map((field) => ({
       field,
       good: ['/', path(4096)],
       bad: ['', 'a', 'a/b', '/a\0b', path(4097)],
     })),
+    {
+      field: 'tls',
+      good: [
+        { clientCertificates: 'required', cert: '/c', key: '/k', clientCa: '/a', clientCrl: '/l' },
+        { clientCertificates: 'at-gateway', cert: '/c', key: '/k' },
+      ],
+      // Files of clients are there exactly if they are used.
+      bad: [
+        { cert: '/c', key: '/k', clientCa: '/a', clientCrl: '/l' },
+        { cert: '/c', key: '/k' },
+        { clientCertificates: 'none', cert: '/c', key: '/k' },
+        { clientCertificates: 'required', cert: '/c', key: '/k', clientCrl: '/l' },
+        { clientCertificates: 'required', cert: '/c', key: '/k', clientCa: '/a' },
+        { clientCertificates: 'at-gateway', cert: '/c', key: '/k', clientCa: '/a' },
+        { clientCertificates: 'at-gateway', cert: '/c', key: '/k', clientCrl: '/l' },
+        { clientCertificates: 'at-gateway', cert: '/c' },
+      ],
+    },
     {
       field: 'providerRoot',
       good: [

@@ -10,33 +10,30 @@ import {
 } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import {
-  CONNECTION_LIMITS,
-  type ConnectionLimits,
-  groupOf,
-  guardConnections,
-} from '../../src/verifier/connections.ts'
-import { contextOf, HANDSHAKE } from '../../src/verifier/serverTls.ts'
+import { type ConnectionLimits, groupOf, guardConnections } from '../../src/verifier/connections.ts'
+import { FRONT_DOORS } from '../../src/verifier/frontDoor.ts'
+import { contextOf, HANDSHAKE_MILLISECONDS, handshakeOf } from '../../src/verifier/serverTls.ts'
 import { tlsRefusalOf } from '../../src/verifier/tlsRefusals.ts'
 import { ca, clientOf, send, serve } from './testServer.ts'
 import { createCa } from './tls.ts'
 
 const client = clientOf('worker')
+const door = FRONT_DOORS.required
 
 /** A server whose limits a few sockets reach. It answers every request with `ok`. */
 async function guarded(t: TestContext, changes: Partial<ConnectionLimits>, now = () => 0) {
   const dropped: string[] = []
   const refused: string[] = []
   const server = createServer({
-    ...contextOf({ ...ca.issue('v'), clientCa: ca.pem, clientCrl: [ca.crl] }),
-    ...HANDSHAKE,
+    ...contextOf({ ...ca.issue('v'), clientCertificates: 'required', clientCa: ca.pem, clientCrl: [ca.crl] }),
+    ...handshakeOf('required'),
   })
   server.on('request', (_request, answer) => answer.end('ok'))
   const connections = guardConnections(
     server,
     now,
     { refused: (reason) => refused.push(reason), dropped: (reason) => dropped.push(reason) },
-    { ...CONNECTION_LIMITS, ...changes },
+    { ...door, connections: { ...door.connections, ...changes } },
   )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -144,7 +141,7 @@ test('in total handshakes go first, then clients without a request, then the new
 })
 
 test('a certificate with too many connections loses the oldest that has no request', async (t) => {
-  const { secure, dropped } = await guarded(t, { perCertificate: 2 })
+  const { secure, dropped } = await guarded(t, { perClient: 2 })
   const [first, second] = [await secure(), await secure()]
   const other = await secure(clientOf('other'))
   const gone = once(first, 'close')
@@ -178,7 +175,7 @@ test('a peer that says nothing is closed after a while, before any TLS', async (
   socket.resume()
   await once(socket, 'close')
   assert.deepEqual([refused, dropped], [['timeout'], []])
-  assert.equal(CONNECTION_LIMITS.silenceMilliseconds, 5000)
+  assert.equal(door.connections.silenceMilliseconds, 5000)
 })
 
 test('words that begin no handshake cost none', async (t) => {
@@ -274,4 +271,4 @@ for (const [address, group] of [
 ] as const)
   test(`the address ${address} counts as ${group}`, () => assert.equal(groupOf(address), group))
 
-test('a handshake has ten seconds', () => assert.equal(HANDSHAKE.handshakeTimeout, 10_000))
+test('a handshake has ten seconds', () => assert.equal(HANDSHAKE_MILLISECONDS, 10_000))

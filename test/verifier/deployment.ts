@@ -294,6 +294,7 @@ export async function deploy(
     config: (changes) => ({
       listen: { host: '127.0.0.1', port: 0 },
       tls: {
+        clientCertificates: 'required',
         cert: join(folder, 'server.pem'),
         key: join(folder, 'server.key'),
         clientCa: join(folder, 'ca.pem'),
@@ -334,6 +335,7 @@ export async function writeTls({ tls }: VerifierConfig, ca: Ca): Promise<void> {
   const server = ca.issue('verifier')
   await writeFile(tls.cert, server.cert)
   await writeFile(tls.key, server.key)
+  if (tls.clientCertificates === 'at-gateway') return
   await writeFile(tls.clientCa, ca.pem)
   await writeFile(tls.clientCrl, ca.crl)
 }

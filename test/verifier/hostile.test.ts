@@ -41,6 +41,9 @@ import { CLIENT, ROWS } from './hostile/threats.ts'
 import { type Program, runVerifier, says } from './program.ts'
 import { createWorker, type WorkerChanges } from './worker.ts'
 
+/** In place of the header's nonce, which a Verifier that asks for certificates does not look at. */
+const UNREAD = 'unread'
+
 /** The end of an attack: `denialId` if the Verifier decided and signed it. */
 type End = { readonly code: string; readonly denialId: string | null }
 const UNSIGNED = / refuses with ([a-z.-]+), denial [0-9a-f]{32}, not signed$/
@@ -84,7 +87,7 @@ before(async () => {
   there = workerAt(second?.url ?? '')
   const sealed = await deployment.seal()
   const { request: recorded } = await worker.prepare([sealed.job], { platform: GOOD })
-  assert.ok(keysIn(await worker.service.release(recorded)) > 0)
+  assert.ok(keysIn(await worker.service.release(recorded, UNREAD)) > 0)
   const secret = await deployment.instance('verifier').secretStore().read(id('vaultsecret', 'nonce-mac'))
   scene = { deployment, worker, sealed, recorded, nonceKey: { epoch: secret.version, key: secret.content } }
 })
@@ -107,7 +110,7 @@ async function endOf(jobs: readonly ReleaseJob[], changes: WorkerChanges): Promi
 
 async function endOfRequest(request: ReleaseRequest, worker = scene.worker): Promise<End> {
   try {
-    const answer = await worker.service.release(request)
+    const answer = await worker.service.release(request, UNREAD)
     assert.equal(keysIn(answer), 0, 'a key left')
     const [first] = 'refusal' in answer ? [answer] : answer.answers
     assert.ok(first !== undefined && 'refusal' in first)
@@ -150,7 +153,7 @@ test('one nonce redeemed eight times at once, at two replicas: one is answered',
   const { request } = await scene.worker.prepare([scene.sealed.job], { platform: GOOD })
   const answers = await Promise.all(
     Array.from({ length: 8 }, async (_, index) => {
-      const answer = await (index % 2 === 0 ? scene.worker : there).service.release(request)
+      const answer = await (index % 2 === 0 ? scene.worker : there).service.release(request, UNREAD)
       if ('refusal' in answer) {
         const { payload } = peekCompact(RefusalFormat, answer.refusal, 'verifier.untrusted')
         played.push({ code: payload.code, denialId: payload.denialId })
@@ -182,7 +185,7 @@ test('a relay under his own certificate gets only what the TEE can open', async 
   const relay = createWorker(deployment, replicas[0]?.url ?? '', deployment.ca.issue('relay'))
   t.after(() => relay.service.close())
   const { request, nonce } = await scene.worker.prepare([scene.sealed.job], { platform: GOOD })
-  const answer = ReleaseResponse.parse(await relay.service.release(request))
+  const answer = ReleaseResponse.parse(await relay.service.release(request, UNREAD))
   assert.throws(() => relay.accept(answer, [scene.sealed.job], nonce), { code: 'grant.invalid' })
   const [granted] = scene.worker.accept(answer, [scene.sealed.job], nonce)
   assert.ok(granted?.kind === 'granted')
@@ -250,7 +253,7 @@ for (const { name, code, forge } of [
     const { request, nonce } = await between.prepare([scene.sealed.job], { platform: GOOD })
     // It sees the request as the Verifier does, and wraps a key that it knows to the TEE.
     const { wrapKey } = RuntimeDataFormat.decode(fromBase64url(request.runtimeData))
-    const genuine = ReleaseResponse.parse(await between.service.release(request))
+    const genuine = ReleaseResponse.parse(await between.service.release(request, UNREAD))
     const [first] = genuine.answers
     assert.ok(first !== undefined && 'grant' in first)
     const [object] = peekCompact(GrantFormat, first.grant, 'grant.invalid').payload.objects
@@ -272,6 +275,7 @@ let middleman: Middleman | undefined
 async function deviceBetween() {
   if (between !== undefined && middleman !== undefined) return { between, middleman }
   const { tls } = deployment.config()
+  assert.ok(tls.clientCertificates === 'required')
   const folder = await temporaryFolder(t)
   const { cert, key } = deployment.ca.issue('device')
   const own = { ca: tls.clientCa, cert: join(folder, 'device.pem'), key: join(folder, 'device.key') }
@@ -285,7 +289,7 @@ async function deviceBetween() {
   t.after(middleman.close)
   between = workerAt(middleman.url)
   const { request } = await between.prepare([scene.sealed.job], { platform: GOOD })
-  recordedAnswer = ReleaseResponse.parse(await between.service.release(request))
+  recordedAnswer = ReleaseResponse.parse(await between.service.release(request, UNREAD))
   return { between, middleman }
 }
 
@@ -302,7 +306,7 @@ test('what does not exist and what is not permitted are told alike', async () =>
   const told = await Promise.all(
     [unknown, ungranted].map(async ({ job }) => {
       const { request } = await scene.worker.prepare([job], { platform: GOOD })
-      const answer = await scene.worker.service.release(request)
+      const answer = await scene.worker.service.release(request, UNREAD)
       assert.ok('answers' in answer)
       const [first] = answer.answers
       assert.ok(first !== undefined && 'refusal' in first)

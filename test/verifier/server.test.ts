@@ -11,13 +11,15 @@ import type { ReleaseResponse } from '#core/release/request.ts'
 import { MAX_REQUEST_BYTES } from '#core/release/request.ts'
 import { addSeconds } from '#core/time.ts'
 import { ADMISSION_LIMITS } from '../../src/verifier/admission.ts'
-import { BODY_RATE, REQUEST_RATE } from '../../src/verifier/gate.ts'
+import { FRONT_DOORS } from '../../src/verifier/frontDoor.ts'
 import { startServer, type VerifierRoutes } from '../../src/verifier/server.ts'
+import type { ServerTls } from '../../src/verifier/serverTls.ts'
 import { steerableClock } from './steerableClock.ts'
 import { ca, challenge, clientOf, response, send, serve } from './testServer.ts'
 import { createCa } from './tls.ts'
 
 const client = clientOf('worker')
+const { requests, bodies, atOnce } = FRONT_DOORS.required.limits
 
 test('unfinished bodies keep only their own certificate out', async (t) => {
   // An hour between any two requests: the rate is not what refuses here.
@@ -31,9 +33,7 @@ test('unfinished bodies keep only their own certificate out', async (t) => {
   }
   const { server, refused } = await serve(t, { clock })
   const hostile = clientOf('hostile')
-  const held = Array.from({ length: ADMISSION_LIMITS.perCertificate }, () =>
-    send(server.url, { client: hostile }),
-  )
+  const held = Array.from({ length: atOnce }, () => send(server.url, { client: hostile }))
   // Requests that come before all heads have arrived are answered.
   let answer = await send(server.url, { client: hostile, body: '{}' }).answer
   while (answer.status === 200) answer = await send(server.url, { client: hostile, body: '{}' }).answer
@@ -64,12 +64,11 @@ test('complete requests beyond the places for work are shed, with a time to ask 
       return gate.promise
     },
   })
-  const { perCertificate } = ADMISSION_LIMITS
-  const clients = Array.from({ length: ADMISSION_LIMITS.working / perCertificate }, (_, index) =>
+  const clients = Array.from({ length: ADMISSION_LIMITS.working / atOnce }, (_, index) =>
     clientOf(`worker ${index}`),
   )
   const held = clients.flatMap((of) =>
-    Array.from({ length: perCertificate }, () => send(server.url, { client: of, body: '{}' }).status),
+    Array.from({ length: atOnce }, () => send(server.url, { client: of, body: '{}' }).status),
   )
   await all.promise
   const { status, headers, text } = await send(server.url, { client, body: '{}' }).answer
@@ -94,7 +93,7 @@ test('a certificate may ask a route so often; another route and another certific
     await once(given, 'close')
     return given
   }
-  for (let count = 0; count < REQUEST_RATE.burst; count += 1) assert.equal((await ask()).statusCode, 200)
+  for (let count = 0; count < requests.burst; count += 1) assert.equal((await ask()).statusCode, 200)
   const before = clock.monotonic()
   const late = await ask()
   assert.equal(late.statusCode, 429)
@@ -104,7 +103,7 @@ test('a certificate may ask a route so often; another route and another certific
   assert.equal(await send(server.url, { client, body: '{}' }).status, 200)
   assert.equal(await send(server.url, { client: clientOf('other'), body: '{}', path }).status, 200)
   // That second gave twenty tokens back.
-  for (let count = 0; count < REQUEST_RATE.perSecond; count += 1) assert.equal((await ask()).statusCode, 200)
+  for (let count = 0; count < requests.perSecond; count += 1) assert.equal((await ask()).statusCode, 200)
   assert.equal((await ask()).statusCode, 429)
 })
 
@@ -114,7 +113,7 @@ test('a certificate may send so many bytes; another certificate is free', async 
   const chunked = { 'transfer-encoding': 'chunked' }
   const ask = (headers: OutgoingHttpHeaders) => send(server.url, { client, body: '{}', headers }).status
   // Without a length each counts as the longest, so they leave less than one of it.
-  const longest = Math.floor(BODY_RATE.burst / MAX_REQUEST_BYTES)
+  const longest = Math.floor(bodies.burst / MAX_REQUEST_BYTES)
   for (let count = 0; count < longest; count += 1) assert.equal(await ask(chunked), 200)
   const before = clock.monotonic()
   // Nothing of the body is sent: the head is refused.
@@ -131,7 +130,7 @@ test('a certificate may send so many bytes; another certificate is free', async 
     200,
   )
   // What that second gave back.
-  const rest = BODY_RATE.burst - longest * MAX_REQUEST_BYTES + BODY_RATE.perSecond
+  const rest = bodies.burst - longest * MAX_REQUEST_BYTES + bodies.perSecond
   for (let count = 1; count * MAX_REQUEST_BYTES <= rest; count += 1) assert.equal(await ask(chunked), 200)
   assert.equal(await ask({}), 200, 'two bytes still fit')
   assert.equal(await ask(chunked), 429)
@@ -276,15 +275,21 @@ test('new files serve new handshakes: idle connections end, and the client CA is
   assert.equal((await post(client)).serialNumber, before.serialNumber)
 
   const other = createCa('provider CA 2')
-  server.setTls({ ...other.issue('verifier'), clientCa: other.pem, clientCrl: [other.crl] })
+  server.setTls({
+    ...other.issue('verifier'),
+    clientCertificates: 'required',
+    clientCa: other.pem,
+    clientCrl: [other.crl],
+  })
   await before.closed
   const newcomer = { ca: other.pem, ...other.issue('worker') }
   assert.notEqual((await post(newcomer)).serialNumber, before.serialNumber)
   await assert.rejects(post({ ...client, ca: other.pem }), { code: 'ECONNRESET' })
 
-  const halfWritten = {
+  const halfWritten: ServerTls = {
     ...other.issue('verifier'),
     key: client.key,
+    clientCertificates: 'required',
     clientCa: other.pem,
     clientCrl: [other.crl],
   }
@@ -306,14 +311,24 @@ test('a revoked client gets one answer more at most, and no new connection', asy
   t.after(() => agent.destroy())
   const busy = send(server.url, { client: lost, body: '{}', tls: { agent } })
   await asked.promise
-  server.setTls({ ...ca.issue('verifier'), clientCa: ca.pem, clientCrl: [ca.revoke([lost.cert])] })
+  server.setTls({
+    ...ca.issue('verifier'),
+    clientCertificates: 'required',
+    clientCa: ca.pem,
+    clientCrl: [ca.revoke([lost.cert])],
+  })
   held.resolve(response)
   const { status, headers } = await busy.answer
   assert.deepEqual([status, headers.connection], [200, 'close'])
 
   await assert.rejects(send(server.url, { client: lost, body: '{}' }).status, { code: 'ECONNRESET' })
   assert.equal(await send(server.url, { client: clientOf('kept'), body: '{}' }).status, 200)
-  server.setTls({ ...ca.issue('verifier'), clientCa: ca.pem, clientCrl: [ca.revoke([], -1)] })
+  server.setTls({
+    ...ca.issue('verifier'),
+    clientCertificates: 'required',
+    clientCa: ca.pem,
+    clientCrl: [ca.revoke([], -1)],
+  })
   await assert.rejects(send(server.url, { client, body: '{}' }).status, { code: 'ECONNRESET' })
   await until(() => tlsRefused.length >= 2)
   assert.deepEqual(tlsRefused, ['revoked-certificate 127.0.0.1', 'no-revocation-list 127.0.0.1'])
@@ -324,6 +339,7 @@ test('an invalid certificate, key or address is config.invalid', async () => {
   const routes: VerifierRoutes = {
     challenge: () => challenge,
     release: async () => response,
+    checkNonce: () => {},
     refused: () => {},
     answered: () => {},
     tlsRefused: () => {},
@@ -332,8 +348,19 @@ test('an invalid certificate, key or address is config.invalid', async () => {
   const clock = systemClock
   const listen = { host: '127.0.0.1', port: 0 }
   const invalid = { code: 'config.invalid' }
-  const other = { ...identity, key: ca.issue('other').key, clientCa: ca.pem, clientCrl: [ca.crl] }
+  const other: ServerTls = {
+    ...identity,
+    key: ca.issue('other').key,
+    clientCertificates: 'required',
+    clientCa: ca.pem,
+    clientCrl: [ca.crl],
+  }
   await assert.rejects(startServer({ listen, tls: other, clock }, routes), invalid)
-  const tls = { ...identity, clientCa: ca.pem, clientCrl: [ca.crl] }
+  const tls: ServerTls = {
+    ...identity,
+    clientCertificates: 'required',
+    clientCa: ca.pem,
+    clientCrl: [ca.crl],
+  }
   await assert.rejects(startServer({ listen: { host: '192.0.2.1', port: 1 }, tls, clock }, routes), invalid)
 })

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test'
 import { systemClock } from '#adapters/system/clock.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
 import { startServer, type VerifierRoutes, type VerifierServer } from '../../src/verifier/server.ts'
+import type { ServerTls } from '../../src/verifier/serverTls.ts'
 import { expectDescribed } from './described.ts'
 import { createCa, type Identity } from './tls.ts'
 
@@ -21,6 +22,14 @@ export const clientOf = (name: string, seconds?: number): Client => ({
   ca: ca.pem,
   ...ca.issue(name, seconds),
 })
+
+/** The front door with certificates of the provider's CA. */
+export const required: ServerTls = {
+  clientCertificates: 'required',
+  ...ca.issue('verifier'),
+  clientCa: ca.pem,
+  clientCrl: [ca.crl],
+}
 
 export type TestServer = {
   readonly server: VerifierServer
@@ -40,10 +49,17 @@ export async function serve(
   t: TestContext,
   options: {
     readonly release?: VerifierRoutes['release']
+    readonly checkNonce?: VerifierRoutes['checkNonce']
+    readonly tls?: ServerTls
     readonly clock?: Parameters<typeof startServer>[0]['clock']
   } = {},
 ): Promise<TestServer> {
-  const { release = async () => response, clock = systemClock } = options
+  const {
+    release = async () => response,
+    checkNonce = () => {},
+    clock = systemClock,
+    tls = required,
+  } = options
   const [refused, answered, tlsRefused, dropped]: string[][] = [[], [], [], []]
   const waiting = new Set<() => void>()
   const note = (list: string[] | undefined, text: string) => {
@@ -53,12 +69,13 @@ export async function serve(
   const server = await startServer(
     {
       listen: { host: '127.0.0.1', port: 0 },
-      tls: { ...ca.issue('verifier'), clientCa: ca.pem, clientCrl: [ca.crl] },
+      tls,
       clock,
     },
     {
       challenge: () => challenge,
       release,
+      checkNonce,
       refused: ({ code, address }) => note(refused, `${code} ${address}`),
       answered: (route, status) => note(answered, `${route} ${status}`),
       tlsRefused: (reason, address) => note(tlsRefused, `${reason} ${address}`),
@@ -93,7 +110,7 @@ export async function serve(
 export function send(
   url: string,
   options: {
-    client: Client
+    client: Partial<Identity> & { readonly ca: string }
     body?: string
     headers?: OutgoingHttpHeaders
     method?: string

@@ -303,13 +303,15 @@ test('the Verifier', async (t) => {
     const second = runVerifier(t, ['--config', path])
     const there = createWorker(deployment, String((await second.line(says('ready')))['url']))
     t.after(() => there.service.close())
-    const { request } = await worker.prepare([sealed.job], { platform: { measurement: 'c7'.repeat(48) } })
+    const { request, nonce } = await worker.prepare([sealed.job], {
+      platform: { measurement: 'c7'.repeat(48) },
+    })
     for (const [at, code] of [
       [worker, 'measurement.unknown'],
       [worker, 'nonce.spent'],
       [there, 'nonce.spent'],
     ] as const) {
-      const answer = await at.service.release(request)
+      const answer = await at.service.release(request, nonce)
       assert.ok('refusal' in answer)
       const { payload } = peekCompact(RefusalFormat, answer.refusal, 'verifier.untrusted')
       assert.deepEqual([payload.code, payload.job], [code, null])

@@ -92,7 +92,7 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
     /** Throws a signed refusal of the whole request, verified. */
     ask: async (jobs: readonly ReleaseJob[], changes?: WorkerChanges): Promise<ReleaseResponse> => {
       const { request, nonce } = await prepare(jobs, changes)
-      const response = await service.release(request)
+      const response = await service.release(request, nonce)
       if ('refusal' in response) throw acceptRefused(response, expectation(jobs, nonce))
       return response
     },
@@ -100,7 +100,7 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
     obtain: async (jobs: readonly ReleaseJob[], changes?: WorkerChanges) => {
       const { request, nonce } = await prepare(jobs, changes)
       expectDescribedRequest('/v1/releases', JSON.stringify(request))
-      const response = await service.release(request)
+      const response = await service.release(request, nonce)
       if ('refusal' in response) throw acceptRefused(response, expectation(jobs, nonce))
       const text = JSON.stringify(response)
       expectDescribed('/v1/releases', { status: 200, type: 'application/json', text })

@@ -1,5 +1,5 @@
 /** Rows about a program's TLS files: that they fit together, and when each ends. */
-import { readTlsFiles, type TlsPaths } from '#adapters/system/tlsFiles.ts'
+import { type OwnTlsPaths, readGivenTlsFiles, type TlsPaths } from '#adapters/system/tlsFiles.ts'
 import { codeOf } from '#core/errors.ts'
 import type { Clock } from '#ports/clock.ts'
 import { type Check, ends, good, left } from './check.ts'
@@ -14,7 +14,7 @@ const ROWS = [
 ] as const
 
 export function tlsChecks<Context extends { readonly clock: Pick<Clock, 'now'> }>(
-  pathsOf: (context: Context) => TlsPaths,
+  pathsOf: (context: Context) => OwnTlsPaths | TlsPaths,
 ): readonly Check<Context>[] {
   return [
     {
@@ -23,7 +23,7 @@ export function tlsChecks<Context extends { readonly clock: Pick<Clock, 'now'> }
       expects: 'a key of its certificate, and a revocation list by each CA',
       remedy: 'correct the file that the line names, or its path; --check-config reads them, too',
       run: async (context) => {
-        await readTlsFiles(pathsOf(context))
+        await readGivenTlsFiles(pathsOf(context))
         return good('they fit together')
       },
     },
@@ -35,8 +35,9 @@ export function tlsChecks<Context extends { readonly clock: Pick<Clock, 'now'> }
         remedy,
         run: async (context) => {
           const paths = pathsOf(context)
-          const { field } = paths[file]
-          const files = await readTlsFiles(paths).catch((error: unknown) => {
+          const field = Object.entries(paths).find(([name]) => name === file)?.[1].field
+          if (field === undefined) return left('a gateway looks at the certificates of clients')
+          const files = await readGivenTlsFiles(paths).catch((error: unknown) => {
             if (codeOf(error) !== 'config.invalid') throw error
             return undefined
           })

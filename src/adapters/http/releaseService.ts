@@ -63,7 +63,7 @@ export function createReleaseService(connection: VerifierConnection): Connection
     maxFreeSockets: IDLE_SOCKETS,
     timeout: IDLE_SOCKET_MS,
   })
-  const post = (path: string, call: Pick<Call, 'body' | 'maxBytes' | 'timeoutMs' | 'signal'>) =>
+  const post = (path: string, call: Pick<Call, 'headers' | 'body' | 'maxBytes' | 'timeoutMs' | 'signal'>) =>
     exchange({ url: new URL(path, url), agent, tls: tls(), pause, ...call })
   return {
     challenge: async (signal) => {
@@ -81,10 +81,11 @@ export function createReleaseService(connection: VerifierConnection): Connection
       told?.(minted)
       return challenge
     },
-    release: async (request, signal) => {
+    release: async (request, nonce, signal) => {
       await pause.over(signal)
       const body = utf8(JSON.stringify(request))
       const { status, value } = await post('/v1/releases', {
+        headers: { nonce },
         body,
         maxBytes: MAX_RESPONSE_BYTES,
         timeoutMs,
@@ -110,6 +111,7 @@ type Call = {
   readonly tls: TlsSet
   readonly pause: Pause
   readonly timeoutMs: number
+  readonly headers?: Readonly<Record<string, string>>
   readonly body: Uint8Array
   readonly maxBytes: number
   readonly signal: AbortSignal | undefined
@@ -122,7 +124,11 @@ async function exchange(call: Call): Promise<Answer> {
   const { url, agent, tls, body, maxBytes } = call
   const timeout = AbortSignal.timeout(call.timeoutMs)
   const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout])
-  const headers = { 'content-type': 'application/json', 'content-length': body.byteLength }
+  const headers = {
+    ...call.headers,
+    'content-type': 'application/json',
+    'content-length': body.byteLength,
+  }
   let status: number
   let answer: Buffer | undefined
   let isSent = () => false

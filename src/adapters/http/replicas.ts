@@ -86,13 +86,13 @@ export function createReplicas(
         }
       throw mostTelling(failures)
     },
-    release: async (request, signal) => {
+    release: async (request, nonce, signal) => {
       // So that whoever gives a false nonce is blamed for its refusal.
       const first = challenger === undefined ? [] : [challenger]
       const failures: unknown[] = []
       for (const address of new Set([...first, ...awake(), ...byRest()]))
         try {
-          const answer = await address.connection.release(request, signal)
+          const answer = await address.connection.release(request, nonce, signal)
           sources.set(answer, address)
           return answer
         } catch (error) {

@@ -1,6 +1,7 @@
 /**
  * An example of a configuration file with a comment per field, printed from the schema's own metadata:
- * `schema.meta({ description, example })`. An object without `example` shows its fields.
+ * `schema.meta({ description, example })`. An object without `example` shows its fields, and a choice between
+ * objects the first of them.
  */
 import { z } from 'zod'
 import { fill } from './prose.ts'
@@ -19,6 +20,8 @@ function render(schema: z.core.$ZodType, indent: string): string {
   const example = z.globalRegistry.get(schema)?.['example']
   if (example !== undefined) return literal(example, indent)
   if (schema instanceof z.ZodOptional) return render(schema.unwrap(), indent)
+  const [preferred] = schema instanceof z.ZodDiscriminatedUnion ? schema.options : []
+  if (preferred !== undefined) return render(preferred, indent)
   if (!(schema instanceof z.ZodObject)) throw new Error('a field of the configuration has no example')
   const inside = indent + INDENT
   const fields = Object.entries<z.core.$ZodType>(schema.shape).map(

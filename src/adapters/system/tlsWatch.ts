@@ -3,7 +3,7 @@ import { Gauge, type Registry } from 'prom-client'
 import type { Clock } from '#ports/clock.ts'
 import { errorFields, type Log } from './log.ts'
 import type { Reload } from './reload.ts'
-import type { Expiry, TlsFiles } from './tlsFiles.ts'
+import type { Expiry, OwnTls, TlsFiles } from './tlsFiles.ts'
 
 /** Files are read, not watched: links that move and credentials of systemd give no reliable event. */
 const POLL_MILLISECONDS = 30_000
@@ -12,7 +12,7 @@ const DAY_SECONDS = 86_400
 
 /** Resolves when `signal` is aborted. Reads the files every 30 seconds and on SIGHUP. */
 export async function watchTlsFiles(
-  files: Pick<TlsFiles, 'refresh' | 'expiries'>,
+  files: Pick<TlsFiles<OwnTls>, 'refresh' | 'expiries'>,
   options: {
     readonly clock: Pick<Clock, 'now'>
     readonly log: Pick<Log, 'info' | 'warn' | 'error'>
@@ -56,7 +56,7 @@ function expiryTeller(clock: Pick<Clock, 'now'>, log: Pick<Log, 'warn' | 'error'
 /** Read at each scrape. */
 export function publishExpiries(
   registry: Registry,
-  files: Pick<TlsFiles, 'expiries'>,
+  files: Pick<TlsFiles<OwnTls>, 'expiries'>,
   clock: Pick<Clock, 'now'>,
 ): void {
   new Gauge({

@@ -47,7 +47,7 @@ test('a challenge and a release use one connection, on which both sides authenti
   )
   const service = connect(url)
   assert.deepEqual(await service.challenge(), challenge)
-  assert.deepEqual(await service.release(request), response)
+  assert.deepEqual(await service.release(request, challenge.nonce), response)
   assert.deepEqual(received, ['POST /v1/challenges ', `POST /v1/releases ${JSON.stringify(request)}`])
   assert.equal(sockets.size, 1)
 })
@@ -115,7 +115,7 @@ for (const { name, listener, code } of [
 ] satisfies readonly { name: string; listener: RequestListener; code: ErrorCode }[])
   test(name, async (t) => {
     const service = connect(await listen(t, listener))
-    await assert.rejects(service.release(request), { code })
+    await assert.rejects(service.release(request, challenge.nonce), { code })
   })
 
 test('a challenge has a shape and a limit of its own', async (t) => {
@@ -186,7 +186,7 @@ test('no listener, no answer in time, and an abort', async (t) => {
   await assert.rejects(connect(silent, { timeoutMs: 50 }).challenge(), { code: 'verifier.unavailable' })
   const reason = new Error('the worker stops')
   const ending = new AbortController()
-  const waiting = connect(silent).release(request, ending.signal)
+  const waiting = connect(silent).release(request, challenge.nonce, ending.signal)
   await arrived.promise
   ending.abort(reason)
   await assert.rejects(waiting, reason)
@@ -200,7 +200,7 @@ test('after Retry-After nothing is sent before that time, on either path', async
     else answer.writeHead(429, { 'retry-after': '7' }).end(problem('client.busy'))
   })
   const service = connect(url, { clock })
-  await assert.rejects(service.release(request), { code: 'client.busy' })
+  await assert.rejects(service.release(request, challenge.nonce), { code: 'client.busy' })
   assert.equal(clock.monotonic(), 0)
   assert.deepEqual(await service.challenge(), challenge)
   assert.equal(clock.monotonic(), 7000)

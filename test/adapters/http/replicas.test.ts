@@ -78,7 +78,7 @@ test('a dead first address is passed over at once; it is said once, and shown un
   ])
   for (let at = 0; at < 3; at += 1) {
     assert.deepEqual(await replicas.challenge(), challenge)
-    assert.deepEqual(await replicas.release(request), response)
+    assert.deepEqual(await replicas.release(request, challenge.nonce), response)
   }
   assert.deepEqual(first.received, ['/v1/challenges'])
   assert.deepEqual(await resting(), [
@@ -91,7 +91,7 @@ test('a dead first address is passed over at once; it is said once, and shown un
   first.answers(undefined)
   clock.pass(2)
   await replicas.challenge()
-  replicas.judge(await replicas.release(request))
+  replicas.judge(await replicas.release(request, challenge.nonce))
   assert.deepEqual(first.received.slice(2), ['/v1/challenges', '/v1/releases'])
   assert.deepEqual(await resting(), [
     [here, '0'],
@@ -111,7 +111,7 @@ test('an address that hangs is passed over after its deadline', async (t) => {
   first.answers('never')
   const { replicas } = connectTo(t, [first.url, second.url], { timeoutMs: 300 })
   assert.deepEqual(await replicas.challenge(), challenge)
-  assert.deepEqual(await replicas.release(request), response)
+  assert.deepEqual(await replicas.release(request, challenge.nonce), response)
   assert.deepEqual(second.received, ['/v1/challenges', '/v1/releases'])
 })
 
@@ -119,7 +119,7 @@ test('each rest is twice as long, to five minutes; a proven answer alone ends th
   const [first, second] = [await verifier(t), await verifier(t)]
   const { replicas, clock } = connectTo(t, [first.url, second.url])
   const comesBackAfter = async (seconds: number) => {
-    replicas.judge(await replicas.release(request), error)
+    replicas.judge(await replicas.release(request, challenge.nonce), error)
     clock.pass(seconds - 0.001)
     const before = first.received.length
     await replicas.challenge()
@@ -130,7 +130,7 @@ test('each rest is twice as long, to five minutes; a proven answer alone ends th
   }
   await replicas.challenge()
   for (const seconds of [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]) await comesBackAfter(seconds)
-  replicas.judge(await replicas.release(request))
+  replicas.judge(await replicas.release(request, challenge.nonce))
   await comesBackAfter(1)
 })
 
@@ -153,7 +153,7 @@ test('a false challenge, and a refusal without a signature, let their address re
     await replicas.challenge()
     first.answers([status, problem(code)])
     const [asked, elsewhere] = [first.received.length, second.received.length]
-    await assert.rejects(replicas.release(request))
+    await assert.rejects(replicas.release(request, challenge.nonce))
     assert.equal(first.received.length, asked + 1)
     assert.equal(second.received.length, elsewhere, `${code}: a nonce that was spent goes nowhere else`)
     assert.ok(replicas.another())
@@ -174,7 +174,7 @@ test('a release goes to a second address only if the first received no byte of i
   for (const unsent of [NO_ONE, `https://${address}`, `https://127.0.0.1:${port}`, stranger.url]) {
     const good = await verifier(t)
     const { replicas } = connectTo(t, [unsent, good.url], { timeoutMs: 1000 })
-    assert.deepEqual(await replicas.release(request), response)
+    assert.deepEqual(await replicas.release(request, challenge.nonce), response)
     assert.deepEqual(good.received, ['/v1/releases'])
   }
   assert.deepEqual(stranger.received, [])
@@ -184,7 +184,7 @@ test('a release goes to a second address only if the first received no byte of i
       const { replicas } = connectTo(t, [first.url, second.url], { timeoutMs: 300 })
       if (used) await replicas.challenge()
       first.answers(how)
-      await assert.rejects(replicas.release(request), unavailable)
+      await assert.rejects(replicas.release(request, challenge.nonce), unavailable)
       assert.equal(first.received.at(-1), '/v1/releases')
       assert.deepEqual(second.received, [])
     }
@@ -196,7 +196,7 @@ test('a release goes where its challenge came from, also if a better address is 
   replicas.judge(await replicas.challenge(), error)
   await replicas.challenge()
   clock.pass(1)
-  await replicas.release(request)
+  await replicas.release(request, challenge.nonce)
   assert.deepEqual(second.received, ['/v1/challenges', '/v1/releases'])
   assert.deepEqual(first.received, ['/v1/challenges'])
 })
@@ -210,7 +210,7 @@ test('a release that no address can receive lets all of them rest', async (t) =>
   })
   await replicas.challenge()
   isGone = true
-  await assert.rejects(replicas.release(request), unavailable)
+  await assert.rejects(replicas.release(request, challenge.nonce), unavailable)
   isGone = false
   assert.deepEqual([first.received, second.received], [['/v1/challenges'], []])
   assert.ok(!replicas.another())
@@ -235,7 +235,7 @@ test('while all rest, the one whose rest ends first is asked; the one that is ba
   await assert.rejects(replicas.challenge(), unavailable)
   assert.deepEqual(await replicas.challenge(), challenge)
   assert.ok(replicas.another())
-  assert.deepEqual(await replicas.release(request), response)
+  assert.deepEqual(await replicas.release(request, challenge.nonce), response)
   assert.equal(clock.monotonic(), 0)
   assert.deepEqual(third?.received, ['/v1/challenges', '/v1/challenges', '/v1/releases'])
 })
@@ -266,7 +266,10 @@ test('an abort is no failure of an address', async (t) => {
   first.answers('never')
   const { replicas } = connectTo(t, [first.url, NO_ONE])
   const reason = new CodedError('lease.lost', 'another worker has the partition')
-  for (const call of [replicas.challenge, (signal: AbortSignal) => replicas.release(request, signal)]) {
+  for (const call of [
+    replicas.challenge,
+    (signal: AbortSignal) => replicas.release(request, challenge.nonce, signal),
+  ]) {
     const ending = new AbortController()
     setTimeout(() => ending.abort(reason), 100)
     await assert.rejects(call(ending.signal), reason)

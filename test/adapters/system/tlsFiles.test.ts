@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { Registry } from 'prom-client'
 import { systemClock } from '#adapters/system/clock.ts'
 import type { LogFields } from '#adapters/system/log.ts'
-import { readTlsFiles, type TlsSet } from '#adapters/system/tlsFiles.ts'
+import { readOwnTlsFiles, readTlsFiles, type TlsSet } from '#adapters/system/tlsFiles.ts'
 import { publishExpiries, watchTlsFiles } from '#adapters/system/tlsWatch.ts'
 import type { CodedError } from '#core/errors.ts'
 import { toUnixSeconds } from '#core/time.ts'
@@ -69,6 +69,29 @@ test('a half-written set keeps the last one and names what does not fit', async 
   await write('key', next.key)
   await write('ca', ca.pem)
   assert.equal(await files.refresh(), true)
+})
+
+test('a program without CAs of others watches its own two files', async (t) => {
+  const { write, path } = await open(t)
+  const files = await readOwnTlsFiles({
+    cert: { field: 'tls.cert', path: path('cert') },
+    key: { field: 'tls.key', path: path('key') },
+  })
+  assert.deepEqual(Object.keys(files.current()), ['cert', 'key'])
+  assert.deepEqual(
+    files.expiries().map(({ file }) => file),
+    ['tls.cert'],
+  )
+  await rm(path('ca'))
+  await write('crl', '')
+  assert.equal(await files.refresh(), false)
+  const next = ca.issue('second')
+  await write('cert', next.cert)
+  const message = `tls.key: ${path('key')} is not the PEM key of the certificate in tls.cert`
+  await assert.rejects(files.refresh(), { code: 'config.invalid', message })
+  await write('key', next.key)
+  assert.equal(await files.refresh(), true)
+  assert.deepEqual(files.current(), next)
 })
 
 test('every CA needs a revocation list that it signed, and no list is a stranger', async (t) => {

@@ -62,6 +62,7 @@ test('request, issue, meet, renew, revoke: the revoked worker meets no Verifier 
   const config = {
     ...base,
     tls: {
+      clientCertificates: 'required',
       cert: at('verifier.pem'),
       key: at('verifier.key'),
       clientCa: join(at('workers'), 'authority.pem'),
