@@ -51,7 +51,7 @@ const MISTAKES: readonly (readonly [keyof typeof TOOLS, readonly string[], RegEx
   [
     'bench',
     ['nothing'],
-    /^no benchmark is named "nothing", expected one of floods, sealed, memory, snp, snp-peers; /,
+    /^no benchmark is named "nothing", expected one of release, floods, scopes, sealed, memory, snp, snp-peers; /,
   ],
   ['bench', ['sealed', 'snp'], /^one benchmark per run, not sealed, snp; /],
   ['fuzz', ['--nope'], /^unknown option '--nope'; /],
@@ -98,7 +98,7 @@ test('npm run bench lists the benchmarks', () => {
       .trimEnd()
       .split('\n')
       .map((line) => line.trim().split(' ')[0]),
-    ['floods', 'sealed', 'memory', 'snp', 'snp-peers'],
+    ['release', 'floods', 'scopes', 'sealed', 'memory', 'snp', 'snp-peers'],
   )
 })
 
