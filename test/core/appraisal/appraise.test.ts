@@ -214,7 +214,7 @@ test('the reasons are against the nearest reference values: the same measurement
   )
   assert.deepEqual(given.distances, [
     { reference: 'worker-3', fields: ['vmpl'] },
-    { reference: 'worker-2', fields: ['vmpl', 'trust'] },
+    { reference: 'worker-2', fields: ['trust', 'vmpl'] },
     { reference: 'worker-9', fields: ['measurement'] },
   ])
 })
