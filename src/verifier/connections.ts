@@ -4,6 +4,9 @@
  * begins with the first byte, so a peer that says nothing costs a socket and no more. After the handshake a
  * connection counts for its client (frontDoor.ts).
  *
+ * A connection beyond a client's limit is not served, and is closed a second later: closed at once, it would be
+ * followed by another handshake at once.
+ *
  * A TCP load balancer makes all clients one address. That is why the limit of an address is only about
  * handshakes, and drops the oldest instead of the newcomer.
  */
@@ -15,6 +18,8 @@ import { CodedError } from '#core/errors.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import { createRates, type Rate } from './rates.ts'
 import { refusalOfHello, type TlsRefusal, tlsRefusalOf } from './tlsRefusals.ts'
+
+const SURPLUS_MILLISECONDS = 1000
 
 export type ConnectionLimits = {
   readonly total: number
@@ -91,8 +96,13 @@ export function guardConnections(
   const [shakeHands, ...others] = server.listeners('connection')
   if (shakeHands === undefined || others.length > 0)
     throw new CodedError('internal.fault', 'a TLS server has one listener for connections')
+  const [serve, ...more] = server.listeners('secureConnection')
+  if (serve === undefined || more.length > 0)
+    throw new CodedError('internal.fault', 'an HTTPS server has one listener for TLS sockets')
   const handshakes = new Crowd()
   const clients = new Crowd()
+  // Not served, and about to be closed. No client has more of them than it may have served.
+  const surplus = new Crowd()
   const failures = createRates(limits.failedHandshakes, monotonic)
   const bySocket = new WeakMap<Socket, Connection>()
   // Node names the TLS socket of a handshake only when it is over, and then without an address. What happens
@@ -100,10 +110,10 @@ export function guardConnections(
   const current = new AsyncLocalStorage<Peer>()
   let isEnding = false
 
-  const drop = (peer: Peer, reason: Drop): void => {
+  const drop = (peer: Peer, reason: Drop, end: () => unknown = () => peer.raw.destroy()): void => {
     peer.isDropped = true
     forget(peer)
-    peer.raw.destroy()
+    end()
     events.dropped(reason)
   }
   const refuse = (peer: Peer, reason: TlsRefusal): void => {
@@ -114,12 +124,14 @@ export function guardConnections(
   }
   const forget = (peer: Peer): void => {
     handshakes.delete(peer.group, peer)
-    if (peer.connection !== undefined) clients.delete(peer.connection.client, peer)
+    if (peer.connection === undefined) return
+    clients.delete(peer.connection.client, peer)
+    surplus.delete(peer.connection.client, peer)
   }
   /** True if a place is free, or becomes free. */
   const makeRoom = (): boolean => {
-    if (handshakes.size + clients.size < limits.total) return true
-    const peer = handshakes.oldest() ?? clients.oldest(isIdle)
+    if (handshakes.size + clients.size + surplus.size < limits.total) return true
+    const peer = surplus.oldest() ?? handshakes.oldest() ?? clients.oldest(isIdle)
     if (peer !== undefined) drop(peer, 'total')
     return peer !== undefined
   }
@@ -170,7 +182,18 @@ export function guardConnections(
     if (peer !== undefined) drop(peer, reason)
   }
 
-  server.prependListener('secureConnection', (socket: TLSSocket) => {
+  const putOff = (peer: Peer, client: string, socket: TLSSocket): void => {
+    drop(peer, 'certificate', () => {
+      const close = () => peer.raw.destroy()
+      if (surplus.sizeOf(client) >= limits.perClient) return close()
+      surplus.add(client, peer)
+      socket.on('error', close)
+      return peer.raw.setTimeout(SURPLUS_MILLISECONDS, close)
+    })
+  }
+
+  server.removeAllListeners('secureConnection')
+  server.on('secureConnection', (socket: TLSSocket) => {
     const peer = current.getStore()
     const client = clientOf(socket)
     if (peer === undefined || client === undefined) {
@@ -185,10 +208,15 @@ export function guardConnections(
       request: undefined,
     }
     peer.connection = connection
+    const { client: name } = connection
+    if (clients.sizeOf(name) >= limits.perClient) {
+      const idle = clients.oldestOf(name, isIdle)
+      if (idle === undefined) return putOff(peer, name, socket)
+      drop(idle, 'certificate')
+    }
+    clients.add(name, peer)
     bySocket.set(socket, connection)
-    clients.add(connection.client, peer)
-    if (clients.sizeOf(connection.client) > limits.perClient)
-      drop(clients.oldestOf(connection.client, isIdle) ?? peer, 'certificate')
+    serve.call(server, socket)
   })
 
   server.on('tlsClientError', (error, socket) => {

@@ -151,6 +151,46 @@ test('a certificate with too many connections loses the oldest that has no reque
   for (const socket of [second, third, other]) assert.ok(await answers(socket))
 })
 
+test('a certificate whose connections all have a request gets no other, and learns so a second later', async (t) => {
+  const { server, connections, secure, dropped } = await guarded(t, { perClient: 1 })
+  const served = once(server, 'secureConnection')
+  const first = await secure()
+  const connection = connections.of((await served)[0])
+  assert.ok(connection)
+  connection.request = { stop: () => {} }
+  server.on('request', assert.fail)
+
+  const from = performance.now()
+  const second = await secure()
+  const secondGone = once(second, 'close')
+  second.resume().write('GET / HTTP/1.1\r\nHost: v\r\n\r\n')
+  // No more of them wait than may be served.
+  const third = await secure()
+  const thirdGone = once(third, 'close')
+  third.resume()
+  await thirdGone
+  assert.equal(second.destroyed, false)
+  await secondGone
+  assert.ok(performance.now() - from >= 990)
+  assert.deepEqual(dropped, ['certificate', 'certificate'])
+  assert.equal(first.destroyed, false)
+})
+
+test('a connection that is only to be closed makes room for a newcomer', async (t) => {
+  const { server, connections, secure, idle, dropped } = await guarded(t, { perClient: 1, total: 2 })
+  const served = once(server, 'secureConnection')
+  await secure()
+  const connection = connections.of((await served)[0])
+  assert.ok(connection)
+  connection.request = { stop: () => {} }
+  const surplus = await secure()
+  const gone = once(surplus.resume(), 'close')
+  const newcomer = await idle()
+  await gone
+  assert.deepEqual(dropped, ['certificate', 'total'])
+  assert.equal(newcomer.destroyed, false)
+})
+
 test('an address whose handshakes fail too often gets none for a while', async (t) => {
   let seconds = 0
   const limits = { failedHandshakes: { perSecond: 1, burst: 2 } }
