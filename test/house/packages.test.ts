@@ -15,6 +15,12 @@ function forgeUsers(): readonly string[] {
     .sort()
 }
 
+/** The imports of a file below `src` that load code. */
+function loadedBy(file: string): readonly string[] {
+  const lines = readFileSync(join(SOURCES.pathname, file), 'utf8').split('\n')
+  return lines.filter((line) => /^import (?!type )/.test(line))
+}
+
 // Worker, Verifier and function cannot import the command line (roofs.test.ts), so they never load it.
 test('node-forge reads and writes certificates for `enrol` only', () => {
   assert.deepEqual(forgeUsers(), ['cli/enrol/asn1.ts', 'cli/enrol/certificate.ts'])
@@ -27,7 +33,8 @@ test('no other command loads it: the enrolment commands load their work when the
       /'(?:#cli|\.)\/enrol\/(?!command\.ts)/.test(readFileSync(join(SOURCES.pathname, 'cli', name), 'utf8')),
     )
   assert.deepEqual(loaders, [])
-  const command = readFileSync(join(SOURCES.pathname, 'cli/enrol/command.ts'), 'utf8')
-  const eager = command.split('\n').filter((line) => /^import (?!type )/.test(line))
-  assert.deepEqual(eager, [])
+  assert.deepEqual(loadedBy('cli/enrol/command.ts'), [
+    "import { actionOf, commandsOf } from '#cli/commandGroup.ts'",
+  ])
+  assert.deepEqual(loadedBy('cli/commandGroup.ts'), [])
 })

@@ -38,7 +38,6 @@ const ROLES: Readonly<Record<string, Purpose>> = { workers: 'clientAuth', verifi
 type Common = { readonly config: string; readonly json?: boolean }
 type Days = { readonly days: string }
 type ListDays = { readonly crlDays: string }
-export type Actions = ReturnType<typeof createActions>
 
 export function createActions({ terminal, exit }: CommandContext) {
   const tell = (json: boolean | undefined, value: object, text: () => string) => {

@@ -1,7 +1,7 @@
 /** The commands `enrol authority`, `request`, `issue`, `renew`, `revoke`, `crl` and `list`. */
 import type { Command } from 'commander'
+import { actionOf, commandsOf } from '#cli/commandGroup.ts'
 import type { CommandContext } from '#cli/terminal.ts'
-import type { Actions } from './actions.ts'
 
 const CONFIGURATION = `
 Configuration (JSON; it holds no secret). One file per authority.
@@ -39,21 +39,8 @@ export function addEnrolCommands(program: Command, context: CommandContext): voi
       'Requests, issues, renews and revokes the certificates with which workers and Verifiers meet. They keep strangers out; who gets a key is decided by attestation.',
     )
     .addHelpText('after', ORDER)
-  const run =
-    <Parameters extends readonly unknown[]>(
-      act: (actions: Actions) => (...parameters: Parameters) => Promise<void>,
-    ) =>
-    async (...parameters: Parameters): Promise<void> => {
-      const { createActions } = await import('./actions.ts')
-      await act(createActions(context))(...parameters)
-    }
-  const command = (name: string, summary: string, description: string, help: string): Command =>
-    group
-      .command(name)
-      .summary(summary)
-      .description(description)
-      .option('--json', 'print the result as one line of JSON')
-      .addHelpText('after', help)
+  const run = actionOf(async () => (await import('./actions.ts')).createActions(context))
+  const command = commandsOf(group)
 
   command(
     'authority',
@@ -94,7 +81,7 @@ Exit codes
   command(
     'issue',
     'issue a certificate for a request',
-    'Issues a certificate for the key of a request after checking that its sender has the private key. Name, addresses and purpose come from this command line and the authority; whatever else the request says is ignored. Make sure by another path that the request is the one that was sent.',
+    'Issues a certificate for the key of a request after checking that its sender has the private key. Name, addresses and purpose come from this command line and the authority; anything else in the request is ignored. Make sure by another path that the request is the one that was sent.',
     `
 Examples
   confidential-worker enrol issue worker-1.csr --config workers.json --name worker-1

@@ -15,7 +15,6 @@ import { sayPolicy } from './say.ts'
 import { timeText } from './words.ts'
 
 type Json = { readonly json?: boolean }
-export type Actions = ReturnType<typeof createActions>
 
 export function createActions({ terminal, exit }: CommandContext) {
   const tell = (json: boolean | undefined, value: object, text: () => string) => {

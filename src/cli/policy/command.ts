@@ -1,7 +1,7 @@
 /** The commands `policy init`, `check`, `say`, `diff` and `schema`, and those of `signingCommand.ts`. */
 import type { Command } from 'commander'
+import { actionOf, commandsOf } from '#cli/commandGroup.ts'
 import type { CommandContext } from '#cli/terminal.ts'
-import type { Actions } from './actions.ts'
 import { addSigningCommands } from './signingCommand.ts'
 
 const ORDER = `
@@ -22,21 +22,8 @@ export function addPolicyCommands(program: Command, context: CommandContext): vo
       'A policy says which client may have which data, for what, under which rules and on which machines. At least two persons of the provider sign it. Every command takes a policy as a draft or as signed.',
     )
     .addHelpText('after', ORDER)
-  const run =
-    <Parameters extends readonly unknown[]>(
-      act: (actions: Actions) => (...parameters: Parameters) => Promise<void>,
-    ) =>
-    async (...parameters: Parameters): Promise<void> => {
-      const { createActions } = await import('./actions.ts')
-      await act(createActions(context))(...parameters)
-    }
-  const command = (name: string, summary: string, description: string, help: string): Command =>
-    group
-      .command(name)
-      .summary(summary)
-      .description(description)
-      .option('--json', 'print the result as one line of JSON')
-      .addHelpText('after', help)
+  const run = actionOf(async () => (await import('./actions.ts')).createActions(context))
+  const command = commandsOf(group)
 
   command(
     'init',

@@ -29,8 +29,6 @@ type KeysOptions = Common & {
   readonly out: string
 }
 
-export type SigningActions = ReturnType<typeof createSigningActions>
-
 export function createSigningActions({ terminal }: CommandContext) {
   const tell = (json: boolean | undefined, value: object, text: () => string) => {
     if (json === true) terminal.printJson(value)

@@ -1,8 +1,8 @@
 /** The commands `policy verifier-keys`, `key`, `sign` and `publish`. */
 import type { Command } from 'commander'
+import { actionOf, commandsOf } from '#cli/commandGroup.ts'
 import type { CommandContext } from '#cli/terminal.ts'
 import { GOVERN_CONFIGURATION } from './help.ts'
-import type { SigningActions } from './signingActions.ts'
 
 const EXITS = `
   2   malformed input, a wrong command line, or the file exists already
@@ -10,21 +10,8 @@ const EXITS = `
   78  the configuration must be changed first`
 
 export function addSigningCommands(group: Command, context: CommandContext): void {
-  const run =
-    <Parameters extends readonly unknown[]>(
-      act: (actions: SigningActions) => (...parameters: Parameters) => Promise<void>,
-    ) =>
-    async (...parameters: Parameters): Promise<void> => {
-      const { createSigningActions } = await import('./signingActions.ts')
-      await act(createSigningActions(context))(...parameters)
-    }
-  const command = (name: string, summary: string, description: string, help: string): Command =>
-    group
-      .command(name)
-      .summary(summary)
-      .description(description)
-      .option('--json', 'print the result as one line of JSON')
-      .addHelpText('after', help)
+  const run = actionOf(async () => (await import('./signingActions.ts')).createSigningActions(context))
+  const command = commandsOf(group)
 
   command(
     'verifier-keys',

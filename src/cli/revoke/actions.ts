@@ -25,8 +25,6 @@ type Ids = { readonly [Field in keyof Revoked]: readonly string[] }
 const NOTHING: Revoked = { permissions: [], referenceValues: [], boots: [], objects: [] }
 const FIELDS = ['permissions', 'referenceValues', 'boots', 'objects'] as const
 
-export type Actions = ReturnType<typeof createActions>
-
 export function createActions({ terminal }: CommandContext) {
   return {
     revoke: (options: IdOptions & { readonly key: string; readonly yes?: boolean; readonly wait: string }) =>

@@ -1,18 +1,11 @@
 /** The commands `revoke` and `restore`. */
 import type { Command } from 'commander'
+import { actionOf } from '#cli/commandGroup.ts'
 import { GOVERN_CONFIGURATION } from '#cli/policy/help.ts'
 import type { CommandContext } from '#cli/terminal.ts'
-import type { Actions } from './actions.ts'
 
 export function addRevokeCommands(program: Command, context: CommandContext): void {
-  const run =
-    <Parameters extends readonly unknown[]>(
-      act: (actions: Actions) => (...parameters: Parameters) => Promise<void>,
-    ) =>
-    async (...parameters: Parameters): Promise<void> => {
-      const { createActions } = await import('./actions.ts')
-      await act(createActions(context))(...parameters)
-    }
+  const run = actionOf(async () => (await import('./actions.ts')).createActions(context))
   ids(
     program
       .command('revoke')
