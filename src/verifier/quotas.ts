@@ -137,7 +137,7 @@ class SharedChain {
     throw new CodedError('service.unavailable', `${RACES} charges of ${this.window.folder} came too late`)
   }
 
-  /** False if another replica was first. Equal bytes charge the same works, whoever wrote them. */
+  /** False if another replica was first. Equal bytes charge the same works, also if another replica wrote them. */
   async #append(works: readonly Work[]): Promise<boolean> {
     const entry = this.#chain.next(works)
     const object = this.#entry(this.#chain.length + 1)

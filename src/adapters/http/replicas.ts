@@ -87,7 +87,7 @@ export function createReplicas(
       throw mostTelling(failures)
     },
     release: async (request, nonce, signal) => {
-      // So that whoever gives a false nonce is blamed for its refusal.
+      // So that the address that gave a false nonce is blamed for its refusal.
       const first = challenger === undefined ? [] : [challenger]
       const failures: unknown[] = []
       for (const address of new Set([...first, ...awake(), ...byRest()]))
