@@ -8,7 +8,7 @@ import { noteDigest } from '#core/evidence/note.ts'
 import type { Job } from '#core/job/job.ts'
 import { peekCompact } from '#core/jws.ts'
 import type { AcceptedGrant } from '#core/release/accept.ts'
-import { pseudonymKey } from '#core/release/idKey.ts'
+import { outputDigestOf, type UseKeys, useKeysOf } from '#core/release/idKey.ts'
 import { SealHeaderFormat } from '#core/sealed/header.ts'
 import { openObject } from '#core/sealed/object.ts'
 import type { GrantedJob } from './attester.ts'
@@ -54,10 +54,10 @@ export async function compute(
   const existing = await findResult(accepted, boot, signal)
   if (existing !== undefined) return supersede(accepted, existing, boot)
   const workload = findWorkload(boot.workloads, accepted.grant.workload)
-  const { output, counts } = await openAndRun(input, granted, workload, boot, signal)
+  const computed = await openAndRun(input, granted, workload, boot, signal)
   expectInForce(accepted, boot)
   const { contentType } = workload
-  return publish(accepted, { output, counts, contentType, traceparent }, boot, signal)
+  return publish(accepted, { ...computed, contentType, traceparent }, boot, signal)
 }
 
 async function openAndRun(
@@ -66,23 +66,25 @@ async function openAndRun(
   workload: Workload,
   boot: ComputationBoot,
   signal: AbortSignal,
-): Promise<Computed> {
+): Promise<Computed & { readonly outputDigest: string }> {
   const { memory } = boot
   const { grant } = granted.accepted
   // One identity key per dataset, and so one pseudonym per patient of a set.
   const keys = granted.openKeys(0)
   memory.free(keys.dek)
-  let pseudonyms: Buffer
+  let uses: UseKeys
   try {
-    pseudonyms = pseudonymKey(keys.idKey, grant, memory)
+    uses = useKeysOf(keys.idKey, grant, memory)
   } finally {
     memory.free(keys.idKey)
   }
   try {
     const contents = objects.map((object, index) => contentOf(object, index, granted, boot, signal))
-    return await runWorkload(contents, grant, pseudonyms, workload)
+    const computed = await runWorkload(contents, grant, uses.pseudonym, workload)
+    return { ...computed, outputDigest: outputDigestOf(computed.output, uses.output) }
   } finally {
-    memory.free(pseudonyms)
+    memory.free(uses.pseudonym)
+    memory.free(uses.output)
   }
 }
 

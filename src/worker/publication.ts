@@ -45,6 +45,8 @@ export async function publish(
   accepted: AcceptedGrant,
   computed: {
     readonly output: Uint8Array
+    /** `outputDigestOf` it. */
+    readonly outputDigest: string
     readonly contentType: string
     readonly counts: Counts
     readonly traceparent: string
@@ -64,6 +66,7 @@ export async function publish(
     resultId,
     attempt,
     contentDigest: sealed.contentDigest,
+    outputDigest: computed.outputDigest,
     termsDigest: grant.termsDigest,
     recipient: thumbprint(grant.recipient.jwk),
     counts: sealTo(grant.auditKey, canonicalBytes(computed.counts)),

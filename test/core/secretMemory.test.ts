@@ -3,7 +3,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { CodedError } from '#core/errors.ts'
 import { exportJwk, P256Jwk } from '#core/jwk.ts'
-import { pseudonymKey } from '#core/release/idKey.ts'
+import { outputDigestOf, pseudonymKey, useKeysOf } from '#core/release/idKey.ts'
 import { unwrapKeys, wrapKeys } from '#core/release/wrap.ts'
 import { moveInto, plainMemory, type SecretMemory } from '#core/secretMemory.ts'
 
@@ -57,4 +57,24 @@ test('if there is room for only one of two keys, none is held', () => {
   const { memory, held } = counted(1)
   assert.throws(() => unwrapKeys(jwe, privateKey, context, memory), { code: 'memory.unlocked' })
   assert.equal(held.size, 0)
+})
+
+test('the keys of a computation differ by use, and none stays if there is no room for both', () => {
+  const { memory, held } = counted()
+  const asker = { client: 'acme', purpose: 'HRESCH' }
+  const { pseudonym, output } = useKeysOf(keys.idKey, asker, memory)
+  assert.deepEqual(pseudonym, pseudonymKey(keys.idKey, asker, plainMemory))
+  assert.deepEqual(useKeysOf(keys.idKey, { client: 'other', purpose: 'HRESCH' }, memory).output, output)
+  assert.notDeepEqual(output, pseudonym)
+  assert.equal(held.size, 4)
+  const narrow = counted(1)
+  assert.throws(() => useKeysOf(keys.idKey, asker, narrow.memory), { code: 'memory.unlocked' })
+  assert.equal(narrow.held.size, 0)
+})
+
+test('equal output under one identity key has one digest: HMAC under HKDF of the use "output"', () => {
+  const fixed = useKeysOf(Buffer.alloc(32, 7), { client: 'acme', purpose: 'HRESCH' }, plainMemory)
+  const digest = outputDigestOf(Buffer.from('{"table":[]}'), fixed.output)
+  assert.equal(digest, '5pZFc6Qxd4Yf6xlIKjRRCF7X2QQprHe9PoM5zrxiHtw')
+  assert.notEqual(outputDigestOf(Buffer.from('{"table":[1]}'), fixed.output), digest)
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { toBase64url } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { signCompact, verifyCompact } from '#core/jws.ts'
 import { resultIdOfGrant } from '#core/release/resultId.ts'
@@ -12,6 +13,7 @@ import { acceptedGrant, bucket, folderStore, publicationBootOf } from './workerB
 const { signal } = new AbortController()
 const computed = {
   output: Buffer.from('{"table":[]}'),
+  outputDigest: toBase64url(Buffer.alloc(32, 4)),
   contentType: 'application/json',
   counts: { read: 3, kept: { Observation: 2 }, withheld: { scope: 1 } },
   traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,

@@ -174,6 +174,8 @@ const Schema = z.discriminatedUnion('event', [
     resultId,
     attempt: randomId,
     contentDigest: sha256Digest,
+    /** Of the plaintext, under a key of the dataset: the same result again has the same one. */
+    outputDigest: sha256Digest,
     /** Of the grant. */
     termsDigest: sha256Digest,
     recipient: keyThumbprint,

@@ -1,5 +1,6 @@
 /** A dataset's idKey: how the Vault holds it, and the keys that the TEE derives from it. */
-import { hkdfSync } from 'node:crypto'
+import { createHmac, hkdfSync } from 'node:crypto'
+import { toBase64url } from '../bytes.ts'
 import { canonicalBytes } from '../canonical.ts'
 import { moveInto, type SecretMemory } from '../secretMemory.ts'
 import type { Grant } from './grant.ts'
@@ -21,7 +22,36 @@ export function pseudonymKey(
   { client, purpose }: Pick<Grant, 'client' | 'purpose'>,
   memory: SecretMemory,
 ): Buffer {
+  return derive(idKey, ['pseudonym', client, purpose], memory)
+}
+
+/** The keys of one computation, in a `SecretMemory`; the caller owns and frees them. */
+export type UseKeys = { readonly pseudonym: Buffer; readonly output: Buffer }
+
+export function useKeysOf(
+  idKey: Uint8Array,
+  grant: Pick<Grant, 'client' | 'purpose'>,
+  memory: SecretMemory,
+): UseKeys {
+  const pseudonym = pseudonymKey(idKey, grant, memory)
+  try {
+    return { pseudonym, output: derive(idKey, ['output'], memory) }
+  } catch (error) {
+    memory.free(pseudonym)
+    throw error
+  }
+}
+
+/**
+ * HMAC-SHA-256 of a result's plaintext: equal results are known by it, and only a holder of the identity key
+ * can tell which one it is.
+ */
+export function outputDigestOf(output: Uint8Array, key: Uint8Array): string {
+  return toBase64url(createHmac('sha256', key).update(output).digest())
+}
+
+function derive(idKey: Uint8Array, use: readonly string[], memory: SecretMemory): Buffer {
   // Canonical JSON keeps the parts apart: "ab" ‖ "c" is not "a" ‖ "bc".
-  const info = canonicalBytes(['pseudonym', client, purpose])
+  const info = canonicalBytes(use)
   return moveInto(memory, Buffer.from(hkdfSync('sha256', idKey, Buffer.alloc(0), info, ID_KEY_BYTES)))
 }

@@ -432,6 +432,7 @@ export class CollectionBuilder {
       resultId,
       attempt,
       contentDigest,
+      outputDigest: digestOf(`output of ${resultId}`),
       termsDigest,
     } as const
     const intentIndex =

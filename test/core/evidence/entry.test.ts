@@ -13,6 +13,7 @@ const intent: Entry = {
   resultId: '0'.repeat(64),
   attempt: '0'.repeat(32),
   contentDigest: 'A'.repeat(43),
+  outputDigest: 'A'.repeat(43),
   termsDigest: 'A'.repeat(43),
   recipient: 'A'.repeat(43),
   counts: 'a.b.c.d.e',
