@@ -6,7 +6,8 @@
 import { generateKeyPair, type KeyObject, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { fromBase64url, toHex } from '#core/bytes.ts'
-import { CodedError, codeOf } from '#core/errors.ts'
+import { CodedError, codeOf, type ErrorCode } from '#core/errors.ts'
+import { expectRecorded } from '#core/evidence/grantLog.ts'
 import { exportJwk, type P256Jwk } from '#core/jwk.ts'
 import type { Signer } from '#core/jws.ts'
 import {
@@ -28,7 +29,11 @@ import type { SecretMemory } from '#core/secretMemory.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import type { ReplicatedService } from '#ports/releaseService.ts'
 import type { ReportSource } from '#ports/reportSource.ts'
+import type { Registrations } from './registrations.ts'
 import type { VerifierTime } from './verifierTime.ts'
+
+/** Of a registration that the grant CA has not signed. */
+const UNPROVEN = ['evidence.malformed', 'evidence.inconsistent'] as const satisfies readonly ErrorCode[]
 
 const newKeyPair = promisify(generateKeyPair)
 
@@ -71,10 +76,12 @@ export function createAttester(options: {
   /** Dates the evidence. */
   readonly time: VerifierTime
   readonly memory: SecretMemory
+  /** Of the Verifiers, whose logs grants name. */
+  readonly registrations: Registrations
 }): Attester {
   const { service, reports, signer, asker, audience, anchors, trust, evidenceSigner, boot, software } =
     options
-  const { granted, time, memory } = options
+  const { granted, time, memory, registrations } = options
 
   const exchange = async (
     challenge: Challenge,
@@ -110,7 +117,7 @@ export function createAttester(options: {
       simulation: anchors.simulation,
       now: granted.now(),
     }
-    const accepted = accept(response, expected)
+    const accepted = await accept(response, expected, signal)
     if (accepted instanceof RequestRefused) return accepted
     return accepted.map((answer): JobAnswer => {
       if (answer.kind === 'refused') return answer
@@ -123,15 +130,40 @@ export function createAttester(options: {
     })
   }
 
-  const accept = (response: ReleaseResponse | RefusedResponse, expected: Expectation) => {
+  const accept = async (
+    response: ReleaseResponse | RefusedResponse,
+    expected: Expectation,
+    signal: AbortSignal,
+  ) => {
+    const judged = <T>(verify: () => T): T => {
+      try {
+        return verify()
+      } catch (error) {
+        service.judge(response, error)
+        throw error
+      }
+    }
+    const accepted = judged(() =>
+      'refusal' in response ? acceptRefused(response, expected) : acceptAnswer(response, expected),
+    )
+    // No key is opened whose decision could be left out of the Verifier's log.
+    if (!(accepted instanceof RequestRefused))
+      for (const answer of accepted) {
+        if (answer.kind === 'refused') continue
+        const registration = await findVerifier(answer, signal)
+        judged(() => expectRecorded(answer.grant, registration))
+      }
+    service.judge(response)
+    return accepted
+  }
+
+  /** The registration of the boot whose log a grant names; undefined if none is there that its CA signed. */
+  const findVerifier = async ({ grant, grantCa }: AcceptedGrant, signal: AbortSignal) => {
     try {
-      const accepted =
-        'refusal' in response ? acceptRefused(response, expected) : acceptAnswer(response, expected)
-      service.judge(response)
-      return accepted
+      return await registrations.find(grant.log.boot, grantCa, signal)
     } catch (error) {
-      service.judge(response, error)
-      throw error
+      if (!UNPROVEN.some((code) => code === codeOf(error))) throw error
+      return undefined
     }
   }
 

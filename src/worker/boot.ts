@@ -25,6 +25,7 @@ import type { Material } from './material.ts'
 import { createWorkerMetrics, type WorkerMetrics } from './metrics.ts'
 import { untilAdmitted } from './parking.ts'
 import { ownLog, ownProducer, ownSigner, ownStore } from './places.ts'
+import { createRegistrations, type Registrations } from './registrations.ts'
 import { watchReports } from './reports.ts'
 import { VerifierTime } from './verifierTime.ts'
 import type { Workload } from './workloads/workload.ts'
@@ -40,6 +41,7 @@ export type Boot = {
   /** The worker's own buckets: a refusal there is about the worker. */
   readonly store: ObjectStore
   readonly buckets: { readonly results: Bucket; readonly state: Bucket; readonly registrations: Bucket }
+  readonly registrations: Registrations
   readonly finished: FinishedJobs
   /** The objects of jobs, wherever they are: a refusal there is about the job. */
   readonly objects: Pick<ObjectStore, 'head' | 'read' | 'stream'>
@@ -101,6 +103,7 @@ export async function openBoot(
   const logs = config.evidence
   const objects = oci.objectStore()
   const store = ownStore(objects, buckets)
+  const registrations = createRegistrations(store, buckets.registrations)
   const evidence = ownLog(
     createEvidenceLog({
       store: ownStore(objects, { evidence: logs }),
@@ -131,12 +134,14 @@ export async function openBoot(
       granted: new VerifierTime(clock.monotonic),
       time,
       memory,
+      registrations,
     }),
     evidence,
     signer: evidenceSigner,
     time,
     store,
     buckets,
+    registrations,
     finished: new FinishedJobs({ store, buckets }),
     objects,
     jobs: ownProducer(oci.streamProducer({ streamId: config.stream.id }), 'jobs'),

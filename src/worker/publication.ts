@@ -10,10 +10,9 @@
  */
 
 import { randomBytes } from 'node:crypto'
-import { readRegistration, registrationName } from '#core/boot/registration.ts'
-import { fromUtf8, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
+import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
-import { CodedError, codeOf } from '#core/errors.ts'
+import { CodedError } from '#core/errors.ts'
 import { claimedBoot, openManifest } from '#core/evidence/manifest.ts'
 import type { Counts } from '#core/fhir/filter.ts'
 import { thumbprint } from '#core/jwk.ts'
@@ -30,12 +29,12 @@ import {
 } from '#core/sealed/manifest.ts'
 import { sealResult } from '#core/sealed/result.ts'
 import { createIfAbsent, createOnce } from '#ports/createOnce.ts'
-import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 import type { Boot } from './boot.ts'
+import { readText } from './texts.ts'
 
 export type PublicationBoot = Pick<
   Boot,
-  'store' | 'buckets' | 'cipher' | 'memory' | 'evidence' | 'signer' | 'time' | 'simulation'
+  'store' | 'buckets' | 'registrations' | 'cipher' | 'memory' | 'evidence' | 'signer' | 'time' | 'simulation'
 >
 
 export type Published = { readonly kind: 'visible' | 'superseded'; readonly resultId: string }
@@ -126,7 +125,7 @@ export type ExistingResult = { readonly digest: string }
  */
 export async function findResult(
   { grant, grantCa }: AcceptedGrant,
-  { store, buckets, evidence }: PublicationBoot,
+  { store, buckets, registrations, evidence }: PublicationBoot,
   signal: AbortSignal,
 ): Promise<ExistingResult | undefined> {
   const resultId = resultIdOfGrant(grant)
@@ -139,10 +138,11 @@ export async function findResult(
   if (text === undefined) return undefined
   const digest = manifestDigest(text)
   try {
-    const name = registrationName(claimedBoot(text))
-    const bytes = await readText(store, { ...buckets.registrations, name }, 16_384, signal)
-    if (bytes === undefined) throw new CodedError('signer.unregistered', `${name} is not there`)
-    openManifest(text, resultId, readRegistration(utf8(bytes), name, [grantCa]))
+    const claimed = claimedBoot(text)
+    const registration = await registrations.find(claimed, grantCa, signal)
+    if (registration === undefined)
+      throw new CodedError('signer.unregistered', `the registration of ${claimed} is not there`)
+    openManifest(text, resultId, registration)
     return { digest }
   } catch (error) {
     if (
@@ -211,20 +211,6 @@ async function putParts(
     contentDigest = part.contentDigest
   }
   return { parts, contentDigest: toBase64url(contentDigest), wrappedDek: toBase64url(sealed.wrappedDek) }
-}
-
-async function readText(
-  store: ObjectStore,
-  object: ObjectRef,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  try {
-    return fromUtf8(await store.readAll(object, maxBytes, signal), object.name)
-  } catch (error) {
-    if (codeOf(error) === 'service.missing') return undefined
-    throw error
-  }
 }
 
 async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {

@@ -3,31 +3,45 @@
  * grant key, the other lies.
  */
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { createReleaseService } from '#adapters/http/releaseService.ts'
 import { createReplicas } from '#adapters/http/replicas.ts'
 import { systemClock } from '#adapters/system/clock.ts'
-import { bootOf } from '#core/boot/boot.ts'
+import { bootOf, logOrigin } from '#core/boot/boot.ts'
+import { type Registration, registrationName } from '#core/boot/registration.ts'
 import { fromBase64url, toBase64url } from '#core/bytes.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
+import { type Checkpoint, signCheckpoint } from '#core/evidence/checkpoint.ts'
 import { Ed25519Jwk, P384Jwk } from '#core/jwk.ts'
 import { keySigner, signCompact, signGeneral } from '#core/jws.ts'
 import { VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
-import { GrantKeyFormat } from '#core/release/grant.ts'
+import { type Grant, GrantKeyFormat } from '#core/release/grant.ts'
 import { type Challenge, mintNonce } from '#core/release/nonce.ts'
 import { problemOf, signRefusal } from '#core/release/refusal.ts'
-import { RuntimeDataFormat } from '#core/release/runtimeData.ts'
+import type { ReleaseJob } from '#core/release/request.ts'
+import { type RuntimeData, RuntimeDataFormat } from '#core/release/runtimeData.ts'
 import { plainMemory } from '#core/secretMemory.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import type { Clock } from '#ports/clock.ts'
+import type { ObjectStore } from '#ports/objectStore.ts'
 import { createAttester } from '../../src/worker/attester.ts'
+import { createRegistrations } from '../../src/worker/registrations.ts'
 import { VerifierTime } from '../../src/worker/verifierTime.ts'
 import { ca, client, listen, problem } from '../adapters/http/tlsServers.ts'
-import { ed25519, NOW, p384, signers, verifierKeysOf, workerKeys } from '../core/release/releaseWorld.ts'
+import {
+  ed25519,
+  jobOf,
+  NOW,
+  p384,
+  signers,
+  verifierKeysOf,
+  workerKeys,
+} from '../core/release/releaseWorld.ts'
 import { linesOf } from '../log.ts'
 import { ANCHORS, AUDIENCE } from '../verifier/deployment.ts'
 import { steerableClock } from '../verifier/steerableClock.ts'
+import { attestation, bucket, grantingAnswer, verifierBoot } from './workerBoot.ts'
 
 const grantCa = keySigner(p384())
 const grantKey = keySigner(ed25519())
@@ -55,7 +69,10 @@ function challengeOf(changes: Partial<Challenge> = {}): Challenge {
   return { nonce: toBase64url(nonce), exp: NOW + 300, aud: AUDIENCE, ...changes }
 }
 
-type Release = (nonce: Buffer) => Promise<{ readonly status: number; readonly body: object }>
+type Release = (
+  nonce: Buffer,
+  runtimeData: RuntimeData,
+) => Promise<{ readonly status: number; readonly body: object }>
 const answering =
   (body: object, status = 200): Release =>
   async () => ({ status, body })
@@ -72,9 +89,10 @@ async function verifier(t: TestContext, release: Release = accepting, changes: P
       return
     }
     const runtimeData = fromBase64url(JSON.parse(text).runtimeData)
-    const { nonce } = RuntimeDataFormat.decode(runtimeData)
+    const decoded = RuntimeDataFormat.decode(runtimeData)
+    const { nonce } = decoded
     releases.push(nonce)
-    const { status, body } = await release(fromBase64url(nonce))
+    const { status, body } = await release(fromBase64url(nonce), decoded)
     outgoing.writeHead(status).end(JSON.stringify(body))
   })
   return { url, releases }
@@ -83,7 +101,17 @@ async function verifier(t: TestContext, release: Release = accepting, changes: P
 function attesterOf(
   t: TestContext,
   urls: readonly string[],
-  { fails = false, clock = systemClock }: { fails?: boolean; clock?: Clock } = {},
+  {
+    fails = false,
+    clock = systemClock,
+    jobs = [],
+    store = { readAll: async () => assert.fail('no registration is read') },
+  }: {
+    fails?: boolean
+    clock?: Clock
+    jobs?: readonly ReleaseJob[]
+    store?: Pick<ObjectStore, 'readAll'>
+  } = {},
 ) {
   const { log } = linesOf()
   const tls = { ca: ca.pem, crl: [ca.crl], ...client }
@@ -118,9 +146,10 @@ function attesterOf(
     granted: new VerifierTime(() => 0),
     time,
     memory: plainMemory,
+    registrations: createRegistrations(store, bucket('registrations')),
   })
   const { signal } = new AbortController()
-  const ask = async () => attester.ask(await attester.challenge(signal), [], signal)
+  const ask = async () => attester.ask(await attester.challenge(signal), jobs, signal)
   return { ask, service, time, reports: () => reports }
 }
 
@@ -200,4 +229,86 @@ test('what fails in this machine is no fault of an address', async (t) => {
   await assert.rejects(ask(), { code: 'sev.busy' })
   assert.equal(service.failures(), 0)
   assert.equal(reports(), 1)
+})
+
+/** Grants the job under a log that is as it should be, but for the changes. */
+async function recorded(changes: {
+  readonly log?: Partial<Grant['log']>
+  readonly checkpoint?: Partial<Checkpoint>
+  readonly signedBy?: KeyObject
+  readonly registration?: Partial<Registration> | 'none' | 'a stranger’s' | 'another’s'
+}) {
+  const job = await jobOf()
+  const { registration = {} } = changes
+  const own = await verifierBoot(typeof registration === 'string' ? {} : registration)
+  const checkpoint = {
+    origin: logOrigin(own.role, own.boot),
+    size: 4,
+    root: Buffer.alloc(32),
+    ...changes.checkpoint,
+  }
+  const log = {
+    boot: own.boot,
+    checkpoint: signCheckpoint(checkpoint, changes.signedBy ?? own.privateKey),
+    index: 3,
+    ...changes.log,
+  }
+  const stored = async () => {
+    if (registration === 'a stranger’s') return 'a.b.c'
+    return registration === 'another’s' ? (await verifierBoot()).registration : own.registration
+  }
+  const text = await stored()
+  const store: Pick<ObjectStore, 'readAll'> = {
+    readAll: async ({ name }) => {
+      if (registration === 'none') throw new CodedError('service.missing', 'no such object')
+      assert.equal(name, registrationName(log.boot))
+      return Buffer.from(text)
+    },
+  }
+  const release: Release = async (nonce, { wrapKey, boot }) => ({
+    status: 200,
+    body: await grantingAnswer({ nonce, wrapKey, boot, job }, log),
+  })
+  return { release, store, jobs: [job] }
+}
+
+test('a grant is used if the checkpoint of a registered Verifier covers its decision', async (t) => {
+  const { release, ...options } = await recorded({})
+  const { ask } = attesterOf(t, [(await verifier(t, release)).url], options)
+  assert.deepEqual(
+    (await ask()).map(({ kind }) => kind),
+    ['granted'],
+  )
+})
+
+for (const [name, changes] of [
+  ['does not cover its decision', { log: { index: 4 } }],
+  ['is no note', { log: { checkpoint: 'a note' } }],
+  ['is signed by another key', { signedBy: generateKeyPairSync('ed25519').privateKey }],
+  ['is of another log', { checkpoint: { origin: 'confidential-worker/verifier/other' } }],
+  ['is of a worker’s log', { registration: { role: 'worker', attestation } }],
+  ['is of a log without a registration', { registration: 'none' }],
+  ['is of a log that no grant CA registered', { registration: 'a stranger’s' }],
+  ['is of a log under the registration of another', { registration: 'another’s' }],
+] as const)
+  test(`no key is opened under a grant whose checkpoint ${name}: the next address is asked`, async (t) => {
+    const { release, ...options } = await recorded(changes)
+    const [liar, other] = [await verifier(t, release), await verifier(t, release)]
+    const { ask, service } = attesterOf(t, [liar.url, other.url], options)
+    await assert.rejects(ask(), { code: 'grant.invalid' })
+    assert.equal(liar.releases.length + other.releases.length, 2)
+    assert.ok(service.resting().every(({ rests }) => rests))
+  })
+
+test('a bucket of registrations that does not answer is no fault of an address', async (t) => {
+  const { release, jobs } = await recorded({})
+  const store = {
+    readAll: async () => {
+      throw new CodedError('service.unavailable', 'an outage')
+    },
+  }
+  const [first, second] = [await verifier(t, release), await verifier(t, release)]
+  const { ask, service } = attesterOf(t, [first.url, second.url], { jobs, store })
+  await assert.rejects(ask(), { code: 'service.unavailable' })
+  assert.ok(service.resting().every(({ rests }) => !rests))
 })

@@ -8,16 +8,17 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createEvidenceLog } from '#adapters/evidence/log.ts'
 import { createFolderStore } from '#adapters/system/folderStore.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
-import { RegistrationFormat, registrationName } from '#core/boot/registration.ts'
+import { type Registration, RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { toBase64url } from '#core/bytes.ts'
-import { Ed25519Jwk, exportJwk, P384Jwk, thumbprint } from '#core/jwk.ts'
+import { Ed25519Jwk, exportJwk, type P256Jwk, P384Jwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, signCompact, signGeneral } from '#core/jws.ts'
 import { VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import { type AcceptedGrant, acceptAnswer } from '#core/release/accept.ts'
 import { decideJobs } from '#core/release/decide.ts'
-import { GrantFormat, GrantKeyFormat } from '#core/release/grant.ts'
+import { type Grant, GrantFormat, GrantKeyFormat } from '#core/release/grant.ts'
 import { grantExpiry, grantOf } from '#core/release/issue.ts'
 import { mintNonce } from '#core/release/nonce.ts'
+import type { ReleaseJob, ReleaseResponse } from '#core/release/request.ts'
 import { wrapKeys } from '#core/release/wrap.ts'
 import { nodeCipher } from '#core/sealed/cipher.ts'
 import { headerDigest } from '#core/sealed/header.ts'
@@ -26,6 +27,7 @@ import type { ObjectStore } from '#ports/objectStore.ts'
 import type { Boot } from '../../src/worker/boot.ts'
 import { FinishedJobs } from '../../src/worker/finished.ts'
 import type { PublicationBoot } from '../../src/worker/publication.ts'
+import { createRegistrations } from '../../src/worker/registrations.ts'
 import { VerifierTime } from '../../src/worker/verifierTime.ts'
 import {
   AUDIENCE,
@@ -50,13 +52,20 @@ export function folderStore(folder: string): ObjectStore {
 
 export const bucket = (name: string) => ({ namespace: NAMESPACE, bucket: name })
 
-/** A grant from a Verifier's answer, through the worker's own checks. */
-export async function acceptedGrant(): Promise<AcceptedGrant> {
-  const worker = workerKeys()
-  const boot = bootOf(worker.evidenceKey)
-  const asker = { client: 'acme', purpose: 'HRESCH', scopesDigest: null }
-  const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))
-  const job = await jobOf()
+type Asked = {
+  readonly nonce: Buffer
+  readonly wrapKey: P256Jwk
+  readonly boot: string
+  readonly job: ReleaseJob
+}
+
+const asker = { client: 'acme', purpose: 'HRESCH', scopesDigest: null }
+
+/** A Verifier's answer that grants the one job. */
+export async function grantingAnswer(
+  { nonce, wrapKey, boot, job }: Asked,
+  log: Grant['log'],
+): Promise<ReleaseResponse> {
   const policy = policyOf()
   const [decision] = decideJobs(
     [job],
@@ -64,7 +73,7 @@ export async function acceptedGrant(): Promise<AcceptedGrant> {
     { policy, revocation: { objects: [], permissions: [] }, now: NOW },
   )
   assert.equal(decision?.kind, 'granted')
-  const jwe = wrapKeys({ dek: randomBytes(32), idKey: randomBytes(32) }, worker.wrapKey, {
+  const jwe = wrapKeys({ dek: randomBytes(32), idKey: randomBytes(32) }, wrapKey, {
     nonce,
     headerDigest: headerDigest(job.objects[0]?.header ?? ''),
   })
@@ -75,24 +84,36 @@ export async function acceptedGrant(): Promise<AcceptedGrant> {
     releaseId: randomBytes(16).toString('hex'),
     nonce: toBase64url(nonce),
     boot,
-    wrapKey: thumbprint(worker.wrapKey),
+    wrapKey: thumbprint(wrapKey),
     expiry: grantExpiry(NOW),
     revocationSeq: 0,
     keys: [jwe],
-    log: { boot, checkpoint: 'a note', index: 3 },
+    log,
   })
   const grantKey = keySigner(ed25519())
   const caKey = { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' }
+  return {
+    verifierKeys: await signGeneral(VerifierKeysFormat, verifierKeysOf(caKey), [signers[0], signers[2]]),
+    grantKey: await signCompact(
+      GrantKeyFormat,
+      { v: 1 as const, jwk: Ed25519Jwk.parse(grantKey.jwk), nbf: NOW - 60, exp: NOW + 86_400 },
+      grantCa,
+    ),
+    answers: [{ grant: await signCompact(GrantFormat, grant, grantKey), keys: [jwe] }],
+  }
+}
+
+/** A grant from a Verifier's answer, through the worker's own checks. */
+export async function acceptedGrant(): Promise<AcceptedGrant> {
+  const worker = workerKeys()
+  const boot = bootOf(worker.evidenceKey)
+  const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))
+  const job = await jobOf()
   const [answer] = acceptAnswer(
-    {
-      verifierKeys: await signGeneral(VerifierKeysFormat, verifierKeysOf(caKey), [signers[0], signers[2]]),
-      grantKey: await signCompact(
-        GrantKeyFormat,
-        { v: 1 as const, jwk: Ed25519Jwk.parse(grantKey.jwk), nbf: NOW - 60, exp: NOW + 86_400 },
-        grantCa,
-      ),
-      answers: [{ grant: await signCompact(GrantFormat, grant, grantKey), keys: [jwe] }],
-    },
+    await grantingAnswer(
+      { nonce, wrapKey: worker.wrapKey, boot, job },
+      { boot, checkpoint: 'a note', index: 3 },
+    ),
     {
       providerRoot: root,
       audience: AUDIENCE,
@@ -107,6 +128,36 @@ export async function acceptedGrant(): Promise<AcceptedGrant> {
   )
   assert.equal(answer?.kind, 'granted')
   return answer
+}
+
+export const attestation = {
+  runtimeDataDigest: toBase64url(randomBytes(32)),
+  reportDigest: toBase64url(randomBytes(32)),
+  measurement: 'ab'.repeat(48),
+  reference: 'worker-1',
+  assurance: 'measured' as const,
+  client: 'acme',
+}
+
+/** A boot of a Verifier, and its registration by the provider's grant CA. */
+export async function verifierBoot(changes: Partial<Registration> = {}) {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  const key = Ed25519Jwk.parse(exportJwk(privateKey))
+  const boot = bootOf(key)
+  const content: Registration = {
+    v: 1,
+    role: 'verifier',
+    boot,
+    origin: logOrigin('verifier', boot),
+    key,
+    attestation: null,
+    simulation: true,
+    time: NOW,
+    ...changes,
+  }
+  if (content.role === 'worker') content.origin = logOrigin('worker', boot)
+  const registration = await signCompact(RegistrationFormat, content, grantCa)
+  return { boot, role: content.role, privateKey, registration }
 }
 
 /** A boot with its own log; the provider's grant CA registers it unless `registered` is false. */
@@ -128,14 +179,7 @@ export async function publicationBootOf(
         boot,
         origin: logOrigin('worker', boot),
         key,
-        attestation: {
-          runtimeDataDigest: toBase64url(randomBytes(32)),
-          reportDigest: toBase64url(randomBytes(32)),
-          measurement: 'ab'.repeat(48),
-          reference: 'worker-1',
-          assurance: 'measured',
-          client: 'acme',
-        },
+        attestation,
         simulation: true,
         time: NOW,
       },
@@ -154,6 +198,7 @@ export async function publicationBootOf(
   return {
     store,
     buckets,
+    registrations: createRegistrations(store, buckets.registrations),
     finished: new FinishedJobs({ store, buckets }),
     cipher: nodeCipher,
     memory: plainMemory,
