@@ -4,7 +4,7 @@
  */
 import { sameBytes, sha256, toBase64url, toHex } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
-import { type VerifiedAsker, verifyAssertion } from '#core/release/assertion.ts'
+import { tokenOf, type VerifiedAsker, verifyAssertion } from '#core/release/assertion.ts'
 import { expectBinding, jobsBytesOf, type ReadRequest, readJobs, readRequest } from '#core/release/binding.ts'
 import { checkNonce } from '#core/release/nonce.ts'
 import { expectPossession } from '#core/release/possession.ts'
@@ -13,6 +13,7 @@ import { parseReport } from '#core/snp/report.ts'
 import { type VerifiedReport, verifyReport } from '#core/snp/verify.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { Boot } from './boot.ts'
+import type { HeldCrl } from './endorsements.ts'
 import type { InForce } from './policyStore.ts'
 
 /**
@@ -31,6 +32,12 @@ export type AuthenticRequest = {
     readonly reportDigest: string
     readonly measurement: string
   }
+  /** Which assertion it was. */
+  readonly token: { readonly tokenDigest: string; readonly jti: string }
+  /** The time of the decision. */
+  readonly time: UnixSeconds
+  /** The revocation list of the root that was held. */
+  readonly crl: HeldCrl | undefined
 }
 
 /** Throws the code of the first step that fails. `admittedBy` is the nonce that admitted the body, if one had to. */
@@ -56,12 +63,23 @@ export function authenticate(
   const { clients } = inForce.loaded.policy
   const { clientAssertion, nonce, wrapKey } = request
   const asker = verifyAssertion(clientAssertion, { clients, audience, nonce, wrapKey }, now)
-  const verified = verifyReport(report, request.certs, { roots, crls: revocationLists.held(), at: now })
+  const crls = revocationLists.held()
+  const verified = verifyReport(report, request.certs, { roots, crls, at: now })
   const jobs = readJobs(jobsBytes)
   const attestation = {
     runtimeDataDigest: toBase64url(sha256(request.runtimeDataBytes)),
     reportDigest: toBase64url(sha256(request.report)),
     measurement: toHex(report.measurement),
   }
-  return { request: { ...request, jobs }, asker, verified, inForce, attestation }
+  const crl = crls.find(({ digest }) => digest === verified.crl?.digest)
+  return {
+    request: { ...request, jobs },
+    asker,
+    verified,
+    inForce,
+    attestation,
+    token: tokenOf(clientAssertion),
+    time: now,
+    crl,
+  }
 }

@@ -32,6 +32,9 @@ export async function readTrustStore(folder: string, simulation: boolean): Promi
   )
 }
 
+/** A list as it was read: the evidence keeps its bytes. */
+export type HeldCrl = Crl & { readonly der: Buffer }
+
 /**
  * A product's list in the folder; undefined if there is none. Throws `config.invalid` if it cannot be read,
  * and as `openCrl`.
@@ -40,15 +43,13 @@ export async function readCrl(
   folder: string,
   product: Product,
   { roots }: Pick<TrustStore, 'roots'>,
-): Promise<Crl | undefined> {
+): Promise<HeldCrl | undefined> {
   const der = await readEndorsement(folder, product, 'crl', 'config.invalid')
   return der === undefined ? undefined : openCrlOf(der, product, roots)
 }
 
 /** Throws as `openCrl`, also for a list of another product. */
-export function openCrlOf(der: Buffer, product: Product, roots: TrustStore['roots']): Crl {
-  return openCrl(
-    der,
-    roots.filter((root) => root.product === product),
-  )
+export function openCrlOf(der: Buffer, product: Product, roots: TrustStore['roots']): HeldCrl {
+  const ofProduct = roots.filter((root) => root.product === product)
+  return { ...openCrl(der, ofProduct), der }
 }

@@ -1,7 +1,11 @@
-/** Issues decided releases: the wrapped keys from the Vault, and the signed grant over them. */
+/**
+ * Issues decided releases: the wrapped keys from the Vault, and the signed grant over them. The grants of a
+ * request are kept as one object, which is durable before any `release.issued` that names it.
+ */
 import { abandonable } from '#adapters/system/abandonable.ts'
 import { errorFields } from '#adapters/system/log.ts'
 import { codeOf } from '#core/errors.ts'
+import { GrantsRecordFormat, recorded } from '#core/evidence/record.ts'
 import { signCompact } from '#core/jws.ts'
 import { type Grant, GrantFormat } from '#core/release/grant.ts'
 import { grantDigest, grantExpiry, grantOf } from '#core/release/issue.ts'
@@ -26,33 +30,57 @@ type IssuingBoot = Pick<
   'custody' | 'evidence' | 'metrics' | 'log' | 'policyStore' | 'nonceKeys' | 'audience' | 'clock'
 >
 
-/** One answer per decision, in order. */
+/** One answer per decision, in order. The ends of the releases are appended, and not stored yet. */
 export async function issueAll(
-  recorded: readonly RecordedDecision[],
+  decisions: readonly RecordedDecision[],
   issuance: Issuance,
   boot: IssuingBoot,
   deadline: AbortSignal,
 ): Promise<ReleaseAnswer[]> {
-  return await Promise.all(
-    recorded.map((decision, job) =>
+  const ends = await Promise.all(
+    decisions.map((decision, job) =>
       decision.kind === 'refused'
         ? refuse(decision.denial, job, issuance)
         : issue(decision, job, issuance, boot, deadline),
     ),
   )
+  keepGrants(ends, issuance, boot)
+  return ends.map((end) =>
+    'refusal' in end ? { refusal: end.refusal } : { grant: end.grant, keys: end.keys },
+  )
+}
+
+type Issued = Extract<ReleaseAnswer, { grant: string }> & { readonly releaseId: string }
+type End = Issued | Extract<ReleaseAnswer, { refusal: string }>
+
+function keepGrants(ends: readonly End[], { grantKey }: Issuance, { evidence, metrics }: IssuingBoot): void {
+  const issued = ends.filter((end) => 'grant' in end)
+  if (issued.length === 0) return
+  const grants = issued.map(({ grant }) => grant)
+  const kept = recorded('grants', GrantsRecordFormat.encode({ v: 1, grantKey: grantKey.certificate, grants }))
+  evidence.appendAll(
+    issued.map(({ releaseId, grant }) => ({
+      event: 'release.issued',
+      releaseId,
+      grantDigest: grantDigest(grant),
+      grantsDigest: kept.digest,
+    })),
+    [kept],
+  )
+  for (const _ of issued) metrics.answered('issued', '')
 }
 
 async function refuse(
   denial: Denial,
   job: number,
   { authentic: { request }, grantKey }: Issuance,
-): Promise<ReleaseAnswer> {
+): Promise<Extract<ReleaseAnswer, { refusal: string }>> {
   return { refusal: await signRefusal(denial, { nonce: request.nonce, job }, grantKey.signer) }
 }
 
 /**
- * Appends how the release ends: issued or failed. A failure refuses this job only. The decision must hold at
- * each call of the Vault and when the grant is signed.
+ * A failure refuses this job only, and is appended. The decision must hold at each call of the Vault and when
+ * the grant is signed.
  */
 async function issue(
   decided: DecidedRelease,
@@ -60,7 +88,7 @@ async function issue(
   issuance: Issuance,
   boot: IssuingBoot,
   deadline: AbortSignal,
-): Promise<ReleaseAnswer> {
+): Promise<End> {
   const { custody, evidence, metrics, log } = boot
   const { releaseId, granted } = decided
   const { authentic } = issuance
@@ -81,9 +109,7 @@ async function issue(
     expectRelease()
     const grant = newGrant(decided, issuance, { keys, expiry, verifierBoot: evidence.boot })
     const signed = await signCompact(GrantFormat, grant, issuance.grantKey.signer)
-    evidence.append({ event: 'release.issued', releaseId, grantDigest: grantDigest(signed) })
-    metrics.answered('issued', '')
-    return { grant: signed, keys }
+    return { releaseId, grant: signed, keys }
   } catch (error) {
     const code = codeOf(error)
     // The evidence has the code; the cause goes to the program's log.

@@ -12,17 +12,16 @@ import {
   type TlsSet,
 } from '#adapters/system/tlsFiles.ts'
 import type { TrustStore } from '#core/snp/chain.ts'
-import type { Crl } from '#core/snp/crl.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { VerifierConfig } from './config.ts'
-import { readCrl, readTrustStore } from './endorsements.ts'
+import { type HeldCrl, readCrl, readTrustStore } from './endorsements.ts'
 
 export type VerifierMaterial = {
   /** Without CAs of clients if their certificates are looked at by a gateway. */
   readonly tls: TlsFiles<OwnTls | TlsSet>
   readonly roots: TrustStore
   /** The lists on disk. Newer ones may follow. */
-  readonly crls: readonly Crl[]
+  readonly crls: readonly HeldCrl[]
   /** Undefined if no service is to be asked for them. */
   readonly kds: { readonly client: Kds; readonly refreshSeconds: number } | undefined
   /** It has made no call yet. */

@@ -17,10 +17,10 @@ import { type Crl, isOlder } from '#core/snp/crl.ts'
 import type { Product } from '#core/snp/product.ts'
 import { toRfc3339 } from '#core/time.ts'
 import type { Clock } from '#ports/clock.ts'
-import { openCrlOf, readCrl } from './endorsements.ts'
+import { type HeldCrl, openCrlOf, readCrl } from './endorsements.ts'
 
 export type RevocationLists = {
-  readonly held: () => readonly Crl[]
+  readonly held: () => readonly HeldCrl[]
   /** Reads the folder, and asks AMD if that is due. Throws the first failure; the held lists stay. */
   readonly refresh: (signal: AbortSignal) => Promise<void>
 }
@@ -40,7 +40,7 @@ const AGAIN_SECONDS = 600
 export function createRevocationLists(options: {
   readonly folder: string
   readonly roots: TrustStore
-  readonly crls: readonly Crl[]
+  readonly crls: readonly HeldCrl[]
   readonly kds: { readonly client: Kds; readonly refreshSeconds: number } | undefined
   readonly clock: Pick<Clock, 'now' | 'monotonic'>
   readonly log: Log
@@ -54,7 +54,7 @@ export function createRevocationLists(options: {
   const products = roots.roots.map(({ product }) => product)
 
   /** True if it replaces another list. Throws if it is older than the held one, or from the future. */
-  const accept = (crl: Crl): boolean => {
+  const accept = (crl: HeldCrl): boolean => {
     const before = held.get(crl.product)
     if (before?.digest === crl.digest) return false
     if (before !== undefined && isOlder(crl, before))

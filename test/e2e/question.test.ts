@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test'
 import { systemClock } from '#adapters/system/clock.ts'
 import { createLog } from '#adapters/system/log.ts'
 import { toHex, utf8 } from '#core/bytes.ts'
+import { isRecordedName } from '#core/evidence/record.ts'
 import { type Job, JobFormat, jobIdOf } from '#core/job/job.ts'
 import { peekCompact } from '#core/jws.ts'
 import { type Grant, GrantFormat } from '#core/release/grant.ts'
@@ -127,12 +128,14 @@ test('a new policy with the same edition leads to the result that exists; only a
   }
 })
 
-test('there are two results, one for each edition, and the evidence has no word of a scope', async () => {
+test('there are two results, one for each edition, and the logs have no word of a scope', async () => {
   const { headerDigest } = await put(RARE)
   assert.equal((await resultsOf(system, headerDigest)).length, 2)
   const store = system.deployment.ociAs('auditor').objectStore()
   const log = { namespace: PROVIDER.namespace, bucket: 'evidence-verifier' }
   for await (const { name } of store.list(log, '')) {
+    // The record has the terms as they are, for the auditor.
+    if (isRecordedName(name)) continue
     const bytes = await store.readAll({ ...log, name }, 16 * 1024 * 1024)
     for (const word of ['86406008', 'John_Doe', 'system/']) assert.ok(!bytes.includes(utf8(word)), name)
   }

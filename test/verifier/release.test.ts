@@ -7,30 +7,40 @@ import { setImmediate } from 'node:timers/promises'
 import { createEvidenceLog } from '#adapters/evidence/log.ts'
 import type { Log } from '#adapters/system/log.ts'
 import { bootOf } from '#core/boot/boot.ts'
-import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
+import { fromBase64url, sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { CodedError, type ErrorCode } from '#core/errors.ts'
 import {
   type EntryBody,
   EntryFormat,
+  MAX_DATASETS,
   MAX_NEAREST,
   MAX_NEAREST_FIELDS,
   MAX_TRACES,
 } from '#core/evidence/entry.ts'
+import {
+  GrantsRecordFormat,
+  isRecordedName,
+  type RecordedKind,
+  RequestRecordFormat,
+  recordedName,
+} from '#core/evidence/record.ts'
 import { Ed25519Jwk, exportJwk, P384Jwk } from '#core/jwk.ts'
 import { defineSigned, keySigner, peekCompact, type Signer, signCompact, signGeneral } from '#core/jws.ts'
 import type { Policy } from '#core/policy/policy.ts'
+import { grantedTerms } from '#core/policy/terms.ts'
 import { VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import { GrantFormat } from '#core/release/grant.ts'
 import { mintNonce } from '#core/release/nonce.ts'
 import { prepareRequest } from '#core/release/prepare.ts'
 import { RefusalFormat, RequestRefused } from '#core/release/refusal.ts'
-import type { ReleaseJob, ReleaseResponse } from '#core/release/request.ts'
+import { type ReleaseJob, ReleaseJobsFormat, type ReleaseResponse } from '#core/release/request.ts'
 import { headerDigest, type SealHeader, SealHeaderFormat } from '#core/sealed/header.ts'
-import { type Crl, openCrl } from '#core/snp/crl.ts'
+import { openCrl } from '#core/snp/crl.ts'
 import { addSeconds, toUnixSeconds } from '#core/time.ts'
 import { SERIALS } from '#lab/amd/authority.ts'
 import type { Boot } from '../../src/verifier/boot.ts'
-import { MAX_REASONS } from '../../src/verifier/decisionRecord.ts'
+import { MAX_REASONS } from '../../src/verifier/decisionEntries.ts'
+import type { HeldCrl } from '../../src/verifier/endorsements.ts'
 import { createGrantKeys } from '../../src/verifier/grantKeys.ts'
 import type { InForce } from '../../src/verifier/policyStore.ts'
 import { createQuotas, type Quotas } from '../../src/verifier/quotas.ts'
@@ -95,7 +105,7 @@ async function verifierBoot(
     readonly policy?: Policy
     readonly wrapFor?: () => Promise<string>
     readonly spendNonce?: () => Promise<void>
-    readonly crls?: readonly Crl[]
+    readonly crls?: readonly HeldCrl[]
     readonly announce?: () => Promise<void>
     readonly quotas?: Quotas
     /** Once the decision is stored: what is in force, and how much later it is. */
@@ -173,8 +183,8 @@ async function verifierBoot(
         failing = body.event === changes.fault
         return index
       },
-      appendAll: (bodies) => {
-        const first = evidence.appendAll(bodies)
+      appendAll: (bodies, named) => {
+        const first = evidence.appendAll(bodies, named)
         for (const { event } of bodies) said.push(event)
         entries.push(...bodies)
         failing = bodies.some(({ event }) => event === changes.fault)
@@ -203,7 +213,13 @@ async function verifierBoot(
     clock: { ...steerableClock(), now: () => addSeconds(now, passed) },
     log,
   }
-  return { boot, said, entries, answered, errors }
+  const readAll = (name: string) => store.readAll({ ...bucket, name }, 4_000_000)
+  const names = async () => {
+    const all: string[] = []
+    for await (const { name } of store.list(bucket, '')) all.push(name)
+    return all
+  }
+  return { boot, said, entries, answered, errors, readAll, names }
 }
 
 async function ask(
@@ -257,6 +273,106 @@ test('the Vault is asked after the decision is durable, and the answer leaves af
     'flush',
   ])
   assert.deepEqual(answered, ['issued'])
+})
+
+const listOf = (options: Parameters<typeof crlOf>[1] = {}): HeldCrl => {
+  const der = crlOf(authority, { thisUpdate: NOW - 60, ...options })
+  return { ...openCrl(der, storeOf(authority).roots), der }
+}
+const withList = {
+  ...policy,
+  referenceValues: policy.referenceValues.map((one) => ({ ...one, crl: { graceSeconds: 600 } })),
+}
+
+type Kept = Awaited<ReturnType<typeof verifierBoot>>
+const keptAs = async ({ readAll }: Kept, kind: RecordedKind, digest: string) => {
+  const bytes = await readAll(recordedName(kind, digest))
+  assert.equal(toBase64url(sha256(bytes)), digest)
+  return bytes
+}
+const entryOf = <Event extends EntryBody['event']>({ entries }: Kept, event: Event) => {
+  const found = entries.find((entry) => entry.event === event)
+  assert.ok(found !== undefined)
+  return found as Extract<EntryBody, { event: Event }>
+}
+
+test('the request, its chain and list, the terms and the grants of a release are kept by their digests', async () => {
+  const list = listOf()
+  const made = await verifierBoot({ crls: [list] })
+  const { answers } = await ask(made.boot, [job, await jobOf({ sealId: '11'.repeat(16) })])
+  const accepted = entryOf(made, 'worker.accepted')
+  const request = RequestRecordFormat.decode(await keptAs(made, 'request', accepted.requestDigest))
+  const { certs, root, crl, ...parts } = request
+  assert.deepEqual(
+    await Promise.all(certs.map((digest) => keptAs(made, 'certificate', digest))),
+    mint(authority).certs,
+  )
+  assert.deepEqual(await keptAs(made, 'certificate', root.ark), authority.arkDer)
+  assert.deepEqual(await keptAs(made, 'certificate', root.ask ?? ''), authority.askDer)
+  assert.deepEqual(await keptAs(made, 'certificate', root.asvk ?? ''), authority.asvkDer)
+  assert.deepEqual(await keptAs(made, 'crl', crl ?? ''), list.der)
+  assert.equal(toBase64url(sha256(fromBase64url(parts.report))), accepted.reportDigest)
+  assert.equal(toBase64url(sha256(fromBase64url(parts.runtimeData))), accepted.runtimeDataDigest)
+  assert.equal(toBase64url(sha256(utf8(parts.clientAssertion))), accepted.tokenDigest)
+  assert.equal(accepted.jti, 'ab'.repeat(16))
+  assert.equal(parts.time, NOW)
+  assert.equal(ReleaseJobsFormat.decode(fromBase64url(parts.jobs)).length, 2)
+
+  const decided = entryOf(made, 'release.decided')
+  const { termsBytes, scopesDigest } = grantedTerms(permissionOf())
+  assert.deepEqual(await keptAs(made, 'terms', decided.termsDigest), termsBytes)
+  assert.deepEqual([decided.edition, decided.scopesDigest, decided.consent], [1, scopesDigest, null])
+
+  const issued = entryOf(made, 'release.issued')
+  const { grantKey, grants } = GrantsRecordFormat.decode(await keptAs(made, 'grants', issued.grantsDigest))
+  assert.deepEqual(
+    grants,
+    answers.map((answer) => ('grant' in answer ? answer.grant : assert.fail())),
+  )
+  assert.equal(grantKey, made.boot.grantKeys.current().certificate)
+})
+
+test('a request that is refused as a whole is kept too, with the datasets that the policy has', async () => {
+  const made = await verifierBoot({ policy: withList })
+  const jobs = [job, await jobOf({ dataset: 'unknown' }), await jobOf({ tenant: 'clinic' })]
+  await assert.rejects(ask(made.boot, jobs), { code: 'crl.missing' })
+  const refused = entryOf(made, 'worker.refused')
+  const { crl } = RequestRecordFormat.decode(await keptAs(made, 'request', refused.requestDigest))
+  assert.equal(crl, null)
+  assert.deepEqual(refused.datasets, ['cohort'])
+})
+
+test('a request that is not authentic leaves nothing behind', async () => {
+  const made = await verifierBoot({ crls: [listOf({ revoked: [SERIALS.ask] })] })
+  await assert.rejects(ask(made.boot), { code: 'chain.revoked' })
+  assert.deepEqual((await made.names()).filter(isRecordedName), [])
+})
+
+test('refusals name the dataset that the policy has, and share an entry per dataset', async () => {
+  const second = datasetOf({ id: 'second', permissions: [] })
+  const made = await verifierBoot({ policy: { ...policy, datasets: [...policy.datasets, second] } })
+  await ask(made.boot, [
+    await jobOf({ dataset: 'second' }),
+    await jobOf({ dataset: 'unknown' }),
+    await jobOf({ dataset: 'second', sealId: '11'.repeat(16) }),
+  ])
+  const refused = made.entries.filter((entry) => entry.event === 'release.refused')
+  assert.deepEqual(
+    refused.map(({ dataset, headerDigests }) => [dataset, headerDigests.length]),
+    [
+      ['second', 2],
+      [null, 1],
+    ],
+  )
+})
+
+test('grants leave only after the object that keeps them is stored', async () => {
+  const made = await verifierBoot({ fault: 'release.issued' })
+  await assert.rejects(ask(made.boot), { code: 'evidence.unavailable' })
+  assert.deepEqual(
+    (await made.names()).filter((name) => name.startsWith('grants/')),
+    [],
+  )
 })
 
 test('a worker cannot ask under the boot of another, whose public key it knows', async () => {
@@ -481,6 +597,11 @@ test('a refusal with the most and longest reasons, over the most objects, fits o
     runtimeDataDigest: 'A'.repeat(43),
     reportDigest: 'A'.repeat(43),
     measurement: '0'.repeat(96),
+    requestDigest: 'A'.repeat(43),
+    tokenDigest: 'A'.repeat(43),
+    jti: '0'.repeat(32),
+    scopesDigest: 'A'.repeat(43),
+    datasets: Array.from({ length: MAX_DATASETS }, () => 'x'.repeat(64)),
   })
   assert.ok(bytes.byteLength <= 65_535)
 })
@@ -782,13 +903,6 @@ test('a nonce that cannot be spent refuses the request as a whole; a fault witho
   })
   await assert.rejects(ask(broken.boot), RangeError)
 })
-
-const listOf = (options: Parameters<typeof crlOf>[1] = {}) =>
-  openCrl(crlOf(authority, { thisUpdate: NOW - 60, ...options }), storeOf(authority).roots)
-const withList = {
-  ...policy,
-  referenceValues: policy.referenceValues.map((one) => ({ ...one, crl: { graceSeconds: 600 } })),
-}
 
 test('an ASK on the held revocation list is refused before any decision', async () => {
   const { boot, said } = await verifierBoot({ crls: [listOf({ revoked: [SERIALS.ask] })] })

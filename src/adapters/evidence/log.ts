@@ -2,9 +2,11 @@
  * The only writer of one log. `append` gives an entry its index and time. The entry is durable when a later
  * `flush` has returned; a flush is a group commit of everything appended before it.
  *
- * Crash argument. A commit writes, each object create-once: bundles → hash tiles → checkpoint. A crash in
- * between leaves the last checkpoint true, and behind it an unsealed tail without a signature. The log is
- * never continued: its key dies with the process, so the next start opens another log.
+ * Crash argument. A commit writes, each object create-once: bundles, and beside them the objects that its
+ * entries name → hash tiles → checkpoint. A crash in between leaves the last checkpoint true, and behind it an
+ * unsealed tail without a signature. So an entry under a checkpoint never names an object that is absent, and
+ * the objects cost no step of their own. The log is never continued: its key dies with the process, so the
+ * next start opens another log.
  */
 import type { KeyObject } from 'node:crypto'
 import { abandonable } from '#adapters/system/abandonable.ts'
@@ -28,6 +30,8 @@ import { type EndLimit, OpenReleases, type ReleaseChanges } from './openReleases
  */
 const MAX_PENDING = 8192
 const MAX_PENDING_BYTES = 32 * 1024 * 1024
+/** Names that are remembered. A forgotten one costs one more write, which finds the same bytes. */
+const MAX_NAMED = 4096
 
 /** True if a log that throws this code is not written any more. Only another boot helps. */
 export function endsLog(code: ErrorCode): boolean {
@@ -46,8 +50,12 @@ export type EvidenceLog = {
   readonly append: (body: EntryBody) => number
   /** The index that the next entry gets, unless another call comes in between. */
   readonly nextIndex: () => number
-  /** Appends all of them or none, and returns the index of the first. Throws as `append`. */
-  readonly appendAll: (bodies: readonly EntryBody[]) => number
+  /**
+   * Appends all of them or none, and returns the index of the first. Throws as `append`. `named` are objects
+   * that the entries name, by their whole names: they are stored before the entries are under a checkpoint,
+   * and an object that was given before is not stored again.
+   */
+  readonly appendAll: (bodies: readonly EntryBody[], named?: readonly LogObject[]) => number
   /**
    * Resolves when everything appended before the call is under a stored checkpoint. `evidence.unavailable`:
    * nothing is lost, flush again. `evidence.conflict`: another writer uses this log's name.
@@ -83,7 +91,7 @@ export function createEvidenceLog(options: {
     boot,
     append: (body) => writer.append([body]),
     nextIndex: () => writer.size,
-    appendAll: (bodies) => writer.append(bodies),
+    appendAll: (bodies, named) => writer.append(bodies, named),
     flush: (signal) => writer.flush(signal),
     close: (reason) => writer.close(reason),
   }
@@ -110,6 +118,9 @@ class LogWriter {
   #size = 0
   #pending: Buffer[] = []
   #pendingBytes = 0
+  // Objects that pending entries name, and the names of all that were given.
+  #beside: LogObject[] = []
+  readonly #named = new Set<string>()
   #time = 0
   #sealed: SealedLog | undefined
   #commit: Commit | undefined
@@ -132,7 +143,7 @@ class LogWriter {
     return this.#size
   }
 
-  append(bodies: readonly EntryBody[]): number {
+  append(bodies: readonly EntryBody[], named: readonly LogObject[] = []): number {
     if (this.#fault !== undefined) throw this.#fault
     if (this.#closed) throw new CodedError('internal.fault', 'the evidence log is closed')
     this.#expectRoom(bodies)
@@ -144,8 +155,18 @@ class LogWriter {
     this.#size += entries.length
     this.#pending.push(...entries)
     for (const { byteLength } of entries) this.#pendingBytes += byteLength
+    for (const object of named) this.#name(object)
     for (const body of bodies) this.#releases.append(body)
     return first
+  }
+
+  /** What an earlier entry named is stored before that entry's checkpoint, and so before any later one. */
+  #name(object: LogObject): void {
+    if (this.#named.has(object.name)) return
+    if (this.#named.size >= MAX_NAMED) this.#named.clear()
+    this.#named.add(object.name)
+    this.#beside.push(object)
+    this.#pendingBytes += object.bytes.byteLength
   }
 
   #expectRoom(bodies: readonly EntryBody[]): void {
@@ -193,12 +214,16 @@ class LogWriter {
   #prepare(): Commit {
     const first = this.#log.size === 0
     const { size, root, bundles, hashTiles } = this.#log.grow(this.#pending)
+    const beside = this.#beside
     this.#pending = []
+    this.#beside = []
     this.#pendingBytes = 0
     const checkpoint = signCheckpoint({ origin: this.#origin, size, root }, this.#options.key)
+    const own = (object: LogObject) => ({ ...object, name: `${this.#options.boot}/${object.name}` })
+    const key = first ? [own({ name: 'key', bytes: this.#vkey })] : []
     return {
-      stages: [first ? [{ name: 'key', bytes: this.#vkey }] : [], bundles, hashTiles],
-      checkpoint: { name: checkpointName(size), bytes: utf8(checkpoint) },
+      stages: [key, [...beside, ...bundles.map(own)], hashTiles.map(own)],
+      checkpoint: own({ name: checkpointName(size), bytes: utf8(checkpoint) }),
       releases: this.#releases.take(),
       sealed: { checkpoint, size },
     }
@@ -221,8 +246,8 @@ class LogWriter {
   }
 
   async #create({ name, bytes }: LogObject): Promise<void> {
-    const { store, bucket, boot } = this.#options
-    const object = { ...bucket, name: `${boot}/${name}` }
+    const { store, bucket } = this.#options
+    const object = { ...bucket, name }
     if ((await createOnce(store, object, bytes)) === 'foreign')
       throw new CodedError('evidence.conflict', `${object.name} exists with other bytes`)
   }

@@ -54,10 +54,24 @@ const distance = z.strictObject({
   fields: z.array(z.string().max(80)).max(MAX_NEAREST_FIELDS),
 })
 
+/** The datasets of the policy that a refused request asked for: the first ones, each once. */
+export const MAX_DATASETS = 16
+
 const attestation = {
   runtimeDataDigest: sha256Digest,
   reportDigest: sha256Digest,
   measurement: z.string().regex(/^[0-9a-f]{96}$/),
+}
+
+/** The request that an entry is about. */
+const request = {
+  /** Of `request/`, from which the decision can be made again (record.ts). */
+  requestDigest: sha256Digest,
+  /** Of the client assertion as ASCII, and its id. */
+  tokenDigest: sha256Digest,
+  jti: randomId,
+  /** Of the scopes that it asks for; null if it leaves them to the permission. */
+  scopesDigest: sha256Digest.nullable(),
 }
 
 const entry = <Event extends string, Shape extends z.ZodRawShape>(event: Event, shape: Shape) =>
@@ -96,6 +110,7 @@ const Schema = z.discriminatedUnion('event', [
     policySeq: sequence,
     revocationSeq: count,
     ...attestation,
+    ...request,
   }),
   /** A request that is refused as a whole. */
   entry('worker.refused', {
@@ -104,6 +119,8 @@ const Schema = z.discriminatedUnion('event', [
     client: name,
     /** Null if no permission of the policy has it: the reasons then have its digest. */
     purpose: purpose.nullable(),
+    /** Those of its jobs that the policy has. */
+    datasets: z.array(name).max(MAX_DATASETS),
     /** Of all its jobs. */
     headerDigests: z.array(sha256Digest).max(256),
     traceparents,
@@ -113,6 +130,7 @@ const Schema = z.discriminatedUnion('event', [
     policySeq: sequence,
     revocationSeq: count,
     ...attestation,
+    ...request,
   }),
   entry('release.decided', {
     releaseId: randomId,
@@ -123,11 +141,18 @@ const Schema = z.discriminatedUnion('event', [
     permission: name,
     dataset: name,
     headerDigests: z.array(sha256Digest).min(1).max(64),
+    /** The terms that are granted, which `terms/` has, and their expanded scopes. */
+    edition: sequence,
+    termsDigest: sha256Digest,
+    scopesDigest: sha256Digest,
+    /** The list of withdrawn patients; null if the dataset has none. */
+    consent: z.strictObject({ seq: sequence, digest: sha256Digest }).nullable(),
     disclosure: z.boolean(),
     /** The window of the permission's quota, and what was charged to it, with this release. */
     quota: z.strictObject({ begins: time, used: Totals }),
   }),
-  entry('release.issued', { releaseId: randomId, grantDigest: sha256Digest }),
+  /** `grantsDigest`: of `grants/`, which holds the grants of the request. */
+  entry('release.issued', { releaseId: randomId, grantDigest: sha256Digest, grantsDigest: sha256Digest }),
   entry('release.failed', { releaseId: randomId, code }),
   /**
    * A later boot's word about a log that stood still: it ends at this checkpoint, without an end of the
@@ -140,6 +165,8 @@ const Schema = z.discriminatedUnion('event', [
   entry('release.refused', {
     denialId: randomId,
     accepted: count,
+    /** Null if the policy does not have it: the reasons then have its digest. */
+    dataset: name.nullable(),
     /** Of all jobs of the request that are refused for the same reasons. */
     headerDigests: z.array(sha256Digest).min(1).max(256),
     traceparents,

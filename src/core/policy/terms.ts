@@ -41,6 +41,8 @@ export type Terms = z.output<typeof Terms>
 export type GrantedTerms = {
   /** The scopes are expanded. */
   readonly terms: Terms
+  /** In canonical JSON, whose SHA-256 is `termsDigest`. */
+  readonly termsBytes: Buffer
   readonly termsDigest: string
   /** Of the expanded scopes, as a request that names scopes must ask for them. */
   readonly scopesDigest: string
@@ -56,9 +58,11 @@ export function grantedTerms(from: Terms): GrantedTerms {
   const { edition, projection, sensitive, codeTable, workload, output, recipient } = from
   const scopes = [...expandScopes(from.scopes)]
   const terms = { edition, scopes, projection, sensitive, codeTable, workload, output, recipient }
+  const termsBytes = canonicalBytes(terms)
   const granted = {
     terms,
-    termsDigest: toBase64url(sha256(canonicalBytes(terms))),
+    termsBytes,
+    termsDigest: toBase64url(sha256(termsBytes)),
     scopesDigest: scopesDigest(scopes),
   }
   GRANTED.set(from, granted)

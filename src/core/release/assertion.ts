@@ -4,7 +4,7 @@
  * form give each meaning exactly one text, which every RFC 7519 library can read.
  */
 import { z } from 'zod'
-import { fromBase64url, sameBytes, toBase64url } from '../bytes.ts'
+import { fromBase64url, sameBytes, sha256, toBase64url, utf8 } from '../bytes.ts'
 import { defineFormat } from '../canonical.ts'
 import { CodedError } from '../errors.ts'
 import { expandScopes, MAX_WRITTEN_SCOPES, scopesDigest } from '../fhir/scope.ts'
@@ -114,6 +114,12 @@ export function verifyAssertion(
   const broken = rules.filter(([holds]) => !holds).map(([, what]) => what)
   if (broken.length > 0) throw new CodedError('assertion.invalid', `client assertion: ${broken.join('; ')}`)
   return { client: payload.iss, purpose: payload.purpose, scopesDigest: askedScopesDigest(payload.scope) }
+}
+
+/** Which assertion it is, for the evidence: SHA-256 of its ASCII, and its id. It is verified before. */
+export function tokenOf(assertion: string): { readonly tokenDigest: string; readonly jti: string } {
+  const { jti } = peekCompact(ClientAssertionFormat, assertion, 'assertion.invalid').payload
+  return { tokenDigest: toBase64url(sha256(utf8(assertion))), jti }
 }
 
 export function askedScopesDigest(scope: string | undefined): string | null {

@@ -46,6 +46,8 @@ export type Endorsement = EndorsedKey & {
  * key.
  */
 export class TrustStore {
+  /** As configured, in the order of `roots`. */
+  readonly entries: readonly RootEntry[]
   readonly roots: readonly Root[]
   readonly #known = new Map<string, Endorsement>()
   readonly #limit: number
@@ -55,6 +57,7 @@ export class TrustStore {
    * the cache. Throws the codes of `openRoot`.
    */
   constructor(entries: readonly RootEntry[], { remember = 1024 }: { readonly remember?: number } = {}) {
+    this.entries = entries
     this.roots = entries.map(openRoot)
     this.#limit = remember
   }

@@ -293,6 +293,63 @@ test('a decision that no checkpoint could show, and its end with it, may be stor
   assert.equal((await log.flush()).size, 3)
 })
 
+const object = (name: string, bytes = name) => ({ name, bytes: utf8(bytes) })
+
+test('an object that an entry names is stored before the checkpoint over the entry, and once', async () => {
+  const { log, store, boot } = await newLog()
+  log.appendAll([entry], [object('terms/a'), object('request/a')])
+  log.appendAll([entry], [object('terms/a'), object('request/b')])
+  await log.flush()
+  log.appendAll([entry], [object('terms/a')])
+  await log.flush()
+  const own = (name: string) => `${boot}/${name}`
+  const [key, ...stage] = store.asked.slice(0, 5)
+  assert.equal(key, own('key'))
+  assert.deepEqual(stage.sort(), ['request/a', 'request/b', 'terms/a', own('tile/entries/000.p/3')].sort())
+  assert.deepEqual(store.asked.slice(5), [
+    own('tile/0/000.p/3'),
+    own('checkpoint/00000000000000000003'),
+    own('tile/entries/000.p/4'),
+    own('tile/0/000.p/4'),
+    own('checkpoint/00000000000000000004'),
+  ])
+})
+
+test('while an object that an entry names is not stored, there is no checkpoint over the entry', async () => {
+  const { log, store } = await newLog()
+  store.fault = (name) => {
+    if (name === 'request/a') throw unavailable()
+    return undefined
+  }
+  log.appendAll([entry], [object('request/a')])
+  await assert.rejects(log.flush(), { code: 'evidence.unavailable' })
+  assert.deepEqual(
+    (await objectsOf(store)).filter((name) => name.includes('checkpoint')),
+    [],
+  )
+  store.fault = () => undefined
+  assert.equal((await log.flush()).size, 2)
+  assert.ok((await objectsOf(store)).includes('request/a'))
+})
+
+test('a named object that is there already is taken for stored if it holds the same bytes', async () => {
+  const { log, store } = await newLog()
+  await store.create({ ...bucket, name: 'terms/a' }, utf8('terms/a'))
+  log.appendAll([entry], [object('terms/a')])
+  assert.equal((await log.flush()).size, 2)
+  log.appendAll([entry], [object('terms/b')])
+  await store.create({ ...bucket, name: 'terms/b' }, utf8('other'))
+  await assert.rejects(log.flush(), { code: 'evidence.conflict' })
+})
+
+test('objects that entries name count as waiting bytes', async () => {
+  const { log } = await newLog()
+  log.appendAll([entry], [{ name: 'request/a', bytes: Buffer.alloc(32 * 1024 * 1024) }])
+  assert.throws(() => log.append(entry), { code: 'evidence.unavailable' })
+  await log.flush()
+  log.append(entry)
+})
+
 test('waiting entries are limited in bytes', async () => {
   const { log } = await newLog()
   const text = 'x'.repeat(400)
@@ -307,6 +364,7 @@ test('waiting entries are limited in bytes', async () => {
     event: 'release.refused',
     denialId: '0'.repeat(32),
     accepted: 0,
+    dataset: null,
     headerDigests: ['A'.repeat(43)],
     traceparents: [],
     reasons: Array.from({ length: 48 }, () => reason),

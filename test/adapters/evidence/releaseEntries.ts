@@ -11,6 +11,10 @@ export const decided = (n: number): EntryBody => ({
   permission: 'cohort-research',
   dataset: 'cohort',
   headerDigests: ['A'.repeat(43)],
+  edition: 1,
+  termsDigest: 'A'.repeat(43),
+  scopesDigest: 'A'.repeat(43),
+  consent: null,
   disclosure: false,
   quota: { begins: 0, used: { releases: 1, objects: 1, bytes: 1 } },
 })

@@ -136,7 +136,13 @@ const policy: Policy = {
 const [permission] = cohort.permissions
 assert(permission !== undefined)
 const { recipient, workload } = permission
-const { termsDigest } = grantedTerms(permission)
+const { termsDigest, scopesDigest } = grantedTerms(permission)
+const aboutRequest = {
+  requestDigest: digestOf('request'),
+  tokenDigest: digestOf('token'),
+  jti: 'ab'.repeat(16),
+  scopesDigest: null,
+}
 
 export type Boot = {
   readonly boot: string
@@ -321,6 +327,7 @@ export class CollectionBuilder {
       policySeq: 1,
       revocationSeq: 1,
       ...this.attestation(boot),
+      ...aboutRequest,
     }
   }
 
@@ -346,6 +353,10 @@ export class CollectionBuilder {
       permission: 'cohort-research',
       dataset: 'cohort',
       headerDigests: [digestOf(releaseId)],
+      edition: 1,
+      termsDigest,
+      scopesDigest,
+      consent: null,
       disclosure: false,
       quota: {
         begins: this.now - (this.now % 86_400),
@@ -368,7 +379,8 @@ export class CollectionBuilder {
   }
 
   async issue(verifier: Boot, { releaseId, grantDigest }: Released): Promise<void> {
-    verifier.log.append({ event: 'release.issued', releaseId, grantDigest })
+    const grantsDigest = digestOf(`grants ${releaseId}`)
+    verifier.log.append({ event: 'release.issued', releaseId, grantDigest, grantsDigest })
     await verifier.log.flush()
   }
 
@@ -502,7 +514,8 @@ export class CollectionBuilder {
 
   refusedJobs(accepted: number): BodyOf<'release.refused'> {
     const { denialId, headerDigests, traceparents, reasons } = this.refusal('')
-    return { event: 'release.refused', denialId, accepted, headerDigests, traceparents, reasons, quota: null }
+    const jobs = { headerDigests, traceparents, reasons }
+    return { event: 'release.refused', denialId, accepted, dataset: 'cohort', ...jobs, quota: null }
   }
 
   refusal(boot: string): BodyOf<'worker.refused'> {
@@ -512,6 +525,7 @@ export class CollectionBuilder {
       boot,
       client: 'research',
       purpose: 'HRESCH',
+      datasets: ['cohort'],
       headerDigests: [digestOf('refused')],
       traceparents: [traceparent],
       reasons: [
@@ -527,6 +541,7 @@ export class CollectionBuilder {
       policySeq: 1,
       revocationSeq: 1,
       ...this.attestation(boot),
+      ...aboutRequest,
     }
   }
 }

@@ -207,7 +207,12 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
   ],
   'a release without a decision is issued': [
     async ({ verifier, worker }) => {
-      verifier.log.append({ event: 'release.issued', releaseId: randomId(), grantDigest: digest })
+      verifier.log.append({
+        event: 'release.issued',
+        releaseId: randomId(),
+        grantDigest: digest,
+        grantsDigest: digest,
+      })
       await verifier.log.flush()
       await worker.log.flush()
     },

@@ -55,11 +55,14 @@ const rowsOf = (heading: string) => {
 const quoted = (cell = '') => [...cell.matchAll(/`([^`]+)`/g)].map(([, text]) => text ?? '')
 
 test('docs/formats/evidence.md has each event with its fields, and no other', () => {
-  const attestation = ['runtimeDataDigest', 'reportDigest', 'measurement']
+  const groups = new Map([
+    ['attestation', ['runtimeDataDigest', 'reportDigest', 'measurement']],
+    ['request', ['requestDigest', 'tokenDigest', 'jti', 'scopesDigest']],
+  ])
   const documented = rowsOf('3. Entries').map(([, event, fields]) => [
     quoted(event)[0],
     quoted(fields)
-      .flatMap((field) => (field === 'attestation' ? attestation : [field]))
+      .flatMap((field) => groups.get(field) ?? [field])
       .sort(),
   ])
   const actual = [...ENTRY_FIELDS].map(([event, fields]) => [event, [...fields].sort()])
@@ -67,7 +70,7 @@ test('docs/formats/evidence.md has each event with its fields, and no other', ()
 })
 
 test('docs/formats/evidence.md has each finding with its weight and meaning, and no other', () => {
-  const documented = rowsOf('6. Findings').map(([, code, ...cells]) => [
+  const documented = rowsOf('7. Findings').map(([, code, ...cells]) => [
     quoted(code)[0],
     ...cells.slice(0, 2),
   ])

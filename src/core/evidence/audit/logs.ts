@@ -6,6 +6,7 @@ import type { ObjectReader } from '../../objectReader.ts'
 import { type Entry, EntryFormat } from '../entry.ts'
 import { parseLogKey } from '../logKey.ts'
 import { type NoteKey, noteKey } from '../note.ts'
+import { isRecordedName } from '../record.ts'
 import { type FindInLog, type Findings, messageOf } from './finding.ts'
 import type { EntryPlace } from './histories.ts'
 import type { LogSource } from './logObjects.ts'
@@ -81,7 +82,8 @@ async function* logsOf({ objects, role, findings }: LogAudit) {
   for await (const name of objects.list('')) {
     const [, owner = '', rest = ''] = /^([a-z2-7]{26})\/(.+)$/.exec(name) ?? []
     if (owner === '') {
-      if (role === 'worker' || !name.startsWith('registration/'))
+      const isKept = name.startsWith('registration/') || isRecordedName(name)
+      if (role === 'worker' || !isKept)
         findings.add('object.unexpected', `${name} is not in the folder of a log`)
       continue
     }
