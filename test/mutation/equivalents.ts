@@ -194,6 +194,42 @@ export const EQUIVALENTS: readonly Row[] = [
   ...equivalent('src/core/sealed/result.ts', 'beyond a part, padded length and frames are even numbers', [
     ['sealParts', 'number moved', '0 → (1)', 2],
   ]),
+  ...equivalent(
+    'src/core/policy/objectName.ts',
+    'the pattern gives all parts or none: the comparisons serve the type checker',
+    [
+      [
+        'parseDocumentName',
+        'operand dropped',
+        'kind === undefined || digest === undefined → (kind === undefined)',
+      ],
+      [
+        'parseDocumentName',
+        'operand dropped',
+        'kind === undefined || digest === undefined → (digest === undefined)',
+      ],
+    ],
+  ),
+  ...equivalent('src/core/release/decide.ts', 'a document that is not read is a reason to refuse', [
+    ['decideJob', 'operand dropped', 'first === undefined || refused.length > 0 → (refused.length > 0)'],
+    [
+      'readDocuments',
+      'operand dropped',
+      'job.set === undefined || record === undefined → (record === undefined)',
+    ],
+    [
+      'readDocuments',
+      'operand dropped',
+      'job.set === undefined || record === undefined → (job.set === undefined)',
+    ],
+    ['readDocuments', 'condition forced', 'header === undefined → false'],
+  ]),
+  ...equivalent('src/core/release/decide.ts', 'the code inside throws coded errors only', [
+    ['read', 'refusal disarmed', 'throw error → ;'],
+  ]),
+  ...equivalent('src/core/release/idKey.ts', 'HMAC fills its key with zeros (RFC 2104 §2)', [
+    ['pseudonymKey', 'number moved', '0 → (1)'],
+  ]),
   ...equivalent('src/core/job/deadLetter.ts', 'no length is below 0', [
     ['Schema', 'number moved', '0 → (-1)'],
   ]),

@@ -3,9 +3,11 @@
  * tree.
  */
 import {
+  isArrayBindingPattern,
   isArrayLiteralExpression,
   isArrowFunction,
   isAsExpression,
+  isAwaitExpression,
   isBigIntLiteral,
   isBinaryExpression,
   isCallExpression,
@@ -92,26 +94,33 @@ const COMPARISONS: readonly SyntaxKind[] = [
   SyntaxKind.GreaterThanToken,
   SyntaxKind.GreaterThanEqualsToken,
 ]
+const ASSIGNMENTS: readonly SyntaxKind[] = [SyntaxKind.EqualsToken, SyntaxKind.PlusEqualsToken]
 const LOGICAL: readonly SyntaxKind[] = [SyntaxKind.AmpersandAmpersandToken, SyntaxKind.BarBarToken]
 
 /** Constraints of a schema; those with a number are moved instead. */
 const CONSTRAINTS: readonly string[] = ['refine', 'check', 'regex']
+
+/** Methods that choose among elements, or order them. */
+const SELECTIONS: readonly string[] = ['filter', 'sort', 'toSorted']
 
 const OPERATORS: readonly Operator[] = [
   function refusalDisarmed(node, file) {
     return isThrowStatement(node) ? [change('refusal disarmed', node, file, ';')] : []
   },
   function callDropped(node, file) {
-    if (!isExpressionStatement(node) || !isCallExpression(node.expression)) return []
-    return [change('call dropped', node, file, ';')]
+    if (!isExpressionStatement(node)) return []
+    const { expression } = node
+    const isCall = isCallExpression(isAwaitExpression(expression) ? expression.expression : expression)
+    const isAssignment = isBinaryExpression(expression) && ASSIGNMENTS.includes(expression.operatorToken.kind)
+    if (!isCall && !isAssignment) return []
+    return [change(isCall ? 'call dropped' : 'assignment dropped', node, file, ';')]
   },
   function conditionForced(node, file) {
     // If the branch is only a refusal, the condition false equals that refusal disarmed.
     if (isIfStatement(node))
       return forced(node.expression, file, isThrowStatement(node.thenStatement) ? ['true'] : undefined)
     if (isConditionalExpression(node)) return forced(node.condition, file)
-    if (isBinaryExpression(node) && COMPARISONS.includes(node.operatorToken.kind) && isResult(node))
-      return forced(node, file)
+    if (isComparison(node) && isResult(node)) return forced(node, file)
     return []
   },
   function operandDropped(node, file) {
@@ -128,7 +137,7 @@ const OPERATORS: readonly Operator[] = [
     return [change('boundary shifted', node, file, `${left} ${shifted} ${right}`)]
   },
   function rowRemoved(node, file) {
-    if (!isTable(node)) return []
+    if (!isTable(node) && !isListOfRules(node)) return []
     const rows = isArrayLiteralExpression(node)
       ? node.elements
       : isObjectLiteralExpression(node)
@@ -139,6 +148,16 @@ const OPERATORS: readonly Operator[] = [
       ...change('row removed', row, file, ''),
       end: row.end + (/^\s*,/.exec(file.text.slice(row.end))?.[0].length ?? 0),
     }))
+  },
+  function selectionDropped(node, file) {
+    if (!isCallExpression(node) || !isPropertyAccessExpression(node.expression)) return []
+    const { name, expression } = node.expression
+    const [callback] = node.arguments
+    // A comparison is forced instead.
+    const isForced = callback !== undefined && isArrowFunction(callback) && isComparison(callback.body)
+    return SELECTIONS.includes(name.text) && !isForced
+      ? [change('selection dropped', node, file, expression.getText(file))]
+      : []
   },
   function numberMoved(node, file) {
     if (isNumericLiteral(node) && !(isPropertyAssignment(node.parent) && node.parent.name === node))
@@ -182,6 +201,17 @@ const OPERATORS: readonly Operator[] = [
       : []
   },
 ]
+
+function isComparison(node: Node): boolean {
+  return isBinaryExpression(node) && COMPARISONS.includes(node.operatorToken.kind)
+}
+
+/** True for an array literal of a function that lists rules or their reasons: a constant or a result. */
+function isListOfRules(node: Node): boolean {
+  if (!isArrayLiteralExpression(node) || node.elements.length < 2) return false
+  const { parent } = node
+  return isResult(node) && !(isVariableDeclaration(parent) && isArrayBindingPattern(parent.name))
+}
 
 /** True for an expression whose value is a result, such as that of a filter. */
 function isResult({ parent }: Node): boolean {

@@ -18,9 +18,14 @@ type Suite = {
 const DATA = /amdRoots\.ts$/
 const SUITES: readonly Suite[] = [
   {
-    sources: ['core/snp/', 'core/appraisal/', 'core/policy/policy.ts', 'core/policy/referenceSchema.ts'],
+    sources: ['core/snp/', 'core/appraisal/', 'core/policy/referenceSchema.ts'],
     tests: ['test/core/snp', 'test/core/appraisal', 'test/core/policy'],
     hasVectors: true,
+  },
+  {
+    sources: ['core/policy/', 'core/release/'],
+    tests: ['test/core/policy', 'test/core/release', 'test/vectors/release', 'test/docs/formats.test.ts'],
+    hasVectors: false,
   },
   {
     sources: ['core/job/'],
@@ -44,7 +49,6 @@ const SUITES: readonly Suite[] = [
       'adapters/oci/config.ts',
       'adapters/system/configFile.ts',
       'cli/config.ts',
-      'core/release/trust.ts',
       'function/config.ts',
       'verifier/config.ts',
       'worker/config.ts',
@@ -54,7 +58,6 @@ const SUITES: readonly Suite[] = [
       'test/adapters/oci/config.test.ts',
       'test/adapters/system/configFile.test.ts',
       'test/cli/config.test.ts',
-      'test/core/release/trust.test.ts',
       'test/function/config.test.ts',
       'test/verifier/config.test.ts',
       'test/worker/config.test.ts',
@@ -75,8 +78,8 @@ export function isMutated(path: string): boolean {
   return suiteOf(path) !== undefined
 }
 
-/** `area` is the beginning of a path below `src/`, such as `core/snp/der`; empty for all. */
-export function mutantsOf(root: string, area: string): readonly Mutant[] {
+/** `areas` are beginnings of paths below `src/`, such as `core/snp/der`; an empty one for all. */
+export function mutantsOf(root: string, areas: readonly string[]): readonly Mutant[] {
   const api = new API({ cwd: root })
   try {
     const snapshot = api.updateSnapshot({ openProject: join(root, 'tsconfig.json') })
@@ -86,7 +89,7 @@ export function mutantsOf(root: string, area: string): readonly Mutant[] {
       .getSourceFileNames()
       .map((name) => name.slice(root.length + 1))
       .filter((name) => isMutated(name))
-      .filter((name) => name.startsWith(`src/${area}`))
+      .filter((name) => areas.some((area) => name.startsWith(`src/${area}`)))
     return files.toSorted().flatMap((file) => {
       const source = program.getSourceFile(join(root, file))
       return source === undefined ? [] : changesOf(source).map((change) => located(root, file, change))

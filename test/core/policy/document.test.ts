@@ -4,10 +4,11 @@ import { z } from 'zod'
 import { sha256, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes, defineFormat } from '#core/canonical.ts'
 import { defineSigned, type GeneralJws, keySigner, signGeneral } from '#core/jws.ts'
-import { readDocument, signDocument } from '#core/policy/document.ts'
+import { maxStoredBytes, readDocument, signDocument } from '#core/policy/document.ts'
 import { documentName, parseDocumentName } from '#core/policy/objectName.ts'
 import { POLICY, PolicyFormat } from '#core/policy/policy.ts'
 import { REVOCATION } from '#core/policy/revocation.ts'
+import { VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
 import { ed25519, policyOf, revocationOf, root, signers } from '../release/releaseWorld.ts'
 
 const invalid = { name: 'CodedError', code: 'policy.invalid' }
@@ -81,4 +82,24 @@ test('a document of one kind is junk as another', async () => {
   const { signed } = await signDocument(REVOCATION, revocationOf({ seq: 7 }), two)
   const payload = REVOCATION.format.encode(revocationOf({ seq: 7 }))
   assert.throws(() => readDocument(POLICY, documentName('policy', 7, payload), stored(signed), root), invalid)
+})
+
+test('a document is stored in at most twice its greatest length and 16 KiB for signatures', async () => {
+  const limits = [maxStoredBytes(POLICY), maxStoredBytes(VERIFIER_KEYS), maxStoredBytes(REVOCATION)]
+  assert.deepEqual(limits, [2_113_536, 20_480, 8_404_992])
+  const { name, signed } = await signDocument(POLICY, policyOf(), two)
+  const bytes = stored(signed)
+  const filled = (length: number) => Buffer.concat([bytes, Buffer.alloc(length - bytes.byteLength, ' ')])
+  assert.equal(readDocument(POLICY, name, filled(2_113_536), root).seq, 7)
+  assert.throws(() => readDocument(POLICY, name, filled(2_113_537), root), invalid)
+})
+
+test('a fault of ours while a payload is read is not taken for a later version', async () => {
+  const { name, signed } = await signDocument(POLICY, policyOf(), two)
+  const fault = new TypeError('a mistake in a schema')
+  const decode = () => {
+    throw fault
+  }
+  const broken = { ...POLICY, format: { ...PolicyFormat, decode } }
+  assert.throws(() => readDocument(broken, name, stored(signed), root), fault)
 })

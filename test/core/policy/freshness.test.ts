@@ -131,6 +131,11 @@ test('a hidden revocation list is not made up for by others (H3)', async () => {
       )
 })
 
+test('a statement that counts more lists than its digest covers shows that some are missing', () => {
+  const { digest } = statement.revocation
+  assert.equal(behind(inForce(), { ...statement, revocation: { seq: 3, digest } }), '3 revocation lists')
+})
+
 test('who knows more than a statement names is not behind', async () => {
   const more = {
     policies: [...policies, await documentOf(POLICY, policyOf({ seq: 3 }))],
@@ -145,6 +150,8 @@ test('a statement is named by its minute', () => {
   assert.ok(isFreshnessName(freshnessName(NOW)))
   for (const name of ['freshness/1', 'freshness/030000000', 'freshness/30000000/x', 'other/30000000'])
     assert.equal(isFreshnessName(name), false, name)
-  // The oldest statement that may be in force lies behind it.
+  // The oldest statement that may be in force lies behind it, and at most one that may not.
+  assert.equal(beforeFreshness(NOW), freshnessName(NOW - 960))
+  assert.equal(beforeFreshness(addSeconds(NOW, 59)), freshnessName(NOW - 960))
   assert.ok(beforeFreshness(NOW) < freshnessName(addSeconds(NOW, -900)))
 })

@@ -99,6 +99,25 @@ test('a policy that is not issued yet does not end its predecessor', async () =>
   assert.deepEqual(policyAmong(now, later), { seq: 1, counts: true, ignored: [] })
 })
 
+test('a policy counts from the second of its issue', async () => {
+  assert.equal(policyAmong(await policy({ issuedAt: NOW })).counts, true)
+})
+
+test('a policy of a later version ends its predecessor, and excludes and takes back no one', async () => {
+  const excluding = await policy({ seq: 1, excludedSigners: [thumbprint(mary.jwk)] })
+  const later = { ...(await policy({ seq: 2 })), content: undefined }
+  assert.equal(policyAmong(excluding, later).seq, 2)
+  assert.equal(policyAmong(excluding, later, await policy({ seq: 3 }, [ada, mary])).seq, 2)
+})
+
+test('of two verifier keys of one number neither counts, whoever is excluded', async () => {
+  const twins = [await keys({ seq: 2 }), await keys({ seq: 2, exp: NOW + 1 })]
+  const policies = [await policy({ excludedSigners: [thumbprint(mary.jwk)] })]
+  const found = inForce({ policies, verifierKeys: twins }).verifierKeys
+  assert.equal(found?.document, undefined)
+  assert.match(found?.problem ?? '', /two documents of number 2/)
+})
+
 for (const other of [{ tenant: 'clinic' }, { audience: 'https://verifier.clinic.example' }])
   test(`a document for another ${Object.keys(other)[0]} ends nothing`, async () => {
     assert.deepEqual(policyAmong(await policy({ seq: 1 }), await policy({ seq: 2, ...other })), {

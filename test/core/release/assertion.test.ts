@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { jwtVerify, SignJWT } from 'jose'
 import { fromBase64url, toBase64url } from '#core/bytes.ts'
+import { canonicalBytes } from '#core/canonical.ts'
 import { expandScopes, scopesDigest } from '#core/fhir/scope.ts'
 import { importJwk, P384Jwk, thumbprint } from '#core/jwk.ts'
 import { keySigner } from '#core/jws.ts'
@@ -56,6 +57,35 @@ test('asked scopes are compared in their expanded form', async () => {
 
 const patients = (count: number) => Array.from({ length: count }, (_, at) => `system/Patient.rs?_tag=${at}`)
 
+test('an asker may name scopes, in 2,048 characters', async () => {
+  const ofLength = (scope: string, length: number) => scope.padEnd(length, 'x')
+  const scope = [
+    ...patients(10).map((one) => ofLength(one, 200)),
+    ofLength('system/Patient.rs?_tag=y', 38),
+  ].join(' ')
+  assert.equal(scope.length, 2048)
+  const signed = await signAssertion({ ...asker, scope }, binding, signer)
+  assert.equal(
+    verifyAssertion(signed, expected, NOW).scopesDigest,
+    scopesDigest(expandScopes(scope.split(' '))),
+  )
+  await assert.rejects(signAssertion({ ...asker, scope: `${scope}y` }, binding, signer), {
+    code: 'assertion.invalid',
+  })
+})
+
+test('claims of more than 3,000 bytes are refused before they are parsed', async () => {
+  const withBytes = async (bytes: number) => {
+    const { length } = canonicalBytes({ ...claims, sub: '' })
+    return byJose({ sub: 's'.repeat(bytes - length) })
+  }
+  const longest = await withBytes(3000)
+  const longer = await withBytes(3001)
+  const refusal = (message: RegExp) => ({ code: 'assertion.invalid', message })
+  assert.throws(() => verifyAssertion(longest, expected, NOW), refusal(/malformed: sub/))
+  assert.throws(() => verifyAssertion(longer, expected, NOW), refusal(/3001 bytes, the limit is 3000/))
+})
+
 test('64 scopes may be asked for', async () => {
   const { scopesDigest: digest } = await asking(patients(64).join(' '))
   assert.equal(digest, scopesDigest(expandScopes(patients(64))))
@@ -100,6 +130,7 @@ for (const { name, token, at } of [
   { name: 'from the future', token: assertion, at: -61 },
   { name: 'with too long a lifetime', token: await byJose({ exp: NOW + 301 }) },
   { name: 'that ends before it begins', token: await byJose({ exp: NOW + 1, iat: NOW + 2 }) },
+  { name: 'that ends in the second in which it begins', token: await byJose({ exp: NOW }), at: -1 },
   { name: 'for another audience', token: await byJose({ aud: 'https://elsewhere.example' }) },
   { name: 'of another subject', token: await byJose({ sub: 'other' }) },
   { name: 'of another client, by our key', token: await byJose({ iss: 'other', sub: 'other' }) },

@@ -106,6 +106,28 @@ test('refused: a bound wrap key that is not on its curve', () => {
   })
 })
 
+test('the greatest request is read, and a larger one is not parsed', () => {
+  const text = body(request)
+  const filled = (length: number) => Buffer.concat([text, Buffer.alloc(length - text.byteLength, ' ')])
+  assert.equal(readRequest(filled(MAX_REQUEST_BYTES)).wrapKey, thumbprint(worker.wrapKey))
+  assert.throws(() => readRequest(filled(MAX_REQUEST_BYTES + 1)), {
+    code: 'request.malformed',
+    message: 'the request has 1835009 bytes, the limit is 1835008',
+  })
+})
+
+test('a request of 16 values is parsed, one of 17 is not', () => {
+  const withValues = (count: number) =>
+    utf8(
+      `[${Array(count - 1)
+        .fill('1')
+        .join()},1]`,
+    )
+  const malformed = (message: RegExp) => ({ code: 'request.malformed', message })
+  assert.throws(() => readRequest(withValues(16)), malformed(/is malformed/))
+  assert.throws(() => readRequest(withValues(17)), malformed(/more than 16 values/))
+})
+
 const spaced = utf8(JSON.stringify(JSON.parse(fromBase64url(request.runtimeData).toString()), undefined, 1))
 
 for (const { name, bytes } of [

@@ -12,7 +12,17 @@ import type { ReleaseJob } from '#core/release/request.ts'
 import { digestOfText } from '#core/release/unsaid.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import { addSeconds } from '#core/time.ts'
-import { acceptedAt, DAY, datasetOf, ed25519, jobOf, NOW, permissionOf, policyOf } from './releaseWorld.ts'
+import {
+  acceptedAt,
+  DAY,
+  datasetOf,
+  ed25519,
+  jobOf,
+  NOW,
+  p384,
+  permissionOf,
+  policyOf,
+} from './releaseWorld.ts'
 
 const asker: VerifiedAsker = { client: 'acme', purpose: 'HRESCH', scopesDigest: null }
 const asking = (...scopes: string[]): VerifiedAsker => ({
@@ -60,6 +70,21 @@ test('granted: the permission and the object', () => {
     decision.objects.map((object) => object.headerDigest),
     job.objects.map(({ header }) => headerDigest(header)),
   )
+})
+
+test('granted: an object sealed in the second of notSealedBefore', async () => {
+  assert.equal(decide({ job: await jobOf({ sealedAt: NOW - DAY }) }).kind, 'granted')
+})
+
+test('a sealing key off its curve is a fault of the policy, not a foreign signature', async () => {
+  const { jwk, sign } = keySigner(p384())
+  assert.ok(jwk.kty === 'EC')
+  const offCurve = { ...jwk, y: jwk.x }
+  const given = {
+    job: await jobOf({}, { jwk: offCurve, sign }),
+    policy: policyOf({ datasets: [datasetOf({ sealingKeys: [offCurve] })] }),
+  }
+  assert.throws(() => decide(given), { code: 'encoding.invalid' })
 })
 
 const two = await jobOf({ sealId: '6f'.repeat(16) })
@@ -182,6 +207,23 @@ test('unknown and ungranted differ only in the requested names, which are digest
     JSON.stringify(unknown.reasons).replace(`hospital/${digestOfText('other')}`, 'hospital/cohort'),
     JSON.stringify(ungranted.reasons).replace(digestOfText('HRESCH'), 'HRESCH'),
   )
+})
+
+test('a reason tells a tenant, dataset or purpose only if the policy has it', async () => {
+  const said = async (header: Parameters<typeof jobOf>[0], purpose: string) => {
+    const decision = decide({ job: await jobOf(header), asker: { ...asker, client: 'evil', purpose } })
+    assert.equal(decision.kind, 'refused')
+    return decision.reasons.map(({ expected, actual }) => ({ expected, actual }))
+  }
+  assert.deepEqual(await said({}, 'HRESCH'), [
+    { expected: 'a permission in hospital/cohort', actual: 'none in force for evil and HRESCH' },
+  ])
+  assert.deepEqual(await said({ tenant: 'adas-clinic', dataset: 'ada' }, 'ADA'), [
+    {
+      expected: `a permission in ${digestOfText('adas-clinic')}/${digestOfText('ada')}`,
+      actual: `none in force for evil and ${digestOfText('ADA')}`,
+    },
+  ])
 })
 
 for (const { by, disclosure } of [

@@ -46,6 +46,10 @@ test('the members in the order of the record are granted as this set', () => {
   )
 })
 
+test('a record sealed in the second of notSealedBefore is granted', async () => {
+  assert.equal(decide(await setJobOf({ record: { sealedAt: NOW - DAY } })).kind, 'granted')
+})
+
 test('an object of its own is granted as no set', () => {
   const decision = decide(alone)
   assert.equal(decision.kind, 'granted')
