@@ -93,6 +93,11 @@ for (const { name, cipher } of ciphers) {
     assert.equal(await cipher.open(Buffer.alloc(32), [{ ...emptySegment([ciphertext], 1), tag }]), false)
   })
 
+  test(`${name}: rejects a key of 31 bytes, even if there is nothing to do`, async () => {
+    await assert.rejects(async () => cipher.seal(Buffer.alloc(31), []), RangeError)
+    await assert.rejects(async () => cipher.open(Buffer.alloc(31), []), RangeError)
+  })
+
   const lengths: readonly { name: string; key?: Buffer; change: Partial<Segment> }[] = [
     { name: 'a key of 16 bytes', key: Buffer.alloc(16), change: {} },
     { name: 'an iv of 16 bytes', change: { iv: Buffer.alloc(16) } },

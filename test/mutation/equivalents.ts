@@ -171,6 +171,9 @@ export const EQUIVALENTS: readonly Row[] = [
       "principal.kind === 'instance' && { metadataUrl: principal.metadataUrl, federationUrl: principal.fede → ({\n      metadataUrl: principal.metadataUrl,\n      federationUrl: principal.federationUrl,\n    })",
     ],
   ]),
+  ...equivalent('src/core/sealed/header.ts', 'an empty segment is not matched either', [
+    ['baseUrl', 'number moved', '1 → 0'],
+  ]),
   ...equivalent('src/core/sealed/floe.ts', 'a digest of SHA-384 has 48 bytes', [
     ['messageKeys', 'number moved', '48 → (49)'],
   ]),
@@ -226,6 +229,20 @@ export const EQUIVALENTS: readonly Row[] = [
   ]),
   ...equivalent('src/core/release/decide.ts', 'the code inside throws coded errors only', [
     ['read', 'refusal disarmed', 'throw error → ;'],
+  ]),
+  ...equivalent('src/core/release/about.ts', 'each is a code: the filter serves the type checker', [
+    [
+      'SUBJECTS',
+      'selection dropped',
+      '[...Object.keys(EVIDENCE_ERRORS), ...Object.keys(APPRAISAL_ERRORS)].filter(isErrorCode) → [...Object.keys(EVIDENCE_ERRORS), ...Object.keys(APPRAISAL_ERRORS)]',
+    ],
+  ]),
+  ...equivalent('src/core/release/platformRules.ts', 'only that level has an administrator', [
+    [
+      'isDisclosure',
+      'operand dropped',
+      "verdict.assurance === 'platform' && assurance.level === 'platform' → (verdict.assurance === 'platform')",
+    ],
   ]),
   ...equivalent('src/core/release/idKey.ts', 'HMAC fills its key with zeros (RFC 2104 §2)', [
     ['pseudonymKey', 'number moved', '0 → (1)'],

@@ -24,7 +24,13 @@ const SUITES: readonly Suite[] = [
   },
   {
     sources: ['core/policy/', 'core/release/'],
-    tests: ['test/core/policy', 'test/core/release', 'test/vectors/release', 'test/docs/formats.test.ts'],
+    tests: [
+      'test/core/policy',
+      'test/core/release',
+      'test/vectors/release',
+      'test/worker/about.test.ts',
+      'test/docs/formats.test.ts',
+    ],
     hasVectors: false,
   },
   {

@@ -29,9 +29,7 @@ export const IngestDecisionFormat = defineFormat({
 
 /** One decision per event, however often it arrives. `text` is its id, or else the received bytes. */
 export function eventDigest(text: string | Uint8Array): string {
-  return toBase64url(
-    sha256(utf8(typeof text === 'string' ? 'id:' : 'body:'), typeof text === 'string' ? utf8(text) : text),
-  )
+  return toBase64url(typeof text === 'string' ? sha256(utf8(`id:${text}`)) : sha256(utf8('body:'), text))
 }
 
 export function decisionName(digest: string): string {

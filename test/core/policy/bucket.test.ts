@@ -152,7 +152,11 @@ test('a listed object that is absent is asked for again', async () => {
   assert.deepEqual(namesOf(bucket)[0], [name])
 })
 
-for (const fault of [new CodedError('service.failed', 'the store is down'), new Error('a fault of ours')])
+for (const fault of [
+  new CodedError('service.failed', 'the store is down'),
+  new Error('a fault of ours'),
+  Object.assign(new Error('a library that has our codes'), { code: 'policy.invalid' }),
+])
   test(`${fault.message}: the refresh fails, and the next one goes on`, async () => {
     const next = await stored(POLICY, policyOf({ seq: 8 }))
     const objects = new Objects([policy, [next[0], fault]])

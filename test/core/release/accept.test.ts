@@ -144,8 +144,8 @@ test('a refusal that the grant key signed is an answer', async () => {
   })
   const { answers: _answers, ...envelope } = await answer()
   const whole = await signRefusal(denial, { nonce, job: null }, grantKey)
-  const { code, denialId } = acceptRefused({ ...envelope, refusal: whole }, expected)
-  assert.deepEqual({ code, denialId }, denial)
+  const { name, code, denialId } = acceptRefused({ ...envelope, refusal: whole }, expected)
+  assert.deepEqual({ name, code, denialId }, { name: 'RequestRefused', ...denial })
 })
 
 test('a code that this version does not know, or does not expect of a Verifier, is known as that', async () => {

@@ -72,6 +72,13 @@ test('granted: the permission and the object', () => {
   )
 })
 
+test('granted: real and synthetic data on a real machine', () => {
+  for (const synthetic of [false, true]) {
+    const policy = policyOf({ datasets: [datasetOf({ synthetic })] })
+    assert.equal(decide({ policy, verdict: acceptedAt('measured', false) }).kind, 'granted')
+  }
+})
+
 test('granted: an object sealed in the second of notSealedBefore', async () => {
   assert.equal(decide({ job: await jobOf({ sealedAt: NOW - DAY }) }).kind, 'granted')
 })

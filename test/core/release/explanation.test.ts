@@ -6,10 +6,57 @@ import { expandScopes, scopesDigest } from '#core/fhir/scope.ts'
 import { keySigner } from '#core/jws.ts'
 import type { Permission } from '#core/policy/policy.ts'
 import { decideJobs } from '#core/release/decide.ts'
-import { acceptedAt, DAY, datasetOf, ed25519, jobOf, NOW, permissionOf, policyOf } from './releaseWorld.ts'
+import { decideRequester } from '#core/release/requester.ts'
+import {
+  acceptedAt,
+  DAY,
+  datasetOf,
+  ed25519,
+  headerOf,
+  jobOf,
+  NOW,
+  permissionOf,
+  policyOf,
+  refusedFor,
+  setJobOf,
+} from './releaseWorld.ts'
 
-const SEAL_ID = '5e'.repeat(16)
-const JOBS = { good: await jobOf(), foreign: await jobOf({}, keySigner(ed25519())) }
+/** Of the object of its own, and of the members of the set. */
+const SEAL_IDS = ['5e', '0a', '0b', '0c'].map((byte) => byte.repeat(16))
+const stranger = keySigner(ed25519())
+const good = await jobOf()
+const set = await setJobOf()
+/** Jobs, and what docs/formats/release.md says against each, whatever the policy. */
+const JOBS = {
+  good: { job: good, against: [] },
+  foreign: { job: await jobOf({}, stranger), against: ['object.unsigned'] },
+  'under another key': {
+    job: await jobOf({ custody: { ...headerOf().custody, keyId: 'ocid1.key.oc1..other' } }),
+    against: ['object.unsigned'],
+  },
+  misplaced: {
+    job: { ...good, objects: good.objects.map((object) => ({ ...object, name: 'elsewhere' })) },
+    against: ['object.misplaced'],
+  },
+  old: { job: await jobOf({ sealedAt: NOW - DAY - 1 }), against: ['object.withdrawn'] },
+  set: { job: set, against: [] },
+  'set by a stranger': { job: await setJobOf({ recordSigner: stranger }), against: ['object.unsigned'] },
+  'old set': {
+    job: await setJobOf({ record: { sealedAt: NOW - DAY - 1 } }),
+    against: ['object.withdrawn'],
+  },
+  'part of a set': {
+    job: { ...set, objects: set.objects.slice(1) },
+    // Its length, and the first of its members.
+    against: ['set.incomplete', 'set.incomplete'],
+  },
+  'members without a record': {
+    job: { traceparent: set.traceparent, objects: set.objects },
+    against: ['set.incomplete'],
+  },
+} as const
+type JobName = keyof typeof JOBS
+const OTHERS = Object.keys(JOBS).slice(1) as JobName[]
 const SCOPES = [['system/Condition.rs'], ['system/Condition.rs', 'system/Observation.rs'], ['system/*.rs']]
 /** Ended, in force, not yet begun. */
 const WINDOWS = [
@@ -21,6 +68,10 @@ const WINDOWS = [
 /** Most worlds have few faults, so that some are granted. */
 const mostly = <T>(good: T, bad: T) =>
   fc.oneof({ weight: 7, arbitrary: fc.constant(good) }, { weight: 1, arbitrary: fc.constant(bad) })
+
+const ASKER = { client: 'acme', purpose: 'HRESCH' }
+const assuranceOf = (level: 'measured' | 'platform') =>
+  level === 'measured' ? { level } : { level, administeredBy: 'neutral' as const }
 
 const permissions = fc
   .array(
@@ -44,7 +95,10 @@ const worlds = fc.record({
   permissions,
   asked: fc.option(fc.constantFrom(...SCOPES)),
   purpose: mostly('HRESCH', 'TREAT'),
-  job: mostly<'good' | 'foreign'>('good', 'foreign'),
+  job: fc.oneof(
+    { weight: 7, arbitrary: fc.constant<JobName>('good') },
+    { weight: 3, arbitrary: fc.constantFrom(...OTHERS) },
+  ),
   tenant: mostly('hospital', 'clinic'),
   dataset: mostly('cohort', 'another'),
   synthetic: mostly(true, false),
@@ -53,16 +107,16 @@ const worlds = fc.record({
   withdrawn: mostly(false, true),
 })
 
-test('of every policy and request', () => {
+test('of every policy and job', () => {
   const seen = new Set<string>()
   fc.assert(
     fc.property(worlds, (world) => {
       const [decision] = decideJobs(
-        [JOBS[world.job]],
+        [JOBS[world.job].job],
         {
           kind: 'accepted',
           asker: {
-            client: 'acme',
+            ...ASKER,
             purpose: world.purpose,
             scopesDigest: world.asked && scopesDigest(expandScopes(world.asked)),
           },
@@ -76,15 +130,12 @@ test('of every policy and request', () => {
                 id: world.dataset,
                 synthetic: world.synthetic,
                 permissions: world.permissions.map(({ permission }) => permission),
-                assurance:
-                  world.demands === 'measured'
-                    ? { level: 'measured' }
-                    : { level: 'platform', administeredBy: 'neutral' },
+                assurance: assuranceOf(world.demands),
               }),
             ],
           }),
           revocation: {
-            objects: world.withdrawn ? [SEAL_ID] : [],
+            objects: world.withdrawn ? SEAL_IDS : [],
             permissions: world.permissions.flatMap(({ permission, revoked }) =>
               revoked ? [permission.id] : [],
             ),
@@ -103,12 +154,88 @@ test('of every policy and request', () => {
   assert.deepEqual([...seen].sort(), [
     'assurance.insufficient',
     'granted',
+    'object.misplaced',
     'object.unsigned',
     'object.withdrawn',
     'permission.expired',
     'permission.none',
     'root.untrusted',
     'scope.exceeded',
+    'set.incomplete',
+  ])
+})
+
+const requesters = fc.record({
+  datasets: fc.array(
+    fc.record({
+      client: mostly('acme', 'other'),
+      purpose: mostly('HRESCH', 'TREAT'),
+      scopes: fc.constantFrom(...SCOPES),
+      revoked: mostly(false, true),
+      synthetic: mostly(true, false),
+      demands: mostly<'measured' | 'platform'>('measured', 'platform'),
+    }),
+    { maxLength: 3 },
+  ),
+  asked: fc.option(fc.constantFrom(...SCOPES)),
+  machine: mostly<'measured' | 'platform'>('measured', 'platform'),
+  refused: mostly(false, true),
+  bootRevoked: mostly(false, true),
+})
+
+test('of every policy and requester', () => {
+  const seen = new Set<string>()
+  fc.assert(
+    fc.property(requesters, ({ datasets, asked, machine, refused, bootRevoked }) => {
+      const boot = 'b'.repeat(26)
+      const reason = { code: 'vmpl.violated', field: 'vmpl', expected: '0', actual: '1', remedy: '' } as const
+      const decision = decideRequester(
+        {
+          asker: { ...ASKER, scopesDigest: asked && scopesDigest(expandScopes(asked)) },
+          boot,
+          verdict: refused ? refusedFor([reason]) : acceptedAt(machine),
+        },
+        {
+          policy: policyOf({
+            datasets: datasets.map(({ client, purpose, scopes, synthetic, demands }, at) =>
+              datasetOf({
+                id: `dataset-${at}`,
+                synthetic,
+                permissions: [permissionOf({ id: `permission-${at}`, client, purpose, scopes })],
+                assurance: assuranceOf(demands),
+              }),
+            ),
+          }),
+          revocation: {
+            boots: bootRevoked ? [boot] : [],
+            permissions: datasets.flatMap(({ revoked }, at) => (revoked ? [`permission-${at}`] : [])),
+          },
+        },
+      )
+      const codes = decision.kind === 'accepted' ? ['accepted'] : decision.reasons.map(({ code }) => code)
+      for (const code of codes) seen.add(code)
+      const uses = datasets
+        .filter(({ client, purpose, revoked }) => client === 'acme' && purpose === 'HRESCH' && !revoked)
+        .map(({ scopes, synthetic, demands }) => [
+          ...(asked === null || asked === scopes ? [] : ['scope.exceeded']),
+          ...(!refused && machine === 'platform' && demands === 'measured' ? ['assurance.insufficient'] : []),
+          ...(!refused && !synthetic ? ['root.untrusted'] : []),
+        ])
+      const least = Math.min(...uses.map((use) => use.length))
+      const use = uses.find(({ length }) => length === least) ?? ['client.none']
+      const expected = [...(refused ? [reason.code] : []), ...(bootRevoked ? ['boot.mismatch'] : []), ...use]
+      assert.deepEqual(codes, expected.length === 0 ? ['accepted'] : expected)
+    }),
+    { numRuns: 2000 },
+  )
+  assert.deepEqual([...seen].sort(), [
+    'accepted',
+    'assurance.insufficient',
+    'boot.mismatch',
+    'client.none',
+    'root.untrusted',
+    'scope.exceeded',
+    'vmpl.violated',
   ])
 })
 
@@ -126,8 +253,8 @@ function expectedOf(world: typeof worlds extends fc.Arbitrary<infer World> ? Wor
   ]
   const least = Math.min(...candidates.map((permission) => against(permission).length))
   const others = [
-    ...(world.job === 'foreign' ? ['object.unsigned'] : []),
-    ...(world.withdrawn ? ['object.withdrawn'] : []),
+    ...JOBS[world.job].against,
+    ...(world.withdrawn ? JOBS[world.job].job.objects.map(() => 'object.withdrawn') : []),
     ...(machine === 'platform' && demands === 'measured' ? ['assurance.insufficient'] : []),
     ...(synthetic ? [] : ['root.untrusted']),
   ]

@@ -1,6 +1,6 @@
 /** A small provider, its consumer and one object: fresh keys, and a policy with one permission. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import type { AcceptedVerdict, Verdict } from '#core/appraisal/appraise.ts'
+import type { AcceptedVerdict, Distance, Verdict } from '#core/appraisal/appraise.ts'
 import { toBase64url } from '#core/bytes.ts'
 import type { Refusal } from '#core/errors.ts'
 import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
@@ -239,12 +239,12 @@ export function workerKeys() {
  * An accepted verdict without a report. Only `appraise` gives real ones, but decisions do not read the
  * report.
  */
-export function acceptedAt(assurance: 'measured' | 'platform'): AcceptedVerdict {
-  const verdict: unknown = { kind: 'accepted', reference: 'worker-1', assurance, simulated: true }
+export function acceptedAt(assurance: 'measured' | 'platform', simulated = true): AcceptedVerdict {
+  const verdict: unknown = { kind: 'accepted', reference: 'worker-1', assurance, simulated }
   return verdict as AcceptedVerdict
 }
 
-export function refusedFor(reasons: readonly Refusal[]): Verdict {
-  const verdict: unknown = { kind: 'refused', nearest: 'worker-1', reasons }
+export function refusedFor(reasons: readonly Refusal[], distances: readonly Distance[] = []): Verdict {
+  const verdict: unknown = { kind: 'refused', nearest: 'worker-1', reasons, distances }
   return verdict as Verdict
 }

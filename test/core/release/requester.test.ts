@@ -6,15 +6,18 @@ import type { Policy } from '#core/policy/policy.ts'
 import type { Revocation } from '#core/policy/revocation.ts'
 import type { VerifiedAsker } from '#core/release/assertion.ts'
 import { decideRequester } from '#core/release/requester.ts'
+import { digestOfText } from '#core/release/unsaid.ts'
 import { acceptedAt, datasetOf, NOW, permissionOf, policyOf, refusedFor } from './releaseWorld.ts'
 
 const asker: VerifiedAsker = { client: 'acme', purpose: 'HRESCH', scopesDigest: null }
 const patients: VerifiedAsker = { ...asker, scopesDigest: scopesDigest(['system/Patient.rs']) }
 const boot = 'b'.repeat(26)
 const atPlatform = acceptedAt('platform')
-const belowFloor = refusedFor([
-  { code: 'tcb.below-floor', field: 'snp', expected: '22', actual: '21', remedy: 'update' },
-])
+const distances = [{ reference: 'worker-1', fields: ['processors[0].floor.snp'] }]
+const belowFloor = refusedFor(
+  [{ code: 'tcb.below-floor', field: 'snp', expected: '22', actual: '21', remedy: 'update' }],
+  distances,
+)
 const ofPlatform = datasetOf({
   id: 'other',
   assurance: { level: 'platform', administeredBy: 'provider' },
@@ -36,7 +39,9 @@ function codesOf(given: Case): readonly string[] {
       revocation: { boots: [], permissions: [], ...given.revocation },
     },
   )
-  return decision.kind === 'accepted' ? [] : decision.reasons.map(({ code }) => code)
+  if (decision.kind === 'accepted') return []
+  assert.notEqual(decision.reasons.length, 0)
+  return decision.reasons.map(({ code }) => code)
 }
 
 for (const { name, given, codes } of [
@@ -107,3 +112,31 @@ for (const { name, given, codes } of [
   test(`${codes.length === 0 ? 'accepted' : 'refused'}: ${name}`, () => {
     assert.deepEqual(codesOf(given), codes)
   })
+
+test('a refused machine is told how far it is from each of the reference values, any other requester nothing', () => {
+  const revocation = { boots: [boot], permissions: [] }
+  const decide = (verdict: Verdict) =>
+    decideRequester({ asker, boot, verdict }, { policy: policyOf(), revocation })
+  const [far, near] = [decide(belowFloor), decide(acceptedAt('measured'))]
+  assert.deepEqual([far.kind, near.kind], ['refused', 'refused'])
+  assert.deepEqual('distances' in far && far.distances, distances)
+  assert.deepEqual('distances' in near && near.distances, [])
+})
+
+test('an accepted requester is the one that asked, with its verdict', () => {
+  const verdict = acceptedAt('measured')
+  const rules = { policy: policyOf(), revocation: { boots: [], permissions: [] } }
+  assert.deepEqual(decideRequester({ asker, boot, verdict }, rules), { kind: 'accepted', asker, verdict })
+})
+
+test('a purpose is told only if the policy has it', () => {
+  const actual = (purpose: string) => {
+    const decision = decideRequester(
+      { asker: { ...asker, client: 'evil', purpose }, boot, verdict: acceptedAt('measured') },
+      { policy: policyOf(), revocation: { boots: [], permissions: [] } },
+    )
+    return decision.kind === 'refused' ? decision.reasons.map((reason) => reason.actual) : []
+  }
+  assert.deepEqual(actual('HRESCH'), ['none for evil and HRESCH'])
+  assert.deepEqual(actual('ADA'), [`none for evil and ${digestOfText('ADA')}`])
+})

@@ -124,6 +124,27 @@ test('counts for the auditor: sealed without party information, opened only by t
 })
 
 test('keys of the wrong length are internal.fault', () => {
-  const short = { ...keys, dek: keys.dek.subarray(1) }
-  assert.throws(() => wrapKeys(short, wrapKey, context), { code: 'internal.fault' })
+  for (const wrong of [
+    { ...keys, dek: keys.dek.subarray(1) },
+    { ...keys, idKey: keys.idKey.subarray(1) },
+    { dek: payload.subarray(0, 31), idKey: payload.subarray(31) },
+  ])
+    assert.throws(() => wrapKeys(wrong, wrapKey, context), { code: 'internal.fault' })
+})
+
+test('if there is no room for both keys, the first is freed', () => {
+  const freed: Buffer[] = []
+  const full = new Error('no locked memory left')
+  let allocated = 0
+  const memory = {
+    allocate: (bytes: number) => {
+      allocated += 1
+      if (allocated > 1) throw full
+      return plainMemory.allocate(bytes)
+    },
+    free: (secret: Buffer) => freed.push(secret),
+  }
+  const jwe = wrapKeys(keys, wrapKey, context)
+  assert.throws(() => unwrapKeys(jwe, tee.privateKey, context, memory), full)
+  assert.deepEqual(freed, [keys.dek])
 })

@@ -86,7 +86,13 @@ for (const { format, whole, good, bad } of [
     good: [
       ...[32, 1024].map((count) => ({ custody: { ...custody, wrappedDek: bytes(count) } })),
       { set: ID, object: memberName(ID, ID) },
-      ...[`https://a/${'b'.repeat(190)}`, 'https://a', 'https://a.b-c.d:65535/e.f/~_-'].map(withBase),
+      ...[
+        `https://a/${'b'.repeat(190)}`,
+        'https://a',
+        'https://a.b-c.d:65535/e.f/~_-',
+        'https://a:1',
+        'https://a/...',
+      ].map(withBase),
     ],
     bad: [
       { set: ID },
@@ -94,7 +100,15 @@ for (const { format, whole, good, bad } of [
       { set: ID, object: memberName(ID, 'f'.repeat(32)) },
       { set: 'f'.repeat(32), object: memberName(ID, ID) },
       { minimised: 'minimal' },
-      ...[`https://a/${'b'.repeat(191)}`, 'https://', 'https://a:0', 'https://a/./b'].map(withBase),
+      ...[
+        `https://a/${'b'.repeat(191)}`,
+        'https://',
+        'https://a:0',
+        'https://a:123456',
+        'https://a/./b',
+        'https://a/..',
+        'https://a//b',
+      ].map(withBase),
       ...[31, 1025].map((count) => ({ custody: { ...custody, wrappedDek: bytes(count) } })),
       { custody: { ...custody, mode: 'other' } },
       { custody: { ...custody, more: 1 } },
