@@ -19,5 +19,6 @@ export async function refusedAs(
   { certificate, signer }: CertifiedGrantKey,
 ): Promise<DecidedRefusal> {
   const refusal = await signRefusal(denial, { nonce, job: null }, signer)
-  return new DecidedRefusal(denial, { verifierKeys: inForce.keys.signed, grantKey: certificate, refusal })
+  const { keys, freshness } = inForce
+  return new DecidedRefusal(denial, { verifierKeys: keys.signed, grantKey: certificate, freshness, refusal })
 }

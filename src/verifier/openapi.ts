@@ -33,6 +33,7 @@ const INSIDE = [
   ['ReleaseRequest.runtimeData', 'RuntimeData, base64url of its canonical JSON'],
   ['ReleaseRequest.jobs', 'Jobs, base64url of their canonical JSON'],
   ['ReleaseResponse.grantKey', 'GrantKey, as compact JWS (cw-grant-key) by the grant CA'],
+  ['ReleaseResponse.freshness', 'Freshness, as compact JWS (cw-freshness) by the freshness key'],
   ['ReleaseResponse.answers[].grant', 'Grant, as compact JWS (cw-grant) by the grant key'],
   ['ReleaseResponse.answers[].refusal', 'Refusal, as compact JWS (cw-refusal) by the grant key'],
   ['DecidedProblem.refusal', 'Refusal, as compact JWS (cw-refusal) by the grant key'],

@@ -9,28 +9,34 @@ import type { GeneralJws, QuorumRoot } from '#core/jws.ts'
 import type { ObjectReader } from '#core/objectReader.ts'
 import { GovernanceBucket } from '#core/policy/bucket.ts'
 import type { Deployment } from '#core/policy/envelope.ts'
-import { behind, type Freshness } from '#core/policy/freshness.ts'
+import { behind } from '#core/policy/freshness.ts'
 import { type Governance, governanceInForce, type Ignored, type Latest } from '#core/policy/inForce.ts'
 import { isInForce, type LoadedPolicy, loadPolicy } from '#core/policy/loadedPolicy.ts'
 import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
 import type { RevocationUnion } from '#core/policy/revocationUnion.ts'
-import { certifies, type VerifierKeys } from '#core/policy/verifierKeys.ts'
+import { certifies, earlierKeys, type VerifierKeys } from '#core/policy/verifierKeys.ts'
 import { toRfc3339, toUnixSeconds } from '#core/time.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
-import type { Statements } from './statements.ts'
+import type { SignedFreshness, Statements } from './statements.ts'
 
 const STALE_AFTER_MILLISECONDS = 30_000
 /** Digests of lists that fit into one entry of evidence. */
 const ANNOUNCED_AT_ONCE = 1000
 
-/** Verifier keys in force. The workers get them as signed. */
-type LoadedKeys = { readonly verifierKeys: VerifierKeys; readonly signed: GeneralJws }
+/** Verifier keys in force, and those before them of other grant CAs. The workers get them as signed. */
+type LoadedKeys = {
+  readonly verifierKeys: VerifierKeys
+  readonly signed: GeneralJws
+  readonly earlier: readonly GeneralJws[]
+}
 
 export type InForce = {
   readonly loaded: LoadedPolicy
   readonly revocation: RevocationUnion
   readonly keys: LoadedKeys
+  /** The newest statement, as signed: all of the above is what it names, or later. */
+  readonly freshness: string
 }
 
 export type PolicyStore = {
@@ -102,7 +108,7 @@ export function createPolicyStore(options: {
         'policy.stale',
         `the newest freshness statement ended at ${toRfc3339(toUnixSeconds(exp))}`,
       )
-    return { loaded: loaded.is, revocation, keys: keys.is }
+    return { loaded: loaded.is, revocation, keys: keys.is, freshness: stated.jws }
   }
 
   const refresh = async (signal?: AbortSignal): Promise<void> => {
@@ -123,7 +129,11 @@ export function createPolicyStore(options: {
       if (content === undefined) throw new CodedError('policy.invalid', `${name} does not match the schema`)
       if (!certifies(content, grantCa))
         throw new CodedError('policy.invalid', `${name} certifies another grant CA than this Verifier's`)
-      return { verifierKeys: content, signed }
+      return {
+        verifierKeys: content,
+        signed,
+        earlier: earlierKeys(bucket.verifierKeys.documents, content, root),
+      }
     })
     governance = next
     // A listing may show the bucket as it was at its start, so its age counts from there.
@@ -160,15 +170,15 @@ export function createPolicyStore(options: {
 
 /** The newest statement; or why nothing may be released, with it if it names more than was loaded. */
 type Stated =
-  | { readonly statement: Freshness; readonly problem?: undefined }
-  | { readonly statement?: Freshness; readonly problem: string }
+  | (SignedFreshness & { readonly problem?: undefined })
+  | (Partial<SignedFreshness> & { readonly problem: string })
 
 function statedOf(governance: Governance, { verifierKeys }: LoadedKeys, { newest }: Statements): Stated {
   try {
-    const statement = newest(verifierKeys.freshnessKey)
-    const missing = behind(governance, statement)
-    if (missing === undefined) return { statement }
-    return { statement, problem: `the governance bucket does not show ${missing}, which a statement names` }
+    const signed = newest(verifierKeys.freshnessKey)
+    const missing = behind(governance, signed.statement)
+    if (missing === undefined) return signed
+    return { ...signed, problem: `the governance bucket does not show ${missing}, which a statement names` }
   } catch (error) {
     if (codeOf(error) !== 'policy.stale' || !(error instanceof CodedError)) throw error
     return { problem: error.message }

@@ -46,7 +46,14 @@ export async function answerRelease(
     )
     // Begun also after the deadline, so that the ends are stored in time.
     await timed('flush', boot, () => abandonable(boot.evidence.flush(), deadline))
-    return { verifierKeys: authentic.inForce.keys.signed, grantKey: grantKey.certificate, answers }
+    const { keys, freshness } = authentic.inForce
+    return {
+      verifierKeys: keys.signed,
+      grantKey: grantKey.certificate,
+      freshness,
+      earlierKeys: [...keys.earlier],
+      answers,
+    }
   })
 }
 

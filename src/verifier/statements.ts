@@ -21,11 +21,14 @@ import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 /** A compact JWS is a third longer than what it signs. */
 const MAX_BYTES = FreshnessFormat.maxBytes * 2
 
+/** As read, and as signed. */
+export type SignedFreshness = { readonly statement: Freshness; readonly jws: string }
+
 export type Statements = {
   /** Lists once and reads what is new. */
   readonly refresh: (signal?: AbortSignal) => Promise<void>
   /** The newest statement by this key, also one that has ended. Throws `policy.stale` if there is none. */
-  readonly newest: (key: SigningJwk) => Freshness
+  readonly newest: (key: SigningJwk) => SignedFreshness
 }
 
 export function createStatements(
@@ -60,10 +63,11 @@ export function createStatements(
       let problem = ''
       for (const [name, bytes] of [...read].sort(([a], [b]) => (a < b ? 1 : -1))) {
         try {
-          const statement = readFreshness(fromUtf8(bytes, name), key, deployment)
+          const jws = fromUtf8(bytes, name)
+          const statement = readFreshness(jws, key, deployment)
           if (freshnessName(statement.iat) !== name)
             throw new CodedError('policy.stale', `it is of the minute ${freshnessName(statement.iat)}`)
-          if (statement.iat <= now) return statement
+          if (statement.iat <= now) return { statement, jws }
         } catch (error) {
           if (!(error instanceof CodedError)) throw error
           problem ||= `; ${name}: ${error.message}`

@@ -16,6 +16,7 @@ const UNDECIDED: readonly ErrorCode[] = [
   'refusal.unknown',
   'verifier.untrusted',
   'grant.invalid',
+  'grant.stale',
 ]
 
 /**

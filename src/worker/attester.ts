@@ -10,6 +10,7 @@ import { CodedError, codeOf, type ErrorCode } from '#core/errors.ts'
 import { expectRecorded } from '#core/evidence/grantLog.ts'
 import { exportJwk, type P256Jwk } from '#core/jwk.ts'
 import type { Signer } from '#core/jws.ts'
+import { Floor } from '#core/policy/floor.ts'
 import {
   type AcceptedGrant,
   type AcceptedRefusal,
@@ -82,6 +83,7 @@ export function createAttester(options: {
   const { service, reports, signer, asker, audience, anchors, trust, evidenceSigner, boot, software } =
     options
   const { granted, time, memory, registrations } = options
+  const floor = new Floor()
 
   const exchange = async (
     challenge: Challenge,
@@ -116,6 +118,7 @@ export function createAttester(options: {
       jobs,
       simulation: anchors.simulation,
       now: granted.now(),
+      floor,
     }
     const accepted = await accept(response, expected, signal)
     if (accepted instanceof RequestRefused) return accepted
@@ -157,10 +160,13 @@ export function createAttester(options: {
     return accepted
   }
 
-  /** The registration of the boot whose log a grant names; undefined if none is there that its CA signed. */
-  const findVerifier = async ({ grant, grantCa }: AcceptedGrant, signal: AbortSignal) => {
+  /**
+   * The registration of the boot whose log a grant names; undefined if none is there that its own CA signed, not
+   * one of before.
+   */
+  const findVerifier = async ({ grant, grantCas }: AcceptedGrant, signal: AbortSignal) => {
     try {
-      return await registrations.find(grant.log.boot, grantCa, signal)
+      return await registrations.find(grant.log.boot, grantCas.slice(0, 1), signal)
     } catch (error) {
       if (!UNPROVEN.some((code) => code === codeOf(error))) throw error
       return undefined

@@ -124,7 +124,7 @@ export type ExistingResult = { readonly digest: string }
  * which may pass, and `result.foreign`, which the log then has.
  */
 export async function findResult(
-  { grant, grantCa }: AcceptedGrant,
+  { grant, grantCas }: AcceptedGrant,
   { store, buckets, registrations, evidence }: PublicationBoot,
   signal: AbortSignal,
 ): Promise<ExistingResult | undefined> {
@@ -139,7 +139,7 @@ export async function findResult(
   const digest = manifestDigest(text)
   try {
     const claimed = claimedBoot(text)
-    const registration = await registrations.find(claimed, grantCa, signal)
+    const registration = await registrations.find(claimed, grantCas, signal)
     if (registration === undefined)
       throw new CodedError('signer.unregistered', `the registration of ${claimed} is not there`)
     openManifest(text, resultId, registration)

@@ -12,9 +12,13 @@ const MAX_KNOWN = 1024
 export type Registrations = {
   /**
    * Undefined if the boot has none that can be seen. Throws `evidence.malformed` or `evidence.inconsistent`
-   * for one that this grant CA has not signed.
+   * for one that none of these grant CAs has signed.
    */
-  readonly find: (boot: string, grantCa: GrantCa, signal: AbortSignal) => Promise<Registration | undefined>
+  readonly find: (
+    boot: string,
+    grantCas: readonly GrantCa[],
+    signal: AbortSignal,
+  ) => Promise<Registration | undefined>
 }
 
 /** A registration is never rewritten, so it is read once. Its signature is verified each time. */
@@ -24,11 +28,11 @@ export function createRegistrations(
 ): Registrations {
   const known = new Map<string, string>()
   return {
-    find: async (boot, grantCa, signal) => {
+    find: async (boot, grantCas, signal) => {
       const name = registrationName(boot)
       const text = known.get(boot) ?? (await readText(store, { ...bucket, name }, MAX_BYTES, signal))
       if (text === undefined) return undefined
-      const registration = readRegistration(utf8(text), name, [grantCa])
+      const registration = readRegistration(utf8(text), name, grantCas)
       if (known.size >= MAX_KNOWN) known.clear()
       known.set(boot, text)
       return registration

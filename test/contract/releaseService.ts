@@ -64,8 +64,8 @@ export function testReleaseService(
   })
 
   rule('a signed refusal of the whole request is an answer', async (start) => {
-    const { verifierKeys, grantKey } = response
-    const refused = { verifierKeys, grantKey, refusal: 'a.b.c' }
+    const { verifierKeys, grantKey, freshness } = response
+    const refused = { verifierKeys, grantKey, freshness, refusal: 'a.b.c' }
     for (const code of ['tcb.below-floor', 'policy.stale', 'internal.fault'] as const) {
       const { service } = await start({
         release: async () => {

@@ -3,12 +3,15 @@
  * it makes of the answers may delay a job: it sets no object aside and parks no worker.
  */
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
+import { systemClock } from '#adapters/system/clock.ts'
+import { toBase64url } from '#core/bytes.ts'
 import type { ErrorCode } from '#core/errors.ts'
 import { JobFormat, jobIdOf } from '#core/job/job.ts'
-import { keySigner } from '#core/jws.ts'
+import { keySigner, signCompact } from '#core/jws.ts'
+import { type Freshness, FreshnessFormat } from '#core/policy/freshness.ts'
 import { problemOf, signRefusal } from '#core/release/refusal.ts'
 import { verifierEntries, workerEntries } from '#lab/demo/counts.ts'
 import { messageOf } from '#lab/demo/logLine.ts'
@@ -23,12 +26,15 @@ const ownKey = keySigner(generateKeyPairSync('ed25519').privateKey)
 
 let system: SystemUnderTest
 let middleman: Middleman
+/** What the provider's freshness host stated an hour ago. */
+let ended: string
 before(async () => {
   system = await startSystem({ workers: 1, reservationMs: 5000 })
   const { deployment } = system
   const [config, { tls }] = await Promise.all(
     [WORKER, 'verifier'].map(async (name) => JSON.parse(await readFile(deployment.configOf(name), 'utf8'))),
   )
+  ended = await statedAnHourAgo(deployment.configOf('freshness'))
   const { urls, ca, cert, key } = config.verifier
   middleman = await startMiddleman(
     urls[0],
@@ -46,6 +52,24 @@ after(async () => {
   middleman?.close()
   await system?.close()
 })
+
+async function statedAnHourAgo(configFile: string): Promise<string> {
+  const { tenant, trust, freshnessKey } = JSON.parse(await readFile(configFile, 'utf8'))
+  const signer = keySigner(createPrivateKey(await readFile(freshnessKey.path)))
+  const [iat, number] = [systemClock.now() - 3600, { seq: 1, digest: toBase64url(Buffer.alloc(32, 1)) }]
+  const statement: Freshness = {
+    v: 1,
+    tenant,
+    audience: trust.audience,
+    policy: number,
+    verifierKeys: number,
+    revocation: number,
+    consent: {},
+    iat,
+    exp: iat + 900,
+  }
+  return await signCompact(FreshnessFormat, statement, signer)
+}
 
 const problem =
   (code: ErrorCode, more: object = {}): Change =>
@@ -85,10 +109,29 @@ for (const { name, change, code } of [
   {
     name: 'refuses the worker with a signature of its own',
     change: ({ body }) => {
-      const { verifierKeys, grantKey } = JSON.parse(body)
-      return problem('boot.mismatch', { verifierKeys, grantKey, refusal: forged })({ status: 200, body })
+      const { verifierKeys, grantKey, freshness } = JSON.parse(body)
+      return problem('boot.mismatch', { verifierKeys, grantKey, freshness, refusal: forged })({
+        status: 200,
+        body,
+      })
     },
     code: 'verifier.untrusted',
+  },
+  {
+    name: 'takes the freshness statement away',
+    change: ({ status, body }) => {
+      const { freshness: _freshness, ...answer } = JSON.parse(body)
+      return { status, body: JSON.stringify(answer) }
+    },
+    code: 'verifier.untrusted',
+  },
+  {
+    name: 'replays a freshness statement that has ended',
+    change: ({ status, body }) => ({
+      status,
+      body: JSON.stringify({ ...JSON.parse(body), freshness: ended }),
+    }),
+    code: 'grant.stale',
   },
   {
     name: 'takes the answers away',

@@ -11,6 +11,7 @@ import { after, before, test } from 'node:test'
 import { auditBuckets } from '#adapters/evidence/folderAudit.ts'
 import { fromBase64url, toBase64url } from '#core/bytes.ts'
 import { keySigner, peekCompact, type Signer, signCompact } from '#core/jws.ts'
+import { FreshnessFormat } from '#core/policy/freshness.ts'
 import { keysOf } from '#core/release/accept.ts'
 import { GrantFormat } from '#core/release/grant.ts'
 import { keyDigest } from '#core/release/issue.ts'
@@ -22,7 +23,7 @@ import { plainMemory } from '#core/secretMemory.ts'
 import { SERIALS } from '#lab/amd/authority.ts'
 import { createEmulatorControl } from '#lab/demo/emulatorControl.ts'
 import { crlOf } from '../amd.ts'
-import { p256, p384 } from '../core/release/releaseWorld.ts'
+import { freshnessKey, p256, p384 } from '../core/release/releaseWorld.ts'
 import { type Message, type Middleman, startMiddleman } from '../e2e/middleman.ts'
 import { CONSUMER_NAMESPACE, id, temporaryFolder } from '../lab/emulator/testEmulator.ts'
 import {
@@ -236,6 +237,16 @@ for (const { name, code, forge } of [
     },
   },
   {
+    name: 'a statement of his own',
+    code: 'verifier.untrusted',
+    forge: async (answer) => ({ ...answer, freshness: await restated(answer, attacker, 0) }),
+  },
+  {
+    name: 'a statement that has ended',
+    code: 'grant.stale',
+    forge: async (answer) => ({ ...answer, freshness: await restated(answer, freshnessKey, 960) }),
+  },
+  {
     name: 'verifier keys of his own',
     code: 'verifier.untrusted',
     forge: async (answer) => {
@@ -268,6 +279,13 @@ for (const { name, code, forge } of [
     middleman.setChange((answer) => answer)
     await expectServed(between)
   })
+
+/** What the Verifier's statement names, as if it had been stated then. */
+async function restated({ freshness }: ReleaseResponse, by: Signer, secondsAgo: number): Promise<string> {
+  const { payload } = peekCompact(FreshnessFormat, freshness, 'policy.stale')
+  const [iat, exp] = [payload.iat - secondsAgo, payload.exp - secondsAgo]
+  return await signCompact(FreshnessFormat, { ...payload, iat, exp }, by)
+}
 
 let recordedAnswer: ReleaseResponse
 let between: Scene['worker'] | undefined

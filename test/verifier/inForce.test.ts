@@ -7,6 +7,8 @@ import { test } from 'node:test'
 import { systemClock } from '#adapters/system/clock.ts'
 import { errorRow } from '#core/errors.ts'
 import { peekCompact } from '#core/jws.ts'
+import { Floor } from '#core/policy/floor.ts'
+import { freshnessName } from '#core/policy/freshness.ts'
 import { RefusalFormat } from '#core/release/refusal.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
 import { addSeconds } from '#core/time.ts'
@@ -111,6 +113,40 @@ test('storage that hides a policy and a revocation: no key by a running or a fre
   storage.showAll()
   for (const { verifier } of [running, fresh])
     await verifier.line(says('policy loaded', { policySeq: 2, revocationSeq: 1 }))
+})
+
+test('a replica that is shown an old bucket and an old statement: the worker has seen a newer one', async (t) => {
+  const deployment = await deploy(t, { stating: false })
+  const storage = await hidingStorage(t, deployment.emulator.endpoint)
+  const floor = new Floor()
+  const start = async (objectStorage: string) => {
+    const { oci } = deployment.config()
+    const config = deployment.config({ oci: { ...oci, endpoints: { ...oci.endpoints, objectStorage } } })
+    await writeTls(config, deployment.ca)
+    const verifier = runVerifier(t, ['--config', await deployment.write(config)])
+    const { url, monitor } = await verifier.line(says('ready'))
+    while ((await fetch(`${String(monitor)}/readyz`)).status !== 200) await systemClock.sleep(50)
+    const worker = createWorker(deployment, String(url), undefined, floor)
+    t.after(() => worker.service.close())
+    return { verifier, worker }
+  }
+  const now = systemClock.now()
+  await deployment.putVerifierKeys()
+  await deployment.putPolicy(deployment.policy(1, { issuedAt: addSeconds(now, -300) }))
+  await deployment.state(120)
+  const [sealed, later] = [await deployment.seal(), await deployment.seal()]
+
+  // The old statement is in force for 13 minutes more: the replica cannot know, and the worker could not, yet.
+  const old = await start(storage.url)
+  for (const minute of [0, 60]) storage.hide(freshnessName(addSeconds(now, minute)))
+  assert.equal((await old.worker.obtain([sealed.job]))[0]?.kind, 'granted')
+
+  storage.hide(await deployment.putRevocation({ seq: 1, objects: [later.header.sealId] }))
+  await deployment.state()
+  const honest = await start(deployment.emulator.endpoint)
+  await honest.verifier.line(says('policy loaded', { revocationSeq: 1 }))
+  assert.equal((await honest.worker.obtain([sealed.job]))[0]?.kind, 'granted')
+  await assert.rejects(old.worker.obtain([later.job]), { name: 'CodedError', code: 'grant.stale' })
 })
 
 function codeOf(answer: ReleaseResponse['answers'][number] | undefined): string {

@@ -7,11 +7,18 @@ import { P384Jwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, type Signer, signCompact } from '#core/jws.ts'
 import { GovernanceBucket } from '#core/policy/bucket.ts'
 import { type Kind, signDocument } from '#core/policy/document.ts'
-import { type Freshness, FreshnessFormat, freshnessName, statementOf } from '#core/policy/freshness.ts'
+import {
+  type Freshness,
+  FreshnessFormat,
+  freshnessName,
+  readFreshness,
+  statementOf,
+} from '#core/policy/freshness.ts'
 import { governanceInForce } from '#core/policy/inForce.ts'
 import { POLICY, type Policy } from '#core/policy/policy.ts'
 import { REVOCATION, type Revocation } from '#core/policy/revocation.ts'
 import { VERIFIER_KEYS, type VerifierKeys } from '#core/policy/verifierKeys.ts'
+import { ReleaseResponse } from '#core/release/request.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { createPolicyStore, type PolicyStore } from '../../src/verifier/policyStore.ts'
 import { createStatements } from '../../src/verifier/statements.ts'
@@ -469,4 +476,36 @@ test('a statement counts by its key, for its deployment, under its minute, and f
   clock.pass(30)
   await policies.refresh()
   assert.equal(seq(), 7)
+})
+
+test('workers get the statement as signed, and the keys of before that certified other grant CAs', async () => {
+  const { policies, putKeys, putPolicy, statement } = await governance({ keys: false })
+  const [older, old] = [keySigner(p384()), keySigner(p384())]
+  await putKeys({ seq: 1, exp: NOW + DAY }, older)
+  await putKeys({ seq: 2, exp: NOW + 9 * DAY }, older)
+  await putKeys({ seq: 3, exp: NOW + 3 * DAY }, older)
+  await putKeys({ seq: 4, exp: NOW + DAY }, old)
+  await putKeys({ seq: 5, tenant: 'other', exp: NOW + DAY }, keySigner(p384()))
+  await putKeys({ seq: 6, exp: NOW + DAY })
+  await putKeys({ seq: 7, exp: NOW + 2 * DAY })
+  await putPolicy({ seq: 1 })
+  await policies.refresh()
+  const { freshness: jws, keys } = policies.inForce()
+  assert.deepEqual(readFreshness(jws, freshnessKey.jwk, DEPLOYMENT), await statement())
+  const seqOf = (payload: string) => JSON.parse(Buffer.from(payload, 'base64url').toString()).seq
+  assert.deepEqual(
+    [keys.signed, ...keys.earlier].map(({ payload }) => seqOf(payload)),
+    [7, 4, 2],
+  )
+})
+
+test('workers get the keys of sixteen other grant CAs at most, the newest', async () => {
+  const { policies, putKeys, putPolicy } = await governance({ keys: false })
+  for (let seq = 1; seq <= 17; seq += 1) await putKeys({ seq, exp: NOW + DAY }, keySigner(p384()))
+  await putKeys({ seq: 18, exp: NOW + DAY })
+  await putPolicy({ seq: 1 })
+  await policies.refresh()
+  const { earlier } = policies.inForce().keys
+  assert.equal(earlier.length, 16)
+  assert.deepEqual(ReleaseResponse.shape.earlierKeys.parse([...earlier]), earlier)
 })

@@ -32,7 +32,7 @@ test('a failed handshake is counted by reason and by address, the probe of a bal
 
 test('a decision is not counted again in the evidence', () => {
   const { request, counted, metered } = listen()
-  const proof = { verifierKeys: { payload: '', signatures: [] }, grantKey: '', refusal: '' }
+  const proof = { verifierKeys: { payload: '', signatures: [] }, grantKey: '', freshness: '', refusal: '' }
   request(new DecidedRefusal({ code: 'tcb.below-floor', denialId: 'cd'.repeat(16) }, proof))
   request(new CodedError('nonce.expired', 'of the test'))
   assert.deepEqual(metered, ['tcb.below-floor', 'nonce.expired'])

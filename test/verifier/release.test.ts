@@ -95,7 +95,8 @@ const job = await jobOf()
 const inForce = (policy: Policy): InForce => ({
   loaded: { policy, digest: '' },
   revocation: nothingRevoked,
-  keys: { verifierKeys, signed: signedKeys },
+  keys: { verifierKeys, signed: signedKeys, earlier: [] },
+  freshness: '',
 })
 
 /** A boot of the Verifier, whose log can fail after an entry and whose steps are in `said`. */

@@ -15,6 +15,8 @@ export const challenge = { nonce: 'A'.repeat(82), exp: 1, aud: 'https://verifier
 export const response: ReleaseResponse = {
   verifierKeys: { payload: '', signatures: [{ protected: '', signature: '' }] },
   grantKey: 'a.b.c',
+  freshness: 'a.b.c',
+  earlierKeys: [],
   answers: [],
 }
 export type Client = Identity & { readonly ca: string }

@@ -5,6 +5,7 @@ import { systemClock } from '#adapters/system/clock.ts'
 import { bootOf } from '#core/boot/boot.ts'
 import { fromBase64url, toHex } from '#core/bytes.ts'
 import type { Signer } from '#core/jws.ts'
+import { Floor } from '#core/policy/floor.ts'
 import { acceptAnswer, acceptRefused, type Expectation, keysOf } from '#core/release/accept.ts'
 import type { Asker } from '#core/release/assertion.ts'
 import type { Challenge } from '#core/release/nonce.ts'
@@ -34,7 +35,8 @@ export type WorkerChanges = {
   readonly request?: (request: ReleaseRequest) => ReleaseRequest | Promise<ReleaseRequest>
 }
 
-export function createWorker(deployment: Deployment, url: string, identity?: Identity) {
+/** `floor`: of a worker that asks at several addresses. */
+export function createWorker(deployment: Deployment, url: string, identity?: Identity, floor = new Floor()) {
   const { ca, authority } = deployment
   const tls = { ca: ca.pem, crl: [ca.crl], ...(identity ?? ca.issue('worker')) }
   const service = createReleaseService({
@@ -79,6 +81,7 @@ export function createWorker(deployment: Deployment, url: string, identity?: Ide
     jobs,
     simulation: true,
     now: systemClock.now(),
+    floor,
   })
 
   return {

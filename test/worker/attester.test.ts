@@ -31,6 +31,7 @@ import { VerifierTime } from '../../src/worker/verifierTime.ts'
 import { ca, client, listen, problem } from '../adapters/http/tlsServers.ts'
 import {
   ed25519,
+  freshnessOf,
   jobOf,
   NOW,
   p384,
@@ -41,16 +42,14 @@ import {
 import { linesOf } from '../log.ts'
 import { ANCHORS, AUDIENCE } from '../verifier/deployment.ts'
 import { steerableClock } from '../verifier/steerableClock.ts'
-import { attestation, bucket, grantingAnswer, verifierBoot } from './workerBoot.ts'
+import { attestation, bucket, earlierCa, grantingAnswer, verifierBoot } from './workerBoot.ts'
 
 const grantCa = keySigner(p384())
 const grantKey = keySigner(ed25519())
+const keys = verifierKeysOf({ jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' })
 const genuine = {
-  verifierKeys: await signGeneral(
-    VerifierKeysFormat,
-    verifierKeysOf({ jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' }),
-    [signers[0], signers[2]],
-  ),
+  verifierKeys: await signGeneral(VerifierKeysFormat, keys, [signers[0], signers[2]]),
+  freshness: await freshnessOf(keys),
   grantKey: await signCompact(
     GrantKeyFormat,
     { v: 1 as const, jwk: Ed25519Jwk.parse(grantKey.jwk), nbf: NOW - 60, exp: NOW + 86_400 },
@@ -76,7 +75,7 @@ type Release = (
 const answering =
   (body: object, status = 200): Release =>
   async () => ({ status, body })
-const accepting = answering({ ...genuine, answers: [] })
+const accepting = answering({ ...genuine, earlierKeys: [], answers: [] })
 
 /** Counts its releases. */
 async function verifier(t: TestContext, release: Release = accepting, changes: Partial<Challenge> = {}) {
@@ -164,8 +163,15 @@ const lies: readonly (readonly [string, Release, Partial<Challenge>?])[] = [
       return { status: 403, body: { ...problemOf(DENIAL.code, DENIAL.denialId), ...genuine, refusal } }
     },
   ],
-  ['has no grant key', answering({ ...genuine, grantKey: 'a.b.c', answers: [] })],
-  ['answers more than was asked', answering({ ...genuine, answers: [{ refusal: 'a.b.c' }] })],
+  ['has no grant key', answering({ ...genuine, grantKey: 'a.b.c', earlierKeys: [], answers: [] })],
+  [
+    'answers more than was asked',
+    answering({ ...genuine, earlierKeys: [], answers: [{ refusal: 'a.b.c' }] }),
+  ],
+  [
+    'leaves the freshness statement out',
+    answering({ ...genuine, freshness: undefined, earlierKeys: [], answers: [] }),
+  ],
   ['answers something else', answering({})],
   ['challenges for another audience', accepting, { aud: 'https://other.example' }],
 ]
@@ -236,11 +242,14 @@ async function recorded(changes: {
   readonly log?: Partial<Grant['log']>
   readonly checkpoint?: Partial<Checkpoint>
   readonly signedBy?: KeyObject
-  readonly registration?: Partial<Registration> | 'none' | 'a stranger’s' | 'another’s'
+  readonly registration?: Partial<Registration> | 'none' | 'a stranger’s' | 'another’s' | 'of before'
 }) {
   const job = await jobOf()
   const { registration = {} } = changes
-  const own = await verifierBoot(typeof registration === 'string' ? {} : registration)
+  const own = await verifierBoot(
+    typeof registration === 'string' ? {} : registration,
+    registration === 'of before' ? earlierCa : undefined,
+  )
   const checkpoint = {
     origin: logOrigin(own.role, own.boot),
     size: 4,
@@ -267,7 +276,7 @@ async function recorded(changes: {
   }
   const release: Release = async (nonce, { wrapKey, boot }) => ({
     status: 200,
-    body: await grantingAnswer({ nonce, wrapKey, boot, job }, log),
+    body: await grantingAnswer({ nonce, wrapKey, boot, job }, log, true),
   })
   return { release, store, jobs: [job] }
 }
@@ -289,6 +298,7 @@ for (const [name, changes] of [
   ['is of a worker’s log', { registration: { role: 'worker', attestation } }],
   ['is of a log without a registration', { registration: 'none' }],
   ['is of a log that no grant CA registered', { registration: 'a stranger’s' }],
+  ['is of a log that only a grant CA of before registered', { registration: 'of before' }],
   ['is of a log under the registration of another', { registration: 'another’s' }],
 ] as const)
   test(`no key is opened under a grant whose checkpoint ${name}: the next address is asked`, async (t) => {

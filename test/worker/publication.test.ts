@@ -8,7 +8,7 @@ import { manifestDigest, manifestName, ResultManifestFormat } from '#core/sealed
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { findResult, publish } from '../../src/worker/publication.ts'
 import { temporaryFolder } from '../adapters/evidence/stores.ts'
-import { acceptedGrant, bucket, folderStore, publicationBootOf } from './workerBoot.ts'
+import { acceptedGrant, bucket, earlierCa, folderStore, publicationBootOf } from './workerBoot.ts'
 
 const { signal } = new AbortController()
 const computed = {
@@ -19,9 +19,9 @@ const computed = {
   traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
 }
 
-async function stage() {
+async function stage(earlier = false) {
   const store = folderStore(await temporaryFolder())
-  const accepted = await acceptedGrant()
+  const accepted = await acceptedGrant(earlier)
   const name = manifestName(resultIdOfGrant(accepted.grant))
   const manifest = { ...bucket('results'), name }
   return { store, accepted, manifest }
@@ -101,7 +101,7 @@ for (const { name, put } of [
   {
     name: 'a boot whose name holds the registration of another',
     put: async ({ store, accepted }: Awaited<ReturnType<typeof stage>>) => {
-      const boot = await publicationBootOf(store, false)
+      const boot = await publicationBootOf(store, null)
       const honest = await publicationBootOf(store)
       const nameOf = (boot: string) => ({ ...bucket('registrations'), name: `registration/${boot}` })
       const borrowed = await textOf(store, nameOf(honest.evidence.boot))
@@ -138,9 +138,23 @@ for (const { name, put } of [
 
 test('a manifest whose signer is not registered yet is no evidence of another writer', async () => {
   const { store, accepted } = await stage()
-  await publish(accepted, computed, await publicationBootOf(store, false), signal)
+  await publish(accepted, computed, await publicationBootOf(store, null), signal)
   const boot = await publicationBootOf(store)
   const unregistered = { name: 'CodedError', code: 'signer.unregistered' }
   await assert.rejects(findResult(accepted, boot, signal), unregistered)
   await assert.rejects(publish(accepted, computed, boot, signal), unregistered)
+})
+
+test('a result of a boot that a grant CA of before registered stands after the rotation of the CA', async () => {
+  const { store, accepted } = await stage(true)
+  const before = await publicationBootOf(store, earlierCa)
+  assert.equal((await publish(accepted, computed, before, signal)).kind, 'visible')
+  const after = await publicationBootOf(store)
+  assert.equal((await publish(accepted, computed, after, signal)).kind, 'superseded')
+  // One that the provider's root did not certify stays another writer.
+  const { accepted: uncertified } = await stage()
+  await assert.rejects(findResult({ ...uncertified, grant: accepted.grant }, after, signal), {
+    name: 'CodedError',
+    code: 'result.foreign',
+  })
 })

@@ -11,7 +11,8 @@ import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import { type Registration, RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { toBase64url } from '#core/bytes.ts'
 import { Ed25519Jwk, exportJwk, type P256Jwk, P384Jwk, thumbprint } from '#core/jwk.ts'
-import { keySigner, signCompact, signGeneral } from '#core/jws.ts'
+import { keySigner, type Signer, signCompact, signGeneral } from '#core/jws.ts'
+import { Floor } from '#core/policy/floor.ts'
 import { VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import { type AcceptedGrant, acceptAnswer } from '#core/release/accept.ts'
 import { decideJobs } from '#core/release/decide.ts'
@@ -33,6 +34,7 @@ import {
   AUDIENCE,
   acceptedAt,
   ed25519,
+  freshnessOf,
   jobOf,
   NOW,
   p384,
@@ -45,6 +47,10 @@ import {
 
 const NAMESPACE = 'research'
 const grantCa = keySigner(p384())
+/** Of before: it may have registered boots. */
+export const earlierCa = keySigner(p384())
+const certificationOf = (ca: Signer, seq: number) =>
+  verifierKeysOf({ jwk: P384Jwk.parse(ca.jwk), keyId: 'ocid1.key.oc1..ca' }, { seq })
 
 export function folderStore(folder: string): ObjectStore {
   return createFolderStore({ root: folder, namespace: NAMESPACE })
@@ -61,10 +67,11 @@ type Asked = {
 
 const asker = { client: 'acme', purpose: 'HRESCH', scopesDigest: null }
 
-/** A Verifier's answer that grants the one job. */
+/** A Verifier's answer that grants the one job. `earlier`: after a rotation of the CA. */
 export async function grantingAnswer(
   { nonce, wrapKey, boot, job }: Asked,
   log: Grant['log'],
+  earlier = false,
 ): Promise<ReleaseResponse> {
   const policy = policyOf()
   const [decision] = decideJobs(
@@ -91,20 +98,25 @@ export async function grantingAnswer(
     log,
   })
   const grantKey = keySigner(ed25519())
-  const caKey = { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' }
+  const keys = certificationOf(grantCa, 2)
+  const quorum = [signers[0], signers[2]]
   return {
-    verifierKeys: await signGeneral(VerifierKeysFormat, verifierKeysOf(caKey), [signers[0], signers[2]]),
+    verifierKeys: await signGeneral(VerifierKeysFormat, keys, quorum),
     grantKey: await signCompact(
       GrantKeyFormat,
       { v: 1 as const, jwk: Ed25519Jwk.parse(grantKey.jwk), nbf: NOW - 60, exp: NOW + 86_400 },
       grantCa,
     ),
+    freshness: await freshnessOf(keys),
+    earlierKeys: earlier
+      ? [await signGeneral(VerifierKeysFormat, certificationOf(earlierCa, 1), quorum)]
+      : [],
     answers: [{ grant: await signCompact(GrantFormat, grant, grantKey), keys: [jwe] }],
   }
 }
 
 /** A grant from a Verifier's answer, through the worker's own checks. */
-export async function acceptedGrant(): Promise<AcceptedGrant> {
+export async function acceptedGrant(earlier = false): Promise<AcceptedGrant> {
   const worker = workerKeys()
   const boot = bootOf(worker.evidenceKey)
   const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))
@@ -113,6 +125,7 @@ export async function acceptedGrant(): Promise<AcceptedGrant> {
     await grantingAnswer(
       { nonce, wrapKey: worker.wrapKey, boot, job },
       { boot, checkpoint: 'a note', index: 3 },
+      earlier,
     ),
     {
       providerRoot: root,
@@ -124,6 +137,7 @@ export async function acceptedGrant(): Promise<AcceptedGrant> {
       jobs: [job],
       simulation: true,
       now: NOW,
+      floor: new Floor(),
     },
   )
   assert.equal(answer?.kind, 'granted')
@@ -140,7 +154,7 @@ export const attestation = {
 }
 
 /** A boot of a Verifier, and its registration by the provider's grant CA. */
-export async function verifierBoot(changes: Partial<Registration> = {}) {
+export async function verifierBoot(changes: Partial<Registration> = {}, by = grantCa) {
   const { privateKey } = generateKeyPairSync('ed25519')
   const key = Ed25519Jwk.parse(exportJwk(privateKey))
   const boot = bootOf(key)
@@ -156,21 +170,21 @@ export async function verifierBoot(changes: Partial<Registration> = {}) {
     ...changes,
   }
   if (content.role === 'worker') content.origin = logOrigin('worker', boot)
-  const registration = await signCompact(RegistrationFormat, content, grantCa)
+  const registration = await signCompact(RegistrationFormat, content, by)
   return { boot, role: content.role, privateKey, registration }
 }
 
-/** A boot with its own log; the provider's grant CA registers it unless `registered` is false. */
+/** A boot with its own log; the provider's grant CA registers it, or another one, or none. */
 export async function publicationBootOf(
   store: ObjectStore,
-  registered = true,
+  registeredBy: Signer | null = grantCa,
 ): Promise<PublicationBoot & Pick<Boot, 'finished'>> {
   const { privateKey } = generateKeyPairSync('ed25519')
   const key = Ed25519Jwk.parse(exportJwk(privateKey))
   const boot = bootOf(key)
   const time = new VerifierTime(() => 0)
   time.observe(NOW)
-  if (registered) {
+  if (registeredBy !== null) {
     const registration = await signCompact(
       RegistrationFormat,
       {
@@ -183,7 +197,7 @@ export async function publicationBootOf(
         simulation: true,
         time: NOW,
       },
-      grantCa,
+      registeredBy,
     )
     await store.create(
       { ...bucket('registrations'), name: registrationName(boot) },

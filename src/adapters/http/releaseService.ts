@@ -217,8 +217,7 @@ function jsonOf(body: Buffer): unknown {
 /** The signed members of a problem. Nothing else of it is looked at then. */
 function signedOf(value: unknown): RefusedResponse | undefined {
   if (typeof value !== 'object' || value === null || !('refusal' in value)) return undefined
-  const { verifierKeys, grantKey, refusal } = checkShape(Signed, value, 'refusal', 'verifier.untrusted')
-  return { verifierKeys, grantKey, refusal }
+  return checkShape(Signed, value, 'refusal', 'verifier.untrusted')
 }
 
 /**

@@ -71,6 +71,10 @@ export const RELEASE_ERRORS = {
     'the grant, its key or its certificate does not verify under the provider root',
     "wait: nothing was opened, the worker asks again; compare its providerRoot with the Verifier's signers; if they belong together, look for an attack",
   ),
+  'grant.stale': grant.later(
+    'the answer was decided under less than a freshness statement names, or its own statement is not in force',
+    'wait: nothing was opened, the worker asks again, at another address if it has one; if it persists, a Verifier is shown an old bucket, or a device in between replays its statements',
+  ),
   'scope.invalid': grant.refused(
     'a SMART scope breaks the grammar, or there are more scopes than a permission may have',
     'write the scope as docs/formats/minimum-necessary.md specifies',

@@ -5,10 +5,13 @@
 import { z } from 'zod'
 import { defineFormat } from '../canonical.ts'
 import { ocid, time } from '../fields.ts'
-import { P384Jwk, SigningJwk } from '../jwk.ts'
-import { defineSigned, type QuorumRoot } from '../jws.ts'
+import { P384Jwk, SigningJwk, thumbprint } from '../jwk.ts'
+import { defineSigned, type GeneralJws, type QuorumRoot } from '../jws.ts'
 import { type GovernanceDocument, type Kind, personsOf } from './document.ts'
 import { ENVELOPE } from './envelope.ts'
+
+/** Grant CAs are replaced about once a year. */
+export const MAX_EARLIER = 16
 
 export const VerifierKeysSchema = z.strictObject({
   ...ENVELOPE,
@@ -41,6 +44,30 @@ export function grantCasOf(
       ? [{ jwk: document.content.grantCa.jwk, exp: document.content.exp }]
       : [],
   )
+}
+
+/**
+ * The documents of before `current` that certified other grant CAs, for the same deployment: for each CA the
+ * one that certified it longest, the newest first.
+ */
+export function earlierKeys(
+  documents: readonly GovernanceDocument<VerifierKeys>[],
+  current: VerifierKeys,
+  { threshold }: QuorumRoot,
+): readonly GeneralJws[] {
+  const longest = new Map<string, { readonly content: VerifierKeys; readonly signed: GeneralJws }>()
+  for (const document of documents) {
+    const { content, signed, tenant, audience } = document
+    if (content === undefined || content.seq >= current.seq || personsOf(document, NONE) < threshold) continue
+    if (tenant !== current.tenant || audience !== current.audience) continue
+    const ca = thumbprint(content.grantCa.jwk)
+    if (ca !== thumbprint(current.grantCa.jwk) && content.exp > (longest.get(ca)?.content.exp ?? 0))
+      longest.set(ca, { content, signed })
+  }
+  return [...longest.values()]
+    .sort((a, b) => b.content.seq - a.content.seq)
+    .slice(0, MAX_EARLIER)
+    .map(({ signed }) => signed)
 }
 
 const NONE: ReadonlySet<string> = new Set()

@@ -34,6 +34,7 @@ export const SUBJECTS: Readonly<Record<Subject, readonly ErrorCode[]>> = {
     'permission.expired',
     'grant.expired',
     'grant.invalid',
+    'grant.stale',
     'quota.exceeded',
     'clock.skewed',
     'client.busy',

@@ -4,18 +4,18 @@
  */
 import type { KeyObject } from 'node:crypto'
 import { fromBase64url, sameBytes, toBase64url } from '../bytes.ts'
-import { CodedError, under } from '../errors.ts'
-import { importJwk, type P256Jwk, thumbprint } from '../jwk.ts'
-import { peekCompact, type QuorumRoot, verifyCompact, verifyQuorum } from '../jws.ts'
+import { CodedError } from '../errors.ts'
+import { type P256Jwk, thumbprint } from '../jwk.ts'
+import { peekCompact, verifyCompact } from '../jws.ts'
 import { grantedTerms } from '../policy/terms.ts'
-import { type GrantCa, type VerifierKeys, VerifierKeysFormat } from '../policy/verifierKeys.ts'
+import type { GrantCa, VerifierKeys } from '../policy/verifierKeys.ts'
 import { headerDigest } from '../sealed/header.ts'
 import { SetRecordFormat } from '../sealed/setRecord.ts'
 import type { SecretMemory } from '../secretMemory.ts'
-import type { UnixSeconds } from '../time.ts'
 import { knownCode } from './about.ts'
 import type { Asker } from './assertion.ts'
-import { type Grant, GrantFormat, type GrantKey, GrantKeyFormat } from './grant.ts'
+import { acceptEnvelope, acceptGrantCas, type ExpectedEnvelope } from './envelope.ts'
+import { type Grant, GrantFormat, type GrantKey } from './grant.ts'
 import { grantDigest, keyDigest } from './issue.ts'
 import { NONCE_LIFETIME_SECONDS, nonceTime } from './nonce.ts'
 import { type Denial, RefusalFormat, RequestRefused } from './refusal.ts'
@@ -29,8 +29,8 @@ export type AcceptedGrant = {
   readonly kind: 'granted'
   readonly grant: Grant
   readonly grantDigest: string
-  /** The provider's grant CA, certified by its root. It also signs the registrations of boots. */
-  readonly grantCa: GrantCa
+  /** The grant CAs that the provider's root has certified, the current one first. They register boots. */
+  readonly grantCas: readonly GrantCa[]
   /** One compact JWE per object of the grant. */
   readonly keys: readonly string[]
 }
@@ -44,28 +44,23 @@ export type AcceptedRefusal = {
 export type AcceptedAnswer = AcceptedGrant | AcceptedRefusal
 
 /** The worker's own request, with which the response is compared. */
-export type Expectation = {
-  readonly providerRoot: QuorumRoot
-  readonly audience: string
+export type Expectation = ExpectedEnvelope & {
   readonly asker: Asker
   readonly boot: string
-  readonly nonce: Uint8Array
   readonly wrapKey: P256Jwk
   readonly jobs: readonly ReleaseJob[]
   /** Only a worker in simulation accepts a simulated grant. */
   readonly simulation: boolean
-  /** The latest Verifier time that this process has verified, or its own clock. */
-  readonly now: UnixSeconds
 }
 
 /**
  * One answer per job, in order. Throws `verifier.untrusted` if the keys do not lead to the provider root, or a
- * refusal is not signed by them or not about this request; `grant.invalid` if a grant is not. The whole
- * response is then unused.
+ * refusal is not signed by them or not about this request; `grant.invalid` if a grant is not; `grant.stale` for
+ * what was in force once. The whole response is then unused.
  */
 export function acceptAnswer(response: ReleaseResponse, expected: Expectation): readonly AcceptedAnswer[] {
-  const verifierKeys = acceptVerifierKeys(response, expected)
-  const grantKey = acceptGrantKey(response, verifierKeys)
+  const { verifierKeys, grantKey } = acceptEnvelope(response, expected)
+  const grantCas = acceptGrantCas(response, verifierKeys, expected)
   if (response.answers.length !== expected.jobs.length)
     throw new CodedError(
       'verifier.untrusted',
@@ -76,13 +71,15 @@ export function acceptAnswer(response: ReleaseResponse, expected: Expectation): 
     const { payload: grant } = verifyCompact(GrantFormat, answer.grant, [grantKey.jwk], 'grant.invalid')
     expectInForce(grant, verifierKeys, grantKey, expected)
     expectKeys(grant, answer.keys)
+    expect('tenant', grant.tenant === verifierKeys.tenant, 'the tenant of the verifier keys')
     expectAboutRequest(grant, expected.jobs[index], expected)
+    expected.floor.expectGrant(grant)
     // The brand has no run-time form. Only this line gives it.
     return {
       kind: 'granted',
       grant,
       grantDigest: grantDigest(answer.grant),
-      grantCa: { jwk: verifierKeys.grantCa.jwk, exp: verifierKeys.exp },
+      grantCas,
       keys: answer.keys,
     } as unknown as AcceptedGrant
   })
@@ -90,8 +87,7 @@ export function acceptAnswer(response: ReleaseResponse, expected: Expectation): 
 
 /** The refusal of the request as a whole. Throws as `acceptAnswer`. */
 export function acceptRefused(response: RefusedResponse, expected: Expectation): RequestRefused {
-  const verifierKeys = acceptVerifierKeys(response, expected)
-  const grantKey = acceptGrantKey(response, verifierKeys)
+  const { verifierKeys, grantKey } = acceptEnvelope(response, expected)
   const { denial, message } = acceptRefusal(response.refusal, null, verifierKeys, grantKey, expected)
   return new RequestRefused(denial, message)
 }
@@ -137,25 +133,6 @@ export function keysOf(
     throw new CodedError('internal.fault', `the grant has no object ${index}`)
   const context = { nonce: fromBase64url(grant.nonce), headerDigest: fromBase64url(object.headerDigest) }
   return unwrapKeys(key, wrapKey, context, memory)
-}
-
-function acceptVerifierKeys(
-  { verifierKeys }: Pick<ReleaseResponse, 'verifierKeys'>,
-  { providerRoot }: Expectation,
-): VerifierKeys {
-  return under('verifier.untrusted', () =>
-    verifyQuorum(VerifierKeysFormat, verifierKeys, providerRoot, 'verifier.untrusted'),
-  ).payload
-}
-
-function acceptGrantKey(
-  { grantKey }: Pick<ReleaseResponse, 'grantKey'>,
-  { grantCa }: VerifierKeys,
-): GrantKey {
-  return under('verifier.untrusted', () => {
-    importJwk(grantCa.jwk)
-    return verifyCompact(GrantKeyFormat, grantKey, [grantCa.jwk], 'verifier.untrusted')
-  }).payload
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   traceparent,
 } from '../fields.ts'
 import { GeneralJws } from '../jws.ts'
+import { MAX_EARLIER } from '../policy/verifierKeys.ts'
 import { MAX_MEMBERS } from '../sealed/set.ts'
 
 export const MAX_REQUEST_BYTES = 1.75 * 1024 * 1024
@@ -93,11 +94,21 @@ const ReleaseAnswer = z.union([
 ])
 export type ReleaseAnswer = z.output<typeof ReleaseAnswer>
 
-/** What leads from the provider root to the signature of each answer. */
-const envelope = { verifierKeys: GeneralJws, grantKey: compactJws }
+/** What leads from the provider root to the signature of each answer, and what says that it is not an old one. */
+const envelope = {
+  verifierKeys: GeneralJws,
+  grantKey: compactJws,
+  /** The freshness statement under which the request was decided. */
+  freshness: compactJws,
+}
 
 export const ReleaseResponse = z.strictObject({
   ...envelope,
+  /**
+   * Verifier keys of before that certified other grant CAs, as the quorum signed them: those CAs registered the
+   * boots whose results still count.
+   */
+  earlierKeys: z.array(GeneralJws).max(MAX_EARLIER),
   answers: z.array(ReleaseAnswer).max(MAX_OBJECTS_PER_REQUEST),
 })
 export type ReleaseResponse = z.output<typeof ReleaseResponse>

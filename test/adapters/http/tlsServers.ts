@@ -34,6 +34,8 @@ export const request: ReleaseRequest = {
 export const response = {
   verifierKeys: { payload: 'AA', signatures: [{ protected: 'AA', signature: 'AA' }] },
   grantKey: 'a.b.c',
+  freshness: 'a.b.c',
+  earlierKeys: [],
   answers: [{ refusal: 'a.b.c' }],
 }
 

@@ -5,6 +5,8 @@ import { bootOf } from '#core/boot/boot.ts'
 import { fromBase64url, toBase64url } from '#core/bytes.ts'
 import { Ed25519Jwk, P384Jwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, type Signer, signCompact, signGeneral } from '#core/jws.ts'
+import { Floor } from '#core/policy/floor.ts'
+import type { Freshness } from '#core/policy/freshness.ts'
 import { type VerifierKeys, VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import { acceptAnswer, acceptRefused, type Expectation, keysOf } from '#core/release/accept.ts'
 import { decideJobs } from '#core/release/decide.ts'
@@ -24,6 +26,7 @@ import {
   DEPLOYMENT,
   ed25519,
   freshnessKey,
+  freshnessOf,
   jobOf,
   NOW,
   p384,
@@ -54,6 +57,7 @@ const expected: Expectation = {
   jobs: [job],
   simulation: true,
   now: NOW,
+  floor: new Floor(),
 }
 
 const policy = policyOf()
@@ -90,6 +94,10 @@ async function answer(
     readonly keys?: readonly string[]
     readonly signers?: readonly Signer[]
     readonly keysExpiry?: number
+    readonly verifierKeys?: Partial<VerifierKeys>
+    readonly freshness?: Partial<Freshness>
+    readonly freshnessSigner?: Signer
+    readonly earlierKeys?: ReleaseResponse['earlierKeys']
     readonly grantCa?: Signer
     readonly grantKeyWindow?: { readonly nbf: number; readonly exp: number }
     readonly grantSigner?: Signer
@@ -103,6 +111,7 @@ async function answer(
     exp: change.keysExpiry ?? NOW + 86_400,
     grantCa: { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1..ca' },
     freshnessKey: freshnessKey.jwk,
+    ...change.verifierKeys,
   }
   const certified: GrantKey = {
     v: 1,
@@ -116,6 +125,8 @@ async function answer(
       change.signers ?? [signers[0], signers[2]],
     ),
     grantKey: await signCompact(GrantKeyFormat, certified, change.grantCa ?? grantCa),
+    freshness: await freshnessOf(verifierKeys, change.freshness, change.freshnessSigner),
+    earlierKeys: change.earlierKeys ?? [],
     answers: [
       {
         grant: await signCompact(GrantFormat, grant(change.grant), change.grantSigner ?? grantKey),
@@ -142,7 +153,7 @@ test('a refusal that the grant key signed is an answer', async () => {
     denial,
     message: `the Verifier refuses the job with object.withdrawn, about object, denial ${denial.denialId}`,
   })
-  const { answers: _answers, ...envelope } = await answer()
+  const { answers: _answers, earlierKeys: _keys, ...envelope } = await answer()
   const whole = await signRefusal(denial, { nonce, job: null }, grantKey)
   const { name, code, denialId } = acceptRefused({ ...envelope, refusal: whole }, expected)
   assert.deepEqual({ name, code, denialId }, { name: 'RequestRefused', ...denial })
@@ -173,26 +184,28 @@ for (const { name, by = grantKey, of = {}, envelope = {}, at = NOW } of [
   { name: 'under verifier keys of one person', envelope: { signers: [signers[0]] } },
   { name: 'under an expired grant key', envelope: { grantKeyWindow: { nbf: NOW - 100, exp: NOW } } },
   { name: 'under expired verifier keys', envelope: { keysExpiry: NOW } },
-  { name: 'of a time that has passed', at: addSeconds(NOW, 86_400) },
+  { name: 'of a time that has passed', envelope: { keysExpiry: NOW + 500 }, at: addSeconds(NOW, 500) },
   { name: 'under a grant key to come', envelope: { grantKeyWindow: { nbf: NOW + 300, exp: NOW + 900 } } },
 ])
   test(`no refusal: one ${name}`, async () => {
     const untrusted = { code: 'verifier.untrusted' }
     const signed = async (job: number | null) => signRefusal(denial, { nonce, job, ...of }, by)
-    const { answers: _answers, ...keys } = await answer(envelope)
-    const expects = { ...expected, now: at }
-    const one = { ...keys, answers: [{ refusal: await signed(0) }] }
+    const response = await answer(envelope)
+    const expects = { ...expected, floor: new Floor(), now: at }
+    const one = { ...response, answers: [{ refusal: await signed(0) }] }
     assert.throws(() => acceptAnswer(one, expects), untrusted)
+    const { answers: _answers, earlierKeys: _keys, ...keys } = response
     const whole = { ...keys, refusal: await signed(null) }
     assert.throws(() => acceptRefused(whole, expects), untrusted)
   })
 
 test('a refusal of a job is none of the request, and the other way round', async () => {
-  const { answers: _answers, ...keys } = await answer()
+  const response = await answer()
+  const { answers: _answers, earlierKeys: _keys, ...keys } = response
   const ofJob = await signRefusal(denial, { nonce, job: 0 }, grantKey)
   const ofRequest = await signRefusal(denial, { nonce, job: null }, grantKey)
   assert.throws(() => acceptRefused({ ...keys, refusal: ofJob }, expected), { code: 'verifier.untrusted' })
-  assert.throws(() => acceptAnswer({ ...keys, answers: [{ refusal: ofRequest }] }, expected), {
+  assert.throws(() => acceptAnswer({ ...response, answers: [{ refusal: ofRequest }] }, expected), {
     code: 'verifier.untrusted',
   })
 })
@@ -212,6 +225,7 @@ const grantedSet = {
     })),
   ),
 }
+const later = (seq: number) => ({ seq, digest: toBase64url(randomBytes(32)) })
 const other = wrapKeys(keys, worker.wrapKey, { nonce, headerDigest: randomBytes(32) })
 
 for (const { name, given, code, expects } of [
@@ -237,8 +251,8 @@ for (const { name, given, code, expects } of [
   { name: 'a grant that has expired', given: { grant: { exp: NOW } }, code: 'grant.invalid' },
   {
     name: 'a grant that has expired by the own clock',
-    given: {},
-    expects: { now: addSeconds(NOW, 3600) },
+    given: { grant: { exp: NOW + 500 } },
+    expects: { now: addSeconds(NOW, 500) },
     code: 'grant.invalid',
   },
   { name: 'a grant from before its nonce', given: { grant: { iat: NOW - 1 } }, code: 'grant.invalid' },
@@ -253,6 +267,23 @@ for (const { name, given, code, expects } of [
     name: 'another wrap key',
     given: { grant: { wrapKey: toBase64url(randomBytes(32)) } },
     code: 'grant.invalid',
+  },
+  { name: 'a grant under a lower policy', given: { freshness: { policy: later(8) } }, code: 'grant.stale' },
+  {
+    name: 'a grant with fewer revocation lists',
+    given: { freshness: { revocation: later(1) } },
+    code: 'grant.stale',
+  },
+  {
+    name: 'earlier keys by one person',
+    given: { earlierKeys: [(await answer({ signers: [signers[0]] })).verifierKeys] },
+    code: 'verifier.untrusted',
+  },
+  { name: 'another tenant', given: { grant: { tenant: 'other' } }, code: 'grant.invalid' },
+  {
+    name: 'verifier keys for another audience',
+    given: { verifierKeys: { audience: 'https://elsewhere.example' } },
+    code: 'verifier.untrusted',
   },
   { name: 'another boot', given: { grant: { boot: 'a'.repeat(26) } }, code: 'grant.invalid' },
   { name: 'another client', given: { grant: { client: 'other' } }, code: 'grant.invalid' },
@@ -325,7 +356,10 @@ for (const { name, given, code, expects } of [
 }[])
   test(`refused: ${name}`, async () => {
     const response = await answer(given)
-    assert.throws(() => acceptAnswer(response, { ...expected, ...expects }), { name: 'CodedError', code })
+    assert.throws(() => acceptAnswer(response, { ...expected, floor: new Floor(), ...expects }), {
+      name: 'CodedError',
+      code,
+    })
   })
 
 test('a granted key that does not open throws, and no other opened key is left', async () => {

@@ -45,7 +45,8 @@ const entry = {
   before: [[idOf(1)]],
 }
 const response = await cases.answerOf()
-const { answers, ...envelope } = response
+const { answers, earlierKeys: _none, ...envelope } = response
+const keysOfBefore = response.verifierKeys
 const problem = problemOf('object.withdrawn', DENIAL)
 
 test('no document takes an unknown field, at any depth', () => {
@@ -55,7 +56,11 @@ test('no document takes an unknown field, at any depth', () => {
   expectClosed(RuntimeDataFormat.schema, runtimeData)
   expectClosed(ReleaseJobsFormat.schema, [{ ...JOB, set: jws }])
   expectClosed(ReleaseRequest, REQUEST)
-  expectClosed(ReleaseResponse, { ...envelope, answers: [...answers, { refusal: jws }] })
+  expectClosed(ReleaseResponse, {
+    ...response,
+    earlierKeys: [keysOfBefore],
+    answers: [...answers, { refusal: jws }],
+  })
   expectClosed(RefusedResponse, { ...envelope, refusal: jws })
   expectClosed(QuotaEntryFormat.schema, entry)
   expectClosed(Challenge, { nonce: toBase64url(NONCE), exp: NOW, aud: AUDIENCE })
@@ -100,6 +105,7 @@ test('each limit of a request and its jobs is exact', () => {
 test('each limit of a response is exact', () => {
   expectLimits(ReleaseResponse, response, [
     listOf('answers', 0, 256, () => answers[0]),
+    listOf('earlierKeys', 0, 16, () => keysOfBefore),
     listOf('answers.0.keys', 1, MAX_MEMBERS, () => answers[0]?.keys[0]),
   ])
 })

@@ -1,15 +1,16 @@
 /** A small provider, its consumer and one object: fresh keys, and a policy with one permission. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { AcceptedVerdict, Distance, Verdict } from '#core/appraisal/appraise.ts'
-import { toBase64url } from '#core/bytes.ts'
+import { sha256, toBase64url } from '#core/bytes.ts'
 import type { Refusal } from '#core/errors.ts'
 import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { Ed25519Jwk, exportJwk, P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
 import { keySigner, peekCompact, type Signer, signCompact } from '#core/jws.ts'
+import { type Freshness, FreshnessFormat } from '#core/policy/freshness.ts'
 import type { Permission, Policy } from '#core/policy/policy.ts'
 import type { Revocation } from '#core/policy/revocation.ts'
 import { type RevocationUnion, uniteRevocations } from '#core/policy/revocationUnion.ts'
-import type { VerifierKeys } from '#core/policy/verifierKeys.ts'
+import { type VerifierKeys, VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
 import { headerDigest, type SealHeader, SealHeaderFormat } from '#core/sealed/header.ts'
 import { memberName } from '#core/sealed/set.ts'
@@ -130,6 +131,27 @@ export function verifierKeysOf(
     freshnessKey: freshness,
     ...changes,
   }
+}
+
+/** A statement about the policy of this world and these verifier keys, as signed. */
+export async function freshnessOf(
+  keys: VerifierKeys,
+  changes: Partial<Freshness> = {},
+  signer: Signer = freshnessKey,
+): Promise<string> {
+  const digest = toBase64url(Buffer.alloc(32, 5))
+  const statement: Freshness = {
+    v: 1,
+    ...DEPLOYMENT,
+    policy: { seq: 7, digest },
+    verifierKeys: { seq: keys.seq, digest: toBase64url(sha256(VerifierKeysFormat.encode(keys))) },
+    revocation: { seq: 0, digest },
+    consent: {},
+    iat: NOW - 60,
+    exp: NOW + 600,
+    ...changes,
+  }
+  return await signCompact(FreshnessFormat, statement, signer)
 }
 
 export function revocationOf(changes: Partial<Revocation> = {}): Revocation {

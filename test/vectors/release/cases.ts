@@ -8,9 +8,11 @@ import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { P384Jwk, thumbprint } from '#core/jwk.ts'
-import { type SignedFormat, type Signer, signCompact, signGeneral } from '#core/jws.ts'
+import { type GeneralJws, type SignedFormat, type Signer, signCompact, signGeneral } from '#core/jws.ts'
+import { type Freshness, FreshnessFormat } from '#core/policy/freshness.ts'
 import type { Policy } from '#core/policy/policy.ts'
 import type { Revocation } from '#core/policy/revocation.ts'
+import { digestOfLists } from '#core/policy/revocationUnion.ts'
 import { grantedTerms } from '#core/policy/terms.ts'
 import { type VerifierKeys, VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import { type Grant, GrantFormat, GrantKeyFormat } from '#core/release/grant.ts'
@@ -100,6 +102,20 @@ export const VERIFIER_KEYS: VerifierKeys = {
   freshnessKey: freshnessKey.jwk,
   grantCa: { jwk: P384Jwk.parse(grantCa.jwk), keyId: 'ocid1.key.oc1.eu-frankfurt-1.grant-ca' },
 }
+function numberOf(keys: VerifierKeys) {
+  return { seq: keys.seq, digest: toBase64url(sha256(VerifierKeysFormat.encode(keys))) }
+}
+
+export const FRESHNESS: Freshness = {
+  v: 1,
+  ...DEPLOYMENT,
+  policy: { seq: 12, digest: toBase64url(seeded('policy digest')(32)) },
+  verifierKeys: numberOf(VERIFIER_KEYS),
+  revocation: { seq: 0, digest: digestOfLists([]) },
+  consent: {},
+  iat: NOW - 100,
+  exp: NOW + 800,
+}
 const RECIPIENT: Grant['recipient'] = {
   jwk: rsaJwk('recipient'),
   keyId: 'ocid1.key.oc1.eu-frankfurt-1.result',
@@ -179,6 +195,9 @@ export type AnswerChanges = {
   readonly grantCa?: Signer
   readonly grantKeyWindow?: { readonly nbf: number; readonly exp: number }
   readonly grantSigner?: Signer
+  readonly freshness?: Partial<Freshness>
+  readonly freshnessSigner?: Signer
+  readonly earlierKeys?: readonly GeneralJws[]
 }
 
 /** An answer, each layer of which a case can change. */
@@ -188,13 +207,20 @@ export async function answerOf(changes: AnswerChanges = {}) {
     jwk: grantKey.jwk,
     ...(changes.grantKeyWindow ?? { nbf: NOW - 60, exp: NOW + 40_000 }),
   }
+  const verifierKeys = { ...VERIFIER_KEYS, ...changes.verifierKeys }
   return {
     verifierKeys: await signGeneral(
       VerifierKeysFormat,
-      { ...VERIFIER_KEYS, ...changes.verifierKeys },
+      verifierKeys,
       changes.signers ?? [ada.signer, grace.signer],
     ),
     grantKey: await signCompact(GrantKeyFormat, certified, changes.grantCa ?? grantCa.signer),
+    freshness: await signCompact(
+      FreshnessFormat,
+      { ...FRESHNESS, verifierKeys: numberOf(verifierKeys), ...changes.freshness },
+      changes.freshnessSigner ?? freshnessKey.signer,
+    ),
+    earlierKeys: changes.earlierKeys ?? [],
     answers: [
       {
         grant: await signCompact(
@@ -218,6 +244,7 @@ export const EXPECTED: Expected = {
   jobs: [JOB],
   simulation: true,
   now: NOW,
+  seen: [],
 }
 
 const byte = { fmc: 0, bootloader: 10, tee: 0, snp: 23, microcode: 84 }

@@ -62,6 +62,7 @@ import {
   wrap,
 } from './cases.ts'
 import { ANY_POLICY, signed } from './documents.ts'
+import { freshnessVectors } from './freshness.ts'
 import { ed25519, p256, p384, wrapSeeded } from './keys.ts'
 import { policyDemandVectors } from './policyDemands.ts'
 import type { Document, Expected, Vector } from './vector.ts'
@@ -89,6 +90,7 @@ export async function makeVectors(): Promise<readonly Vector[]> {
     ...(await refusalVectors()),
     ...(await inForceVectors()),
     ...resultNameVectors(),
+    ...(await freshnessVectors()),
   ]
 }
 
@@ -428,8 +430,8 @@ async function answerVectors(): Promise<Vector[]> {
       'after it expired',
       'the worker has verified a later time',
       'grant.invalid',
-      {},
-      { now: NOW + 3602 },
+      { grant: { exp: NOW + 500 } },
+      { now: NOW + 500 },
     ),
     await make('from before the nonce', 'iat is before the minting of the nonce', 'grant.invalid', {
       grant: { iat: NOW - 1 },

@@ -7,6 +7,7 @@ import type { ErrorCode } from '#core/errors.ts'
 import type { Ed25519Jwk, P256Jwk, SigningJwk } from '#core/jwk.ts'
 import type { GeneralJws, QuorumRoot } from '#core/jws.ts'
 import type { Deployment } from '#core/policy/envelope.ts'
+import type { Named } from '#core/policy/floor.ts'
 import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
 import type { Asker } from '#core/release/assertion.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
@@ -24,6 +25,8 @@ export type Expected = {
   readonly jobs: readonly ReleaseJob[]
   readonly simulation: boolean
   readonly now: number
+  /** What verified freshness statements have named before. */
+  readonly seen: readonly Named[]
 }
 
 export type Document = { readonly name: string; readonly document: GeneralJws }

@@ -10,6 +10,7 @@ import { canonicalBytes } from '#core/canonical.ts'
 import { P384Jwk } from '#core/jwk.ts'
 import { type QuorumRoot, verifyCompact } from '#core/jws.ts'
 import { type GovernanceDocument, type Kind, readDocument } from '#core/policy/document.ts'
+import { Floor } from '#core/policy/floor.ts'
 import { type Candidates, governanceInForce } from '#core/policy/inForce.ts'
 import { loadPolicy } from '#core/policy/loadedPolicy.ts'
 import { POLICY } from '#core/policy/policy.ts'
@@ -85,10 +86,13 @@ function run(vector: Vector): unknown {
       return text(trustDigest(vector.input.anchors))
     case 'accept-answer': {
       const { response, expected } = vector.input
+      const floor = new Floor()
+      for (const statement of expected.seen) floor.raise(statement)
       const answers = acceptAnswer(ReleaseResponse.parse(response), {
         ...expected,
         nonce: bytes(expected.nonce),
         now: toUnixSeconds(expected.now),
+        floor,
       })
       return answers.map((answer) => (answer.kind === 'granted' ? answer.grantDigest : answer.denial.code))
     }
