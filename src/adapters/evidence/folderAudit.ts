@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { readIfPresent } from '#adapters/system/files.ts'
 import { checkShape, parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
-import { auditCollection } from '#core/evidence/audit/audit.ts'
+import { type AuditOptions, auditCollection } from '#core/evidence/audit/audit.ts'
 import type { EvidenceReport } from '#core/evidence/audit/report.ts'
 import { thumbprint } from '#core/jwk.ts'
 import { TrustAnchors } from '#core/release/trust.ts'
@@ -22,6 +22,8 @@ export type TrustReport = {
   readonly keys: readonly { readonly person: string; readonly thumbprint: string }[]
 }
 
+type FolderAuditOptions = Pick<AuditOptions, 'rows' | 'simulation'> & { readonly trust?: string | undefined }
+
 export type FolderReport = EvidenceReport & { readonly trust: TrustReport }
 
 /**
@@ -29,14 +31,11 @@ export type FolderReport = EvidenceReport & { readonly trust: TrustReport }
  * paths, and `trust.json` unless `trust` names another file. Throws `input.unreadable` if there is nothing to
  * audit, or no root.
  */
-export async function auditFolder(
-  dir: string,
-  options: { readonly trust?: string | undefined; readonly simulation: boolean },
-): Promise<FolderReport> {
+export async function auditFolder(dir: string, options: FolderAuditOptions): Promise<FolderReport> {
   const folder = await stat(dir).catch(() => undefined)
   if (folder?.isDirectory() !== true) throw new CodedError('input.unreadable', `${dir} is not a folder`)
   const { providerRoot } = await readTrust(options.trust ?? join(dir, 'trust.json'))
-  const report = await auditCollection(openCollection(dir), { providerRoot, simulation: options.simulation })
+  const report = await auditCollection(openCollection(dir), { ...options, providerRoot })
   const trust: TrustReport = {
     source: options.trust === undefined ? 'collection' : 'file',
     threshold: providerRoot.threshold,
@@ -48,7 +47,7 @@ export async function auditFolder(
 /** Audits the buckets themselves. Throws `input.unreadable` without a root, and the services' codes. */
 export async function auditBuckets(
   { provider, consumer }: EvidenceBuckets,
-  options: { readonly trust: string; readonly simulation: boolean },
+  options: FolderAuditOptions & { readonly trust: string },
   store: Parameters<typeof readerOf>[0],
 ): Promise<EvidenceReport> {
   const { providerRoot } = await readTrust(options.trust)
@@ -60,7 +59,7 @@ export async function auditBuckets(
       workerLogs: inProvider(provider.workerEvidence),
       results: readerOf(store, { namespace: consumer.namespace, bucket: consumer.results }),
     },
-    { providerRoot, simulation: options.simulation },
+    { ...options, providerRoot },
   )
 }
 

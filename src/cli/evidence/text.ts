@@ -16,10 +16,10 @@ export function renderEvidence(report: FolderReport): string {
     trust(report.trust),
     section('Logs', report.logs.map(log)),
     section(
-      'Allowed',
+      newest('Allowed', report, 'allowed'),
       report.releases.flatMap((release) => (release.kind === 'allowed' ? allowed(release) : [])),
     ),
-    section('Refused', [
+    section(newest('Refused', report, 'refused'), [
       ...report.releases.flatMap((release) => (release.kind === 'refused' ? refused(release) : [])),
       ...report.turnedAway.map(({ code, count }) => `${count} x ${code}, before authentication`),
     ]),
@@ -36,6 +36,12 @@ export function renderEvidence(report: FolderReport): string {
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`
 }
 
+/** Only the newest ones are listed. */
+function newest(title: string, { totals, releases }: FolderReport, kind: 'allowed' | 'refused'): string {
+  const listed = releases.filter((release) => release.kind === kind).length
+  return listed === totals[kind] ? title : `${title}: the newest ${listed} of ${totals[kind]}`
+}
+
 const VERDICTS: Readonly<Record<EvidenceReport['verdict'], string>> = {
   intact: 'INTACT      complete and unchanged, up to the end of the logs',
   incomplete: 'INCOMPLETE  nothing contradicts, but something is missing',
@@ -47,15 +53,14 @@ function verdict({
   simulation,
   findings: list,
   findingsOmitted,
-  releases,
+  totals,
 }: FolderReport): string {
   const count = list.length + findingsOmitted
-  const allowedCount = releases.filter((release) => release.kind === 'allowed').length
   return [
     VERDICTS[kind],
     ...(simulation ? ["SIMULATED   the root is not AMD's: this proves nothing about a machine"] : []),
     'unwitnessed only their writers have seen the logs grow; a tail without references can be removed unnoticed',
-    `${allowedCount} allowed, ${releases.length - allowedCount} refused, ${count} ${count === 1 ? 'finding' : 'findings'}`,
+    `${totals.allowed} allowed, ${totals.refused} refused, ${count} ${count === 1 ? 'finding' : 'findings'}`,
   ].join('\n')
 }
 

@@ -50,10 +50,13 @@ Exit codes
     })
 }
 
+/** The denial may be an old one. */
+const rows = Number.MAX_SAFE_INTEGER
+
 async function auditOf({ evidence, config, trust, simulation }: Arguments): Promise<EvidenceReport> {
   const { auditFolder } = await import('#adapters/evidence/folderAudit.ts')
   if (evidence !== undefined && config === undefined)
-    return await auditFolder(evidence, { trust, simulation })
+    return await auditFolder(evidence, { trust, simulation, rows })
   if (config !== undefined && evidence === undefined && trust !== undefined)
     return await auditOfBuckets(config, { trust, simulation })
   throw new CodedError('usage.invalid', 'name --evidence DIR, or --config FILE with --trust FILE')
@@ -71,7 +74,7 @@ async function auditOfBuckets(
   const config = await readConfig(path, ExportConfig, 'explain')
   const services = openServices(config)
   try {
-    return await auditBuckets(config, options, services.objectStore())
+    return await auditBuckets(config, { ...options, rows }, services.objectStore())
   } finally {
     services.close()
   }

@@ -2,7 +2,7 @@
 import { viewOf } from '../bytes.ts'
 import { CodedError } from '../errors.ts'
 
-const TILE_HEIGHT = 8
+export const TILE_HEIGHT = 8
 export const TILE_WIDTH = 256
 /** Each level covers 256 times as much. Seven levels cover every size that a number represents exactly. */
 const MAX_LEVEL = 6

@@ -5,7 +5,8 @@ import { openCollection } from '#adapters/evidence/collection.ts'
 import { createEvidenceLog } from '#adapters/evidence/log.ts'
 import { bootOf } from '#core/boot/boot.ts'
 import { Findings } from '#core/evidence/audit/finding.ts'
-import { auditLogs } from '#core/evidence/audit/logs.ts'
+import { Logs } from '#core/evidence/audit/log/logs.ts'
+import { computeHere } from '#core/evidence/audit/tasks.ts'
 import type { EntryBody } from '#core/evidence/entry.ts'
 import { exportJwk } from '#core/jwk.ts'
 import { toUnixSeconds } from '#core/time.ts'
@@ -67,15 +68,13 @@ for (let dies = 0; dies < ALL_WRITES; dies++)
   test(`killed after write ${dies}: flushed entries are sealed, the rest is an unsealed tail, the audit finds nothing`, async () => {
     const { folder, sealed, appended } = await live(dies)
     const findings = new Findings()
-    const [log] = await auditLogs({
-      objects: openCollection(folder).workerLogs,
-      role: 'worker',
-      registrations: new Map(),
-      findings,
-      record: () => undefined,
-    })
+    const registrations = new Map()
+    const logs = new Logs(registrations)
+    const objects = openCollection(folder).workerLogs
+    await logs.read({ objects, role: 'worker', registrations, findings, compute: computeHere })
+    const [report] = logs.reports
     assert.deepEqual(findings.list, [])
-    assert.equal(log?.report.size ?? 0, sealed)
-    assert.equal(log?.report.status ?? 'open', 'open')
-    assert((log?.report.unsealed ?? 0) <= appended - sealed)
+    assert.equal(report?.size ?? 0, sealed)
+    assert.equal(report?.status ?? 'open', 'open')
+    assert((report?.unsealed ?? 0) <= appended - sealed)
   })

@@ -803,7 +803,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       const other = await builder.boot('verifier', 'unregistered')
       await builder.publish(worker, await builder.release(other, worker))
     },
-    ['log.unregistered other', 'release.unknown worker:1'],
+    ['checkpoint.missing worker:2', 'log.unregistered other', 'release.unknown worker:1'],
   ],
   "a worker's log speaks as a Verifier, and the other way round": [
     async ({ builder, verifier, worker }) => {

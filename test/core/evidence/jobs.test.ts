@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Findings } from '#core/evidence/audit/finding.ts'
-import { JobOrder } from '#core/evidence/audit/jobs.ts'
+import { jobOrder } from '#core/evidence/audit/rules/jobOrder.ts'
 import type { Entry } from '#core/evidence/entry.ts'
 import { traceparent } from './collectionBuilder.ts'
 
@@ -22,7 +22,7 @@ for (const { name, index, codes } of [
 ])
   test(name, () => {
     const findings = new Findings()
-    new JobOrder(findings).record(letter, { role: 'worker', boot: 'b'.repeat(26), index })
+    jobOrder({ findings }).entry?.({ role: 'worker', boot: 'b'.repeat(26), index, entry: letter })
     assert.deepEqual(
       findings.list.map(({ code }) => code),
       codes,

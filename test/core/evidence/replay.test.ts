@@ -3,8 +3,11 @@ import { test } from 'node:test'
 import { fromUtf8, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { Findings } from '#core/evidence/audit/finding.ts'
-import { auditLogs, type LogAudit } from '#core/evidence/audit/logs.ts'
-import { replayLog } from '#core/evidence/audit/replay.ts'
+import { readCheckpoints } from '#core/evidence/audit/log/checkpoints.ts'
+import { Logs } from '#core/evidence/audit/log/logs.ts'
+import { LogReplay } from '#core/evidence/audit/log/replay.ts'
+import { LogSurvey } from '#core/evidence/audit/log/survey.ts'
+import { computeHere } from '#core/evidence/audit/tasks.ts'
 import { checkpointName } from '#core/evidence/checkpoint.ts'
 import { formatVkey } from '#core/evidence/note.ts'
 import { encodeBundle } from '#core/evidence/tile.ts'
@@ -23,14 +26,22 @@ const grouped = (sizes: readonly number[]) => {
 
 async function replay({ boot, note: key }: Log, files: Map<string, Buffer>) {
   const findings = new Findings()
+  const find = findings.of(boot)
   const entries: (string | undefined)[] = []
-  const names = [...files.keys()].map((name) => name.slice(boot.length + 1))
-  const source = { boot, key, objects: readerOf(files), names }
-  const outcome = await replayLog(source, findings.of(boot), (index, bytes) => {
-    assert.equal(index, entries.length)
-    entries.push(bytes === undefined ? undefined : fromUtf8(bytes))
+  const survey = new LogSurvey(boot, find)
+  for (const name of [...files.keys()].sort()) survey.add(name.slice(boot.length + 1))
+  const objects = readerOf(files)
+  const checkpoints = await readCheckpoints({ boot, key, objects }, survey.sizes, {
+    compute: computeHere,
+    find,
   })
-  return { ...outcome, entries, findings: findings.list.map(({ code, index }) => [code, index]) }
+  const log = new LogReplay({ survey, checkpoints, objects }, find)
+  for await (const batch of log.entries()) {
+    assert.equal(batch.first, entries.length)
+    for (const bytes of batch.entries) entries.push(bytes === undefined ? undefined : fromUtf8(bytes))
+  }
+  const { size, root, unsealed } = log
+  return { size, root, unsealed, entries, findings: findings.list.map(({ code, index }) => [code, index]) }
 }
 
 test('a log over several tiles gives every entry once, in order', async () => {
@@ -95,13 +106,14 @@ test('a log without a checkpoint has no sealed entries', async () => {
   assert.deepEqual([size, unsealed, findings], [0, 2, []])
 })
 
-const unregistered = (files: Map<string, Buffer>, findings: Findings): LogAudit => ({
-  objects: readerOf(files),
-  role: 'worker',
-  registrations: new Map(),
-  findings,
-  record: () => undefined,
-})
+/** The report of the only log, by a boot that no one registered. */
+async function auditAlone(files: Map<string, Buffer>, findings: Findings) {
+  const registrations = new Map()
+  const logs = new Logs(registrations)
+  const objects = readerOf(files)
+  await logs.read({ objects, role: 'worker', registrations, findings, compute: computeHere })
+  return logs.reports[0]
+}
 
 // Entries that our own writer refuses to write, in a sealed log.
 const opened = (boot: string) => ({
@@ -138,12 +150,12 @@ for (const [name, [entries, expected]] of Object.entries(cases))
     const files = writeLog(log, [entries(log.boot).map(canonicalBytes)])
     files.set(`${log.boot}/key`, utf8(`${formatVkey(log.note)}\n`))
     const findings = new Findings()
-    const [audited] = await auditLogs(unregistered(files, findings))
+    const report = await auditAlone(files, findings)
     assert.deepEqual(
       findings.list.map(({ code, index }) => [code, index]),
       expected,
     )
-    assert.equal(audited?.report.registered, false)
+    assert.equal(report?.registered, false)
   })
 
 test('an entry that is not canonical is malformed', async () => {
@@ -152,7 +164,7 @@ test('an entry that is not canonical is malformed', async () => {
   const files = writeLog(log, [[utf8(text)]])
   files.set(`${log.boot}/key`, utf8(`${formatVkey(log.note)}\n`))
   const findings = new Findings()
-  await auditLogs(unregistered(files, findings))
+  await auditAlone(files, findings)
   assert.deepEqual(
     findings.list.map(({ code }) => code),
     ['entry.malformed'],

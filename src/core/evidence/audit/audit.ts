@@ -1,87 +1,147 @@
 /**
  * Audits a whole evidence collection, from the provider root only: the signed documents, each log, the
  * agreement of both sides' logs, and the place of every result in them. It reports everything that is wrong,
- * not only the first.
+ * not only the first. The logs are read in one order of time, so that memory holds what is under way and not
+ * the whole.
  */
-import type { ErrorCode } from '../../errors.ts'
+import type { Role } from '../../boot/boot.ts'
 import type { QuorumRoot } from '../../jws.ts'
+import type { Entry } from '../entry.ts'
 import { readAnchors } from './anchors.ts'
+import { Newest } from './bounded.ts'
 import type { Collection } from './collection.ts'
-import type { Context } from './context.ts'
-import { judgeStatements } from './decisions.ts'
+import type { Context, Rule } from './context.ts'
 import { Findings } from './finding.ts'
-import { Histories } from './histories.ts'
-import { JobOrder } from './jobs.ts'
-import { auditLogs, Logs } from './logs.ts'
-import { judgeQuotas } from './quotas.ts'
-import { judgeRefusals } from './refusals.ts'
-import { judgeReleases } from './releases.ts'
-import type { EvidenceReport } from './report.ts'
-import { judgeManifests, readManifests } from './results.ts'
-import { reportSetAside } from './setAside.ts'
+import type { Life } from './life.ts'
+import { Lives } from './lives.ts'
+import type { AnyLogged } from './log/log.ts'
+import { Logs } from './log/logs.ts'
+import { Manifests } from './manifests.ts'
+import { Allowed } from './outcome/allowed.ts'
+import { Letters } from './outcome/letters.ts'
+import { Refused } from './outcome/refused.ts'
+import type { EvidenceReport, ResultReport } from './report.ts'
+import { results, resultsOf } from './rules/results.ts'
+import { RULES } from './rules.ts'
+import { type Compute, computeHere } from './tasks.ts'
+import { inOrderOfTime } from './timeline.ts'
+
+export type AuditOptions = {
+  readonly providerRoot: QuorumRoot
+  /** True if simulated evidence is acceptable; it proves nothing about a machine. */
+  readonly simulation: boolean
+  /** Releases, refusals and results in the report: the newest of each, the others are counted. */
+  readonly rows?: number
+  readonly compute?: Compute
+}
+
+const ROWS = 1000
+/** Judged together, so that their manifests are read together. */
+const SETTLED_TOGETHER = 128
 
 export async function auditCollection(
   collection: Collection,
-  options: {
-    readonly providerRoot: QuorumRoot
-    /** True if simulated evidence is acceptable; it proves nothing about a machine. */
-    readonly simulation: boolean
-  },
+  { providerRoot, simulation: allowed, rows = ROWS, compute = computeHere }: AuditOptions,
 ): Promise<EvidenceReport> {
   const findings = new Findings()
-  const histories = new Histories(findings)
-  const anchors = await readAnchors(collection, options.providerRoot, findings)
+  const anchors = await readAnchors(collection, providerRoot, findings)
   const { registrations } = anchors
-  const record = histories.record.bind(histories)
-  const order = new JobOrder(findings)
-  const { verifierLogs, workerLogs } = collection
-  const audited = [
-    ...(await auditLogs({ objects: verifierLogs, role: 'verifier', registrations, findings, record })),
-    ...(await auditLogs({
-      objects: workerLogs,
-      role: 'worker',
-      registrations,
-      findings,
-      record: (entry, place) => {
-        record(entry, place)
-        order.record(entry, place)
-      },
-    })),
-  ]
-  const logs = new Logs(audited, registrations)
-  judgeStatements({ histories, anchors, findings })
-  const manifests = await readManifests({ collection, anchors, findings })
-  const context: Context = { collection, anchors, histories, logs, manifests, findings }
-  const allowed = judgeReleases(context)
-  const refused = judgeRefusals(context)
-  judgeQuotas(context)
-  const results = await judgeManifests(context)
+  const shared = { registrations, findings, compute }
+  const logs = new Logs(registrations)
+  await logs.read({ objects: collection.verifierLogs, role: 'verifier', ...shared })
+  await logs.read({ objects: collection.workerLogs, role: 'worker', ...shared })
+  const manifests = new Manifests({ objects: collection.results, ...shared })
+  const context: Context = { collection, anchors, logs, manifests, findings }
 
+  const letters = new Letters(context)
+  const releases = new Allowed(context, letters, rows)
+  const refused = new Refused(rows)
+  const made = new Newest<ResultReport>(rows, ({ committedAt }) => committedAt)
+  await walk(context, [
+    ...RULES.map((ruleOf) => ruleOf(context)),
+    results(context, (report, manifest) => {
+      made.add(report)
+      letters.noteObjects(manifest)
+    }),
+    letters.rule,
+    releases.rule,
+    refused.rule,
+  ])
+
+  const reports = logs.reports
   const simulation =
-    audited.some(({ report }) => report.simulation) ||
+    reports.some((report) => report.simulation) ||
     [...registrations.values()].some((registration) => registration.simulation) ||
     anchors.governed.simulation ||
-    [...manifests.values()].some(({ manifest }) => manifest.simulation)
-  if (simulation && !options.simulation)
+    manifests.simulation
+  if (simulation && !allowed)
     findings.add('evidence.simulated', 'the evidence is simulated, and simulation was not asked for')
-
   return {
     v: 1,
     verdict: findings.verdict,
     simulation,
     witnessed: 'unwitnessed',
+    totals: { allowed: releases.count, refused: refused.count, results: made.count },
     findings: findings.list,
     findingsOmitted: findings.omitted,
-    logs: audited.map(({ report }) => report),
-    releases: [...allowed, ...refused].sort((a, b) => a.time - b.time || a.index - b.index),
-    turnedAway: countTurnedAway(histories),
-    results,
-    setAside: reportSetAside(context),
+    logs: reports,
+    releases: [...releases.rows, ...refused.rows].sort((a, b) => a.time - b.time || a.index - b.index),
+    turnedAway: refused.turnedAway,
+    results: made.rows,
+    setAside: letters.report,
   }
 }
 
-function countTurnedAway({ turnedAway }: Histories): EvidenceReport['turnedAway'] {
-  const counts = new Map<ErrorCode, number>()
-  for (const { code, count } of turnedAway) counts.set(code, (counts.get(code) ?? 0) + count)
-  return [...counts].sort().map(([code, count]) => ({ code, count }))
+/** Gives every entry, decision and life to the rules. */
+async function walk(context: Context, rules: readonly Rule[]): Promise<void> {
+  const { logs, manifests, findings } = context
+  const lives = new Lives(findings)
+  for await (const logged of inOrderOfTime(logs.registered)) {
+    if (!isByItsRole(logged, findings)) continue
+    for (const rule of rules) rule.entry?.(logged)
+    const recorded = lives.record(logged)
+    if (recorded !== undefined)
+      for (const rule of rules) {
+        if (!('releaseId' in recorded.entry)) rule.refusal?.({ ...recorded, entry: recorded.entry })
+        else if (lives.get(recorded.entry.releaseId)?.decided.length === 1)
+          rule.decision?.({ ...recorded, entry: recorded.entry })
+      }
+    if (lives.due >= SETTLED_TOGETHER) await settle(lives.takeDue())
+  }
+  let rest: Life[] = []
+  for (const life of lives.takeAll()) {
+    rest.push(life)
+    if (rest.length < SETTLED_TOGETHER) continue
+    await settle(rest)
+    rest = []
+  }
+  await settle(rest)
+  for (const rule of rules) await rule.end?.()
+
+  async function settle(some: readonly Life[]): Promise<void> {
+    await manifests.prefetch(some.flatMap((life) => resultsOf(life, context)))
+    for (const life of some) for (const rule of rules) await rule.life?.(life)
+  }
+}
+
+/** Events that only one role may log. */
+const ROLE_OF: Readonly<Partial<Record<Entry['event'], Role>>> = {
+  'policy.loaded': 'verifier',
+  'worker.accepted': 'verifier',
+  'worker.refused': 'verifier',
+  'boot.registered': 'verifier',
+  'release.decided': 'verifier',
+  'release.issued': 'verifier',
+  'release.failed': 'verifier',
+  'release.interrupted': 'verifier',
+  'release.refused': 'verifier',
+  'requests.refused': 'verifier',
+  'key.received': 'worker',
+}
+
+function isByItsRole(logged: AnyLogged, findings: Findings): boolean {
+  const { role, entry } = logged
+  const owner = ROLE_OF[entry.event] ?? role
+  if (owner !== role) findings.at(logged)('log.order', `${entry.event} in the log of a ${role}`)
+  return owner === role
 }

@@ -1,20 +1,38 @@
 /**
  * Everything that the steps of an audit share: the collection, what was read from it, and the findings so
- * far.
+ * far; and what a rule is.
  */
-import type { OpenedManifest } from '../manifest.ts'
 import type { Anchors } from './anchors.ts'
 import type { Collection } from './collection.ts'
 import type { Findings } from './finding.ts'
-import type { Histories } from './histories.ts'
-import type { Logs } from './logs.ts'
+import type { Decided, Life, RefusedJobs } from './life.ts'
+import type { AnyLogged } from './log/log.ts'
+import type { Logs } from './log/logs.ts'
+import type { Manifests } from './manifests.ts'
 
 export type Context = {
   readonly collection: Collection
   readonly anchors: Anchors
-  readonly histories: Histories
   readonly logs: Logs
-  /** The manifests that verified, by result. */
-  readonly manifests: ReadonlyMap<string, OpenedManifest>
+  readonly manifests: Manifests
   readonly findings: Findings
 }
+
+/**
+ * One rule of the audit. It is called for what it names, in this order, and keeps no more of it than a
+ * collection of any length allows.
+ */
+export type Rule = {
+  /** Each entry of a registered boot, in order of time. */
+  readonly entry?: (logged: AnyLogged) => void
+  /** The first decision about each release, after `entry`. */
+  readonly decision?: (decided: Decided) => void
+  readonly refusal?: (refused: RefusedJobs) => void
+  /** Each release once: when it is complete, or when the logs have ended. */
+  readonly life?: (life: Life) => void | Promise<void>
+  /** When everything was read. */
+  readonly end?: () => void | Promise<void>
+}
+
+/** A row of rules.ts. It may keep what it needs between two calls. */
+export type RuleOf = (context: Context) => Rule

@@ -10,7 +10,7 @@ import type { Policy } from '../../policy/policy.ts'
 import type { Revocation } from '../../policy/revocation.ts'
 import { type RevocationUnion, uniteRevocations } from '../../policy/revocationUnion.ts'
 import type { Findings } from './finding.ts'
-import type { Logged } from './histories.ts'
+import type { Logged } from './log/log.ts'
 
 type Place = { readonly boot: string; readonly index: number }
 
@@ -23,6 +23,7 @@ export class Governed {
   // By `<boot>/<policySeq>` and `<boot>/<revocationSeq>`, as the log has told them.
   readonly #digests = new Map<string, string>()
   readonly #known = new Map<string, readonly string[]>()
+  readonly #knownOf = new Map<string, Set<string>>()
   readonly #unions = new Map<string, RevocationUnion>()
 
   constructor({ policies, revocations }: Candidates, root: QuorumRoot) {
@@ -37,32 +38,28 @@ export class Governed {
     return [...this.#policies.values()].some(({ content }) => content?.simulation === true)
   }
 
-  /** Follows what the logs have loaded, in the order of each log. Reports what is absent or cannot be. */
-  follow(loadings: readonly Logged<'policy.loaded'>[], findings: Findings): void {
-    const knownOf = new Map<string, Set<string>>()
-    for (const loaded of loadings) {
-      const { boot, entry } = loaded
-      const { policySeq, policyDigest, revocationSeq, revocations } = entry
-      const find = findings.at(loaded)
-      const document = this.#policies.get(policyDigest)
-      if (document === undefined) findings.missing(`policy ${policySeq}`, loaded)
-      else if (document.seq !== policySeq)
-        find('policy.contradicted', `policy ${policySeq} has another digest`)
-      const before = this.#digests.get(`${boot}/${policySeq}`)
-      if (before !== undefined && before !== policyDigest)
-        find('policy.contradicted', `policy ${policySeq} had another digest before`)
-      this.#digests.set(`${boot}/${policySeq}`, policyDigest)
+  /** Takes what a log has loaded, in the order of the log. Reports what is absent or cannot be. */
+  load(loaded: Logged<'policy.loaded'>, findings: Findings): void {
+    const { boot, entry } = loaded
+    const { policySeq, policyDigest, revocationSeq, revocations } = entry
+    const find = findings.at(loaded)
+    const document = this.#policies.get(policyDigest)
+    if (document === undefined) findings.missing(`policy ${policySeq}`, loaded)
+    else if (document.seq !== policySeq) find('policy.contradicted', `policy ${policySeq} has another digest`)
+    const before = this.#digests.get(`${boot}/${policySeq}`)
+    if (before !== undefined && before !== policyDigest)
+      find('policy.contradicted', `policy ${policySeq} had another digest before`)
+    this.#digests.set(`${boot}/${policySeq}`, policyDigest)
 
-      const known = knownOf.get(boot) ?? new Set()
-      knownOf.set(boot, known)
-      for (const digest of revocations) {
-        if (!this.#revocations.has(digest)) findings.missing(`revocation list ${digest}`, loaded)
-        known.add(digest)
-      }
-      if (known.size !== revocationSeq)
-        find('policy.contradicted', `it counts ${revocationSeq} revocation lists and names ${known.size}`)
-      this.#known.set(`${boot}/${revocationSeq}`, [...known])
+    const known = this.#knownOf.get(boot) ?? new Set()
+    this.#knownOf.set(boot, known)
+    for (const digest of revocations) {
+      if (!this.#revocations.has(digest)) findings.missing(`revocation list ${digest}`, loaded)
+      known.add(digest)
     }
+    if (known.size !== revocationSeq)
+      find('policy.contradicted', `it counts ${revocationSeq} revocation lists and names ${known.size}`)
+    this.#known.set(`${boot}/${revocationSeq}`, [...known])
   }
 
   /** Undefined if it is absent, or the log has not loaded it. */

@@ -142,10 +142,13 @@ export type EvidenceReport = {
   readonly simulation: boolean
   /** The logs have no witnesses yet: only their writers have seen them grow. */
   readonly witnessed: 'unwitnessed'
+  /** Of all, also those that are not listed below. */
+  readonly totals: { readonly allowed: number; readonly refused: number; readonly results: number }
   readonly findings: readonly Finding[]
   /** Number of findings beyond the limit. */
   readonly findingsOmitted: number
   readonly logs: readonly LogReport[]
+  /** The newest ones, as many of each kind as were asked for. */
   readonly releases: readonly (AllowedRelease | RefusedRelease)[]
   /** Requests that failed before anything in them was authentic, by code. */
   readonly turnedAway: readonly { readonly code: ErrorCode; readonly count: number }[]

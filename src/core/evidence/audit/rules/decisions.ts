@@ -1,8 +1,8 @@
 /** Compares each decision with the policy and the revocation list that it names. */
-import type { Permission, Policy } from '../../policy/policy.ts'
-import type { Anchors } from './anchors.ts'
-import type { Context } from './context.ts'
-import type { Decided } from './histories.ts'
+import type { Permission, Policy } from '../../../policy/policy.ts'
+import type { Anchors } from '../anchors.ts'
+import type { Context, Rule } from '../context.ts'
+import type { Decided } from '../life.ts'
 
 /**
  * An entry is written after its decision. A decision in a permission's last second is recorded after its end.
@@ -22,10 +22,11 @@ export function permissionOf(decided: Decided, anchors: Anchors): Permission | u
     ?.permissions.find(({ id }) => id === entry.permission)
 }
 
-export function judgeDecision(
-  decided: Decided,
-  { anchors, findings }: Pick<Context, 'anchors' | 'findings'>,
-): void {
+export function decisions(context: Context): Rule {
+  return { decision: (decided) => judgeDecision(decided, context) }
+}
+
+function judgeDecision(decided: Decided, { anchors, findings }: Context): void {
   const { accepted } = decided
   if (accepted === undefined) return
   const entry = { ...accepted, ...decided.entry }
@@ -64,25 +65,4 @@ export function judgeDecision(
   const broken = rules.filter(([holds]) => !holds).map(([, text]) => text)
   if (broken.length > 0)
     findings.at(decided, `release ${entry.releaseId}`)('decision.unfounded', broken.join('; '))
-}
-
-/** Compares each `boot.registered` with its registration, and each `policy.loaded` with its policy. */
-export function judgeStatements({
-  histories,
-  anchors,
-  findings,
-}: Pick<Context, 'histories' | 'anchors' | 'findings'>): void {
-  for (const registered of histories.registered) {
-    const { boot, runtimeDataDigest, reportDigest, measurement } = registered.entry
-    const attestation = anchors.registrations.get(boot)?.attestation
-    const find = findings.at(registered, `the registration of ${boot}`)
-    if (attestation === undefined) find('registration.missing', 'it is absent')
-    else if (
-      attestation?.runtimeDataDigest !== runtimeDataDigest ||
-      attestation.reportDigest !== reportDigest ||
-      attestation.measurement !== measurement
-    )
-      find('registration.unverified', 'it is about other evidence')
-  }
-  anchors.governed.follow(histories.loaded, findings)
 }

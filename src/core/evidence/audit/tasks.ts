@@ -1,0 +1,72 @@
+/**
+ * The work of an audit that needs bytes only and takes the most time: signatures. Each task is a pure function
+ * of what can be copied to a thread. It never throws for what a collection holds: a problem is a value.
+ */
+import type { Registration } from '../../boot/registration.ts'
+import { fromUtf8, sha256 } from '../../bytes.ts'
+import { CodedError } from '../../errors.ts'
+import { openCheckpoint } from '../checkpoint.ts'
+import { type OpenedManifest, openManifest } from '../manifest.ts'
+import type { NoteKey } from '../note.ts'
+import { messageOf } from './finding.ts'
+
+type Problem = { readonly problem: string }
+
+type NotesTask = {
+  readonly key: NoteKey
+  /** `bytes` is empty if the object is absent. */
+  readonly notes: readonly { readonly size: number; readonly bytes: Uint8Array }[]
+}
+export type OpenedCheckpoint = { readonly digest: Uint8Array; readonly root: Uint8Array }
+
+type ManifestsTask = {
+  readonly manifests: readonly {
+    readonly resultId: string
+    readonly bytes: Uint8Array
+    /** Of the boot that it names. */
+    readonly registration: Registration | undefined
+  }[]
+}
+
+type Tasks = {
+  readonly checkpoints: (task: NotesTask) => readonly (OpenedCheckpoint | Problem)[]
+  readonly manifests: (task: ManifestsTask) => readonly (OpenedManifest | Problem)[]
+}
+
+const TASKS: Tasks = {
+  checkpoints: ({ key, notes }) => {
+    // A copy that came from another thread has plain bytes.
+    const signer = { ...key, id: Buffer.from(key.id) }
+    return notes.map(({ size, bytes }) =>
+      attempt(() => {
+        const { size: stated, root } = openCheckpoint(fromUtf8(bytes, 'a checkpoint'), signer)
+        if (stated !== size) throw new CodedError('evidence.inconsistent', `its size is ${stated}`)
+        return { digest: sha256(bytes), root }
+      }),
+    )
+  },
+  manifests: ({ manifests }) =>
+    manifests.map(({ resultId, bytes, registration }) =>
+      attempt(() => openManifest(fromUtf8(bytes, 'a manifest'), resultId, registration)),
+    ),
+}
+
+/** Runs a task, here or in a thread. */
+export type Compute = <Name extends keyof Tasks>(
+  name: Name,
+  task: Parameters<Tasks[Name]>[0],
+) => Promise<ReturnType<Tasks[Name]>>
+
+/** Runs each task at once, in this thread. */
+export const computeHere: Compute = async (name, task) => {
+  const run = TASKS[name] as (task: unknown) => never
+  return run(task)
+}
+
+function attempt<T>(work: () => T): T | Problem {
+  try {
+    return work()
+  } catch (error) {
+    return { problem: messageOf(error) }
+  }
+}
