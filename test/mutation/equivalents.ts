@@ -17,6 +17,8 @@ type Row = {
   readonly reason: string
 }
 
+const WIPED = 'it wipes memory of a call that has ended, which no test can reach'
+
 export const EQUIVALENTS: readonly Row[] = [
   ...equivalent('src/core/snp/der.ts', 'the octet exists: its offset was compared with the limit', [
     ['oidOf', 'number moved', '0 → (-1)', 3],
@@ -237,6 +239,21 @@ export const EQUIVALENTS: readonly Row[] = [
       '[...Object.keys(EVIDENCE_ERRORS), ...Object.keys(APPRAISAL_ERRORS)].filter(isErrorCode) → [...Object.keys(EVIDENCE_ERRORS), ...Object.keys(APPRAISAL_ERRORS)]',
     ],
   ]),
+  ...wiped('src/core/release/jwe.ts', [
+    ['sealTo', 'kek', 1],
+    ['sealTo', 'cek', 2],
+    ['openSealed', 'key'],
+    ['decryptContent', 'plaintext'],
+    ['deriveKek', 'shared'],
+  ]),
+  ...equivalent('src/core/release/jwe.ts', WIPED, [
+    ['openSealed', 'call dropped', 'keys.push(kek) → ;'],
+    ['openSealed', 'call dropped', 'keys.push(cek) → ;'],
+  ]),
+  ...wiped('src/core/release/wrap.ts', [
+    ['wrapKeys', 'payload'],
+    ['unwrapKeys', 'payload', 2],
+  ]),
   ...equivalent('src/core/release/platformRules.ts', 'only that level has an administrator', [
     [
       'isDisclosure',
@@ -258,6 +275,20 @@ export const EQUIVALENTS: readonly Row[] = [
     ['step', 'number moved', '0 → (1)', 1],
   ]),
 ]
+
+/** `name.fill(0)`, of which `nth` is the number of its zero among those of the function. */
+function wiped(
+  file: string,
+  buffers: readonly (readonly [within: string, name: string, nth?: number])[],
+): readonly Row[] {
+  return buffers.flatMap(([within, name, nth = 1]) =>
+    equivalent(file, WIPED, [
+      [within, 'call dropped', `${name}.fill(0) → ;`],
+      [within, 'number moved', '0 → (-1)', nth],
+      [within, 'number moved', '0 → (1)', nth],
+    ]),
+  )
+}
 
 function equivalent(
   file: string,

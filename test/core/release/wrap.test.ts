@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { CompactEncrypt, compactDecrypt } from 'jose'
 import { fromBase64url, sha256, toBase64url } from '#core/bytes.ts'
@@ -97,6 +97,25 @@ test('refused: a part cut, changed, added or left out', () => {
   ]
   for (const changed of cases)
     assert.throws(() => unwrapKeys(changed.join('.'), tee.privateKey, context, plainMemory), unopened)
+})
+
+test('refused: an IV of 16 bytes, which GCM would take', async () => {
+  const content = randomBytes(32)
+  const [header = '', encryptedKey = ''] = (
+    await new CompactEncrypt(payload)
+      .setProtectedHeader({ alg: 'ECDH-ES+A256KW', enc: 'A256GCM', kid: thumbprint(wrapKey) })
+      .setKeyManagementParameters({ apu: sha256(context.nonce), apv: context.headerDigest })
+      .setContentEncryptionKey(content)
+      .encrypt(createPublicKey({ key: { ...wrapKey }, format: 'jwk' }))
+  ).split('.')
+  const withIv = (bytes: number) => {
+    const iv = randomBytes(bytes)
+    const cipher = createCipheriv('aes-256-gcm', content, iv).setAAD(Buffer.from(header))
+    const ciphertext = Buffer.concat([cipher.update(payload), cipher.final()])
+    return [header, encryptedKey, ...[iv, ciphertext, cipher.getAuthTag()].map(toBase64url)].join('.')
+  }
+  assert.deepEqual(unwrapKeys(withIv(12), tee.privateKey, context, plainMemory), keys)
+  assert.throws(() => unwrapKeys(withIv(16), tee.privateKey, context, plainMemory), unopened)
 })
 
 test('refused: an ephemeral key that is not on the curve', () => {
