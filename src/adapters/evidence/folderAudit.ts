@@ -1,4 +1,5 @@
 /** Audits a folder with copies of the buckets, which needs no network and no secret key, or the buckets. */
+import type { KeyObject } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readIfPresent } from '#adapters/system/files.ts'
@@ -6,7 +7,9 @@ import { checkShape, parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { type AuditOptions, auditCollection } from '#core/evidence/audit/audit.ts'
 import type { EvidenceReport } from '#core/evidence/audit/report.ts'
+import { Counts } from '#core/evidence/entry.ts'
 import { thumbprint } from '#core/jwk.ts'
+import { openSealed } from '#core/release/jwe.ts'
 import { TrustAnchors } from '#core/release/trust.ts'
 import { openCollection, readerOf } from './collection.ts'
 import type { EvidenceBuckets } from './export.ts'
@@ -22,7 +25,11 @@ export type TrustReport = {
   readonly keys: readonly { readonly person: string; readonly thumbprint: string }[]
 }
 
-type FolderAuditOptions = Pick<AuditOptions, 'rows' | 'simulation'> & { readonly trust?: string | undefined }
+type FolderAuditOptions = Pick<AuditOptions, 'rows' | 'simulation' | 'onRelease'> & {
+  readonly trust?: string | undefined
+  /** Opens the counts of results. Without it they stay sealed. */
+  readonly auditKey?: KeyObject | undefined
+}
 
 export type FolderReport = EvidenceReport & { readonly trust: TrustReport }
 
@@ -35,13 +42,26 @@ export async function auditFolder(dir: string, options: FolderAuditOptions): Pro
   const folder = await stat(dir).catch(() => undefined)
   if (folder?.isDirectory() !== true) throw new CodedError('input.unreadable', `${dir} is not a folder`)
   const { providerRoot } = await readTrust(options.trust ?? join(dir, 'trust.json'))
-  const report = await auditCollection(openCollection(dir), { ...options, providerRoot })
+  const { auditKey } = options
+  const openCounts = auditKey && ((counts: string) => countsOf(counts, auditKey))
+  const report = await auditCollection(openCollection(dir), { ...options, providerRoot, openCounts })
   const trust: TrustReport = {
     source: options.trust === undefined ? 'collection' : 'file',
     threshold: providerRoot.threshold,
     keys: providerRoot.keys.map(({ person, jwk }) => ({ person, thumbprint: thumbprint(jwk) })),
   }
   return { ...report, trust }
+}
+
+/** Undefined if they are sealed to another key, or malformed. */
+function countsOf(sealed: string, auditKey: KeyObject): Counts | undefined {
+  try {
+    const plaintext = openSealed(sealed, auditKey)
+    return checkShape(Counts, parseJson(plaintext, 'counts'), 'counts', 'evidence.malformed')
+  } catch (error) {
+    if (error instanceof CodedError) return undefined
+    throw error
+  }
 }
 
 /** Audits the buckets themselves. Throws `input.unreadable` without a root, and the services' codes. */

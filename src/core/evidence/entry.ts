@@ -251,3 +251,4 @@ export const Counts = z.strictObject({
   kept: z.record(z.string().regex(/^[A-Za-z]{1,64}$/), count),
   withheld: z.record(z.string().regex(/^[a-z.-]{1,40}$/), count),
 })
+export type Counts = z.output<typeof Counts>

@@ -19,6 +19,7 @@ import { POLICY, type Policy } from '#core/policy/policy.ts'
 import { REVOCATION, type Revocation, RevocationFormat } from '#core/policy/revocation.ts'
 import { grantedTerms } from '#core/policy/terms.ts'
 import { VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
+import { sealTo } from '#core/release/jwe.ts'
 import { resultIdOf } from '#core/release/resultId.ts'
 import {
   manifestDigest,
@@ -44,10 +45,14 @@ const people = ['ada', 'grace'].map((person) => ({ person, key: generateKeyPairS
 const grantCa = keySigner(generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey)
 const rsa = exportJwk(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey)
 const p384 = exportJwk(generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey)
-const p256 = exportJwk(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey)
+/** Opens the counts of every result. */
+export const auditKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+const p256 = exportJwk(auditKey)
 assert(
   rsa.kty === 'RSA' && p384.kty === 'EC' && p384.crv === 'P-384' && p256.kty === 'EC' && p256.crv === 'P-256',
 )
+/** What every result's worker read, kept and withheld. */
+const SEALED_COUNTS = sealTo(p256, canonicalBytes({ read: 13, kept: { Patient: 8 }, withheld: { scope: 5 } }))
 export const signers: readonly Signer[] = people.map(({ key }) => keySigner(key))
 const [sealing] = signers
 assert(sealing !== undefined && grantCa.jwk.kty === 'EC')
@@ -453,7 +458,7 @@ export class CollectionBuilder {
         : worker.log.append({
             ...intent,
             recipient: recipientThumbprint,
-            counts: 'a.b.c.d.e',
+            counts: SEALED_COUNTS,
             ...change.intent,
           })
     const sealed = await worker.log.flush()

@@ -17,10 +17,10 @@ import { Lives } from './lives.ts'
 import type { AnyLogged } from './log/log.ts'
 import { Logs } from './log/logs.ts'
 import { Manifests } from './manifests.ts'
-import { Allowed } from './outcome/allowed.ts'
+import { Allowed, type OpenCounts } from './outcome/allowed.ts'
 import { Letters } from './outcome/letters.ts'
 import { Refused } from './outcome/refused.ts'
-import type { EvidenceReport, ResultReport } from './report.ts'
+import type { AllowedRelease, EvidenceReport, RefusedRelease, ResultReport } from './report.ts'
 import { results, resultsOf } from './rules/results.ts'
 import { RULES } from './rules.ts'
 import { type Compute, computeHere } from './tasks.ts'
@@ -32,6 +32,10 @@ export type AuditOptions = {
   readonly simulation: boolean
   /** Releases, refusals and results in the report: the newest of each, the others are counted. */
   readonly rows?: number
+  /** Is given every release as soon as its outcome is known. What other entries say of it comes later. */
+  readonly onRelease?: ((release: AllowedRelease | RefusedRelease) => void) | undefined
+  /** Opens the counts of a result with the audit key; undefined if that is another key. */
+  readonly openCounts?: OpenCounts | undefined
   readonly compute?: Compute
 }
 
@@ -41,8 +45,9 @@ const SETTLED_TOGETHER = 128
 
 export async function auditCollection(
   collection: Collection,
-  { providerRoot, simulation: allowed, rows = ROWS, compute = computeHere }: AuditOptions,
+  options: AuditOptions,
 ): Promise<EvidenceReport> {
+  const { providerRoot, simulation: allowed, rows = ROWS, compute = computeHere, onRelease } = options
   const findings = new Findings()
   const anchors = await readAnchors(collection, providerRoot, findings)
   const { registrations } = anchors
@@ -54,8 +59,8 @@ export async function auditCollection(
   const context: Context = { collection, anchors, logs, manifests, findings }
 
   const letters = new Letters(context)
-  const releases = new Allowed(context, letters, rows)
-  const refused = new Refused(rows)
+  const releases = new Allowed(context, letters, { rows, onRelease, openCounts: options.openCounts })
+  const refused = new Refused({ rows, onRelease })
   const made = new Newest<ResultReport>(rows, ({ committedAt }) => committedAt)
   await walk(context, [
     ...RULES.map((ruleOf) => ruleOf(context)),
@@ -84,6 +89,7 @@ export async function auditCollection(
     totals: { allowed: releases.count, refused: refused.count, results: made.count },
     findings: findings.list,
     findingsOmitted: findings.omitted,
+    policies: anchors.governed.inForce,
     logs: reports,
     releases: [...releases.rows, ...refused.rows].sort((a, b) => a.time - b.time || a.index - b.index),
     turnedAway: refused.turnedAway,

@@ -11,6 +11,7 @@ import type { Revocation } from '../../policy/revocation.ts'
 import { type RevocationUnion, uniteRevocations } from '../../policy/revocationUnion.ts'
 import type { Findings } from './finding.ts'
 import type { Logged } from './log/log.ts'
+import type { PolicyReport } from './report.ts'
 
 type Place = { readonly boot: string; readonly index: number }
 
@@ -36,6 +37,17 @@ export class Governed {
   /** Some log had a policy in force that is for a simulation. */
   get simulation(): boolean {
     return [...this.#policies.values()].some(({ content }) => content?.simulation === true)
+  }
+
+  /** The policies that some log had in force, by their numbers. */
+  get inForce(): PolicyReport[] {
+    return [...new Set(this.#digests.values())]
+      .flatMap((digest) => {
+        const { seq, signers, content } = this.#policies.get(digest) ?? {}
+        if (seq === undefined || signers === undefined || content === undefined) return []
+        return { seq, digest, signers: [...new Set(signers.map(({ person }) => person))], policy: content }
+      })
+      .sort((a, b) => a.seq - b.seq)
   }
 
   /** Takes what a log has loaded, in the order of the log. Reports what is absent or cannot be. */

@@ -1,5 +1,7 @@
 /** The report of an audit. Times are seconds since the epoch, as in the logs. */
 import type { ErrorCode, Refusal } from '../../errors.ts'
+import type { Policy } from '../../policy/policy.ts'
+import type { Counts, Entry } from '../entry.ts'
 import type { Finding } from './finding.ts'
 
 export type LogReport = {
@@ -12,6 +14,8 @@ export type LogReport = {
   /** The program's claim about itself. */
   readonly software: string | null
   /** From the registration of a worker. */
+  readonly client: string | null
+  readonly reference: string | null
   readonly measurement: string | null
   readonly assurance: 'measured' | 'platform' | null
   /**
@@ -44,9 +48,19 @@ export type ReleaseStatus =
   | 'interrupted'
   | 'unended'
 
+/** An entry about a release, in the order of its life. */
+export type ReleaseStep = {
+  readonly event: Entry['event']
+  readonly time: number
+  readonly log: string
+  readonly index: number
+}
+
 export type AllowedRelease = {
   readonly kind: 'allowed'
   readonly releaseId: string
+  /** Of its job: several releases of one job have the same trace. */
+  readonly traceparent: string
   readonly time: number
   readonly log: string
   readonly index: number
@@ -64,10 +78,13 @@ export type AllowedRelease = {
   /** The reason for failing or withholding. */
   readonly code: ErrorCode | null
   readonly resultId: string | null
+  /** Of a visible result: what the filter read, kept and withheld. Null without the audit key, or if it opens nothing. */
+  readonly counts: Counts | null
   /** The other release of the same objects and permission that ended with a result. */
   readonly finishedBy: string | null
   /** True if any worker put its job into the dead-letter stream. */
   readonly setAside: boolean
+  readonly steps: readonly ReleaseStep[]
 }
 
 export type RefusedRelease = {
@@ -136,6 +153,14 @@ export type ResultReport = {
   readonly content: 'checked' | 'not in the collection' | 'wrong'
 }
 
+/** A policy that some log had in force, with the persons who signed it. */
+export type PolicyReport = {
+  readonly seq: number
+  readonly digest: string
+  readonly signers: readonly string[]
+  readonly policy: Policy
+}
+
 export type EvidenceReport = {
   readonly v: 1
   readonly verdict: 'intact' | 'incomplete' | 'broken'
@@ -147,6 +172,8 @@ export type EvidenceReport = {
   readonly findings: readonly Finding[]
   /** Number of findings beyond the limit. */
   readonly findingsOmitted: number
+  /** By their numbers. */
+  readonly policies: readonly PolicyReport[]
   readonly logs: readonly LogReport[]
   /** The newest ones, as many of each kind as were asked for. */
   readonly releases: readonly (AllowedRelease | RefusedRelease)[]

@@ -88,6 +88,8 @@ export class AuditedLog {
       registered: registration !== undefined,
       simulation: opened?.simulation ?? registration?.simulation ?? false,
       software: opened?.software ?? null,
+      client: registration?.attestation?.client ?? null,
+      reference: registration?.attestation?.reference ?? null,
       measurement: registration?.attestation?.measurement ?? null,
       assurance: registration?.attestation?.assurance ?? null,
       size: this.#replay.size,

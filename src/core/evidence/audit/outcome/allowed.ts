@@ -1,10 +1,11 @@
 /** The outcome of each release that was allowed. */
 import { sha256, utf8 } from '../../../bytes.ts'
+import type { Counts } from '../../entry.ts'
 import { Newest } from '../bounded.ts'
 import { CompactTable } from '../compactTable.ts'
 import type { Context, Rule } from '../context.ts'
 import type { Accepted, Decided, Life, WorkerEnd } from '../life.ts'
-import type { AllowedRelease, ReleaseStatus } from '../report.ts'
+import type { AllowedRelease, ReleaseStatus, ReleaseStep } from '../report.ts'
 import type { Letters, Subject } from './letters.ts'
 
 const STATUS_OF_END: Readonly<Record<WorkerEnd['entry']['event'], ReleaseStatus>> = {
@@ -19,6 +20,15 @@ const STATUS_OF_END: Readonly<Record<WorkerEnd['entry']['event'], ReleaseStatus>
 /** Releases without an end wait for the end of the audit: another may finish their work. */
 const MAX_UNFINISHED = 16_384
 
+/** From the JWE of `result.intent`. */
+export type OpenCounts = (counts: string) => Counts | undefined
+
+type AllowedOptions = {
+  readonly rows: number
+  readonly onRelease: ((release: AllowedRelease) => void) | undefined
+  readonly openCounts: OpenCounts | undefined
+}
+
 type Outcome = {
   readonly release: AllowedRelease
   readonly subject: Subject
@@ -31,15 +41,17 @@ type Outcome = {
 export class Allowed {
   readonly #context: Context
   readonly #letters: Letters
+  readonly #options: AllowedOptions
   readonly #newest: Newest<Outcome>
   #unfinished: Outcome[] = []
   // By work: the release that led to a result.
   readonly #finished = new CompactTable(16, 16)
 
-  constructor(context: Context, letters: Letters, rows: number) {
+  constructor(context: Context, letters: Letters, options: AllowedOptions) {
     this.#context = context
     this.#letters = letters
-    this.#newest = new Newest(rows, ({ release }) => release.time)
+    this.#options = options
+    this.#newest = new Newest(options.rows, ({ release }) => release.time)
   }
 
   get rule(): Rule {
@@ -62,11 +74,14 @@ export class Allowed {
     const [decided] = life.decided
     // Without the entry on its worker, which is a finding, no one can say to whom it was.
     if (decided?.accepted === undefined) return
-    const outcome = outcomeOf(decided, decided.accepted, life, await statusOf(life, this.#context))
-    const { status, releaseId } = outcome.release
+    const status = await statusOf(life, this.#context)
+    const counts = countsOf(life, status, this.#options.openCounts)
+    const outcome = outcomeOf(decided, decided.accepted, life, { ...status, counts })
+    const { releaseId } = outcome.release
+    this.#options.onRelease?.(outcome.release)
     this.#newest.add(outcome)
     const finished = this.#finished.find(outcome.work)
-    if (status === 'visible' || (status === 'superseded' && finished === -1)) {
+    if (status.status === 'visible' || (status.status === 'superseded' && finished === -1)) {
       const { row } = this.#finished.add(outcome.work)
       this.#finished.valueOf(row).write(releaseId, 'hex')
     }
@@ -110,14 +125,16 @@ function isUnfinished({ status }: AllowedRelease): boolean {
 function outcomeOf(
   { boot: log, index, entry }: Decided,
   { boot, client, purpose, reference, assurance, policySeq }: Accepted,
-  { receipts }: Life,
-  status: Status,
+  life: Life,
+  status: Status & Pick<AllowedRelease, 'counts'>,
 ): Outcome {
+  const { receipts } = life
   const { releaseId, time, permission, dataset, disclosure, headerDigests, traceparent } = entry
   return {
     release: {
       kind: 'allowed',
       releaseId,
+      traceparent,
       time,
       log,
       index,
@@ -134,11 +151,34 @@ function outcomeOf(
       ...status,
       finishedBy: null,
       setAside: false,
+      steps: stepsOf(life),
     },
     subject: { jobIds: receipts.map(({ received }) => received.entry.jobId), headerDigests, traceparent },
     work: sha256(utf8([dataset, permission, ...headerDigests].join())).subarray(0, 16),
     receivedAt: receipts[0]?.received.index ?? null,
   }
+}
+
+function stepsOf({ decided, ends, interruptions, receipts }: Life): ReleaseStep[] {
+  const used = receipts.flatMap(({ received, intents, ends: last }) => [received, ...intents, ...last])
+  return [...decided, ...ends, ...interruptions, ...used].map(({ boot: log, index, entry }) => ({
+    event: entry.event,
+    time: entry.time,
+    log,
+    index,
+  }))
+}
+
+/** Of the intent that became the result. Work that another release finished counts there. */
+function countsOf(
+  { receipts }: Life,
+  { status, resultId }: Status,
+  open: OpenCounts | undefined,
+): Counts | null {
+  if (status !== 'visible' || open === undefined) return null
+  const intents = receipts.flatMap((receipt) => receipt.intents)
+  const made = intents.findLast(({ entry }) => entry.resultId === resultId)
+  return (made && open(made.entry.counts)) ?? null
 }
 
 type Status = Pick<AllowedRelease, 'status' | 'code' | 'resultId'>

@@ -12,13 +12,20 @@ type Denied = RefusedRelease['denied'][number]
 const MAX_DENIALS = 16_384
 const MAX_JOBS = 1024
 
+type RefusedOptions = {
+  readonly rows: number
+  readonly onRelease: ((release: RefusedRelease) => void) | undefined
+}
+
 export class Refused {
   readonly #newest: Newest<RefusedRelease>
   readonly #denied = new BoundedMap<string, Denied[]>(MAX_DENIALS)
   readonly #turnedAway = new Map<ErrorCode, number>()
+  readonly #onRelease: RefusedOptions['onRelease']
 
-  constructor(rows: number) {
+  constructor({ rows, onRelease }: RefusedOptions) {
     this.#newest = new Newest(rows, ({ time }) => time)
+    this.#onRelease = onRelease
   }
 
   get rule(): Rule {
@@ -26,7 +33,7 @@ export class Refused {
       entry: (logged) => {
         const { entry } = logged
         if (entry.event === 'worker.refused')
-          this.#newest.add({
+          this.#add({
             ...common({ ...logged, entry }, entry),
             nearest: entry.nearest,
             reference: null,
@@ -37,13 +44,18 @@ export class Refused {
           this.#turnedAway.set(entry.code, (this.#turnedAway.get(entry.code) ?? 0) + entry.count)
       },
       refusal: (refused) =>
-        this.#newest.add({
+        this.#add({
           ...common(refused, refused.accepted),
           nearest: [],
           reference: refused.accepted?.reference ?? null,
           quota: refused.entry.quota,
         }),
     }
+  }
+
+  #add(refused: RefusedRelease): void {
+    this.#onRelease?.(refused)
+    this.#newest.add(refused)
   }
 
   #deny({ boot: log, entry: { denialId, jobId, traceparent } }: Logged<'release.denied'>): void {
