@@ -1,10 +1,11 @@
-/** The commands `evidence verify` and `evidence export`. */
+/** The commands `evidence verify`, `report` and `export`. */
 import type { Command } from 'commander'
 import { ExportConfig } from '#cli/config.ts'
-import type { CommandContext } from '#cli/terminal.ts'
+import { type CommandContext, formatBytes } from '#cli/terminal.ts'
 import { renderExported } from './exportText.ts'
 
 type VerifyArguments = { readonly trust?: string; readonly simulation: boolean; readonly json?: boolean }
+type ReportArguments = VerifyArguments & { readonly output: string; readonly auditKey?: string }
 type ExportArguments = {
   readonly config: string
   readonly out: string
@@ -51,6 +52,32 @@ Exit codes
     })
 
   evidence
+    .command('report')
+    .summary('write the audit of a folder as one page for people')
+    .description(
+      'Audits a folder as `evidence verify` does, and writes what it found as one HTML page: the verdict, who received what and why, what machines proved, refusals, findings, and how to check it again. The page loads nothing and runs nothing. Up to 1,000 releases are listed one by one; the totals count all.',
+    )
+    .argument('<dir>', 'a folder that `evidence export` wrote')
+    .requiredOption('-o, --output <file>', 'the page, which must not exist')
+    .option('--trust <file>', "the provider's root, from a source other than DIR (default: DIR/trust.json)")
+    .option('--audit-key <file>', "the provider's audit key (PEM); the page then has the sealed counts")
+    .option('--simulation', 'accept evidence of simulated machines', false)
+    .option('--json', 'print the outcome as one line of JSON')
+    .addHelpText(
+      'after',
+      `
+Example
+  confidential-worker evidence report ./evidence --trust root.json -o report.html
+
+Exit codes
+  0   written, and the evidence is intact
+  1   written, and the evidence is incomplete or broken
+  2   nothing to audit, no root, or FILE exists
+  78  the audit key is no private key of P-256`,
+    )
+    .action((dir: string, options: ReportArguments) => writeReport(dir, options, context))
+
+  evidence
     .command('export')
     .summary("copy both sides' evidence into a folder")
     .description(
@@ -83,6 +110,15 @@ Exit codes
   78  the configuration must be changed first`,
     )
     .action((options: ExportArguments) => exportAll(options, context))
+}
+
+async function writeReport(dir: string, options: ReportArguments, context: CommandContext): Promise<void> {
+  const { writePage } = await import('./writePage.ts')
+  const written = await writePage(dir, options)
+  const { verdict, file, bytes } = written
+  if (options.json === true) context.terminal.printJson(written)
+  else context.terminal.print(`${verdict.toUpperCase()}  ${file} (${formatBytes(bytes)})\n`)
+  context.exit(verdict === 'intact' ? 0 : 1)
 }
 
 async function exportAll(options: ExportArguments, { terminal }: CommandContext): Promise<void> {

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
-import { copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { generateKeyPairSync } from 'node:crypto'
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { auditFolder } from '#adapters/evidence/folderAudit.ts'
 import { renderEvidence } from '#cli/evidence/text.ts'
 import { thumbprint } from '#core/jwk.ts'
-import { providerRoot } from '../../core/evidence/collectionBuilder.ts'
+import { auditKey, providerRoot } from '../../core/evidence/collectionBuilder.ts'
 import { writeWholeCollection } from '../../core/evidence/wholeCollection.ts'
-import { cli } from '../process.ts'
+import { cli, expectFailure } from '../process.ts'
 
 const root = await mkdtemp(join(tmpdir(), 'cw-cli-evidence-'))
 after(() => rm(root, { recursive: true, force: true }))
@@ -85,6 +86,45 @@ test('control characters that a requester chose are replaced', () => {
 
 test('a report is plain JSON', () => {
   assert.deepEqual(JSON.parse(JSON.stringify(intact)), intact)
+})
+
+test('evidence report writes a page once, with exit code 1 unless the evidence is intact', async () => {
+  const page = join(root, 'report.html')
+  const written = await cli('evidence', 'report', whole, '--simulation', '-o', page, '--json')
+  const { bytes, ...outcome } = JSON.parse(written.stdout)
+  assert.deepEqual([outcome, written.code], [{ file: page, verdict: 'intact', findings: 0 }, 0])
+  const content = await readFile(page)
+  assert.equal(content.byteLength, bytes)
+  assert.match(content.toString(), /^<!doctype html>\n<html lang="en">/)
+
+  expectFailure(await cli('evidence', 'report', whole, '--simulation', '-o', page), 'output.exists', 2)
+  assert.deepEqual(await readFile(page), content)
+  const broken = await cli('evidence', 'report', whole, '-o', join(root, 'broken.html'))
+  assert.equal(broken.code, 1)
+  assert.match(broken.stdout, /^BROKEN {2}.*broken\.html \(\d/)
+})
+
+test('evidence report opens the counts with the audit key only', async () => {
+  const page = join(root, 'counts.html')
+  const report = (key: string) =>
+    cli('evidence', 'report', whole, '--simulation', '--audit-key', key, '-o', page)
+  expectFailure(await report(join(root, 'absent.pem')), 'config.invalid', 78)
+  const other = join(root, 'other.pem')
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  await writeFile(other, privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  expectFailure(await report(other), 'config.invalid', 78)
+  await writeFile(
+    other,
+    generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  )
+  assert.equal((await report(other)).code, 0)
+  assert.match(await readFile(page, 'utf8'), /was not opened for this page/)
+
+  await rm(page)
+  const own = join(root, 'audit.pem')
+  await writeFile(own, auditKey.export({ type: 'pkcs8', format: 'pem' }))
+  assert.equal((await report(own)).code, 0)
+  assert.match(await readFile(page, 'utf8'), /15 of 39 records, by the filter inside the worker/)
 })
 
 test('findings are listed with their place', async () => {
