@@ -1,4 +1,7 @@
-/** The auditor's part: copies the evidence of both sides into one folder and verifies it from the pin. */
+/**
+ * The auditor's part: copies the evidence of both sides into one folder, verifies it from the pin, and writes
+ * the report for people.
+ */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -25,6 +28,17 @@ export type Audited = {
 export async function exportEvidence({ command, configOf, folders }: Deployment): Promise<void> {
   const parameters = ['--config', configOf('export'), '--out', folders.evidence, '--trust', configOf('trust')]
   await command(['evidence', 'export', ...parameters])
+}
+
+/**
+ * Writes the page that a regulator or a privacy officer reads; the hospital's audit key opens the counts. An
+ * intact audit came before, so any other exit is a fault.
+ */
+export async function writeReport({ command, configOf, folders, auditKeyFile }: Deployment): Promise<string> {
+  const file = join(folders.root, 'report.html')
+  const parameters = ['--trust', configOf('trust'), '--audit-key', auditKeyFile, '--simulation', '-o', file]
+  await command(['evidence', 'report', folders.evidence, ...parameters])
+  return file
 }
 
 /** Writes audit.json and audit.txt. Throws `evidence.inconsistent` unless the verdict is `intact`. */

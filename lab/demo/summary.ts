@@ -3,6 +3,7 @@
  * are.
  */
 import { join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { formatBytes } from '#cli/terminal.ts'
 import type { Cell, CountTable } from '#core/egress/table.ts'
 import type { RefusedRelease } from '#core/evidence/audit/report.ts'
@@ -31,6 +32,8 @@ export type Summary = {
   readonly counts: Counts
   readonly table: CountTable
   readonly resultFile: string
+  /** The audit as a page. */
+  readonly reportFile: string
   /** The peak resident memory in bytes, by worker. */
   readonly peaks: ReadonlyMap<string, number>
   readonly elapsedMs: number
@@ -123,6 +126,9 @@ export function summaryText(summary: Summary): readonly string[] {
     '',
     'Verify the evidence yourself:',
     `  npm run --silent cli -- evidence verify ${shown(folders.evidence)} --trust ${shown(trustFile)} --simulation`,
+    '',
+    'Read what the audit found, in a browser:',
+    `  ${pathToFileURL(summary.reportFile).href}`,
   ]
 }
 
@@ -133,7 +139,8 @@ function shown(path: string): string {
 }
 
 export function summaryJson(summary: Summary): object {
-  const { folders, sealed, processed, refused, audited, counts, resultFile, peaks, elapsedMs } = summary
+  const { folders, sealed, processed, refused, audited, counts, resultFile, reportFile, peaks, elapsedMs } =
+    summary
   return {
     folder: folders.root,
     simulation: true,
@@ -143,6 +150,7 @@ export function summaryJson(summary: Summary): object {
     refused: refused.map(({ probe, code, denialId }) => ({ probe, code, denialId })),
     evidence: { verdict: audited.verdict, allowed: audited.allowed, refused: audited.refused.length },
     result: resultFile,
+    report: reportFile,
     peakResidentBytes: Object.fromEntries(peaks),
     elapsedMs: Math.round(elapsedMs),
   }

@@ -7,6 +7,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import { createOci } from '#adapters/oci/clients.ts'
 import { OciConfig } from '#adapters/oci/config.ts'
 import { systemClock } from '#adapters/system/clock.ts'
@@ -61,6 +62,18 @@ test('the demo ends with a result and three refusals, and its summary says so', 
   assert.ok(table.length > 0)
   for (const bytes of Object.values<number>(summary.peakResidentBytes))
     assert.ok(bytes > 0 && bytes < MAX_RESIDENT_BYTES, `${bytes} bytes resident`)
+})
+
+test('the report for people has the verdict and the counts, and the last lines say where it is', async () => {
+  const { report, counts } = JSON.parse(run.stdout)
+  assert.equal(report, inOut('report.html'))
+  const page = await readFile(report, 'utf8')
+  const sum = (all: Record<string, number>) => Object.values(all).reduce((total, count) => total + count, 0)
+  const numbers = [sum(counts.withheld), counts.read].map((count: number) => count.toLocaleString('en'))
+  assert(page.includes('</span>Intact</p>'))
+  assert(page.includes(`${numbers[0]} of ${numbers[1]} records, by the filter inside the worker`))
+  for (const code of REFUSALS) assert(page.includes(`(${code})`), code)
+  assert(run.stderr.trimEnd().split('\n').slice(-4).join().includes(pathToFileURL(report).href))
 })
 
 test('anyone who accepts simulated machines can verify the evidence again', async () => {
