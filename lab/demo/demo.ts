@@ -9,6 +9,7 @@ import { openCounts } from './counts.ts'
 import { type Deployment, startDeployment } from './deployment.ts'
 import { createLogWatch, type LogWatch } from './logWatch.ts'
 import { copyMetrics, watchMemory } from './metrics.ts'
+import { verifierName } from './names.ts'
 import type { DemoOptions } from './options.ts'
 import type { DemoOutput, RunStep } from './output.ts'
 import { probe } from './probes.ts'
@@ -36,13 +37,14 @@ export async function runDemo(
   const deployment = await startDeployment({
     folder: options.out,
     workers: WORKERS.length,
+    verifiers: options.verifiers,
     step,
     onLine: watch.onLine,
     signal,
   })
   try {
     const summary = await runSteps(deployment, { options, output, watch, started })
-    if (options.keep) await keepRunning(deployment, output)
+    if (options.keep) await keepRunning(deployment, [...verifiersOf(options), ...WORKERS], output)
     return summary
   } catch (error) {
     // If a program ended, that is the cause; later errors only follow from it.
@@ -73,10 +75,10 @@ async function runSteps(
     print('', 'Three machines that must not get the key ask for it')
     const refused = await probe(deployment, job, step)
     await memory.stop()
-    await copyMetrics(deployment, ['verifier', ...WORKERS])
+    await copyMetrics(deployment, [...verifiersOf(options), ...WORKERS])
 
     print('', 'The audit')
-    const audited = await audit(deployment, step)
+    const audited = await audit(deployment, [...WORKERS, ...verifiersOf(options)], step)
     const reportFile = await step(
       'auditor',
       'writes the report for people, with the counts that the audit key opens',
@@ -119,10 +121,14 @@ async function runSteps(
   }
 }
 
+function verifiersOf({ verifiers }: DemoOptions): readonly string[] {
+  return Array.from({ length: verifiers }, (_, index) => verifierName(index))
+}
+
 /** Audits closed logs: the workers and the Verifier stop first, and their last entries say so. */
-async function audit(deployment: Deployment, step: RunStep) {
+async function audit(deployment: Deployment, programs: readonly string[], step: RunStep) {
   await step('demo', 'stops the workers and the Verifier; each closes its evidence log', async () => {
-    for (const name of [...WORKERS, 'verifier']) await deployment.program(name)?.stop()
+    for (const name of programs) await deployment.program(name)?.stop()
   })
   return await step(
     'auditor',
@@ -141,10 +147,12 @@ async function openResult({ command, configOf }: Deployment, resultId: string, o
 }
 
 async function keepRunning(
-  { start, signal, endpoint, configOf }: Deployment,
+  { start, reviveEnded, signal, endpoint, configOf }: Deployment,
+  programs: readonly string[],
   { print }: DemoOutput,
 ): Promise<void> {
-  for (const name of ['verifier', ...WORKERS]) await start(name)
+  for (const name of programs) await start(name)
+  reviveEnded()
   print(
     `Everything keeps running until Ctrl-C. OCI's services are at ${endpoint}. Try:`,
     `  npm run --silent cli -- seal FILE --config ${configOf('seal')} --upload`,

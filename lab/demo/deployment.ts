@@ -78,6 +78,8 @@ export type Deployment = {
   readonly program: (name: string) => RunningProgram | undefined
   /** Starts the program, or starts it again after its end. Returns its ready line. */
   readonly start: (name: string) => Promise<LogLine>
+  /** From now on a program that ends by itself is started again, as systemd does. */
+  readonly reviveEnded: () => void
   /** The text of `/metrics` of the running Verifier or worker. */
   readonly metricsOf: (name: string) => Promise<string>
   /** Runs one job from a file on a guest. Exit code 1 means that the guest was refused. */
@@ -143,7 +145,7 @@ async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> 
   const guests = guestsOf(socketFolder, machines)
   const functionSocket = join(socketFolder, 'ingest.sock')
   const configOf = (name: string) => configFile(folders.config, name)
-  const files = { configOf, emulatorFolder: folders.emulator, functionSocket }
+  const files = { configOf, emulatorFolder: folders.emulator, runFolder: folders.run, functionSocket }
   const launcher = createLauncher(supervisor, files)
 
   const [identities, tls, verifierPorts] = await step(
@@ -223,6 +225,7 @@ async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> 
     balancer,
     program: supervisor.find,
     start: launcher.start,
+    reviveEnded: () => supervisor.revive(launcher.start),
     metricsOf: launcher.metricsOf,
     ociAs,
     ...commandsOf(context, configOf),

@@ -1,4 +1,6 @@
 /** Starts each program of a deployment by name, with its main file, its parameters and its environment. */
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { checkShape } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
@@ -36,6 +38,8 @@ export function createLauncher(
   files: {
     readonly configOf: (name: string) => string
     readonly emulatorFolder: string
+    /** Gets `<name>.pid` of each program that serves, as `/run` does from systemd. */
+    readonly runFolder: string
     readonly functionSocket: string
   },
 ): Launcher {
@@ -45,6 +49,11 @@ export function createLauncher(
   const start = async (name: string): Promise<LogLine> => {
     const line = await supervisor.start({ name, ...programOf(name) })
     readyLines.set(name, line)
+    const running = supervisor.find(name)
+    const pidFile = join(files.runFolder, `${name}.pid`)
+    await writeFile(pidFile, `${running?.pid}\n`)
+    const gone = () => rm(pidFile, { force: true })
+    running?.ended.then(gone, gone)
     return line
   }
 

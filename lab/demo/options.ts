@@ -13,6 +13,7 @@ export type DemoOptions = {
   readonly patients: number
   readonly seed: string
   readonly out: string
+  readonly verifiers: number
   readonly json: boolean
   readonly keep: boolean
 }
@@ -31,8 +32,9 @@ Options
   --patients N   the number of patients to generate (default 1500)
   --seed TEXT    the seed of the generator; one seed gives one population (default demo)
   --out DIR      the output folder; must not exist (default out/demo-<time>)
+  --verifiers N  the number of replicas of the Verifier, 1 to 4 (default 1)
   --json         print the summary as one line of JSON on stdout, and the story on stderr
-  --keep         keep everything running at the end, until Ctrl-C
+  --keep         keep everything running at the end, until Ctrl-C; a program that ends is started again
   --help         print this page
 
 Examples
@@ -68,6 +70,7 @@ export async function readOptions(
     patients: patients === undefined ? DEFAULT_PATIENTS : numberOf(patients),
     seed,
     out: folder,
+    verifiers: verifiersOf(values.verifiers ?? '1'),
     json,
     keep,
   }
@@ -82,6 +85,7 @@ function parse(parameters: readonly string[]) {
         patients: { type: 'string' },
         seed: { type: 'string' },
         out: { type: 'string' },
+        verifiers: { type: 'string' },
         json: { type: 'boolean' },
         keep: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
@@ -97,6 +101,11 @@ function numberOf(text: string): number {
   if (patients < 1 || patients > MAX_PATIENTS)
     throw new CodedError('usage.invalid', `--patients is ${text}, must be a number from 1 to ${MAX_PATIENTS}`)
   return patients
+}
+
+function verifiersOf(text: string): number {
+  if (/^[1-4]$/.test(text)) return Number(text)
+  throw new CodedError('usage.invalid', `--verifiers is ${text}, must be a number from 1 to 4`)
 }
 
 async function expectFile(file: string): Promise<void> {

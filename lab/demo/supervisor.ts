@@ -1,17 +1,20 @@
 /**
  * The running programs: started one by one, watched, stopped in reverse order. If one dies, the deployment
- * ends.
+ * ends, or it is started again.
  */
 import { abandonable } from '#adapters/system/abandonable.ts'
 import { CodedError } from '#core/errors.ts'
 import type { LogLine } from './logLine.ts'
 import { endedEarly, type ProgramOptions, type RunningProgram, spawnProgram } from './program.ts'
 
-const READY_MILLISECONDS = 60_000
+/** A freshness host that starts anew waits for the next minute, in which it may state. */
+const READY_MILLISECONDS = 90_000
 
 export type Supervisor = {
   /** Resolves when the program serves. A name can be started again after its program has ended. */
   readonly start: (options: Omit<ProgramOptions, 'logFolder' | 'onLine'>) => Promise<LogLine>
+  /** From now on `again` starts a program that ends by itself. If that fails, the deployment ends. */
+  readonly revive: (again: (name: string) => Promise<unknown>) => void
   readonly find: (name: string) => RunningProgram | undefined
   /** Aborted by `end`, or as soon as a program ends that was not stopped. Its reason is the error. */
   readonly signal: AbortSignal
@@ -34,10 +37,13 @@ export function createSupervisor(
   // In the order of their start.
   const programs = new Map<string, RunningProgram>()
 
+  let again: ((name: string) => Promise<unknown>) | undefined
   const watch = (program: RunningProgram): void => {
     const gone = (error: CodedError): void => {
       if (programs.get(program.name) === program) programs.delete(program.name)
-      if (!program.stopping() && options.endsWithProgram !== false) controller.abort(error)
+      if (program.stopping() || signal.aborted) return
+      if (again !== undefined) again(program.name).catch((cause: unknown) => controller.abort(cause))
+      else if (options.endsWithProgram !== false) controller.abort(error)
     }
     program.ended.then(
       (exit) => gone(endedEarly(program.name, exit, program.tail())),
@@ -49,6 +55,9 @@ export function createSupervisor(
   return {
     signal,
     guard,
+    revive: (starts) => {
+      again = starts
+    },
     end: (reason) => controller.abort(reason),
     find: (name) => programs.get(name),
     start: async (program) => {

@@ -3,11 +3,13 @@ import type { IncomingMessage } from 'node:http'
 import { ZodError, z } from 'zod'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
+import { ocid } from '#core/fields.ts'
 import { readBody } from './exchange.ts'
 import type { Faults } from './faults.ts'
-import { OciError, type ServiceResponse } from './service.ts'
+import { notAuthorizedOrNotFound, OciError, type ServiceResponse } from './service.ts'
 
 export const CONTROL_PREFIX = '/emulator/'
+const RotationSchema = z.strictObject({ id: ocid })
 const ClockSchema = z.strictObject({ offsetSeconds: z.int().min(-86_400).max(86_400) })
 const MAX_BODY_BYTES = 64 * 1024
 /** Calls are counted by the first segments of the path; the rest only names one object or message. */
@@ -37,13 +39,15 @@ export async function answerControl(
     readonly calls: Calls
     /** Moves the emulator's clock, with its dates and its checks, this far from the machine's. */
     readonly setClock: (offsetSeconds: number) => void
+    /** Gives a key or secret a new version, durably. Undefined if there is no such one. */
+    readonly rotate: (id: string) => Promise<string | undefined>
     readonly inspect: () => Readonly<Record<string, unknown>>
   },
   method: string,
   path: string,
   request: IncomingMessage,
 ): Promise<ServiceResponse> {
-  const { faults, calls, setClock, inspect } = parts
+  const { faults, calls, setClock, rotate, inspect } = parts
   switch (`${method} ${path.slice(CONTROL_PREFIX.length)}`) {
     case 'GET faults':
       return { status: 200, json: faults.list() }
@@ -54,8 +58,14 @@ export async function answerControl(
       faults.clear()
       return { status: 200, json: [] }
     case 'POST clock':
-      setClock(readClock(await readBody(request, MAX_BODY_BYTES)))
+      setClock(read(ClockSchema, await readBody(request, MAX_BODY_BYTES), 'clock').offsetSeconds)
       return { status: 200, json: {} }
+    case 'POST versions': {
+      const { id } = read(RotationSchema, await readBody(request, MAX_BODY_BYTES), 'key or secret')
+      const version = await rotate(id)
+      if (version === undefined) throw notAuthorizedOrNotFound()
+      return { status: 200, json: { id, version } }
+    }
     case 'GET calls':
       return { status: 200, json: calls.list() }
     case 'GET state':
@@ -65,10 +75,14 @@ export async function answerControl(
   }
 }
 
-function readClock(body: Buffer): number {
-  const parsed = ClockSchema.safeParse(JSON.parse(body.toString()))
-  if (!parsed.success) throw new OciError(400, 'InvalidParameter', 'the clock is malformed')
-  return parsed.data.offsetSeconds
+function read<Schema extends z.ZodType>(schema: Schema, body: Buffer, what: string): z.output<Schema> {
+  try {
+    return schema.parse(parseJson(body, what))
+  } catch (error) {
+    if (error instanceof ZodError || error instanceof CodedError)
+      throw new OciError(400, 'InvalidParameter', `the ${what} is malformed`)
+    throw error
+  }
 }
 
 function armFault(faults: Faults, body: Buffer): void {

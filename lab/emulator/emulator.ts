@@ -109,6 +109,11 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       setClock: (offsetSeconds) => {
         offsetMs = offsetSeconds * 1000
       },
+      rotate: async (id) => {
+        const versions = services.map((service) => service.rotate?.(id))
+        await Promise.all(services.map((service) => service.flushed()))
+        return versions.find((version) => version !== undefined)
+      },
       inspect: () => ({ undeliveredEvents: objectStorage.undelivered() }),
       now,
       onFault,

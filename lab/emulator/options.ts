@@ -25,6 +25,7 @@ Configuration
 Control, unsigned and on loopback only
   GET /emulator/state               events that no function has taken yet
   GET /emulator/calls               how many calls got which status
+  POST /emulator/versions           gives a key or secret a new version: {"id": "ocid1.key…"}
   POST /emulator/clock              moves its clock: {"offsetSeconds": 600}
   GET|POST|DELETE /emulator/faults  list, arm or clear faults: a status, a delay, a cut connection
 

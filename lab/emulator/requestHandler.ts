@@ -42,6 +42,7 @@ export type HandlerParts = {
   readonly faults: Faults
   readonly calls: Calls
   readonly setClock: (offsetSeconds: number) => void
+  readonly rotate: (id: string) => Promise<string | undefined>
   /** State that the control endpoint shows. */
   readonly inspect: () => Readonly<Record<string, unknown>>
   readonly now: () => number

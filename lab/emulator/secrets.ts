@@ -26,12 +26,14 @@ export async function createSecretsService({ config, folder, now }: ServiceConte
     replay: (entry) => versions.push(entry),
     snapshot: () => versions,
   })
-  for (const { id } of config.secrets) {
-    if (versions.some(({ secretId }) => secretId === id)) continue
-    const entry = { secretId: id, version: 1, createdAt: now(), content: randomBytes(32).toString('base64') }
+  const addVersion = (secretId: string): string => {
+    const version = versions.filter((entry) => entry.secretId === secretId).length + 1
+    const entry = { secretId, version, createdAt: now(), content: randomBytes(32).toString('base64') }
     journal.append(entry)
     versions.push(entry)
+    return String(version)
   }
+  for (const { id } of config.secrets) if (!versions.some(({ secretId }) => secretId === id)) addVersion(id)
   await journal.flushed()
 
   const secretOf = ({ params }: ServiceRequest) => {
@@ -58,6 +60,7 @@ export async function createSecretsService({ config, folder, now }: ServiceConte
         },
       },
     ],
+    rotate: (id) => (config.secrets.some((secret) => secret.id === id) ? addVersion(id) : undefined),
     flushed: journal.flushed,
     close: journal.close,
   }

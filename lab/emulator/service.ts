@@ -91,6 +91,11 @@ export type Service = {
   readonly name: string
   readonly routes: readonly Route[]
   /**
+   * Gives a key or secret a new version, as its administrator would. Returns the version's name; undefined if
+   * this service has no such key or secret.
+   */
+  readonly rotate?: (id: string) => string | undefined
+  /**
    * Resolves when every change that the service made before the call is on disk. The request handler waits
    * for it before every answer, including errors: no client learns of a state that a crash could undo.
    */

@@ -14,18 +14,25 @@ export function cli(...parameters: readonly string[]): Promise<Outcome> {
 }
 
 export function startCli(...parameters: readonly string[]) {
-  return startMain('cli', ...parameters)
+  return startMain('cli', parameters)
+}
+
+/** With this on stdin, which is a pipe. */
+export function cliTyping(typed: string, ...parameters: readonly string[]): Promise<Outcome> {
+  return startMain('cli', parameters, typed).ended
 }
 
 /** A program itself, not by way of the command line. */
 export function runMain(program: string, ...parameters: readonly string[]): Promise<Outcome> {
-  return startMain(program, ...parameters).ended
+  return startMain(program, parameters).ended
 }
 
-function startMain(program: string, ...parameters: readonly string[]) {
+function startMain(program: string, parameters: readonly string[], typed = '') {
   const child = spawn(process.execPath, [mainOf(program), ...parameters], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
+  // It may end without reading.
+  child.stdin.on('error', () => {}).end(typed)
   const ended: Promise<Outcome> = Promise.all([
     text(child.stdout),
     text(child.stderr),

@@ -7,37 +7,29 @@ import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { systemClock } from '#adapters/system/clock.ts'
-import { createLog } from '#adapters/system/log.ts'
 import { toHex, utf8 } from '#core/bytes.ts'
 import { isRecordedName } from '#core/evidence/record.ts'
 import { type Job, JobFormat, jobIdOf } from '#core/job/job.ts'
 import { peekCompact } from '#core/jws.ts'
 import { type Grant, GrantFormat } from '#core/release/grant.ts'
-import { RefusalFormat } from '#core/release/refusal.ts'
 import { resultIdOfGrant } from '#core/release/resultId.ts'
 import { messageOf, parseLine } from '#lab/demo/logLine.ts'
 import { PROVIDER, SCOPES } from '#lab/demo/names.ts'
-import { WorkerConfig } from '../../src/worker/config.ts'
-import { readInput, releaseJobOf } from '../../src/worker/input.ts'
-import { type Material, readMaterial } from '../../src/worker/material.ts'
+import { type Consumer, openConsumer, refusalCode } from './consumer.ts'
 import { publishPolicy, withPermissions } from './governor.ts'
-import { requestAs } from './hostileRequest.ts'
 import { audit, resultsOf, type SystemUnderTest, startSystem, waitForLine } from './systemUnderTest.ts'
 
 const RARE = 'hiv'
 const DIAGNOSES: Readonly<Record<string, string>> = { hiv: '86406008', asthma: '195967001' }
 
 let system: SystemUnderTest
-let consumer: Material
+let consumer: Consumer
 before(async () => {
   system = await startSystem({ workers: 1, spareWorkers: 1 })
-  const config = JSON.parse(await readFile(system.deployment.configOf('worker-2'), 'utf8'))
-  consumer = await readMaterial(WorkerConfig.parse(config), systemClock, createLog('consumer', 'error'))
+  consumer = await openConsumer(system)
 })
 after(async () => {
-  consumer?.service.close()
-  consumer?.oci.close()
+  await consumer?.close()
   await system?.close()
 })
 
@@ -186,11 +178,8 @@ async function ask(job: Job) {
 
 /** A request of an approved machine with an assertion that the consumer's Vault signs, whatever it says. */
 async function request(job: Job, scope: string | undefined): Promise<Grant> {
-  const input = await readInput(job, consumer.oci.objectStore(), new AbortController().signal)
-  const config = system.deployment.configOf('worker-2')
-  const response = await requestAs(consumer, config, [releaseJobOf(job, input)], scope)
-  if ('refusal' in response)
-    throw new Error(peekCompact(RefusalFormat, response.refusal, 'verifier.untrusted').payload.code)
+  const response = await consumer.ask([await consumer.jobOf(job)], scope)
+  if ('refusal' in response) throw new Error(refusalCode(response))
   const [answer] = response.answers
   assert.ok(answer !== undefined && 'grant' in answer, JSON.stringify(answer))
   return peekCompact(GrantFormat, answer.grant, 'grant.invalid').payload

@@ -6,19 +6,12 @@ import assert from 'node:assert/strict'
 import { mkdir, open as openFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { systemClock } from '#adapters/system/clock.ts'
-import { createLog } from '#adapters/system/log.ts'
 import { MINIMUM_CELL } from '#cli/policy/form.ts'
 import { type Job, JobFormat, jobIdOf } from '#core/job/job.ts'
-import { peekCompact } from '#core/jws.ts'
-import { RefusalFormat } from '#core/release/refusal.ts'
 import type { ReleaseAnswer, ReleaseJob } from '#core/release/request.ts'
 import { memberName } from '#core/sealed/set.ts'
 import { PROVIDER, STREAMS } from '#lab/demo/names.ts'
-import { WorkerConfig } from '../../src/worker/config.ts'
-import { readInput, releaseJobOf } from '../../src/worker/input.ts'
-import { type Material, readMaterial } from '../../src/worker/material.ts'
-import { requestAs } from './hostileRequest.ts'
+import { type Consumer, openConsumer, refusalCode } from './consumer.ts'
 import { deadLetters, timesPublished } from './streamMessages.ts'
 import {
   audit,
@@ -60,18 +53,16 @@ type SealedSet = {
 
 let system: SystemUnderTest
 /** The consumer's own machine, which he may ask with as he likes. */
-let consumer: Material
+let consumer: Consumer
 /** A good set and its job. */
 let good: SealedSet
 let job: Job
 before(async () => {
   system = await startSystem({ workers: 1, spareWorkers: 1 })
-  const config = JSON.parse(await readFile(system.deployment.configOf('worker-2'), 'utf8'))
-  consumer = await readMaterial(WorkerConfig.parse(config), systemClock, createLog('consumer', 'error'))
+  consumer = await openConsumer(system)
 })
 after(async () => {
-  consumer?.service.close()
-  consumer?.oci.close()
+  await consumer?.close()
   await system?.close()
 })
 
@@ -140,11 +131,8 @@ test('the evidence of all this is intact', async () => {
 
 // By a boot without a log, which an audit reports from here on.
 test('his own request on an approved machine gets a set as a whole, or nothing', async () => {
-  const never = new AbortController().signal
-  const store = consumer.oci.objectStore()
-  const jobOf = async (of: Job) => releaseJobOf(of, await readInput(of, store, never))
-  const whole = await jobOf(job)
-  const other = await jobOf(await upload(await sealSet('another')))
+  const whole = await consumer.jobOf(job)
+  const other = await consumer.jobOf(await upload(await sealSet('another')))
   const [a, b, c] = whole.objects
   const [foreign] = other.objects
   assert.ok(a !== undefined && b !== undefined && c !== undefined && foreign !== undefined)
@@ -162,21 +150,12 @@ test('his own request on an approved machine gets a set as a whole, or nothing',
     ['another order', withRecord(c, b, a)],
     ['the record of another set', { ...other, objects: whole.objects }],
   ]
-  const response = await requestAs(
-    consumer,
-    system.deployment.configOf('worker-2'),
-    asked.map(([, job]) => job),
-  )
+  const response = await consumer.ask(asked.map(([, job]) => job))
   assert.ok('answers' in response)
   for (const [index, [what]] of asked.entries()) {
     const answer: ReleaseAnswer | undefined = response.answers[index]
     assert.ok(answer !== undefined && 'refusal' in answer, what)
-    const { payload }: { payload: { code: string } } = peekCompact(
-      RefusalFormat,
-      answer.refusal,
-      'verifier.untrusted',
-    )
-    assert.equal(payload.code, 'set.incomplete', what)
+    assert.equal(refusalCode(answer), 'set.incomplete', what)
   }
 })
 

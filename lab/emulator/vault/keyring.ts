@@ -33,6 +33,8 @@ export type VaultKey = KeyConfig & {
 export type Keyring = {
   /** Throws OCI's 404 for a key that does not exist. */
   readonly key: (id: string) => VaultKey
+  /** Gives the key a new version, which is then its current one. Returns its OCID; undefined without such a key. */
+  readonly rotate: (id: string) => string | undefined
   readonly flushed: () => Promise<void>
   readonly close: () => Promise<void>
 }
@@ -54,40 +56,43 @@ export async function openKeyring({ config, folder, now }: ServiceContext): Prom
     replay: (entry) => entries.push(entry),
     snapshot: () => entries,
   })
-  for (const keyConfig of config.keys) {
-    if (entries.some(({ keyId }) => keyId === keyConfig.id)) continue
+  const addVersion = ({ id: keyId, shape }: KeyConfig): string => {
     const versionId = `ocid1.keyversion.oc1..${randomBytes(16).toString('hex')}`
-    const entry = {
-      keyId: keyConfig.id,
-      versionId,
-      createdAt: now(),
-      material: makeMaterial(keyConfig.shape),
-    }
+    const entry = { keyId, versionId, createdAt: now(), material: makeMaterial(shape) }
     journal.append(entry)
     entries.push(entry)
+    return versionId
   }
+  for (const keyConfig of config.keys)
+    if (!entries.some(({ keyId }) => keyId === keyConfig.id)) addVersion(keyConfig)
   await journal.flushed()
 
-  const keys = new Map<string, VaultKey>(
-    config.keys.map((keyConfig) => {
-      const versions = entries
-        .filter(({ keyId }) => keyId === keyConfig.id)
-        .map(({ versionId, createdAt, material }) => ({
-          id: versionId,
-          createdAt,
-          material:
-            keyConfig.shape.algorithm === 'AES'
-              ? createSecretKey(material, 'base64')
-              : createPrivateKey(material),
-        }))
-      return [keyConfig.id, { ...keyConfig, versions }]
-    }),
-  )
+  const keyOf = (keyConfig: KeyConfig): VaultKey => {
+    const versions = entries
+      .filter(({ keyId }) => keyId === keyConfig.id)
+      .map(({ versionId, createdAt, material }) => ({
+        id: versionId,
+        createdAt,
+        material:
+          keyConfig.shape.algorithm === 'AES'
+            ? createSecretKey(material, 'base64')
+            : createPrivateKey(material),
+      }))
+    return { ...keyConfig, versions }
+  }
+  const keys = new Map(config.keys.map((keyConfig) => [keyConfig.id, keyOf(keyConfig)]))
   return {
     key: (id) => {
       const key = keys.get(id)
       if (key === undefined) throw notAuthorizedOrNotFound()
       return key
+    },
+    rotate: (id) => {
+      const key = config.keys.find((keyConfig) => keyConfig.id === id)
+      if (key === undefined) return undefined
+      const versionId = addVersion(key)
+      keys.set(id, keyOf(key))
+      return versionId
     },
     flushed: journal.flushed,
     close: journal.close,

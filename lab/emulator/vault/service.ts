@@ -14,6 +14,7 @@ export async function createVaultService(context: ServiceContext): Promise<Servi
       ...cryptoRoutes({ keyring, log, now: context.now }),
       ...managementRoutes(keyring, context.config),
     ],
+    rotate: keyring.rotate,
     flushed: async () => {
       await Promise.all([keyring.flushed(), log.flushed()])
     },

@@ -1,7 +1,8 @@
-/** The commands `policy init`, `check`, `say`, `diff` and `schema`, and those of `signingCommand.ts`. */
+/** The commands `policy init`, `check`, `say`, `diff` and `schema`, and those of two other files. */
 import type { Command } from 'commander'
 import { actionOf, commandsOf } from '#cli/commandGroup.ts'
 import type { CommandContext } from '#cli/terminal.ts'
+import { addRotationCommands } from './rotationCommand.ts'
 import { addSigningCommands } from './signingCommand.ts'
 
 const ORDER = `
@@ -129,6 +130,7 @@ Example
 Exit codes
   0   printed`,
   ).action(run(({ schema }) => schema))
+  addRotationCommands(group, context)
   addSigningCommands(group, context)
 }
 

@@ -94,7 +94,7 @@ function given(option: string, text: string | undefined, field: z.ZodType<string
   return text
 }
 
-async function ifGiven<T>(
+export async function ifGiven<T>(
   path: string | undefined,
   read: (path: string) => Promise<T>,
 ): Promise<T | undefined> {
@@ -140,7 +140,10 @@ function jwkIn(bytes: Buffer, path: string): unknown {
   }
 }
 
-async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>> {
+export async function readJson<Schema extends z.ZodType>(
+  path: string,
+  schema: Schema,
+): Promise<z.output<Schema>> {
   const bytes = await readFileUpTo(path, MAX_FILE_BYTES, 'input.unreadable')
   const value = under('policy.malformed', () => parseJson(bytes, path))
   return checkShape(schema, value, path, 'policy.malformed', 'operator')

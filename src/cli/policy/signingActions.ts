@@ -135,7 +135,8 @@ export async function expectAgreement(question: string): Promise<void> {
     throw new CodedError('usage.invalid', 'there is no terminal to ask on; add --yes if you agree')
   const lines = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    const answer = await lines.question(`${question} Type yes to sign: `)
+    // The end of the input, and Ctrl-C, are no answer.
+    const answer = await lines.question(`${question} Type yes to sign: `).catch(() => '')
     if (answer.trim() !== 'yes') throw new CodedError('signing.declined', 'the answer was not yes')
   } finally {
     lines.close()

@@ -1,4 +1,4 @@
-/** The commands `report verify`, `report show` and `report conformance`. */
+/** The commands `report take`, `report verify`, `report show` and `report conformance`. */
 import type { Command } from 'commander'
 import type { CommandContext } from '#cli/terminal.ts'
 import type { ReportResult } from '#core/appraisal/reportResult.ts'
@@ -15,11 +15,43 @@ export function addReportCommands(program: Command, context: CommandContext): vo
   const report = program
     .command('report')
     .helpCommand(false)
-    .summary('read and judge an SEV-SNP attestation report')
-    .description('Reads and judges an SEV-SNP attestation report.')
+    .summary('take, read and judge an SEV-SNP attestation report')
+    .description('Takes, reads and judges an SEV-SNP attestation report.')
+  addTake(report, context)
   addVerify(report, context)
   addShow(report, context)
   addConformance(report, context)
+}
+
+function addTake(report: Command, context: CommandContext): void {
+  report
+    .command('take')
+    .summary("take a report of this machine, for the provider's approve")
+    .description(
+      "Asks this machine's firmware for a report, by the source in a worker's configuration, and writes it with its certificates into a new folder. Its REPORT_DATA is zero, so it answers no challenge and gets no key.",
+    )
+    .requiredOption('--config <file>', "the worker's configuration")
+    .requiredOption('--out <dir>', 'a new folder: report.bin, leaf.der (VCEK or VLEK), issuer-*.der')
+    .option('--json', 'print the result as one line of JSON')
+    .addHelpText(
+      'after',
+      `
+Example
+  confidential-worker report take --config worker.json --out machine
+  confidential-worker approve --report machine/report.bin --certs machine …
+
+Exit codes
+  0   taken
+  2   the folder exists already
+  75  there is no source of reports here, or firmware or AMD does not answer
+  78  the configuration must be changed first`,
+    )
+    .action(async (options: { readonly config: string; readonly out: string; readonly json?: boolean }) => {
+      const { takeReport } = await import('./take.ts')
+      const taken = await takeReport(options)
+      if (options.json === true) context.terminal.printJson(taken)
+      else context.terminal.print(`${[taken.report, ...taken.certificates].join('\n')}\n`)
+    })
 }
 
 function addVerify(report: Command, context: CommandContext): void {

@@ -1,100 +1,16 @@
 /** Two signers put documents in force with the commands alone, revoke with one signature, and restore with two. */
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { copyFile, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { readerOf } from '#adapters/evidence/collection.ts'
+import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { test } from 'node:test'
 import { readPrivateKey } from '#adapters/system/privateKey.ts'
-import type { GovernConfig } from '#cli/config.ts'
-import type { ErrorCode } from '#core/errors.ts'
-import { exportJwk, P384Jwk, thumbprint } from '#core/jwk.ts'
-import { GovernanceBucket } from '#core/policy/bucket.ts'
-import { governanceInForce } from '#core/policy/inForce.ts'
-import type { Policy } from '#core/policy/policy.ts'
-import { toUnixSeconds } from '#core/time.ts'
-import { DEPLOYMENT, datasetOf, permissionOf, policyOf } from '../../core/release/releaseWorld.ts'
-import { id, PROVIDER_NAMESPACE } from '../../lab/emulator/testEmulator.ts'
-import { managerOf, startServices } from '../emulatedServices.ts'
-import { cli, expectFailure } from '../process.ts'
+import { P384Jwk, thumbprint } from '#core/jwk.ts'
+import { id } from '../../lab/emulator/testEmulator.ts'
+import { cli } from '../process.ts'
+import { DAY, draft, hasSsh, now, setUp } from './govern.ts'
 
-const DAY = 86_400
-const now = Math.floor(Date.now() / 1000)
-const hasSsh = spawnSync('ssh-keygen', ['-?']).error === undefined
 const skip = hasSsh ? false : 'ssh-keygen is absent'
-const BUCKETS = { governance: 'governance' }
-
-/** A policy of now: only its number and permissions differ from test to test. */
-function draft(changes: Partial<Policy> = {}): Policy {
-  const window = { notBefore: now - DAY, notAfter: now + DAY }
-  const permissions = [permissionOf({ id: 'one', ...window }), permissionOf({ id: 'two', ...window })]
-  return policyOf({
-    seq: 1,
-    issuedAt: now - 60,
-    expiresAt: now + 30 * DAY,
-    datasets: [datasetOf({ permissions })],
-    ...changes,
-  })
-}
-
-async function setUp(t: TestContext) {
-  const { configs, emulator, folder } = await startServices(t)
-  const at = (name: string) => join(folder, name)
-  const keys = Object.fromEntries(
-    ['ada', 'eve', 'spare'].map((name) => [name, generateKeyPairSync('ed25519').privateKey]),
-  )
-  for (const [name, key] of Object.entries(keys))
-    await writeFile(at(`${name}.pem`), key.export({ format: 'pem', type: 'pkcs8' }))
-  if (hasSsh) execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'ben', '-f', at('ben')])
-  else await copyFile(at('spare.pem'), at('ben'))
-  const jwkOf = (key: KeyObject | undefined) => {
-    assert.ok(key)
-    return exportJwk(key)
-  }
-  const manager = managerOf(t, emulator, 'provider')
-  const vaultKey = (await manager.vault.publicKey(id('key', 'sealing'))).key
-  const root = {
-    keys: [
-      { person: 'ada', jwk: jwkOf(keys['ada']) },
-      { person: 'ben', jwk: jwkOf(await readPrivateKey(at('ben'))) },
-      { person: 'cai', jwk: jwkOf(vaultKey) },
-    ],
-    threshold: 2,
-  } as GovernConfig['trust']['providerRoot']
-  const { oci } = JSON.parse(await readFile(configs.seal, 'utf8'))
-  const config = {
-    trust: { providerRoot: root, audience: DEPLOYMENT.audience, simulation: true },
-    tenant: DEPLOYMENT.tenant,
-    oci: { ...oci, principal: { ...oci.principal, profile: 'governor' } },
-    namespace: PROVIDER_NAMESPACE,
-    buckets: BUCKETS,
-  }
-  await writeFile(at('govern.json'), JSON.stringify(config))
-  const withConfig = ['--config', at('govern.json')]
-  const run = async (...parameters: readonly string[]) => {
-    const outcome = await cli(...parameters, ...withConfig, '--json')
-    assert.equal(outcome.code, 0, outcome.stderr)
-    return JSON.parse(outcome.stdout)
-  }
-  const refused = async (code: ErrorCode, exit: number, ...parameters: readonly string[]) =>
-    expectFailure(await cli(...parameters, ...withConfig, '--json'), code, exit)
-  const write = async (name: string, value: object) => {
-    await writeFile(at(name), JSON.stringify(value))
-    return at(name)
-  }
-  const inForce = async () => {
-    const place = { namespace: PROVIDER_NAMESPACE, bucket: 'governance' }
-    const bucket = new GovernanceBucket(readerOf(manager.store, place), root)
-    await bucket.refresh()
-    return governanceInForce(
-      bucket.candidates,
-      { root, deployment: DEPLOYMENT },
-      toUnixSeconds(Math.floor(Date.now() / 1000)),
-    )
-  }
-  return { at, run, refused, write, inForce, folder, config, withConfig }
-}
 
 test('two signers put a policy in force; one alone, a stranger or a lower number does not', async (t) => {
   const { at, run, refused, write, inForce, withConfig } = await setUp(t)
@@ -167,19 +83,12 @@ test('two signers put a policy in force; one alone, a stranger or a lower number
 })
 
 test('an excluded signer neither signs nor counts', async (t) => {
-  const { at, run, refused, write, config } = await setUp(t)
+  const { at, run, refused, write, sign, config } = await setUp(t)
   const [ada] = config.trust.providerRoot.keys
   assert.ok(ada)
-  const publish = async (name: string, policy: Policy, keys: readonly string[]) => {
-    let file = await write(name, policy)
-    for (const key of keys) file = (await run('policy', 'sign', file, '--key', key, '--yes')).file
-    return file
-  }
-  const first = await publish('p1.json', draft({ excludedSigners: [thumbprint(ada.jwk)] }), [
-    at('ada.pem'),
-    at('ben'),
-  ])
-  const early = await publish('p2.json', draft({ seq: 2 }), [at('ada.pem'), at('ben')])
+  const both = [at('ada.pem'), at('ben')]
+  const first = await sign(await write('p1.json', draft({ excludedSigners: [thumbprint(ada.jwk)] })), ...both)
+  const early = await sign(await write('p2.json', draft({ seq: 2 })), ...both)
   await run('policy', 'publish', first)
   await refused('policy.unsigned', 1, 'policy', 'publish', early)
   await refused('signer.unknown', 1, 'revoke', '--permission', 'one', '--key', at('ada.pem'), '--yes')

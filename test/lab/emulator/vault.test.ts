@@ -124,6 +124,51 @@ test('keys and secrets survive a restart', async (t) => {
   assert.deepEqual((await again.secrets.getSecretBundle({ secretId })).secretBundle, secretBundle)
 })
 
+test('a new version is the current one, also after a restart, and the one before still opens', async (t) => {
+  const folder = await temporaryFolder(t)
+  const options = { config: testConfig(), folder, now: Date.now, onFault: assert.ifError }
+  const before = await startEmulator(options)
+  const rotate = async (body: unknown) => {
+    const init = { method: 'POST', body: JSON.stringify(body) }
+    const response = await fetch(`${before.endpoint}/emulator/versions`, init)
+    return { status: response.status, json: (await response.json()) as { id?: string; version?: string } }
+  }
+  const secretId = id('vaultsecret', 'nonce-mac')
+  const sealer = clientsOf(before.endpoint, userProvider(PROVIDER, 'sealer'))
+  const verifier = clientsOf(before.endpoint, await instanceProvider(before, 'verifier'))
+  const { generatedKey } = await sealer.crypto.generateDataEncryptionKey(generate(DATASET))
+  const { secretBundle } = await verifier.secrets.getSecretBundle({ secretId })
+  const [key, secret] = [await rotate({ id: DATASET }), await rotate({ id: secretId })]
+  assert.deepEqual(secret, { status: 200, json: { id: secretId, version: '2' } })
+  assert.equal((await rotate({ id: id('key', 'none') })).status, 404)
+  for (const malformed of [{}, { id: 'key' }, { id: DATASET, name: 'x' }])
+    assert.equal((await rotate(malformed)).status, 400)
+  await before.close()
+
+  const after = await emulatorFor(t, options.config, { folder })
+  const again = clientsOf(after.endpoint, await instanceProvider(after, 'verifier'))
+  const decryptDataDetails = { keyId: DATASET, ciphertext: generatedKey.ciphertext }
+  const { decryptedData } = await again.crypto.decrypt({ decryptDataDetails })
+  assert.equal(decryptedData.plaintext, generatedKey.plaintext)
+  assert.notEqual(decryptedData.keyVersionId, key.json.version)
+  const { key: described } = await clientsOf(
+    after.endpoint,
+    userProvider(PROVIDER, 'sealer'),
+  ).management.getKey({ keyId: DATASET })
+  assert.equal(described.currentKeyVersion, key.json.version)
+  const stages = await Promise.all(
+    (['CURRENT', 'PREVIOUS'] as const).map((stage) =>
+      again.secrets.getSecretBundle({ secretId, stage: stage as never }),
+    ),
+  )
+  assert.deepEqual(
+    stages.map((each) => each.secretBundle.versionNumber),
+    [2, 1],
+  )
+  assert.deepEqual(stages[1]?.secretBundle.secretBundleContent, secretBundle.secretBundleContent)
+  assert.notDeepEqual(stages[0]?.secretBundle.secretBundleContent, secretBundle.secretBundleContent)
+})
+
 test('an unsuitable key or a malformed request is InvalidParameter', async (t) => {
   const config = testConfig({
     change: (change) => {
