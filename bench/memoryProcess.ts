@@ -49,7 +49,7 @@ async function run(workload: Workload): Promise<string> {
     ownership: 'lent',
   })
   try {
-    const { output, counts } = await runWorkload([chunks], grant, Buffer.alloc(32, 7), workload)
+    const { output, counts } = await runWorkload([chunks], grant, Buffer.alloc(32, 7), workload, null)
     const { parts } = sealResult({
       resultId: 'ab'.repeat(32),
       recipient,

@@ -52,6 +52,8 @@ export type Boot = {
   readonly policyStore: PolicyStore
   readonly registrations: Registrations
   readonly custody: Custody
+  /** The bucket of governance, where workers find consent lists. */
+  readonly governance: Omit<ObjectRef, 'name'>
   readonly grantKeys: GrantKeys
   readonly evidence: EvidenceLog
   /** Before the first decision of a day: other boots then look after its releases if it dies. */
@@ -156,6 +158,7 @@ export async function openBoot(
     policyStore,
     registrations,
     custody: createCustody(vault, config.tenant, clock),
+    governance: bucket(buckets.governance),
     grantKeys,
     evidence,
     announce: announcements.announce,

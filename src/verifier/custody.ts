@@ -1,24 +1,27 @@
 /**
  * From the Vault to the TEE: the only place where a provider's keys are in this process. Each is wiped once
- * it has been wrapped to the worker. A dataset's idKey stays for up to a minute, since it is the same for all
- * of its objects.
+ * it has been wrapped to the worker. A dataset's idKey and the keys of its consent lists stay for up to a
+ * minute, since they are the same for all of its objects.
  */
 import PQueue from 'p-queue'
 import { fromBase64url } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import type { P256Jwk } from '#core/jwk.ts'
+import type { Consent } from '#core/policy/consent.ts'
+import type { ConsentUnion } from '#core/policy/consentUnion.ts'
 import type { Dataset } from '#core/policy/policy.ts'
 import type { GrantedObject } from '#core/release/decide.ts'
 import { ID_KEY_BYTES, idKeyAssociatedData } from '#core/release/idKey.ts'
-import { DEK_BYTES, wrapKeys } from '#core/release/wrap.ts'
+import { DEK_BYTES, wrapKeys, wrapListKeys } from '#core/release/wrap.ts'
+import { listAssociatedData } from '#core/sealed/consentList.ts'
 import { sealAssociatedData } from '#core/sealed/header.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { AssociatedData, KeyVault } from '#ports/keyVault.ts'
 
 /** Calls to the Vault at the same time, over all requests. */
 const CONCURRENCY = 64
-/** How long after its deletion in the Vault an idKey may still be released. */
-const ID_KEY_MILLISECONDS = 60_000
+/** How long after its deletion in the Vault such a key may still be released. */
+const SHARED_MILLISECONDS = 60_000
 
 export type Custody = {
   /**
@@ -31,18 +34,24 @@ export type Custody = {
     recipient: { readonly wrapKey: P256Jwk; readonly nonce: Uint8Array },
     asking: { readonly expectRelease: () => void; readonly signal: AbortSignal },
   ) => Promise<string>
+  /** The JWE with the keys of the consent lists in force, in their order. Throws as `wrapFor`. */
+  readonly wrapLists: (
+    consent: Pick<ConsentUnion, 'inForce' | 'digest'>,
+    recipient: { readonly wrapKey: P256Jwk; readonly nonce: Uint8Array },
+  ) => Promise<string>
   /** Forgets the cached keys. */
   readonly close: () => void
 }
 
+type Wrapped = { readonly keyId: string; readonly wrapped: string; readonly data: AssociatedData }
 type CachedKey = { readonly key: SharedKey; readonly readAt: number }
 
 export function createCustody(vault: KeyVault, tenant: string, clock: Pick<Clock, 'monotonic'>): Custody {
   const calls = new PQueue({ concurrency: CONCURRENCY })
-  const idKeys = new Map<string, CachedKey>()
+  const sharedKeys = new Map<string, CachedKey>()
 
   const decrypt = async (
-    { keyId, wrapped, data }: { keyId: string; wrapped: string; data: AssociatedData },
+    { keyId, wrapped, data }: Wrapped,
     bytes: number,
     asking?: Parameters<Custody['wrapFor']>[3],
   ) => {
@@ -56,30 +65,40 @@ export function createCustody(vault: KeyVault, tenant: string, clock: Pick<Clock
   }
 
   const forget = (slot: string, { key }: CachedKey): void => {
-    idKeys.delete(slot)
+    sharedKeys.delete(slot)
     key.drop()
   }
   const forgetOld = (): void => {
-    for (const [slot, cached] of idKeys)
-      if (clock.monotonic() - cached.readAt >= ID_KEY_MILLISECONDS) forget(slot, cached)
+    for (const [slot, cached] of sharedKeys)
+      if (clock.monotonic() - cached.readAt >= SHARED_MILLISECONDS) forget(slot, cached)
   }
 
-  const idKeyOf = ({ id, idKey }: Dataset): SharedKey => {
+  const shared = (asked: Wrapped, length: number): SharedKey => {
     forgetOld()
-    const slot = `${id}\n${idKey.keyId}\n${idKey.wrapped}`
-    const known = idKeys.get(slot)
+    const slot = JSON.stringify(asked)
+    const known = sharedKeys.get(slot)
     if (known !== undefined) return known.key
     // For all who wait for it, so no single request ends it.
-    const data = idKeyAssociatedData(tenant, id)
-    const bytes = decrypt({ keyId: idKey.keyId, wrapped: idKey.wrapped, data }, ID_KEY_BYTES)
+    const bytes = decrypt(asked, length)
     const cached = { key: new SharedKey(bytes), readAt: clock.monotonic() }
-    idKeys.set(slot, cached)
+    sharedKeys.set(slot, cached)
     // A failure is not remembered: the next request asks the Vault again.
     bytes.catch(() => {
-      if (idKeys.get(slot) === cached) forget(slot, cached)
+      if (sharedKeys.get(slot) === cached) forget(slot, cached)
     })
     return cached.key
   }
+  const idKeyOf = ({ id, idKey: { keyId, wrapped } }: Dataset): SharedKey =>
+    shared({ keyId, wrapped, data: idKeyAssociatedData(tenant, id) }, ID_KEY_BYTES)
+  const listKeyOf = ({ dataset, list: { id, custody } }: Consent): SharedKey =>
+    shared(
+      {
+        keyId: custody.keyId,
+        wrapped: custody.wrappedDek,
+        data: listAssociatedData({ tenant, dataset, id }),
+      },
+      DEK_BYTES,
+    )
 
   return {
     wrapFor: ({ header, headerDigest }, dataset, { wrapKey, nonce }, asking) =>
@@ -93,8 +112,22 @@ export function createCustody(vault: KeyVault, tenant: string, clock: Pick<Clock
           dek.fill(0)
         }
       }),
+    wrapLists: async ({ inForce, digest }, { wrapKey, nonce }) => {
+      const context = { nonce, consentDigest: fromBase64url(digest) }
+      const deks: Buffer[] = []
+      try {
+        const copied = inForce.map((list) => listKeyOf(list).use(async (key) => Buffer.from(key)))
+        for (const copy of await Promise.allSettled(copied))
+          if (copy.status === 'fulfilled') deks.push(copy.value)
+        // Throws what failed first, after all others have been collected and will be wiped.
+        await Promise.all(copied)
+        return wrapListKeys(deks, wrapKey, context)
+      } finally {
+        for (const dek of deks) dek.fill(0)
+      }
+    },
     close: () => {
-      for (const [slot, cached] of idKeys) forget(slot, cached)
+      for (const [slot, cached] of sharedKeys) forget(slot, cached)
     },
   }
 }

@@ -40,9 +40,9 @@ export async function decideRequest(
   if (spent !== undefined) return { kind: 'refused', reasons: [spent], distances: [] }
 
   const { policy } = inForce.loaded
-  const { revocation } = inForce
+  const { revocation, consent } = inForce
   const { boot: id, trust } = request.runtimeData
-  const rules = { policy, revocation, now }
+  const rules = { policy, revocation, consent, now }
   const requester = decideRequester(
     { asker, boot: id, verdict: appraise(verified, policy, { trust, at: now, revocation }) },
     rules,

@@ -100,7 +100,7 @@ export function datasetsOf(jobs: readonly ReleaseJob[], policy: Policy): string[
 
 export function decidedRelease(
   job: ReleaseJob,
-  { permission, dataset, disclosure, quota }: ChargedJob,
+  { permission, dataset, consent, disclosure, quota }: ChargedJob,
   accepted: number,
 ) {
   const { termsDigest, scopesDigest } = grantedTerms(permission)
@@ -115,7 +115,7 @@ export function decidedRelease(
     edition: permission.edition,
     termsDigest,
     scopesDigest,
-    consent: dataset.consent,
+    consent: consent && { seq: consent.seq, digest: consent.digest },
     disclosure,
     quota,
   }

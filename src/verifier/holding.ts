@@ -21,7 +21,7 @@ export function expectHolding(
   expiry: UnixSeconds,
   { policyStore, nonceKeys, audience, clock }: HoldingBoot,
 ): void {
-  const { loaded, revocation } = policyStore.inForce()
+  const { loaded, revocation, consent } = policyStore.inForce()
   if (loaded.digest !== decidedBy.loaded.digest)
     throw new CodedError(
       'policy.changed',
@@ -29,6 +29,9 @@ export function expectHolding(
     )
   if (revocation !== decidedBy.revocation && !isDeepStrictEqual(revocation, decidedBy.revocation))
     throw new CodedError('policy.changed', `something was revoked or restored since the decision`)
+  for (const [dataset, { digest }] of decidedBy.consent)
+    if (consent.get(dataset)?.digest !== digest)
+      throw new CodedError('policy.changed', `consent lists of ${dataset} changed since the decision`)
   const now = clock.now()
   checkNonce(request.nonce, nonceKeys.checking(), audience, now)
   if (now >= expiry)

@@ -27,7 +27,15 @@ type Issuance = {
 }
 type IssuingBoot = Pick<
   Boot,
-  'custody' | 'evidence' | 'metrics' | 'log' | 'policyStore' | 'nonceKeys' | 'audience' | 'clock'
+  | 'custody'
+  | 'governance'
+  | 'evidence'
+  | 'metrics'
+  | 'log'
+  | 'policyStore'
+  | 'nonceKeys'
+  | 'audience'
+  | 'clock'
 >
 
 /** One answer per decision, in order. The ends of the releases are appended, and not stored yet. */
@@ -46,7 +54,9 @@ export async function issueAll(
   )
   keepGrants(ends, issuance, boot)
   return ends.map((end) =>
-    'refusal' in end ? { refusal: end.refusal } : { grant: end.grant, keys: end.keys },
+    'refusal' in end
+      ? { refusal: end.refusal }
+      : { grant: end.grant, keys: end.keys, consentKeys: end.consentKeys },
   )
 }
 
@@ -107,9 +117,18 @@ async function issue(
     )
     const keys = await abandonable(Promise.all(wrapped), deadline)
     expectRelease()
-    const grant = newGrant(decided, issuance, { keys, expiry, verifierBoot: evidence.boot })
+    const lists = granted.consent
+    const consentKeys = lists && (await abandonable(custody.wrapLists(lists, recipient), deadline))
+    const consent = consentKeys === null ? null : { place: boot.governance, keys: consentKeys }
+    expectRelease()
+    const grant = newGrant(decided, issuance, {
+      keys,
+      consent,
+      expiry,
+      verifierBoot: evidence.boot,
+    })
     const signed = await signCompact(GrantFormat, grant, issuance.grantKey.signer)
-    return { releaseId, grant: signed, keys }
+    return { releaseId, grant: signed, keys, consentKeys }
   } catch (error) {
     const code = codeOf(error)
     // The evidence has the code; the cause goes to the program's log.
@@ -141,9 +160,10 @@ function newGrant(
   { authentic: { request, asker, inForce }, checkpoint, now }: Issuance,
   {
     keys,
+    consent,
     expiry,
     verifierBoot,
-  }: { readonly keys: readonly string[]; readonly expiry: UnixSeconds; readonly verifierBoot: string },
+  }: Pick<Parameters<typeof grantOf>[1], 'keys' | 'consent' | 'expiry'> & { readonly verifierBoot: string },
 ): Grant {
   const { runtimeData, wrapKey } = request
   return grantOf(granted, {
@@ -157,6 +177,7 @@ function newGrant(
     expiry,
     revocationSeq: inForce.revocation.seq,
     keys,
+    consent,
     log: { boot: verifierBoot, checkpoint, index },
   })
 }

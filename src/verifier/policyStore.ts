@@ -8,6 +8,7 @@ import type { SigningJwk } from '#core/jwk.ts'
 import type { GeneralJws, QuorumRoot } from '#core/jws.ts'
 import type { ObjectReader } from '#core/objectReader.ts'
 import { GovernanceBucket } from '#core/policy/bucket.ts'
+import type { ConsentUnion } from '#core/policy/consentUnion.ts'
 import type { Deployment } from '#core/policy/envelope.ts'
 import { behind } from '#core/policy/freshness.ts'
 import { type Governance, governanceInForce, type Ignored, type Latest } from '#core/policy/inForce.ts'
@@ -34,6 +35,8 @@ type LoadedKeys = {
 export type InForce = {
   readonly loaded: LoadedPolicy
   readonly revocation: RevocationUnion
+  /** Of the datasets whose lists the newest statement names: others may be hidden. */
+  readonly consent: ReadonlyMap<string, ConsentUnion>
   readonly keys: LoadedKeys
   /** The newest statement, as signed: all of the above is what it names, or later. */
   readonly freshness: string
@@ -91,7 +94,7 @@ export function createPolicyStore(options: {
       throw new CodedError('policy.none', 'no policy has been read yet')
     if (clock.monotonic() - confirmedAt > STALE_AFTER_MILLISECONDS)
       throw new CodedError('policy.stale', 'the governance bucket was last listed more than 30 seconds ago')
-    const { revocation } = governance
+    const { revocation, consent } = governance
     // What the limit leaves out may revoke anything, and the signer chooses by the numbers what that is.
     if (revocation.excess.length > 0)
       throw new CodedError('policy.none', `${revocation.excess.length} revocation lists are over the limit`)
@@ -102,13 +105,14 @@ export function createPolicyStore(options: {
     if (keys.is.verifierKeys.exp <= clock.now())
       throw new CodedError('policy.none', `verifier keys ${keys.is.verifierKeys.seq} have ended`)
     if (stated.problem !== undefined) throw new CodedError('policy.stale', stated.problem)
-    const { exp } = stated.statement
+    const { exp, consent: named } = stated.statement
     if (exp <= clock.now())
       throw new CodedError(
         'policy.stale',
         `the newest freshness statement ended at ${toRfc3339(toUnixSeconds(exp))}`,
       )
-    return { loaded: loaded.is, revocation, keys: keys.is, freshness: stated.jws }
+    const known = new Map([...consent].filter(([dataset]) => Object.hasOwn(named, dataset)))
+    return { loaded: loaded.is, revocation, consent: known, keys: keys.is, freshness: stated.jws }
   }
 
   const refresh = async (signal?: AbortSignal): Promise<void> => {

@@ -18,6 +18,7 @@ import {
   acceptRefused,
   type Expectation,
   keysOf,
+  listKeyOf,
 } from '#core/release/accept.ts'
 import type { Asker } from '#core/release/assertion.ts'
 import type { Challenge } from '#core/release/nonce.ts'
@@ -57,6 +58,8 @@ export type GrantedJob = {
   readonly accepted: AcceptedGrant
   /** The keys of the object at this index of the grant; the caller owns and frees them. Throws `key.unopened`. */
   readonly openKeys: (index: number) => ObjectKeys
+  /** The key of the consent list at this index of the grant; likewise. */
+  readonly openListKey: (index: number) => Buffer
 }
 export type JobAnswer = GrantedJob | AcceptedRefusal
 
@@ -129,6 +132,7 @@ export function createAttester(options: {
         kind: 'granted',
         accepted: answer,
         openKeys: (index) => keysOf(answer, index, privateKey, memory),
+        openListKey: (index) => listKeyOf(answer, index, privateKey, memory),
       }
     })
   }

@@ -44,7 +44,7 @@ export type Boot = {
   readonly registrations: Registrations
   readonly finished: FinishedJobs
   /** The objects of jobs, wherever they are: a refusal there is about the job. */
-  readonly objects: Pick<ObjectStore, 'head' | 'read' | 'stream'>
+  readonly objects: Pick<ObjectStore, 'head' | 'read' | 'readAll' | 'stream'>
   readonly jobs: StreamProducer
   readonly deadLetters: StreamProducer
   readonly workloads: readonly Workload[]

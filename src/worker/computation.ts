@@ -13,6 +13,7 @@ import { SealHeaderFormat } from '#core/sealed/header.ts'
 import { openObject } from '#core/sealed/object.ts'
 import type { GrantedJob } from './attester.ts'
 import type { Boot } from './boot.ts'
+import { readWithdrawn } from './consent.ts'
 import type { JobInput, SealedInput } from './input.ts'
 import { findResult, type PublicationBoot, type Published, publish, supersede } from './publication.ts'
 import { findWorkload } from './workloads/registry.ts'
@@ -69,6 +70,7 @@ async function openAndRun(
 ): Promise<Computed & { readonly outputDigest: string }> {
   const { memory } = boot
   const { grant } = granted.accepted
+  const withdrawn = await readWithdrawn(granted, boot, signal)
   // One identity key per dataset, and so one pseudonym per patient of a set.
   const keys = granted.openKeys(0)
   memory.free(keys.dek)
@@ -80,11 +82,12 @@ async function openAndRun(
   }
   try {
     const contents = objects.map((object, index) => contentOf(object, index, granted, boot, signal))
-    const computed = await runWorkload(contents, grant, uses.pseudonym, workload)
+    const computed = await runWorkload(contents, grant, uses.pseudonym, workload, withdrawn)
     return { ...computed, outputDigest: outputDigestOf(computed.output, uses.output) }
   } finally {
     memory.free(uses.pseudonym)
     memory.free(uses.output)
+    withdrawn?.wipe()
   }
 }
 

@@ -115,6 +115,7 @@ const EXPECTED: Readonly<Record<string, Stage | null>> = {
   grant: 'grant',
   scope: 'grant',
   quota: 'grant',
+  'consent.none': 'grant',
   object: 'grant',
   set: 'grant',
   key: 'custody',

@@ -95,6 +95,7 @@ const job = await jobOf()
 const inForce = (policy: Policy): InForce => ({
   loaded: { policy, digest: '' },
   revocation: nothingRevoked,
+  consent: new Map(),
   keys: { verifierKeys, signed: signedKeys, earlier: [] },
   freshness: '',
 })
@@ -172,8 +173,10 @@ async function verifierBoot(
         apply(changes.duringVault)
         return await (changes.wrapFor ?? (async () => 'a.b.c.d.e'))()
       },
+      wrapLists: async () => 'a.b.c.d.e',
       close: () => {},
     },
+    governance: { namespace: 'hospital', bucket: 'governance' },
     grantKeys: await createGrantKeys(grantCa, () => now),
     evidence: {
       ...evidence,

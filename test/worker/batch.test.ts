@@ -57,6 +57,7 @@ async function workerOf({ store, read, ask, clock = virtualClock() }: Setting) {
     objects: {
       head: async () => ({ etag: 'e1', size: 1, contentType: undefined }),
       read,
+      readAll: async () => assert.fail(),
       stream: assert.fail,
     },
     jobs: { publish: async (_, value) => void published.jobs.push(value) },

@@ -77,7 +77,7 @@ export async function grantingAnswer(
   const [decision] = decideJobs(
     [job],
     { kind: 'accepted', asker, verdict: acceptedAt('measured') },
-    { policy, revocation: { objects: [], permissions: [] }, now: NOW },
+    { policy, revocation: { objects: [], permissions: [] }, consent: new Map(), now: NOW },
   )
   assert.equal(decision?.kind, 'granted')
   const jwe = wrapKeys({ dek: randomBytes(32), idKey: randomBytes(32) }, wrapKey, {
@@ -95,6 +95,7 @@ export async function grantingAnswer(
     expiry: grantExpiry(NOW),
     revocationSeq: 0,
     keys: [jwe],
+    consent: null,
     log,
   })
   const grantKey = keySigner(ed25519())
@@ -111,7 +112,7 @@ export async function grantingAnswer(
     earlierKeys: earlier
       ? [await signGeneral(VerifierKeysFormat, certificationOf(earlierCa, 1), quorum)]
       : [],
-    answers: [{ grant: await signCompact(GrantFormat, grant, grantKey), keys: [jwe] }],
+    answers: [{ grant: await signCompact(GrantFormat, grant, grantKey), keys: [jwe], consentKeys: null }],
   }
 }
 

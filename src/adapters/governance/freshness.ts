@@ -93,8 +93,8 @@ export async function createFreshnessSigner(options: FreshnessOptions): Promise<
 
 /** True if the two name the same documents. */
 export function statesTheSame(a: Freshness, b: Freshness): boolean {
-  const named = ({ policy, verifierKeys, revocation }: Freshness) =>
-    [policy, verifierKeys, revocation].map(({ seq, digest }) => `${seq} ${digest}`).join()
+  const named = ({ policy, verifierKeys, revocation, consent }: Freshness) =>
+    JSON.stringify([policy, verifierKeys, revocation, Object.entries(consent).sort()])
   return named(a) === named(b)
 }
 

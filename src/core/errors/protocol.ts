@@ -94,6 +94,10 @@ export const RELEASE_ERRORS = {
     'the provider has withdrawn the object',
     'remove the job: the provider took the object back',
   ),
+  'consent.none': grant.later(
+    'the dataset has consent keys, but its consent lists cannot be used: there is none, or too many',
+    'publish a first list with `consent start`, or have the quorum merge the lists (`consent restore`); then wait for a freshness statement',
+  ),
   'clock.skewed': request.later(
     "the Verifier's clock is more than a minute off OCI's",
     "correct the clock of the Verifier's machine (NTP); it goes on by itself; cw_clock_skew_seconds says by how much",
@@ -107,8 +111,8 @@ export const RELEASE_ERRORS = {
     'check Object Storage, its permission and `freshness --every`; if the bucket does not show what a statement names, the storage hides it',
   ),
   'policy.changed': request.later(
-    'policy or revocation list changed while the request was worked on',
-    'wait: the worker asks again, and the new policy decides',
+    'policy, revocation list or consent list changed while the request was worked on',
+    'wait: the worker asks again, and what is then in force decides',
   ),
   'policy.invalid': request.misconfigured(
     'a policy object does not verify or does not follow its schema',
@@ -167,6 +171,14 @@ export const SEALED_ERRORS = {
   'object.changed': grant.refused(
     'the object is no longer the version that was decided on',
     'wait for the next event, which brings the new version; the object was overwritten after the decision',
+  ),
+  'consent.unopened': general.later(
+    'a consent list that the grant names cannot be read, or does not open',
+    "wait: the worker asks again; check that workers may read consent-list/ in the governance bucket and that the list's object is there",
+  ),
+  'consent.oversized': general.refused(
+    'the ids of withdrawn patients do not fit into one list',
+    'withdraw in several lists; have the data sealed anew without these patients if there are too many for all of them',
   ),
   'key.unopened': custody.refused(
     'the wrapped key does not open with this key',

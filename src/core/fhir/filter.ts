@@ -6,8 +6,10 @@
 import { CodedError } from '../errors.ts'
 import { toRfc3339, toUnixSeconds } from '../time.ts'
 import { CODE_TABLE_DIGEST } from './codeTable.ts'
+import { CONSENT_NAMES, compileConsent } from './consent.ts'
 import { compileFilter } from './criteria.ts'
 import { MINIMAL_VIEW } from './elements.ts'
+import type { PatientIds } from './patientIds.ts'
 import { Pseudonymizer } from './pseudonym.ts'
 import { SEARCH_ELEMENTS } from './searchParameters.ts'
 import { compileSensitivity } from './sensitivity.ts'
@@ -19,11 +21,11 @@ import { sameSlice, WordTable } from './words.ts'
 
 /**
  * The reasons for withholding a resource, in the order of the checks. `scope`: no scope grants its type.
- * `malformed`: it is not strict JSON with a type of R4. `type`: the view has no such type. `modifier`: it
- * carries a modifier that the view would drop. `criteria`: the type is granted, but not this resource.
+ * `malformed`: it is not strict JSON with a type of R4. `type`: the view has no such type. `consent`: it is of
+ * a patient who withdrew, or does not say of whom. `modifier`: it carries a modifier that the view would drop. `criteria`: the type is granted, but not this resource.
  * `sensitive`: it falls into a category that is not granted.
  */
-type WithheldReason = 'scope' | 'malformed' | 'type' | 'modifier' | 'criteria' | 'sensitive'
+type WithheldReason = 'scope' | 'malformed' | 'type' | 'consent' | 'modifier' | 'criteria' | 'sensitive'
 
 export type Outcome =
   /** The projected resource; valid until the next call. */
@@ -62,8 +64,13 @@ const BEGINNING = Buffer.from('{"resourceType":"')
 const LONGEST_TYPE = 64
 const QUOTE = 0x22
 
-/** Throws `scope.invalid`, `workload.unknown`. The pseudonym key is copied into a key object; the caller wipes its own bytes. */
-export function createFilter(terms: FilterTerms, pseudonymKey: Uint8Array): Filter {
+/**
+ * `withdrawn`: null for a dataset without consent lists. Throws `scope.invalid`, `workload.unknown`. The pseudonym key is copied into a key object; the caller wipes its own bytes. */
+export function createFilter(
+  terms: FilterTerms,
+  pseudonymKey: Uint8Array,
+  withdrawn: PatientIds | null,
+): Filter {
   if (terms.codeTable !== CODE_TABLE_DIGEST)
     throw new CodedError(
       'workload.unknown',
@@ -73,10 +80,12 @@ export function createFilter(terms: FilterTerms, pseudonymKey: Uint8Array): Filt
     ...['resourceType', 'meta', 'security', 'modifierExtension', 'implicitRules'],
     ...elementNames(MINIMAL_VIEW),
     ...SEARCH_ELEMENTS,
+    ...CONSENT_NAMES,
   ])
   const resource = new SliceScanner(names, 'code')
   const scopes = compileFilter(terms.scopes, names)
   const isForbidden = compileSensitivity(terms.sensitive, names)
+  const isWithdrawn = withdrawn === null ? undefined : compileConsent(withdrawn, names)
   const year = Number(toRfc3339(toUnixSeconds(terms.iat)).slice(0, 4))
   const projector = createProjector(resource, new Pseudonymizer(pseudonymKey), year)
   const resourceType = names.idOf('resourceType')
@@ -107,6 +116,7 @@ export function createFilter(terms: FilterTerms, pseudonymKey: Uint8Array): Filt
     if (row === undefined || row.type === '') return 'malformed'
     if (!row.isGranted) return 'scope'
     if (row.project === undefined) return 'type'
+    if (isWithdrawn?.(resource, row.type) === true) return 'consent'
     if (modifiersAnywhere.some((name) => resource.occurs[name] === 1)) return 'modifier'
     if (row.modifiers.some((name) => resource.member(0, name) >= 0)) return 'modifier'
     if (!scopes.admits(row.type, resource)) return 'criteria'

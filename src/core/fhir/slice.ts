@@ -111,6 +111,10 @@ export class SliceScanner {
     return kind === STRING || kind === ESCAPED
   }
 
+  isEscaped(value: number): boolean {
+    return this.kind[value] === ESCAPED
+  }
+
   /** The text of a string, escapes resolved. */
   text(value: number): string {
     const raw = this.bytes.toString('utf8', this.start[value], this.end[value])

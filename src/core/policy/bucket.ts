@@ -5,6 +5,7 @@
 import { CodedError } from '../errors.ts'
 import type { QuorumRoot } from '../jws.ts'
 import type { ObjectReader } from '../objectReader.ts'
+import { type Consent, consentKeysOf, consentKind, consentRoot } from './consent.ts'
 import { type GovernanceDocument, type Kind, maxStoredBytes, readDocument } from './document.ts'
 import type { Candidates, Ignored } from './inForce.ts'
 import { parseDocumentName } from './objectName.ts'
@@ -23,8 +24,17 @@ export class GovernanceBucket {
   readonly policies: GovernanceFolder<Policy>
   readonly verifierKeys: GovernanceFolder<VerifierKeys>
   readonly revocations: GovernanceFolder<Revocation>
+  readonly #reader: ObjectReader
+  readonly #root: QuorumRoot
+  /** By dataset, with how many keys may withdraw from it. */
+  readonly #consents = new Map<
+    string,
+    { readonly keys: number; readonly folder: GovernanceFolder<Consent> }
+  >()
 
   constructor(reader: ObjectReader, root: QuorumRoot) {
+    this.#reader = reader
+    this.#root = root
     this.policies = new GovernanceFolder(POLICY, reader, root)
     this.verifierKeys = new GovernanceFolder(VERIFIER_KEYS, reader, root)
     this.revocations = new GovernanceFolder(REVOCATION, reader, root)
@@ -35,6 +45,22 @@ export class GovernanceBucket {
     await this.verifierKeys.refresh(signal)
     await this.revocations.refresh(signal)
     await this.policies.refresh(signal)
+    for (const folder of this.#consentFolders()) await folder.refresh(signal)
+  }
+
+  /** Of a dataset that has got a key since, everything is read again: what was junk may be its list. */
+  #consentFolders(): readonly GovernanceFolder<Consent>[] {
+    for (const [dataset, keys] of consentKeysOf(this.policies.documents, this.#root)) {
+      if (this.#consents.get(dataset)?.keys === keys.length) continue
+      const root = consentRoot(this.#root, keys)
+      const folder = new GovernanceFolder(consentKind(dataset), this.#reader, root)
+      this.#consents.set(dataset, { keys: keys.length, folder })
+    }
+    return this.#folders
+  }
+
+  get #folders(): readonly GovernanceFolder<Consent>[] {
+    return [...this.#consents.values()].map(({ folder }) => folder)
   }
 
   get candidates(): Candidates {
@@ -42,12 +68,14 @@ export class GovernanceBucket {
       policies: this.policies.documents,
       verifierKeys: this.verifierKeys.documents,
       revocations: this.revocations.documents,
+      consents: this.#folders.flatMap(({ documents }) => documents),
     }
   }
 
   /** What is stored under the name of a document, and is none. */
   get junk(): readonly Ignored[] {
-    return [...this.verifierKeys.junk, ...this.revocations.junk, ...this.policies.junk]
+    const folders = [this.verifierKeys, this.revocations, this.policies, ...this.#folders]
+    return folders.flatMap(({ junk }) => junk)
   }
 }
 

@@ -26,8 +26,8 @@ const Freshness = z
     verifierKeys: numbered,
     /** How many revocation lists there are, and SHA-256 over their sorted digests. */
     revocation: z.strictObject({ seq: count, digest: sha256Digest }),
-    /** No list of consent exists yet. */
-    consent: z.strictObject({}),
+    /** The same of the consent lists of each dataset that has such. */
+    consent: z.record(name, z.strictObject({ seq: count, digest: sha256Digest })),
     iat: time,
     exp: time,
   })
@@ -36,7 +36,7 @@ export type Freshness = z.output<typeof Freshness>
 
 export const FreshnessFormat = defineSigned(
   'cw-freshness',
-  defineFormat({ name: 'freshness statement', maxBytes: 1024, code: 'policy.stale', schema: Freshness }),
+  defineFormat({ name: 'freshness statement', maxBytes: 64 * 1024, code: 'policy.stale', schema: Freshness }),
 )
 
 export const FRESHNESS_FOLDER = 'freshness/'
@@ -72,7 +72,7 @@ export function readFreshness(jws: string, key: SigningJwk, deployment: Deployme
 
 /** States what is in force. Throws `policy.none` if nothing is. */
 export function statementOf(
-  { policy, verifierKeys, revocation }: Governance,
+  { policy, verifierKeys, revocation, consent }: Governance,
   { tenant, audience }: Deployment,
   now: UnixSeconds,
 ): Freshness {
@@ -83,7 +83,7 @@ export function statementOf(
     policy: numberOf('policy', policy),
     verifierKeys: numberOf('verifier keys', verifierKeys),
     revocation: { seq: revocation.seq, digest: revocation.digest },
-    consent: {},
+    consent: Object.fromEntries([...consent].map(([dataset, { seq, digest }]) => [dataset, { seq, digest }])),
     iat: now,
     exp: now + FRESH_SECONDS,
   }
@@ -100,10 +100,15 @@ function numberOf<T>(what: string, latest: Latest<T> | undefined): Freshness['po
  * something newer.
  */
 export function behind(governance: Governance, stated: Freshness): string | undefined {
-  const { policy, verifierKeys, revocation } = governance
+  const { policy, verifierKeys, revocation, consent } = governance
   if (isBelow(policy, stated.policy)) return `policy ${stated.policy.seq}`
   if (isBelow(verifierKeys, stated.verifierKeys)) return `verifier keys ${stated.verifierKeys.seq}`
   if (!containsLists(revocation, stated.revocation)) return `${stated.revocation.seq} revocation lists`
+  for (const [dataset, lists] of Object.entries(stated.consent)) {
+    const known = consent.get(dataset)
+    // A newer policy, which the quorum signed, may have taken the lists from the dataset.
+    if (known !== undefined && !containsLists(known, lists)) return `${lists.seq} consent lists of ${dataset}`
+  }
   return undefined
 }
 
@@ -118,7 +123,7 @@ function isBelow<T>(latest: Latest<T> | undefined, stated: Freshness['policy']):
  * delays this until the next statement, and lets nothing through.
  */
 function containsLists(
-  { lists }: Governance['revocation'],
+  { lists }: Pick<Governance['revocation'], 'lists'>,
   { seq, digest }: Freshness['revocation'],
 ): boolean {
   const oldest = lists.slice(0, seq).map((list) => list.digest)

@@ -5,6 +5,8 @@
  */
 import type { QuorumRoot } from '../jws.ts'
 import type { UnixSeconds } from '../time.ts'
+import { type Consent, consentKeysOf } from './consent.ts'
+import { type ConsentUnion, uniteConsents } from './consentUnion.ts'
 import { type GovernanceDocument, personsOf } from './document.ts'
 import type { Deployment } from './envelope.ts'
 import type { Policy } from './policy.ts'
@@ -20,6 +22,7 @@ export type Candidates = {
   readonly policies: readonly GovernanceDocument<Policy>[]
   readonly verifierKeys: readonly GovernanceDocument<VerifierKeys>[]
   readonly revocations: readonly GovernanceDocument<Revocation>[]
+  readonly consents: readonly GovernanceDocument<Consent>[]
 }
 
 /** The highest number that a quorum has signed. It has ended its predecessor, whatever its content. */
@@ -37,6 +40,8 @@ export type Governance = {
   readonly policy: Latest<Policy> | undefined
   readonly verifierKeys: Latest<VerifierKeys> | undefined
   readonly revocation: RevocationUnion
+  /** Of each dataset that the policy gives consent keys. */
+  readonly consent: ReadonlyMap<string, ConsentUnion>
   /** Documents by signers of the root that do not count: each is a mistake or an attack. */
   readonly ignored: readonly Ignored[]
 }
@@ -64,12 +69,27 @@ export function governanceInForce(
   const revocation = uniteRevocations(ours(candidates.revocations), root, excluded)
   for (const { name } of revocation.excess)
     ignored.push({ name, reason: 'its signer has more lists, or larger ones, than one signer may have' })
+  const consents = ours(candidates.consents)
+  const consentKeys = consentKeysOf(candidates.policies, root)
+  const consent = datasetsWithConsent(policies.latest).map((dataset): [string, ConsentUnion] => {
+    const lists = consents.filter(({ content }) => content?.dataset === dataset)
+    return [dataset, uniteConsents(lists, root, consentKeys.get(dataset) ?? [], excluded)]
+  })
+  for (const [, { unsigned }] of consent)
+    for (const { name } of unsigned)
+      ignored.push({ name, reason: 'neither a consent key of its dataset nor a quorum has signed it' })
   return {
     policy: policies.latest,
     verifierKeys: keys && withoutExcluded(keys, root, excluded),
     revocation,
+    consent: new Map(consent),
     ignored,
   }
+}
+
+function datasetsWithConsent(policy: Latest<Policy> | undefined): readonly string[] {
+  const datasets = policy?.document?.content?.datasets ?? []
+  return datasets.flatMap(({ id, consent }) => (consent === null ? [] : [id]))
 }
 
 type Walk = { readonly root: QuorumRoot; readonly now: UnixSeconds; readonly ignored: Ignored[] }

@@ -5,7 +5,8 @@ import { CodedError, type ErrorCode } from '../errors.ts'
 export type DocumentName = { readonly kind: string; readonly seq: number; readonly digest: string }
 
 const DIGITS = 9
-const NAME = /^([a-z-]+)\/(\d{9})-([0-9a-f]{32})$/
+/** The lists of a dataset have a folder of their own: `consent/<dataset>/`. */
+const NAME = /^([a-z-]+|consent\/[a-z0-9][a-z0-9.-]{0,63})\/(\d{9})-([0-9a-f]{32})$/
 
 /**
  * `<kind>/<number>-<32 hex of SHA-256(payload)>`. The number is zero-padded, so that a listing is in order;

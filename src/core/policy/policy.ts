@@ -50,8 +50,15 @@ const Dataset = z.strictObject({
       administeredBy: z.enum(['provider', 'neutral', 'consumer']),
     }),
   ]),
-  /** The keys of its list of withdrawn patients. Null: it has none, the only value of this version. */
-  consent: z.null(),
+  /** How its patients withdraw. Null: the dataset has no consent lists, and nothing is withheld for any. */
+  consent: z
+    .strictObject({
+      /** Each of them may withdraw patients; only a quorum of the provider root takes that back. */
+      keys: z.array(SigningJwk).min(1).max(16),
+      /** The Vault keys that may wrap the keys of its lists. */
+      keyIds: z.array(ocid).min(1).max(16),
+    })
+    .nullable(),
   permissions: z.array(Permission).max(256),
 })
 

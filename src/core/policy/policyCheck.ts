@@ -125,8 +125,8 @@ function keyProblems({ clients, datasets, auditKey }: Policy): string[] {
   const keys = [
     { what: 'auditKey', jwk: auditKey },
     ...clients.flatMap(({ id, keys: own }) => own.map((jwk) => ({ what: `client ${id}`, jwk }))),
-    ...datasets.flatMap(({ id, sealingKeys, permissions }) => [
-      ...sealingKeys.map((jwk) => ({ what: `dataset ${id}`, jwk })),
+    ...datasets.flatMap(({ id, sealingKeys, consent, permissions }) => [
+      ...[...sealingKeys, ...(consent?.keys ?? [])].map((jwk) => ({ what: `dataset ${id}`, jwk })),
       ...permissions.map(({ id: permission, recipient }) => ({
         what: `permission ${permission}`,
         jwk: recipient.jwk,

@@ -32,6 +32,7 @@ export const SUBJECTS: Readonly<Record<Subject, readonly ErrorCode[]>> = {
     'nonce.expired',
     'nonce.spent',
     'permission.expired',
+    'consent.none',
     'grant.expired',
     'grant.invalid',
     'grant.stale',

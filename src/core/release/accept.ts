@@ -20,7 +20,7 @@ import { grantDigest, keyDigest } from './issue.ts'
 import { NONCE_LIFETIME_SECONDS, nonceTime } from './nonce.ts'
 import { type Denial, RefusalFormat, RequestRefused } from './refusal.ts'
 import type { RefusedResponse, ReleaseJob, ReleaseResponse } from './request.ts'
-import { type ObjectKeys, unwrapKeys } from './wrap.ts'
+import { type ObjectKeys, unwrapKeys, unwrapListKey } from './wrap.ts'
 
 declare const accepted: unique symbol
 /** A grant that `acceptAnswer` has verified. Only such a grant opens keys. */
@@ -33,6 +33,8 @@ export type AcceptedGrant = {
   readonly grantCas: readonly GrantCa[]
   /** One compact JWE per object of the grant. */
   readonly keys: readonly string[]
+  /** The JWE with the keys of the consent lists; null if the dataset has none. */
+  readonly consentKeys: string | null
 }
 /** A refusal that the grant key signed, for this job of this request. */
 export type AcceptedRefusal = {
@@ -70,7 +72,7 @@ export function acceptAnswer(response: ReleaseResponse, expected: Expectation): 
     if ('refusal' in answer) return acceptRefusal(answer.refusal, index, verifierKeys, grantKey, expected)
     const { payload: grant } = verifyCompact(GrantFormat, answer.grant, [grantKey.jwk], 'grant.invalid')
     expectInForce(grant, verifierKeys, grantKey, expected)
-    expectKeys(grant, answer.keys)
+    expectKeys(grant, answer)
     expect('tenant', grant.tenant === verifierKeys.tenant, 'the tenant of the verifier keys')
     expectAboutRequest(grant, expected.jobs[index], expected)
     expected.floor.expectGrant(grant)
@@ -81,6 +83,7 @@ export function acceptAnswer(response: ReleaseResponse, expected: Expectation): 
       grantDigest: grantDigest(answer.grant),
       grantCas,
       keys: answer.keys,
+      consentKeys: answer.consentKeys,
     } as unknown as AcceptedGrant
   })
 }
@@ -136,6 +139,23 @@ export function keysOf(
 }
 
 /**
+ * The key of the consent list at `index`, in `memory`; the caller frees it. Throws `key.unopened`. Only for a
+ * grant with lists.
+ */
+export function listKeyOf(
+  { grant, consentKeys }: AcceptedGrant,
+  index: number,
+  wrapKey: KeyObject,
+  memory: SecretMemory,
+): Buffer {
+  const { consent, nonce } = grant
+  if (consent === null || consentKeys === null || index >= consent.lists.length)
+    throw new CodedError('internal.fault', `the grant has no consent list ${index}`)
+  const context = { nonce: fromBase64url(nonce), consentDigest: fromBase64url(consent.digest) }
+  return unwrapListKey(consentKeys, wrapKey, context, { index, count: consent.lists.length }, memory)
+}
+
+/**
  * The time is the Verifier's `iat` of the grant. The fresh nonce and wrap key bind it to this request. `now`
  * can only make the check stricter.
  */
@@ -157,7 +177,10 @@ function expectInForce(
   expect('exp', at < grant.exp, 'in the future')
 }
 
-function expectKeys({ objects }: Grant, keys: readonly string[]): void {
+function expectKeys(
+  { objects, consent }: Grant,
+  { keys, consentKeys }: Pick<AcceptedGrant, 'keys' | 'consentKeys'>,
+): void {
   expect('keys', keys.length === objects.length, 'one per object')
   for (const [index, object] of objects.entries())
     expect(
@@ -165,6 +188,11 @@ function expectKeys({ objects }: Grant, keys: readonly string[]): void {
       object.keyDigest === keyDigest(keys[index] ?? ''),
       'the digest of its key',
     )
+  expect(
+    'consent.keyDigest',
+    (consent?.keyDigest ?? null) === (consentKeys === null ? null : keyDigest(consentKeys)),
+    'the digest of the keys of its lists',
+  )
 }
 
 function expectAboutRequest(grant: Grant, job: ReleaseJob | undefined, expected: Expectation): void {

@@ -5,11 +5,13 @@
 import type { AcceptedVerdict } from '../appraisal/appraise.ts'
 import { CodedError, type Refusal } from '../errors.ts'
 import { peekCompact, type SignedFormat } from '../jws.ts'
+import type { ConsentUnion } from '../policy/consentUnion.ts'
 import type { Dataset, Permission, Policy } from '../policy/policy.ts'
 import type { Revocation } from '../policy/revocation.ts'
 import { headerDigest, type SealHeader, SealHeaderFormat } from '../sealed/header.ts'
 import { SetRecordFormat } from '../sealed/setRecord.ts'
 import type { UnixSeconds } from '../time.ts'
+import { consentReasons } from './consentRules.ts'
 import { objectReasons } from './objectRules.ts'
 import { lookUpPermission, noPermission, type PermissionMatch } from './permissionRules.ts'
 import { isDisclosure, platformReasons } from './platformRules.ts'
@@ -21,6 +23,8 @@ import { digestOfText } from './unsaid.ts'
 export type Rules = {
   readonly policy: Policy
   readonly revocation: Pick<Revocation, 'objects' | 'permissions'>
+  /** Of the datasets whose lists a freshness statement names. */
+  readonly consent: ReadonlyMap<string, ConsentUnion>
   readonly now: UnixSeconds
 }
 
@@ -39,6 +43,8 @@ export type GrantedJob = {
   readonly set: string | null
   /** In the order of the set record. */
   readonly objects: readonly GrantedObject[]
+  /** Who has withdrawn from the dataset; null if it has no consent lists. */
+  readonly consent: ConsentUnion | null
   /** The consumer administers the machine: the release discloses the whole object. */
   readonly disclosure: boolean
 }
@@ -82,6 +88,7 @@ function decideJob(
   const reasons = [
     ...setReasons(set, objects, dataset),
     ...objects.flatMap((object) => objectReasons(object, dataset, rules.revocation)),
+    ...consentReasons(dataset, rules.consent),
     ...platformReasons(verdict, dataset),
     ...match.reasons,
   ]
@@ -93,6 +100,7 @@ function decideJob(
     permission,
     set: set?.record.set ?? null,
     objects,
+    consent: rules.consent.get(dataset.id) ?? null,
     disclosure: isDisclosure(verdict, dataset),
   }
 }

@@ -11,6 +11,7 @@ import {
   etag,
   keyThumbprint,
   name,
+  namespaceName,
   noteText,
   objectName,
   purpose,
@@ -24,7 +25,9 @@ import {
 } from '../fields.ts'
 import { Ed25519Jwk, P256Jwk } from '../jwk.ts'
 import { defineSigned } from '../jws.ts'
+import { MAX_LISTS } from '../policy/consentUnion.ts'
 import { TERMS } from '../policy/terms.ts'
+import { MAX_LIST_BYTES, MIN_LIST_BYTES } from '../sealed/consentList.ts'
 import { MAX_MEMBERS, setId } from '../sealed/set.ts'
 import { NONCE_BYTES } from './nonce.ts'
 
@@ -36,6 +39,28 @@ export const GrantKeyFormat = defineSigned(
   'cw-grant-key',
   defineFormat({ name: 'grant key', maxBytes: 1024, code: 'grant.invalid', schema: GrantKey }),
 )
+
+/** The lists of withdrawn patients in force, whose keys come with the grant as one JWE. */
+const GrantedConsent = z.strictObject({
+  /** Number and digest of all lists of the dataset, as the freshness statement names them. */
+  seq: sequence,
+  digest: sha256Digest,
+  namespace: namespaceName,
+  bucket: bucketName,
+  lists: z
+    .array(
+      z.strictObject({
+        id: randomId,
+        digest: sha256Digest,
+        bytes: z.int().min(MIN_LIST_BYTES).max(MAX_LIST_BYTES),
+      }),
+    )
+    .min(1)
+    .max(MAX_LISTS),
+  /** SHA-256 of the ASCII of the JWE that carries the keys of the lists, in their order. */
+  keyDigest: sha256Digest,
+})
+export type GrantedConsent = z.output<typeof GrantedConsent>
 
 const Grant = z.strictObject({
   v: version1,
@@ -73,8 +98,8 @@ const Grant = z.strictObject({
   /** Expanded: without wildcards. */
   scopes: z.array(scopeText).min(1).max(MAX_SCOPES),
   termsDigest: sha256Digest,
-  /** Number and digest of the list of withdrawn patients. Null: the dataset has none. */
-  consent: z.null(),
+  /** Null: the dataset has no consent lists. */
+  consent: GrantedConsent.nullable(),
   auditKey: P256Jwk,
   /** The reference values that matched, and the assurance that they give. */
   reference: name,

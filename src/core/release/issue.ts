@@ -5,7 +5,7 @@ import { grantedTerms } from '../policy/terms.ts'
 import { addSeconds, type UnixSeconds } from '../time.ts'
 import type { Asker } from './assertion.ts'
 import type { GrantedJob } from './decide.ts'
-import type { Grant } from './grant.ts'
+import type { Grant, GrantedConsent } from './grant.ts'
 
 /**
  * A grant is for work that begins now. After it the TEE starts no object, and the Verifier cosigns no result.
@@ -31,6 +31,8 @@ export function grantOf(
     readonly revocationSeq: number
     /** One JWE per object, in order. */
     readonly keys: readonly string[]
+    /** Where the consent lists are, and the JWE of their keys; null if the dataset has none. */
+    readonly consent: { readonly place: ConsentPlace; readonly keys: string } | null
     readonly log: Grant['log']
   },
 ): Grant {
@@ -62,7 +64,7 @@ export function grantOf(
     })),
     ...terms,
     termsDigest,
-    consent: dataset.consent,
+    consent: grantedConsent(granted, issuance.consent),
     auditKey: policy.auditKey,
     reference: verdict.reference,
     assurance: verdict.assurance,
@@ -72,6 +74,19 @@ export function grantOf(
     revocationSeq: issuance.revocationSeq,
     log: issuance.log,
   }
+}
+
+/** The bucket of governance. */
+export type ConsentPlace = Pick<GrantedConsent, 'namespace' | 'bucket'>
+
+function grantedConsent(
+  { consent }: GrantedJob,
+  issued: { readonly place: ConsentPlace; readonly keys: string } | null,
+): GrantedConsent | null {
+  if (consent === null || issued === null) return null
+  const { seq, digest, inForce } = consent
+  const lists = inForce.map(({ list: { id, digest: sealed, bytes } }) => ({ id, digest: sealed, bytes }))
+  return { seq, digest, ...issued.place, lists, keyDigest: keyDigest(issued.keys) }
 }
 
 /** SHA-256 of the ASCII of a JWE, as a grant names it. */

@@ -88,7 +88,13 @@ export type ReleaseRequest = z.output<typeof ReleaseRequest>
 
 /** The answer to one job. */
 const ReleaseAnswer = z.union([
-  z.strictObject({ grant: compactJws, keys: z.array(compactJwe).min(1).max(MAX_MEMBERS) }),
+  z.strictObject({
+    grant: compactJws,
+    /** Of the objects, in order. */
+    keys: z.array(compactJwe).min(1).max(MAX_MEMBERS),
+    /** Of the consent lists; null if the dataset has none. */
+    consentKeys: compactJwe.nullable(),
+  }),
   /** A refusal that the grant key signed (refusal.ts). */
   z.strictObject({ refusal: compactJws }),
 ])

@@ -53,6 +53,38 @@ export function unwrapKeys(
   }
 }
 
+/** The keys of consent lists, in their order. `consentDigest`: of the grant's `consent`. */
+export function wrapListKeys(
+  deks: readonly Uint8Array[],
+  wrapKey: P256Jwk,
+  context: { readonly nonce: Uint8Array; readonly consentDigest: Uint8Array },
+): string {
+  const payload = Buffer.concat(deks)
+  try {
+    return sealTo(wrapKey, payload, { apu: sha256(context.nonce), apv: context.consentDigest })
+  } finally {
+    payload.fill(0)
+  }
+}
+
+/** The key of the list at `index` of `count`, in `memory`; the caller frees it. Throws `key.unopened`. */
+export function unwrapListKey(
+  jwe: string,
+  wrapKey: KeyObject,
+  context: { readonly nonce: Uint8Array; readonly consentDigest: Uint8Array },
+  { index, count }: { readonly index: number; readonly count: number },
+  memory: SecretMemory,
+): Buffer {
+  const payload = openSealed(jwe, wrapKey, { apu: sha256(context.nonce), apv: context.consentDigest })
+  try {
+    if (payload.byteLength !== DEK_BYTES * count)
+      throw new CodedError('key.unopened', `the JWE does not hold the keys of ${count} lists`)
+    return moveInto(memory, payload.subarray(index * DEK_BYTES, (index + 1) * DEK_BYTES))
+  } finally {
+    payload.fill(0)
+  }
+}
+
 function partyInfo({ nonce, headerDigest }: WrapContext): { apu: Buffer; apv: Uint8Array } {
   return { apu: sha256(nonce), apv: headerDigest }
 }

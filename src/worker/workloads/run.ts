@@ -5,6 +5,7 @@ import { checkOutput } from '#core/egress/check.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
 import { type Counts, createFilter, type FilterTerms } from '#core/fhir/filter.ts'
 import { createLineSplitter, type OnLine } from '#core/fhir/lines.ts'
+import type { PatientIds } from '#core/fhir/patientIds.ts'
 import type { Grant } from '#core/release/grant.ts'
 import type { Workload } from './workload.ts'
 
@@ -13,7 +14,7 @@ export type Computed = { readonly output: Uint8Array; readonly counts: Counts }
 /**
  * Filters the NDJSON of `contents`, one after the other, by the grant, folds the lines that pass, and checks the output against the
  * contract. The producer may reuse a chunk after each turn of the iteration. The caller wipes the pseudonym
- * key.
+ * key and the ids of `withdrawn`, which is null if the dataset has no consent lists.
  *
  * Throws `scope.invalid`, `workload.unknown`, `resource.malformed`, `workload.failed`, `output.violated`, and the errors of the
  * iteration: an object whose end does not verify never becomes a result.
@@ -23,8 +24,9 @@ export async function runWorkload(
   grant: FilterTerms & Pick<Grant, 'output'>,
   pseudonymKey: Uint8Array,
   workload: Workload,
+  withdrawn: PatientIds | null,
 ): Promise<Computed> {
-  const filter = createFilter(grant, pseudonymKey)
+  const filter = createFilter(grant, pseudonymKey, withdrawn)
   const run = workload.open(grant.output)
   const onLine: OnLine = (line) => {
     const outcome = filter.apply(line)

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { type Counts, createFilter, type Outcome } from '#core/fhir/filter.ts'
 import { createLineSplitter, type OnLine } from '#core/fhir/lines.ts'
+import { PatientIds } from '#core/fhir/patientIds.ts'
 import { expandScopes } from '#core/fhir/scope.ts'
 
 export const PSEUDONYM_KEY = Buffer.alloc(32, 7)
@@ -10,9 +11,13 @@ export const PSEUDONYM_KEY = Buffer.alloc(32, 7)
 export const ISSUED_AT = 1_795_219_200
 
 export function filterOf(
-  options: { readonly scopes?: readonly string[]; readonly sensitive?: readonly string[] } = {},
+  options: {
+    readonly scopes?: readonly string[]
+    readonly sensitive?: readonly string[]
+    readonly withdrawn?: readonly string[]
+  } = {},
 ) {
-  const { scopes = ['system/*.rs'], sensitive = [] } = options
+  const { scopes = ['system/*.rs'], sensitive = [], withdrawn } = options
   return createFilter(
     {
       scopes: [...expandScopes(scopes)],
@@ -22,6 +27,7 @@ export function filterOf(
       iat: ISSUED_AT,
     },
     PSEUDONYM_KEY,
+    withdrawn === undefined ? null : new PatientIds(withdrawn.map((id) => Buffer.from(`${id}\n`))),
   )
 }
 

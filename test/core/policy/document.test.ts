@@ -28,6 +28,15 @@ test('a document is named by its number and the first half of the digest of its 
   )
 })
 
+test('the lists of a dataset have a folder of their own', () => {
+  const digest = 'ab'.repeat(16)
+  assert.deepEqual(parseDocumentName(`consent/cohort-1/000000007-${digest}`), {
+    kind: 'consent/cohort-1',
+    seq: 7,
+    digest,
+  })
+})
+
 test('names that no document has', () => {
   const digest = 'ab'.repeat(16)
   for (const name of [
@@ -39,6 +48,8 @@ test('names that no document has', () => {
     `policy/000000007-${digest.toUpperCase()}`,
     `policy/000000007-${digest}/x`,
     `x/policy/000000007-${digest}`,
+    `consent/Cohort/000000007-${digest}`,
+    `consent/cohort/x/000000007-${digest}`,
   ])
     assert.equal(parseDocumentName(name), undefined, name)
 })

@@ -65,7 +65,7 @@ function inForce(
     readonly revocations?: readonly GovernanceDocument<Revocation>[]
   } = {},
 ) {
-  const all = { policies, verifierKeys, revocations, ...changes }
+  const all = { policies, verifierKeys, revocations, consents: [], ...changes }
   return governanceInForce(all, { root, deployment: DEPLOYMENT }, NOW)
 }
 const statement = statementOf(inForce(), DEPLOYMENT, NOW)
@@ -81,7 +81,8 @@ test('a statement names what is in force, and ends after 15 minutes', () => {
   for (const wrong of [
     { exp: NOW + 901 },
     { exp: NOW },
-    { consent: { cohort: { seq: 1, digest: statement.policy.digest } } },
+    { consent: { Cohort: { seq: 1, digest: statement.policy.digest } } },
+    { consent: { cohort: { seq: 1, digest: '' } } },
     { policy: { seq: 0, digest: statement.policy.digest } },
   ])
     assert.throws(() => FreshnessFormat.encode({ ...statement, ...wrong } as typeof statement), stale)

@@ -45,7 +45,7 @@ function inForce(candidates: {
   readonly verifierKeys?: readonly GovernanceDocument<VerifierKeys>[]
   readonly revocations?: readonly GovernanceDocument<Revocation>[]
 }) {
-  const all = { policies: [], verifierKeys: [], revocations: [], ...candidates }
+  const all = { policies: [], verifierKeys: [], revocations: [], consents: [], ...candidates }
   return governanceInForce(all, { root, deployment: DEPLOYMENT }, NOW)
 }
 const policyAmong = (...policies: readonly GovernanceDocument<Policy>[]) => {

@@ -68,7 +68,7 @@ function grant(changes: Partial<Grant> = {}): Grant {
   const [decision] = decideJobs(
     [job],
     { kind: 'accepted', asker, verdict: acceptedAt('measured') },
-    { policy, revocation: { objects: [], permissions: [] }, now: NOW },
+    { policy, revocation: { objects: [], permissions: [] }, consent: new Map(), now: NOW },
   )
   assert.equal(decision?.kind, 'granted')
   const granted = grantOf(decision, {
@@ -82,6 +82,7 @@ function grant(changes: Partial<Grant> = {}): Grant {
     expiry: grantExpiry(NOW),
     revocationSeq: 0,
     keys: [jwe],
+    consent: null,
     log: { boot, checkpoint: 'a note', index: 3 },
   })
   return { ...granted, ...changes }
@@ -131,6 +132,7 @@ async function answer(
       {
         grant: await signCompact(GrantFormat, grant(change.grant), change.grantSigner ?? grantKey),
         keys: [...(change.keys ?? [jwe])],
+        consentKeys: null,
       },
     ],
   }

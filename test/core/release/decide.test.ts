@@ -54,6 +54,7 @@ function decide(given: Case) {
   const [decision] = decideJobs([given.job ?? job], requester, {
     policy: given.policy ?? policyOf(),
     revocation: { objects: [], permissions: [], ...given.revocation },
+    consent: new Map(),
     now: addSeconds(NOW, given.after ?? 0),
   })
   assert.ok(decision !== undefined)

@@ -133,7 +133,7 @@ test('a statement at both ends of its time is in force', async () => {
     assert.ok(acceptEnvelope(await envelope({ freshness }), expected()))
 })
 
-const grant = { policySeq: 7, revocationSeq: 2 }
+const grant = { policySeq: 7, revocationSeq: 2, dataset: 'cohort', consent: null }
 
 test('a verified statement raises the floor, and an older one does not lower it', async () => {
   const floor = new Floor()
@@ -143,8 +143,21 @@ test('a verified statement raises the floor, and an older one does not lower it'
   acceptEnvelope(await envelope({ freshness: older }), expected({ floor }))
   for (const below of [grant, { ...grant, policySeq: 8 }, { ...grant, revocationSeq: 3 }])
     assert.throws(() => floor.expectGrant(below), { code: 'grant.stale' })
-  floor.expectGrant({ policySeq: 8, revocationSeq: 3 })
-  floor.expectGrant({ policySeq: 9, revocationSeq: 4 })
+  floor.expectGrant({ ...grant, policySeq: 8, revocationSeq: 3 })
+  floor.expectGrant({ ...grant, policySeq: 9, revocationSeq: 4 })
+})
+
+test('a statement raises the floor of the consent lists of each dataset', async () => {
+  const floor = new Floor()
+  const three = named(3)
+  const freshness = { policy: named(7), consent: { cohort: three, other: named(1) } }
+  acceptEnvelope(await envelope({ freshness }), expected({ floor }))
+  for (const consent of [null, named(2), named(3)])
+    assert.throws(() => floor.expectGrant({ ...grant, consent }), { code: 'grant.stale' })
+  for (const consent of [three, named(4)]) floor.expectGrant({ ...grant, consent })
+  floor.expectGrant({ ...grant, dataset: 'third' })
+  // A newer policy gives the dataset no consent keys any more.
+  floor.expectGrant({ ...grant, policySeq: 8 })
 })
 
 test('keys that the same answer leaves below its statement do not spare the floor', async () => {
@@ -187,6 +200,7 @@ test('the floor is the same in whatever order statements come, and never falls',
     policy: number,
     verifierKeys: fc.record({ seq, digest: fc.constant('a') }),
     revocation: number,
+    consent: fc.record({ cohort: fc.record({ seq, digest: fc.constant('a') }) }),
   })
   const isHeld = (work: () => void) => {
     try {
@@ -206,22 +220,46 @@ test('the floor is the same in whatever order statements come, and never falls',
         const [one, other] = [new Floor(), new Floor()]
         const before: boolean[] = []
         for (const each of statements) {
-          before.push(isHeld(() => one.expectGrant({ policySeq, revocationSeq })))
+          before.push(
+            isHeld(() =>
+              one.expectGrant({
+                policySeq,
+                revocationSeq,
+                dataset: 'cohort',
+                consent: { seq: policySeq, digest: 'a' },
+              }),
+            ),
+          )
           one.raise(each)
         }
         for (const each of statements.toSorted(
           (a, b) => (order[statements.indexOf(a)] ?? 0) - (order[statements.indexOf(b)] ?? 0),
         ))
           other.raise(each)
-        const holds = isHeld(() => one.expectGrant({ policySeq, revocationSeq }))
+        const holds = isHeld(() =>
+          one.expectGrant({
+            policySeq,
+            revocationSeq,
+            dataset: 'cohort',
+            consent: { seq: policySeq, digest: 'a' },
+          }),
+        )
         assert.equal(
           holds,
-          isHeld(() => other.expectGrant({ policySeq, revocationSeq })),
+          isHeld(() =>
+            other.expectGrant({
+              policySeq,
+              revocationSeq,
+              dataset: 'cohort',
+              consent: { seq: policySeq, digest: 'a' },
+            }),
+          ),
         )
         assert.equal(
           holds,
           statements.every(
-            ({ policy, revocation }) => policy.seq <= policySeq && revocation.seq <= revocationSeq,
+            ({ policy, revocation, consent }) =>
+              policy.seq <= policySeq && revocation.seq <= revocationSeq && consent.cohort.seq <= policySeq,
           ),
         )
         // Once below the floor, below it for good.

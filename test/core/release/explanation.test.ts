@@ -134,6 +134,7 @@ test('of every policy and job', () => {
               }),
             ],
           }),
+          consent: new Map(),
           revocation: {
             objects: world.withdrawn ? SEAL_IDS : [],
             permissions: world.permissions.flatMap(({ permission, revoked }) =>

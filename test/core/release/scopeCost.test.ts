@@ -32,7 +32,7 @@ const verdict = acceptedAt('measured')
 const revocation = { objects: [], permissions: [], boots: [] }
 
 test('among 256 permissions of 209 scopes each, a look-up compares digests', () => {
-  const rules = { policy, revocation, now: NOW }
+  const rules = { policy, revocation, consent: new Map(), now: NOW }
   const cost = leastCost(() => lookUpPermission(headerOf(), asker, rules))
   assert.ok(cost < LIMIT_MS, `${cost} ms for an object`)
   const first = leastCost(() => decideRequester({ asker, boot: 'b'.repeat(26), verdict }, rules))
@@ -53,7 +53,7 @@ test('256 objects of one dataset need one look-up', async () => {
   const decided = decideJobs(
     jobs,
     { kind: 'accepted', asker, verdict },
-    { policy: watched, revocation, now: NOW },
+    { policy: watched, revocation, consent: new Map(), now: NOW },
   )
   assert.deepEqual(
     new Set(decided.map((one) => (one.kind === 'refused' ? one.reasons[0]?.code : one.kind))),

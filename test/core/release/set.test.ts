@@ -30,7 +30,7 @@ function decide(asked: ReleaseJob, withdrawn: readonly string[] = [], policy: Po
   const [decision] = decideJobs(
     [asked],
     { kind: 'accepted', asker, verdict: acceptedAt('measured') },
-    { policy, revocation: { objects: [...withdrawn], permissions: [] }, now: NOW },
+    { policy, revocation: { objects: [...withdrawn], permissions: [] }, consent: new Map(), now: NOW },
   )
   assert.ok(decision !== undefined)
   return decision

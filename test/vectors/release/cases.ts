@@ -190,6 +190,7 @@ export type AnswerChanges = {
   /** Fields of the grant that its schema refuses. */
   readonly unchecked?: object
   readonly keys?: readonly string[]
+  readonly consentKeys?: string | null
   readonly verifierKeys?: Partial<VerifierKeys>
   readonly signers?: readonly Signer[]
   readonly grantCa?: Signer
@@ -229,6 +230,7 @@ export async function answerOf(changes: AnswerChanges = {}) {
           changes.grantSigner ?? grantKey.signer,
         ),
         keys: changes.keys ?? [JWE],
+        consentKeys: changes.consentKeys ?? null,
       },
     ],
   }

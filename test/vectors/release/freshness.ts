@@ -12,8 +12,8 @@ import type { Expected, Vector } from './vector.ts'
 
 const named = (seq: number) => ({ seq, digest: toBase64url(seeded(`number ${seq}`)(32)) })
 const seen = (changes: Partial<Expected['seen'][number]>): Partial<Expected> => {
-  const { policy, verifierKeys, revocation } = FRESHNESS
-  return { seen: [{ policy, verifierKeys, revocation, ...changes }] }
+  const { policy, verifierKeys, revocation, consent } = FRESHNESS
+  return { seen: [{ policy, verifierKeys, revocation, consent, ...changes }] }
 }
 
 async function vectorOf(

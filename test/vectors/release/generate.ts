@@ -61,6 +61,7 @@ import {
   VERIFIER_KEYS,
   wrap,
 } from './cases.ts'
+import { consentVectors } from './consent.ts'
 import { ANY_POLICY, signed } from './documents.ts'
 import { freshnessVectors } from './freshness.ts'
 import { ed25519, p256, p384, wrapSeeded } from './keys.ts'
@@ -91,6 +92,7 @@ export async function makeVectors(): Promise<readonly Vector[]> {
     ...(await inForceVectors()),
     ...resultNameVectors(),
     ...(await freshnessVectors()),
+    ...(await consentVectors()),
   ]
 }
 
@@ -462,7 +464,7 @@ async function answerVectors(): Promise<Vector[]> {
     await make('with a threshold of one', 'exact says so', 'grant.invalid', {
       unchecked: output({ form: 'threshold', k: 1, cap: null }),
     }),
-    await make('with a list of withdrawn patients', 'this version reads none', 'grant.invalid', {
+    await make('with consent of another form', 'a number and a digest do not name a list', 'grant.invalid', {
       unchecked: { consent: { seq: 1, digest: toBase64url(sha256()) } },
     }),
     await make('with details', 'this version has none', 'grant.invalid', {
@@ -681,6 +683,7 @@ async function inForceVectors(): Promise<Vector[]> {
       policy: null,
       verifierKeys: null,
       revocation: revoked([]),
+      consent: {},
       ...output,
       ignored: (output.ignored ?? []).map((stored) => stored.name).sort(),
     }),

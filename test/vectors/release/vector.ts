@@ -80,6 +80,17 @@ type Operation =
       }
     }
   | {
+      readonly operation: 'unwrap-list-key'
+      readonly input: {
+        readonly jwe: string
+        readonly wrapKey: P256Jwk & { readonly d: Bytes }
+        readonly nonce: Bytes
+        readonly consentDigest: Bytes
+        readonly index: number
+        readonly count: number
+      }
+    }
+  | {
       readonly operation: 'read-document'
       readonly input: Document & { readonly root: QuorumRoot }
     }

@@ -7,13 +7,15 @@ import test from 'node:test'
 import { RegistrationFormat } from '#core/boot/registration.ts'
 import { utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
+import { codeOf } from '#core/errors.ts'
 import { P384Jwk } from '#core/jwk.ts'
 import { type QuorumRoot, verifyCompact } from '#core/jws.ts'
+import { type Consent, consentKeysOf, consentKind, consentRoot } from '#core/policy/consent.ts'
 import { type GovernanceDocument, type Kind, readDocument } from '#core/policy/document.ts'
 import { Floor } from '#core/policy/floor.ts'
 import { type Candidates, governanceInForce } from '#core/policy/inForce.ts'
 import { loadPolicy } from '#core/policy/loadedPolicy.ts'
-import { POLICY } from '#core/policy/policy.ts'
+import { POLICY, type Policy } from '#core/policy/policy.ts'
 import { REVOCATION } from '#core/policy/revocation.ts'
 import { grantedTerms } from '#core/policy/terms.ts'
 import { VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
@@ -26,7 +28,7 @@ import { expectPossession } from '#core/release/possession.ts'
 import { ReleaseResponse } from '#core/release/request.ts'
 import { resultIdOfGrant } from '#core/release/resultId.ts'
 import { trustDigest } from '#core/release/trust.ts'
-import { unwrapKeys } from '#core/release/wrap.ts'
+import { unwrapKeys, unwrapListKey } from '#core/release/wrap.ts'
 import { plainMemory } from '#core/secretMemory.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { fileOf, makeVectors } from './generate.ts'
@@ -103,6 +105,12 @@ function run(vector: Vector): unknown {
       const { dek, idKey } = unwrapKeys(jwe, key, context, plainMemory)
       return { dek: text(dek), idKey: text(idKey) }
     }
+    case 'unwrap-list-key': {
+      const { jwe, wrapKey, nonce, consentDigest, index, count } = vector.input
+      const key = createPrivateKey({ key: wrapKey, format: 'jwk' })
+      const context = { nonce: bytes(nonce), consentDigest: bytes(consentDigest) }
+      return text(unwrapListKey(jwe, key, context, { index, count }, plainMemory))
+    }
     case 'read-document': {
       const { root, ...stored } = vector.input
       const { folder } = KINDS[stored.name.split('/')[0] as keyof typeof KINDS]
@@ -118,9 +126,10 @@ function run(vector: Vector): unknown {
         policies: documentsOf(documents, 'policy', root),
         verifierKeys: documentsOf(documents, 'verifier-keys', root),
         revocations: documentsOf(documents, 'revocation', root),
+        consents: consentsOf(documents, root),
       }
       const governance = governanceInForce(candidates as Candidates, { root, deployment }, toUnixSeconds(now))
-      const { policy, verifierKeys, revocation, ignored } = governance
+      const { policy, verifierKeys, revocation, consent, ignored } = governance
       const { seq, digest, referenceValues, objects, boots, permissions } = revocation
       const numberOf = (latest: typeof policy | typeof verifierKeys) =>
         latest === undefined ? null : { seq: latest.seq, digest: latest.document?.digest ?? null }
@@ -128,6 +137,17 @@ function run(vector: Vector): unknown {
         policy: numberOf(policy),
         verifierKeys: numberOf(verifierKeys),
         revocation: { seq, digest, referenceValues, objects, boots, permissions },
+        consent: Object.fromEntries(
+          [...consent].map(([dataset, lists]) => [
+            dataset,
+            {
+              seq: lists.seq,
+              digest: lists.digest,
+              inForce: lists.inForce.map(({ list }) => list.id),
+              problem: lists.problem,
+            },
+          ]),
+        ),
         ignored: ignored.map(({ name }) => name).sort(),
       }
     }
@@ -156,6 +176,24 @@ function documentsOf(
       const kind = KINDS[folder as keyof typeof KINDS] as Kind<unknown>
       return readDocument(kind, name, utf8(JSON.stringify(document)), root)
     })
+}
+
+/** Of each dataset, under the keys that policies give it. What does not verify is junk. */
+function consentsOf(stored: readonly Document[], root: QuorumRoot): readonly GovernanceDocument<Consent>[] {
+  const policies = documentsOf(stored, 'policy', root) as readonly GovernanceDocument<Policy>[]
+  return [...consentKeysOf(policies, root)].flatMap(([dataset, keys]) => {
+    const kind = consentKind(dataset)
+    return stored
+      .filter(({ name }) => name.startsWith(`${kind.folder}/`))
+      .flatMap(({ name, document }) => {
+        try {
+          return readDocument(kind, name, utf8(JSON.stringify(document)), consentRoot(root, keys))
+        } catch (error) {
+          assert.equal(codeOf(error), 'policy.invalid')
+          return []
+        }
+      })
+  })
 }
 
 function bytes(encoded: string): Buffer {

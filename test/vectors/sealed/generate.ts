@@ -12,6 +12,7 @@ import { encodeSealHeader } from '#core/sealed/object.ts'
 import { SealRecordFormat } from '#core/sealed/record.ts'
 import { memberName } from '#core/sealed/set.ts'
 import { encodeSetRecord, SET_RECORD_BYTES, SetRecordFormat } from '#core/sealed/setRecord.ts'
+import { consentVectors } from './consent.ts'
 import {
   DEK,
   floeCiphertext,
@@ -46,6 +47,7 @@ export async function makeVectors(): Promise<readonly Vector[]> {
     ...(await resultVectors()),
     ...(await signedVectors()),
     ...(await setVectors()),
+    ...(await consentVectors()),
   ]
 }
 

@@ -31,6 +31,20 @@ type Operation =
       readonly input: { readonly resultId: string; readonly dek: Bytes; readonly parts: readonly Bytes[] }
     }
   | {
+      readonly operation: 'open-list'
+      readonly input: {
+        readonly dek: Bytes
+        readonly tenant: string
+        readonly dataset: string
+        readonly list: string
+        readonly object: Bytes
+      }
+    }
+  | {
+      readonly operation: 'read-list'
+      readonly input: { readonly beginning: Bytes; readonly size: number }
+    }
+  | {
       readonly operation:
         | 'verify-seal-header'
         | 'verify-seal-record'

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import test from 'node:test'
 import { type SignedFormat, verifyCompact } from '#core/jws.ts'
 import { nodeCipher } from '#core/sealed/cipher.ts'
+import { openList, readList } from '#core/sealed/consentList.ts'
 import { openFloe } from '#core/sealed/floeOpen.ts'
 import { SealHeaderFormat } from '#core/sealed/header.ts'
 import { ResultManifestFormat } from '#core/sealed/manifest.ts'
@@ -62,6 +63,17 @@ async function run(vector: Vector): Promise<unknown> {
       const { resultId, dek, parts } = vector.input
       return collect(openResult({ resultId, dek: bytes(dek), parts: parts.map(bytes), cipher: nodeCipher }))
     }
+    case 'open-list': {
+      const { dek, tenant, dataset, list, object } = vector.input
+      const identity = { tenant, dataset, id: list }
+      return text(await openList(bytes(object), { identity, dek: bytes(dek), cipher: nodeCipher }))
+    }
+    case 'read-list': {
+      const { beginning, size } = vector.input
+      const content = Buffer.alloc(size)
+      content.set(bytes(beginning))
+      return text(readList(content))
+    }
     case 'verify-seal-header':
       return verify(SealHeaderFormat, vector.input, 'object.unsigned')
     case 'verify-seal-record':
@@ -85,6 +97,10 @@ async function collect(stream: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(await Array.fromAsync(stream)).toString('base64url')
 }
 
-function bytes(text: string): Buffer {
-  return Buffer.from(text, 'base64url')
+function bytes(encoded: string): Buffer {
+  return Buffer.from(encoded, 'base64url')
+}
+
+function text(content: Uint8Array): string {
+  return Buffer.from(content).toString('base64url')
 }

@@ -25,6 +25,7 @@ test('a made-up population becomes one table without a word of it', async () => 
     grantOf(['system/*.rs']),
     KEY,
     await fhirSummary(),
+    null,
   )
   const { table }: CountTable = JSON.parse(Buffer.from(output).toString())
   assert.ok(table.length > 50)
@@ -52,6 +53,7 @@ test('no canary reaches a workload or its result, in any spelling', async () => 
     { ...grantOf(['system/*.rs']), output: contract },
     KEY,
     spy,
+    null,
   )
   assert.ok(output.byteLength > 100_000)
   const text = Buffer.from(output).toString()
@@ -76,6 +78,7 @@ test('narrower scopes, fewer types', async () => {
     grantOf(['system/Condition.rs']),
     KEY,
     await fhirSummary(),
+    null,
   )
   assert.deepEqual(Object.keys(counts.kept), ['Condition'])
 })
@@ -88,7 +91,7 @@ test('the same table however the stream is cut', async () => {
   }
   const [one, other] = await Promise.all(
     [population(), cut()].map(async (chunks) =>
-      runWorkload([chunks], grantOf(['system/*.rs']), KEY, await fhirSummary()),
+      runWorkload([chunks], grantOf(['system/*.rs']), KEY, await fhirSummary(), null),
     ),
   )
   assert.deepEqual(one, other)
@@ -106,6 +109,7 @@ for (const [why, line] of [
       grantOf(['system/*.rs']),
       KEY,
       await fhirSummary(),
+      null,
     )
     assert.deepEqual(counts, { read: 3, kept: { Patient: 2 }, withheld: { malformed: 1 } })
   })
@@ -126,6 +130,7 @@ test('several objects give the result of their concatenation, the last line of e
       grantOf(['system/*.rs']),
       KEY,
       await fhirSummary(),
+      null,
     )
   assert.deepEqual(await run(parts.map((part) => part.join('\n'))), await run([`${lines.join('\n')}\n`]))
 })
@@ -154,7 +159,7 @@ const faults: readonly (readonly [why: string, workload: Workload, code: string]
 ]
 for (const [why, workload, code] of faults)
   test(`${why} ends as ${code}`, async () => {
-    const error = await runWorkload([population()], grantOf(['system/*.rs']), KEY, workload).catch(
+    const error = await runWorkload([population()], grantOf(['system/*.rs']), KEY, workload, null).catch(
       (fault: unknown) => fault,
     )
     assert.equal(Reflect.get(Object(error), 'code'), code)
@@ -168,7 +173,7 @@ test('an object whose end does not verify gives no result', async () => {
     throw new Error('the last segment does not open')
   }
   await assert.rejects(
-    runWorkload([cut()], grantOf(['system/*.rs']), KEY, await fhirSummary()),
+    runWorkload([cut()], grantOf(['system/*.rs']), KEY, await fhirSummary(), null),
     /does not open/,
   )
 })
