@@ -6,6 +6,7 @@ import { EntryFormat } from '#core/evidence/entry.ts'
 import { DeadLetterFormat } from '#core/job/deadLetter.ts'
 import { IngestDecisionFormat } from '#core/job/decision.ts'
 import { JobFormat } from '#core/job/job.ts'
+import { ConsentFormat } from '#core/policy/consent.ts'
 import { FreshnessFormat } from '#core/policy/freshness.ts'
 import { PolicyFormat } from '#core/policy/policy.ts'
 import { RevocationFormat } from '#core/policy/revocation.ts'
@@ -40,6 +41,7 @@ test('docs/formats.md names every signed document by its type, and how long it m
       PolicyFormat,
       RevocationFormat,
       VerifierKeysFormat,
+      ConsentFormat,
       FreshnessFormat,
       GrantKeyFormat,
       GrantFormat,

@@ -13,7 +13,7 @@ import { type GovernanceDocument, type Kind, personsOf } from './document.ts'
 import { ENVELOPE } from './envelope.ts'
 import type { Policy } from './policy.ts'
 
-const ConsentSchema = z.strictObject({
+export const ConsentSchema = z.strictObject({
   ...ENVELOPE,
   dataset: name,
   /** SHA-256 of the payloads of the lists that this one replaces. Counts only if a quorum signs. */
@@ -28,7 +28,7 @@ const ConsentSchema = z.strictObject({
 })
 export type Consent = z.output<typeof ConsentSchema>
 
-const ConsentFormat = defineSigned(
+export const ConsentFormat = defineSigned(
   'cw-consent',
   defineFormat({
     name: 'consent list',

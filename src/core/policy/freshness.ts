@@ -36,7 +36,7 @@ export type Freshness = z.output<typeof Freshness>
 
 export const FreshnessFormat = defineSigned(
   'cw-freshness',
-  defineFormat({ name: 'freshness statement', maxBytes: 64 * 1024, code: 'policy.stale', schema: Freshness }),
+  defineFormat({ name: 'freshness statement', maxBytes: 40 * 1024, code: 'policy.stale', schema: Freshness }),
 )
 
 export const FRESHNESS_FOLDER = 'freshness/'

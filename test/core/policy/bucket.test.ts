@@ -7,11 +7,14 @@ import { P384Jwk } from '#core/jwk.ts'
 import { keySigner, type Signer } from '#core/jws.ts'
 import type { ObjectReader } from '#core/objectReader.ts'
 import { GovernanceBucket } from '#core/policy/bucket.ts'
+import { consentKind } from '#core/policy/consent.ts'
 import { type Kind, maxStoredBytes, signDocument } from '#core/policy/document.ts'
 import { POLICY } from '#core/policy/policy.ts'
 import { REVOCATION } from '#core/policy/revocation.ts'
 import { VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
 import {
+  consentListOf,
+  datasetOf,
   ed25519,
   p384,
   policyOf,
@@ -82,7 +85,7 @@ test('the documents of every kind, each under its own limit and the given signal
   const objects = new Objects(all)
   const bucket = new GovernanceBucket(objects, root)
   await bucket.refresh(signal)
-  assert.deepEqual(namesOf(bucket), [[policy[0]], [keys[0]], [list[0]]])
+  assert.deepEqual(namesOf(bucket), [[policy[0]], [keys[0]], [list[0]], []])
   assert.deepEqual(bucket.junk, [])
   assert.deepEqual(bucket.candidates.policies[0]?.content, policyOf())
   assert.deepEqual(
@@ -126,11 +129,36 @@ test('junk of every kind is named, and hides nothing', async () => {
   ]
   const bucket = new GovernanceBucket(new Objects([...all, ...junk]), root)
   await bucket.refresh()
-  assert.deepEqual(namesOf(bucket), [[policy[0]], [keys[0]], [list[0]]])
+  assert.deepEqual(namesOf(bucket), [[policy[0]], [keys[0]], [list[0]], []])
   assert.deepEqual(
     bucket.junk,
     junk.map(([name]) => ({ name, reason: `${name} is signed by no signer` })),
   )
+})
+
+test('a consent list is read under the keys that policies give its dataset', async () => {
+  const officer = keySigner(ed25519())
+  const withKeys = (...consentKeys: readonly Signer[]) => [
+    datasetOf({ consent: { keys: consentKeys.map(({ jwk }) => jwk), keyIds: ['ocid1.key.oc1..consent'] } }),
+  ]
+  const first = await stored(POLICY, policyOf({ datasets: withKeys(keySigner(ed25519())) }))
+  const withdrawn = await stored(consentKind('cohort'), consentListOf(), [officer])
+  const elsewhere = await stored(consentKind('other'), consentListOf({ dataset: 'other' }), [officer])
+  const objects = new Objects([first, keys, list, withdrawn, elsewhere])
+  const bucket = new GovernanceBucket(objects, root)
+  await bucket.refresh()
+  assert.deepEqual(namesOf(bucket)[3], [])
+  assert.deepEqual(
+    bucket.junk.map(({ name }) => name),
+    [withdrawn[0]],
+  )
+  objects.stored.set(...(await stored(POLICY, policyOf({ seq: 8, datasets: withKeys(officer) }))))
+  await bucket.refresh()
+  assert.deepEqual(namesOf(bucket)[3], [withdrawn[0]])
+  assert.deepEqual(bucket.junk, [])
+  const { length } = objects.asked
+  await bucket.refresh()
+  assert.equal(objects.asked.length, length)
 })
 
 test('an object beyond its limit is junk', async () => {

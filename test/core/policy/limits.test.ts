@@ -4,12 +4,15 @@ import { test } from 'node:test'
 import { sha256, toBase64url, utf8 } from '#core/bytes.ts'
 import { P384Jwk } from '#core/jwk.ts'
 import { keySigner } from '#core/jws.ts'
+import { ConsentSchema, consentKind } from '#core/policy/consent.ts'
 import { FreshnessFormat } from '#core/policy/freshness.ts'
 import { POLICY, PolicyFormat } from '#core/policy/policy.ts'
 import { REVOCATION, RevocationFormat } from '#core/policy/revocation.ts'
 import { VERIFIER_KEYS, VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
+import { MAX_LIST_BYTES, MIN_LIST_BYTES } from '#core/sealed/consentList.ts'
 import { expectClosed, expectLimits, listOf, numberOf } from '../documentLaws.ts'
 import {
+  consentListOf,
   DAY,
   DEPLOYMENT,
   datasetOf,
@@ -28,7 +31,10 @@ const nameOf = (at: number) => `name-${at}`
 const numbered = { seq: 1, digest: DIGEST }
 
 const permission = permissionOf({ sensitive: ['ETH'] })
-const dataset = datasetOf({ permissions: [permission] })
+const dataset = datasetOf({
+  permissions: [permission],
+  consent: { keys: [keySigner(p384()).jwk], keyIds: ['ocid1.key.oc1..consent'] },
+})
 const platform = datasetOf({ id: 'other', assurance: { level: 'platform', administeredBy: 'neutral' } })
 const policy = policyOf({ datasets: [dataset, platform] })
 const [root] = policy.roots
@@ -52,7 +58,7 @@ const freshness = {
   policy: numbered,
   verifierKeys: numbered,
   revocation: { seq: 0, digest: DIGEST },
-  consent: {},
+  consent: { cohort: { seq: 0, digest: DIGEST } },
   iat: NOW,
   exp: NOW + 900,
 }
@@ -62,21 +68,20 @@ test('no document takes an unknown field, at any depth', () => {
   expectClosed(VerifierKeysFormat.schema, verifierKeys)
   expectClosed(RevocationFormat.schema, revocation)
   expectClosed(FreshnessFormat.schema, freshness)
+  expectClosed(ConsentSchema, consentListOf())
 })
 
 test('the kinds: folder, typ, greatest length, and whether the number alone ends a predecessor', () => {
-  const kinds = [POLICY, VERIFIER_KEYS, REVOCATION].map(({ folder, format, endsPredecessor }) => [
-    folder,
-    format.typ,
-    format.maxBytes,
-    endsPredecessor,
-  ])
+  const kinds = [POLICY, VERIFIER_KEYS, REVOCATION, consentKind('cohort')].map(
+    ({ folder, format, endsPredecessor }) => [folder, format.typ, format.maxBytes, endsPredecessor],
+  )
   assert.deepEqual(kinds, [
     ['policy', 'cw-policy', 1_048_576, true],
     ['verifier-keys', 'cw-verifier-keys', 2048, true],
     ['revocation', 'cw-revocation', 4_194_304, false],
+    ['consent/cohort', 'cw-consent', 65_536, false],
   ])
-  assert.deepEqual([FreshnessFormat.typ, FreshnessFormat.maxBytes], ['cw-freshness', 1024])
+  assert.deepEqual([FreshnessFormat.typ, FreshnessFormat.maxBytes], ['cw-freshness', 40_960])
 })
 
 test('each limit of a policy is exact', () => {
@@ -97,6 +102,8 @@ test('each limit of a policy is exact', () => {
       most: 1024,
       of: (bytes) => toBase64url(Buffer.alloc(bytes)),
     },
+    listOf('datasets.0.consent.keys', 1, 16, () => dataset.sealingKeys[0]),
+    listOf('datasets.0.consent.keyIds', 1, 16, (at) => `ocid1.key.oc1..${at}`),
     listOf('datasets.0.permissions', 0, 256, () => permission),
     listOf('datasets.0.permissions.0.scopes', 1, 64, () => 'system/Condition.rs'),
     listOf('datasets.0.permissions.0.sensitive', 0, 64, () => 'ETH'),
@@ -130,6 +137,19 @@ test('each limit of a revocation list is exact', () => {
     listOf('objects', 0, 65_536, idOf),
     listOf('boots', 0, 65_536, () => 'a'.repeat(26)),
     listOf('permissions', 0, 1024, nameOf),
+  ])
+})
+
+test('each limit of a consent list is exact', () => {
+  expectLimits(ConsentSchema, consentListOf({ replaces: [DIGEST] }), [
+    listOf('replaces', 0, 1024, digestOf),
+    numberOf('list.bytes', MIN_LIST_BYTES, MAX_LIST_BYTES),
+    {
+      field: 'list.custody.wrappedDek',
+      least: 32,
+      most: 1024,
+      of: (bytes) => toBase64url(Buffer.alloc(bytes)),
+    },
   ])
 })
 

@@ -6,12 +6,14 @@ import type { Refusal } from '#core/errors.ts'
 import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { Ed25519Jwk, exportJwk, P256Jwk, P384Jwk, RsaJwk } from '#core/jwk.ts'
 import { keySigner, peekCompact, type Signer, signCompact } from '#core/jws.ts'
+import type { Consent } from '#core/policy/consent.ts'
 import { type Freshness, FreshnessFormat } from '#core/policy/freshness.ts'
 import type { Permission, Policy } from '#core/policy/policy.ts'
 import type { Revocation } from '#core/policy/revocation.ts'
 import { type RevocationUnion, uniteRevocations } from '#core/policy/revocationUnion.ts'
 import { type VerifierKeys, VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
 import type { ReleaseJob } from '#core/release/request.ts'
+import { MIN_LIST_BYTES } from '#core/sealed/consentList.ts'
 import { headerDigest, type SealHeader, SealHeaderFormat } from '#core/sealed/header.ts'
 import { memberName } from '#core/sealed/set.ts'
 import { type SetRecord, SetRecordFormat } from '#core/sealed/setRecord.ts'
@@ -157,6 +159,20 @@ export async function freshnessOf(
 export function revocationOf(changes: Partial<Revocation> = {}): Revocation {
   const nothing = { replaces: [], referenceValues: [], objects: [], boots: [], permissions: [] }
   return { v: 1, seq: 1, ...DEPLOYMENT, issuedAt: NOW, ...nothing, ...changes }
+}
+
+export function consentListOf(changes: Partial<Consent> = {}): Consent {
+  const list = {
+    id: 'ab'.repeat(16),
+    digest: toBase64url(Buffer.alloc(32, 9)),
+    bytes: MIN_LIST_BYTES,
+    custody: {
+      keyId: 'ocid1.key.oc1..consent',
+      keyVersionId: 'ocid1.keyversion.oc1..consent',
+      wrappedDek: toBase64url(Buffer.alloc(64, 2)),
+    },
+  }
+  return { v: 1, seq: 1, ...DEPLOYMENT, issuedAt: NOW, dataset: 'cohort', replaces: [], list, ...changes }
 }
 
 /** What is revoked when no list is in force. */
