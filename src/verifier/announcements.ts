@@ -35,6 +35,8 @@ export type Announcements = {
   /** The other boots of the last month that no one has settled. */
   readonly unsettled: (signal: AbortSignal) => Promise<readonly AnnouncedBoot[]>
   readonly settle: (boot: string, signal: AbortSignal) => Promise<void>
+  /** The other boots that were announced on the last day on which any was, whatever the time is here. */
+  readonly newest: (signal?: AbortSignal) => Promise<readonly string[]>
 }
 
 export function createAnnouncements(
@@ -75,6 +77,18 @@ export function createAnnouncements(
       for await (const { name } of store.list(bucket, 'settled/', `settled/${first}`, signal))
         boots.delete(SETTLED.exec(name)?.[1] ?? '')
       return [...boots.values()]
+    },
+    newest: async (signal) => {
+      let last = ''
+      const boots = new Set<string>()
+      for await (const { name } of store.list(bucket, 'boots/', undefined, signal)) {
+        const [, date = '', boot = ''] = ANNOUNCED.exec(name) ?? []
+        // Names are listed in order.
+        if (date > last) boots.clear()
+        if (boot !== '' && boot !== own.boot) boots.add(boot)
+        if (date !== '') last = date
+      }
+      return [...boots]
     },
     settle: async (boot, signal) => create(`settled/${dateOf(0)}/${boot}`, signal),
   }

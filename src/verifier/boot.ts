@@ -25,6 +25,7 @@ import type { VerifierMaterial } from './material.ts'
 import { createMetrics, publishAges, publishQuotas, type VerifierMetrics } from './metrics.ts'
 import { createNonceKeys, type NonceKeys } from './nonceKeys.ts'
 import { createNonceMarkers, type SpendNonce } from './nonceMarkers.ts'
+import { expectAfterOwnLogs } from './ownLogs.ts'
 import { createPolicyStore, type PolicyEvents, type PolicyStore } from './policyStore.ts'
 import { createQuotas, type Quotas } from './quotas.ts'
 import { CLIENT_RATE, createRates, type Rates } from './rates.ts'
@@ -108,6 +109,14 @@ export async function openBoot(
     requestSeconds,
     clock,
   })
+  const announcements = createAnnouncements(
+    store,
+    bucket(buckets.state),
+    { boot: evidence.boot, requestSeconds },
+    clock,
+  )
+  const tails = createLogTails(store, evidenceBucket)
+  await having('buckets.evidence', () => expectAfterOwnLogs({ announcements, tails, clock, log }, signal))
   const deployment = { tenant: config.tenant, audience }
   const statements = createStatements(store, bucket(buckets.freshness), deployment, clock)
   const policyStore = createPolicyStore({
@@ -127,13 +136,6 @@ export async function openBoot(
   const registrations = createRegistrations(store, evidenceBucket, grantCa)
   await having('buckets.evidence', () => registrations.register(registration))
 
-  const announcements = createAnnouncements(
-    store,
-    bucket(buckets.state),
-    { boot: evidence.boot, requestSeconds },
-    clock,
-  )
-  const tails = createLogTails(store, evidenceBucket)
   const revocationLists = createRevocationLists({
     folder: config.endorsements.folder,
     roots,

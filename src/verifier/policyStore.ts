@@ -3,7 +3,7 @@
  * once is never forgotten, so a lower number never comes back into force. After 30 seconds without a
  * confirming listing, nothing is released; nor below what a freshness statement names, nor without one.
  */
-import { CodedError, codeOf } from '#core/errors.ts'
+import { CodedError, codeOf, type ErrorCode } from '#core/errors.ts'
 import type { SigningJwk } from '#core/jwk.ts'
 import type { GeneralJws, QuorumRoot } from '#core/jws.ts'
 import type { ObjectReader } from '#core/objectReader.ts'
@@ -43,7 +43,7 @@ export type InForce = {
 }
 
 export type PolicyStore = {
-  /** Throws `policy.none` or `policy.stale`. */
+  /** Throws `policy.none`, `policy.stale`, or `clock.skewed` if a statement shows that this clock is behind. */
   readonly inForce: () => InForce
   /**
    * Reads the statements and lists the bucket, once more if it shows less than they name. If the store throws,
@@ -104,7 +104,7 @@ export function createPolicyStore(options: {
     if (keys.is === undefined) throw new CodedError('policy.none', keys.problem)
     if (keys.is.verifierKeys.exp <= clock.now())
       throw new CodedError('policy.none', `verifier keys ${keys.is.verifierKeys.seq} have ended`)
-    if (stated.problem !== undefined) throw new CodedError('policy.stale', stated.problem)
+    if (stated.problem !== undefined) throw new CodedError(stated.code ?? 'policy.stale', stated.problem)
     const { exp, consent: named } = stated.statement
     if (exp <= clock.now())
       throw new CodedError(
@@ -175,7 +175,7 @@ export function createPolicyStore(options: {
 /** The newest statement; or why nothing may be released, with it if it names more than was loaded. */
 type Stated =
   | (SignedFreshness & { readonly problem?: undefined })
-  | (Partial<SignedFreshness> & { readonly problem: string })
+  | (Partial<SignedFreshness> & { readonly problem: string; readonly code?: ErrorCode })
 
 function statedOf(governance: Governance, { verifierKeys }: LoadedKeys, { newest }: Statements): Stated {
   try {
@@ -184,8 +184,8 @@ function statedOf(governance: Governance, { verifierKeys }: LoadedKeys, { newest
     if (missing === undefined) return signed
     return { ...signed, problem: `the governance bucket does not show ${missing}, which a statement names` }
   } catch (error) {
-    if (codeOf(error) !== 'policy.stale' || !(error instanceof CodedError)) throw error
-    return { problem: error.message }
+    if (!(error instanceof CodedError) || !['policy.stale', 'clock.skewed'].includes(error.code)) throw error
+    return { problem: error.message, code: error.code }
   }
 }
 

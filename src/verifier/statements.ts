@@ -2,6 +2,7 @@
  * The freshness statements that their bucket shows. What was read once counts until its end, so hiding it
  * afterwards changes nothing.
  */
+import { MAX_SKEW_SECONDS } from '#adapters/system/trueClock.ts'
 import { fromUtf8 } from '#core/bytes.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { SigningJwk } from '#core/jwk.ts'
@@ -18,6 +19,8 @@ import {
 import type { Clock } from '#ports/clock.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 
+/** How many names of after this clock are read in a listing. One valid statement among them tells enough. */
+const MAX_LATER = 16
 /** A compact JWS is a third longer than what it signs. */
 const MAX_BYTES = FreshnessFormat.maxBytes * 2
 
@@ -27,7 +30,10 @@ export type SignedFreshness = { readonly statement: Freshness; readonly jws: str
 export type Statements = {
   /** Lists once and reads what is new. */
   readonly refresh: (signal?: AbortSignal) => Promise<void>
-  /** The newest statement by this key, also one that has ended. Throws `policy.stale` if there is none. */
+  /**
+   * The newest statement by this key, also one that has ended. Throws `policy.stale` if there is none, and
+   * `clock.skewed` if one is more than a minute later than this clock.
+   */
   readonly newest: (key: SigningJwk) => SignedFreshness
 }
 
@@ -55,8 +61,12 @@ export function createStatements(
       const now = clock.now()
       const [after, last] = [beforeFreshness(now), freshnessName(now)]
       for (const name of read.keys()) if (name < after) read.delete(name)
-      for await (const { name } of store.list(bucket, FRESHNESS_FOLDER, after, signal))
-        if (isFreshnessName(name) && name <= last && !read.has(name)) await readOne(name, signal)
+      let later = 0
+      for await (const { name } of store.list(bucket, FRESHNESS_FOLDER, after, signal)) {
+        if (!isFreshnessName(name)) continue
+        if (name > last && ++later > MAX_LATER) break
+        if (!read.has(name)) await readOne(name, signal)
+      }
     },
     newest: (key) => {
       const now = clock.now()
@@ -67,9 +77,15 @@ export function createStatements(
           const statement = readFreshness(jws, key, deployment)
           if (freshnessName(statement.iat) !== name)
             throw new CodedError('policy.stale', `it is of the minute ${freshnessName(statement.iat)}`)
-          if (statement.iat <= now) return { statement, jws }
+          const ahead = statement.iat - now
+          if (ahead > MAX_SKEW_SECONDS)
+            throw new CodedError(
+              'clock.skewed',
+              `this clock is ${ahead} seconds behind a freshness statement, at most ${MAX_SKEW_SECONDS} are allowed`,
+            )
+          if (ahead <= 0) return { statement, jws }
         } catch (error) {
-          if (!(error instanceof CodedError)) throw error
+          if (!(error instanceof CodedError) || error.code === 'clock.skewed') throw error
           problem ||= `; ${name}: ${error.message}`
         }
       }

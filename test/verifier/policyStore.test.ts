@@ -509,3 +509,36 @@ test('workers get the keys of sixteen other grant CAs at most, the newest', asyn
   assert.equal(earlier.length, 16)
   assert.deepEqual(ReleaseResponse.shape.earlierKeys.parse([...earlier]), earlier)
 })
+
+test('a statement of more than a minute from now shows that this clock is behind, until it is not', async () => {
+  const { policies, putPolicy, statement, putStatement, putFreshness, clock, seq } = await governance({
+    stating: false,
+  })
+  await putPolicy({})
+  const good = await statement()
+  const later = (seconds: number) => ({ ...good, iat: NOW + seconds, exp: NOW + seconds + 900 })
+  await putStatement(good)
+  await putStatement(later(300), keySigner(ed25519()))
+  await putStatement({ ...later(360), tenant: 'clinic' })
+  await putStatement(later(60))
+  await policies.refresh()
+  assert.equal(seq(), 7)
+  await putStatement(later(121))
+  await policies.refresh()
+  assert.throws(() => policies.inForce(), {
+    code: 'clock.skewed',
+    message: /^this clock is 121 seconds behind/,
+  })
+  clock.pass(60)
+  await policies.refresh()
+  assert.throws(() => policies.inForce(), { code: 'clock.skewed' })
+  clock.pass(1)
+  await policies.refresh()
+  assert.equal(seq(), 7)
+  // Sixteen names of later are read: who may write them all may also stop stating.
+  for (let minute = 40; minute < 56; minute++)
+    await putFreshness(freshnessName(NOW + 60 * minute), utf8('junk'))
+  await putStatement(later(60 * 60))
+  await policies.refresh()
+  assert.equal(seq(), 7)
+})

@@ -32,6 +32,8 @@ export type LogTails = {
   /** The size of a log's last checkpoint; `from` if there is none above. */
   readonly sizeOf: (boot: string, from: number, signal?: AbortSignal) => Promise<number>
   /** Throws `evidence.malformed` or `evidence.inconsistent` for a log that is not in order. */
+  /** The time of the last entry. Throws as `read`. */
+  readonly lastTime: (boot: string, size: number, signal?: AbortSignal) => Promise<number>
   readonly read: (boot: string, size: number, signal?: AbortSignal) => Promise<LogTail>
 }
 
@@ -50,6 +52,26 @@ export function createLogTails(store: ObjectStore, bucket: Omit<ObjectRef, 'name
     return sizes
   }
 
+  const readCheckpoint = async (boot: string, size: number, signal?: AbortSignal): Promise<string> => {
+    const key = parseLogKey(await readAll(boot, 'key', 1024, signal), 'verifier', boot)
+    const note = fromUtf8(await readAll(boot, checkpointName(size), MAX_NOTE_BYTES, signal))
+    if (openCheckpoint(note, key).size !== size)
+      throw new CodedError('evidence.inconsistent', `checkpoint ${size} of ${boot} is of another size`)
+    return note
+  }
+
+  const readBundle = async (
+    boot: string,
+    size: number,
+    index: number,
+    signal?: AbortSignal,
+  ): Promise<Entry[]> => {
+    const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH)
+    const name = tileName({ level: 'entries', index, width })
+    const bundle = await readAll(boot, name, MAX_TILE_BYTES, signal)
+    return parseBundle(bundle, width).map((bytes) => EntryFormat.decode(bytes))
+  }
+
   return {
     sizeOf: async (boot, from, signal) => {
       const sizes = await above(boot, from, PAGE, signal)
@@ -61,23 +83,19 @@ export function createLogTails(store: ObjectStore, bucket: Omit<ObjectRef, 'name
       return last
     },
 
+    lastTime: async (boot, size, signal) => {
+      await readCheckpoint(boot, size, signal)
+      const entries = await readBundle(boot, size, Math.floor((size - 1) / TILE_WIDTH), signal)
+      return entries.at(-1)?.time ?? 0
+    },
+
     read: async (boot, size, signal) => {
-      const key = parseLogKey(await readAll(boot, 'key', 1024, signal), 'verifier', boot)
-      const note = fromUtf8(await readAll(boot, checkpointName(size), MAX_NOTE_BYTES, signal))
-      if (openCheckpoint(note, key).size !== size)
-        throw new CodedError('evidence.inconsistent', `checkpoint ${size} of ${boot} is of another size`)
+      const note = await readCheckpoint(boot, size, signal)
 
       const tail = new TailReader()
       const last = Math.floor((size - 1) / TILE_WIDTH)
       for (let index = last; index >= 0 && index > last - TAIL_BUNDLES && !tail.complete; index--) {
-        const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH)
-        const bundle = await readAll(
-          boot,
-          tileName({ level: 'entries', index, width }),
-          MAX_TILE_BYTES,
-          signal,
-        )
-        for (const bytes of parseBundle(bundle, width).reverse()) tail.take(EntryFormat.decode(bytes))
+        for (const entry of (await readBundle(boot, size, index, signal)).reverse()) tail.take(entry)
       }
       return { checkpointDigest: noteDigest(note), closed: tail.closed, unended: tail.unended.reverse() }
     },

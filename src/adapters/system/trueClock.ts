@@ -6,7 +6,7 @@
 import { CodedError } from '#core/errors.ts'
 import type { ClockSkew } from './clockSkew.ts'
 
-const MAX_SKEW_SECONDS = 60
+export const MAX_SKEW_SECONDS = 60
 
 type Skew = Pick<ClockSkew, 'seconds'>
 

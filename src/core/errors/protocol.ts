@@ -99,8 +99,8 @@ export const RELEASE_ERRORS = {
     'publish a first list with `consent start`, or have the quorum merge the lists (`consent restore`); then wait for a freshness statement',
   ),
   'clock.skewed': request.later(
-    "the Verifier's clock is more than a minute off OCI's",
-    "correct the clock of the Verifier's machine (NTP); it goes on by itself; cw_clock_skew_seconds says by how much",
+    "the Verifier's clock is more than a minute off OCI's, or behind a freshness statement or a log of its side",
+    "correct the clock of the Verifier's machine (NTP); it goes on by itself; cw_clock_skew_seconds says by how much it is off OCI's, the message what else it is behind",
   ),
   'policy.none': request.later(
     'no valid policy is in force',

@@ -15,6 +15,8 @@ import type { Governance, Latest } from './inForce.ts'
 import { digestOfLists } from './revocationUnion.ts'
 
 const FRESH_SECONDS = 15 * 60
+/** At most 70 choices of them. */
+const MAX_TIED = 8
 const numbered = z.strictObject({ seq: sequence, digest: sha256Digest })
 
 const Freshness = z
@@ -119,13 +121,28 @@ function isBelow<T>(latest: Latest<T> | undefined, stated: Freshness['policy']):
 
 /**
  * True if the lists that the statement counts are among ours. It has only their number and digest, and lists
- * have no order: ours without the newest ones must give that digest. A list that one signer has dated back
- * delays this until the next statement, and lets nothing through.
+ * have no order: ours without the newest ones (by `issuedAt`) must give that digest. A list that one signer has
+ * dated back delays this until the next statement, and lets nothing through.
  */
 function containsLists(
   { lists }: Pick<Governance['revocation'], 'lists'>,
   { seq, digest }: Freshness['revocation'],
 ): boolean {
-  const oldest = lists.slice(0, seq).map((list) => list.digest)
-  return lists.length >= seq && digestOfLists(oldest) === digest
+  if (lists.length < seq) return false
+  const boundary = lists[seq - 1]?.issuedAt
+  const digestsOf = (some: typeof lists) => some.map((list) => list.digest)
+  const before = digestsOf(lists.filter(({ issuedAt }) => boundary !== undefined && issuedAt < boundary))
+  // Which lists of the last second it counts is not said. More than a few at once wait for the next statement.
+  const last = digestsOf(lists.filter(({ issuedAt }) => issuedAt === boundary))
+  const guesses =
+    last.length > MAX_TIED ? [last.slice(0, seq - before.length)] : choices(last, seq - before.length)
+  return guesses.some((guess) => digestOfLists([...before, ...guess]) === digest)
+}
+
+/** All ways to choose so many of them. */
+function choices<T>(from: readonly T[], count: number): readonly (readonly T[])[] {
+  const [first, ...rest] = from
+  if (count === 0) return [[]]
+  if (first === undefined) return []
+  return [...choices(rest, count - 1).map((more) => [first, ...more]), ...choices(rest, count)]
 }

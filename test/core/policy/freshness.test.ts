@@ -132,6 +132,35 @@ test('a hidden revocation list is not made up for by others (H3)', async () => {
       )
 })
 
+test('who knows a list of the same second as those of a statement is not behind', async () => {
+  const tied = await Promise.all(
+    [3, 4, 5, 6].map((seq) => list({ seq, issuedAt: NOW - 50, permissions: [`t-${seq}`] })),
+  )
+  for (let stated = 1; stated < 2 ** tied.length; stated++) {
+    const some = [...revocations, ...tied.filter((_, index) => (stated >> index) % 2 === 1)]
+    const then = statementOf(inForce({ revocations: some }), DEPLOYMENT, NOW)
+    assert.equal(behind(inForce({ revocations: [...revocations, ...tied] }), then), undefined)
+    // Each of its own is still missed, with any of the others in its place.
+    for (const hidden of some)
+      assert.equal(
+        behind(inForce({ revocations: [...revocations, ...tied].filter((one) => one !== hidden) }), then),
+        `${some.length} revocation lists`,
+      )
+  }
+})
+
+test('more lists of one second than are tried wait for the next statement', async () => {
+  const tied = await Promise.all(
+    Array.from({ length: 9 }, (_, index) => list({ seq: index + 3, issuedAt: NOW - 50, boots: [] })),
+  )
+  const all = inForce({ revocations: tied })
+  const outcomes = tied.map((one) =>
+    behind(all, statementOf(inForce({ revocations: [one] }), DEPLOYMENT, NOW)),
+  )
+  assert.equal(outcomes.filter((outcome) => outcome === undefined).length, 1)
+  assert.equal(behind(all, statementOf(all, DEPLOYMENT, NOW)), undefined)
+})
+
 test('a statement that counts more lists than its digest covers shows that some are missing', () => {
   const { digest } = statement.revocation
   assert.equal(behind(inForce(), { ...statement, revocation: { seq: 3, digest } }), '3 revocation lists')
