@@ -12,7 +12,7 @@ import type { Deployment } from './deployment.ts'
 
 /** The fields of the report that the demo reads. The whole report is in audit.json. */
 const Report = z.looseObject({
-  verdict: z.enum(['intact', 'incomplete', 'broken']),
+  verdict: z.enum(['intact', 'consistent', 'incomplete', 'broken']),
   findings: z.array(z.looseObject({ code: z.string() })),
   logs: z.array(z.unknown()),
   releases: z.array(z.looseObject({ kind: z.enum(['allowed', 'refused']) })),

@@ -35,7 +35,7 @@ export function openTerminal(): Terminal {
   process.stdout.on('error', () => process.exit(75))
   return {
     print: (text) => process.stdout.write(text),
-    printJson: (value) => process.stdout.write(`${JSON.stringify(value)}\n`),
+    printJson: (value) => process.stdout.write(`${plainJson(value)}\n`),
     warn: (text) => process.stderr.write(`warning: ${text}\n`),
     progress: (step, unit = 'bytes') => showProgress(step, unit, process.stderr),
     interruption: () => {
@@ -94,4 +94,12 @@ export function formatBytes(bytes: number): string {
   const power = bytes === 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10))
   const unit = units[power] ?? 'bytes'
   return power === 0 ? `${bytes} ${unit}` : `${(bytes / 1024 ** power).toFixed(1)} ${unit}`
+}
+
+/** The same JSON in ASCII: no character of a stranger's words reaches the terminal as itself. */
+function plainJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[^\x20-\x7e]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -83,8 +83,11 @@ async function registerBoots(
     simulation: simulated,
     time,
   }
-  if (await registrations.register(registration))
-    evidence.append({ event: 'boot.registered', boot, reference, assurance, ...attestation })
+  await registrations.register(registration, (stored) => {
+    if (stored.attestation === null) return
+    const { client: _client, ...rest } = stored.attestation
+    evidence.append({ event: 'boot.registered', boot, ...rest })
+  })
 }
 
 /** The error of a step as a reason; undefined if it succeeds. A fault without a code stays an exception. */

@@ -15,10 +15,11 @@ const MAX_KNOWN = 4096
 
 export type Registrations = {
   /**
-   * True if this call wrote it. Throws `boot.mismatch` if the boot is registered with another key, client or
+   * Calls `first` with the registration in force when this process meets the boot, whoever wrote it: the process
+   * that did may have died before it said so. If `first` throws, the next call is the first again. Throws `boot.mismatch` if the boot is registered with another key, client or
    * measurement, or under another grant CA.
    */
-  readonly register: (registration: Registration) => Promise<boolean>
+  readonly register: (registration: Registration, first?: (stored: Registration) => void) => Promise<void>
 }
 
 export function createRegistrations(
@@ -28,17 +29,17 @@ export function createRegistrations(
 ): Registrations {
   const known = new Map<string, Registration>()
   return {
-    register: async (registration) => {
-      const first = known.get(registration.boot)
-      if (first !== undefined) {
-        expectSame(first, registration)
-        return false
+    register: async (registration, first) => {
+      const before = known.get(registration.boot)
+      if (before !== undefined) {
+        expectSame(before, registration)
+        return
       }
       const stored = await writeOnce(store, bucket, grantCa, registration)
       expectSame(stored, registration)
+      first?.(stored)
       if (known.size >= MAX_KNOWN) known.clear()
       known.set(registration.boot, stored)
-      return stored === registration
     },
   }
 }

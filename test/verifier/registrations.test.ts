@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import { type Registration, RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { toBase64url, utf8 } from '#core/bytes.ts'
+import { CodedError } from '#core/errors.ts'
 import { keySigner, signCompact, verifyCompact } from '#core/jws.ts'
 import { createRegistrations } from '../../src/verifier/registrations.ts'
 import { NOW, p384, workerKeys } from '../core/release/releaseWorld.ts'
@@ -39,9 +40,17 @@ const mismatch = { code: 'boot.mismatch' }
 test('the first registration is signed and stored; later reports of the boot do not change it', async () => {
   const store = await emptyStore()
   const one = createRegistrations(store, bucket, grantCa)
-  assert.equal(await one.register(registration), true)
-  assert.equal(await one.register(later), false)
-  assert.equal(await createRegistrations(store, bucket, grantCa).register(later), false)
+  const first: Registration[] = []
+  const take = (stored: Registration) => first.push(stored)
+  const full = () => {
+    throw new CodedError('evidence.unavailable', 'the log is full')
+  }
+  await assert.rejects(one.register(registration, full), { code: 'evidence.unavailable' })
+  await one.register(registration, take)
+  await one.register(later, take)
+  assert.deepEqual(first, [registration], 'said once by this process, and again only if it could not be said')
+  await createRegistrations(store, bucket, grantCa).register(later, take)
+  assert.deepEqual(first, [registration, registration], 'another process says what is in force')
   const written = await store.readAll({ ...bucket, name: registrationName(boot) }, 8192)
   const { payload } = verifyCompact(
     RegistrationFormat,
@@ -80,5 +89,7 @@ test('an object of another writer under the name is not accepted as a registrati
 
 test('a create that is repeated because its answer was lost is the first registration', async () => {
   const store = repeatingCreates(await emptyStore())
-  assert.equal(await createRegistrations(store, bucket, grantCa).register(registration), true)
+  const first: Registration[] = []
+  await createRegistrations(store, bucket, grantCa).register(registration, (stored) => first.push(stored))
+  assert.deepEqual(first, [registration])
 })

@@ -815,7 +815,6 @@ test('a nonce marker or an announcement that comes after the deadline: the boot 
     const registrations = {
       register: async () => {
         said.push('register')
-        return true
       },
     }
     await assert.rejects(ask({ ...boot, registrations }), { code: 'service.unavailable' })

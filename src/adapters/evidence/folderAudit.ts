@@ -50,7 +50,8 @@ export async function auditFolder(dir: string, options: FolderAuditOptions): Pro
     threshold: providerRoot.threshold,
     keys: providerRoot.keys.map(({ person, jwk }) => ({ person, thumbprint: thumbprint(jwk) })),
   }
-  return { ...report, trust }
+  const isUnconfirmed = report.verdict === 'intact' && trust.source === 'collection'
+  return { ...report, verdict: isUnconfirmed ? 'consistent' : report.verdict, trust }
 }
 
 /** Undefined if they are sealed to another key, or malformed. */

@@ -36,8 +36,8 @@ Example
   confidential-worker evidence verify ./evidence --trust root.json
 
 Exit codes
-  0   intact
-  1   incomplete or broken
+  0   intact, under the root of --trust
+  1   incomplete or broken, or consistent under a root that you have not confirmed
   2   nothing to audit, or no root`,
     )
     .action(async (dir: string, options: VerifyArguments) => {

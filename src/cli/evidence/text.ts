@@ -1,13 +1,7 @@
 /** The audit's report for people: the verdict, the logs, the decisions and the findings. */
 import type { FolderReport, TrustReport } from '#adapters/evidence/folderAudit.ts'
 import { FINDINGS } from '#core/evidence/audit/finding.ts'
-import type {
-  AllowedRelease,
-  EvidenceReport,
-  LogReport,
-  RefusedRelease,
-  SetAsideJob,
-} from '#core/evidence/audit/report.ts'
+import type { AllowedRelease, LogReport, RefusedRelease, SetAsideJob } from '#core/evidence/audit/report.ts'
 import { toRfc3339, toUnixSeconds } from '#core/time.ts'
 
 export function renderEvidence(report: FolderReport): string {
@@ -42,8 +36,9 @@ function newest(title: string, { totals, releases }: FolderReport, kind: 'allowe
   return listed === totals[kind] ? title : `${title}: the newest ${listed} of ${totals[kind]}`
 }
 
-const VERDICTS: Readonly<Record<EvidenceReport['verdict'], string>> = {
+const VERDICTS: Readonly<Record<FolderReport['verdict'], string>> = {
   intact: 'INTACT      complete and unchanged, up to the end of the logs',
+  consistent: 'CONSISTENT  under a root that you have not confirmed: its maker may have made all of this',
   incomplete: 'INCOMPLETE  nothing contradicts, but something is missing',
   broken: 'BROKEN      something was changed or contradicts',
 }
@@ -56,24 +51,24 @@ function verdict({
   totals,
 }: FolderReport): string {
   const count = list.length + findingsOmitted
-  return [
+  return block([
     VERDICTS[kind],
     ...(simulation ? ["SIMULATED   the root is not AMD's: this proves nothing about a machine"] : []),
     'unwitnessed only their writers have seen the logs grow; a tail without references can be removed unnoticed',
     `${totals.allowed} allowed, ${totals.refused} refused, ${count} ${count === 1 ? 'finding' : 'findings'}`,
-  ].join('\n')
+  ])
 }
 
 function trust({ source, threshold, keys }: TrustReport): string {
   const sentence =
     source === 'collection'
-      ? 'The root came with the collection. Compare these thumbprints with those that the provider gave you separately:'
+      ? 'The root came with the collection. Compare these thumbprints with those that the provider gave you separately, and name the root with --trust FILE:'
       : 'Verified from this root:'
-  return [
+  return block([
     sentence,
     ...keys.map(({ person, thumbprint }) => `  ${thumbprint}  ${person}`),
     `  ${threshold} of ${keys.length} must sign`,
-  ].join('\n')
+  ])
 }
 
 function log({
@@ -133,13 +128,14 @@ function ending({ status, code, resultId, finishedBy, setAside, boot }: AllowedR
   }
 }
 
-function refused({ denialId, time, boot, client, objects, reasons }: RefusedRelease): string {
+function refused({ denialId, time, boot, client, objects, reasons }: RefusedRelease): string[] {
   const who = `${client ?? 'an unknown client'} on ${boot === null ? 'an unknown boot' : short(boot)}`
-  const lines = reasons.map(
-    ({ code, field, expected, actual }) =>
-      `\n    ${code}: ${plain(field)} is ${plain(actual)}, expected ${plain(expected)}`,
-  )
-  return `${at(time)}  ${short(denialId)}  ${objects} ${objects === 1 ? 'object' : 'objects'} to ${who}${lines.join('')}`
+  return [
+    `${at(time)}  ${short(denialId)}  ${objects} ${objects === 1 ? 'object' : 'objects'} to ${who}`,
+    ...reasons.map(
+      ({ code, field, expected, actual }) => `  ${code}: ${field} is ${actual}, expected ${expected}`,
+    ),
+  ]
 }
 
 function setAside({ jobId, time, code, attempts, overtakenBy }: SetAsideJob): string {
@@ -161,12 +157,12 @@ function findings({ findings: list, findingsOmitted }: FolderReport): string[] {
 }
 
 function section(title: string, lines: readonly string[]): string {
-  return lines.length === 0 ? '' : [title, ...lines.map((line) => `  ${line}`)].join('\n')
+  return lines.length === 0 ? '' : block([title, ...lines.map((line) => `  ${line}`)])
 }
 
-/** A requester may have chosen these words: control characters must not reach the terminal. */
-function plain(text: string): string {
-  return text.replace(/\p{C}/gu, '?')
+/** The author of a collection chose some of these words: each line stays one line of plain text. */
+function block(lines: readonly string[]): string {
+  return lines.map((line) => line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?')).join('\n')
 }
 
 function at(time: number): string {

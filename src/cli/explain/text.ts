@@ -37,6 +37,7 @@ function head(denial: FoundDenial): string {
 const UNKNOWN = 'not known: the entry on its worker is lost'
 const EVIDENCE: Readonly<Record<FoundDenial['evidence']['verdict'], string>> = {
   intact: 'intact',
+  consistent: 'consistent, under a root that you have not confirmed: name it with --trust',
   incomplete: 'INCOMPLETE: see "evidence verify"',
   broken: 'BROKEN: what follows is no proof; see "evidence verify"',
 }

@@ -40,7 +40,10 @@ export function platformReasons(verdict: AcceptedVerdict, dataset: Dataset): Ref
 }
 
 /** True if the consumer administers the machine: it could then read what the worker reads. */
-export function isDisclosure(verdict: AcceptedVerdict, { assurance }: Dataset): boolean {
+export function isDisclosure(
+  verdict: Pick<AcceptedVerdict, 'assurance'>,
+  { assurance }: Pick<Dataset, 'assurance'>,
+): boolean {
   return (
     verdict.assurance === 'platform' &&
     assurance.level === 'platform' &&

@@ -11,11 +11,16 @@ const EXAMPLE_SIGNERS = [
   { person: 'ben', jwk: { kty: 'EC', crv: 'P-384', x: '…', y: '…' } },
 ]
 
+/** A name that is printed beside its key. Control characters could overwrite the key on a terminal. */
+const person = z
+  .string()
+  .regex(/^(?! )[\x20-\x7e]{1,64}(?<! )$/, 'must be 1 to 64 printable ASCII characters')
+
 export const TrustAnchors = z.strictObject({
   providerRoot: z
     .strictObject({
       keys: z
-        .array(z.strictObject({ person: z.string().min(1).max(64), jwk: SigningJwk }))
+        .array(z.strictObject({ person, jwk: SigningJwk }))
         .min(2)
         .max(16)
         .meta({

@@ -15,13 +15,15 @@ const root = await mkdtemp(join(tmpdir(), 'cw-cli-evidence-'))
 after(() => rm(root, { recursive: true, force: true }))
 const whole = join(root, 'whole')
 const written = await writeWholeCollection(whole)
-const intact = await auditFolder(whole, { simulation: true })
+const trust = join(root, 'pin.json')
+await copyFile(join(whole, 'trust.json'), trust)
+const intact = await auditFolder(whole, { trust, simulation: true })
 const text = renderEvidence(intact)
 
 test('an intact collection exits 0; simulated evidence without --simulation exits 1', async () => {
   const [accepted, refused] = await Promise.all([
-    cli('evidence', 'verify', whole, '--simulation'),
-    cli('evidence', 'verify', whole),
+    cli('evidence', 'verify', whole, '--trust', trust, '--simulation'),
+    cli('evidence', 'verify', whole, '--trust', trust),
   ])
   assert.deepEqual(accepted, { code: 0, stdout: text, stderr: '' })
   assert.deepEqual([refused.code, refused.stderr], [1, ''])
@@ -37,17 +39,49 @@ test('the verdict comes first, with its limits beside it', () => {
   assert.equal(fourth, '10 allowed, 1 refused, 0 findings')
 })
 
-test('a pin that came with the collection must be compared, another need not', async () => {
+test('under a pin that came with the collection, nothing is intact: exit 1', async () => {
   const [key] = providerRoot.keys
   assert(key !== undefined)
-  assert(text.includes('The root came with the collection. Compare these thumbprints'))
-  assert(text.includes(`${thumbprint(key.jwk)}  ada`))
-  const elsewhere = join(root, 'pin.json')
-  await copyFile(join(whole, 'trust.json'), elsewhere)
-  const report = await auditFolder(whole, { trust: elsewhere, simulation: true })
-  assert.equal(report.verdict, 'intact')
-  assert.equal(report.trust.source, 'file')
-  assert(!renderEvidence(report).includes('came with the collection'))
+  const { code, stdout } = await cli('evidence', 'verify', whole, '--simulation')
+  assert.equal(code, 1)
+  assert.match(stdout, /^CONSISTENT +under a root that you have not confirmed/)
+  assert(stdout.includes('The root came with the collection. Compare these thumbprints'))
+  assert(stdout.includes(`${thumbprint(key.jwk)}  ada`))
+  assert(!text.includes('came with the collection'))
+})
+
+test('a person cannot overwrite a thumbprint on the terminal', async () => {
+  const [ada, ben] = providerRoot.keys
+  const forged = join(root, 'forged.json')
+  const pin = JSON.parse(await readFile(trust, 'utf8'))
+  const person = `\r  ${'A'.repeat(43)}  ada`
+  await writeFile(
+    forged,
+    JSON.stringify({ ...pin, providerRoot: { threshold: 2, keys: [{ ...ada, person }, ben] } }),
+  )
+  await assert.rejects(auditFolder(whole, { trust: forged, simulation: true }), { code: 'input.unreadable' })
+})
+
+// Whatever a schema lets through: a line of the report is one line of plain text.
+for (const hostile of ['\r', '\n', '\u001b[2J', '\u009b2J', '\u202e', '\u2028', '\u0000', '\ud800'])
+  test(`${JSON.stringify(hostile)} in any text of a report is replaced`, () => {
+    const [key, ...keys] = intact.trust.keys
+    const [log, ...logs] = intact.logs
+    assert(key !== undefined && log !== undefined)
+    const shown = renderEvidence({
+      ...intact,
+      logs: [{ ...log, boot: `${log.boot}${hostile}` }, ...logs],
+      trust: { ...intact.trust, keys: [{ ...key, person: `ada${hostile}` }, ...keys] },
+    })
+    assert.equal(shown.split('\n').length, text.split('\n').length)
+    assert(shown.includes(`${key.thumbprint}  ada?`))
+    assert(shown.includes(`${log.boot}?`))
+  })
+
+test('--json is ASCII', async () => {
+  const { stdout } = await cli('evidence', 'verify', whole, '--trust', trust, '--simulation', '--json')
+  assert.match(stdout, /^[\x20-\x7e]*\n$/)
+  assert.deepEqual(JSON.parse(stdout), JSON.parse(JSON.stringify(intact)))
 })
 
 test('every release shows how it ended', () => {
@@ -70,7 +104,7 @@ test('every release shows how it ended', () => {
 })
 
 test('a job that was set aside and has a result by now is shown as overtaken', async () => {
-  const report = await auditFolder(whole, { simulation: true })
+  const report = await auditFolder(whole, { trust, simulation: true })
   const [job] = report.setAside
   assert(job !== undefined)
   const setAside = [{ ...job, overtakenBy: 'ab'.repeat(32) }]
@@ -90,16 +124,30 @@ test('a report is plain JSON', () => {
 
 test('evidence report writes a page once, with exit code 1 unless the evidence is intact', async () => {
   const page = join(root, 'report.html')
-  const written = await cli('evidence', 'report', whole, '--simulation', '-o', page, '--json')
+  const written = await cli(
+    'evidence',
+    'report',
+    whole,
+    '--trust',
+    trust,
+    '--simulation',
+    '-o',
+    page,
+    '--json',
+  )
   const { bytes, ...outcome } = JSON.parse(written.stdout)
   assert.deepEqual([outcome, written.code], [{ file: page, verdict: 'intact', findings: 0 }, 0])
   const content = await readFile(page)
   assert.equal(content.byteLength, bytes)
   assert.match(content.toString(), /^<!doctype html>\n<html lang="en">/)
 
-  expectFailure(await cli('evidence', 'report', whole, '--simulation', '-o', page), 'output.exists', 2)
+  expectFailure(
+    await cli('evidence', 'report', whole, '--trust', trust, '--simulation', '-o', page),
+    'output.exists',
+    2,
+  )
   assert.deepEqual(await readFile(page), content)
-  const broken = await cli('evidence', 'report', whole, '-o', join(root, 'broken.html'))
+  const broken = await cli('evidence', 'report', whole, '--trust', trust, '-o', join(root, 'broken.html'))
   assert.equal(broken.code, 1)
   assert.match(broken.stdout, /^BROKEN {2}.*broken\.html \(\d/)
 })
@@ -107,7 +155,7 @@ test('evidence report writes a page once, with exit code 1 unless the evidence i
 test('evidence report opens the counts with the audit key only', async () => {
   const page = join(root, 'counts.html')
   const report = (key: string) =>
-    cli('evidence', 'report', whole, '--simulation', '--audit-key', key, '-o', page)
+    cli('evidence', 'report', whole, '--trust', trust, '--simulation', '--audit-key', key, '-o', page)
   expectFailure(await report(join(root, 'absent.pem')), 'config.invalid', 78)
   const other = join(root, 'other.pem')
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
@@ -129,7 +177,7 @@ test('evidence report opens the counts with the audit key only', async () => {
 
 test('findings are listed with their place', async () => {
   await rm(join(whole, 'evidence-worker', written.boots.dead.boot), { recursive: true })
-  const report = await auditFolder(whole, { simulation: true })
+  const report = await auditFolder(whole, { trust, simulation: true })
   const lines = renderEvidence(report)
   assert.match(lines, /^INCOMPLETE /)
   const { boot } = written.boots.dead

@@ -26,7 +26,7 @@ test('a denial by its id, or by its first digits: each reason, the nearest value
   assert.deepEqual(byPrefix, byId)
   for (const line of [
     `denied     ${denialId} at 20`,
-    'evidence   intact; simulated',
+    'evidence   consistent, under a root that you have not confirmed: name it with --trust; simulated',
     'client     research for HRESCH',
     'objects    1',
     `worker     ${boots.stranger.boot}`,
@@ -50,7 +50,7 @@ test('--json has the whole denial on one line', async () => {
   assert.deepEqual(denial, JSON.parse(JSON.stringify(findDenial(report, denialId))))
   assert.deepEqual(denial.reasons, refusal.reasons)
   assert.deepEqual(denial.nearest, refusal.nearest)
-  assert.deepEqual([denial.policySeq, denial.revocationSeq, denial.evidence.verdict], [1, 1, 'intact'])
+  assert.deepEqual([denial.policySeq, denial.revocationSeq, denial.evidence.verdict], [1, 1, 'consistent'])
 })
 
 test('no such denial is 1; another command line, or no evidence, is 2', async () => {

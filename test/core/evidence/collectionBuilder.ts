@@ -28,6 +28,7 @@ import {
   type ResultManifest,
   ResultManifestFormat,
 } from '#core/sealed/manifest.ts'
+import { SealRecordFormat, sealRecordName } from '#core/sealed/record.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { referenceOf } from '../../reference.ts'
 
@@ -176,6 +177,9 @@ export class CollectionBuilder {
   readonly dir: string
   readonly store
   now = START
+  /** True if a Verifier of its own says `boot.registered` of each worker. */
+  announces = false
+  #announcer: Boot | undefined
   /** Digests of the lists, in the order of their publication. */
   readonly revocations: string[] = []
 
@@ -264,7 +268,14 @@ export class CollectionBuilder {
       now: () => toUnixSeconds(this.now),
     })
     if (change !== 'unregistered') await this.register({ boot, jwk, role }, change)
+    if (this.announces && change !== 'unregistered' && role === 'worker') await this.#announce(boot)
     return { boot, key, jwk, log, role }
+  }
+
+  async #announce(worker: string): Promise<void> {
+    this.#announcer ??= await this.boot('verifier')
+    this.#announcer.log.append(this.registered(worker))
+    await this.#announcer.log.flush()
   }
 
   async register(
@@ -304,10 +315,61 @@ export class CollectionBuilder {
     }
   }
 
-  loaded(): BodyOf<'policy.loaded'> {
+  loaded(change: Partial<BodyOf<'policy.loaded'>> = {}): BodyOf<'policy.loaded'> {
     const policyDigest = toBase64url(sha256(canonicalBytes(policy)))
     const revocations = this.revocations.slice(0, 1)
-    return { event: 'policy.loaded', policySeq: 1, policyDigest, revocationSeq: 1, revocations }
+    return { event: 'policy.loaded', policySeq: 1, policyDigest, revocationSeq: 1, revocations, ...change }
+  }
+
+  /** Publishes a policy of the quorum. Returns the digest that a log names. */
+  async publishPolicy(change: Partial<Policy>): Promise<string> {
+    const { name, signed } = await signDocument(POLICY, { ...policy, ...change }, signers)
+    await this.put('governance', name, signed)
+    return toBase64url(sha256(canonicalBytes({ ...policy, ...change })))
+  }
+
+  readonly datasets = policy.datasets
+
+  datasetsAdministeredBy(administeredBy: 'provider' | 'consumer'): Policy['datasets'] {
+    return policy.datasets.map((dataset) =>
+      dataset.assurance.level === 'platform'
+        ? { ...dataset, assurance: { level: 'platform', administeredBy } }
+        : dataset,
+    )
+  }
+
+  async copySeal(from: string, to: string): Promise<void> {
+    const place = { namespace: NAMESPACE, bucket: 'governance' }
+    await this.put(
+      place.bucket,
+      sealRecordName(to),
+      await this.store.readAll({ ...place, name: sealRecordName(from) }, 65_536),
+    )
+  }
+
+  denial(denialId: string): BodyOf<'release.denied'> {
+    return { event: 'release.denied', jobId: randomId(), traceparent, denialId, code: 'guest-policy.debug' }
+  }
+
+  async decideAndFail(...release: Parameters<CollectionBuilder['decide']>): Promise<void> {
+    await this.fail(release[0], await this.decide(...release), 'key.unopened')
+  }
+
+  /** The record of an object that was uploaded. */
+  async recordSeal(sealId: string, headerDigest: string, by = sealing ?? assert.fail()): Promise<void> {
+    const record = {
+      v: 1,
+      sealId,
+      headerDigest,
+      objectDigest: digestOf('object'),
+      size: 1000,
+      namespace: 'hospital',
+      bucket: 'sealed',
+      object: 'object',
+      etag: 'etag',
+      recordedAt: START - 100,
+    } as const
+    await this.put('governance', sealRecordName(sealId), await signCompact(SealRecordFormat, record, by))
   }
 
   registered(boot: string): BodyOf<'boot.registered'> {

@@ -348,9 +348,12 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       const released = await builder.release(verifier, worker)
       await builder.publish(worker, released)
       const why = { jobId: released.jobId, traceparent, code: 'object.withdrawn' } as const
-      worker.log.append({ event: 'release.denied', ...why, denialId: randomId() })
+      const refusal = builder.refusal(worker.boot)
+      verifier.log.append(refusal)
+      worker.log.append({ event: 'release.denied', ...why, denialId: refusal.denialId })
       worker.log.append({ event: 'job.dead-lettered', ...why, attempts: 0, headerDigests: [] })
       await worker.log.flush()
+      await verifier.log.flush()
     },
     { findings: ['job.order worker:5'], statuses: ['visible'] },
   ],
@@ -360,9 +363,12 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       const released = await builder.release(verifier, worker)
       await builder.publish(worker, released)
       const why = { jobId: released.jobId, traceparent, code: 'object.withdrawn' } as const
-      other.log.append({ event: 'release.denied', ...why, denialId: randomId() })
+      const refusal = builder.refusal(other.boot)
+      verifier.log.append(refusal)
+      other.log.append({ event: 'release.denied', ...why, denialId: refusal.denialId })
       other.log.append({ event: 'job.dead-lettered', ...why, attempts: 0, headerDigests: [] })
       await other.log.flush()
+      await verifier.log.flush()
     },
     { findings: [], statuses: ['visible'] },
   ],
@@ -751,28 +757,28 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       const other = await builder.boot('worker', { key: worker.jwk })
       for (const { log } of [verifier, worker, other]) await log.flush()
     },
-    ['registration.unverified'],
+    ['registration.missing other:2', 'registration.unverified'],
   ],
   'a boot is registered by an expired grant CA': [
     async ({ builder, verifier, worker }) => {
       const other = await builder.boot('worker', { time: builder.now + 1_000_000 })
       for (const { log } of [verifier, worker, other]) await log.flush()
     },
-    ['registration.unverified'],
+    ['registration.missing other:2', 'registration.unverified'],
   ],
   'a registration has the origin of another boot': [
     async ({ builder, verifier, worker }) => {
       const other = await builder.boot('worker', { origin: `confidential-worker/worker/${worker.boot}` })
       for (const { log } of [verifier, worker, other]) await log.flush()
     },
-    ['registration.unverified'],
+    ['registration.missing other:2', 'registration.unverified'],
   ],
   'a worker is registered without an attestation': [
     async ({ builder, verifier, worker }) => {
       const other = await builder.boot('worker', { attestation: null })
       for (const { log } of [verifier, worker, other]) await log.flush()
     },
-    ['registration.unverified'],
+    ['registration.missing other:2', 'registration.unverified'],
   ],
   'a registration is signed by an uncertified key': [
     async ({ builder, verifier, worker }) => {
@@ -830,6 +836,7 @@ describe('contradictions', { concurrency: 8 }, () => {
     test(name, async () => {
       const folder = await mkdtemp(join(dir, 'builder-'))
       const builder = await CollectionBuilder.create(folder)
+      builder.announces = true
       const actors = {
         builder,
         verifier: await builder.boot('verifier'),
@@ -915,6 +922,7 @@ describe('a job that was set aside is overtaken by a result', () => {
     test(name, async () => {
       const folder = await mkdtemp(join(dir, 'builder-'))
       const builder = await CollectionBuilder.create(folder)
+      builder.announces = true
       const [verifier, worker, other] = [
         await builder.boot('verifier'),
         await builder.boot('worker'),

@@ -460,6 +460,7 @@ for (const [name, [change, expected]] of Object.entries(changes))
 test('no object can be altered or dropped without a finding', async () => {
   const folder = join(dir, 'small')
   const builder = await CollectionBuilder.create(folder)
+  builder.announces = true
   const [verifier, worker] = [await builder.boot('verifier'), await builder.boot('worker')]
   verifier.log.append(builder.loaded())
   await builder.publish(worker, await builder.release(verifier, worker))

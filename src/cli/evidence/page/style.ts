@@ -40,12 +40,12 @@ nav a:hover,nav a:focus-visible{text-decoration:underline}
 .verdict p{margin:0;color:var(--ink)}
 .verdict .word{font-size:1.9rem;margin-bottom:.2rem;color:inherit}
 .intact{color:var(--good);background:var(--good-ground)}
-.incomplete{color:var(--warn);background:var(--warn-ground)}
+.consistent,.incomplete{color:var(--warn);background:var(--warn-ground)}
 .broken{color:var(--bad);background:var(--bad-ground)}
 h3.finding{background:none;color:var(--ink)}
 .mark::before{margin-right:.45em}
 .intact .mark::before{content:"\\2713"}
-.incomplete .mark::before{content:"\\25D4"}
+.consistent .mark::before,.incomplete .mark::before{content:"\\25D4"}
 .broken .mark::before{content:"\\2717"}
 .limit{padding:.5rem 0 .5rem 1.4rem;border-left:.4rem solid var(--line);margin:.5rem 0}
 .lead{font-size:1.15rem}

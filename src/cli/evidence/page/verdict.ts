@@ -13,6 +13,11 @@ const VERDICTS: Readonly<Record<Verdict, { readonly word: string; readonly sente
     sentence:
       'The records are complete and unchanged up to the end of each log, and they agree with each other.',
   },
+  consistent: {
+    word: 'Consistent',
+    sentence:
+      'The records agree with each other and with the root that came with them. Whoever made that root may have made all of this: confirm it first.',
+  },
   incomplete: {
     word: 'Incomplete',
     sentence: 'Nothing contradicts, but something is missing. The findings say what.',

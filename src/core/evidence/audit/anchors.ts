@@ -4,9 +4,13 @@
  * made.
  */
 import { type Registration, RegistrationFormat, readRegistration } from '../../boot/registration.ts'
-import type { QuorumRoot } from '../../jws.ts'
+import { fromUtf8 } from '../../bytes.ts'
+import { CodedError } from '../../errors.ts'
+import { type QuorumRoot, verifyCompact } from '../../jws.ts'
+import type { ObjectReader } from '../../objectReader.ts'
 import { GovernanceBucket } from '../../policy/bucket.ts'
 import { grantCasOf } from '../../policy/verifierKeys.ts'
+import { SealRecordFormat, sealRecordName } from '../../sealed/record.ts'
 import type { Collection } from './collection.ts'
 import { type Findings, messageOf } from './finding.ts'
 import { Governed } from './governed.ts'
@@ -15,6 +19,8 @@ export type Anchors = {
   /** By boot. */
   readonly registrations: ReadonlyMap<string, Registration>
   readonly governed: Governed
+  /** The sealIds of withdrawn objects, by the digest of the header: only that is in a log. */
+  readonly withdrawn: ReadonlyMap<string, string>
 }
 
 /** A signed document is larger than its payload: base64url and up to 16 signatures. */
@@ -44,5 +50,39 @@ export async function readAnchors(
       findings.add('registration.unverified', `${name}: ${messageOf(error)}`)
     }
   }
-  return { registrations, governed: new Governed(candidates, root) }
+  const governed = new Governed(candidates, root)
+  return { registrations, governed, withdrawn: await readWithdrawn(governance, governed, findings) }
+}
+
+const WITHDRAWN_AT_ONCE = 64
+
+/** Reads the seal records of withdrawn objects. */
+async function readWithdrawn(
+  governance: ObjectReader,
+  { withdrawn, sealingKeys }: Governed,
+  findings: Findings,
+): Promise<ReadonlyMap<string, string>> {
+  const digests = new Map<string, string>()
+  const ids = [...withdrawn]
+  const read = async (sealId: string): Promise<void> => {
+    const name = sealRecordName(sealId)
+    try {
+      const bytes = await governance.read(name, signedBytes(SealRecordFormat))
+      if (bytes === undefined) throw new CodedError('evidence.malformed', 'it is absent')
+      const { payload } = verifyCompact(
+        SealRecordFormat,
+        fromUtf8(bytes),
+        sealingKeys,
+        'evidence.inconsistent',
+      )
+      if (payload.sealId !== sealId)
+        throw new CodedError('evidence.inconsistent', 'it is about another object')
+      digests.set(payload.headerDigest, sealId)
+    } catch (error) {
+      findings.add('seal.missing', `${name}: ${messageOf(error)}`)
+    }
+  }
+  for (let start = 0; start < ids.length; start += WITHDRAWN_AT_ONCE)
+    await Promise.all(ids.slice(start, start + WITHDRAWN_AT_ONCE).map(read))
+  return digests
 }

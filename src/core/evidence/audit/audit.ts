@@ -56,7 +56,8 @@ export async function auditCollection(
   await logs.read({ objects: collection.verifierLogs, role: 'verifier', ...shared })
   await logs.read({ objects: collection.workerLogs, role: 'worker', ...shared })
   const manifests = new Manifests({ objects: collection.results, ...shared })
-  const context: Context = { collection, anchors, logs, manifests, findings }
+  const lives = new Lives(findings)
+  const context: Context = { collection, anchors, logs, lives, manifests, findings }
 
   const letters = new Letters(context)
   const releases = new Allowed(context, letters, { rows, onRelease, openCounts: options.openCounts })
@@ -100,8 +101,7 @@ export async function auditCollection(
 
 /** Gives every entry, decision and life to the rules. */
 async function walk(context: Context, rules: readonly Rule[]): Promise<void> {
-  const { logs, manifests, findings } = context
-  const lives = new Lives(findings)
+  const { logs, lives, manifests, findings } = context
   for await (const logged of inOrderOfTime(logs.registered)) {
     if (!isByItsRole(logged, findings)) continue
     for (const rule of rules) rule.entry?.(logged)

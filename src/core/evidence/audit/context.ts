@@ -6,6 +6,7 @@ import type { Anchors } from './anchors.ts'
 import type { Collection } from './collection.ts'
 import type { Findings } from './finding.ts'
 import type { Decided, Life, RefusedJobs } from './life.ts'
+import type { Lives } from './lives.ts'
 import type { AnyLogged } from './log/log.ts'
 import type { Logs } from './log/logs.ts'
 import type { Manifests } from './manifests.ts'
@@ -14,6 +15,7 @@ export type Context = {
   readonly collection: Collection
   readonly anchors: Anchors
   readonly logs: Logs
+  readonly lives: Lives
   readonly manifests: Manifests
   readonly findings: Findings
 }

@@ -19,6 +19,11 @@ export const FINDINGS = {
   'registration.missing': incomplete('a registered boot has no registration object'),
   'registration.unverified': broken('a registration lacks a certified signer, or has another boot'),
   'policy.missing': incomplete('a decision names an absent policy or revocation list'),
+  'policy.rolled-back': broken('a log goes back to an older policy or to fewer revocation lists'),
+  'seal.missing': incomplete(
+    'a withdrawn object has no seal record, so no one can say whether it was released',
+  ),
+  'registration.unannounced': broken("a worker with releases is registered, and no Verifier's log says so"),
   'policy.contradicted': broken('a log names policies or revocation lists that cannot have been in force'),
   'evidence.simulated': broken('a simulated root proves nothing about a machine'),
 
@@ -40,6 +45,13 @@ export const FINDINGS = {
 
   // One release
   'decision.unfounded': broken('the policy that a decision names does not allow it'),
+  'decision.superseded': broken('a newer policy was in force than the one that a decision names'),
+  'decision.revoked': broken('what a decision uses was revoked by a list that its log did not have yet'),
+  'decision.withdrawn': broken('an object was released after it was withdrawn'),
+  'decision.undisclosed': broken(
+    'a decision says otherwise than its policy whether it discloses the whole object',
+  ),
+  'denial.unknown': broken("a worker logs a denial that is in no Verifier's log"),
   'release.repeated': broken('one release was decided, ended or received more than once'),
   'release.unended': incomplete('a release was decided, and neither issued, failed nor interrupted'),
   'release.unknown': broken('a worker received a key that no Verifier issued'),

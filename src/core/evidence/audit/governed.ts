@@ -7,7 +7,7 @@ import type { QuorumRoot } from '../../jws.ts'
 import { type GovernanceDocument, personsOf } from '../../policy/document.ts'
 import type { Candidates } from '../../policy/inForce.ts'
 import type { Policy } from '../../policy/policy.ts'
-import type { Revocation } from '../../policy/revocation.ts'
+import type { Revocation, Revoked } from '../../policy/revocation.ts'
 import { type RevocationUnion, uniteRevocations } from '../../policy/revocationUnion.ts'
 import type { Findings } from './finding.ts'
 import type { Logged } from './log/log.ts'
@@ -16,6 +16,13 @@ import type { PolicyReport } from './report.ts'
 type Place = { readonly boot: string; readonly index: number }
 
 const NO_ONE: ReadonlySet<string> = new Set()
+/** No deployment publishes so many. A log that names more of them is not followed further. */
+const MAX_LISTS = 4096
+
+/** A union, and its names as sets: a list may have tens of thousands. */
+export type Union = RevocationUnion & { readonly names: Readonly<Record<keyof Revoked, ReadonlySet<string>>> }
+
+type Deployment = { readonly tenant: string; readonly audience: string }
 
 export class Governed {
   readonly #root: QuorumRoot
@@ -25,7 +32,10 @@ export class Governed {
   readonly #digests = new Map<string, string>()
   readonly #known = new Map<string, readonly string[]>()
   readonly #knownOf = new Map<string, Set<string>>()
-  readonly #unions = new Map<string, RevocationUnion>()
+  readonly #unions = new Map<string, Union>()
+  // When a log first had a document: it was public by then.
+  readonly #firstLoaded = new Map<string, number>()
+  readonly #firstNamed = new Map<string, number>()
 
   constructor({ policies, revocations }: Candidates, root: QuorumRoot) {
     this.#root = root
@@ -62,12 +72,15 @@ export class Governed {
     if (before !== undefined && before !== policyDigest)
       find('policy.contradicted', `policy ${policySeq} had another digest before`)
     this.#digests.set(`${boot}/${policySeq}`, policyDigest)
+    if (document !== undefined && !this.#firstLoaded.has(policyDigest))
+      this.#firstLoaded.set(policyDigest, entry.time)
 
     const known = this.#knownOf.get(boot) ?? new Set()
     this.#knownOf.set(boot, known)
     for (const digest of revocations) {
       if (!this.#revocations.has(digest)) findings.missing(`revocation list ${digest}`, loaded)
-      known.add(digest)
+      if (known.size < MAX_LISTS) known.add(digest)
+      this.#firstNamed.set(digest, Math.min(this.#firstNamed.get(digest) ?? entry.time, entry.time))
     }
     if (known.size !== revocationSeq)
       find('policy.contradicted', `it counts ${revocationSeq} revocation lists and names ${known.size}`)
@@ -80,18 +93,68 @@ export class Governed {
   }
 
   /** What was revoked for this log when it knew so many lists; undefined if it never did. */
-  revokedFor({ boot }: Place, policy: Policy, revocationSeq: number): RevocationUnion | undefined {
+  revokedFor({ boot }: Place, policy: Policy, revocationSeq: number): Union | undefined {
     const known = revocationSeq === 0 ? [] : this.#known.get(`${boot}/${revocationSeq}`)
     if (known === undefined) return undefined
-    const key = `${policy.seq} ${[...known].join()}`
-    const united =
-      this.#unions.get(key) ??
-      uniteRevocations(
-        known.flatMap((digest) => this.#revocations.get(digest) ?? []),
-        this.#root,
-        new Set(policy.excludedSigners),
-      )
-    this.#unions.set(key, united)
-    return united
+    const lists = known.flatMap((digest) => this.#revocations.get(digest) ?? [])
+    return this.#unite(`${policy.seq} ${known.join()}`, lists, policy)
+  }
+
+  #unite(key: string, lists: readonly GovernanceDocument<Revocation>[], { excludedSigners }: Policy): Union {
+    const united = this.#unions.get(key)
+    if (united !== undefined) return united
+    const union = uniteRevocations(lists, this.#root, new Set(excludedSigners))
+    const { referenceValues, objects, boots, permissions } = union
+    const names = {
+      referenceValues: new Set(referenceValues),
+      objects: new Set(objects),
+      boots: new Set(boots),
+      permissions: new Set(permissions),
+    }
+    this.#unions.set(key, { ...union, names })
+    return { ...union, names }
+  }
+
+  /** All policies of a quorum for a deployment, and when a log first had each; undefined: none has so far. */
+  policiesFor({ tenant, audience }: Deployment) {
+    return [...this.#policies.values()]
+      .filter((document) => document.tenant === tenant && document.audience === audience)
+      .map(({ seq, digest, issuedAt }) => ({
+        seq,
+        digest,
+        issuedAt,
+        loadedAt: this.#firstLoaded.get(digest),
+      }))
+  }
+
+  wasLoaded(policyDigest: string): boolean {
+    return this.#firstLoaded.has(policyDigest)
+  }
+
+  /** What the lists that were public by `time` revoke, whether a log knows them or not. */
+  revokedAt(time: number, policy: Policy): Union {
+    const { tenant, audience } = policy
+    const published = [...this.#revocations.values()].filter(
+      (list) => list.tenant === tenant && list.audience === audience && this.#publishedAt(list) <= time,
+    )
+    // Time passes, and a list that was public stays so: their number stands for them.
+    return this.#unite(`at ${policy.seq} ${published.length}`, published, policy)
+  }
+
+  /** One signer publishes a list at once; a quorum signs for days, so its list counts from when a log has it. */
+  #publishedAt(list: GovernanceDocument<Revocation>): number {
+    const isQuorum = personsOf(list, NO_ONE) >= this.#root.threshold
+    return isQuorum ? (this.#firstNamed.get(list.digest) ?? Number.POSITIVE_INFINITY) : list.issuedAt
+  }
+
+  /** The sealIds of all objects that any list withdraws. */
+  get withdrawn(): ReadonlySet<string> {
+    return new Set([...this.#revocations.values()].flatMap(({ content }) => content?.objects ?? []))
+  }
+
+  /** The keys that may sign seal records, of all policies. */
+  get sealingKeys() {
+    const contents = [...this.#policies.values()].flatMap(({ content }) => content ?? [])
+    return contents.flatMap(({ datasets }) => datasets.flatMap((dataset) => dataset.sealingKeys))
   }
 }

@@ -38,6 +38,11 @@ export class Lives {
     return this.#lives.get(releaseId)
   }
 
+  /** True if any log has said anything of it. */
+  knows(releaseId: string): boolean {
+    return this.#lives.has(releaseId) || this.#settled.has(releaseId)
+  }
+
   /** Number of lives that are to be judged. */
   get due(): number {
     return this.#due.length

@@ -163,7 +163,8 @@ export type PolicyReport = {
 
 export type EvidenceReport = {
   readonly v: 1
-  readonly verdict: 'intact' | 'incomplete' | 'broken'
+  /** `consistent`: intact, under a root that came with the collection: anyone may have made both. */
+  readonly verdict: 'intact' | 'consistent' | 'incomplete' | 'broken'
   readonly simulation: boolean
   /** The logs have no witnesses yet: only their writers have seen them grow. */
   readonly witnessed: 'unwitnessed'

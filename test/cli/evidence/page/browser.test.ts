@@ -12,7 +12,7 @@ const report = await wholeReport()
 const content = pageOf(report)
 const open = browserOf()
 
-const VERDICTS = (['intact', 'incomplete', 'broken'] as const).map((verdict) =>
+const VERDICTS = (['intact', 'consistent', 'incomplete', 'broken'] as const).map((verdict) =>
   pageOf({ ...report, verdict }),
 )
 const HOSTILE =

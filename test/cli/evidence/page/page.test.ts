@@ -77,6 +77,7 @@ test('every kind of finding is listed with its meaning and its text', () => {
 test('each verdict is said in its own words; an intact one has no findings', () => {
   for (const [verdict, word] of [
     ['intact', 'Intact'],
+    ['consistent', 'Consistent'],
     ['incomplete', 'Incomplete'],
     ['broken', 'Broken'],
   ] as const) {

@@ -1,5 +1,6 @@
 /** Compares each decision with the policy and the revocation list that it names. */
 import type { Permission, Policy } from '../../../policy/policy.ts'
+import { isDisclosure } from '../../../release/platformRules.ts'
 import type { Anchors } from '../anchors.ts'
 import type { Context, Rule } from '../context.ts'
 import type { Decided } from '../life.ts'
@@ -58,10 +59,15 @@ function judgeDecision(decided: Decided, { anchors, findings }: Context): void {
       dataset?.assurance.level === 'platform' || entry.assurance === 'measured',
       `${entry.dataset} requires a measured worker`,
     ],
-    [revocation?.referenceValues.includes(entry.reference) !== true, `${entry.reference} was revoked`],
-    [revocation?.permissions.includes(entry.permission) !== true, `${entry.permission} was revoked`],
-    [revocation?.boots.includes(entry.boot) !== true, `${entry.boot} was revoked`],
+    [revocation?.names.referenceValues.has(entry.reference) !== true, `${entry.reference} was revoked`],
+    [revocation?.names.permissions.has(entry.permission) !== true, `${entry.permission} was revoked`],
+    [revocation?.names.boots.has(entry.boot) !== true, `${entry.boot} was revoked`],
   ]
+  if (dataset !== undefined && entry.disclosure !== isDisclosure(entry, dataset))
+    findings.at(decided, `release ${entry.releaseId}`)(
+      'decision.undisclosed',
+      `it says disclosure: ${entry.disclosure}, and its policy says ${!entry.disclosure}`,
+    )
   const broken = rules.filter(([holds]) => !holds).map(([, text]) => text)
   if (broken.length > 0)
     findings.at(decided, `release ${entry.releaseId}`)('decision.unfounded', broken.join('; '))
