@@ -118,7 +118,7 @@ function withheld({ records, open, withheld: reasons }: Use): Content {
     return 'By the filter inside the worker. How many records it read, kept and withheld is sealed to the provider’s audit key, and was not opened for this page.'
   return html`${numberText(records.withheld)} of ${numberText(records.read)} records, by the filter inside the worker${
     reasons.size > 0 && ' (below)'
-  }. ${numberText(records.kept)} were used. From the sealed counts of ${counted(open, 'result')}; this page must stay with those who may read them.`
+  }. ${numberText(records.kept)} were used. From the sealed counts of ${counted(open, 'result')}.`
 }
 
 function withheldBars({ withheld: reasons, client, dataset }: Use): Html {

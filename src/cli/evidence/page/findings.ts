@@ -44,10 +44,10 @@ function rowOf({ log, index, text }: Finding): readonly Content[] {
 function group(kind: FindingCode, same: readonly (readonly Content[])[]): Content {
   const { severity, meaning } = FINDINGS[kind]
   return [
-    html`<h3 class="finding ${severity}">${meaning} <span class="tag">${SEVERITY[severity]}</span></h3>`,
+    html`<h3 class="finding ${severity}">${meaning.charAt(0).toUpperCase()}${meaning.slice(1)} <span class="tag">${SEVERITY[severity]}</span></h3>`,
     table(
       `${kind}: ${counted(same.length, 'finding')}`,
-      [{ title: 'Log' }, { title: 'Entry', kind: 'number' }, { title: 'What was found' }],
+      [{ title: 'Log', kind: 'id' }, { title: 'Entry', kind: 'number' }, { title: 'What was found' }],
       same,
     ),
   ]

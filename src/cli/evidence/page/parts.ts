@@ -3,7 +3,7 @@ import { numberText } from '#cli/policy/words.ts'
 import { toRfc3339, toUnixSeconds } from '#core/time.ts'
 import { type Content, type Html, html } from './html.ts'
 
-export type Column = { readonly title: string; readonly kind?: 'number' | 'code' }
+export type Column = { readonly title: string; readonly kind?: 'number' | 'code' | 'id' }
 
 /**
  * The first cell of each row is its heading. A wide table scrolls in a region of its own, which the keyboard

@@ -80,6 +80,7 @@ thead th,thead td{border-bottom:2px solid var(--soft);vertical-align:bottom;font
 tbody th{font-weight:400}
 .number{text-align:right;min-width:4rem;font-variant-numeric:tabular-nums}
 th:last-child,td:last-child{padding-right:0}
+th.id{width:9rem}
 td.bar{width:50%;min-width:5rem}
 .bars tbody th{min-width:9rem;width:30%}
 .bars td{vertical-align:middle}

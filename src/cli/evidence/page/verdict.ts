@@ -29,16 +29,19 @@ const VERDICTS: Readonly<Record<Verdict, { readonly word: string; readonly sente
   },
 }
 
-export function verdict({ report }: PageContext): Html {
+export function verdict({ report, totals }: PageContext): Html {
   const { word, sentence } = VERDICTS[report.verdict]
   return html`<div class="verdict ${report.verdict}" id="verdict">
 <p class="word"><span class="mark" aria-hidden="true"></span>${word}</p>
 <p>${sentence}</p>
 </div>
-${limits(report).map((limit) => html`<p class="limit">${limit}</p>\n`)}`
+${limits(report, totals).map((limit) => html`<p class="limit">${limit}</p>\n`)}`
 }
 
-function limits({ simulation, trust, witnessed }: PageContext['report']): readonly Content[] {
+function limits(
+  { simulation, trust, witnessed }: PageContext['report'],
+  { uses }: PageContext['totals'],
+): readonly Content[] {
   return [
     simulation &&
       html`<strong>Simulated.</strong> The machines were emulated, and their root is not AMD’s. This page proves nothing about a real machine.`,
@@ -46,6 +49,8 @@ function limits({ simulation, trust, witnessed }: PageContext['report']): readon
       html`<strong>Root not confirmed.</strong> The signers’ keys came with the evidence itself. The verdict holds only if their <a href="#check">thumbprints</a> are those that the provider gave you another way.`,
     witnessed === 'unwitnessed' &&
       html`<strong>Not witnessed.</strong> Only the writers of the logs have seen them grow. The end of a log could have been cut off, if nothing else refers to it.`,
+    uses.some(({ open }) => open > 0) &&
+      html`<strong>Confidential.</strong> It has counts of records that were sealed to the provider’s audit key. Show it only to those who may know them.`,
   ].filter((limit) => limit !== false)
 }
 
