@@ -185,7 +185,8 @@ function sealConfig(settings: DeploymentSettings): object {
 
 function openConfig(settings: DeploymentSettings): object {
   return {
-    trust: { providerRoot: settings.providerRoot, simulation: true },
+    trust: { providerRoot: settings.providerRoot, audience: AUDIENCE, simulation: true },
+    tenant: TENANT,
     oci: ociOf(settings, userPrincipal(settings, 'researcher')),
     namespace: CONSUMER.namespace,
     bucket: 'results',

@@ -41,13 +41,15 @@ export type SealConfig = z.output<typeof SealConfig>
  * For `open`. It contains the provider root: an attacker who can change it can make a forged result verify.
  */
 export const OpenConfig = z.strictObject({
-  /** The pin: the provider's signers. A result of a simulated root opens only with `simulation`. */
-  trust: TrustAnchors.pick({ providerRoot: true, simulation: true }),
+  /** The pin: the provider's signers, for these Verifiers. A result of a simulated root opens only with `simulation`. */
+  trust: TrustAnchors.pick({ providerRoot: true, audience: true, simulation: true }),
+  /** The provider's name in its documents. */
+  tenant: name,
   oci: OciConfig,
   /** The bucket of results. */
   namespace: namespaceName,
   bucket: bucketName,
-  /** The provider's buckets with certified keys and with the registrations of boots. */
+  /** The provider's buckets with certified keys and revocation lists, and with the registrations of boots. */
   provider: z.strictObject({ namespace: namespaceName, governance: bucketName, evidence: bucketName }),
 })
 export type OpenConfig = z.output<typeof OpenConfig>

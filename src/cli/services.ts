@@ -71,16 +71,18 @@ export async function openFreshness(
 
 /** Keys and registrations, from the provider's buckets or from a folder with copies of them. */
 export function resultTrust(
-  { trust, provider }: Pick<OpenConfig, 'trust' | 'provider'>,
+  { trust, tenant, provider }: Pick<OpenConfig, 'trust' | 'tenant' | 'provider'>,
   from: Pick<ObjectStore, 'list' | 'head' | 'readAll'> | { readonly evidence: string },
 ): ResultTrust {
+  const { providerRoot, simulation, audience } = trust
+  const pin = { providerRoot, simulation, deployment: { tenant, audience } }
   if ('evidence' in from) {
     const { governance, verifierLogs } = openCollection(from.evidence)
-    return { ...trust, governance, registrations: verifierLogs }
+    return { ...pin, governance, registrations: verifierLogs }
   }
   const { namespace, governance, evidence } = provider
   return {
-    ...trust,
+    ...pin,
     governance: readerOf(from, { namespace, bucket: governance }),
     registrations: readerOf(from, { namespace, bucket: evidence }),
   }

@@ -10,6 +10,7 @@ import { fingerprintOf } from '#lab/emulator/identity/principals.ts'
 import type { KeyVault } from '#ports/keyVault.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { providerRoot } from '../core/evidence/collectionBuilder.ts'
+import { AUDIENCE } from '../core/release/releaseWorld.ts'
 import {
   apiKey,
   CONSUMER,
@@ -129,7 +130,8 @@ async function writeConfigs(
       simulation: true,
     },
     open: {
-      trust: { providerRoot, simulation: true },
+      trust: { providerRoot, audience: AUDIENCE, simulation: true },
+      tenant: 'hospital',
       oci: oci('researcher'),
       namespace: CONSUMER_NAMESPACE,
       bucket: 'results',

@@ -9,14 +9,17 @@ import { claimedBoot, openManifest } from '#core/evidence/manifest.ts'
 import type { QuorumRoot } from '#core/jws.ts'
 import type { ObjectReader } from '#core/objectReader.ts'
 import { GovernanceFolder } from '#core/policy/bucket.ts'
+import type { Deployment } from '#core/policy/envelope.ts'
 import { grantCasOf, VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
 import { manifestName, type ResultManifest, ResultManifestFormat } from '#core/sealed/manifest.ts'
 
 export type ResultTrust = {
   readonly providerRoot: QuorumRoot
+  /** Documents for others do not count. */
+  readonly deployment: Deployment
   /** Accepts results of a simulated root. */
   readonly simulation: boolean
-  /** The provider's objects `verifier-keys/` and `registration/<boot>`. */
+  /** The provider's objects `verifier-keys/`, `revocation/` and `registration/<boot>`. */
   readonly governance: ObjectReader
   readonly registrations: Pick<ObjectReader, 'read'>
 }
@@ -51,5 +54,5 @@ async function findRegistration(boot: string, trust: ResultTrust) {
   if (bytes === undefined) return undefined
   const keys = new GovernanceFolder(VERIFIER_KEYS, trust.governance, trust.providerRoot)
   await keys.refresh()
-  return readRegistration(bytes, name, grantCasOf(keys.documents, trust.providerRoot))
+  return readRegistration(bytes, name, grantCasOf(keys.documents, trust.providerRoot, trust.deployment))
 }

@@ -34,12 +34,14 @@ const CHECKS: readonly Check<Context>[] = [
     remedy:
       "ask the provider's signers for the next verifier keys; correct trust.providerRoot if all are strangers",
     run: async (context) => {
-      const { providerRoot } = context.config.trust
+      const { trust, tenant } = context.config
+      const { providerRoot, audience } = trust
       const reader = readerOf(context.oci.objectStore(), governance(context))
       const keys = new GovernanceFolder(VERIFIER_KEYS, reader, providerRoot)
       await keys.refresh()
-      const all = grantCasOf(keys.documents, providerRoot)
-      if (all.length === 0) return finding('no grant CA is certified under trust.providerRoot')
+      const all = grantCasOf(keys.documents, providerRoot, { tenant, audience })
+      if (all.length === 0)
+        return finding('no grant CA is certified for trust.audience under trust.providerRoot')
       const last = Math.max(...all.map(({ exp }) => exp))
       return ends('the newest certification', last, context.clock.now(), LEAST_DAYS)
     },
@@ -77,7 +79,11 @@ const CHECKS: readonly Check<Context>[] = [
     id: 'governance',
     place: governance,
     policy: BOTH,
-    may: [{ verb: 'list' }, { verb: 'read', under: 'verifier-keys/' }],
+    may: [
+      { verb: 'list' },
+      { verb: 'read', under: 'verifier-keys/' },
+      { verb: 'read', under: 'revocation/' },
+    ],
     mustNot: [
       { verb: 'read', under: 'policy/' },
       { verb: 'create', under: 'verifier-keys/' },

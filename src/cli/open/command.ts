@@ -10,6 +10,7 @@ type OpenArguments = {
   readonly out?: string
   readonly evidence?: string
   readonly list?: boolean
+  readonly revoked?: boolean
   readonly json?: boolean
 }
 
@@ -18,12 +19,13 @@ export function addResultCommands(program: Command, context: CommandContext): vo
     .command('open')
     .summary('verify and decrypt a result, or list all results')
     .description(
-      'Verifies that a registered worker produced the result, unwraps its key with your Vault and writes the content to a new file. On failure nothing is written.',
+      'Verifies that a registered worker produced the result and is not revoked, unwraps its key with your Vault and writes the content to a new file. On failure nothing is written.',
     )
     .argument('[result-id]', '64 hexadecimal digits, as --list prints them')
     .requiredOption('--config <file>', 'the pin, your Vault and the buckets (below)')
     .option('--out <file>', 'the content, a new file (default: RESULT-ID.result)')
     .option('--evidence <dir>', 'read keys and registrations from a folder that `evidence export` wrote')
+    .option('--revoked', 'open a result although the provider has revoked the worker that signed it')
     .option('--list', 'list the results in the bucket')
     .option('--json', 'print JSON, one line per result')
     .addHelpText(
@@ -39,7 +41,9 @@ Configuration (JSON; it holds no secret)
       "providerRoot": {"keys": [{"person": "ada", "jwk": {"kty": "OKP", "crv": "Ed25519", "x": "…"}},
                                 {"person": "ben", "jwk": {"kty": "OKP", "crv": "Ed25519", "x": "…"}}],
                        "threshold": 2},
+      "audience": "https://verifier.hospital.example",
       "simulation": false},
+    "tenant": "hospital",
     "oci": {"region": "eu-frankfurt-1",
             "principal": {"kind": "config-file", "path": "/home/me/.oci/config", "profile": "RESEARCH"},
             "endpoints": {"vaultCrypto": "https://…", "vaultManagement": "https://…"}},
@@ -49,7 +53,7 @@ Configuration (JSON; it holds no secret)
 
 Exit codes
   0   opened
-  1   no such result, not from a registered worker, changed, or not for your key
+  1   no such result, not from a registered worker or from a revoked one, changed, or not for your key
   2   the output exists
   75  try again
   78  the configuration must be changed first`,
@@ -75,7 +79,11 @@ async function open(
   try {
     const from = options.evidence === undefined ? store : { evidence: options.evidence }
     const opened = await openResultFile(
-      { resultId, out: options.out ?? `${resultId}.result` },
+      {
+        resultId,
+        out: options.out ?? `${resultId}.result`,
+        revoked: options.revoked === true,
+      },
       {
         results,
         trust: resultTrust(config, from),

@@ -192,6 +192,10 @@ export const SEALED_ERRORS = {
     'the registration of the boot that signed a result is not there',
     'wait, since OCI may not show it yet; if it stays away, find out who else writes to the results bucket',
   ),
+  'result.revoked': general.refused(
+    'the provider has revoked the worker that signed the result',
+    'ask the provider why: whoever has the key of a revoked worker can sign any result; `open --revoked` opens it nevertheless',
+  ),
   'result.foreign': general.refused(
     'the result name holds a manifest that no registered worker signed',
     'find out who else writes to the results bucket; the job is in the dead-letter stream',

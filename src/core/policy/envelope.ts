@@ -7,6 +7,10 @@ import { audience, name, sequence, time, version1 } from '../fields.ts'
 /** The provider and the Verifiers that a document is for. One for others is junk here. */
 export type Deployment = { readonly tenant: string; readonly audience: string }
 
+export function isFor({ tenant, audience }: Deployment, deployment: Deployment): boolean {
+  return tenant === deployment.tenant && audience === deployment.audience
+}
+
 /** The first fields of each kind's schema. */
 export const ENVELOPE = { v: version1, seq: sequence, tenant: name, audience, issuedAt: time }
 

@@ -8,7 +8,7 @@ import { ocid, time } from '../fields.ts'
 import { P384Jwk, SigningJwk, thumbprint } from '../jwk.ts'
 import { defineSigned, type GeneralJws, type QuorumRoot } from '../jws.ts'
 import { type GovernanceDocument, type Kind, personsOf } from './document.ts'
-import { ENVELOPE } from './envelope.ts'
+import { type Deployment, ENVELOPE, isFor } from './envelope.ts'
 
 /** Grant CAs are replaced about once a year. */
 export const MAX_EARLIER = 16
@@ -34,13 +34,19 @@ export const VERIFIER_KEYS: Kind<VerifierKeys> = {
 /** A key that registers boots, and the end of its certification. */
 export type GrantCa = { readonly jwk: P384Jwk; readonly exp: number }
 
-/** Every grant CA that a quorum has ever certified: it registered boots in its time. */
+/**
+ * Every grant CA that a quorum has ever certified, for this deployment if one is given: it registered boots in
+ * its time.
+ */
 export function grantCasOf(
   documents: readonly GovernanceDocument<VerifierKeys>[],
   { threshold }: QuorumRoot,
+  deployment?: Deployment,
 ): readonly GrantCa[] {
   return documents.flatMap((document) =>
-    document.content !== undefined && personsOf(document, NONE) >= threshold
+    document.content !== undefined &&
+    personsOf(document, NONE) >= threshold &&
+    (deployment === undefined || isFor(document, deployment))
       ? [{ jwk: document.content.grantCa.jwk, exp: document.content.exp }]
       : [],
   )
@@ -57,9 +63,9 @@ export function earlierKeys(
 ): readonly GeneralJws[] {
   const longest = new Map<string, { readonly content: VerifierKeys; readonly signed: GeneralJws }>()
   for (const document of documents) {
-    const { content, signed, tenant, audience } = document
+    const { content, signed } = document
     if (content === undefined || content.seq >= current.seq || personsOf(document, NONE) < threshold) continue
-    if (tenant !== current.tenant || audience !== current.audience) continue
+    if (!isFor(document, current)) continue
     const ca = thumbprint(content.grantCa.jwk)
     if (ca !== thumbprint(current.grantCa.jwk) && content.exp > (longest.get(ca)?.content.exp ?? 0))
       longest.set(ca, { content, signed })

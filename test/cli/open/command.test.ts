@@ -11,7 +11,8 @@ import { canonicalBytes } from '#core/canonical.ts'
 import { exportJwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, signCompact } from '#core/jws.ts'
 import { signDocument } from '#core/policy/document.ts'
-import { VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
+import { REVOCATION, type Revocation } from '#core/policy/revocation.ts'
+import { VERIFIER_KEYS, type VerifierKeys } from '#core/policy/verifierKeys.ts'
 import { nodeCipher } from '#core/sealed/cipher.ts'
 import { manifestName, partName, ResultManifestFormat } from '#core/sealed/manifest.ts'
 import { sealResult } from '#core/sealed/result.ts'
@@ -19,7 +20,7 @@ import { plainMemory } from '#core/secretMemory.ts'
 import type { Emulator } from '#lab/emulator/emulator.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { signers } from '../../core/evidence/collectionBuilder.ts'
-import { verifierKeysOf } from '../../core/release/releaseWorld.ts'
+import { revocationOf, verifierKeysOf } from '../../core/release/releaseWorld.ts'
 import { CONSUMER_NAMESPACE, id, PROVIDER_NAMESPACE } from '../../lab/emulator/testEmulator.ts'
 import { managerOf, startServices } from '../emulatedServices.ts'
 import { cli, expectFailure } from '../process.ts'
@@ -29,7 +30,11 @@ async function leaveResult(
   t: TestContext,
   emulator: Emulator,
   content: Buffer,
-  change: { readonly unregistered?: boolean; readonly badPart?: boolean } = {},
+  change: {
+    readonly unregistered?: boolean
+    readonly badPart?: boolean
+    readonly keys?: Partial<VerifierKeys>
+  } = {},
 ) {
   const provider = managerOf(t, emulator, 'provider')
   const consumer = managerOf(t, emulator, 'consumer')
@@ -40,7 +45,7 @@ async function leaveResult(
   const boot = bootOf(evidenceKey.jwk)
   const keys = verifierKeysOf(
     { jwk: ca.jwk, keyId: id('key', 'grant-ca') },
-    { issuedAt: now, exp: now + 1000 },
+    { issuedAt: now, exp: now + 1000, ...change.keys },
   )
   const document = await signDocument(VERIFIER_KEYS, keys, signers)
   const put = (store: ObjectStore, namespace: string, bucket: string, name: string, bytes: Buffer) =>
@@ -147,6 +152,7 @@ test('a result is listed, verified and opened, and overwrites nothing', async (t
     workload: 'fhir-summary',
     boot,
     simulation: true,
+    revokedAt: null,
   })
   assert.deepEqual(await readFile(out), content)
   expectFailure(await cli('open', resultId, '--config', configs.open, '--out', out), 'output.exists', 2)
@@ -197,6 +203,12 @@ test('a result opens only under the pin and its own name; a failure leaves no fi
 
 const UNOPENED = [
   ['of an unregistered boot', { unregistered: true }, 'result.foreign'],
+  [
+    'whose keys are for other Verifiers',
+    { keys: { audience: 'https://a.example' } },
+    'evidence.inconsistent',
+  ],
+  ['whose keys are of another provider', { keys: { tenant: 'clinic' } }, 'evidence.inconsistent'],
   ['with a part that the manifest does not name', { badPart: true }, 'object.unopened'],
 ] as const
 for (const [name, change, code] of UNOPENED)
@@ -208,3 +220,44 @@ for (const [name, change, code] of UNOPENED)
     expectFailure(await cli('open', resultId, '--config', configs.open, '--out', out), code, 1)
     assert.deepEqual(await readdir(folder), before)
   })
+
+test('a result of a revoked worker opens only with --revoked, which says so', async (t) => {
+  const { emulator, folder, configs } = await startServices(t)
+  const { resultId, boot } = await leaveResult(t, emulator, Buffer.from('{}'))
+  const { store } = managerOf(t, emulator, 'provider')
+  const publish = async (list: Partial<Revocation>, by = signers) => {
+    const { name, signed } = await signDocument(REVOCATION, revocationOf(list), by)
+    await store.create({ namespace: PROVIDER_NAMESPACE, bucket: 'governance', name }, canonicalBytes(signed))
+    const { payload } = signed
+    return toBase64url(sha256(Buffer.from(payload, 'base64url')))
+  }
+  let count = 0
+  const open = (...more: string[]) => {
+    const out = join(folder, `out-${count++}`)
+    return cli('open', resultId, '--config', configs.open, '--out', out, ...more)
+  }
+  const by = signers.slice(0, 1)
+  // Neither another worker's, nor for another provider, nor by a stranger.
+  await publish({ seq: 1, boots: ['a'.repeat(26)] }, by)
+  await publish({ seq: 2, boots: [boot], tenant: 'clinic' }, by)
+  await publish({ seq: 3, boots: [boot] }, [keySigner(generateKeyPairSync('ed25519').privateKey)])
+  assert.equal((await open()).code, 0)
+
+  const issuedAt = 1_700_000_000
+  await publish({ seq: 5, boots: [boot], issuedAt: issuedAt + 9 }, by)
+  const digest = await publish({ seq: 4, boots: [boot], issuedAt }, by)
+  const before = await readdir(folder)
+  const refused = await open()
+  expectFailure(refused, 'result.revoked', 1)
+  assert.match(refused.stderr, new RegExp(`worker ${boot} was revoked at 2023-11-14T22:13:20Z`))
+  assert.deepEqual(await readdir(folder), before)
+  const opened = await open('--revoked', '--json')
+  assert.equal(JSON.parse(opened.stdout).revokedAt, issuedAt)
+  assert.match((await open('--revoked')).stdout, /^REVOKED {4}the worker, at 2023-11-14T22:13:20Z: /m)
+
+  // One signer cannot take it back, the quorum can, list by list.
+  await publish({ seq: 6, replaces: [digest] }, by)
+  assert.equal(JSON.parse((await open('--revoked', '--json')).stdout).revokedAt, issuedAt)
+  await publish({ seq: 7, replaces: [digest] })
+  assert.equal(JSON.parse((await open('--revoked', '--json')).stdout).revokedAt, issuedAt + 9)
+})

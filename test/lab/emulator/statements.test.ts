@@ -181,6 +181,7 @@ test('a pattern matches the beginning of a name', () => {
   assert.equal(reads('evidence-verifier', 'registration/abc'), true)
   assert.equal(reads('evidence-verifier', 'abc/registration'), false)
   assert.equal(reads('governance', 'verifier-keys/000000001'), true)
+  assert.equal(reads('governance', 'revocation/000000001'), true)
   assert.equal(reads('governance', 'policy/000000001'), false)
 })
 
