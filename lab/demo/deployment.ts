@@ -184,6 +184,7 @@ async function build(context: BuildContext): Promise<Omit<Deployment, 'close'>> 
     ociConfigFile: ociConfig,
     providerRoot,
     freshnessKeyFile,
+    registers: folders.registers,
     freshnessState: join(folders.keys, 'freshness.json'),
     tls,
     verifierPorts,

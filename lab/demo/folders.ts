@@ -5,7 +5,7 @@ import { CodedError } from '#core/errors.ts'
 
 const MEBIBYTE = 1024 * 1024
 const SPARE_BYTES = 64 * MEBIBYTE
-const NAMES = ['keys', 'config', 'logs', 'metrics', 'run'] as const
+const NAMES = ['keys', 'config', 'logs', 'metrics', 'run', 'registers'] as const
 
 export type Folders = Readonly<Record<(typeof NAMES)[number] | 'root' | 'emulator' | 'evidence', string>>
 
@@ -28,6 +28,7 @@ export async function makeFolders(folder: string): Promise<Folders> {
     logs: below('logs'),
     metrics: below('metrics'),
     run: below('run'),
+    registers: below('registers'),
     // Created by the emulator and by the export.
     emulator: below('emulator'),
     evidence: below('evidence'),

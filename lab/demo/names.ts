@@ -21,6 +21,8 @@ export const KEYS = {
   identity: ocidOf('key', 'identity'),
   sealing: ocidOf('key', 'sealing'),
   grantCa: ocidOf('key', 'grant-ca'),
+  workersCa: ocidOf('key', 'workers-ca'),
+  verifiersCa: ocidOf('key', 'verifiers-ca'),
   client: ocidOf('key', 'client'),
   result: ocidOf('key', 'result'),
 } as const
@@ -41,6 +43,7 @@ export const USERS = {
   sealer: { tenancy: PROVIDER, group: 'sealing' },
   freshness: { tenancy: PROVIDER, group: 'freshness' },
   governor: { tenancy: PROVIDER, group: 'governance' },
+  enroller: { tenancy: PROVIDER, group: 'enrolment' },
   auditor: { tenancy: PROVIDER, group: 'auditors' },
   researcher: { tenancy: CONSUMER, group: 'researchers' },
   operator: { tenancy: CONSUMER, group: 'operators' },

@@ -40,6 +40,8 @@ export type DeploymentSettings = {
   readonly freshnessKeyFile: string
   /** The file of what was stated last. */
   readonly freshnessState: string
+  /** The folder for registers of more authorities than the demo's own. */
+  readonly registers: string
   readonly tls: TlsFiles
   /** One port per replica, in the order of their names. */
   readonly verifierPorts: readonly number[]
@@ -208,6 +210,12 @@ export function governConfig(settings: DeploymentSettings): GovernConfig {
   }
 }
 
+/** An authority of its own, with a key in the Vault. It does not exist yet. */
+function enrolConfig(settings: DeploymentSettings, folder: string, keyId: string): object {
+  const oci = ociOf(settings, userPrincipal(settings, 'enroller'))
+  return { folder, key: { kind: 'vault', keyId }, oci, simulation: true }
+}
+
 function exportConfig(settings: DeploymentSettings): object {
   return {
     oci: ociOf(settings, userPrincipal(settings, 'auditor')),
@@ -246,6 +254,8 @@ export async function writeConfigs(
     export: exportConfig(settings),
     govern: governConfig(settings),
     'dead-letters': deadLettersConfig(settings),
+    'enrol-workers': enrolConfig(settings, join(settings.registers, 'workers'), KEYS.workersCa),
+    'enrol-verifiers': enrolConfig(settings, join(settings.registers, 'verifiers'), KEYS.verifiersCa),
   }
   for (const [index, port] of settings.verifierPorts.entries())
     configs[verifierName(index)] = verifierConfig(settings, port)

@@ -85,6 +85,7 @@ const USERS = {
   sealer: PROVIDER,
   governor: PROVIDER,
   auditor: PROVIDER,
+  enroller: PROVIDER,
   freshness: PROVIDER,
   researcher: CONSUMER,
 } as const

@@ -26,11 +26,11 @@ test('request, issue, meet, renew, revoke: the revoked worker meets no Verifier 
   const { configs } = await startServices(t)
   const folder = await temporaryFolder(t)
   const at = (name: string) => join(folder, name)
-  const { oci } = JSON.parse(await readFile(configs.seal, 'utf8'))
+  const oci = configs.oci('enroller')
   const small = generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' })
   await writeFile(at('small.key'), small)
   const keys = {
-    workers: { key: { kind: 'vault', keyId: id('key', 'sealing') }, oci },
+    workers: { key: { kind: 'vault', keyId: id('key', 'workers-ca') }, oci },
     verifiers: { key: { kind: 'file', path: at('small.key') } },
   }
   for (const [name, key] of Object.entries(keys))

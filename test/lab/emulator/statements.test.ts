@@ -13,6 +13,12 @@ const worker = found(principals.instance(id('instance', 'worker-1')))
 const verifier = found(principals.instance(id('instance', 'verifier')))
 const ingest = found(principals.function(id('fnfunc', 'ingest')))
 
+/** Of the provider. */
+function user(name: string): Principal {
+  const key = `${PROVIDER}/${id('user', name)}/${fingerprintOf(apiKey.publicKey)}`
+  return found(principals.apiKey(key)?.principal)
+}
+
 function found(principal: Principal | undefined): Principal {
   assert.ok(principal)
   return principal
@@ -64,6 +70,14 @@ test('the deployed policies give each principal exactly the permissions of desig
   ])
   assert.deepEqual(allowed(verifier, CONSUMER), [])
   assert.deepEqual([...allowed(ingest, PROVIDER), ...allowed(ingest, CONSUMER)], [])
+  assert.deepEqual(allowed(user('enroller'), PROVIDER), [
+    'workers-ca KEY_READ',
+    'workers-ca KEY_SIGN',
+    'verifiers-ca KEY_READ',
+    'verifiers-ca KEY_SIGN',
+  ])
+  for (const name of ['sealer', 'governor', 'freshness', 'auditor'])
+    assert.ok(!allowed(user(name), PROVIDER).some((verb) => verb.includes('s-ca ')), name)
 
   const cases: readonly (readonly [Principal, Access, boolean])[] = [
     [worker, bucketAccess(PROVIDER, 'data', 'outbox', 'OBJECT_READ'), true],
@@ -187,10 +201,8 @@ test('a pattern matches the beginning of a name', () => {
 
 test('each writer of governance creates its own names, and no other (M3)', () => {
   const { permits } = createPolicy(config)
-  const user = (name: string) =>
-    found(principals.apiKey(`${PROVIDER}/${id('user', name)}/${fingerprintOf(apiKey.publicKey)}`)?.principal)
   const creators = (bucket: string, object: string) =>
-    ['sealer', 'governor', 'freshness', 'auditor'].filter((name) => {
+    ['sealer', 'governor', 'freshness', 'enroller', 'auditor'].filter((name) => {
       const { variables, ...access } = bucketAccess(PROVIDER, 'trust', bucket, 'OBJECT_CREATE')
       return permits(user(name), { ...access, variables: { ...variables, 'target.object.name': object } })
     })
@@ -210,6 +222,13 @@ test('each writer of governance creates its own names, and no other (M3)', () =>
   assert.deepEqual(creators('freshness', 'other'), [])
   for (const bucket of ['evidence-verifier', 'evidence-worker', 'verifier-state'])
     assert.deepEqual(creators(bucket, 'freshness/29000000'), [], bucket)
+  // A sealing host and an enrolment host see nothing of the bucket, not even a name.
+  for (const name of ['sealer', 'enroller'])
+    for (const permission of ['OBJECT_INSPECT', 'OBJECT_READ'] as const) {
+      const { variables, ...access } = bucketAccess(PROVIDER, 'trust', 'governance', permission)
+      for (const object of [{}, { 'target.object.name': 'seal/5f1c' }])
+        assert.equal(permits(user(name), { ...access, variables: { ...variables, ...object } }), false, name)
+    }
 })
 
 test('a statement that is not understood is config.invalid', () => {
