@@ -16,6 +16,7 @@ import {
   parseExportManifest,
 } from '#core/fhir/exportManifest.ts'
 import { createLineSplitter } from '#core/fhir/lines.ts'
+import { resourceTypeOf } from '#core/fhir/resourceType.ts'
 import { signCompact } from '#core/jws.ts'
 import { MAX_MEMBERS, ownName } from '#core/sealed/set.ts'
 import { encodeSetRecord, SetRecordFormat } from '#core/sealed/setRecord.ts'
@@ -23,6 +24,8 @@ import { type Dataset, type SealDeps, type SealedFile, sealFile } from './sealFi
 
 /** The set record's file in the folder of a sealed set. */
 export const SET_RECORD_FILE = 'set-record'
+/** Types of one file that are told apart. */
+const MAX_TYPES = 8
 
 export type SetOptions = {
   /** In their order; a folder stands for its files in the order of their names. */
@@ -67,7 +70,7 @@ export async function sealSet(dataset: Dataset, options: SetOptions, deps: SealD
       const member = { file, out: join(out, sealId), contentType, baseUrl, member: { set, sealId } }
       const sealed = await sealFile(dataset, member, { ...deps, ...(manifest && { observe: lines.push }) })
       members.push(sealed)
-      exported.push({ name: basename(file), size: sealed.size, lines: lines.count() })
+      exported.push({ name: basename(file), size: sealed.size, ...lines.counted() })
     }
     if (manifest !== undefined) expectExport(manifest, exported)
     const { tenant, dataset: id } = dataset
@@ -124,15 +127,18 @@ async function createFolder(path: string): Promise<void> {
 
 function createLineCounter() {
   const splitter = createLineSplitter()
+  const types = new Set<string>()
   let lines = 0
-  const countLine = () => {
+  const countLine = (line: Uint8Array | undefined) => {
     lines += 1
+    // A line that is too long to read is counted. Few other types are enough to say that there are any.
+    if (line !== undefined && types.size < MAX_TYPES) types.add(resourceTypeOf(line))
   }
   return {
     push: (chunk: Uint8Array) => splitter.push(chunk, countLine),
-    count: () => {
+    counted: () => {
       splitter.end(countLine)
-      return lines
+      return { lines, types: [...types].sort() }
     },
   }
 }

@@ -25,7 +25,7 @@ export const COMMAND_ERRORS = {
     'name the JSON that the FHIR server answered when the export was complete',
   ),
   'export.incomplete': malformed(
-    "the files are not exactly those of the export's manifest, with its sizes and counts",
+    "the files are not exactly those of the export's manifest, with its types, sizes and counts",
     'fetch the missing or differing files again, and seal the set anew',
   ),
   'output.exists': malformed(

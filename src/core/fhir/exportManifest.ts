@@ -10,6 +10,7 @@ import { count } from '../fields.ts'
 export const MAX_EXPORT_MANIFEST_BYTES = 1024 * 1024
 
 const Output = z.object({
+  /** A file has resources of one type. */
   type: z.string().min(1).max(64),
   url: z.url().max(2048),
   /** Resources in the file. */
@@ -26,7 +27,13 @@ const Schema = z.object({
 export type ExportManifest = z.output<typeof Schema>
 
 /** One file as it was found; `lines` are those that are not blank. */
-export type ExportedFile = { readonly name: string; readonly size: number; readonly lines: number }
+export type ExportedFile = {
+  readonly name: string
+  readonly size: number
+  readonly lines: number
+  /** The types of these lines, each once; `NO_RESOURCE` for a line that has none. */
+  readonly types: readonly string[]
+}
 
 /** Throws `export.malformed`. */
 export function parseExportManifest(bytes: Uint8Array): ExportManifest {
@@ -43,7 +50,7 @@ export function parseExportManifest(bytes: Uint8Array): ExportManifest {
 
 /**
  * Throws `export.incomplete` unless the files are those of the manifest, each once, by the last part of their
- * URL, and have its sizes and counts. A server may leave out either figure.
+ * URL, and have its types, sizes and counts. A server may leave out either figure.
  */
 export function expectExport(manifest: ExportManifest, files: readonly ExportedFile[]): void {
   const problems = [...problemsOf(manifest, files)]
@@ -68,9 +75,11 @@ function* problemsOf(
 }
 
 function* differencesOf(
-  { name, size, lines }: ExportedFile,
+  { name, size, lines, types }: ExportedFile,
   output: ExportManifest['output'][number] | undefined,
 ) {
+  const others = types.filter((type) => type !== output?.type)
+  if (others.length > 0) yield `${name} has ${others.join(' and ')}, expected only ${output?.type}`
   if (output?.fileSize !== undefined && output.fileSize !== size)
     yield `${name} has ${size} bytes, expected ${output.fileSize}`
   if (output?.count !== undefined && output.count !== lines)

@@ -105,6 +105,7 @@ test('a manifest that does not fit refuses before anything leaves, and no folder
     [patients, conditions, outputOf('Observation.ndjson', 1)],
     [patients, outputOf('Condition.ndjson', 2)],
     [outputOf('Patient.ndjson', 2, { fileSize: 1 }), conditions],
+    [{ ...patients, type: 'Practitioner' }, conditions],
   ]) {
     await sayOutput(output)
     expectFailure(await seal(files, '--manifest', manifest, '--upload'), 'export.incomplete', 2)

@@ -7,7 +7,12 @@ const output = (name: string, more: object = {}) => ({
   url: `https://a.example/x/${name}`,
   ...more,
 })
-const file = (name: string, size = 10, lines = 2): ExportedFile => ({ name, size, lines })
+const file = (name: string, types: readonly string[] = ['Patient']): ExportedFile => ({
+  name,
+  size: 10,
+  lines: 2,
+  types,
+})
 const parse = (value: unknown) => parseExportManifest(Buffer.from(JSON.stringify(value)))
 
 for (const [what, manifest, files] of [
@@ -15,6 +20,7 @@ for (const [what, manifest, files] of [
   ['count and size', { output: [output('a', { count: 2, fileSize: 10 })] }, [file('a')]],
   ['another order', { output: [output('a'), output('b')] }, [file('b'), file('a')]],
   ['an escaped name', { output: [output('a%20b')] }, [file('a b')]],
+  ['an empty file', { output: [output('a')] }, [file('a', [])]],
   ['a query behind the name', { output: [output('a?token=1')] }, [file('a')]],
   ['fields of the server', { output: [output('a', { extension: {} })], request: 'x', link: [] }, [file('a')]],
   ['a link to itself', { output: [output('a')], link: [{ relation: 'self' }] }, [file('a')]],
@@ -29,6 +35,18 @@ for (const [what, manifest, files, message] of [
   ['another count', { output: [output('a', { count: 3 })] }, [file('a')], /a has 2 resources, expected 3/],
   ['no count', { output: [output('a', { count: 0 })] }, [file('a')], /a has 2 resources, expected 0/],
   ['another size', { output: [output('a', { fileSize: 11 })] }, [file('a')], /a has 10 bytes, expected 11/],
+  [
+    'another type',
+    { output: [output('a')] },
+    [file('a', ['Condition', 'Patient'])],
+    /a has Condition, expected only Patient/,
+  ],
+  [
+    'a file under the type of another',
+    { output: [output('a'), output('b', { type: 'Condition' })] },
+    [file('a', ['Condition']), file('b', ['Patient'])],
+    /a has Condition, expected only Patient; b has Patient, expected only Condition/,
+  ],
   ['further pages', { output: [output('a')], link: [{ relation: 'next' }] }, [file('a')], /further pages/],
 ] as const)
   test(`refused: ${what}`, () =>
