@@ -53,3 +53,16 @@ export function readerOf(
     },
   }
 }
+
+/** Of a bucket in use: one that is absent, or may not be seen, is a fault, since nothing would read like it. */
+export function bucketReader(
+  store: Pick<ObjectStore, 'list' | 'head' | 'readAll'>,
+  place: { readonly namespace: string; readonly bucket: string },
+): ObjectReader {
+  return {
+    ...readerOf(store, place),
+    async *list(prefix, signal) {
+      for await (const { name } of store.list(place, prefix, undefined, signal)) yield name
+    },
+  }
+}

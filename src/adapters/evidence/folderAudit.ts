@@ -11,7 +11,7 @@ import { Counts } from '#core/evidence/entry.ts'
 import { thumbprint } from '#core/jwk.ts'
 import { openSealed } from '#core/release/jwe.ts'
 import { TrustAnchors } from '#core/release/trust.ts'
-import { openCollection, readerOf } from './collection.ts'
+import { bucketReader, openCollection } from './collection.ts'
 import type { EvidenceBuckets } from './export.ts'
 
 const MAX_TRUST_BYTES = 64 * 1024
@@ -69,16 +69,16 @@ function countsOf(sealed: string, auditKey: KeyObject): Counts | undefined {
 export async function auditBuckets(
   { provider, consumer }: EvidenceBuckets,
   options: FolderAuditOptions & { readonly trust: string },
-  store: Parameters<typeof readerOf>[0],
+  store: Parameters<typeof bucketReader>[0],
 ): Promise<EvidenceReport> {
   const { providerRoot } = await readTrust(options.trust)
-  const inProvider = (bucket: string) => readerOf(store, { namespace: provider.namespace, bucket })
+  const inProvider = (bucket: string) => bucketReader(store, { namespace: provider.namespace, bucket })
   return await auditCollection(
     {
       governance: inProvider(provider.governance),
       verifierLogs: inProvider(provider.evidence),
       workerLogs: inProvider(provider.workerEvidence),
-      results: readerOf(store, { namespace: consumer.namespace, bucket: consumer.results }),
+      results: bucketReader(store, { namespace: consumer.namespace, bucket: consumer.results }),
     },
     { ...options, providerRoot },
   )

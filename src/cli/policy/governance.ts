@@ -1,5 +1,5 @@
 /** The governance bucket as a signer sees it: what is in force, and how a document gets there. */
-import { readerOf } from '#adapters/evidence/collection.ts'
+import { bucketReader } from '#adapters/evidence/collection.ts'
 import type { Oci } from '#adapters/oci/clients.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { readConfig } from '#adapters/system/configFile.ts'
@@ -10,7 +10,6 @@ import { fromUtf8, utf8 } from '#core/bytes.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
 import { thumbprint } from '#core/jwk.ts'
 import { keySigner, type RootKey, type Signer } from '#core/jws.ts'
-import type { ObjectReader } from '#core/objectReader.ts'
 import { GovernanceBucket } from '#core/policy/bucket.ts'
 import {
   beforeFreshness,
@@ -60,7 +59,7 @@ export function openBench(config: GovernConfig, services: Oci): Bench {
   const store = services.objectStore()
   const place = { namespace, bucket: buckets.governance }
   const pin = { root: trust.providerRoot, deployment: { tenant, audience: trust.audience } }
-  const bucket = new GovernanceBucket(governanceReader(store, place), pin.root)
+  const bucket = new GovernanceBucket(bucketReader(store, place), pin.root)
   const look: Bench['look'] = async () => {
     await bucket.refresh()
     const { candidates } = bucket
@@ -90,16 +89,6 @@ export function openBench(config: GovernConfig, services: Oci): Bench {
         await systemClock.sleep(LOOK_MILLISECONDS)
       }
       return false
-    },
-  }
-}
-
-/** A bucket that is absent is a fault: nothing would then be known to be in force, which reads like nothing. */
-function governanceReader(store: ObjectStore, place: { namespace: string; bucket: string }): ObjectReader {
-  return {
-    ...readerOf(store, place),
-    async *list(prefix, signal) {
-      for await (const { name } of store.list(place, prefix, undefined, signal)) yield name
     },
   }
 }

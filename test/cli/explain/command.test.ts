@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { after, test } from 'node:test'
 import { auditFolder } from '#adapters/evidence/folderAudit.ts'
 import { findDenial } from '#cli/explain/denial.ts'
 import { renderDenial } from '#cli/explain/text.ts'
 import { CollectionBuilder, traceparent } from '../../core/evidence/collectionBuilder.ts'
 import { writeWholeCollection } from '../../core/evidence/wholeCollection.ts'
-import { cli } from '../process.ts'
+import { CONSUMER_NAMESPACE, PROVIDER_NAMESPACE } from '../../lab/emulator/testEmulator.ts'
+import { managerOf, startServices } from '../emulatedServices.ts'
+import { cli, expectFailure } from '../process.ts'
 
 const root = await mkdtemp(join(tmpdir(), 'cw-cli-explain-'))
 after(() => rm(root, { recursive: true, force: true }))
@@ -102,3 +104,35 @@ test('of evidence that is broken the first lines say that it proves nothing', as
   const [, second] = renderDenial(findDenial(report, denialId)).split('\n')
   assert.match(second ?? '', /^evidence {3}BROKEN: what follows is no proof/)
 })
+
+test('--config reads the buckets of both tenancies as the auditor, and says the same', async (t) => {
+  const { emulator, configs } = await startServices(t)
+  const provider = managerOf(t, emulator, 'provider').store
+  const consumer = managerOf(t, emulator, 'consumer').store
+  for (const bucket of ['governance', 'evidence-verifier', 'evidence-worker', 'results']) {
+    const [store, namespace] =
+      bucket === 'results' ? [consumer, CONSUMER_NAMESPACE] : [provider, PROVIDER_NAMESPACE]
+    for (const name of await filesBelow(join(whole, bucket)))
+      await store.create({ namespace, bucket, name }, await readFile(join(whole, bucket, name)))
+  }
+  const trust = ['--trust', join(whole, 'trust.json')]
+  const asked = [
+    explain(denialId, '--config', configs.audit, ...trust),
+    explain(denialId, '--evidence', whole),
+  ]
+  const [fromBuckets, fromFolder] = await Promise.all(asked)
+  assert.deepEqual(fromBuckets, fromFolder)
+  assert.equal(fromBuckets?.code, 0)
+  // A sealing host may read none of it, which is not the same as finding no denial.
+  const config = JSON.parse(await readFile(configs.audit, 'utf8'))
+  const sealer = join(root, 'sealer.json')
+  await writeFile(sealer, JSON.stringify({ ...config, oci: configs.oci('sealer') }))
+  expectFailure(await explain(denialId, '--config', sealer, ...trust), 'service.missing', 1)
+})
+
+async function filesBelow(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+}
