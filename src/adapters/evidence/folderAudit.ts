@@ -84,7 +84,8 @@ export async function auditBuckets(
   )
 }
 
-async function readTrust(path: string): Promise<TrustAnchors> {
+/** The pin of a file. Throws `input.unreadable`. */
+export async function readTrust(path: string): Promise<TrustAnchors> {
   const bytes = await readIfPresent(path, MAX_TRUST_BYTES, 'input.unreadable')
   if (bytes === undefined)
     throw new CodedError('input.unreadable', `${path} does not exist; name the pin with --trust FILE`)

@@ -1,8 +1,9 @@
-/** The commands `evidence verify`, `report` and `export`. */
+/** The commands `evidence verify`, `report`, `prove`, `check-proof` and `export`. */
 import type { Command } from 'commander'
 import { ExportConfig } from '#cli/config.ts'
 import { type CommandContext, formatBytes } from '#cli/terminal.ts'
 import { renderExported } from './exportText.ts'
+import { addProofCommands } from './proofCommands.ts'
 
 type VerifyArguments = { readonly trust?: string; readonly simulation: boolean; readonly json?: boolean }
 type ReportArguments = VerifyArguments & { readonly output: string; readonly auditKey?: string }
@@ -76,6 +77,11 @@ Exit codes
   78  the audit key is no private key of P-256`,
     )
     .action((dir: string, options: ReportArguments) => writeReport(dir, options, context))
+
+  addProofCommands(evidence, async () => {
+    const { proofActions } = await import('./proofActions.ts')
+    return proofActions(context)
+  })
 
   evidence
     .command('export')
