@@ -23,7 +23,6 @@ process.exit(
       leaves: [
         "whether workers can reach the port: a worker's doctor tries that",
         "the workers' evidence: its bucket is not in this configuration",
-        'freshness statements: this version of the Verifier does not read them',
         'sealing keys: the policy has their public halves and not their OCIDs',
       ],
       open: (config) => {

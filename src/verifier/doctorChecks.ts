@@ -10,6 +10,7 @@ import { createKds } from '#adapters/sev/kds.ts'
 import type { ClockSkew } from '#adapters/system/clockSkew.ts'
 import { fromBase64url } from '#core/bytes.ts'
 import { CodedError, codeOf } from '#core/errors.ts'
+import { behind, freshnessName } from '#core/policy/freshness.ts'
 import type { Dataset } from '#core/policy/policy.ts'
 import { checkPolicy } from '#core/policy/policyCheck.ts'
 import { certifies } from '#core/policy/verifierKeys.ts'
@@ -20,6 +21,7 @@ import { loadingVerifierOf } from './boot.ts'
 import type { VerifierConfig } from './config.ts'
 import { readCrl, readTrustStore } from './endorsements.ts'
 import { serverFiles } from './material.ts'
+import { createStatements } from './statements.ts'
 
 export type VerifierContext = {
   readonly config: VerifierConfig
@@ -34,6 +36,27 @@ const POLICY_FILE = 'provider.policy'
 const WRITE_ONCE = [{ verb: 'overwrite' }, { verb: 'delete' }] as const
 /** AMD publishes a list for weeks; the metric of its days is watched from here on. */
 const LEAST_CRL_DAYS = 7
+
+const FRESHNESS: Check<VerifierContext> = {
+  id: 'governance.freshness',
+  tries: 'reads the newest freshness statement, and compares it with what the governance bucket shows',
+  expects: 'one in force, by the key that the verifier keys name, and all that it names',
+  remedy:
+    'see that "freshness --every" runs, with the key of the verifier keys; what is named and not shown is hidden by the storage, or not there yet',
+  run: async ({ oci, config, clock, governed }, signal) => {
+    const { namespace, buckets, tenant, audience } = config
+    const key = (await governed()).verifierKeys?.document?.content?.freshnessKey
+    if (key === undefined) throw new CodedError('policy.none', 'no verifier keys are in force')
+    const place = { namespace, bucket: buckets.freshness }
+    const statements = createStatements(oci.objectStore(), place, { tenant, audience }, clock)
+    await statements.refresh(signal)
+    const { statement } = statements.newest(key)
+    const missing = behind(await governed(), statement)
+    return missing === undefined
+      ? ends(`the statement of ${freshnessName(statement.iat)}`, statement.exp, clock.now(), 0)
+      : finding(`the governance bucket does not show ${missing}, which ${freshnessName(statement.iat)} names`)
+  },
+}
 
 const ENDORSEMENTS: readonly Check<VerifierContext>[] = [
   {
@@ -187,6 +210,11 @@ const BUCKETS: readonly Check<VerifierContext>[] = (
       ],
     },
     {
+      id: 'freshness',
+      may: [{ verb: 'list' }, { verb: 'read' }],
+      mustNot: [{ verb: 'create', under: 'freshness/' }, ...WRITE_ONCE],
+    },
+    {
       id: 'evidence',
       may: [{ verb: 'list' }, { verb: 'read' }, { verb: 'create' }],
       mustNot: WRITE_ONCE,
@@ -213,6 +241,7 @@ export const VERIFIER_CHECKS: readonly Check<VerifierContext>[] = [
   ...governanceChecks<VerifierContext>(({ config }, policy) =>
     checkPolicy(policy, loadingVerifierOf(config)),
   ),
+  FRESHNESS,
   ...ENDORSEMENTS,
   ...KEYS,
   ...BUCKETS,

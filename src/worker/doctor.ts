@@ -27,6 +27,7 @@ process.exit(
       leaves: [
         'publishing to the streams: a message cannot be taken back; the first job shows it',
         'sealed objects: their buckets are named by jobs, not by this configuration',
+        'freshness statements: each answer has one, and this asks for no answer; a worker logs grant.stale',
         "the policy: a worker may not read it. The provider's doctor says what is in force; compare the thumbprint of key.client with it",
         'memory and its locks: they are those of the unit; --check-config tries them there',
       ],

@@ -7,7 +7,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import type { Line } from '#adapters/doctor/check.ts'
 import { renewClientCertificate } from '#lab/demo/certificates.ts'
-import { KEYS } from '#lab/demo/names.ts'
+import { KEYS, PROVIDER } from '#lab/demo/names.ts'
+import { hidingStorage } from '../verifier/hidingStorage.ts'
 import { publishPolicy } from './governor.ts'
 import { ociOfProgram, type SystemUnderTest, startSystem, waitForLine } from './systemUnderTest.ts'
 
@@ -235,6 +236,34 @@ test('a service that does not answer is not reached: 75', async () => {
     assert.equal(exit, 75)
   } finally {
     await system.deployment.control.clearFaults()
+  }
+})
+
+test('a Verifier that sees no freshness statement, or less than it names, is named', async (t) => {
+  const file = system.deployment.configOf('verifier')
+  const before = await readFile(file, 'utf8')
+  const config = JSON.parse(before)
+  // A bucket that it may read and not write, as that of the statements.
+  const buckets = { ...config.buckets, freshness: config.buckets.governance }
+  await writeFile(file, JSON.stringify({ ...config, buckets }))
+  try {
+    const { exit, lines } = await doctor(VERIFIER)
+    assert.deepEqual(wrong(lines), ['governance.freshness'], show(lines))
+    const { found } = lines.find(({ check }) => check === 'governance.freshness') ?? {}
+    assert.match(found ?? '', /no freshness statement of the last 15 minutes \(policy\.stale\)/)
+    assert.equal(exit, 1)
+
+    const storage = await hidingStorage(t, system.deployment.endpoint)
+    const oci = await ociOfProgram(system, 'export')
+    t.after(oci.close)
+    const governance = { namespace: PROVIDER.namespace, bucket: 'governance' }
+    for await (const { name } of oci.objectStore().list(governance, 'policy/')) storage.hide(name)
+    const endpoints = { ...config.oci.endpoints, objectStorage: storage.url }
+    await writeFile(file, JSON.stringify({ ...config, oci: { ...config.oci, endpoints } }))
+    const hidden = (await doctor(VERIFIER)).lines.filter(({ check }) => check === 'governance.freshness')
+    assert.match(hidden[0]?.found ?? '', /the governance bucket does not show policy 1, which freshness/)
+  } finally {
+    await writeFile(file, before)
   }
 })
 

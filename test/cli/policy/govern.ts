@@ -100,5 +100,5 @@ export async function setUp(t: TestContext) {
   }
   const publish = async (file: string, ...keys: readonly string[]) =>
     run('policy', 'publish', await sign(file, ...keys))
-  return { at, run, refused, write, inForce, sign, publish, folder, config, withConfig }
+  return { at, run, refused, write, inForce, sign, publish, folder, config, withConfig, store: manager.store }
 }
