@@ -12,15 +12,17 @@ import { parsePem } from './pem.ts'
 /** `pem` has one list: Node reads no more of a text. */
 export type RevocationList = { readonly pem: string; readonly nextUpdate: UnixSeconds; readonly name: string }
 
-/** Signature algorithms by OBJECT IDENTIFIER (RFC 5758, RFC 8410, RFC 4055), with the digest that node:crypto wants. */
-const ALGORITHMS: Readonly<Record<string, string | null>> = {
-  '1.2.840.10045.4.3.2': 'sha256',
-  '1.2.840.10045.4.3.3': 'sha384',
-  '1.2.840.10045.4.3.4': 'sha512',
-  '1.2.840.113549.1.1.11': 'sha256',
-  '1.2.840.113549.1.1.12': 'sha384',
-  '1.2.840.113549.1.1.13': 'sha512',
-  '1.3.101.112': null,
+type Algorithm = { readonly key: 'ec' | 'rsa' | 'ed25519'; readonly digest: string | null }
+
+/** Signature algorithms by OBJECT IDENTIFIER (RFC 5758, RFC 8410, RFC 4055): kind of key, and digest as node:crypto wants it. */
+const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
+  '1.2.840.10045.4.3.2': { key: 'ec', digest: 'sha256' },
+  '1.2.840.10045.4.3.3': { key: 'ec', digest: 'sha384' },
+  '1.2.840.10045.4.3.4': { key: 'ec', digest: 'sha512' },
+  '1.2.840.113549.1.1.11': { key: 'rsa', digest: 'sha256' },
+  '1.2.840.113549.1.1.12': { key: 'rsa', digest: 'sha384' },
+  '1.2.840.113549.1.1.13': { key: 'rsa', digest: 'sha512' },
+  '1.3.101.112': { key: 'ed25519', digest: null },
 }
 
 /**
@@ -56,15 +58,18 @@ export function readRevocationLists(
 function readList(der: Buffer, authorities: readonly X509Certificate[]) {
   const [tbs, algorithm, signature] = sequenceOf(parseDer(der))
   const [oid, parameters] = sequenceOf(algorithm)
-  const digest = ALGORITHMS[oidOf(oid)]
-  if (digest === undefined || (parameters !== undefined && !isNull(parameters)))
+  const known = ALGORITHMS[oidOf(oid)]
+  if (known === undefined || (parameters !== undefined && !isNull(parameters)))
     throw new Malformed(
       'is signed by an algorithm other than ECDSA, Ed25519 or RSA with SHA-256, -384 or -512',
     )
   if (tbs === undefined) throw new Malformed('is empty')
   const parts = sequenceOf(tbs)
-  const issuer = authorities.find(({ publicKey }) =>
-    verify(digest, bytesOf(tbs), publicKey, wholeBitsOf(signature)),
+  // CAs of different kinds stand side by side while one replaces the other.
+  const issuer = authorities.find(
+    ({ publicKey }) =>
+      publicKey.asymmetricKeyType === known.key &&
+      verify(known.digest, bytesOf(tbs), publicKey, wholeBitsOf(signature)),
   )
   if (issuer === undefined) throw new Malformed('is not signed by a CA of the other file')
   return { issuer, nextUpdate: unixTimeOf(parts[4]) }

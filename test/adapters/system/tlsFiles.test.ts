@@ -1,5 +1,6 @@
 /** TLS files that change while a program runs, and the end of their certificates. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,8 +11,10 @@ import { systemClock } from '#adapters/system/clock.ts'
 import type { LogFields } from '#adapters/system/log.ts'
 import { readOwnTlsFiles, readTlsFiles, type TlsSet } from '#adapters/system/tlsFiles.ts'
 import { publishExpiries, watchTlsFiles } from '#adapters/system/tlsWatch.ts'
+import { signAuthority, signRevocationList } from '#cli/enrol/certificate.ts'
 import type { CodedError } from '#core/errors.ts'
-import { toUnixSeconds } from '#core/time.ts'
+import { keySigner } from '#core/jws.ts'
+import { addSeconds, toUnixSeconds } from '#core/time.ts'
 import { createCa } from '../../verifier/tls.ts'
 import { startModule } from './moduleProcess.ts'
 
@@ -120,6 +123,35 @@ test('every CA needs a revocation list that it signed, and no list is a stranger
   await write('crl', other.crl + ca.crl)
   assert.equal(await files.refresh(), true)
   assert.deepEqual(files.current().crl, [other.crl, ca.crl])
+})
+
+test('CAs of different kinds of key stand side by side while one replaces the other', async (t) => {
+  const { files, write } = await open(t)
+  const now = systemClock.now()
+  const period = { notBefore: addSeconds(now, -DAY), notAfter: addSeconds(now, DAY) }
+  const keys = [generateKeyPairSync('ed25519'), generateKeyPairSync('ec', { namedCurve: 'P-384' })]
+  const others = await Promise.all(
+    keys.map(async ({ privateKey }, index) => {
+      const issuer = { name: `CA ${index}`, purpose: 'clientAuth', signer: keySigner(privateKey) } as const
+      const list = { number: 1, thisUpdate: period.notBefore, nextUpdate: period.notAfter, revoked: [] }
+      return {
+        pem: await signAuthority(issuer, Buffer.of(64, index), period),
+        crl: await signRevocationList(issuer, list),
+      }
+    }),
+  )
+  for (const authorities of [
+    [...others, ca],
+    [ca, ...others.toReversed()],
+  ]) {
+    await write('ca', authorities.map(({ pem }) => pem).join(''))
+    await write('crl', authorities.map(({ crl }) => crl).join(''))
+    assert.equal(await files.refresh(), true)
+    assert.deepEqual(
+      files.current().crl,
+      authorities.map(({ crl }) => crl),
+    )
+  }
 })
 
 test('the end of the first list to end is watched, and a new list alone is a new set', async (t) => {
