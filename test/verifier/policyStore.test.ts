@@ -6,7 +6,7 @@ import { codeOf } from '#core/errors.ts'
 import { P384Jwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, type Signer, signCompact } from '#core/jws.ts'
 import { GovernanceBucket } from '#core/policy/bucket.ts'
-import { type Kind, signDocument } from '#core/policy/document.ts'
+import type { Kind } from '#core/policy/document.ts'
 import {
   type Freshness,
   FreshnessFormat,
@@ -36,6 +36,7 @@ import {
   signers,
   verifierKeysOf,
 } from '../core/release/releaseWorld.ts'
+import { hidingStore, putDocument } from '../governanceDocuments.ts'
 import { steerableClock } from './steerableClock.ts'
 import { bucket, emptyStore } from './testBucket.ts'
 
@@ -50,22 +51,17 @@ async function governance(options: { readonly keys?: boolean; readonly stating?:
   const folder = await emptyStore()
   const clock = steerableClock()
   await folder.create({ ...freshness, name: 'first' }, Buffer.alloc(1))
-  /** Names that no listing shows; or, with a number, as many listings of its folder. */
-  const hidden = new Map<string, number>()
+  const hiding = hidingStore(folder)
   const reads: string[] = []
   let reading = 0
   let mostReading = 0
   let down = false
   let deaf = false
   const store: ObjectStore = {
-    ...folder,
+    ...hiding.store,
     list: async function* (...parameters) {
       if (down) throw unavailable()
-      for await (const object of folder.list(...parameters)) {
-        const times = hidden.get(object.name) ?? 0
-        if (times === 0) yield object
-        else hidden.set(object.name, times - 1)
-      }
+      yield* hiding.store.list(...parameters)
     },
     readAll: async (object, ...parameters) => {
       if (object.bucket === bucket.bucket) reads.push(object.name)
@@ -135,15 +131,8 @@ async function governance(options: { readonly keys?: boolean; readonly stating?:
     })
   const policies = replica(options.stating)
   let revocations = 0
-  const put = async <T extends { readonly seq: number }>(
-    kind: Kind<T>,
-    content: T,
-    by: readonly Signer[],
-  ): Promise<string> => {
-    const { name, signed } = await signDocument(kind, content, by)
-    await folder.create({ ...bucket, name }, utf8(JSON.stringify(signed)))
-    return name
-  }
+  const put = <T extends { readonly seq: number }>(kind: Kind<T>, content: T, by: readonly Signer[]) =>
+    putDocument(folder, bucket, { kind, content, by })
   const putKeys = (changes: Partial<VerifierKeys>, by = grantCa) =>
     put(VERIFIER_KEYS, verifierKeysOf({ jwk: P384Jwk.parse(by.jwk), keyId }, changes), two)
   if (options.keys ?? true) await putKeys({ exp: NOW + 60 * DAY })
@@ -156,8 +145,8 @@ async function governance(options: { readonly keys?: boolean; readonly stating?:
     reads,
     mostReading: () => mostReading,
     putKeys,
-    hide: (name: string, times = Number.POSITIVE_INFINITY) => hidden.set(name, times),
-    show: () => hidden.clear(),
+    hide: hiding.hide,
+    show: hiding.show,
     statement,
     putStatement,
     deafen: (value: boolean) => {
@@ -451,6 +440,31 @@ test('without a statement nothing is released; one ends to the second, hidden or
   await putStatement(await statement())
   await listing(0)
   assert.equal(seq(), 7)
+})
+
+test('storage that hides a revocation and every statement after it: 15 minutes later no replica releases', async () => {
+  const { policies, replica, putPolicy, putRevocation, statement, putStatement, clock, hide } =
+    await governance({ stating: false })
+  await putPolicy({})
+  await putStatement(await statement())
+  const replicas = [policies, replica(false)]
+  for (const one of replicas) await one.refresh()
+  hide(await putRevocation({ seq: 1, permissions: ['p'] }))
+  const revokedAt = clock.now()
+  for (let minute = 1; minute < 15; minute += 1) {
+    clock.pass(60)
+    hide(await putStatement(await statement()))
+    for (const one of replicas) {
+      await one.refresh()
+      assert.deepEqual(one.inForce().revocation.permissions, [])
+    }
+  }
+  clock.pass(60)
+  assert.equal(clock.now() - revokedAt, 15 * 60)
+  for (const one of [...replicas, replica(false)]) {
+    await one.refresh()
+    assert.throws(() => one.inForce(), { code: 'policy.stale' })
+  }
 })
 
 test('a statement counts by its key, for its deployment, under its minute, and from its time on', async () => {

@@ -5,11 +5,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { readerOf } from '#adapters/evidence/collection.ts'
 import { createFreshnessSigner, statesTheSame } from '#adapters/governance/freshness.ts'
-import { utf8 } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
 import { P384Jwk } from '#core/jwk.ts'
 import { keySigner } from '#core/jws.ts'
-import { type Kind, signDocument } from '#core/policy/document.ts'
+import type { Kind } from '#core/policy/document.ts'
 import { FreshnessFormat, freshnessName, readFreshness } from '#core/policy/freshness.ts'
 import { POLICY } from '#core/policy/policy.ts'
 import { REVOCATION } from '#core/policy/revocation.ts'
@@ -27,6 +26,7 @@ import {
   signers,
   verifierKeysOf,
 } from '../../core/release/releaseWorld.ts'
+import { hidingStore, putDocument } from '../../governanceDocuments.ts'
 import { steerableClock } from '../../verifier/steerableClock.ts'
 import { bucket, emptyStore, repeatingCreates } from '../../verifier/testBucket.ts'
 import { temporaryFolder } from '../evidence/stores.ts'
@@ -36,22 +36,13 @@ const stale = { name: 'CodedError', code: 'policy.stale' }
 
 async function site() {
   const folder = await emptyStore()
-  const hidden = new Set<string>()
-  const store: ObjectStore = {
-    ...folder,
-    list: async function* (...parameters) {
-      for await (const object of folder.list(...parameters)) if (!hidden.has(object.name)) yield object
-    },
-  }
+  const { store, hide, show } = hidingStore(folder)
   const state = join(await temporaryFolder(), 'last.json')
   const clock = steerableClock()
   const ignored: string[] = []
   let skewed = false
-  const put = async <T extends { readonly seq: number }>(kind: Kind<T>, content: T, by = two) => {
-    const { name, signed } = await signDocument(kind, content, by)
-    await folder.create({ ...bucket, name }, utf8(JSON.stringify(signed)))
-    return name
-  }
+  const put = <T extends { readonly seq: number }>(kind: Kind<T>, content: T, by = two) =>
+    putDocument(folder, bucket, { kind, content, by })
   const open = (changes: { readonly store?: ObjectStore; readonly signer?: typeof freshnessKey } = {}) =>
     createFreshnessSigner({
       store,
@@ -75,7 +66,8 @@ async function site() {
     store,
     state,
     clock,
-    hidden,
+    hide,
+    show,
     ignored,
     names: { keys, policy },
     put,
@@ -114,21 +106,21 @@ test('it states what is in force, once a minute, and remembers it in a file', as
 })
 
 test('it never states less than it did: not when running, not after a start, not without its file', async () => {
-  const { open, state, clock, hidden, put } = await site()
+  const { open, state, clock, hide, show, put } = await site()
   const revoked = await put(REVOCATION, revocationOf({ boots: ['a'.repeat(26)] }), signers.slice(0, 1))
   const policy = await put(POLICY, policyOf({ seq: 2 }))
   await (await open()).state(always)
   for (const name of [revoked, policy]) {
-    hidden.add(name)
+    hide(name)
     clock.pass(60)
     await assert.rejects((await open()).state(always), stale)
-    hidden.clear()
+    show()
   }
   const kept = await readFile(state)
   await rm(state)
-  hidden.add(policy)
+  hide(policy)
   await assert.rejects((await open()).state(always), stale)
-  hidden.clear()
+  show()
   const stated = await (await open()).state(always)
   assert.equal(stated?.statement.policy.seq, 2)
   assert.ok(kept.byteLength > 0)
@@ -146,15 +138,15 @@ test('a lost answer is told from the statement of another process', async () => 
 })
 
 test('nothing is stated with another key, a wrong clock, or nothing in force; junk is told once', async () => {
-  const { open, hidden, ignored, names, put, skew } = await site()
+  const { open, hide, show, ignored, names, put, skew } = await site()
   const none = { name: 'CodedError', code: 'policy.none' }
   await assert.rejects((await open({ signer: keySigner(ed25519()) })).state(always), none)
   skew(true)
   await assert.rejects((await open()).state(always), { code: 'clock.skewed' })
   skew(false)
-  hidden.add(names.policy)
+  hide(names.policy)
   await assert.rejects((await open()).state(always), none)
-  hidden.clear()
+  show()
   const alone = await put(POLICY, policyOf({ seq: 2 }), signers.slice(0, 1))
   const signer = await open()
   await signer.state(always)

@@ -1,10 +1,9 @@
 /** What a freshness statement says, and who is behind it. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { utf8 } from '#core/bytes.ts'
 import { P384Jwk } from '#core/jwk.ts'
-import { keySigner, type Signer, signCompact } from '#core/jws.ts'
-import { type GovernanceDocument, type Kind, readDocument, signDocument } from '#core/policy/document.ts'
+import { keySigner, signCompact } from '#core/jws.ts'
+import type { GovernanceDocument } from '#core/policy/document.ts'
 import {
   beforeFreshness,
   behind,
@@ -19,6 +18,7 @@ import { POLICY, type Policy } from '#core/policy/policy.ts'
 import { REVOCATION, type Revocation } from '#core/policy/revocation.ts'
 import { VERIFIER_KEYS, type VerifierKeys } from '#core/policy/verifierKeys.ts'
 import { addSeconds } from '#core/time.ts'
+import { documentOf } from '../../governanceDocuments.ts'
 import {
   DEPLOYMENT,
   ed25519,
@@ -32,17 +32,8 @@ import {
   verifierKeysOf,
 } from '../release/releaseWorld.ts'
 
-const two = signers.slice(0, 2)
 const stale = { name: 'CodedError', code: 'policy.stale' }
 
-async function documentOf<T extends { readonly seq: number }>(
-  kind: Kind<T>,
-  content: T,
-  by: readonly Signer[] = two,
-): Promise<GovernanceDocument<T>> {
-  const { name, signed } = await signDocument(kind, content, by)
-  return readDocument(kind, name, utf8(JSON.stringify(signed)), root)
-}
 const grantCa = { jwk: P384Jwk.parse(keySigner(p384()).jwk), keyId: 'ocid1.key.oc1..ca' }
 const policies = [
   await documentOf(POLICY, policyOf({ seq: 1 })),

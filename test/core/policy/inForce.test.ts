@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { utf8 } from '#core/bytes.ts'
 import { P384Jwk, thumbprint } from '#core/jwk.ts'
 import { keySigner, type Signer } from '#core/jws.ts'
-import { type GovernanceDocument, type Kind, readDocument, signDocument } from '#core/policy/document.ts'
+import type { GovernanceDocument } from '#core/policy/document.ts'
 import { governanceInForce } from '#core/policy/inForce.ts'
 import { POLICY, type Policy } from '#core/policy/policy.ts'
 import { REVOCATION, type Revocation } from '#core/policy/revocation.ts'
 import { VERIFIER_KEYS, type VerifierKeys } from '#core/policy/verifierKeys.ts'
+import { documentOf } from '../../governanceDocuments.ts'
 import {
   DEPLOYMENT,
   NOW,
@@ -25,14 +25,6 @@ const [ada, grace, mary] = signers
 const two = [ada, grace]
 const grantCa = { jwk: P384Jwk.parse(keySigner(p384()).jwk), keyId: 'ocid1.key.oc1..ca' }
 
-async function documentOf<T extends { readonly seq: number }>(
-  kind: Kind<T>,
-  content: T,
-  by: readonly Signer[],
-): Promise<GovernanceDocument<T>> {
-  const { name, signed } = await signDocument(kind, content, by)
-  return readDocument(kind, name, utf8(JSON.stringify(signed)), root)
-}
 const policy = (changes: Partial<Policy>, by: readonly Signer[] = two) =>
   documentOf(POLICY, policyOf(changes), by)
 const keys = (changes: Partial<VerifierKeys>, by: readonly Signer[] = two) =>
