@@ -23,6 +23,7 @@ const COMMANDS = [
   'freshness',
   'evidence verify',
   'evidence report',
+  'evidence query',
   'evidence prove',
   'evidence check-proof',
   'evidence export',

@@ -25,7 +25,7 @@ export type TrustReport = {
   readonly keys: readonly { readonly person: string; readonly thumbprint: string }[]
 }
 
-type FolderAuditOptions = Pick<AuditOptions, 'rows' | 'simulation' | 'onRelease'> & {
+type FolderAuditOptions = Pick<AuditOptions, 'rows' | 'simulation' | 'onRelease' | 'onEntry'> & {
   readonly trust?: string | undefined
   /** Opens the counts of results. Without it they stay sealed. */
   readonly auditKey?: KeyObject | undefined

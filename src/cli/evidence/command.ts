@@ -4,6 +4,7 @@ import { ExportConfig } from '#cli/config.ts'
 import { type CommandContext, formatBytes } from '#cli/terminal.ts'
 import { renderExported } from './exportText.ts'
 import { addProofCommands } from './proofCommands.ts'
+import { addQueryCommand } from './query/command.ts'
 
 type VerifyArguments = { readonly trust?: string; readonly simulation: boolean; readonly json?: boolean }
 type ReportArguments = VerifyArguments & { readonly output: string; readonly auditKey?: string }
@@ -78,6 +79,10 @@ Exit codes
     )
     .action((dir: string, options: ReportArguments) => writeReport(dir, options, context))
 
+  addQueryCommand(evidence, async () => {
+    const { queryActions } = await import('./query/actions.ts')
+    return queryActions(context)
+  })
   addProofCommands(evidence, async () => {
     const { proofActions } = await import('./proofActions.ts')
     return proofActions(context)

@@ -34,6 +34,8 @@ export type AuditOptions = {
   readonly rows?: number
   /** Is given every release as soon as its outcome is known. What other entries say of it comes later. */
   readonly onRelease?: ((release: AllowedRelease | RefusedRelease) => void) | undefined
+  /** Is given every entry of registered boots, in order of time. */
+  readonly onEntry?: ((logged: AnyLogged) => void) | undefined
   /** Opens the counts of a result with the audit key; undefined if that is another key. */
   readonly openCounts?: OpenCounts | undefined
   readonly compute?: Compute
@@ -72,6 +74,7 @@ export async function auditCollection(
     letters.rule,
     releases.rule,
     refused.rule,
+    { entry: (logged) => options.onEntry?.(logged) },
   ])
 
   const reports = logs.reports
