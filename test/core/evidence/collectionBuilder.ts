@@ -231,8 +231,9 @@ export class CollectionBuilder {
     await this.store.create({ namespace: NAMESPACE, bucket, name }, bytes)
   }
 
-  /** One signer suffices to revoke. Returns the digest of the list. */
+  /** One signer suffices to revoke; to replace lists it takes a quorum. Returns the digest of the list. */
   async revoke(lists: Partial<Revocation>): Promise<string> {
+    const by = lists.replaces === undefined ? signers.slice(0, 1) : signers
     const revocation: Revocation = {
       v: 1,
       seq: 1,
@@ -245,7 +246,7 @@ export class CollectionBuilder {
       permissions: [],
       ...lists,
     }
-    const { name, signed } = await signDocument(REVOCATION, revocation, signers.slice(0, 1))
+    const { name, signed } = await signDocument(REVOCATION, revocation, by)
     await this.put('governance', name, signed)
     const digest = toBase64url(sha256(RevocationFormat.encode(revocation)))
     this.revocations.push(digest)

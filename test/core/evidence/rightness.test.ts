@@ -94,6 +94,23 @@ const CASES: readonly Case[] = [
     },
     findings: [],
   },
+  {
+    what: 'a permission that a quorum restored half a minute before, as its log says',
+    write: async (actors) => {
+      const { builder, verifier, worker } = actors
+      const revoked = await builder.revoke({
+        seq: 2,
+        issuedAt: builder.now,
+        permissions: ['cohort-research'],
+      })
+      builder.now += 80 * MINUTE
+      const restored = await builder.revoke({ seq: 3, issuedAt: builder.now, replaces: [revoked] })
+      verifier.log.append(builder.loaded({ revocationSeq: 3, revocations: [revoked, restored] }))
+      builder.now += MINUTE / 2
+      await builder.publish(worker, await builder.release(verifier, worker, { revocationSeq: 3 }))
+    },
+    findings: [],
+  },
   // B
   {
     what: 'a newer policy that another log had loaded 80 minutes before',

@@ -131,14 +131,21 @@ export class Governed {
     return this.#firstLoaded.has(policyDigest)
   }
 
-  /** What the lists that were public by `time` revoke, whether a log knows them or not. */
-  revokedAt(time: number, policy: Policy): Union {
+  /**
+   * What is revoked by the lists that were public by `time`, whether a log knows them or not, and by those that
+   * it knew, `own`: one of them may have restored a name since.
+   */
+  revokedAt(time: number, policy: Policy, own: RevocationUnion | undefined): Union {
     const { tenant, audience } = policy
+    const known = new Set(own?.lists.map(({ digest }) => digest))
     const published = [...this.#revocations.values()].filter(
-      (list) => list.tenant === tenant && list.audience === audience && this.#publishedAt(list) <= time,
+      (list) =>
+        list.tenant === tenant &&
+        list.audience === audience &&
+        (this.#publishedAt(list) <= time || known.has(list.digest)),
     )
-    // Time passes, and a list that was public stays so: their number stands for them.
-    return this.#unite(`at ${policy.seq} ${published.length}`, published, policy)
+    // Time passes, and a list that was public stays so: their number stands for them beside the known ones.
+    return this.#unite(`at ${policy.seq} ${published.length} ${own?.digest}`, published, policy)
   }
 
   /** One signer publishes a list at once; a quorum signs for days, so its list counts from when a log has it. */

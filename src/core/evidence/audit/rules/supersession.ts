@@ -53,7 +53,7 @@ export function supersession({ anchors, findings }: Context): Rule {
     const { entry } = decided
     const find = findings.at(decided, `release ${entry.releaseId}`)
     const own = governed.revokedFor(decided, policy, accepted.revocationSeq)
-    const all = governed.revokedAt(entry.time - LISTING_SECONDS, policy)
+    const all = governed.revokedAt(entry.time - LISTING_SECONDS, policy, own)
     const uses = [
       ['referenceValues', accepted.reference],
       ['permissions', entry.permission],
