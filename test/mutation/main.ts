@@ -9,7 +9,7 @@ import { endWithUsage, readCommand } from '../toolCommand.ts'
 import { EQUIVALENTS, mutantsOfRow, reasonsOf } from './equivalents.ts'
 import { distance } from './imports.ts'
 import { describe, type Mutant, type Outcome } from './mutant.ts'
-import { runUnits, VectorThread } from './pool.ts'
+import { UnitThread, VectorThread } from './pool.ts'
 import { AREAS, isMutated, mutantsOf, suiteOf } from './sources.ts'
 
 const REPOSITORY = resolve(import.meta.dirname, '../..')
@@ -17,16 +17,9 @@ const REPOSITORY = resolve(import.meta.dirname, '../..')
 /** Test files that run as vectors, and those that need files from outside the repository. */
 const ELSEWHERE = ['test/core/snp/vectors.test.ts', 'test/core/snp/fixtures.test.ts']
 
-/** Limits of processor time, which does not depend on the load of the machine: without a change, and with one. */
-const FIRST_MS = 300_000
-const LEAST_MS = 3_000
-
-/** So many test files are loaded before the rest, which few mutants need. */
-const NEAR = 3
-
 type Tried = { readonly mutant: Mutant; readonly outcome: Outcome }
 
-const HELP = `usage: npm run mutate -- [AREA…] [--vectors] [--json]
+const HELP = `usage: npm run mutate -- [AREA…] [--vectors] [--json] [--jobs NUMBER]
 
 Changes the sources of these areas in every way of test/mutation/operators.ts, one change at a time, and runs
 their vectors and then their unit tests until one fails. It prints the changes that survive. It works on a copy,
@@ -39,6 +32,7 @@ ${AREAS.map((area) => `  ${area}`).join('\n')}
 options:
   --vectors  run only the vectors
   --json     print every change and its outcome as JSON
+  --jobs     how many changes at a time, by default one per processor
   --help     print this text
 
 exit codes:
@@ -48,8 +42,15 @@ exit codes:
 
 const { values: options, positionals } = readCommand(HELP, {
   allowPositionals: true,
-  options: { vectors: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
+  options: {
+    vectors: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: String(availableParallelism()) },
+  },
 })
+const jobs = Number(options.jobs)
+if (!Number.isSafeInteger(jobs) || jobs < 1)
+  endWithUsage(`--jobs is ${options.jobs}, expected a number from 1`)
 const areas = positionals.length === 0 ? [''] : positionals
 for (const area of areas)
   if (!hasSource(area))
@@ -63,10 +64,13 @@ async function mutate(): Promise<number> {
   progress(`${mutants.length} mutants`)
   await assertGreen(mutants)
   const tried = await inParallel(mutants, () => {
-    const thread = new VectorThread(root)
+    const threads = { vectors: new VectorThread(root), units: new UnitThread(root) }
     return {
-      try: (mutant) => outcomeOf(mutant, thread, reasons.get(mutant)),
-      end: () => thread.end(),
+      try: (mutant) => outcomeOf(mutant, threads, reasons.get(mutant)),
+      end: async () => {
+        await threads.vectors.end()
+        await threads.units.end()
+      },
     }
   })
   report(tried)
@@ -75,34 +79,39 @@ async function mutate(): Promise<number> {
   return tried.some(({ outcome }) => outcome.kind === 'survived') || stale.length > 0 ? 1 : 0
 }
 
-async function outcomeOf(mutant: Mutant, thread: VectorThread, reason: string | undefined): Promise<Outcome> {
+type Threads = { readonly vectors: VectorThread; readonly units: UnitThread }
+
+async function outcomeOf(mutant: Mutant, threads: Threads, reason: string | undefined): Promise<Outcome> {
   if (reason !== undefined) return { kind: 'equivalent', reason }
-  const vector = suiteOf(mutant.file)?.hasVectors === true ? await thread.try(mutant) : undefined
+  const vector = suiteOf(mutant.file)?.hasVectors === true ? await threads.vectors.try(mutant) : undefined
   if (vector !== undefined) return { kind: 'killed', by: `vector ${vector}` }
   if (options.vectors) return { kind: 'survived' }
-  for (const files of unitsFor(mutant)) {
-    const { failed } = await runUnits(root, mutant, files, await limitOf(files))
-    if (failed !== undefined) return { kind: 'killed', by: `test ${failed}` }
-  }
-  return { kind: 'survived' }
+  const red = await threads.units.try(mutant, unitsFor(mutant))
+  if (red === undefined) return { kind: 'survived' }
+  await expectGreen(red.file, threads.units)
+  lastRed.set(mutant.file, red.file)
+  return { kind: 'killed', by: `test ${red.name}` }
 }
 
+/** By source, the test file that noticed a change of it last. It often notices the neighbouring ones too. */
+const lastRed = new Map<string, string>()
+
 /**
- * The test files that run the mutant's source, except `ELSEWHERE`: its own first, then the nearest, then the
- * others.
+ * The test files that run the mutant's source, except `ELSEWHERE`: the one that was red last, then its own, then
+ * the nearest, then the others.
  */
-function unitsFor({ file }: Mutant): readonly (readonly string[])[] {
+function unitsFor({ file }: Mutant): readonly string[] {
   const all = (suiteOf(file)?.tests.flatMap(testsIn) ?? [])
     .map((path) => ({ path, steps: distance(root, path, file) ?? Number.POSITIVE_INFINITY }))
     .filter(({ steps }) => Number.isFinite(steps))
     .toSorted((a, b) => a.steps - b.steps)
-  const isOwn = (path: string) => basename(path).split('.')[0] === basename(file, '.ts')
-  const own = all.filter(({ path }) => isOwn(path))
-  const others = all.filter(({ path }) => !isOwn(path))
-  const near = others.slice(0, NEAR)
-  return [own, near, others.slice(NEAR)]
-    .map((group) => group.map(({ path }) => path))
-    .filter((files) => files.length > 0)
+    .map(({ path }) => path)
+  const last = all.filter((path) => path === lastRed.get(file))
+  const own = all.filter(
+    (path) => !last.includes(path) && basename(path).split('.')[0] === basename(file, '.ts'),
+  )
+  const others = all.filter((path) => !last.includes(path) && !own.includes(path))
+  return [...last, ...own, ...others]
 }
 
 /** The test files in a folder, or the one file. */
@@ -115,32 +124,26 @@ function testsIn(folder: string): readonly string[] {
     .toSorted()
 }
 
-/** Throws if the unchanged suite fails, since it would notice every change. */
+/** Throws if a vector fails without any change, since it would notice every change. */
 async function assertGreen(mutants: readonly Mutant[]): Promise<void> {
-  if (mutants.some(({ file }) => suiteOf(file)?.hasVectors === true)) {
-    const thread = new VectorThread(root)
-    const vector = await thread.try(undefined)
-    await thread.end()
-    if (vector !== undefined) throw new Error(`fails without any change: ${vector}`)
+  if (!mutants.some(({ file }) => suiteOf(file)?.hasVectors === true)) return
+  const thread = new VectorThread(root)
+  const vector = await thread.try(undefined)
+  await thread.end()
+  if (vector !== undefined) throw new Error(`fails without any change: ${vector}`)
+}
+
+const green = new Map<string, Promise<void>>()
+
+/** Throws if the test file fails without any change. Asked once of each file that has noticed a change. */
+function expectGreen(file: string, thread: UnitThread): Promise<void> {
+  const check = async () => {
+    const red = await thread.try(undefined, [file])
+    if (red !== undefined) throw new Error(`fails without any change: ${file}: ${red.name}`)
   }
-  const suites = options.vectors ? [] : new Set(mutants.map(({ file }) => suiteOf(file)))
-  for (const suite of suites) await limitOf(suite?.tests.flatMap(testsIn) ?? [])
-}
-
-const limits = new Map<string, Promise<number>>()
-
-/** The limit for these test files, from their own processor time on the unchanged source. */
-function limitOf(files: readonly string[]): Promise<number> {
-  const key = files.join()
-  const known = limits.get(key) ?? measuredLimit(files)
-  limits.set(key, known)
+  const known = green.get(file) ?? check()
+  green.set(file, known)
   return known
-}
-
-async function measuredLimit(files: readonly string[]): Promise<number> {
-  const { failed, milliseconds } = await runUnits(root, undefined, files, FIRST_MS)
-  if (failed !== undefined) throw new Error(`fails without any change: ${failed}`)
-  return LEAST_MS + 2 * milliseconds
 }
 
 type Runner = { readonly try: (mutant: Mutant) => Promise<Outcome>; readonly end: () => Promise<void> }
@@ -148,15 +151,18 @@ type Runner = { readonly try: (mutant: Mutant) => Promise<Outcome>; readonly end
 async function inParallel(mutants: readonly Mutant[], openRunner: () => Runner): Promise<readonly Tried[]> {
   const waiting = mutants.entries()
   const tried: Tried[] = []
+  let count = 0
   const work = async (runner: Runner): Promise<void> => {
     for (const [index, mutant] of waiting) {
       const outcome = await runner.try(mutant)
       tried[index] = { mutant, outcome }
+      count += 1
+      if (count % 100 === 0) progress(`${count} of ${mutants.length}`)
       if (outcome.kind === 'survived') progress(`survived  ${describe(mutant)}`)
     }
     await runner.end()
   }
-  await Promise.all(Array.from({ length: availableParallelism() }, () => work(openRunner())))
+  await Promise.all(Array.from({ length: jobs }, () => work(openRunner())))
   return tried
 }
 

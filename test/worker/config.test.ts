@@ -56,6 +56,16 @@ test("each limit of the worker's configuration is exact", () => {
   ])
 })
 
+test('an address that is no origin and one that is named twice are told apart', () => {
+  const { verifier } = example as { readonly verifier: object }
+  const said = (...urls: readonly string[]) =>
+    WorkerConfig.safeParse({ ...(example as object), verifier: { ...verifier, urls } }).error?.issues.map(
+      ({ message }) => message,
+    )
+  assert.deepEqual(said('https://a', 'https://a:443'), ['names an address twice'])
+  assert.deepEqual(said('https://a', 'https://a:b'), ['is not an https origin'])
+})
+
 test("a worker drains for at most 900 seconds, which its unit's TimeoutStopSec exceeds", () => {
   assert.equal(MAX_DRAIN_SECONDS, 900)
 })

@@ -140,8 +140,8 @@ export class QuotaChain {
   skipTo(n: number, entry: QuotaEntry): void {
     const known = this.#length - (n - SEGMENT)
     const skipped = entry.before.slice(known).flat()
+    // `#segment` begins after a multiple of 256, so `before` begins with it only if `n` is one.
     const continues =
-      n % SEGMENT === 0 &&
       known >= 0 &&
       known < SEGMENT &&
       entry.before.length === SEGMENT - 1 &&

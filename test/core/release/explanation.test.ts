@@ -150,7 +150,7 @@ test('of every policy and job', () => {
       assert.equal(codes.length === 0, decision.kind === 'granted')
       assert.ok(expectedOf(world).includes(codes.toSorted().join(' ')), `${codes}`)
     }),
-    { numRuns: 2000 },
+    { numRuns: 600 },
   )
   assert.deepEqual([...seen].sort(), [
     'assurance.insufficient',
@@ -227,7 +227,7 @@ test('of every policy and requester', () => {
       const expected = [...(refused ? [reason.code] : []), ...(bootRevoked ? ['boot.mismatch'] : []), ...use]
       assert.deepEqual(codes, expected.length === 0 ? ['accepted'] : expected)
     }),
-    { numRuns: 2000 },
+    { numRuns: 600 },
   )
   assert.deepEqual([...seen].sort(), [
     'accepted',

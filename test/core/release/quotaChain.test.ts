@@ -80,6 +80,8 @@ test('an entry that does not follow from the chain is refused', () => {
     { ...good, total: { ...good.total, objects: 1 } },
     { ...good, total: { ...good.total, bytes: 0 } },
     { ...good, before: [[workOf(1).id]] },
+    // A work that is in the chain.
+    chain.next([workOf(1)]),
     // A gap, and the same entry once more.
     { ...good, total: { releases: 3, objects: 3, bytes: 30 } },
     ...entries,
@@ -121,11 +123,25 @@ test('a segment that does not continue what is known is refused', () => {
     [SEGMENT, { ...last, total }],
     [SEGMENT, { ...last, total: { ...last.total, bytes: 0 } }],
     [SEGMENT, { ...last, before: last.before.slice(1) }],
+    [SEGMENT, { ...last, before: last.before.slice(0, -1), total }],
     [SEGMENT, { ...last, before: last.before.map((_, i) => [workOf(900 + i).id]) }],
   ] as const)
     assert.throws(() => knowing(3).skipTo(n, entry), { code: 'service.failed' }, String(n))
   assert.throws(() => knowing(SEGMENT).skipTo(SEGMENT, last), { code: 'service.failed' })
+  // Two segments at once, and back into the one before.
+  assert.throws(() => knowing(0).skipTo(2 * SEGMENT, last), { code: 'service.failed' })
+  const full = knowing(2 * SEGMENT - 1)
+  assert.throws(() => full.skipTo(SEGMENT, full.next([workOf(900)])), { code: 'service.failed' })
   knowing(3).skipTo(SEGMENT, last)
+})
+
+test('works without a byte fill a segment too', () => {
+  const { entries } = chainOf(
+    ...Array.from({ length: SEGMENT }, (_, n) => [workOf(n, { objects: 0, bytes: 0 })]),
+  )
+  const chain = new QuotaChain()
+  chain.skipTo(SEGMENT, entries[SEGMENT - 1] ?? assert.fail())
+  assert.deepEqual(chain.total, { releases: SEGMENT, objects: 0, bytes: 0 })
 })
 
 test('a window begins at a multiple of its hours; another number of hours is another chain', () => {

@@ -8,6 +8,7 @@ import { exportJwk, P256Jwk, thumbprint } from '#core/jwk.ts'
 import { openSealed, sealTo } from '#core/release/jwe.ts'
 import { unwrapKeys, wrapKeys } from '#core/release/wrap.ts'
 import { plainMemory } from '#core/secretMemory.ts'
+import { wrapSeeded } from '../../vectors/release/keys.ts'
 
 const tee = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const wrapKey = P256Jwk.parse(exportJwk(tee.publicKey))
@@ -97,6 +98,15 @@ test('refused: a part cut, changed, added or left out', () => {
   ]
   for (const changed of cases)
     assert.throws(() => unwrapKeys(changed.join('.'), tee.privateKey, context, plainMemory), unopened)
+})
+
+test('refused: a header that does not state what the key is derived from', () => {
+  const info = { apu: sha256(context.nonce), apv: context.headerDigest }
+  const saying = (said: object) => wrapSeeded('wrap', payload, wrapKey, info, said)
+  assert.deepEqual(unwrapKeys(saying({}), tee.privateKey, context, plainMemory), keys)
+  const other = toBase64url(Buffer.alloc(32))
+  for (const said of [{ apu: other }, { apv: other }, { apu: undefined }, { apv: undefined }, { kid: other }])
+    assert.throws(() => unwrapKeys(saying(said), tee.privateKey, context, plainMemory), unopened)
 })
 
 test('refused: an IV of 16 bytes, which GCM would take', async () => {

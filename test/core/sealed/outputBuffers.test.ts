@@ -53,6 +53,14 @@ test('memory is lent again only after its return, and only for as many bytes as 
   assert.ok(![first, second, larger].map(memoryOf).includes(memoryOf(used(buffers, 100))))
 })
 
+test('all memory that came back is lent again, each once', () => {
+  const buffers = createOutputBuffers('lent')
+  const lent = [used(buffers, 100), used(buffers, 100), used(buffers, 100)]
+  for (const buffer of lent) buffers.recycle(buffer)
+  const again = new Set(lent.map(() => memoryOf(buffers.acquire(100))))
+  assert.deepEqual(again, new Set(lent.map(memoryOf)))
+})
+
 test('the end wipes all that was ever used, however little was used last', () => {
   const buffers = createOutputBuffers('lent')
   const first = used(buffers, 100)

@@ -29,6 +29,7 @@ test('a chunk or a piece that is taken whole is passed on as it is', async () =>
   const chunk = Uint8Array.of(1, 2, 3)
   assert.equal((await readPieces([chunk]).take(3))[0], chunk)
   assert.equal(cutPieces([chunk])(3)[0], chunk)
+  assert.deepEqual(cutPieces([chunk, chunk])(3), [chunk])
   assert.equal(joinPieces([chunk]), chunk)
 })
 

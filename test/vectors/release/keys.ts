@@ -63,6 +63,8 @@ export function wrapSeeded(
   plaintext: Uint8Array,
   recipient: P256Jwk,
   { apu, apv }: { readonly apu: Uint8Array; readonly apv: Uint8Array },
+  /** What its header says besides. */
+  said: object = {},
 ): string {
   const ephemeral = p256(`${seed} epk`)
   const header = toBase64url(
@@ -73,6 +75,7 @@ export function wrapSeeded(
       enc: 'A256GCM',
       epk: ephemeral.jwk,
       kid: thumbprint(recipient),
+      ...said,
     }),
   )
   const shared = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: importJwk(recipient) })
