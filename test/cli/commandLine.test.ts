@@ -24,6 +24,7 @@ const COMMANDS = [
   'evidence verify',
   'evidence report',
   'evidence query',
+  'evidence blast-radius',
   'evidence prove',
   'evidence check-proof',
   'evidence export',

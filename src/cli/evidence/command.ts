@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { ExportConfig } from '#cli/config.ts'
 import { type CommandContext, formatBytes } from '#cli/terminal.ts'
+import { addBlastCommand } from './blast/command.ts'
 import { renderExported } from './exportText.ts'
 import { addProofCommands } from './proofCommands.ts'
 import { addQueryCommand } from './query/command.ts'
@@ -82,6 +83,10 @@ Exit codes
   addQueryCommand(evidence, async () => {
     const { queryActions } = await import('./query/actions.ts')
     return queryActions(context)
+  })
+  addBlastCommand(evidence, async () => {
+    const { blastActions } = await import('./blast/actions.ts')
+    return blastActions(context)
   })
   addProofCommands(evidence, async () => {
     const { proofActions } = await import('./proofActions.ts')
