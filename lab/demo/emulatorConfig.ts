@@ -115,6 +115,7 @@ export async function emulatorConfigOf(
     keys: [
       { ...vaultItem(PROVIDER, KEYS.dataset), shape: AES },
       { ...vaultItem(PROVIDER, KEYS.identity), shape: AES },
+      { ...vaultItem(PROVIDER, KEYS.consent), shape: AES },
       { ...vaultItem(PROVIDER, KEYS.sealing), shape: P384 },
       { ...vaultItem(PROVIDER, KEYS.grantCa), shape: P384 },
       { ...vaultItem(PROVIDER, KEYS.workersCa), shape: P384 },
@@ -145,6 +146,7 @@ export async function emulatorConfigOf(
           researchers_group: ocidOf('group', 'researchers'),
           dataset_key: KEYS.dataset,
           id_key: KEYS.identity,
+          consent_key: KEYS.consent,
           sealing_key: KEYS.sealing,
           grant_ca_key: KEYS.grantCa,
           workers_ca_key: KEYS.workersCa,

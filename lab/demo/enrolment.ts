@@ -57,7 +57,7 @@ export async function enrol(options: {
   try {
     const governor = ociAs('governor')
     return await publishGovernance(
-      openBench(governConfig(settings), governor),
+      openBench(governConfig(settings, 'governor'), governor),
       {
         provider: governor.keyVault(),
         client: worker.keyVault(),

@@ -19,6 +19,7 @@ export function compartmentOf({ namespace }: Tenancy, name: string): string {
 export const KEYS = {
   dataset: ocidOf('key', 'dataset'),
   identity: ocidOf('key', 'identity'),
+  consent: ocidOf('key', 'consent'),
   sealing: ocidOf('key', 'sealing'),
   grantCa: ocidOf('key', 'grant-ca'),
   workersCa: ocidOf('key', 'workers-ca'),
@@ -44,6 +45,7 @@ export const USERS = {
   freshness: { tenancy: PROVIDER, group: 'freshness' },
   governor: { tenancy: PROVIDER, group: 'governance' },
   enroller: { tenancy: PROVIDER, group: 'enrolment' },
+  privacy: { tenancy: PROVIDER, group: 'privacy' },
   auditor: { tenancy: PROVIDER, group: 'auditors' },
   researcher: { tenancy: CONSUMER, group: 'researchers' },
   operator: { tenancy: CONSUMER, group: 'operators' },

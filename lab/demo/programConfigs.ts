@@ -196,7 +196,7 @@ function openConfig(settings: DeploymentSettings): object {
   }
 }
 
-export function governConfig(settings: DeploymentSettings): GovernConfig {
+export function governConfig(settings: DeploymentSettings, user: UserName): GovernConfig {
   return {
     trust: {
       providerRoot: { ...settings.providerRoot, keys: [...settings.providerRoot.keys] },
@@ -204,7 +204,7 @@ export function governConfig(settings: DeploymentSettings): GovernConfig {
       simulation: true,
     },
     tenant: TENANT,
-    oci: ociOf(settings, userPrincipal(settings, 'governor')),
+    oci: ociOf(settings, userPrincipal(settings, user)),
     namespace: PROVIDER.namespace,
     buckets: { governance: 'governance' },
   }
@@ -252,7 +252,8 @@ export async function writeConfigs(
     seal: sealConfig(settings),
     open: openConfig(settings),
     export: exportConfig(settings),
-    govern: governConfig(settings),
+    govern: governConfig(settings, 'governor'),
+    privacy: governConfig(settings, 'privacy'),
     'dead-letters': deadLettersConfig(settings),
     'enrol-workers': enrolConfig(settings, join(settings.registers, 'workers'), KEYS.workersCa),
     'enrol-verifiers': enrolConfig(settings, join(settings.registers, 'verifiers'), KEYS.verifiersCa),

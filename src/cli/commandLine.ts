@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { addApproveCommand } from './approve/command.ts'
+import { addConsentCommands } from './consent/command.ts'
 import { addDeadLettersCommands } from './deadLetters/command.ts'
 import { addDoctorCommands } from './doctor/command.ts'
 import { addEndorsementsCommands } from './endorsements/command.ts'
@@ -62,6 +63,7 @@ export async function runCommandLine(parameters: readonly string[]): Promise<num
   addEnrolCommands(program, context)
   addPolicyCommands(program, context)
   addRevokeCommands(program, context)
+  addConsentCommands(program, context)
   addDoctorCommands(program, context)
   addProgramCommands(program, context)
   try {

@@ -135,7 +135,7 @@ const STATEMENTS: readonly {
     role: VERIFIER,
     change: (text) =>
       text.replace(
-        `any {target.key.id = '\${dataset_key}', target.key.id = '\${id_key}'}`,
+        `any {target.key.id = '\${dataset_key}', target.key.id = '\${id_key}', target.key.id = '\${consent_key}'}`,
         `target.key.id = '\${dataset_key}'`,
       ),
     named: ['key.identities'],

@@ -61,6 +61,12 @@ test('a reader of docs/governance.md governs a hospital by its commands alone', 
     /^policy\/000000004-|published {2}policy\/000000004-/m,
     /published {2}revocation\/000000003-/,
     /^INTACT/m,
+    /^nothing is released without a list: exit code 1$/m,
+    /published {2}consent\/cohort\/000000001-/,
+    /withdrawn {2}1 of 1/,
+    /^has not withdrawn: exit code 1$/m,
+    /restored {3}1 patients; 0 stay withdrawn/,
+    /published {2}consent\/cohort\/000000003-/,
   ])
     assert.match(all, expected)
   assert.doesNotMatch(all, /verifier keys 2 end with it/)

@@ -8,14 +8,15 @@ import { keySigner, peekCompact, verifyCompact } from '#core/jws.ts'
 import type { GrantedObject } from '#core/release/decide.ts'
 import { GrantKeyFormat } from '#core/release/grant.ts'
 import { idKeyAssociatedData } from '#core/release/idKey.ts'
-import { unwrapKeys } from '#core/release/wrap.ts'
+import { unwrapKeys, unwrapListKey } from '#core/release/wrap.ts'
+import { listAssociatedData } from '#core/sealed/consentList.ts'
 import { headerDigest, SealHeaderFormat, sealAssociatedData } from '#core/sealed/header.ts'
 import { plainMemory } from '#core/secretMemory.ts'
 import type { AssociatedData, KeyVault } from '#ports/keyVault.ts'
 import { createCustody } from '../../src/verifier/custody.ts'
 import { createGrantKeys } from '../../src/verifier/grantKeys.ts'
 import { unavailable } from '../adapters/evidence/stores.ts'
-import { datasetOf, jobOf, NOW, p384, workerKeys } from '../core/release/releaseWorld.ts'
+import { consentListOf, datasetOf, jobOf, NOW, p384, workerKeys } from '../core/release/releaseWorld.ts'
 import { steerableClock } from './steerableClock.ts'
 
 const worker = workerKeys()
@@ -31,7 +32,15 @@ assert.ok(reference !== undefined)
 const { payload: header } = peekCompact(SealHeaderFormat, reference.header, 'object.malformed')
 const object: GrantedObject = { reference, header, headerDigest: headerDigest(reference.header) }
 
-/** A Vault that holds two ciphertexts, each under its associated data. `before` runs inside each call. */
+const listDeks = [randomBytes(32), randomBytes(32)]
+const listAt = (at: number) => {
+  const { list } = consentListOf()
+  const custody = { ...list.custody, wrappedDek: toBase64url(Buffer.alloc(64, 10 + at)) }
+  return consentListOf({ seq: at + 1, list: { ...list, id: `0${at}`.repeat(16), custody } })
+}
+const consent = { inForce: [listAt(0), listAt(1)], digest: toBase64url(Buffer.alloc(32, 7)) }
+
+/** A Vault that holds ciphertexts, each under its associated data. `before` runs inside each call. */
 function vaultOf(
   changes: {
     readonly dek?: Buffer
@@ -44,6 +53,11 @@ function vaultOf(
   const known = new Map([
     [header.custody.wrappedDek, { data: sealAssociatedData(header), key: changes.dek ?? dek }],
     [dataset.idKey.wrapped, { data: idKeyAssociatedData('hospital', 'cohort'), key: idKey }],
+    ...listDeks.map((key, at): [string, { data: AssociatedData; key: Buffer }] => {
+      const { id, custody } = listAt(at).list
+      const data = listAssociatedData({ tenant: 'hospital', dataset: 'cohort', id })
+      return [custody.wrappedDek, { data, key }]
+    }),
   ])
   const decrypt = async (keyId: string, wrapped: Uint8Array, data: AssociatedData) => {
     asked.push(keyId)
@@ -95,6 +109,39 @@ test("a dataset's identity key is decrypted once per minute, a DEK each time", a
   assert.deepEqual(await counts(), [3, 2])
   custody.close()
   assert.deepEqual(await counts(), [4, 3])
+})
+
+test('the keys of consent lists are wrapped in their order, and decrypted once per minute', async () => {
+  const { vault, asked, givenFor } = vaultOf()
+  const clock = steerableClock()
+  const custody = createCustody(vault, 'hospital', clock)
+  const context = { nonce, consentDigest: Buffer.alloc(32, 7) }
+  const unwrapped = async () => {
+    const jwe = await custody.wrapLists(consent, to)
+    return [0, 1].map((index) => unwrapListKey(jwe, worker.wrap, context, { index, count: 2 }, plainMemory))
+  }
+  assert.deepEqual(await unwrapped(), listDeks)
+  clock.pass(59)
+  assert.deepEqual(await unwrapped(), listDeks)
+  assert.equal(asked.length, 2)
+  clock.pass(1)
+  assert.deepEqual(await unwrapped(), listDeks)
+  assert.equal(asked.length, 4)
+  custody.close()
+  await setImmediate()
+  assert.ok(givenFor('ocid1.key.oc1..consent').every(isWiped))
+})
+
+test('one consent list whose key does not come: none is given', async () => {
+  const [first, second] = consent.inForce
+  const { vault } = vaultOf()
+  const failing = async (...call: Parameters<KeyVault['decrypt']>) => {
+    if (toBase64url(call[1]) === second?.list.custody.wrappedDek) throw unavailable()
+    return await vault.decrypt(...call)
+  }
+  const custody = createCustody({ ...vault, decrypt: failing }, 'hospital', steerableClock())
+  await assert.rejects(custody.wrapLists(consent, to), { code: 'service.unavailable' })
+  assert.ok(first && (await custody.wrapLists({ ...consent, inForce: [first] }, to)))
 })
 
 test('a replaced identity key is wiped when its last user is done, and not before', async () => {

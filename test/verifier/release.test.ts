@@ -26,6 +26,7 @@ import {
 } from '#core/evidence/record.ts'
 import { Ed25519Jwk, exportJwk, P384Jwk } from '#core/jwk.ts'
 import { defineSigned, keySigner, peekCompact, type Signer, signCompact, signGeneral } from '#core/jws.ts'
+import { uniteConsents } from '#core/policy/consentUnion.ts'
 import type { Policy } from '#core/policy/policy.ts'
 import { grantedTerms } from '#core/policy/terms.ts'
 import { VerifierKeysFormat } from '#core/policy/verifierKeys.ts'
@@ -61,6 +62,7 @@ import {
   p384,
   permissionOf,
   policyOf,
+  root,
   signers,
   TRACEPARENT,
   verifierKeysOf,
@@ -95,7 +97,7 @@ const job = await jobOf()
 const inForce = (policy: Policy): InForce => ({
   loaded: { policy, digest: '' },
   revocation: nothingRevoked,
-  consent: new Map(),
+  consent: new Map([['registry', uniteConsents([], root, [], new Set())]]),
   keys: { verifierKeys, signed: signedKeys, earlier: [] },
   freshness: '',
 })
@@ -675,6 +677,16 @@ const laterChanges: readonly {
   {
     name: 'another policy',
     later: { inForce: () => ({ ...inForce(policy), loaded: { policy, digest: 'other' } }) },
+    code: 'policy.changed',
+  },
+  {
+    name: 'another consent list',
+    later: {
+      inForce: () => {
+        const [[dataset, lists] = assert.fail()] = inForce(policy).consent
+        return { ...inForce(policy), consent: new Map([[dataset, { ...lists, seq: 1, digest: 'other' }]]) }
+      },
+    },
     code: 'policy.changed',
   },
   {

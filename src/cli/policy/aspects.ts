@@ -75,6 +75,12 @@ export const DATASET_ASPECTS: readonly Aspect<Dataset>[] = [
     wider: 'less',
     show: timeText,
   },
+  {
+    label: 'consent keys and their Vault keys',
+    fields: ['consent'],
+    of: ({ consent }) => canonicalText(consent),
+    wider: 'unclear',
+  },
   { label: 'identity key', fields: ['idKey'], of: ({ idKey }) => canonicalText(idKey), wider: 'unclear' },
   {
     label: 'machines that prove',

@@ -63,6 +63,8 @@ Exit codes
     .option('--sealing-key <file>', 'Ed25519 or P-384: signs the headers of sealed files')
     .option('--recipient <file>', 'RSA: opens the results')
     .option('--identity-key <ocid>', 'the Vault key (AES-256) that wraps a new identity key; needs --config')
+    .option('--consent-key <file>', 'Ed25519 or P-384: may withdraw patients (consent withdraw)')
+    .option('--consent-vault-key <ocid>', 'the Vault key (AES-256) under which consent lists are sealed')
     .option('--config <file>', 'bucket and Vault, as for "policy sign"')
     .option(
       '--simulated-root <file>',

@@ -40,6 +40,7 @@ export type Answers = {
   readonly sealingKeys?: readonly SigningJwk[] | undefined
   readonly keyIds?: readonly string[] | undefined
   readonly idKey?: Dataset['idKey'] | undefined
+  readonly consent?: Dataset['consent'] | undefined
   readonly workload?: Permission['workload'] | undefined
   readonly recipient?: Permission['recipient'] | undefined
   readonly quota?: Permission['quota'] | undefined
@@ -89,7 +90,7 @@ export function policyForm(answers: Answers): Form {
         idKey:
           answers.idKey ?? '<wrapped identity key: policy init --identity-key OCID --config FILE makes one>',
         assurance: { level: 'measured' },
-        consent: null,
+        consent: answers.consent ?? null,
         permissions: [
           {
             id: permission,

@@ -31,6 +31,10 @@ export type Bench = {
   readonly services: Oci
   /** Lists the bucket again. */
   readonly look: () => Promise<{ readonly inForce: Governance; readonly candidates: Candidates }>
+  /** Creates an object by its bytes; once more does no harm. */
+  readonly store: (name: string, bytes: Uint8Array) => Promise<void>
+  /** A whole object of at most so many bytes. */
+  readonly read: (name: string, maxBytes: number) => Promise<Buffer>
   /** Creates the object. Throws `service.conflict` if its name has other content. */
   readonly create: (name: string, document: object) => Promise<void>
   /**
@@ -70,6 +74,10 @@ export function openBench(config: GovernConfig, services: Oci): Bench {
     pin,
     services,
     look,
+    store: async (name, bytes) => {
+      await createOnce(store, { ...place, name }, bytes)
+    },
+    read: async (name, maxBytes) => await store.readAll({ ...place, name }, maxBytes),
     create: async (name, document) => {
       const stored = await createOnce(store, { ...place, name }, utf8(JSON.stringify(document)))
       if (stored === 'foreign')
@@ -123,14 +131,18 @@ export async function openKey(
   { pin, services }: Pick<Bench, 'pin' | 'services'>,
   excluded: readonly string[] = [],
 ): Promise<Signer & RootKey> {
-  const signer = key.startsWith('ocid1.') ? await services.keyVault().signer(key) : await fileSigner(key)
-  const member = memberOf(signer, { pin })
+  const member = memberOf(await signerOf(key, { services }), { pin })
   if (excluded.includes(member.kid))
     throw new CodedError(
       'signer.unknown',
       `--key: the key ${member.kid} of ${member.person} is excluded by the policy`,
     )
   return member
+}
+
+/** A file, or a Vault key by its OCID. Throws `signer.unusable`. */
+export async function signerOf(key: string, { services }: Pick<Bench, 'services'>): Promise<Signer> {
+  return key.startsWith('ocid1.') ? await services.keyVault().signer(key) : await fileSigner(key)
 }
 
 /** Throws `signer.unknown`. */

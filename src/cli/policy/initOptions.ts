@@ -36,6 +36,8 @@ export type InitOptions = {
   readonly recipient?: string
   readonly simulatedRoot?: string
   readonly identityKey?: string
+  readonly consentKey?: string
+  readonly consentVaultKey?: string
   readonly config?: string
 }
 
@@ -70,6 +72,7 @@ export async function answersOf(
     auditKey: await ifGiven(options.auditKey, (path) => readKey(path, P256Jwk)),
     sealingKeys: await ifGiven(options.sealingKey, async (path) => [await readKey(path, SigningJwk)]),
     idKey: await ifGiven(options.identityKey, (keyId) => identityKey(keyId, dataset, options)),
+    consent: await consentFor(options),
     recipient: await ifGiven(options.recipient, (path) => readJson(path, TERMS.recipient)),
   }
 }
@@ -109,6 +112,14 @@ export async function policyInForce({ config }: Pick<InitOptions, 'config'>): Pr
     if (policy?.document?.content !== undefined) return policy.document.content
     throw new CodedError('policy.unsuitable', policy?.problem || 'no policy is in force')
   })
+}
+
+/** Both or neither: who may withdraw patients, and the Vault key of their lists. */
+async function consentFor({ consentKey, consentVaultKey }: InitOptions): Promise<Answers['consent']> {
+  if (consentKey === undefined && consentVaultKey === undefined) return undefined
+  if (consentKey === undefined || consentVaultKey === undefined)
+    throw new CodedError('usage.invalid', '--consent-key and --consent-vault-key are given both or neither')
+  return { keys: [await readKey(consentKey, SigningJwk)], keyIds: [consentVaultKey] }
 }
 
 async function identityKey(keyId: string, dataset: string, { config, tenant = '' }: InitOptions) {

@@ -20,11 +20,15 @@ export type Rotation = {
   readonly sealingKey: SigningJwk | undefined
   readonly keyId: string | undefined
   readonly idKey: Dataset['idKey'] | undefined
+  /** Added to those that may withdraw patients. */
+  readonly consentKey: SigningJwk | undefined
+  /** The Vault key of later consent lists; the ones before keep theirs. */
+  readonly consentVaultKey: string | undefined
   readonly clientKey: Client['keys'][number] | undefined
   /** Of every permission of the client. */
   readonly recipient: Permission['recipient'] | undefined
   readonly auditKey: Policy['auditKey'] | undefined
-  /** Thumbprints of sealing and client keys, OCIDs of Vault keys. */
+  /** Thumbprints of sealing, consent and client keys, OCIDs of Vault keys. */
   readonly drop: readonly string[]
   /** Persons of the root. */
   readonly exclude: readonly string[]
@@ -32,8 +36,9 @@ export type Rotation = {
 
 /** Throws `usage.invalid` for what the policy or the root does not have. */
 export function rotated(policy: Policy, rotation: Rotation, root: QuorumRoot): Policy {
-  const { sealingKey, keyId, idKey, clientKey, recipient, auditKey, drop, exclude } = rotation
-  const ofDataset = [sealingKey, keyId, idKey].some((key) => key !== undefined)
+  const { sealingKey, keyId, idKey, consentKey, consentVaultKey } = rotation
+  const { clientKey, recipient, auditKey, drop, exclude } = rotation
+  const ofDataset = [sealingKey, keyId, idKey, consentKey, consentVaultKey].some((key) => key !== undefined)
   const ofClient = [clientKey, recipient].some((key) => key !== undefined)
   const dataset = ofDataset ? theOne('--dataset', policy.datasets, rotation.dataset) : undefined
   const client = ofClient ? theOne('--client', policy.clients, rotation.client) : undefined
@@ -50,6 +55,7 @@ export function rotated(policy: Policy, rotation: Rotation, root: QuorumRoot): P
         sealingKeys: [...each.sealingKeys, ...(sealingKey === undefined ? [] : [sealingKey])],
         keyIds: [...each.keyIds, ...(keyId === undefined ? [] : [keyId])],
         idKey: idKey ?? each.idKey,
+        consent: withConsent(each.consent, consentKey, consentVaultKey),
       }),
       permissions: each.permissions.map((permission) =>
         permission.client === client && recipient !== undefined ? { ...permission, recipient } : permission,
@@ -57,6 +63,20 @@ export function rotated(policy: Policy, rotation: Rotation, root: QuorumRoot): P
     })),
   }
   return drop.reduce(without, added)
+}
+
+/** The new Vault key comes first: lists are sealed under that one. */
+function withConsent(
+  before: Dataset['consent'],
+  key: SigningJwk | undefined,
+  keyId: string | undefined,
+): Dataset['consent'] {
+  if (key === undefined && keyId === undefined) return before
+  const { keys, keyIds } = before ?? { keys: [], keyIds: [] }
+  return {
+    keys: [...keys, ...(key === undefined ? [] : [key])],
+    keyIds: [...(keyId === undefined ? [] : [keyId]), ...keyIds.filter((id) => id !== keyId)],
+  }
 }
 
 /** Throws `usage.invalid` unless a member has the id, or there is only one. */
@@ -86,6 +106,10 @@ function without(policy: Policy, key: string): Policy {
       ...dataset,
       sealingKeys: dataset.sealingKeys.filter(keep),
       keyIds: dataset.keyIds.filter((id) => id !== key),
+      consent: dataset.consent && {
+        keys: dataset.consent.keys.filter(keep),
+        keyIds: dataset.consent.keyIds.filter((id) => id !== key),
+      },
     })),
   }
   if (keysIn(next) === keysIn(policy)) throw usage('--drop', key, 'a key of a client or of a dataset')
@@ -95,7 +119,12 @@ function without(policy: Policy, key: string): Policy {
 function keysIn({ clients, datasets }: Policy): number {
   return (
     clients.flatMap(({ keys }) => keys).length +
-    datasets.flatMap(({ sealingKeys, keyIds }) => [...sealingKeys, ...keyIds]).length
+    datasets.flatMap(({ sealingKeys, keyIds, consent }) => [
+      ...sealingKeys,
+      ...keyIds,
+      ...(consent?.keys ?? []),
+      ...(consent?.keyIds ?? []),
+    ]).length
   )
 }
 

@@ -30,6 +30,8 @@ type RotateOptions = {
   readonly sealingKey?: string
   readonly keyId?: string
   readonly identityKey?: string
+  readonly consentKey?: string
+  readonly consentVaultKey?: string
   readonly clientKey?: string
   readonly recipient?: string
   readonly auditKey?: string
@@ -64,6 +66,8 @@ export function createRotationActions({ terminal }: CommandContext) {
             idKey: await ifGiven(options.identityKey, (keyId) =>
               wrapNewIdKey(services.keyVault(), keyId, { tenant: before.tenant, dataset }),
             ),
+            consentKey: await ifGiven(options.consentKey, (path) => readKey(path, SigningJwk)),
+            consentVaultKey: options.consentVaultKey,
             clientKey: await ifGiven(options.clientKey, (path) => readKey(path, P384Jwk)),
             recipient: await ifGiven(options.recipient, (path) => readJson(path, TERMS.recipient)),
             auditKey: await ifGiven(options.auditKey, (path) => readKey(path, P256Jwk)),

@@ -35,6 +35,11 @@ Exit codes
     .option('--sealing-key <file>', 'Ed25519 or P-384, added: signs the headers of sealed files')
     .option('--key-id <ocid>', 'a Vault key, added: wraps the data keys')
     .option('--identity-key <ocid>', 'the Vault key (AES-256) that wraps a new identity key')
+    .option('--consent-key <file>', 'Ed25519 or P-384, added: may withdraw patients (consent withdraw)')
+    .option(
+      '--consent-vault-key <ocid>',
+      'the Vault key (AES-256) under which later consent lists are sealed',
+    )
     .option('--client-key <file>', 'P-384, added: signs the assertions of the client')
     .option('--recipient <file>', 'RSA: opens the results of every permission of the client')
     .option('--audit-key <file>', 'P-256: counts in evidence are sealed to it')

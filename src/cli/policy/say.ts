@@ -74,6 +74,12 @@ function permissionText(index: number, dataset: Dataset, permission: Permission)
           ? 'records of every sensitive category are withheld'
           : `INCLUDED: ${listText(sensitive)}; every other sensitive category is withheld`,
       ],
+      [
+        'withdrawn',
+        dataset.consent === null
+          ? 'no one is withheld: the dataset has no consent lists'
+          : `patients in the consent lists are withheld; ${dataset.consent.keys.length} keys may add to them`,
+      ],
       ['computes', `${workload.name} (${workload.digest}), without parameters`],
       ['gets', `${output.contentType} of at most ${bytesText(output.maxBytes)}; ${disclosureText(output)}`],
       ['opened by', `${recipient.keyId} (${thumbprint(recipient.jwk)})`],

@@ -4,6 +4,7 @@
  * takes a list back, by its digest; so no list that one person signs can contain less than was in force.
  */
 import { z } from 'zod'
+import { sha256, toBase64url } from '../bytes.ts'
 import { defineFormat } from '../canonical.ts'
 import { base64urlBytes, name, ocid, randomId, sha256Digest } from '../fields.ts'
 import { type SigningJwk, thumbprint } from '../jwk.ts'
@@ -41,6 +42,11 @@ export const ConsentFormat = defineSigned(
 /** Each dataset has a folder of its own, so a key of one dataset withdraws from no other. */
 export function consentKind(dataset: string): Kind<Consent> {
   return { folder: `consent/${dataset}`, format: ConsentFormat, endsPredecessor: false }
+}
+
+/** SHA-256 of its payload, as `replaces` names it. */
+export function consentDigest(list: Consent): string {
+  return toBase64url(sha256(ConsentFormat.encode(list)))
 }
 
 /** The keys that may withdraw, by dataset. */

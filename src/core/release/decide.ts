@@ -100,7 +100,7 @@ function decideJob(
     permission,
     set: set?.record.set ?? null,
     objects,
-    consent: rules.consent.get(dataset.id) ?? null,
+    consent: dataset.consent === null ? null : (rules.consent.get(dataset.id) ?? null),
     disclosure: isDisclosure(verdict, dataset),
   }
 }

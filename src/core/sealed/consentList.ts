@@ -41,6 +41,10 @@ export function listName(dataset: string, sealed: Uint8Array): string {
   return `consent-list/${dataset}/${toHex(sealed)}`
 }
 
+export function isPatientId(text: string): boolean {
+  return ID.test(text)
+}
+
 /** The sealed object. `ids` are FHIR ids. Throws `consent.oversized` for more than fit. */
 export async function sealList(
   ids: Iterable<string>,

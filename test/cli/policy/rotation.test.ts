@@ -20,6 +20,8 @@ const nothing = {
   sealingKey: undefined,
   keyId: undefined,
   idKey: undefined,
+  consentKey: undefined,
+  consentVaultKey: undefined,
   clientKey: undefined,
   recipient: undefined,
   auditKey: undefined,
@@ -62,6 +64,10 @@ test('keys for what exists are added, the others are replaced, and nothing else 
     [{ sealingKey }, having({ dataset: { sealingKeys: [...dataset.sealingKeys, sealingKey] } })],
     [{ keyId }, having({ dataset: { keyIds: [...dataset.keyIds, keyId] } })],
     [{ idKey }, having({ dataset: { idKey } })],
+    [
+      { consentKey: sealingKey, consentVaultKey: keyId },
+      having({ dataset: { consent: { keys: [sealingKey], keyIds: [keyId] } } }),
+    ],
     [{ clientKey }, having({ client: { keys: [...client.keys, clientKey] } })],
     [{ recipient }, having({ dataset: { permissions: recipients } })],
     [{ auditKey }, having({ policy: { auditKey } })],
@@ -77,6 +83,19 @@ test('keys for what exists are added, the others are replaced, and nothing else 
   ]
   for (const [rotation, after] of cases)
     assert.deepEqual(rotated(before, { ...nothing, client: client.id, ...rotation }, root), after)
+})
+
+test('a consent key is added; of the Vault keys of lists the new one comes first', () => {
+  const [old, next] = [p384(), p384()]
+  const [oldId, nextId] = ['ocid1.key.oc1..one', 'ocid1.key.oc1..two']
+  const having = (keys: readonly unknown[], keyIds: readonly string[]) => ({ keys, keyIds })
+  const policy = policyOf({ datasets: [datasetOf({ consent: { keys: [old], keyIds: [oldId] } })] })
+  const consentAfter = (rotation: Partial<Parameters<typeof rotated>[1]>) =>
+    rotated(policy, { ...nothing, ...rotation }, root).datasets[0]?.consent
+  assert.deepEqual(consentAfter({ consentKey: next }), having([old, next], [oldId]))
+  assert.deepEqual(consentAfter({ consentVaultKey: nextId }), having([old], [nextId, oldId]))
+  assert.deepEqual(consentAfter({ consentVaultKey: oldId }), having([old], [oldId]))
+  assert.deepEqual(consentAfter({ consentKey: next, drop: [thumbprint(old)] }), having([next], [oldId]))
 })
 
 const kidsOf = (person: string) =>

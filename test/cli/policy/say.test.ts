@@ -58,6 +58,7 @@ WHO MAY HAVE WHAT
    reads         the minimal view of 2 kinds of records and no others: system/Condition.rs
                  system/Observation.rs
    sensitive     records of every sensitive category are withheld
+   withdrawn     no one is withheld: the dataset has no consent lists
 ${RULES}
    machine       must prove which code it runs (measured)
 
@@ -101,6 +102,7 @@ nothing from them.
    reads         the minimal view of 2 kinds of records and no others: system/Condition.rs
                  system/Observation.rs
    sensitive     INCLUDED: HIV and PSY; every other sensitive category is withheld
+   withdrawn     no one is withheld: the dataset has no consent lists
 ${RULES}
    machine       proves its hardware and firmware only (platform); the consumer administers it and can read
                  what it reads

@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import type { AcceptedVerdict } from '#core/appraisal/appraise.ts'
 import { expandScopes, scopesDigest } from '#core/fhir/scope.ts'
 import { keySigner } from '#core/jws.ts'
+import type { Consent } from '#core/policy/consent.ts'
+import { type ConsentUnion, uniteConsents } from '#core/policy/consentUnion.ts'
 import type { Permission, Policy } from '#core/policy/policy.ts'
 import type { Revocation } from '#core/policy/revocation.ts'
 import type { VerifiedAsker } from '#core/release/assertion.ts'
@@ -14,6 +16,7 @@ import { headerDigest } from '#core/sealed/header.ts'
 import { addSeconds } from '#core/time.ts'
 import {
   acceptedAt,
+  consentListOf,
   DAY,
   datasetOf,
   ed25519,
@@ -22,6 +25,8 @@ import {
   p384,
   permissionOf,
   policyOf,
+  root,
+  sealingKey,
 } from './releaseWorld.ts'
 
 const asker: VerifiedAsker = { client: 'acme', purpose: 'HRESCH', scopesDigest: null }
@@ -42,6 +47,7 @@ type Case = {
   readonly verdict?: AcceptedVerdict
   readonly policy?: Policy
   readonly revocation?: Partial<Revocation>
+  readonly consent?: ReadonlyMap<string, ConsentUnion>
   readonly after?: number
 }
 
@@ -54,12 +60,55 @@ function decide(given: Case) {
   const [decision] = decideJobs([given.job ?? job], requester, {
     policy: given.policy ?? policyOf(),
     revocation: { objects: [], permissions: [], ...given.revocation },
-    consent: new Map(),
+    consent: given.consent ?? new Map(),
     now: addSeconds(NOW, given.after ?? 0),
   })
   assert.ok(decision !== undefined)
   return decision
 }
+
+const withConsent = policyOf({
+  datasets: [datasetOf({ consent: { keys: [sealingKey.jwk], keyIds: ['ocid1.key.oc1..consent'] } })],
+})
+const lists = (...inForce: readonly Consent[]) => {
+  const union = { seq: inForce.length, digest: 'd', lists: [], inForce, unsigned: [], problem: '' }
+  return new Map([['cohort', union]])
+}
+
+test('a dataset with consent keys is released under its lists', () => {
+  const consent = lists(consentListOf())
+  const decision = decide({ policy: withConsent, consent })
+  assert.equal(decision.kind, 'granted')
+  assert.equal(decision.consent, consent.get('cohort'))
+  // Without consent keys the policy gives it no lists, whatever the bucket has.
+  const other = decide({ consent })
+  assert.equal(other.kind === 'granted' && other.consent, null)
+})
+
+const { custody } = consentListOf().list
+for (const [name, consent, actual] of [
+  ['no statement names them', new Map(), 'no freshness statement names its lists'],
+  ['none is in force', new Map([['cohort', uniteConsents([], root, [], new Set())]]), 'no list is in force'],
+  [
+    'one is under another Vault key',
+    lists(
+      consentListOf(),
+      consentListOf({
+        seq: 4,
+        list: { ...consentListOf().list, custody: { ...custody, keyId: 'ocid1.key.oc1..other' } },
+      }),
+    ),
+    'list 4 is under a Vault key that the policy does not name',
+  ],
+] as const)
+  test(`refused with consent keys, but no lists: ${name}`, () => {
+    const decision = decide({ policy: withConsent, consent })
+    assert.ok(decision.kind === 'refused')
+    assert.deepEqual(
+      decision.reasons.map((reason) => [reason.code, reason.actual]),
+      [['consent.none', actual]],
+    )
+  })
 
 test('granted: the permission and the object', () => {
   const decision = decide({})

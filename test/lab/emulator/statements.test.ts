@@ -65,6 +65,7 @@ test('the deployed policies give each principal exactly the permissions of desig
   assert.deepEqual(allowed(verifier, PROVIDER), [
     'dataset KEY_DECRYPT',
     'identity KEY_DECRYPT',
+    'consent KEY_DECRYPT',
     'grant-ca KEY_READ',
     'grant-ca KEY_SIGN',
   ])
@@ -202,7 +203,7 @@ test('a pattern matches the beginning of a name', () => {
 test('each writer of governance creates its own names, and no other (M3)', () => {
   const { permits } = createPolicy(config)
   const creators = (bucket: string, object: string) =>
-    ['sealer', 'governor', 'freshness', 'enroller', 'auditor'].filter((name) => {
+    ['sealer', 'governor', 'privacy', 'freshness', 'enroller', 'auditor'].filter((name) => {
       const { variables, ...access } = bucketAccess(PROVIDER, 'trust', bucket, 'OBJECT_CREATE')
       return permits(user(name), { ...access, variables: { ...variables, 'target.object.name': object } })
     })
@@ -211,7 +212,8 @@ test('each writer of governance creates its own names, and no other (M3)', () =>
     ['policy/000000002-5f1c', ['governor']],
     ['revocation/000000001-5f1c', ['governor']],
     ['verifier-keys/000000002-5f1c', ['governor']],
-    ['consent/cohort/000000001', ['governor']],
+    ['consent/cohort/000000001', ['governor', 'privacy']],
+    ['consent-list/cohort/5f1c', ['governor', 'privacy']],
     ['sensitive-codes/5f1c', ['governor']],
     ['freshness/29000000', []],
     ['x/seal/5f1c', []],
@@ -229,6 +231,22 @@ test('each writer of governance creates its own names, and no other (M3)', () =>
       for (const object of [{}, { 'target.object.name': 'seal/5f1c' }])
         assert.equal(permits(user(name), { ...access, variables: { ...variables, ...object } }), false, name)
     }
+})
+
+test('a worker reads the consent lists, and no document', () => {
+  const { permits } = createPolicy(config)
+  const { variables, ...access } = bucketAccess(PROVIDER, 'trust', 'governance', 'OBJECT_READ')
+  for (const [object, expected] of [
+    ['consent-list/cohort/5f1c', true],
+    ['consent/cohort/000000001-5f1c', false],
+    ['policy/000000002-5f1c', false],
+    ['seal/5f1c', false],
+  ] as const)
+    assert.equal(
+      permits(worker, { ...access, variables: { ...variables, 'target.object.name': object } }),
+      expected,
+      object,
+    )
 })
 
 test('a statement that is not understood is config.invalid', () => {

@@ -98,13 +98,16 @@ export function testConfig(
       ...place(CONSUMER, 'pipeline', 'results', 'vault', 'workers'),
     ],
     groups: [
-      ...['sealing', 'governance', 'freshness', 'enrolment', 'auditors'].map((name) => group(PROVIDER, name)),
+      ...['sealing', 'governance', 'privacy', 'freshness', 'enrolment', 'auditors'].map((name) =>
+        group(PROVIDER, name),
+      ),
       group(CONSUMER, 'researchers'),
       group(CONSUMER, 'operators'),
     ],
     users: [
       user(PROVIDER, 'sealer', 'sealing'),
       user(PROVIDER, 'governor', 'governance'),
+      user(PROVIDER, 'privacy', 'privacy'),
       user(PROVIDER, 'freshness', 'freshness'),
       user(PROVIDER, 'enroller', 'enrolment'),
       user(PROVIDER, 'auditor', 'auditors'),
@@ -161,6 +164,7 @@ export function testConfig(
     keys: [
       key(PROVIDER, 'dataset', AES),
       key(PROVIDER, 'identity', AES),
+      key(PROVIDER, 'consent', AES),
       key(PROVIDER, 'sealing', P384),
       key(PROVIDER, 'grant-ca', P384),
       key(PROVIDER, 'workers-ca', P384),
@@ -201,6 +205,7 @@ export function testConfig(
           researchers_group: id('group', 'researchers'),
           dataset_key: id('key', 'dataset'),
           id_key: id('key', 'identity'),
+          consent_key: id('key', 'consent'),
           sealing_key: id('key', 'sealing'),
           grant_ca_key: id('key', 'grant-ca'),
           workers_ca_key: id('key', 'workers-ca'),
