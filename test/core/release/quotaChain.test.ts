@@ -132,6 +132,14 @@ test('a segment that does not continue what is known is refused', () => {
   assert.throws(() => knowing(0).skipTo(2 * SEGMENT, last), { code: 'service.failed' })
   const full = knowing(2 * SEGMENT - 1)
   assert.throws(() => full.skipTo(SEGMENT, full.next([workOf(900)])), { code: 'service.failed' })
+  // The last known entry once more, and one entry too far.
+  const known = knowing(SEGMENT - 1)
+  const again = { ...known.next([workOf(900)]), before: last.before }
+  assert.throws(() => known.skipTo(SEGMENT - 1, again), { code: 'service.failed' })
+  const nearly = knowing(SEGMENT - 2)
+  const far = { ...nearly.next([workOf(900), workOf(901)]), works: [workOf(901)] }
+  const before = [...last.before.slice(0, -1), [workOf(900).id]]
+  assert.throws(() => nearly.skipTo(2 * SEGMENT - 1, { ...far, before }), { code: 'service.failed' })
   knowing(3).skipTo(SEGMENT, last)
 })
 
