@@ -126,11 +126,15 @@ export function readList(content: Buffer): Buffer {
   return text
 }
 
-/** Ids by FHIR's grammar, each followed by a line feed. */
+/** Ids by FHIR's grammar, sorted and each once, each followed by a line feed: so their number is bounded. */
 function isText(text: Buffer): boolean {
+  let before = ''
   for (let start = 0; start < text.byteLength; ) {
     const end = text.indexOf(LF, start)
-    if (end < 0 || !ID.test(text.toString('latin1', start, end))) return false
+    if (end < 0) return false
+    const id = text.toString('latin1', start, end)
+    if (!ID.test(id) || id <= before) return false
+    before = id
     start = end + 1
   }
   return true

@@ -57,6 +57,8 @@ export async function consentVectors(): Promise<Vector[]> {
     read('with an id of another alphabet', 'FHIR ids', content('Patient/7\n')),
     read('with an id of 65 characters', 'at most 64', content(`${'a'.repeat(65)}\n`)),
     read('with an empty id', 'an id has a character', content('a\n\nb\n')),
+    read('with an id twice', 'each once', content('a\na\n')),
+    read('not sorted', 'in the order of their bytes', content('b\na\n')),
     read('without the last line feed', 'each id ends with one', content('Patient-7')),
     read('with bytes behind its end', 'zeros', content(TEXT, TEXT.length - 1)),
   ]
