@@ -16,6 +16,7 @@ import { toUnixSeconds } from '#core/time.ts'
 import { NOW, permissionOf } from './releaseWorld.ts'
 
 const LIMITS: Quota = { hours: 24, releases: 3, objects: 10, bytes: 1000 }
+const MANY: Quota = { hours: 24, releases: 10_000, objects: 10_000, bytes: 1_000_000 }
 const workOf = (n: number, changes: Partial<Work> = {}): Work => ({
   id: n.toString(16).padStart(64, '0'),
   objects: 1,
@@ -102,7 +103,11 @@ test('a long chain is the same by its segments and its end', () => {
       for (let n = (Math.floor(known / SEGMENT) + 1) * SEGMENT; n <= known + more; n += SEGMENT)
         skipping.skipTo(n, whole.entries[n - 1] ?? assert.fail())
       for (const entry of whole.entries.slice(skipping.length)) skipping.add(entry)
-      assert.deepEqual(skipping, whole.chain)
+      const works = [...entries.flat(), workOf(9999)].map((work) => askedFor(work, MANY))
+      const seen = (chain: QuotaChain) => [chain.length, chain.total, chain.next([workOf(9999)])]
+      assert.deepEqual(seen(skipping), seen(whole.chain))
+      assert.deepEqual(skipping.plan(works), whole.chain.plan(works))
+      assert.deepEqual(skipping.plan(works).works, [workOf(9999)])
     }),
     { numRuns: 20 },
   )
