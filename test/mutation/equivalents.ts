@@ -210,6 +210,12 @@ export const EQUIVALENTS: readonly Row[] = [
   ...equivalent('src/core/sealed/result.ts', 'beyond a part, padded length and frames are even numbers', [
     ['sealParts', 'number moved', '0 → (1)', 2],
   ]),
+  ...equivalent('src/core/release/envelope.ts', 'the verification imports it too, if the key id is its own', [
+    ['acceptGrantKey', 'call dropped', 'importJwk(grantCa.jwk) → ;'],
+  ]),
+  ...equivalent('src/core/policy/policyCheck.ts', 'the code inside throws coded errors only', [
+    ['scopeProblems', 'refusal disarmed', 'throw error → ;'],
+  ]),
   ...equivalent('src/core/policy/floor.ts', 'policies and keys are counted from 1, lists from 0', [
     ['', 'number moved', '0 → (-1)', 1],
     ['', 'number moved', '0 → (1)', 1],

@@ -201,6 +201,8 @@ for (const { name, policy, loading, says } of [
 test('a policy without problems loads', () => {
   checkPolicy(policyOf(), verifier)
   checkPolicy(realPolicy({}), { ...verifier, simulation: false })
+  const least = { ...genoa, floor: { ...genoa.floor, snp: 1, microcode: 1 } }
+  checkPolicy(realPolicy({ processors: [least] }), { ...verifier, simulation: false })
   // For synthetic data a development machine may do.
   const debug = { guestPolicy: { ...reference.guestPolicy, debug: 'required' as const }, vmpl: 3 }
   checkPolicy(policyOf({ referenceValues: [{ ...reference, ...debug }] }), verifier)

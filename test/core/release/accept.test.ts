@@ -265,6 +265,12 @@ test('a grant key certifies from the second of its beginning to the one before i
   assert.equal(acceptAnswer(given, { ...expected, floor: new Floor() }).length, 1)
 })
 
+test('a real grant is accepted, by a real worker and in simulation', async () => {
+  const real = await answer({ grant: { simulation: false } })
+  for (const simulation of [false, true])
+    assert.equal(acceptAnswer(real, { ...expected, floor: new Floor(), simulation }).length, 1)
+})
+
 test('keys of an object that the grant does not have are a fault of ours', async () => {
   const [accepted] = acceptAnswer(await answer(), expected)
   assert.equal(accepted?.kind, 'granted')
