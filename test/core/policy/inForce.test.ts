@@ -213,6 +213,37 @@ test('a signer has 64 lists and 4 MiB; the excess is named, and no other signer 
   )
 })
 
+test('a signer has 4 MiB to the byte, and of lists of one number the excess is the same in any order', async () => {
+  const sized = async (seq: number, size: number) => ({ ...(await list({ seq }, [mary])), size })
+  const full = await sized(1, 4 * 1024 * 1024 - 1)
+  const excess = (...lists: readonly GovernanceDocument<Revocation>[]) =>
+    inForce({ revocations: lists }).revocation.excess.map(({ digest }) => digest)
+  const [last, beyond] = [await sized(2, 1), await sized(3, 2)]
+  assert.deepEqual(excess(full, last), [])
+  assert.deepEqual(excess(full, beyond), [beyond.digest])
+  const many = await Promise.all(
+    Array.from({ length: 65 }, (_, at) => list({ permissions: [`p-${at}`] }, [mary])),
+  )
+  const greatest = many
+    .map(({ digest }) => digest)
+    .sort()
+    .at(-1)
+  for (const lists of [many, many.toReversed()]) assert.deepEqual(excess(...lists), [greatest])
+})
+
+test('a quorum list is on no account, and the lists are told by their time', async () => {
+  const many = await Promise.all(
+    Array.from({ length: 64 }, (_, at) => list({ seq: at + 1, issuedAt: NOW - 64 + at, boots: [] })),
+  )
+  const quorum = await list({ seq: 65, issuedAt: NOW, permissions: ['p'] }, two)
+  const { revocation } = inForce({ revocations: [quorum, ...many.toReversed()] })
+  assert.deepEqual(revocation.excess, [])
+  assert.deepEqual(
+    revocation.lists.map(({ digest }) => digest),
+    [...many, quorum].map(({ digest }) => digest),
+  )
+})
+
 test('a quorum list, or the exclusion of its signer, ends the excess', async () => {
   const many = await Promise.all(
     Array.from({ length: 65 }, (_, at) => list({ seq: at + 1, permissions: [`p-${at}`] }, [mary])),
