@@ -4,13 +4,10 @@
  */
 import { sameBytes, sha256, toBase64url, toHex } from '#core/bytes.ts'
 import { CodedError } from '#core/errors.ts'
-import { tokenOf, type VerifiedAsker, verifyAssertion } from '#core/release/assertion.ts'
-import { expectBinding, jobsBytesOf, type ReadRequest, readJobs, readRequest } from '#core/release/binding.ts'
+import { tokenOf } from '#core/release/assertion.ts'
+import { bindRequest, type ProvenRequest, proveRequest } from '#core/release/authentic.ts'
+import { readRequest } from '#core/release/binding.ts'
 import { checkNonce } from '#core/release/nonce.ts'
-import { expectPossession } from '#core/release/possession.ts'
-import type { ReleaseJob } from '#core/release/request.ts'
-import { parseReport } from '#core/snp/report.ts'
-import { type VerifiedReport, verifyReport } from '#core/snp/verify.ts'
 import type { UnixSeconds } from '#core/time.ts'
 import type { Boot } from './boot.ts'
 import type { HeldCrl } from './endorsements.ts'
@@ -20,10 +17,7 @@ import type { InForce } from './policyStore.ts'
  * An authentic request: every part is signed by its claimed author and bound to the others. Authorisation
  * comes later.
  */
-export type AuthenticRequest = {
-  readonly request: ReadRequest & { readonly jobs: readonly ReleaseJob[] }
-  readonly asker: VerifiedAsker
-  readonly verified: VerifiedReport
+export type AuthenticRequest = ProvenRequest & {
   /** The policy that lists the client's keys. The decision uses the same one. */
   readonly inForce: InForce
   /** What every log entry about this request says of its evidence. */
@@ -55,31 +49,16 @@ export function authenticate(
       'nonce.invalid',
       'the nonce of the runtime data is not the one that admitted the body',
     )
-  const report = parseReport(request.report)
-  const jobsBytes = jobsBytesOf(request)
-  expectBinding(request, jobsBytes, { reportData: report.reportData, audience })
-  expectPossession(request.possession, report.reportData, request.runtimeData.evidenceKey)
+  const bound = bindRequest(request, audience)
   const inForce = policyStore.inForce()
   const { clients } = inForce.loaded.policy
-  const { clientAssertion, nonce, wrapKey } = request
-  const asker = verifyAssertion(clientAssertion, { clients, audience, nonce, wrapKey }, now)
   const crls = revocationLists.held()
-  const verified = verifyReport(report, request.certs, { roots, crls, at: now })
-  const jobs = readJobs(jobsBytes)
+  const proven = proveRequest(bound, { clients, audience, roots, crls }, now)
   const attestation = {
     runtimeDataDigest: toBase64url(sha256(request.runtimeDataBytes)),
     reportDigest: toBase64url(sha256(request.report)),
-    measurement: toHex(report.measurement),
+    measurement: toHex(bound.report.measurement),
   }
-  const crl = crls.find(({ digest }) => digest === verified.crl?.digest)
-  return {
-    request: { ...request, jobs },
-    asker,
-    verified,
-    inForce,
-    attestation,
-    token: tokenOf(clientAssertion),
-    time: now,
-    crl,
-  }
+  const crl = crls.find(({ digest }) => digest === proven.verified.crl?.digest)
+  return { ...proven, inForce, attestation, token: tokenOf(request.clientAssertion), time: now, crl }
 }

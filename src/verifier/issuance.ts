@@ -8,7 +8,7 @@ import { codeOf } from '#core/errors.ts'
 import { GrantsRecordFormat, recorded } from '#core/evidence/record.ts'
 import { signCompact } from '#core/jws.ts'
 import { type Grant, GrantFormat } from '#core/release/grant.ts'
-import { grantDigest, grantExpiry, grantOf } from '#core/release/issue.ts'
+import { endOfGrant, grantDigest, grantOf } from '#core/release/issue.ts'
 import { type Denial, signRefusal } from '#core/release/refusal.ts'
 import type { ReleaseAnswer } from '#core/release/request.ts'
 import type { UnixSeconds } from '#core/time.ts'
@@ -139,20 +139,10 @@ async function issue(
   }
 }
 
-/** The end of the grant, which is also the last moment to give it. */
 function expiryOf({ granted }: DecidedRelease, { authentic, grantKey, now }: Issuance): UnixSeconds {
   const { loaded, keys } = authentic.inForce
-  return grantExpiry(
-    now,
-    granted.permission.notAfter,
-    loaded.policy.expiresAt,
-    // Reference values include their last second; a grant excludes it.
-    ...loaded.policy.referenceValues
-      .filter(({ id }) => id === granted.verdict.reference)
-      .map(({ notAfter }) => notAfter + 1),
-    grantKey.payload.exp,
-    keys.verifierKeys.exp,
-  )
+  const ends = { grantKey: grantKey.payload.exp, verifierKeys: keys.verifierKeys.exp }
+  return endOfGrant(granted, loaded.policy, ends, now)
 }
 
 function newGrant(

@@ -15,10 +15,11 @@ export type RecordedRequest = {
 }
 
 export function recordRequest(
-  { request, verified: { endorsement }, crl, time }: AuthenticRequest,
+  { request, verified, crl, time }: Pick<AuthenticRequest, 'request' | 'verified' | 'crl' | 'time'>,
   roots: Pick<TrustStore, 'roots' | 'entries'>,
 ): RecordedRequest {
-  const root = roots.entries[roots.roots.findIndex(({ fingerprint }) => fingerprint === endorsement.root)]
+  const root =
+    roots.entries[roots.roots.findIndex(({ fingerprint }) => fingerprint === verified.endorsement.root)]
   if (root === undefined) throw new CodedError('internal.fault', 'a chain ends at a root that is not held')
   const objects: Recorded[] = []
   const keep = (kind: 'certificate' | 'crl', der: Uint8Array): string => {

@@ -12,7 +12,7 @@ import { PRODUCTS } from '../snp/product.ts'
 import type { LogObject } from './growth.ts'
 
 /** The kinds, which are also the folders, and the most bytes of one. */
-const RECORDED = {
+export const RECORDED = {
   /** An authentic request: `RequestRecordFormat`. */
   request: MAX_REQUEST_BYTES + 64 * 1024,
   /** The grants of one request: `GrantsRecordFormat`. At most 256, one per object. */
@@ -73,6 +73,7 @@ const RequestRecord = z.strictObject({
   /** The bytes of the jobs document, in base64url. */
   jobs: z.string().regex(/^[A-Za-z0-9_-]+$/),
 })
+export type RequestRecord = z.output<typeof RequestRecord>
 
 export const RequestRecordFormat = defineFormat({
   name: 'recorded request',
@@ -88,6 +89,7 @@ const GrantsRecord = z.strictObject({
   /** In the order of their jobs. */
   grants: z.array(compactJws).min(1).max(256),
 })
+export type GrantsRecord = z.output<typeof GrantsRecord>
 
 export const GrantsRecordFormat = defineFormat({
   name: 'recorded grants',

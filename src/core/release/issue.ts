@@ -17,6 +17,25 @@ export function grantExpiry(now: UnixSeconds, ...limits: readonly number[]): Uni
   return addSeconds(now, Math.min(GRANT_LIFETIME_SECONDS, ...limits.map((limit) => limit - now)))
 }
 
+/** The end of a grant of this decision, which is also the last moment to give it. */
+export function endOfGrant(
+  { permission, verdict }: Pick<GrantedJob, 'permission' | 'verdict'>,
+  { expiresAt, referenceValues }: Pick<Policy, 'expiresAt' | 'referenceValues'>,
+  /** The end of the grant key, and of the verifier keys that certify its grant CA. */
+  keys: { readonly grantKey: number; readonly verifierKeys: number },
+  now: UnixSeconds,
+): UnixSeconds {
+  return grantExpiry(
+    now,
+    permission.notAfter,
+    expiresAt,
+    // Reference values include their last second; a grant excludes it.
+    ...referenceValues.filter(({ id }) => id === verdict.reference).map(({ notAfter }) => notAfter + 1),
+    keys.grantKey,
+    keys.verifierKeys,
+  )
+}
+
 export function grantOf(
   granted: GrantedJob,
   issuance: {

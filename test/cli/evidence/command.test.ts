@@ -114,7 +114,7 @@ test('a job that was set aside and has a result by now is shown as overtaken', a
 })
 
 test('control characters that a requester chose are replaced', () => {
-  assert(text.includes('guest-policy.debug: guestPolicy.debug is set?[2J, expected forbidden'))
+  assert(text.includes('guest-policy.debug: guestPolicy.debug is set?[2J, expected clear'))
   assert(!text.includes('\u001b'))
 })
 

@@ -33,9 +33,9 @@ test('a denial by its id, or by its first digits: each reason, the nearest value
     'objects    1',
     `worker     ${boots.stranger.boot}`,
     'in force   policy 1, 1 revocation list',
-    '  guest-policy.debug\n    field    guestPolicy.debug\n    found    set?[2J\n    expected forbidden\n',
-    '    remedy   launch the guest without debugging',
-    '  reference-1  1 difference  guestPolicy.debug',
+    '  guest-policy.debug\n    field    guestPolicy.debug\n    found    set?[2J\n    expected clear\n',
+    '    remedy   launch the guest with POLICY bit 19 clear',
+    '  reference-1  1 difference   guestPolicy.debug',
     // The log of a worker that is not registered does not count.
     `traces     ${refusal.traceparents[0]}\n`,
     "  none: no registered worker's log has this denial",
@@ -80,10 +80,11 @@ test('a job that is refused: the reference values that its worker matched; two d
   const worker = await builder.boot('worker')
   verifier.log.append(builder.loaded())
   verifier.log.append(builder.registered(worker.boot))
-  const accepted = verifier.log.nextIndex()
-  verifier.log.append(builder.accepted(worker.boot))
+  const jobs = [await builder.job({ dataset: 'nowhere' }), await builder.job({ dataset: 'nowhere' })]
+  const accepted = await builder.accept(verifier, worker, jobs)
   const denials = ['1', '2'].map((digit) => `abcdef00${digit.repeat(24)}`)
-  for (const id of denials) verifier.log.append({ ...builder.refusedJobs(accepted), denialId: id })
+  for (const [n, denialId] of denials.entries())
+    await builder.refuseJobs(verifier, accepted, jobs.slice(n, n + 1), { denialId })
   await verifier.log.flush()
   const [denialId = ''] = denials
   const jobId = 'ab'.repeat(16)

@@ -4,13 +4,15 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createEvidenceLog, type EvidenceLog } from '#adapters/evidence/log.ts'
 import { createFolderStore } from '#adapters/system/folderStore.ts'
+import { appraise } from '#core/appraisal/appraise.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import { type Registration, RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
-import type { ErrorCode } from '#core/errors.ts'
+import type { ErrorCode, Refusal } from '#core/errors.ts'
 import type { EntryBody } from '#core/evidence/entry.ts'
 import { noteDigest } from '#core/evidence/note.ts'
+import { GrantsRecordFormat, recorded } from '#core/evidence/record.ts'
 import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { type Ed25519Jwk, exportJwk, thumbprint } from '#core/jwk.ts'
 import { type GeneralJws, keySigner, type Signer, signCompact } from '#core/jws.ts'
@@ -19,7 +21,10 @@ import { POLICY, type Policy } from '#core/policy/policy.ts'
 import { REVOCATION, type Revocation, RevocationFormat } from '#core/policy/revocation.ts'
 import { grantedTerms } from '#core/policy/terms.ts'
 import { VERIFIER_KEYS } from '#core/policy/verifierKeys.ts'
+import { type Grant, GrantFormat, type GrantKey, GrantKeyFormat } from '#core/release/grant.ts'
+import { endOfGrant, grantDigest, grantOf } from '#core/release/issue.ts'
 import { sealTo } from '#core/release/jwe.ts'
+import type { ReleaseJob } from '#core/release/request.ts'
 import { resultIdOf } from '#core/release/resultId.ts'
 import {
   manifestDigest,
@@ -31,9 +36,12 @@ import {
 import { SealRecordFormat, sealRecordName } from '#core/sealed/record.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import { referenceOf } from '../../reference.ts'
+import { acceptedAt } from '../release/releaseWorld.ts'
+import { amd, digestOfHeader, grantedAs, type RealRequest, realRequest, sealedJob } from './realRequests.ts'
 
 const NAMESPACE = 'collection'
 const START = 1_800_000_000
+const KEYS_END = START + 1_000_000
 const KEY_ID = 'ocid1.key.oc1..synthetic'
 const MEASUREMENT = 'ab'.repeat(48)
 export const PLATFORM_MEASUREMENT = 'ef'.repeat(48)
@@ -45,7 +53,10 @@ export const traceparent = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
 const people = ['ada', 'grace'].map((person) => ({ person, key: generateKeyPairSync('ed25519').privateKey }))
 const grantCa = keySigner(generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey)
 const rsa = exportJwk(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey)
-const p384 = exportJwk(generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey)
+const client = keySigner(generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey)
+const p384 = client.jwk
+const grantKeyPair = generateKeyPairSync('ed25519')
+const grantSigner = keySigner(grantKeyPair.privateKey)
 /** Opens the counts of every result. */
 export const auditKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 const p256 = exportJwk(auditKey)
@@ -56,7 +67,8 @@ assert(
 const SEALED_COUNTS = sealTo(p256, canonicalBytes({ read: 13, kept: { Patient: 8 }, withheld: { scope: 5 } }))
 export const signers: readonly Signer[] = people.map(({ key }) => keySigner(key))
 const [sealing] = signers
-assert(sealing !== undefined && grantCa.jwk.kty === 'EC')
+assert(sealing !== undefined && grantCa.jwk.kty === 'EC' && grantSigner.jwk.kty === 'OKP')
+const grantKey: GrantKey = { v: 1, jwk: grantSigner.jwk, nbf: START - 60, exp: START + 1_000_000 }
 
 /** The auditor's pin. */
 export const providerRoot = {
@@ -116,7 +128,7 @@ const policy: Policy = {
   excludedSigners: [],
   simulation: true,
   ...DEPLOYMENT,
-  roots: [{ product: 'Genoa', ark: 'cd'.repeat(32), simulated: true }],
+  roots: [{ product: 'Genoa', ark: toHex(sha256(amd.arkDer)), simulated: true }],
   referenceValues: [
     reference,
     // A guest whose image is not measured.
@@ -139,16 +151,13 @@ const policy: Policy = {
     },
   ],
 }
+const foreignAuditKey = exportJwk(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey)
 const [permission] = cohort.permissions
 assert(permission !== undefined)
 const { recipient, workload } = permission
-const { termsDigest, scopesDigest } = grantedTerms(permission)
-const aboutRequest = {
-  requestDigest: digestOf('request'),
-  tokenDigest: digestOf('token'),
-  jti: 'ab'.repeat(16),
-  scopesDigest: null,
-}
+const nothingRevoked = { referenceValues: [], objects: [], boots: [], permissions: [] }
+const { termsDigest } = grantedTerms(permission)
+const NO_SIZE = { releases: 1, objects: 1, bytes: 1 } as const
 
 export type Boot = {
   readonly boot: string
@@ -168,6 +177,8 @@ export type Released = {
   readonly permission: string
   readonly verifier: { boot: string; index: number; checkpointDigest: string }
   readonly checkpoint: string
+  /** The recorded grants of its request, with its own. */
+  readonly grants: ReturnType<typeof recorded>
 }
 
 /**
@@ -182,6 +193,10 @@ export class CollectionBuilder {
   #announcer: Boot | undefined
   /** Digests of the lists, in the order of their publication. */
   readonly revocations: string[] = []
+  // Sealed objects by the digest of each header, requests by `<boot>/<accepted>`, evidence keys by boot.
+  readonly #sealed = new Map<string, Pick<ReleaseJob, 'set' | 'objects'>>()
+  readonly #requests = new Map<string, RealRequest>()
+  readonly #signers = new Map<string, Signer>()
 
   private constructor(dir: string) {
     this.dir = dir
@@ -197,7 +212,7 @@ export class CollectionBuilder {
       seq: 1,
       ...DEPLOYMENT,
       issuedAt: START - 500,
-      exp: START + 1_000_000,
+      exp: KEYS_END,
       grantCa: { jwk: grantCa.jwk, keyId: KEY_ID },
       freshnessKey: cohort.sealingKeys[0] ?? assert.fail(),
     } as const
@@ -268,6 +283,7 @@ export class CollectionBuilder {
       simulation: true,
       now: () => toUnixSeconds(this.now),
     })
+    this.#signers.set(boot, keySigner(key))
     if (change !== 'unregistered') await this.register({ boot, jwk, role }, change)
     if (this.announces && change !== 'unregistered' && role === 'worker') await this.#announce(boot)
     return { boot, key, jwk, log, role }
@@ -383,72 +399,196 @@ export class CollectionBuilder {
     }
   }
 
-  accepted(boot: string, nonce = boot): BodyOf<'worker.accepted'> {
-    return {
+  /** A job over objects of its own, or over `count` members of a set. */
+  async job(
+    change: { dataset?: string; traceparent?: string; count?: number } = {},
+    signer = sealing,
+  ): Promise<ReleaseJob> {
+    const { dataset = 'cohort', traceparent = newTraceparent(), count } = change
+    const place = { tenant: DEPLOYMENT.tenant, dataset, keyId: KEY_ID, sealedAt: START - 100 }
+    assert(signer !== undefined)
+    const sealed = await sealedJob(place, signer, count)
+    for (const { header } of sealed.objects) this.#sealed.set(digestOfHeader(header), sealed)
+    return { traceparent, ...sealed }
+  }
+
+  digestsOf({ objects }: ReleaseJob): string[] {
+    return objects.map(({ header }) => digestOfHeader(header))
+  }
+
+  readonly foreignAuditKey = foreignAuditKey
+
+  /** A request of this worker, as the Verifier records it. */
+  async request(
+    worker: Pick<Boot, 'boot'>,
+    jobs: readonly ReleaseJob[],
+    change: { readonly measurement?: string; readonly debug?: boolean; readonly at?: number } = {},
+  ): Promise<RealRequest> {
+    const by = this.#signers.get(worker.boot) ?? assert.fail('the worker has no key')
+    return await realRequest(policy, {
+      by,
+      asker: { client: 'research', purpose: 'HRESCH' },
+      client,
+      measurement: MEASUREMENT,
+      trust: sha256(utf8('trust')),
+      jobs,
+      at: this.now,
+      ...change,
+    })
+  }
+
+  /** The entry on a worker that asks for these jobs. Returns its index. */
+  async accept(
+    verifier: Boot,
+    worker: Pick<Boot, 'boot'>,
+    jobs: readonly ReleaseJob[],
+    change: Partial<Omit<BodyOf<'worker.accepted'>, 'event'>> = {},
+    request?: RealRequest,
+  ): Promise<number> {
+    const { measurement } = change
+    const isPlatform = measurement === PLATFORM_MEASUREMENT
+    request ??= await this.request(worker, jobs, isPlatform ? { measurement } : {})
+    const body: BodyOf<'worker.accepted'> = {
       event: 'worker.accepted',
-      boot,
+      boot: worker.boot,
       client: 'research',
       purpose: 'HRESCH',
-      nonceDigest: digestOf(`nonce ${nonce}`),
+      nonceDigest: request.nonceDigest,
       reference: 'reference-1',
       assurance: 'measured',
       policySeq: 1,
       revocationSeq: 1,
-      ...this.attestation(boot),
-      ...aboutRequest,
+      ...request.about,
+      ...change,
     }
+    const accepted = verifier.log.appendAll([body], request.objects)
+    this.#requests.set(`${verifier.boot}/${accepted}`, request)
+    return accepted
   }
 
-  /** One request for one job. With `accepted`, the entry on its worker is there already. */
+  /**
+   * One request for one job. With `accepted`, the entry on its worker is there already, and `job` is one of its
+   * jobs. `more` are jobs that are decided later.
+   */
   async decide(
     verifier: Boot,
     worker: Pick<Boot, 'boot'>,
     change: Partial<BodyOf<'release.decided'>> &
-      Partial<Omit<BodyOf<'worker.accepted'>, 'event'>> & { jobId?: string } = {},
+      Partial<Omit<BodyOf<'worker.accepted'>, 'event'>> & {
+        jobId?: string
+        job?: ReleaseJob
+        more?: readonly ReleaseJob[]
+        grant?: Partial<Grant>
+        /** The time of the request; now by default. */
+        decidedAt?: number
+        request?: (request: RealRequest) => RealRequest
+      } = {},
   ): Promise<Released> {
     const releaseId = change.releaseId ?? randomId()
-    const { jobId = randomId(), accepted = verifier.log.nextIndex() } = change
-    const named = <Body extends object>(body: Body): Body => ({
-      ...body,
-      ...Object.fromEntries(Object.entries(change).filter(([field]) => field in body)),
-    })
-    if (change.accepted === undefined) verifier.log.append(named(this.accepted(worker.boot, releaseId)))
-    const body = named<BodyOf<'release.decided'>>({
+    const {
+      jobId = randomId(),
+      grant: grantChange,
+      job: given,
+      more = [],
+      decidedAt: at,
+      request: rewrite,
+      ...fields
+    } = change
+    const job = given ?? (await this.#jobOf(fields, releaseId))
+    const named = <Body extends object>(body: Body): Partial<Body> =>
+      Object.fromEntries(Object.entries(fields).filter(([field]) => field in body)) as Partial<Body>
+    const asked =
+      at === undefined && rewrite === undefined
+        ? undefined
+        : await this.request(worker, [job, ...more], at === undefined ? {} : { at })
+    const accepted =
+      change.accepted ??
+      (await this.accept(
+        verifier,
+        worker,
+        [job, ...more],
+        named(ACCEPTED_FIELDS),
+        asked && (rewrite?.(asked) ?? asked),
+      ))
+    const dataset = policy.datasets.find(({ id }) => id === change.dataset) ?? cohort
+    const permission =
+      dataset.permissions.find(({ id }) => id === change.permission) ?? dataset.permissions[0]
+    assert(permission !== undefined)
+    const { termsBytes, termsDigest, scopesDigest } = grantedTerms(permission)
+    const body: BodyOf<'release.decided'> = {
       event: 'release.decided',
       releaseId,
       accepted,
-      traceparent: `00-${releaseId}-${'2'.repeat(16)}-01`,
+      traceparent: job.traceparent,
       permission: 'cohort-research',
       dataset: 'cohort',
-      headerDigests: [digestOf(releaseId)],
+      headerDigests: job.objects.map(({ header }) => digestOfHeader(header)),
       edition: 1,
       termsDigest,
       scopesDigest,
       consent: null,
       disclosure: false,
-      quota: {
-        begins: this.now - (this.now % 86_400),
-        used: { releases: 1, objects: 1, bytes: 1 },
-      },
-    })
-    const index = verifier.log.append(body)
+      quota: { begins: this.now - (this.now % 86_400), used: NO_SIZE },
+    }
+    const decided = { ...body, ...named(body) }
+    const index = verifier.log.appendAll([decided], [recorded('terms', termsBytes)])
     const { checkpoint } = await verifier.log.flush()
+    const request = this.#requests.get(`${verifier.boot}/${accepted}`) ?? (await this.request(worker, [job]))
+    const { jws, grants } = await signGrant({
+      ...grantOf(grantedAs(job, { dataset, permission }, acceptedAs(change), decided.disclosure), {
+        asker: request.proven.asker,
+        policy,
+        now: request.time,
+        releaseId,
+        nonce: request.proven.request.runtimeData.nonce,
+        boot: worker.boot,
+        wrapKey: request.proven.request.wrapKey,
+        expiry: endOfGrant(
+          { permission, verdict: acceptedAs(change) },
+          policy,
+          { grantKey: grantKey.exp, verifierKeys: KEYS_END },
+          request.time,
+        ),
+        revocationSeq: 1,
+        consent: null,
+        keys: job.objects.map(() => 'a.b.c.d.e'),
+        log: { boot: verifier.boot, checkpoint, index },
+      }),
+      policySeq: change.policySeq ?? 1,
+      revocationSeq: change.revocationSeq ?? 1,
+      ...grantChange,
+    })
     return {
       releaseId,
       jobId,
-      grantDigest: digestOf(`grant ${releaseId}`),
-      headerDigests: body.headerDigests,
-      traceparent: body.traceparent,
-      dataset: body.dataset,
-      permission: body.permission,
+      grantDigest: grantDigest(jws),
+      grants,
+      headerDigests: decided.headerDigests,
+      traceparent: decided.traceparent,
+      dataset: decided.dataset,
+      permission: decided.permission,
       verifier: { boot: verifier.boot, index, checkpointDigest: noteDigest(checkpoint) },
       checkpoint,
     }
   }
 
-  async issue(verifier: Boot, { releaseId, grantDigest }: Released): Promise<void> {
-    const grantsDigest = digestOf(`grants ${releaseId}`)
-    verifier.log.append({ event: 'release.issued', releaseId, grantDigest, grantsDigest })
+  /** The job of these objects, if the builder has sealed them. */
+  async #jobOf(
+    { headerDigests: [first = ''] = [], dataset, traceparent }: Partial<BodyOf<'release.decided'>>,
+    releaseId: string,
+  ): Promise<ReleaseJob> {
+    const trace = traceparent ?? `00-${releaseId}-${'2'.repeat(16)}-01`
+    const sealed = this.#sealed.get(first)
+    if (sealed !== undefined) return { traceparent: trace, ...sealed }
+    return await this.job({ traceparent: trace, ...(dataset === undefined ? {} : { dataset }) })
+  }
+
+  async issue(
+    verifier: Boot,
+    { releaseId, grantDigest, grants }: Pick<Released, 'releaseId' | 'grantDigest' | 'grants'>,
+  ): Promise<void> {
+    const body = { event: 'release.issued', releaseId, grantDigest, grantsDigest: grants.digest } as const
+    verifier.log.appendAll([body], [grants])
     await verifier.log.flush()
   }
 
@@ -580,38 +720,112 @@ export class CollectionBuilder {
     return released
   }
 
-  refusedJobs(accepted: number): BodyOf<'release.refused'> {
-    const { denialId, headerDigests, traceparents, reasons } = this.refusal('')
-    const jobs = { headerDigests, traceparents, reasons }
-    return { event: 'release.refused', denialId, accepted, dataset: 'cohort', ...jobs, quota: null }
+  /** The refusal of jobs that ask for a dataset which the policy does not have. */
+  async refuseJobs(
+    verifier: Boot,
+    accepted: number,
+    jobs: readonly ReleaseJob[],
+    change: Partial<BodyOf<'release.refused'>> = {},
+  ): Promise<void> {
+    verifier.log.append({
+      event: 'release.refused',
+      denialId: randomId(),
+      accepted,
+      dataset: null,
+      headerDigests: jobs.flatMap(({ objects }) => objects.map(({ header }) => digestOfHeader(header))),
+      traceparents: jobs.map(({ traceparent }) => traceparent),
+      reasons: [{ ...SHOUTED, code: 'permission.none', field: 'datasets.permissions' }],
+      quota: null,
+      ...change,
+    })
+    await verifier.log.flush()
   }
 
-  refusal(boot: string): BodyOf<'worker.refused'> {
-    return {
+  /** A worker that is refused since its guest may be debugged. Returns the entry. */
+  async refuse(
+    verifier: Boot,
+    worker: Pick<Boot, 'boot'>,
+    change: Partial<BodyOf<'worker.refused'>> = {},
+  ): Promise<BodyOf<'worker.refused'>> {
+    const { body, objects } = await this.refusal(worker)
+    const refusal = { ...body, ...change }
+    verifier.log.appendAll([refusal], objects)
+    await verifier.log.flush()
+    return refusal
+  }
+
+  async refusal(worker: Pick<Boot, 'boot'>) {
+    const job = await this.job({ traceparent })
+    const { proven, time, about, objects } = await this.request(worker, [job], { debug: true })
+    const { trust } = proven.request.runtimeData
+    const verdict = appraise(proven.verified, policy, { trust, at: time, revocation: nothingRevoked })
+    assert(verdict.kind === 'refused')
+    const body: BodyOf<'worker.refused'> = {
       event: 'worker.refused',
       denialId: randomId(),
-      boot,
+      boot: worker.boot,
       client: 'research',
       purpose: 'HRESCH',
       datasets: ['cohort'],
-      headerDigests: [digestOf('refused')],
+      headerDigests: job.objects.map(({ header }) => digestOfHeader(header)),
       traceparents: [traceparent],
-      reasons: [
-        {
-          code: 'guest-policy.debug',
-          field: 'guestPolicy.debug',
-          expected: 'forbidden',
-          actual: 'set\u001b[2J',
-          remedy: 'launch the guest without debugging',
-        },
-      ],
-      nearest: [{ reference: 'reference-1', differences: 1, fields: ['guestPolicy.debug'] }],
+      reasons: verdict.reasons.map((reason) => ({ ...reason, actual: SHOUTED.actual })),
+      nearest: verdict.distances.map(({ reference, fields }) => ({
+        reference,
+        differences: fields.length,
+        fields: [...fields],
+      })),
       policySeq: 1,
       revocationSeq: 1,
-      ...this.attestation(boot),
-      ...aboutRequest,
+      ...about,
     }
+    return { body, objects }
   }
+}
+
+/** A reason in which a requester tries to write to the reader's terminal. */
+const SHOUTED: Omit<Refusal, 'code' | 'field'> = {
+  expected: 'forbidden',
+  actual: 'set\u001b[2J',
+  remedy: 'launch the guest without debugging',
+}
+
+/** Only the names count. */
+const ACCEPTED_FIELDS = {
+  boot: '',
+  client: '',
+  purpose: '',
+  nonceDigest: '',
+  reference: '',
+  assurance: 'measured',
+  policySeq: 1,
+  revocationSeq: 0,
+  runtimeDataDigest: '',
+  reportDigest: '',
+  measurement: '',
+  requestDigest: '',
+  tokenDigest: '',
+  jti: '',
+  scopesDigest: null,
+} as const satisfies Omit<BodyOf<'worker.accepted'>, 'event'>
+
+function acceptedAs({
+  reference,
+  assurance = 'measured',
+}: {
+  reference?: string
+  assurance?: Grant['assurance']
+}) {
+  return { ...acceptedAt(assurance), reference: reference ?? 'reference-1' }
+}
+
+const newTraceparent = () => `00-${randomId()}-${'2'.repeat(16)}-01`
+
+async function signGrant(grant: Grant) {
+  const jws = await signCompact(GrantFormat, grant, grantSigner)
+  const certificate = await signCompact(GrantKeyFormat, grantKey, grantCa)
+  const bytes = GrantsRecordFormat.encode({ v: 1, grantKey: certificate, grants: [jws] })
+  return { jws, grants: recorded('grants', bytes) }
 }
 
 /** The signed policy of the collection with changes, and the name of its object. */

@@ -33,6 +33,9 @@ const PLATFORM = {
   assurance: 'platform',
   measurement: PLATFORM_MEASUREMENT,
 } as const
+/** Made again from the recorded request, the decision or the appraisal is another. */
+const AGAIN = ['decision.contradicted verifier:3']
+const OTHERWISE = ['appraisal.contradicted verifier:2', 'grant.contradicted verifier:4']
 const WINDOW = 1_800_000_000 - (1_800_000_000 % 86_400)
 const QUOTA_USED = { releases: 1, objects: 1, bytes: 1 }
 const foreign = keySigner(generateKeyPairSync('ed25519').privateKey)
@@ -348,8 +351,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       const released = await builder.release(verifier, worker)
       await builder.publish(worker, released)
       const why = { jobId: released.jobId, traceparent, code: 'object.withdrawn' } as const
-      const refusal = builder.refusal(worker.boot)
-      verifier.log.append(refusal)
+      const refusal = await builder.refuse(verifier, worker)
       worker.log.append({ event: 'release.denied', ...why, denialId: refusal.denialId })
       worker.log.append({ event: 'job.dead-lettered', ...why, attempts: 0, headerDigests: [] })
       await worker.log.flush()
@@ -363,8 +365,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       const released = await builder.release(verifier, worker)
       await builder.publish(worker, released)
       const why = { jobId: released.jobId, traceparent, code: 'object.withdrawn' } as const
-      const refusal = builder.refusal(other.boot)
-      verifier.log.append(refusal)
+      const refusal = await builder.refuse(verifier, other)
       other.log.append({ event: 'release.denied', ...why, denialId: refusal.denialId })
       other.log.append({ event: 'job.dead-lettered', ...why, attempts: 0, headerDigests: [] })
       await other.log.flush()
@@ -547,36 +548,39 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
   ...Object.fromEntries(
     (
       [
-        ['a permission that the policy does not have', { permission: 'other' }],
-        ['a dataset that the policy does not have', { dataset: 'other' }],
-        ['another client', { client: 'other' }],
-        ['another purpose', { purpose: 'TREAT' }],
-        ['another measurement', { measurement: 'ee'.repeat(48) }],
-        ['another release', { reference: 'other' }],
-        ['a level that the dataset does not allow', PLATFORM],
+        ['a permission that the policy does not have', { permission: 'other' }, AGAIN],
+        ['a dataset that the policy does not have', { dataset: 'other' }, AGAIN],
+        ['another client', { client: 'other' }, ['attestation.contradicted verifier:2']],
+        ['another purpose', { purpose: 'TREAT' }, ['attestation.contradicted verifier:2']],
+        ['another measurement', { measurement: 'ee'.repeat(48) }, ['attestation.contradicted verifier:2']],
+        ['another release', { reference: 'other' }, OTHERWISE],
+        ['a level that the dataset does not allow', PLATFORM, AGAIN],
         [
           'a level that the release does not give',
           { dataset: 'shared', permission: 'shared-research', assurance: 'platform' },
+          OTHERWISE,
         ],
-        ['a permission of another dataset', { permission: 'shared-research' }],
+        ['a permission of another dataset', { permission: 'shared-research' }, AGAIN],
         [
           'another window of its quota',
           { quota: { begins: 0, used: { releases: 1, objects: 1, bytes: 1 } } },
+          [],
         ],
         ...(['releases', 'objects', 'bytes'] as const).map(
           (unit) =>
             [
               `more ${unit} than its quota`,
               { quota: { begins: WINDOW, used: { ...QUOTA_USED, [unit]: 1_000_000_001 } } },
+              [],
             ] as const,
         ),
       ] as const
-    ).map(([what, change]) => [
+    ).map(([what, change, more]) => [
       `a decision is for ${what}`,
       [
         async ({ builder, verifier, worker }: Actors) =>
           builder.publish(worker, await builder.release(verifier, worker, change)),
-        ['decision.unfounded verifier:3'],
+        [...more, 'decision.unfounded verifier:3'].sort(),
       ] as const,
     ]),
   ),
@@ -612,14 +616,13 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
         async ({ builder, verifier, worker }: Actors) => {
           const second = await builder.boot('verifier')
           second.log.append(builder.loaded())
+          const same = await builder.job({ dataset: 'shared' })
           for (let n = 0; n < works; n++) {
             const by = n === 0 ? verifier : second
             builder.now += 1
-            const headerDigests = Array.from({ length: objects || 1 }, (_, i) =>
-              toBase64url(sha256(utf8(objects === 0 ? 'same' : `${n} ${i}`))),
-            )
+            const job = objects === 0 ? same : await builder.job({ dataset: 'shared', count: objects })
             const released = await builder.decide(by, worker, {
-              headerDigests,
+              job,
               dataset: 'shared',
               permission: 'shared-research',
             })
@@ -634,8 +637,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
   'refused jobs name an entry that accepts no worker': [
     async ({ builder, verifier, worker }) => {
       await worker.log.flush()
-      verifier.log.append({ ...builder.refusedJobs(0), headerDigests: [digest] })
-      await verifier.log.flush()
+      await builder.refuseJobs(verifier, 0, [await builder.job({ dataset: 'nowhere' })])
     },
     ['decision.unfounded verifier:2'],
   ],
@@ -643,29 +645,32 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
     async ({ builder, verifier, worker }) => {
       await worker.log.flush()
       const nearest = [{ reference: 'reference-9', differences: 1, fields: ['measurement'] }]
-      verifier.log.append({ ...builder.refusal(worker.boot), nearest })
-      await verifier.log.flush()
+      await builder.refuse(verifier, worker, { nearest })
     },
-    ['decision.unfounded verifier:2'],
+    ['appraisal.contradicted verifier:2', 'decision.unfounded verifier:2'],
   ],
   'a refusal names a policy that is absent': [
     async ({ builder, verifier, worker }) => {
       await worker.log.flush()
-      verifier.log.append({ ...builder.refusal(worker.boot), policySeq: 2 })
-      await verifier.log.flush()
+      await builder.refuse(verifier, worker, { policySeq: 2 })
     },
     ['policy.missing verifier:2'],
   ],
   'two jobs of one request are decided, and two are refused': [
     async ({ builder, verifier, worker }) => {
-      const first = await builder.release(verifier, worker)
-      const second = await builder.release(verifier, worker, { accepted: first.verifier.index - 1 })
-      verifier.log.append({
-        ...builder.refusedJobs(first.verifier.index - 1),
-        headerDigests: [digest, digest],
-      })
-      await verifier.log.flush()
-      for (const released of [first, second]) await builder.publish(worker, released)
+      const [job, foreignJob, another] = await Promise.all(
+        ['cohort', 'nowhere', 'nowhere'].map((dataset) => builder.job({ dataset })),
+      )
+      assert.ok(job !== undefined && foreignJob !== undefined && another !== undefined)
+      const first = await builder.decide(verifier, worker, { more: [job, foreignJob, another] })
+      const accepted = first.verifier.index - 1
+      const second = await builder.decide(verifier, worker, { accepted, job })
+      await builder.refuseJobs(verifier, accepted, [foreignJob, another])
+      for (const released of [first, second]) {
+        await builder.issue(verifier, released)
+        await builder.receive(worker, released)
+        await builder.publish(worker, released)
+      }
     },
     { findings: [], statuses: ['visible', 'visible'] },
   ],
@@ -674,7 +679,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       builder.now += 200_000
       await builder.publish(worker, await builder.release(verifier, worker))
     },
-    ['decision.unfounded verifier:3'],
+    ['appraisal.contradicted verifier:2', 'decision.unfounded verifier:3'],
   ],
   'a decision comes before the policy': [
     async ({ builder, verifier, worker }) => {
@@ -689,7 +694,8 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
   'a decision in the last second is recorded in the next': [
     async ({ builder, verifier, worker }) => {
       builder.now += 100_000
-      await builder.publish(worker, await builder.release(verifier, worker))
+      const released = await builder.release(verifier, worker, { decidedAt: builder.now - 1 })
+      await builder.publish(worker, released)
     },
     [],
   ],
@@ -706,7 +712,13 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
     [],
   ],
   ...Object.fromEntries(
-    (['permissions', 'referenceValues', 'boots'] as const).map((list) => [
+    (
+      [
+        ['permissions', 'decision.contradicted verifier:4'],
+        ['referenceValues', 'appraisal.contradicted verifier:3'],
+        ['boots', 'decision.contradicted verifier:3'],
+      ] as const
+    ).map(([list, again]) => [
       `a decision comes after a revocation in ${list}`,
       [
         async ({ builder, verifier, worker }: Actors) => {
@@ -719,7 +731,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
           verifier.log.append({ ...builder.loaded(), revocationSeq: 2, revocations: [added] })
           await builder.publish(worker, await builder.release(verifier, worker, { revocationSeq: 2 }))
         },
-        ['decision.unfounded verifier:4'],
+        [again, 'decision.unfounded verifier:4'],
       ] as const,
     ]),
   ),
@@ -813,7 +825,7 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
   ],
   "a worker's log speaks as a Verifier, and the other way round": [
     async ({ builder, verifier, worker }) => {
-      worker.log.append(builder.refusal(worker.boot))
+      worker.log.append((await builder.refusal(worker)).body)
       const jobId = randomId()
       verifier.log.append({
         event: 'key.received',

@@ -234,7 +234,7 @@ const CASES: readonly Case[] = [
   {
     what: 'a disclosure that is logged as none',
     write: async (actors) => discloseAs(actors, false),
-    findings: ['decision.undisclosed'],
+    findings: ['decision.contradicted', 'decision.undisclosed', 'grant.contradicted'],
   },
   {
     what: 'a disclosure that is logged as one',
@@ -265,10 +265,10 @@ const CASES: readonly Case[] = [
     what: 'a denial by a clock that is behind its Verifier',
     write: async (actors) => {
       const { builder, verifier, worker } = actors
-      const refusal = builder.refusal(worker.boot)
-      worker.log.append(builder.denial(refusal.denialId))
+      const { body, objects } = await builder.refusal(worker)
+      worker.log.append(builder.denial(body.denialId))
       builder.now += 5
-      verifier.log.append(refusal)
+      verifier.log.appendAll([body], objects)
       await releaseAndPublish(actors)
     },
     findings: [],

@@ -59,8 +59,7 @@ export async function writeWholeCollection(dir: string) {
   alive.log.append({ event: 'job.failed', ...killer, releaseId: null })
   alive.log.append({ event: 'job.dead-lettered', ...killer, attempts: 3, headerDigests: [] })
 
-  const refusal = builder.refusal(stranger.boot)
-  verifier.log.append(refusal)
+  const refusal = await builder.refuse(verifier, stranger)
   for (const minute of [builder.now, builder.now + 60])
     verifier.log.append({
       event: 'requests.refused',

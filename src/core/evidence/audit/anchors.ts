@@ -9,7 +9,7 @@ import { CodedError } from '../../errors.ts'
 import { type QuorumRoot, verifyCompact } from '../../jws.ts'
 import type { ObjectReader } from '../../objectReader.ts'
 import { GovernanceBucket } from '../../policy/bucket.ts'
-import { grantCasOf } from '../../policy/verifierKeys.ts'
+import { type GrantCa, grantCasOf } from '../../policy/verifierKeys.ts'
 import { SealRecordFormat, sealRecordName } from '../../sealed/record.ts'
 import type { Collection } from './collection.ts'
 import { type Findings, messageOf } from './finding.ts'
@@ -18,6 +18,8 @@ import { Governed } from './governed.ts'
 export type Anchors = {
   /** By boot. */
   readonly registrations: ReadonlyMap<string, Registration>
+  /** Every one that was ever certified. */
+  readonly grantCas: readonly GrantCa[]
   readonly governed: Governed
   /** The sealIds of withdrawn objects, by the digest of the header: only that is in a log. */
   readonly withdrawn: ReadonlyMap<string, string>
@@ -51,7 +53,7 @@ export async function readAnchors(
     }
   }
   const governed = new Governed(candidates, root)
-  return { registrations, governed, withdrawn: await readWithdrawn(governance, governed, findings) }
+  return { registrations, grantCas, governed, withdrawn: await readWithdrawn(governance, governed, findings) }
 }
 
 const WITHDRAWN_AT_ONCE = 64

@@ -44,6 +44,8 @@ export type AuditOptions = {
 const ROWS = 1000
 /** Judged together, so that their manifests are read together. */
 const SETTLED_TOGETHER = 128
+/** Entries, between two times that rules may do what waits. */
+const CAUGHT_UP_AFTER = 512
 
 export async function auditCollection(
   collection: Collection,
@@ -59,7 +61,7 @@ export async function auditCollection(
   await logs.read({ objects: collection.workerLogs, role: 'worker', ...shared })
   const manifests = new Manifests({ objects: collection.results, ...shared })
   const lives = new Lives(findings)
-  const context: Context = { collection, anchors, logs, lives, manifests, findings }
+  const context: Context = { collection, anchors, logs, lives, manifests, findings, compute }
 
   const letters = new Letters(context)
   const releases = new Allowed(context, letters, { rows, onRelease, openCounts: options.openCounts })
@@ -105,6 +107,7 @@ export async function auditCollection(
 /** Gives every entry, decision and life to the rules. */
 async function walk(context: Context, rules: readonly Rule[]): Promise<void> {
   const { logs, lives, manifests, findings } = context
+  let count = 0
   for await (const logged of inOrderOfTime(logs.registered)) {
     if (!isByItsRole(logged, findings)) continue
     for (const rule of rules) rule.entry?.(logged)
@@ -116,6 +119,8 @@ async function walk(context: Context, rules: readonly Rule[]): Promise<void> {
           rule.decision?.({ ...recorded, entry: recorded.entry })
       }
     if (lives.due >= SETTLED_TOGETHER) await settle(lives.takeDue())
+    count += 1
+    if (count % CAUGHT_UP_AFTER === 0) for (const rule of rules) await rule.catchUp?.()
   }
   let rest: Life[] = []
   for (const life of lives.takeAll()) {

@@ -10,6 +10,7 @@ import type { Lives } from './lives.ts'
 import type { AnyLogged } from './log/log.ts'
 import type { Logs } from './log/logs.ts'
 import type { Manifests } from './manifests.ts'
+import type { Compute } from './tasks.ts'
 
 export type Context = {
   readonly collection: Collection
@@ -18,6 +19,7 @@ export type Context = {
   readonly lives: Lives
   readonly manifests: Manifests
   readonly findings: Findings
+  readonly compute: Compute
 }
 
 /**
@@ -32,6 +34,8 @@ export type Rule = {
   readonly refusal?: (refused: RefusedJobs) => void
   /** Each release once: when it is complete, or when the logs have ended. */
   readonly life?: (life: Life) => void | Promise<void>
+  /** After every few hundred entries, for work that has to wait. */
+  readonly catchUp?: () => Promise<void>
   /** When everything was read. */
   readonly end?: () => void | Promise<void>
 }

@@ -43,6 +43,17 @@ export const FINDINGS = {
   'time.backwards': broken('an entry is older than the one before it'),
   'object.unexpected': broken('an object that no writer of evidence creates'),
 
+  // The record
+  'record.missing': incomplete('an object is absent that an entry or another object of the record names'),
+  'record.altered': broken('an object of the record is not what its name says'),
+  'attestation.unproven': broken("a recorded request does not prove its machine up to AMD's root"),
+  'attestation.contradicted': broken('an entry is not about the request that it names'),
+  'appraisal.contradicted': broken('appraised again, a machine has another verdict'),
+  'decision.contradicted': broken('decided again, a request or a job has another decision'),
+  'grant.unverified': broken('a recorded grant is absent, or no certified key signed it'),
+  'grant.other-terms': broken('a grant has other terms than the permission in the policy'),
+  'grant.contradicted': broken('a grant differs from its decision'),
+
   // One release
   'decision.unfounded': broken('the policy that a decision names does not allow it'),
   'decision.superseded': broken('a newer policy was in force than the one that a decision names'),

@@ -7,6 +7,7 @@ import { interruptions } from './rules/interruptions.ts'
 import { jobOrder } from './rules/jobOrder.ts'
 import { quotas } from './rules/quotas.ts'
 import { refusals } from './rules/refusals.ts'
+import { requests } from './rules/requests.ts'
 import { sightings } from './rules/sightings.ts'
 import { statements } from './rules/statements.ts'
 import { supersession } from './rules/supersession.ts'
@@ -16,6 +17,7 @@ export const RULES: readonly RuleOf[] = [
   statements,
   decisions,
   supersession,
+  requests,
   quotas,
   refusals,
   denials,

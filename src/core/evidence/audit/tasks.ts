@@ -8,6 +8,9 @@ import { CodedError } from '../../errors.ts'
 import { openCheckpoint } from '../checkpoint.ts'
 import { type OpenedManifest, openManifest } from '../manifest.ts'
 import type { NoteKey } from '../note.ts'
+import type { CaseObjects, Problem as CaseProblem, CaseRules, RecordedCase } from '../review/case.ts'
+import { Chains } from '../review/chains.ts'
+import { reviewCase } from '../review/review.ts'
 import { messageOf } from './finding.ts'
 
 type Problem = { readonly problem: string }
@@ -28,10 +31,19 @@ type ManifestsTask = {
   }[]
 }
 
+type RequestsTask = {
+  readonly rules: CaseRules
+  readonly cases: readonly { readonly recorded: RecordedCase; readonly objects: CaseObjects }[]
+}
+
 type Tasks = {
   readonly checkpoints: (task: NotesTask) => readonly (OpenedCheckpoint | Problem)[]
   readonly manifests: (task: ManifestsTask) => readonly (OpenedManifest | Problem)[]
+  readonly requests: (task: RequestsTask) => readonly (readonly CaseProblem[])[]
 }
+
+/** Of this thread. Chains are the same for all requests of a machine. */
+const CHAINS = new Chains()
 
 const TASKS: Tasks = {
   checkpoints: ({ key, notes }) => {
@@ -49,6 +61,8 @@ const TASKS: Tasks = {
     manifests.map(({ resultId, bytes, registration }) =>
       attempt(() => openManifest(fromUtf8(bytes, 'a manifest'), resultId, registration)),
     ),
+  requests: ({ rules, cases }) =>
+    cases.map(({ recorded, objects }) => reviewCase(recorded, objects, rules, CHAINS)),
 }
 
 /** Runs a task, here or in a thread. */
