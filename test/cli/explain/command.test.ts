@@ -119,7 +119,7 @@ test('--config reads the buckets of both tenancies as the auditor, and says the 
   const trust = ['--trust', join(whole, 'trust.json')]
   const asked = [
     explain(denialId, '--config', configs.audit, ...trust),
-    explain(denialId, '--evidence', whole),
+    explain(denialId, '--evidence', whole, ...trust),
   ]
   const [fromBuckets, fromFolder] = await Promise.all(asked)
   assert.deepEqual(fromBuckets, fromFolder)
