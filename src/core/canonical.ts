@@ -17,10 +17,12 @@ export function canonicalText(value: unknown): string {
   if (typeof value === 'string' && value.isWellFormed()) return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`
   if (typeof value === 'object' && isPlain(value)) {
-    // RFC 8785 §3.2.3 sorts by UTF-16 code units, as < does on strings.
-    const members = Object.entries(value).filter(([, member]) => member !== undefined)
-    members.sort(([a], [b]) => (a < b ? -1 : 1))
-    return `{${members.map(([key, member]) => `${canonicalText(key)}:${canonicalText(member)}`).join(',')}}`
+    // RFC 8785 §3.2.3 sorts by UTF-16 code units, as sort() does.
+    let members = ''
+    for (const key of Object.keys(value).sort())
+      if (value[key] !== undefined)
+        members += `${members === '' ? '' : ','}${canonicalText(key)}:${canonicalText(value[key])}`
+    return `{${members}}`
   }
   throw new CodedError('encoding.invalid', 'a value has no JSON form')
 }

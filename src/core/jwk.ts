@@ -51,10 +51,15 @@ export function thumbprint(jwk: PublicJwk): string {
   return createHash('sha256').update(canonicalText(jwk)).digest('base64url')
 }
 
+// Few keys sign most of what is verified, and importing one takes as long as a signature of Ed25519.
+const IMPORTED = new WeakMap<PublicJwk, KeyObject>()
+
 /** Throws `encoding.invalid` for a point off its curve. */
 export function importJwk(jwk: PublicJwk): KeyObject {
   try {
-    return createPublicKey({ key: { ...jwk }, format: 'jwk' })
+    const imported = IMPORTED.get(jwk) ?? createPublicKey({ key: { ...jwk }, format: 'jwk' })
+    IMPORTED.set(jwk, imported)
+    return imported
   } catch (cause) {
     throw new CodedError('encoding.invalid', `a ${jwk.kty} key is not a valid public key`, { cause })
   }

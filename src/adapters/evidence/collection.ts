@@ -1,9 +1,10 @@
 /** A folder with copies of the four buckets, for an audit. */
-import { createFolderStore } from '#adapters/system/folderStore.ts'
+import { join } from 'node:path'
 import { CodedError, codeOf } from '#core/errors.ts'
 import type { Collection } from '#core/evidence/audit/collection.ts'
 import type { ObjectReader } from '#core/objectReader.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
+import { createFolderReader } from './folderReader.ts'
 
 /** The folder of each bucket. */
 export const FOLDERS = {
@@ -17,8 +18,7 @@ export const FOLDERS = {
 export const NAMESPACE = 'collection'
 
 export function openCollection(dir: string): Collection {
-  const store = createFolderStore({ root: dir, namespace: NAMESPACE })
-  const reader = (bucket: string) => readerOf(store, { namespace: NAMESPACE, bucket })
+  const reader = (bucket: string) => createFolderReader(join(dir, bucket))
   return {
     governance: reader(FOLDERS.governance),
     verifierLogs: reader(FOLDERS.verifierLogs),

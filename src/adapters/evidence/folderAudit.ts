@@ -7,11 +7,13 @@ import { checkShape, parseJson } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
 import { type AuditOptions, auditCollection } from '#core/evidence/audit/audit.ts'
 import type { EvidenceReport } from '#core/evidence/audit/report.ts'
+import type { Compute } from '#core/evidence/audit/tasks.ts'
 import { Counts } from '#core/evidence/entry.ts'
 import { thumbprint } from '#core/jwk.ts'
 import { openSealed } from '#core/release/jwe.ts'
 import { TrustAnchors } from '#core/release/trust.ts'
 import { bucketReader, openCollection } from './collection.ts'
+import { openComputeThreads } from './computeThreads.ts'
 import type { EvidenceBuckets } from './export.ts'
 
 const MAX_TRUST_BYTES = 64 * 1024
@@ -44,7 +46,9 @@ export async function auditFolder(dir: string, options: FolderAuditOptions): Pro
   const { providerRoot } = await readTrust(options.trust ?? join(dir, 'trust.json'))
   const { auditKey } = options
   const openCounts = auditKey && ((counts: string) => countsOf(counts, auditKey))
-  const report = await auditCollection(openCollection(dir), { ...options, providerRoot, openCounts })
+  const report = await inThreads((compute) =>
+    auditCollection(openCollection(dir), { ...options, providerRoot, openCounts, compute }),
+  )
   const trust: TrustReport = {
     source: options.trust === undefined ? 'collection' : 'file',
     threshold: providerRoot.threshold,
@@ -73,15 +77,22 @@ export async function auditBuckets(
 ): Promise<EvidenceReport> {
   const { providerRoot } = await readTrust(options.trust)
   const inProvider = (bucket: string) => bucketReader(store, { namespace: provider.namespace, bucket })
-  return await auditCollection(
-    {
-      governance: inProvider(provider.governance),
-      verifierLogs: inProvider(provider.evidence),
-      workerLogs: inProvider(provider.workerEvidence),
-      results: bucketReader(store, { namespace: consumer.namespace, bucket: consumer.results }),
-    },
-    { ...options, providerRoot },
-  )
+  const collection = {
+    governance: inProvider(provider.governance),
+    verifierLogs: inProvider(provider.evidence),
+    workerLogs: inProvider(provider.workerEvidence),
+    results: bucketReader(store, { namespace: consumer.namespace, bucket: consumer.results }),
+  }
+  return await inThreads((compute) => auditCollection(collection, { ...options, providerRoot, compute }))
+}
+
+async function inThreads<T>(work: (compute: Compute) => Promise<T>): Promise<T> {
+  const threads = openComputeThreads()
+  try {
+    return await work(threads.compute)
+  } finally {
+    await threads.close()
+  }
 }
 
 /** The pin of a file. Throws `input.unreadable`. */

@@ -67,21 +67,12 @@ export function openNote(
   for (const { name, id, signature } of signatures) {
     const key = keys.find((candidate) => candidate.name === name && candidate.id.equals(id))
     if (key === undefined || signers.has(key)) continue
-    if (!verify(null, utf8(text), imported(key), signature))
+    if (!verify(null, utf8(text), importJwk(key.jwk), signature))
       throw new CodedError('evidence.inconsistent', `the signature of ${name} does not verify`)
     signers.add(key)
   }
   if (signers.size === 0) throw new CodedError('evidence.inconsistent', 'no known key has signed the note')
   return { text, signers: [...signers] }
-}
-
-// A log's one key opens all its notes, and importing takes a tenth of the time of a signature.
-const IMPORTED = new WeakMap<NoteKey, KeyObject>()
-
-function imported(key: NoteKey): KeyObject {
-  const known = IMPORTED.get(key) ?? importJwk(key.jwk)
-  IMPORTED.set(key, known)
-  return known
 }
 
 /** SHA-256 of a note. Entries name a checkpoint by it. */

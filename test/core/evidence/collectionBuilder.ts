@@ -35,6 +35,7 @@ import {
 } from '#core/sealed/manifest.ts'
 import { SealRecordFormat, sealRecordName } from '#core/sealed/record.ts'
 import { toUnixSeconds } from '#core/time.ts'
+import type { ObjectStore } from '#ports/objectStore.ts'
 import { referenceOf } from '../../reference.ts'
 import { acceptedAt } from '../release/releaseWorld.ts'
 import { amd, digestOfHeader, grantedAs, type RealRequest, realRequest, sealedJob } from './realRequests.ts'
@@ -186,7 +187,7 @@ export type Released = {
  */
 export class CollectionBuilder {
   readonly dir: string
-  readonly store
+  readonly store: ObjectStore
   now = START
   /** True if a Verifier of its own says `boot.registered` of each worker. */
   announces = false
@@ -198,14 +199,17 @@ export class CollectionBuilder {
   readonly #requests = new Map<string, RealRequest>()
   readonly #signers = new Map<string, Signer>()
 
-  private constructor(dir: string) {
+  private constructor(dir: string, store: ObjectStore) {
     this.dir = dir
-    this.store = createFolderStore({ root: dir, namespace: NAMESPACE })
+    this.store = store
   }
 
   /** Starts with governance and trust, without a log. */
-  static async create(dir: string): Promise<CollectionBuilder> {
-    const builder = new CollectionBuilder(dir)
+  static async create(
+    dir: string,
+    store: ObjectStore = createFolderStore({ root: dir, namespace: NAMESPACE }),
+  ): Promise<CollectionBuilder> {
+    const builder = new CollectionBuilder(dir, store)
     assert(grantCa.jwk.kty === 'EC')
     const keys = {
       v: 1,

@@ -276,6 +276,20 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
     (files) => copy(files, checkpoint, log(checkpointName(last + 5))),
     [`checkpoint.invalid alive:${last + 5}`],
   ],
+  'one byte has the name of the largest checkpoint': [
+    (files) => files.set(log(checkpointName(Number.MAX_SAFE_INTEGER)), Buffer.from('x')),
+    [`checkpoint.invalid alive:${Number.MAX_SAFE_INTEGER}`],
+  ],
+  'the key of a log signs the largest checkpoint': [
+    (files) => {
+      const size = Number.MAX_SAFE_INTEGER
+      files.set(
+        log(checkpointName(size)),
+        utf8(signCheckpoint({ origin, size, root: EMPTY_ROOT }, alive.key)),
+      )
+    },
+    [`checkpoint.inconsistent alive:${Number.MAX_SAFE_INTEGER}`],
+  ],
   'a checkpoint is replaced by that of another log': [
     (files) => copy(files, log(checkpointName(2), dead), checkpoint),
     ['checkpoint.invalid alive:2'],

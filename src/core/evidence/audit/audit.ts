@@ -108,6 +108,8 @@ export async function auditCollection(
 async function walk(context: Context, rules: readonly Rule[]): Promise<void> {
   const { logs, lives, manifests, findings } = context
   let count = 0
+  // Manifests are opened in threads while the next entries are read.
+  let settling = Promise.resolve()
   for await (const logged of inOrderOfTime(logs.registered)) {
     if (!isByItsRole(logged, findings)) continue
     for (const rule of rules) rule.entry?.(logged)
@@ -118,10 +120,18 @@ async function walk(context: Context, rules: readonly Rule[]): Promise<void> {
         else if (lives.get(recorded.entry.releaseId)?.decided.length === 1)
           rule.decision?.({ ...recorded, entry: recorded.entry })
       }
-    if (lives.due >= SETTLED_TOGETHER) await settle(lives.takeDue())
+    if (lives.due >= SETTLED_TOGETHER) {
+      await settling
+      settling = settle(lives.takeDue())
+      // Its failure is thrown where it is awaited.
+      settling.catch(() => {})
+    }
     count += 1
-    if (count % CAUGHT_UP_AFTER === 0) for (const rule of rules) await rule.catchUp?.()
+    if (count % CAUGHT_UP_AFTER !== 0) continue
+    await settling
+    for (const rule of rules) await rule.catchUp?.()
   }
+  await settling
   let rest: Life[] = []
   for (const life of lives.takeAll()) {
     rest.push(life)

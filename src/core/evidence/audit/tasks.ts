@@ -71,11 +71,16 @@ export type Compute = <Name extends keyof Tasks>(
   task: Parameters<Tasks[Name]>[0],
 ) => Promise<ReturnType<Tasks[Name]>>
 
-/** Runs each task at once, in this thread. */
-export const computeHere: Compute = async (name, task) => {
+export type TaskName = keyof Tasks
+
+/** `task` is what `Compute` was given for this name, or a copy of it. */
+export function runTask(name: TaskName, task: unknown): never {
   const run = TASKS[name] as (task: unknown) => never
   return run(task)
 }
+
+/** Runs each task at once, in this thread. */
+export const computeHere: Compute = async (name, task) => runTask(name, task)
 
 function attempt<T>(work: () => T): T | Problem {
   try {

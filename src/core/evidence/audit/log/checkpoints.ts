@@ -47,10 +47,23 @@ export async function readCheckpoints(
   { compute, find }: { readonly compute: Compute; readonly find: FindInLog },
 ): Promise<Checkpoints> {
   const checkpoints = new Checkpoints()
+  // The next ones are read while a thread opens these.
+  let opening = Promise.resolve()
   for (let start = 0; start < sizes.length; start += AT_ONCE) {
     const notes = await Promise.all(
       sizes.slice(start, start + AT_ONCE).map(async (size) => ({ size, bytes: await read(size) })),
     )
+    await opening
+    opening = open(notes)
+    // Its failure is thrown where it is awaited.
+    opening.catch(() => {})
+  }
+  await opening
+  return checkpoints
+
+  async function open(
+    notes: readonly { readonly size: number; readonly bytes: Uint8Array }[],
+  ): Promise<void> {
     const opened = await compute('checkpoints', { key: log.key, notes })
     for (const [i, { size }] of notes.entries()) {
       const one = opened[i]
@@ -59,7 +72,6 @@ export async function readCheckpoints(
       else checkpoints.add(size, one)
     }
   }
-  return checkpoints
 
   async function read(size: number): Promise<Uint8Array> {
     try {
