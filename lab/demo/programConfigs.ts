@@ -106,6 +106,7 @@ function verifierConfig(settings: DeploymentSettings, port: number): object {
       governance: 'governance',
       freshness: 'freshness',
       evidence: 'evidence-verifier',
+      workerEvidence: 'evidence-worker',
       state: 'verifier-state',
     },
     macSecretId: MAC_SECRET,

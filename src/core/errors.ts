@@ -11,6 +11,7 @@ import {
   GOVERNANCE_ERRORS,
   JOB_ERRORS,
   PLATFORM_ERRORS,
+  WITNESS_ERRORS,
 } from './errors/operation.ts'
 import { RELEASE_ERRORS, SEALED_ERRORS } from './errors/protocol.ts'
 import { APPRAISAL_ERRORS, ENCODING_ERRORS, EVIDENCE_ERRORS, LAUNCH_ERRORS } from './errors/report.ts'
@@ -29,6 +30,7 @@ export const ERROR_SECTIONS: readonly {
   { title: 'Minimum necessary (core/fhir, core/egress)', rows: CONTENT_ERRORS },
   { title: 'Jobs and ingestion (core/job, function, worker)', rows: JOB_ERRORS },
   { title: 'Evidence (core/evidence)', rows: EVIDENCE_LOG_ERRORS },
+  { title: 'Witness (core/evidence/witness)', rows: WITNESS_ERRORS },
   { title: 'Enrolment (cli/enrol)', rows: ENROLMENT_ERRORS },
   { title: 'Governance (cli/policy)', rows: GOVERNANCE_ERRORS },
   { title: 'Platform (adapters)', rows: PLATFORM_ERRORS },
@@ -45,6 +47,7 @@ export const ERRORS = {
   ...CONTENT_ERRORS,
   ...JOB_ERRORS,
   ...EVIDENCE_LOG_ERRORS,
+  ...WITNESS_ERRORS,
   ...ENROLMENT_ERRORS,
   ...GOVERNANCE_ERRORS,
   ...PLATFORM_ERRORS,

@@ -1,3 +1,4 @@
+import type { CheckpointSubmission, WitnessAnswer } from '#core/evidence/witness/submission.ts'
 import type { Challenge } from '#core/release/nonce.ts'
 import type { RefusedResponse, ReleaseRequest, ReleaseResponse } from '#core/release/request.ts'
 
@@ -10,6 +11,7 @@ import type { RefusedResponse, ReleaseRequest, ReleaseResponse } from '#core/rel
  * - `nonce` is the challenge's, which the request's runtime data repeats: a Verifier behind a gateway reads no
  *   body without it.
  * - A signed refusal, of one job or of the whole request, is an answer: only its signature makes it one.
+ * - A checkpoint may be submitted again: what was cosigned and committed stays as it is.
  * - `refusal.unsigned`: the whole request was refused without a signature, for a reason that waiting may not
  *   mend. One that waiting mends throws its own code.
  * - `verifier.unavailable`: no connection, no answer in time, a fault inside the Verifier, or no answer of
@@ -24,6 +26,12 @@ export type ReleaseService = {
     nonce: Challenge['nonce'],
     signal?: AbortSignal,
   ) => Promise<ReleaseResponse | RefusedResponse>
+  /** Submits a checkpoint of the boot's log. It asks for the nonce that may be needed. */
+  readonly witness: (
+    boot: string,
+    submission: CheckpointSubmission,
+    signal?: AbortSignal,
+  ) => Promise<WitnessAnswer>
 }
 
 /**
@@ -31,6 +39,7 @@ export type ReleaseService = {
  * these differences:
  *
  * - A challenge that one address does not give is asked of the next one.
+ * - A checkpoint that one address does not answer is submitted to the next one.
  * - A release is sent to a second address only if the first received no byte of it.
  */
 export type ReplicatedService = ReleaseService & {
@@ -43,5 +52,8 @@ export type ReplicatedService = ReleaseService & {
    * The caller's verdict on a challenge or answer of this service: the error that makes it unproven, or none.
    * Other objects are ignored.
    */
-  readonly judge: (said: Challenge | ReleaseResponse | RefusedResponse, error?: unknown) => void
+  readonly judge: (
+    said: Challenge | ReleaseResponse | RefusedResponse | WitnessAnswer,
+    error?: unknown,
+  ) => void
 }

@@ -11,18 +11,22 @@ import { untilServed } from '#adapters/system/outage.ts'
 import { expectTrueClock } from '#adapters/system/trueClock.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
 import type { Registration } from '#core/boot/registration.ts'
-import { Ed25519Jwk, exportJwk } from '#core/jwk.ts'
+import { cosign } from '#core/evidence/witness/cosignature.ts'
+import { Ed25519Jwk, exportJwk, type SigningJwk } from '#core/jwk.ts'
 import type { LoadingVerifier } from '#core/policy/policyCheck.ts'
 import type { TrustStore } from '#core/snp/chain.ts'
 import type { Clock } from '#ports/clock.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
 import { createAnnouncements } from './announcements.ts'
+import { type Commits, createCommits } from './commits.ts'
 import type { VerifierConfig } from './config.ts'
 import { type Custody, createCustody } from './custody.ts'
 import { createGrantKeys, type GrantKeys } from './grantKeys.ts'
 import { createInterruptions, type Interruptions } from './interruptions.ts'
+import { createLogReader } from './logReader.ts'
 import type { VerifierMaterial } from './material.ts'
 import { createMetrics, publishAges, publishQuotas, type VerifierMetrics } from './metrics.ts'
+import { createMovedLogs, type MovedLogs } from './movedLogs.ts'
 import { createNonceKeys, type NonceKeys } from './nonceKeys.ts'
 import { createNonceMarkers, type SpendNonce } from './nonceMarkers.ts'
 import { expectAfterOwnLogs } from './ownLogs.ts'
@@ -32,6 +36,7 @@ import { CLIENT_RATE, createRates, type Rates } from './rates.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { createRevocationLists, type RevocationLists } from './revocationLists.ts'
 import { createStatements } from './statements.ts'
+import { createWitnessedLogs, type WitnessedLogs } from './witnessedLogs.ts'
 
 /**
  * In milliseconds per second of the deadline: 1.5 deadlines. An end follows its decision within one deadline
@@ -51,7 +56,12 @@ export type Boot = {
   readonly spendNonce: SpendNonce
   readonly quotas: Quotas
   readonly policyStore: PolicyStore
+  /** Certifies grant keys and registers boots. */
+  readonly grantCa: SigningJwk
   readonly registrations: Registrations
+  readonly witnessedLogs: WitnessedLogs
+  readonly commits: Commits
+  readonly movedLogs: MovedLogs
   readonly custody: Custody
   /** The bucket of governance, where workers find consent lists. */
   readonly governance: Omit<ObjectRef, 'name'>
@@ -101,7 +111,7 @@ export async function openBoot(
   const nonceKeys = await having('macSecretId', () => createNonceKeys(oci.secretStore(), macSecretId, clock))
   const grantKeys = await having('grantCaKeyId', () => createGrantKeys(grantCa, clock.now))
   const evidenceBucket = bucket(buckets.evidence)
-  const { evidence, registration } = newEvidence({
+  const { evidence, registration, cosign } = newEvidence({
     store,
     bucket: evidenceBucket,
     software,
@@ -146,6 +156,7 @@ export async function openBoot(
     failed: metrics.crlFailed,
   })
   publishAges(registry, { policyStore, revocationLists, clock })
+  const movedLogs = createMovedLogs(store, bucket(buckets.state), clock)
   const quotas = createQuotas(store, bucket(buckets.state))
   publishQuotas(registry, quotas, clock)
 
@@ -158,7 +169,17 @@ export async function openBoot(
     spendNonce: createNonceMarkers(store, bucket(buckets.state), evidence.boot),
     quotas,
     policyStore,
+    grantCa: grantCa.jwk,
     registrations,
+    movedLogs,
+    witnessedLogs: createWitnessedLogs({
+      store,
+      bucket: evidenceBucket,
+      reader: createLogReader(store, bucket(buckets.workerEvidence)),
+      cosign,
+      moves: (id, aborted) => movedLogs.mark({ role: 'worker', boot: id }, aborted),
+    }),
+    commits: createCommits(store, evidenceBucket),
     custody: createCustody(vault, config.tenant, clock),
     governance: bucket(buckets.governance),
     grantKeys,
@@ -180,7 +201,12 @@ function newEvidence(options: {
   readonly simulation: boolean
   readonly requestSeconds: number
   readonly clock: Clock
-}): { readonly evidence: EvidenceLog; readonly registration: Registration } {
+}): {
+  readonly evidence: EvidenceLog
+  readonly registration: Registration
+  /** Adds this boot's cosignature to a checkpoint. */
+  readonly cosign: (note: string) => string
+} {
   const { clock, simulation, requestSeconds } = options
   const { privateKey } = generateKeyPairSync('ed25519')
   const key = Ed25519Jwk.parse(exportJwk(privateKey))
@@ -190,6 +216,7 @@ function newEvidence(options: {
   const origin = logOrigin('verifier', boot)
   return {
     evidence: createEvidenceLog(log),
+    cosign: (note) => cosign(note, origin, clock.now(), privateKey),
     registration: {
       v: 1,
       role: 'verifier',

@@ -95,12 +95,17 @@ export const VerifierConfig = z.strictObject({
       example: 'freshness',
     }),
     evidence: bucketName.meta({
-      description: "Verifiers' logs and registrations (create, read).",
+      description:
+        "Verifiers' logs, registrations, and what they witnessed: cosigned checkpoints, commits and digests (create, read, list).",
       example: 'evidence-verifier',
+    }),
+    workerEvidence: bucketName.meta({
+      description: "The workers' logs (read): what is cosigned must be there.",
+      example: 'evidence-worker',
     }),
     state: bucketName.meta({
       description:
-        'Nonce markers, quotas, and the boots that took requests (create, read, list). Give it lifecycle rules of one day for nonce/, of 32 days for boots/ and settled/, and of 64 days for quota/.',
+        'Nonce markers, quotas, and the boots that took requests (create, read, list). Give it lifecycle rules of one day for nonce/, of 32 days for boots/, settled/ and moved/, and of 64 days for quota/.',
       example: 'verifier-state',
     }),
   }),

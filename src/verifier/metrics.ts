@@ -18,6 +18,8 @@ const DAY_SECONDS = 86_400
 export type VerifierMetrics = {
   /** One decided job. `code` is empty if its keys were released. */
   readonly answered: (outcome: 'issued' | 'failed' | 'refused', code: ErrorCode | '') => void
+  /** One intent of a witnessed checkpoint. `code` is empty if it is permitted. */
+  readonly permitted: (outcome: 'permitted' | 'refused', code: ErrorCode | '') => void
   /** One step of a release request, also one that fails. */
   readonly step: (step: Step, seconds: number) => void
   /** A request that was refused as a whole. */
@@ -38,6 +40,12 @@ export function createMetrics(registry: Registry, simulation: boolean): Verifier
   const releases = new Counter({
     name: 'cw_verifier_releases_total',
     help: 'Decided jobs by outcome (issued, failed, refused) and, if no key was released, the first code',
+    labelNames: ['outcome', 'code'],
+    registers,
+  })
+  const permits = new Counter({
+    name: 'cw_verifier_permits_total',
+    help: 'Intents of results by outcome (permitted, refused) and code',
     labelNames: ['outcome', 'code'],
     registers,
   })
@@ -92,6 +100,7 @@ export function createMetrics(registry: Registry, simulation: boolean): Verifier
   }).set(simulation ? 1 : 0)
   return {
     answered: (outcome, code) => releases.inc({ outcome, code }),
+    permitted: (outcome, code) => permits.inc({ outcome, code }),
     step: (step, seconds) => steps.observe({ step }, seconds),
     refused: (code) => refused.inc({ code }),
     crlFailed: (product, code) => crlFailures.inc({ product, code }),

@@ -5,6 +5,8 @@
 import { z } from 'zod'
 import { utf8 } from '#core/bytes.ts'
 import { type ErrorCode, errorRow } from '#core/errors.ts'
+import { PermitFormat, PermitRefusalFormat } from '#core/evidence/witness/permit.ts'
+import { CheckpointSubmission, LogPath, WitnessAnswer } from '#core/evidence/witness/submission.ts'
 import { GrantFormat, GrantKeyFormat } from '#core/release/grant.ts'
 import { Challenge } from '#core/release/nonce.ts'
 import { Problem, RefusalFormat } from '#core/release/refusal.ts'
@@ -26,6 +28,10 @@ const COMPONENTS: Readonly<Record<string, z.ZodType>> = {
   Grant: GrantFormat.schema,
   GrantKey: GrantKeyFormat.schema,
   Refusal: RefusalFormat.schema,
+  CheckpointSubmission,
+  WitnessAnswer,
+  Permit: PermitFormat.schema,
+  PermitRefusal: PermitRefusalFormat.schema,
 }
 
 /** Which component is inside which member, and how. */
@@ -36,6 +42,9 @@ const INSIDE = [
   ['ReleaseResponse.freshness', 'Freshness, as compact JWS (cw-freshness) by the freshness key'],
   ['ReleaseResponse.answers[].grant', 'Grant, as compact JWS (cw-grant) by the grant key'],
   ['ReleaseResponse.answers[].refusal', 'Refusal, as compact JWS (cw-refusal) by the grant key'],
+  ['WitnessAnswer.grantKey', 'GrantKey, as compact JWS (cw-grant-key) by the grant CA'],
+  ['WitnessAnswer.permits[].permit', 'Permit, as compact JWS (cw-permit) by the grant key'],
+  ['WitnessAnswer.permits[].refusal', 'PermitRefusal, as compact JWS (cw-permit-refusal) by the grant key'],
   ['DecidedProblem.refusal', 'Refusal, as compact JWS (cw-refusal) by the grant key'],
 ] as const
 
@@ -89,16 +98,24 @@ function componentSchemas(): Readonly<Record<string, object>> {
   )
 }
 
-function operationOf({ summary, headers, request, response, codes, decides }: Route) {
+function operationOf({ path, summary, headers, request, response, codes, decides }: Route) {
   const ok = { description: summary, content: { 'application/json': { schema: schemaOf(response) } } }
   return {
     summary,
-    parameters: Object.entries(headers).map(([name, description]) => ({
-      name,
-      in: 'header',
-      description,
-      schema: { type: 'string' },
-    })),
+    parameters: [
+      ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+        name,
+        in: 'path',
+        required: true,
+        schema: schemaOf(LogPath.shape.boot),
+      })),
+      ...Object.entries(headers).map(([name, description]) => ({
+        name,
+        in: 'header',
+        description,
+        schema: { type: 'string' },
+      })),
+    ],
     ...(request !== null && {
       requestBody: { required: true, content: { 'application/json': { schema: schemaOf(request) } } },
     }),

@@ -5,7 +5,7 @@
  */
 import { type Registration, RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { utf8 } from '#core/bytes.ts'
-import { CodedError } from '#core/errors.ts'
+import { CodedError, codeOf } from '#core/errors.ts'
 import { type Signer, signCompact, verifyCompact } from '#core/jws.ts'
 import { createOnce } from '#ports/createOnce.ts'
 import type { ObjectRef, ObjectStore } from '#ports/objectStore.ts'
@@ -16,10 +16,13 @@ const MAX_KNOWN = 4096
 export type Registrations = {
   /**
    * Calls `first` with the registration in force when this process meets the boot, whoever wrote it: the process
-   * that did may have died before it said so. If `first` throws, the next call is the first again. Throws `boot.mismatch` if the boot is registered with another key, client or
-   * measurement, or under another grant CA.
+   * that did may have died before it said so. If `first` throws, the next call is the first again. Throws
+   * `boot.mismatch` if the boot is registered with another key, client or measurement, or under another grant
+   * CA.
    */
   readonly register: (registration: Registration, first?: (stored: Registration) => void) => Promise<void>
+  /** Undefined if this grant CA has registered no such boot. */
+  readonly find: (boot: string, signal?: AbortSignal) => Promise<Registration | undefined>
 }
 
 export function createRegistrations(
@@ -27,8 +30,25 @@ export function createRegistrations(
   bucket: Omit<ObjectRef, 'name'>,
   grantCa: Signer,
 ): Registrations {
+  // A boot that was only looked up was not yet given to anyone's `first`.
   const known = new Map<string, Registration>()
+  const lookedUp = new Map<string, Registration>()
   return {
+    find: async (boot, signal) => {
+      const found = known.get(boot) ?? lookedUp.get(boot)
+      if (found !== undefined) return found
+      try {
+        const object = { ...bucket, name: registrationName(boot) }
+        const stored = await store.readAll(object, RegistrationFormat.maxBytes * 2, signal)
+        const registration = openStored(stored, grantCa)
+        if (registration.boot !== boot) return undefined
+        remember(lookedUp, registration)
+        return registration
+      } catch (error) {
+        if (codeOf(error) === 'service.missing' || codeOf(error) === 'boot.mismatch') return undefined
+        throw error
+      }
+    },
     register: async (registration, first) => {
       const before = known.get(registration.boot)
       if (before !== undefined) {
@@ -38,10 +58,14 @@ export function createRegistrations(
       const stored = await writeOnce(store, bucket, grantCa, registration)
       expectSame(stored, registration)
       first?.(stored)
-      if (known.size >= MAX_KNOWN) known.clear()
-      known.set(registration.boot, stored)
+      remember(known, stored)
     },
   }
+}
+
+function remember(all: Map<string, Registration>, registration: Registration): void {
+  if (all.size >= MAX_KNOWN) all.clear()
+  all.set(registration.boot, registration)
 }
 
 /** The registration in force: the given one, or the one that was stored before. */
@@ -56,6 +80,10 @@ async function writeOnce(
   // The Vault's signatures are random, so equal bytes can only come from this call.
   if ((await createOnce(store, object, bytes)) === 'ours') return registration
   const stored = await store.readAll(object, RegistrationFormat.maxBytes * 2)
+  return openStored(stored, grantCa)
+}
+
+function openStored(stored: Buffer, grantCa: Signer): Registration {
   return verifyCompact(RegistrationFormat, stored.toString('latin1'), [grantCa.jwk], 'boot.mismatch').payload
 }
 

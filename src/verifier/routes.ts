@@ -3,7 +3,9 @@
  * what is in it (openapi.ts).
  */
 import { z } from 'zod'
+import { WITNESS_ERRORS } from '#core/errors/operation.ts'
 import type { ErrorCode } from '#core/errors.ts'
+import { CheckpointSubmission, WitnessAnswer } from '#core/evidence/witness/submission.ts'
 import { SUBJECTS } from '#core/release/about.ts'
 import { Challenge } from '#core/release/nonce.ts'
 import { MAX_REQUEST_BYTES, ReleaseRequest, ReleaseResponse } from '#core/release/request.ts'
@@ -42,6 +44,14 @@ const EVIDENCE = [
   'evidence.overdue',
 ] as const satisfies readonly ErrorCode[]
 
+/** What only the witness says. */
+const isOfWitness = (code: ErrorCode) => Object.hasOwn(WITNESS_ERRORS, code)
+
+const NONCE = {
+  nonce:
+    "The challenge's nonce. Behind a gateway that ends TLS no body is read without it; elsewhere it is not looked at.",
+}
+
 export const ROUTES = {
   createChallenge: {
     method: 'POST',
@@ -60,10 +70,7 @@ export const ROUTES = {
     path: '/v1/releases',
     summary: 'Keys for jobs, each granted or refused; without jobs a preflight',
     maxBytes: MAX_REQUEST_BYTES,
-    headers: {
-      nonce:
-        "The challenge's nonce. Behind a gateway that ends TLS no body is read without it; elsewhere it is not looked at.",
-    },
+    headers: NONCE,
     request: ReleaseRequest,
     response: ReleaseResponse,
     // What is said of an object is said of its job only.
@@ -75,8 +82,37 @@ export const ROUTES = {
         ...SUBJECTS.time,
         ...EVIDENCE,
       ]),
-    ],
+    ].filter((code) => !isOfWitness(code)),
     decides: true,
+  },
+  createCosignature: {
+    method: 'POST',
+    path: '/v1/logs/{boot}/checkpoints',
+    summary: "The cosignature of a worker's checkpoint, and a permit for each announced result",
+    maxBytes: MAX_REQUEST_BYTES,
+    headers: NONCE,
+    request: CheckpointSubmission,
+    response: WitnessAnswer,
+    codes: [
+      ...ON_THE_WAY,
+      ...EVIDENCE,
+      'nonce.invalid',
+      'nonce.expired',
+      'nonce.spent',
+      'clock.skewed',
+      'policy.none',
+      'policy.stale',
+      'service.unavailable',
+      'service.denied',
+      'service.missing',
+      'service.failed',
+      'boot.unregistered',
+      'checkpoint.unsigned',
+      'checkpoint.behind',
+      'checkpoint.forked',
+      'checkpoint.unreadable',
+    ],
+    decides: false,
   },
   getOpenApi: {
     method: 'GET',

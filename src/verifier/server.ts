@@ -5,8 +5,9 @@
  */
 import type { Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import fastify, { type FastifyHttpsOptions, type RouteHandlerMethod } from 'fastify'
+import fastify, { type FastifyHttpsOptions, type FastifyRequest, type RouteHandlerMethod } from 'fastify'
 import { CodedError } from '#core/errors.ts'
+import type { WitnessAnswer } from '#core/evidence/witness/submission.ts'
 import type { Challenge } from '#core/release/nonce.ts'
 import { MAX_REQUEST_BYTES, type ReleaseResponse } from '#core/release/request.ts'
 import type { Clock } from '#ports/clock.ts'
@@ -30,6 +31,8 @@ export type VerifierRoutes = {
   readonly challenge: () => Challenge
   /** `nonce` admitted the body. It is undefined if none had to. */
   readonly release: (body: Uint8Array, nonce: Uint8Array | undefined) => Promise<ReleaseResponse>
+  /** `path` has the route's parameters. */
+  readonly witness: (path: unknown, body: Uint8Array) => Promise<WitnessAnswer>
   /** Throws for a nonce that is not ours or too old. */
   readonly checkNonce: (nonce: Uint8Array) => void
   /** Called for each request that is refused as a whole, before its response. */
@@ -142,22 +145,29 @@ function guardRequests(app: App, gate: Gate): void {
   app.addContentTypeParser('application/json', gate.body)
 }
 
-function addRoutes(app: App, gate: Gate, { challenge, release, answered }: VerifierRoutes): void {
+function addRoutes(app: App, gate: Gate, { challenge, release, witness, answered }: VerifierRoutes): void {
   app.addHook('onResponse', async ({ routeOptions }, reply) =>
     answered(routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000),
   )
   const openApi = openApiBytes()
   const handlers: Readonly<Record<Operation, RouteHandlerMethod>> = {
     createChallenge: async () => challenge(),
-    createRelease: async (request) => {
-      const { body } = request
-      if (!Buffer.isBuffer(body)) throw new CodedError('request.malformed', 'the request has no body')
-      return await release(body, gate.nonceOf(request))
-    },
+    createRelease: async (request) => await release(bodyOf(request), gate.nonceOf(request)),
+    createCosignature: async (request) => await witness(request.params, bodyOf(request)),
     getOpenApi: async (_request, reply) => reply.type('application/json').send(openApi),
   }
   for (const [operation, { method, path, maxBytes }] of ROUTE_LIST)
-    app.route({ method, url: path, bodyLimit: maxBytes, handler: handlers[operation] })
+    app.route({
+      method,
+      url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      bodyLimit: maxBytes,
+      handler: handlers[operation],
+    })
+}
+
+function bodyOf({ body }: FastifyRequest): Buffer {
+  if (!Buffer.isBuffer(body)) throw new CodedError('request.malformed', 'the request has no body')
+  return body
 }
 
 /** Resolves with the server's URL. */

@@ -26,6 +26,7 @@ import { createRefusals } from './refusals.ts'
 import { answerRelease } from './release.ts'
 import { startServer } from './server.ts'
 import type { ServerTls } from './serverTls.ts'
+import { answerCheckpoint } from './witness.ts'
 
 const KEYS_SECONDS = 60
 const COUNTS_SECONDS = 15
@@ -88,6 +89,10 @@ export async function startVerifier(
       release: async (body, nonce) => {
         expectTrueClock(skew)
         return await answerRelease(body, boot, nonce)
+      },
+      witness: async (path, body) => {
+        expectTrueClock(skew)
+        return await answerCheckpoint(path, body, boot)
       },
       checkNonce: (nonce) => {
         expectTrueClock(skew)

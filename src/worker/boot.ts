@@ -28,6 +28,7 @@ import { ownLog, ownProducer, ownSigner, ownStore } from './places.ts'
 import { createRegistrations, type Registrations } from './registrations.ts'
 import { watchReports } from './reports.ts'
 import { VerifierTime } from './verifierTime.ts'
+import { createWitness, type Witness } from './witness.ts'
 import type { Workload } from './workloads/workload.ts'
 
 type Bucket = Omit<ObjectRef, 'name'>
@@ -42,6 +43,7 @@ export type Boot = {
   readonly store: ObjectStore
   readonly buckets: { readonly results: Bucket; readonly state: Bucket; readonly registrations: Bucket }
   readonly registrations: Registrations
+  readonly witness: Witness
   readonly finished: FinishedJobs
   /** The objects of jobs, wherever they are: a refusal there is about the job. */
   readonly objects: Pick<ObjectStore, 'head' | 'read' | 'readAll' | 'stream'>
@@ -142,6 +144,13 @@ export async function openBoot(
     store,
     buckets,
     registrations,
+    witness: createWitness({
+      service,
+      evidence,
+      key: Ed25519Jwk.parse(evidenceSigner.jwk),
+      registrations,
+      time,
+    }),
     finished: new FinishedJobs({ store, buckets }),
     objects,
     jobs: ownProducer(oci.streamProducer({ streamId: config.stream.id }), 'jobs'),

@@ -15,7 +15,14 @@ import type { GrantedJob } from './attester.ts'
 import type { Boot } from './boot.ts'
 import { readWithdrawn } from './consent.ts'
 import type { JobInput, SealedInput } from './input.ts'
-import { findResult, type PublicationBoot, type Published, publish, supersede } from './publication.ts'
+import {
+  type Announced,
+  announce,
+  findResult,
+  type PublicationBoot,
+  type Published,
+  supersede,
+} from './publication.ts'
 import { findWorkload } from './workloads/registry.ts'
 import { type Computed, runWorkload } from './workloads/run.ts'
 import type { Workload } from './workloads/workload.ts'
@@ -40,7 +47,7 @@ export function recordGrant(job: Job, { grant, grantDigest }: AcceptedGrant, evi
 }
 
 /**
- * Computes and publishes the result of a granted job. If a result of the same work exists, the object is not
+ * Computes and announces the result of a granted job; `show` makes it visible. If a result of the same work exists, the object is not
  * opened. A result holds no byte of an object unless all objects of the job opened as a whole. Throws the code
  * of the step that failed.
  */
@@ -50,7 +57,7 @@ export async function compute(
   granted: GrantedJob,
   boot: ComputationBoot,
   signal: AbortSignal,
-): Promise<Published> {
+): Promise<Announced | Published> {
   const { accepted } = granted
   const existing = await findResult(accepted, boot, signal)
   if (existing !== undefined) return supersede(accepted, existing, boot)
@@ -58,7 +65,7 @@ export async function compute(
   const computed = await openAndRun(input, granted, workload, boot, signal)
   expectInForce(accepted, boot)
   const { contentType } = workload
-  return publish(accepted, { ...computed, contentType, traceparent }, boot, signal)
+  return announce(accepted, { ...computed, contentType, traceparent }, boot, signal)
 }
 
 async function openAndRun(

@@ -11,6 +11,7 @@ import {
   returnSeconds,
   type Standing,
 } from './returns.ts'
+import { PermitRefused } from './witness.ts'
 
 /** How far one job came in one pass. */
 export type WorkOutcome =
@@ -102,12 +103,14 @@ function moveForFailure(outcome: Extract<WorkOutcome, { kind: 'failed' }>, isLat
   const code = codeOf(error)
   const { disposition } = errorRow(code)
   if (disposition === 'retry' && !isLate) return { kind: 'ask-again' }
-  const bound = boundOfFailure(code)
+  // What the Verifier says of one result is as what it says of one release.
+  const bound = error instanceof PermitRefused ? boundOfRefusal(code) : boundOfFailure(code)
   const putBack = putBackWithin(bound, code, standing)
   if (putBack !== undefined) return putBack
   if (disposition === 'reject' || bound !== undefined) {
     const aside = bound?.asideAs ?? code
-    return { kind: 'set-aside', as: 'failed', code: aside, attempts, denialId: null, headerDigests }
+    const denialId = error instanceof PermitRefused ? error.denialId : null
+    return { kind: 'set-aside', as: 'failed', code: aside, attempts, denialId, headerDigests }
   }
   if (code !== 'internal.fault') return { kind: 'give-back', error }
   // A fault of our own may be of the moment; the attempts bound how often.

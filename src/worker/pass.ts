@@ -18,6 +18,7 @@ import { compute, recordGrant } from './computation.ts'
 import type { WorkOutcome } from './ending.ts'
 import { findHeaderDigests, headerDigestsOf, type JobInput, readInput, releaseJobOf } from './input.ts'
 import type { LeasedJob } from './lease.ts'
+import { show } from './publication.ts'
 import type { Standing } from './returns.ts'
 import { reportRepeated, settle } from './settlement.ts'
 
@@ -215,16 +216,20 @@ export class Pass {
     for (const { leased, answer } of jobs)
       if (answer.kind === 'granted') recordGrant(leased.job, answer.accepted, this.#boot.evidence)
     const queue = new PQueue({ concurrency: this.#boot.concurrency })
-    const ends = await Promise.allSettled(jobs.map((job) => queue.add(() => this.#runJob(job))))
+    const ends = await Promise.allSettled(jobs.map((job) => this.#runJob(job, queue)))
     const failed = ends.find((end) => end.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
 
-  async #runJob({ leased, input, answer }: AnsweredJob): Promise<void> {
+  /**
+   * The queue bounds what is in memory. A result whose parts are stored waits for its permit outside of it:
+   * so the jobs of a batch share the witness's calls.
+   */
+  async #runJob({ leased, input, answer }: AnsweredJob, queue: PQueue): Promise<void> {
     const started = this.#boot.clock.monotonic()
     const outcome =
       answer.kind === 'granted'
-        ? await this.#runGranted(leased, input, answer)
+        ? await this.#runGranted(leased, input, answer, queue)
         : this.#refused(leased, input, answer)
     await this.#settle(leased, outcome, started)
   }
@@ -238,15 +243,24 @@ export class Pass {
   }
 
   /** Throws nothing: what fails is the outcome. */
-  async #runGranted(leased: LeasedJob, input: JobInput, granted: GrantedJob): Promise<WorkOutcome> {
+  async #runGranted(
+    leased: LeasedJob,
+    input: JobInput,
+    granted: GrantedJob,
+    queue: PQueue,
+  ): Promise<WorkOutcome> {
     const { job } = leased
     const { jobId, traceparent } = job
     const { releaseId, assurance } = granted.accepted.grant
     const claim = this.#attempts.of(leased)
     const attempts = (claim?.history.counted ?? 0) + 1
     try {
-      this.#boot.log.info('released', { jobId, traceparent, releaseId, attempt: claim?.number, assurance })
-      const published = await compute(job, input, granted, this.#boot, this.#signal)
+      const computed = await queue.add(() => {
+        this.#boot.log.info('released', { jobId, traceparent, releaseId, attempt: claim?.number, assurance })
+        return compute(job, input, granted, this.#boot, this.#signal)
+      })
+      const isAnnounced = computed.kind === 'announced'
+      const published = isAnnounced ? await show(computed, this.#boot, this.#signal) : computed
       return { kind: 'published', published }
     } catch (error) {
       const standing = this.#attempts.standingOf(leased)

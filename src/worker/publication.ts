@@ -1,19 +1,20 @@
 /**
- * The publication of a result: parts → `result.intent` → flush → manifest → `result.visible`. The manifest is
- * the commit point. Its name follows from the grant, so two workers that do the same work write the same
- * name, and one succeeds.
+ * The publication of a result: parts → `result.intent` → flush → permit → manifest → `result.visible`. The
+ * manifest is the commit point for everyone who reads results; the provider's commit, which the permit
+ * follows, decides which output that may be. The manifest's name follows from the grant, so two workers that
+ * do the same work write the same name, and one succeeds.
  *
  * Crash argument. Before the manifest there is no result, only parts of an attempt that nothing names. After
  * it the result is complete, and a worker that runs the job again finds it. The intent is durable before the
- * manifest, so the evidence announces every result. `result.visible` may be lost with the process; the
- * manifest says the same.
+ * manifest, so the evidence announces every result. If we stop after the permit, the same output is computed
+ * again and permitted again. `result.visible` may be lost with the process; the manifest says the same.
  */
 
 import { randomBytes } from 'node:crypto'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { CodedError } from '#core/errors.ts'
-import { claimedBoot, openManifest } from '#core/evidence/manifest.ts'
+import { claimedBoots, openManifest } from '#core/evidence/manifest.ts'
 import type { Counts } from '#core/fhir/filter.ts'
 import { thumbprint } from '#core/jwk.ts'
 import { signCompact } from '#core/jws.ts'
@@ -31,46 +32,85 @@ import { sealResult } from '#core/sealed/result.ts'
 import { createIfAbsent, createOnce } from '#ports/createOnce.ts'
 import type { Boot } from './boot.ts'
 import { readText } from './texts.ts'
+import type { AnnouncedResult } from './witness.ts'
 
 export type PublicationBoot = Pick<
   Boot,
-  'store' | 'buckets' | 'registrations' | 'cipher' | 'memory' | 'evidence' | 'signer' | 'time' | 'simulation'
+  | 'store'
+  | 'buckets'
+  | 'registrations'
+  | 'witness'
+  | 'cipher'
+  | 'memory'
+  | 'evidence'
+  | 'signer'
+  | 'time'
+  | 'simulation'
 >
 
 export type Published = { readonly kind: 'visible' | 'superseded'; readonly resultId: string }
 
-/** Throws `result.foreign` if the name holds a manifest that no registered boot signed. */
-export async function publish(
+/** What a computation gave. */
+export type ComputedResult = {
+  readonly output: Uint8Array
+  /** `outputDigestOf` it. */
+  readonly outputDigest: string
+  readonly contentType: string
+  readonly counts: Counts
+  readonly traceparent: string
+}
+
+/** A result whose parts and intent are stored or appended: only its permit and manifest are missing. */
+export type Announced = {
+  readonly kind: 'announced'
+  readonly accepted: AcceptedGrant
+  readonly announced: AnnouncedResult
+  readonly sealed: Pick<ResultManifest, 'parts' | 'contentDigest' | 'wrappedDek'>
+  readonly computed: Pick<ComputedResult, 'contentType' | 'traceparent'>
+}
+
+/** Stores the parts and appends the intent. The output is not needed afterwards. */
+export async function announce(
   accepted: AcceptedGrant,
-  computed: {
-    readonly output: Uint8Array
-    /** `outputDigestOf` it. */
-    readonly outputDigest: string
-    readonly contentType: string
-    readonly counts: Counts
-    readonly traceparent: string
-  },
+  computed: ComputedResult,
+  boot: PublicationBoot,
+  signal: AbortSignal,
+): Promise<Announced> {
+  const { grant } = accepted
+  const resultId = resultIdOfGrant(grant)
+  const attempt = toHex(randomBytes(16))
+  const sealed = await putParts(resultId, attempt, accepted, computed.output, boot, signal)
+  const { outputDigest, contentType, traceparent } = computed
+  const { contentDigest } = sealed
+  const intentIndex = boot.evidence.append({
+    event: 'result.intent',
+    releaseId: grant.releaseId,
+    resultId,
+    attempt,
+    contentDigest,
+    outputDigest,
+    termsDigest: grant.termsDigest,
+    recipient: thumbprint(grant.recipient.jwk),
+    counts: sealTo(grant.auditKey, canonicalBytes(computed.counts)),
+  })
+  const announced = { resultId, attempt, contentDigest, outputDigest, intentIndex }
+  return { kind: 'announced', accepted, announced, sealed, computed: { contentType, traceparent } }
+}
+
+/**
+ * Makes the intent durable, obtains its permit and writes the manifest. Throws `PermitRefused`, and
+ * `result.foreign` if the name holds a manifest that no registered boot signed or no Verifier permitted.
+ */
+export async function show(
+  { accepted, announced, sealed, computed }: Announced,
   boot: PublicationBoot,
   signal: AbortSignal,
 ): Promise<Published> {
   const { grant } = accepted
   const { evidence } = boot
-  const resultId = resultIdOfGrant(grant)
-  const attempt = toHex(randomBytes(16))
-  const sealed = await putParts(resultId, attempt, accepted, computed.output, boot, signal)
+  const { resultId, attempt, intentIndex } = announced
   const { releaseId } = grant
-  const intentIndex = evidence.append({
-    event: 'result.intent',
-    releaseId,
-    resultId,
-    attempt,
-    contentDigest: sealed.contentDigest,
-    outputDigest: computed.outputDigest,
-    termsDigest: grant.termsDigest,
-    recipient: thumbprint(grant.recipient.jwk),
-    counts: sealTo(grant.auditKey, canonicalBytes(computed.counts)),
-  })
-  const { checkpoint } = await evidence.flush(signal)
+  const { checkpoint, permit, permitKey } = await boot.witness.permit(announced, accepted, signal)
   const manifest = await signCompact(
     ResultManifestFormat,
     {
@@ -96,7 +136,8 @@ export async function publish(
       verifierCheckpoint: grant.log.checkpoint,
       workerCheckpoint: checkpoint,
       intentIndex,
-      cosignatures: [],
+      permit,
+      permitKey,
     },
     boot.signer,
   )
@@ -138,11 +179,17 @@ export async function findResult(
   if (text === undefined) return undefined
   const digest = manifestDigest(text)
   try {
-    const claimed = claimedBoot(text)
-    const registration = await registrations.find(claimed, grantCas, signal)
-    if (registration === undefined)
-      throw new CodedError('signer.unregistered', `the registration of ${claimed} is not there`)
-    openManifest(text, resultId, registration)
+    const claimed = claimedBoots(text)
+    const find = async (claimedBoot: string) => {
+      const registration = await registrations.find(claimedBoot, grantCas, signal)
+      if (registration !== undefined) return registration
+      throw new CodedError('signer.unregistered', `the registration of ${claimedBoot} is not there`)
+    }
+    openManifest(text, resultId, {
+      worker: await find(claimed.worker),
+      verifier: claimed.verifier === undefined ? undefined : await find(claimed.verifier),
+      grantCas,
+    })
     return { digest }
   } catch (error) {
     if (

@@ -13,6 +13,7 @@ import type { Attester, GrantedJob } from './attester.ts'
 import type { Boot } from './boot.ts'
 import { compute, recordGrant } from './computation.ts'
 import { readInput, releaseJobOf } from './input.ts'
+import { show } from './publication.ts'
 
 /** Prints one JSON line on stdout; the exit code is 0 for a result, else that of the code. */
 export async function runOne(job: Job, boot: Boot, signal: AbortSignal): Promise<number> {
@@ -32,7 +33,8 @@ export async function runOne(job: Job, boot: Boot, signal: AbortSignal): Promise
   const { releaseId } = answer.accepted.grant
   recordGrant(job, answer.accepted, evidence)
   try {
-    const { kind, resultId } = await compute(job, input, answer, boot, signal)
+    const computed = await compute(job, input, answer, boot, signal)
+    const { kind, resultId } = computed.kind === 'announced' ? await show(computed, boot, signal) : computed
     print({ outcome: kind, resultId })
     return 0
   } catch (error) {

@@ -4,6 +4,7 @@ import { type Connection, createReleaseService } from '#adapters/http/releaseSer
 import { createReplicas } from '#adapters/http/replicas.ts'
 import { systemClock } from '#adapters/system/clock.ts'
 import { parseJson } from '#core/canonical.ts'
+import { CodedError } from '#core/errors.ts'
 import { startServer } from '../../src/verifier/server.ts'
 import { linesOf } from '../log.ts'
 import { createCa } from '../verifier/tls.ts'
@@ -30,6 +31,9 @@ async function open(
     {
       challenge,
       release: async (body) => await release(parseJson(body)),
+      witness: async () => {
+        throw new CodedError('boot.unregistered', 'no such log')
+      },
       checkNonce: () => {},
       refused: () => {},
       answered: () => {},

@@ -121,6 +121,10 @@ const EXPECTED: Readonly<Record<string, Stage | null>> = {
   key: 'custody',
   service: 'custody',
   internal: 'custody',
+  'boot.unregistered': 'witness',
+  checkpoint: 'witness',
+  intent: 'witness',
+  'result.committed': 'witness',
 }
 
 test('each code names the step of the Verifier that gives it', () => {

@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { RegistrationFormat } from '#core/boot/registration.ts'
 import { CountTableFormat } from '#core/egress/table.ts'
 import { EntryFormat } from '#core/evidence/entry.ts'
+import { CommitFormat } from '#core/evidence/witness/commit.ts'
+import { PermitFormat, PermitRefusalFormat } from '#core/evidence/witness/permit.ts'
 import { DeadLetterFormat } from '#core/job/deadLetter.ts'
 import { IngestDecisionFormat } from '#core/job/decision.ts'
 import { JobFormat } from '#core/job/job.ts'
@@ -46,6 +48,8 @@ test('docs/formats.md names every signed document by its type, and how long it m
       GrantKeyFormat,
       GrantFormat,
       RefusalFormat,
+      PermitFormat,
+      PermitRefusalFormat,
       RegistrationFormat,
       ResultManifestFormat,
     ].map(({ typ, name, maxBytes }) => ({ typ, name, maxBytes })),
@@ -64,6 +68,7 @@ test('docs/formats.md names every other document, and how long it may be', () =>
       IngestDecisionFormat,
       DeadLetterFormat,
       EntryFormat,
+      CommitFormat,
       CountTableFormat,
     ].map(({ name, maxBytes }) => ({ name, maxBytes })),
   )

@@ -311,6 +311,7 @@ export async function deploy(
         governance: 'governance',
         freshness: 'freshness',
         evidence: 'evidence-verifier',
+        workerEvidence: 'evidence-worker',
         state: 'verifier-state',
       },
       macSecretId: id('vaultsecret', 'nonce-mac'),

@@ -51,7 +51,8 @@ export function expectDescribed(
   path: string,
   answer: { readonly status: number | undefined; readonly type: unknown; readonly text: string },
 ): void {
-  const operation = Object.values(document.paths[path] ?? {})[0]
+  const template = path.replace(/^(\/v1\/logs\/)[^/]+/, '$1{boot}')
+  const operation = Object.values(document.paths[template] ?? {})[0]
   if (operation === undefined) {
     expectValid(document.components.schemas['Problem'] ?? {}, JSON.parse(answer.text))
     return

@@ -169,6 +169,10 @@ async function verifierBoot(
     spendNonce: changes.spendNonce ?? (async () => {}),
     quotas: changes.quotas ?? createQuotas(await faultyStore(), bucket),
     registrations: createRegistrations(await faultyStore(), bucket, grantCa),
+    grantCa: grantCa.jwk,
+    witnessedLogs: { cosign: async () => assert.fail() },
+    commits: { win: async () => assert.fail() },
+    movedLogs: { mark: async () => {}, list: async () => [] },
     custody: {
       wrapFor: async () => {
         said.push('vault')
@@ -208,6 +212,7 @@ async function verifierBoot(
     clientRates: createRates(CLIENT_RATE, () => 0),
     metrics: {
       step: () => {},
+      permitted: assert.fail,
       answered: (outcome, code) => answered.push(`${outcome} ${code}`.trim()),
       refused: assert.fail,
       crlFailed: assert.fail,
@@ -825,6 +830,7 @@ test('a nonce marker or an announcement that comes after the deadline: the boot 
       },
     })
     const registrations = {
+      ...boot.registrations,
       register: async () => {
         said.push('register')
       },

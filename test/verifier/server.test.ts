@@ -339,6 +339,7 @@ test('an invalid certificate, key or address is config.invalid', async () => {
   const routes: VerifierRoutes = {
     challenge: () => challenge,
     release: async () => response,
+    witness: async () => assert.fail(),
     checkNonce: () => {},
     refused: () => {},
     answered: () => {},

@@ -4,6 +4,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { TestContext } from 'node:test'
 import { systemClock } from '#adapters/system/clock.ts'
+import type { WitnessAnswer } from '#core/evidence/witness/submission.ts'
 import type { ReleaseResponse } from '#core/release/request.ts'
 import { startServer, type VerifierRoutes, type VerifierServer } from '../../src/verifier/server.ts'
 import type { ServerTls } from '../../src/verifier/serverTls.ts'
@@ -18,6 +19,12 @@ export const response: ReleaseResponse = {
   freshness: 'a.b.c',
   earlierKeys: [],
   answers: [],
+}
+export const witnessed: WitnessAnswer = {
+  cosigned: 'a note',
+  status: 'current',
+  grantKey: 'a.b.c',
+  permits: [],
 }
 export type Client = Identity & { readonly ca: string }
 export const clientOf = (name: string, seconds?: number): Client => ({
@@ -51,6 +58,7 @@ export async function serve(
   t: TestContext,
   options: {
     readonly release?: VerifierRoutes['release']
+    readonly witness?: VerifierRoutes['witness']
     readonly checkNonce?: VerifierRoutes['checkNonce']
     readonly tls?: ServerTls
     readonly clock?: Parameters<typeof startServer>[0]['clock']
@@ -58,6 +66,7 @@ export async function serve(
 ): Promise<TestServer> {
   const {
     release = async () => response,
+    witness = async () => witnessed,
     checkNonce = () => {},
     clock = systemClock,
     tls = required,
@@ -77,6 +86,7 @@ export async function serve(
     {
       challenge: () => challenge,
       release,
+      witness,
       checkNonce,
       refused: ({ code, address }) => note(refused, `${code} ${address}`),
       answered: (route, status) => note(answered, `${route} ${status}`),

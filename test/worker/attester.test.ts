@@ -42,7 +42,14 @@ import {
 import { linesOf } from '../log.ts'
 import { ANCHORS, AUDIENCE } from '../verifier/deployment.ts'
 import { steerableClock } from '../verifier/steerableClock.ts'
-import { attestation, bucket, earlierCa, grantingAnswer, verifierBoot } from './workerBoot.ts'
+import {
+  attestation,
+  bucket,
+  earlierCa,
+  grantingAnswer,
+  grantCa as grantingCa,
+  verifierBoot,
+} from './workerBoot.ts'
 
 const grantCa = keySigner(p384())
 const grantKey = keySigner(ed25519())
@@ -276,7 +283,7 @@ async function recorded(changes: {
   }
   const release: Release = async (nonce, { wrapKey, boot }) => ({
     status: 200,
-    body: await grantingAnswer({ nonce, wrapKey, boot, job }, log, true),
+    body: await grantingAnswer({ nonce, wrapKey, boot, job }, log, [grantingCa, earlierCa]),
   })
   return { release, store, jobs: [job] }
 }

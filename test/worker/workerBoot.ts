@@ -25,11 +25,13 @@ import { nodeCipher } from '#core/sealed/cipher.ts'
 import { headerDigest } from '#core/sealed/header.ts'
 import { plainMemory } from '#core/secretMemory.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
+import type { ReplicatedService } from '#ports/releaseService.ts'
 import type { Boot } from '../../src/worker/boot.ts'
 import { FinishedJobs } from '../../src/worker/finished.ts'
 import type { PublicationBoot } from '../../src/worker/publication.ts'
 import { createRegistrations } from '../../src/worker/registrations.ts'
 import { VerifierTime } from '../../src/worker/verifierTime.ts'
+import { createWitness } from '../../src/worker/witness.ts'
 import {
   AUDIENCE,
   acceptedAt,
@@ -44,9 +46,10 @@ import {
   verifierKeysOf,
   workerKeys,
 } from '../core/release/releaseWorld.ts'
+import { witnessBoot } from '../verifier/witnessBoot.ts'
 
 const NAMESPACE = 'research'
-const grantCa = keySigner(p384())
+export const grantCa = keySigner(p384())
 /** Of before: it may have registered boots. */
 export const earlierCa = keySigner(p384())
 const certificationOf = (ca: Signer, seq: number) =>
@@ -67,11 +70,11 @@ type Asked = {
 
 const asker = { client: 'acme', purpose: 'HRESCH', scopesDigest: null }
 
-/** A Verifier's answer that grants the one job. `earlier`: after a rotation of the CA. */
+/** A Verifier's answer that grants the one job, under the first of these CAs. The other is of before a rotation. */
 export async function grantingAnswer(
   { nonce, wrapKey, boot, job }: Asked,
   log: Grant['log'],
-  earlier = false,
+  [ca, earlier]: readonly [Signer, Signer?] = [grantCa],
 ): Promise<ReleaseResponse> {
   const policy = policyOf()
   const [decision] = decideJobs(
@@ -99,34 +102,38 @@ export async function grantingAnswer(
     log,
   })
   const grantKey = keySigner(ed25519())
-  const keys = certificationOf(grantCa, 2)
+  const keys = certificationOf(ca, 2)
   const quorum = [signers[0], signers[2]]
   return {
     verifierKeys: await signGeneral(VerifierKeysFormat, keys, quorum),
     grantKey: await signCompact(
       GrantKeyFormat,
       { v: 1 as const, jwk: Ed25519Jwk.parse(grantKey.jwk), nbf: NOW - 60, exp: NOW + 86_400 },
-      grantCa,
+      ca,
     ),
     freshness: await freshnessOf(keys),
-    earlierKeys: earlier
-      ? [await signGeneral(VerifierKeysFormat, certificationOf(earlierCa, 1), quorum)]
-      : [],
+    earlierKeys:
+      earlier === undefined
+        ? []
+        : [await signGeneral(VerifierKeysFormat, certificationOf(earlier, 1), quorum)],
     answers: [{ grant: await signCompact(GrantFormat, grant, grantKey), keys: [jwe], consentKeys: null }],
   }
 }
 
 /** A grant from a Verifier's answer, through the worker's own checks. */
-export async function acceptedGrant(earlier = false): Promise<AcceptedGrant> {
+export async function acceptedGrant(
+  boot = bootOf(workerKeys().evidenceKey),
+  sealed?: ReleaseJob,
+  cas?: readonly [Signer, Signer?],
+): Promise<AcceptedGrant> {
   const worker = workerKeys()
-  const boot = bootOf(worker.evidenceKey)
   const nonce = mintNonce({ epoch: 1, key: randomBytes(32) }, AUDIENCE, NOW, randomBytes(16))
-  const job = await jobOf()
+  const job = sealed ?? (await jobOf())
   const [answer] = acceptAnswer(
     await grantingAnswer(
       { nonce, wrapKey: worker.wrapKey, boot, job },
       { boot, checkpoint: 'a note', index: 3 },
-      earlier,
+      cas,
     ),
     {
       providerRoot: root,
@@ -175,10 +182,31 @@ export async function verifierBoot(changes: Partial<Registration> = {}, by = gra
   return { boot, role: content.role, privateKey, registration }
 }
 
+/** The Verifier as this worker reaches it: only its witness. */
+async function witnessService(store: ObjectStore, ca: Signer): Promise<ReplicatedService> {
+  const { submit } = await witnessBoot({
+    store,
+    own: bucket('registrations'),
+    workers: bucket('evidence'),
+    grantCa: ca,
+    now: NOW,
+  })
+  return {
+    witness: submit,
+    judge: () => {},
+    addresses: 1,
+    failures: () => 0,
+    another: () => false,
+    challenge: async () => assert.fail(),
+    release: async () => assert.fail(),
+  }
+}
+
 /** A boot with its own log; the provider's grant CA registers it, or another one, or none. */
 export async function publicationBootOf(
   store: ObjectStore,
   registeredBy: Signer | null = grantCa,
+  asked: (intents: number) => void = () => {},
 ): Promise<PublicationBoot & Pick<Boot, 'finished'>> {
   const { privateKey } = generateKeyPairSync('ed25519')
   const key = Ed25519Jwk.parse(exportJwk(privateKey))
@@ -210,23 +238,33 @@ export async function publicationBootOf(
     state: bucket('state'),
     registrations: bucket('registrations'),
   }
+  const evidence = createEvidenceLog({
+    store,
+    bucket: bucket('evidence'),
+    role: 'worker',
+    key: privateKey,
+    boot,
+    software: 'confidential-worker/test',
+    simulation: true,
+    now: () => time.now(),
+  })
+  const registrations = createRegistrations(store, buckets.registrations)
   return {
     store,
     buckets,
-    registrations: createRegistrations(store, buckets.registrations),
+    witness: createWitness({
+      service: await witnessService(store, registeredBy ?? grantCa),
+      evidence,
+      key,
+      registrations,
+      time,
+      asked,
+    }),
+    registrations,
     finished: new FinishedJobs({ store, buckets }),
     cipher: nodeCipher,
     memory: plainMemory,
-    evidence: createEvidenceLog({
-      store,
-      bucket: bucket('evidence'),
-      role: 'worker',
-      key: privateKey,
-      boot,
-      software: 'confidential-worker/test',
-      simulation: true,
-      now: () => time.now(),
-    }),
+    evidence,
     signer: keySigner(privateKey),
     time,
     simulation: true,

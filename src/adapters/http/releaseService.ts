@@ -8,6 +8,7 @@ import type { TlsSet } from '#adapters/system/tlsFiles.ts'
 import { fromBase64url, utf8 } from '#core/bytes.ts'
 import { checkShape, parseJson } from '#core/canonical.ts'
 import { CodedError, errorRow, under } from '#core/errors.ts'
+import { WitnessAnswer } from '#core/evidence/witness/submission.ts'
 import { knownCode, subjectOf } from '#core/release/about.ts'
 import { Challenge, nonceTime } from '#core/release/nonce.ts'
 import { parseProblem } from '#core/release/refusal.ts'
@@ -21,6 +22,8 @@ import { createPause, type Pause } from './retryAfter.ts'
 const MAX_CHALLENGE_BYTES = 4096
 /** 256 answers, each with a grant of 48 KiB in base64url and its keys. */
 const MAX_RESPONSE_BYTES = 20 * 1024 * 1024
+/** A note, and 64 permits of 1.5 KiB. */
+const MAX_WITNESS_BYTES = 256 * 1024
 /** The limit of a refusal, whatever was asked: most of it is the verifier keys, with their signatures. */
 const MAX_PROBLEM_BYTES = 16_384
 const IDLE_SOCKETS = 4
@@ -65,22 +68,23 @@ export function createReleaseService(connection: VerifierConnection): Connection
   })
   const post = (path: string, call: Pick<Call, 'headers' | 'body' | 'maxBytes' | 'timeoutMs' | 'signal'>) =>
     exchange({ url: new URL(path, url), agent, tls: tls(), pause, ...call })
+  const challenge: ReleaseService['challenge'] = async (signal) => {
+    await pause.over(signal)
+    const told = skew?.asking('verifier')
+    const { status, value } = await post('/v1/challenges', {
+      body: new Uint8Array(),
+      maxBytes: MAX_CHALLENGE_BYTES,
+      timeoutMs: Math.min(timeoutMs, CHALLENGE_MS),
+      signal,
+    })
+    if (status !== 200) throw unsigned(status, value)
+    const challenge = checkShape(Challenge, value, 'challenge', 'verifier.untrusted')
+    const minted = under('verifier.untrusted', () => nonceTime(fromBase64url(challenge.nonce)))
+    told?.(minted)
+    return challenge
+  }
   return {
-    challenge: async (signal) => {
-      await pause.over(signal)
-      const told = skew?.asking('verifier')
-      const { status, value } = await post('/v1/challenges', {
-        body: new Uint8Array(),
-        maxBytes: MAX_CHALLENGE_BYTES,
-        timeoutMs: Math.min(timeoutMs, CHALLENGE_MS),
-        signal,
-      })
-      if (status !== 200) throw unsigned(status, value)
-      const challenge = checkShape(Challenge, value, 'challenge', 'verifier.untrusted')
-      const minted = under('verifier.untrusted', () => nonceTime(fromBase64url(challenge.nonce)))
-      told?.(minted)
-      return challenge
-    },
+    challenge,
     release: async (request, nonce, signal) => {
       await pause.over(signal)
       const body = utf8(JSON.stringify(request))
@@ -95,6 +99,19 @@ export function createReleaseService(connection: VerifierConnection): Connection
       const refused = signedOf(value)
       if (refused === undefined) throw unsigned(status, value)
       return refused
+    },
+    witness: async (boot, submission, signal) => {
+      // Behind a gateway no body is read without one.
+      const { nonce } = await challenge(signal)
+      const { status, value } = await post(`/v1/logs/${boot}/checkpoints`, {
+        headers: { nonce },
+        body: utf8(JSON.stringify(submission)),
+        maxBytes: MAX_WITNESS_BYTES,
+        timeoutMs,
+        signal,
+      })
+      if (status !== 200) throw unsigned(status, value)
+      return checkShape(WitnessAnswer, value, 'answer', 'verifier.untrusted')
     },
     pauseMs: pause.left,
     close: () => agent.destroy(),

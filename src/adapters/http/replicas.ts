@@ -103,6 +103,19 @@ export function createReplicas(
         }
       throw mostTelling(failures)
     },
+    witness: async (boot, submission, signal) => {
+      const failures: unknown[] = []
+      for (const address of new Set([...awake(), ...byRest()]))
+        try {
+          const answer = await address.connection.witness(boot, submission, signal)
+          sources.set(answer, address)
+          return answer
+        } catch (error) {
+          failed(address, error, signal)
+          failures.push(error)
+        }
+      throw mostTelling(failures)
+    },
     judge: (said, error) => {
       const address = sources.get(said)
       if (address === undefined) return

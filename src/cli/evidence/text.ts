@@ -43,9 +43,16 @@ const VERDICTS: Readonly<Record<FolderReport['verdict'], string>> = {
   broken: 'BROKEN      something was changed or contradicts',
 }
 
+const WITNESSED: Readonly<Record<FolderReport['witnessed'], string>> = {
+  witnessed: "witnessed   the Verifier has cosigned the workers' logs: they cannot be cut back before that",
+  unwitnessed:
+    'unwitnessed of some workers only they have seen their logs grow; a tail without references can be removed unnoticed',
+}
+
 function verdict({
   verdict: kind,
   simulation,
+  witnessed,
   findings: list,
   findingsOmitted,
   totals,
@@ -54,7 +61,7 @@ function verdict({
   return block([
     VERDICTS[kind],
     ...(simulation ? ["SIMULATED   the root is not AMD's: this proves nothing about a machine"] : []),
-    'unwitnessed only their writers have seen the logs grow; a tail without references can be removed unnoticed',
+    WITNESSED[witnessed],
     `${totals.allowed} allowed, ${totals.refused} refused, ${count} ${count === 1 ? 'finding' : 'findings'}`,
   ])
 }

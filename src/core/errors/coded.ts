@@ -20,6 +20,7 @@ export const STAGES = [
   'appraisal',
   'grant',
   'custody',
+  'witness',
 ] as const
 export type Stage = (typeof STAGES)[number]
 

@@ -1,11 +1,12 @@
 /**
- * The codes of commands, of content, of jobs, of evidence and of the platform. Only custody is a step of the
- * Verifier.
+ * The codes of commands, of content, of jobs, of evidence and of the platform. Only custody and witness are
+ * steps of the Verifier.
  */
 import { type ErrorRow, rowsOf } from './coded.ts'
 
 const { refused, malformed, later, misconfigured, fatal } = rowsOf(null)
 const custody = rowsOf('custody')
+const witness = rowsOf('witness')
 
 export const COMMAND_ERRORS = {
   'usage.invalid': malformed(
@@ -187,6 +188,49 @@ export const EVIDENCE_LOG_ERRORS = {
     'evidence cannot be written, so no key may be released',
     "wait: work is kept; check Object Storage and the evidence bucket's permission",
   ),
+} as const satisfies Record<string, ErrorRow>
+
+export const WITNESS_ERRORS = {
+  'boot.unregistered': {
+    ...witness.refused(
+      'the log is of no boot that is registered as a worker',
+      'do nothing unless it persists: a worker is registered with its first accepted request',
+    ),
+    http: 404,
+  },
+  'checkpoint.unsigned': witness.refused(
+    "the checkpoint is not signed by the boot's evidence key, or is of another log",
+    'find out who sends it; a worker sends only what it signed',
+  ),
+  'checkpoint.behind': {
+    ...witness.refused(
+      'a checkpoint of this log is cosigned that has more entries',
+      'do nothing if it is rare: a later checkpoint followed; otherwise two processes write one log',
+    ),
+    http: 409,
+  },
+  'checkpoint.forked': {
+    ...witness.refused(
+      'the checkpoint does not continue what was cosigned of its log, or not the entries that are stored',
+      'look for an attack: the worker, or who has its key, tells two stories; revoke the boot and keep its log',
+    ),
+    http: 422,
+  },
+  'checkpoint.unreadable': witness.later(
+    'the entries under the checkpoint cannot be read in the bucket of the logs',
+    "wait: the worker asks again; check the bucket and the Verifier's permission to read it",
+  ),
+  'intent.mismatched': witness.refused(
+    'the entry announces no result of this grant',
+    'look for a defect or an attack in the worker: it asks for what its log does not announce',
+  ),
+  'result.committed': {
+    ...witness.refused(
+      'another output of this result is committed',
+      'look for an attack, or for a workload that is not deterministic; only a higher edition asks anew',
+    ),
+    http: 409,
+  },
 } as const satisfies Record<string, ErrorRow>
 
 export const PLATFORM_ERRORS = {

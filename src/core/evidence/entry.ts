@@ -186,6 +186,9 @@ const Schema = z.discriminatedUnion('event', [
   /** Requests that failed before anything in them was authentic: one entry per code, caller and minute. */
   entry('requests.refused', { code, caller: sha256Digest, minute: time, count }),
 
+  /** An intent in a worker's log that may not become visible. */
+  entry('permit.refused', { denialId: randomId, boot, index: count, code }),
+
   // The worker's use of a key: key.received → result.intent → result.visible | job.failed
   entry('key.received', {
     jobId: randomId,

@@ -2,8 +2,17 @@
  * A growing log: new entries give the objects that hold them. It is deterministic: a writer that repeats
  * itself writes the same bytes, and an auditor who replays the entries gets the objects that must exist.
  */
-import { encodeBundle, newBundles, newHashTiles, TILE_HEIGHT, TILE_WIDTH, tileName } from './tile.ts'
-import { EMPTY_ROOT, leafHash, nodeHash } from './tree.ts'
+import { CodedError } from '../errors.ts'
+import {
+  edgeTiles,
+  encodeBundle,
+  newBundles,
+  newHashTiles,
+  TILE_HEIGHT,
+  TILE_WIDTH,
+  tileName,
+} from './tile.ts'
+import { EMPTY_ROOT, HASH_BYTES, leafHash, nodeHash, rootOf } from './tree.ts'
 
 export type LogObject = { readonly name: string; readonly bytes: Buffer }
 
@@ -25,6 +34,50 @@ export class GrowingTree {
 
   get size(): number {
     return this.#size
+  }
+
+  /** The tree at `size`, from the tiles that `edgeTiles` names. Throws `evidence.malformed`. */
+  static resume(size: number, tiles: readonly Uint8Array[]): GrowingTree {
+    const tree = new GrowingTree()
+    tree.#size = size
+    for (const [i, { level, width }] of edgeTiles(size).entries()) {
+      const bytes = tiles[i]
+      if (bytes?.byteLength !== width * HASH_BYTES || level === 'entries')
+        throw new CodedError('evidence.malformed', `a hash tile of level ${level} has not ${width} hashes`)
+      const hashes = Array.from({ length: width }, (_, n) =>
+        Buffer.from(bytes.subarray(n * HASH_BYTES, (n + 1) * HASH_BYTES)),
+      )
+      while (tree.#edge.length < level) tree.#edge.push([])
+      tree.#edge[level] = hashes
+      tree.#resumeSubtrees(level, hashes)
+    }
+    return tree
+  }
+
+  /** The largest subtree is the leftmost. */
+  #resumeSubtrees(level: number, hashes: readonly Buffer[]): void {
+    let end = hashes.length
+    for (let height = 0; end > 0; height += 1) {
+      const width = 2 ** height
+      if (end % (2 * width) === 0) continue
+      this.#subtrees[level * TILE_HEIGHT + height] = rootOf(hashes.slice(end - width, end))
+      end -= width
+    }
+  }
+
+  get root(): Buffer {
+    return this.#root()
+  }
+
+  /** The root of a full tile of level 0, if the tile of level 1 over it is not full yet. */
+  tileHash(index: number): Buffer | undefined {
+    const tiles = Math.floor(this.#size / TILE_WIDTH)
+    return this.#edge[1]?.[index - (tiles - (tiles % TILE_WIDTH))]
+  }
+
+  /** The hash of an entry, if its tile is not full yet. */
+  leafAt(index: number): Buffer | undefined {
+    return this.#edge[0]?.[index - (this.#size - (this.#size % TILE_WIDTH))]
   }
 
   copy(): GrowingTree {

@@ -23,22 +23,35 @@ export type NoteKey = { readonly name: string; readonly id: Buffer; readonly jwk
 
 /** Throws `evidence.malformed` for a name with a space or a plus sign. */
 export function noteKey(name: string, jwk: Ed25519Jwk): NoteKey {
+  return typedNoteKey(name, jwk, ED25519)
+}
+
+/** A key for signatures of another type: the type is in the key's id. */
+export function typedNoteKey(name: string, jwk: Ed25519Jwk, type: number): NoteKey {
   if (!NAME.test(name)) throw malformed('a key name is empty or has spaces or a plus sign')
-  const id = sha256(utf8(`${name}\n`), typed(jwk)).subarray(0, KEY_ID_BYTES)
+  const id = sha256(utf8(`${name}\n`), typed(jwk, type)).subarray(0, KEY_ID_BYTES)
   return { name, id, jwk }
 }
 
 /** `name+hex(key id)+base64(type ‖ public key)`, as other implementations read it. */
 export function formatVkey(key: NoteKey): string {
-  return `${key.name}+${toHex(key.id)}+${typed(key.jwk).toString('base64')}`
+  return formatTypedVkey(key, ED25519)
+}
+
+export function formatTypedVkey(key: NoteKey, type: number): string {
+  return `${key.name}+${toHex(key.id)}+${typed(key.jwk, type).toString('base64')}`
 }
 
 export function parseVkey(vkey: string): NoteKey {
+  return parseTypedVkey(vkey, ED25519)
+}
+
+export function parseTypedVkey(vkey: string, type: number): NoteKey {
   const [, name = '', id = '', key = ''] = VKEY.exec(vkey) ?? []
   const bytes = fromBase64(key)
-  if (bytes?.byteLength !== 33 || bytes[0] !== ED25519)
+  if (bytes?.byteLength !== 33 || bytes[0] !== type)
     throw malformed('a verifier key is not name+id+Ed25519 key')
-  const parsed = noteKey(name, { kty: 'OKP', crv: 'Ed25519', x: toBase64url(bytes.subarray(1)) })
+  const parsed = typedNoteKey(name, { kty: 'OKP', crv: 'Ed25519', x: toBase64url(bytes.subarray(1)) }, type)
   if (toHex(parsed.id) !== id) throw malformed('the key id of a verifier key does not match its name and key')
   return parsed
 }
@@ -48,8 +61,8 @@ export function signNote(text: string, name: string, privateKey: KeyObject): str
   checkText(text)
   const jwk = exportJwk(createPublicKey(privateKey))
   if (jwk.kty !== 'OKP') throw malformed('a note is signed by an Ed25519 key')
-  const signature = Buffer.concat([noteKey(name, jwk).id, sign(null, utf8(text), privateKey)])
-  const note = `${text}\n\u2014 ${name} ${signature.toString('base64')}\n`
+  const signature = sign(null, utf8(text), privateKey)
+  const note = `${text}\n${formatSignature(noteKey(name, jwk), signature)}`
   if (note.length > MAX_CHARACTERS) throw malformed(`a note has more than ${MAX_CHARACTERS} characters`)
   return note
 }
@@ -75,12 +88,21 @@ export function openNote(
   return { text, signers: [...signers] }
 }
 
+/** The line of a signature. */
+export function formatSignature({ name, id }: NoteKey, signature: Uint8Array): string {
+  return `\u2014 ${name} ${Buffer.concat([id, signature]).toString('base64')}\n`
+}
+
 /** SHA-256 of a note. Entries name a checkpoint by it. */
 export function noteDigest(note: string): string {
   return toBase64url(sha256(utf8(note)))
 }
 
-function splitNote(note: string) {
+/** Text and signatures, not verified. Throws `evidence.malformed`. */
+export function splitNote(note: string): {
+  readonly text: string
+  readonly signatures: readonly NoteSignature[]
+} {
   if (note.length > MAX_CHARACTERS) throw malformed(`a note has more than ${MAX_CHARACTERS} characters`)
   const end = note.lastIndexOf('\n\n')
   if (end === -1 || !note.endsWith('\n')) throw malformed('a note has no signatures')
@@ -91,7 +113,9 @@ function splitNote(note: string) {
   return { text, signatures: lines.map(parseSignature) }
 }
 
-function parseSignature(line: string) {
+export type NoteSignature = { readonly name: string; readonly id: Buffer; readonly signature: Buffer }
+
+function parseSignature(line: string): NoteSignature {
   const [, name = '', base64 = ''] = SIGNATURE_LINE.exec(line) ?? []
   const bytes = fromBase64(base64)
   if (bytes === undefined || bytes.byteLength <= KEY_ID_BYTES)
@@ -104,8 +128,8 @@ function checkText(text: string): void {
     throw malformed("a note's text does not end with a newline, or has control characters")
 }
 
-function typed(jwk: Ed25519Jwk): Buffer {
-  return Buffer.concat([Uint8Array.of(ED25519), fromBase64url(jwk.x, 'Ed25519 key')])
+function typed(jwk: Ed25519Jwk, type: number): Buffer {
+  return Buffer.concat([Uint8Array.of(type), fromBase64url(jwk.x, 'Ed25519 key')])
 }
 
 /** Padded standard base64 (RFC 4648 §4) in its one spelling, or undefined. */

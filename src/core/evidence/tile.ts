@@ -52,6 +52,17 @@ function newAtLevel(level: Tile['level'], from: number, to: number, height: numb
   return tiles
 }
 
+/** The hash tiles at a tree's right edge that are not full, lowest level first. */
+export function edgeTiles(size: number): Tile[] {
+  const tiles: Tile[] = []
+  for (let level = 0; level <= MAX_LEVEL; level++) {
+    const hashes = Math.floor(size / TILE_WIDTH ** level)
+    const width = hashes % TILE_WIDTH
+    if (width > 0) tiles.push({ level, index: Math.floor(hashes / TILE_WIDTH), width })
+  }
+  return tiles
+}
+
 export function newBundles(from: number, to: number): Tile[] {
   return newAtLevel('entries', from, to, TILE_HEIGHT)
 }

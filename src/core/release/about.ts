@@ -25,8 +25,11 @@ export const SUBJECTS: Readonly<Record<Subject, readonly ErrorCode[]>> = {
     'assertion.invalid',
     'boot.mismatch',
     'client.none',
+    'boot.unregistered',
+    'checkpoint.unsigned',
+    'checkpoint.forked',
   ],
-  pair: ['permission.none', 'assurance.insufficient', 'scope.invalid', 'scope.exceeded'],
+  pair: ['permission.none', 'assurance.insufficient', 'scope.invalid', 'scope.exceeded', 'intent.mismatched'],
   time: [
     'nonce.invalid',
     'nonce.expired',
@@ -37,6 +40,8 @@ export const SUBJECTS: Readonly<Record<Subject, readonly ErrorCode[]>> = {
     'grant.invalid',
     'grant.stale',
     'quota.exceeded',
+    'checkpoint.behind',
+    'checkpoint.unreadable',
     'clock.skewed',
     'client.busy',
     'policy.none',
@@ -60,6 +65,7 @@ export const SUBJECTS: Readonly<Record<Subject, readonly ErrorCode[]>> = {
     'object.changed',
     'object.withdrawn',
     'key.unopened',
+    'result.committed',
   ],
 }
 

@@ -29,6 +29,8 @@ export type AcceptedGrant = {
   readonly kind: 'granted'
   readonly grant: Grant
   readonly grantDigest: string
+  /** Both as received: what shows to others what the Verifier has granted. */
+  readonly signed: { readonly grant: string; readonly grantKey: string }
   /** The grant CAs that the provider's root has certified, the current one first. They register boots. */
   readonly grantCas: readonly GrantCa[]
   /** One compact JWE per object of the grant. */
@@ -81,6 +83,7 @@ export function acceptAnswer(response: ReleaseResponse, expected: Expectation): 
       kind: 'granted',
       grant,
       grantDigest: grantDigest(answer.grant),
+      signed: { grant: answer.grant, grantKey: response.grantKey },
       grantCas,
       keys: answer.keys,
       consentKeys: answer.consentKeys,

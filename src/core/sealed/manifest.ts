@@ -9,6 +9,7 @@ import { defineFormat } from '../canonical.ts'
 import {
   base64urlBytes,
   boot,
+  compactJws,
   contentType,
   count,
   keyThumbprint,
@@ -52,13 +53,15 @@ const Schema = z.strictObject({
   committedAt: time,
   /**
    * The checkpoint of the Verifier's log from the grant, and of the worker's log after `result.intent`
-   * (signed notes).
+   * (signed notes). A Verifier has cosigned the second.
    */
   verifierCheckpoint: noteText,
   workerCheckpoint: noteText,
   /** Index of `result.intent` in the log of `boot`. */
   intentIndex: count,
-  cosignatures: z.array(noteText).max(16),
+  /** The Verifier's statement that this output may be visible, and the certificate of the key that signed it. */
+  permit: compactJws,
+  permitKey: compactJws,
 })
 export type ResultManifest = z.output<typeof Schema>
 

@@ -35,7 +35,7 @@ test('the verdict comes first, with its limits beside it', () => {
   const [first = '', second = '', third = '', fourth = ''] = text.split('\n')
   assert.match(first, /^INTACT /)
   assert.match(second, /^SIMULATED /)
-  assert.match(third, /^unwitnessed /)
+  assert.match(third, /^witnessed /)
   assert.equal(fourth, '10 allowed, 1 refused, 0 findings')
 })
 

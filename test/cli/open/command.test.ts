@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { systemClock } from '#adapters/system/clock.ts'
 import { bootOf, logOrigin } from '#core/boot/boot.ts'
-import { RegistrationFormat, registrationName } from '#core/boot/registration.ts'
+import { type Registration, RegistrationFormat, registrationName } from '#core/boot/registration.ts'
 import { sha256, toBase64url, toHex, utf8 } from '#core/bytes.ts'
 import { canonicalBytes } from '#core/canonical.ts'
 import { exportJwk, thumbprint } from '#core/jwk.ts'
@@ -22,6 +22,7 @@ import type { ObjectStore } from '#ports/objectStore.ts'
 import { signers } from '../../core/evidence/collectionBuilder.ts'
 import { revocationOf, verifierKeysOf } from '../../core/release/releaseWorld.ts'
 import { CONSUMER_NAMESPACE, id, PROVIDER_NAMESPACE } from '../../lab/emulator/testEmulator.ts'
+import { cosignedNote, permitBy, testVerifier } from '../../witnessing.ts'
 import { managerOf, startServices } from '../emulatedServices.ts'
 import { cli, expectFailure } from '../process.ts'
 
@@ -32,6 +33,7 @@ async function leaveResult(
   content: Buffer,
   change: {
     readonly unregistered?: boolean
+    readonly unpermitted?: boolean
     readonly badPart?: boolean
     readonly keys?: Partial<VerifierKeys>
   } = {},
@@ -40,7 +42,9 @@ async function leaveResult(
   const consumer = managerOf(t, emulator, 'consumer')
   const now = systemClock.now()
   const ca = keySigner(generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey)
-  const evidenceKey = keySigner(generateKeyPairSync('ed25519').privateKey)
+  const privateKey = generateKeyPairSync('ed25519').privateKey
+  const evidenceKey = keySigner(privateKey)
+  const verifier = testVerifier(now)
   assert(ca.jwk.kty === 'EC' && evidenceKey.jwk.kty === 'OKP')
   const boot = bootOf(evidenceKey.jwk)
   const keys = verifierKeysOf(
@@ -52,9 +56,9 @@ async function leaveResult(
     store.create({ namespace, bucket, name }, bytes)
   await put(provider.store, PROVIDER_NAMESPACE, 'governance', document.name, canonicalBytes(document.signed))
   const digest = toBase64url(sha256(utf8('x')))
-  const registration = {
-    v: 1 as const,
-    role: 'worker' as const,
+  const registration: Registration = {
+    v: 1,
+    role: 'worker',
     boot,
     origin: logOrigin('worker', boot),
     key: evidenceKey.jwk,
@@ -69,13 +73,13 @@ async function leaveResult(
     simulation: true,
     time: now,
   }
-  if (change.unregistered !== true)
+  for (const each of change.unregistered === true ? [] : [registration, verifier.registration])
     await put(
       provider.store,
       PROVIDER_NAMESPACE,
       'evidence-verifier',
-      registrationName(boot),
-      utf8(await signCompact(RegistrationFormat, registration, ca)),
+      registrationName(each.boot),
+      utf8(await signCompact(RegistrationFormat, each, ca)),
     )
   const resultKey = await consumer.vault.publicKey(id('key', 'result'))
   const recipient = exportJwk(resultKey.key)
@@ -98,6 +102,16 @@ async function leaveResult(
     await put(consumer.store, CONSUMER_NAMESPACE, 'results', partName(resultId, attempt, part.part), bytes)
     parts.push({ size: bytes.byteLength, digest: toBase64url(part.digest) })
     contentDigest = toBase64url(part.contentDigest)
+  }
+  const permit = {
+    resultId,
+    attempt,
+    contentDigest,
+    outputDigest: digest,
+    boot,
+    intentIndex: 1,
+    size: change.unpermitted === true ? 3 : 2,
+    iat: now,
   }
   const manifest = await signCompact(
     ResultManifestFormat,
@@ -124,9 +138,9 @@ async function leaveResult(
       simulation: true,
       committedAt: now,
       verifierCheckpoint: 'note',
-      workerCheckpoint: 'note',
+      workerCheckpoint: cosignedNote({ boot, key: privateKey }, verifier, 2, now),
       intentIndex: 1,
-      cosignatures: [],
+      ...(await permitBy(ca, permit)),
     },
     evidenceKey,
   )
@@ -162,7 +176,7 @@ test('a result is listed, verified and opened, and overwrites nothing', async (t
   const exported = await cli('evidence', 'export', '--config', configs.audit, '--out', copies, '--json')
   assert.equal(exported.code, 0, exported.stderr)
   const { copied } = JSON.parse(exported.stdout)
-  assert.deepEqual(copied, { governance: 1, 'evidence-verifier': 1, 'evidence-worker': 0, results: 1 })
+  assert.deepEqual(copied, { governance: 1, 'evidence-verifier': 2, 'evidence-worker': 0, results: 1 })
   const again = await cli('evidence', 'export', '--config', configs.audit, '--out', copies, '--json')
   assert.deepEqual(JSON.parse(again.stdout).kept, copied)
   await rm(out)
@@ -209,6 +223,7 @@ const UNOPENED = [
     'evidence.inconsistent',
   ],
   ['whose keys are of another provider', { keys: { tenant: 'clinic' } }, 'evidence.inconsistent'],
+  ['that the Verifier has not permitted', { unpermitted: true }, 'result.foreign'],
   ['with a part that the manifest does not name', { badPart: true }, 'object.unopened'],
 ] as const
 for (const [name, change, code] of UNOPENED)

@@ -13,6 +13,9 @@ import type { ErrorCode, Refusal } from '#core/errors.ts'
 import type { EntryBody } from '#core/evidence/entry.ts'
 import { noteDigest } from '#core/evidence/note.ts'
 import { GrantsRecordFormat, recorded } from '#core/evidence/record.ts'
+import { type Commit, CommitFormat, commitName } from '#core/evidence/witness/commit.ts'
+import type { Permit } from '#core/evidence/witness/permit.ts'
+import { witnessedName } from '#core/evidence/witness/witnessed.ts'
 import { CODE_TABLE_DIGEST } from '#core/fhir/codeTable.ts'
 import { type Ed25519Jwk, exportJwk, thumbprint } from '#core/jwk.ts'
 import { type GeneralJws, keySigner, type Signer, signCompact } from '#core/jws.ts'
@@ -37,6 +40,7 @@ import { SealRecordFormat, sealRecordName } from '#core/sealed/record.ts'
 import { toUnixSeconds } from '#core/time.ts'
 import type { ObjectStore } from '#ports/objectStore.ts'
 import { referenceOf } from '../../reference.ts'
+import { cosignBy, permitBy } from '../../witnessing.ts'
 import { acceptedAt } from '../release/releaseWorld.ts'
 import { amd, digestOfHeader, grantedAs, type RealRequest, realRequest, sealedJob } from './realRequests.ts'
 
@@ -198,6 +202,9 @@ export class CollectionBuilder {
   readonly #sealed = new Map<string, Pick<ReleaseJob, 'set' | 'objects'>>()
   readonly #requests = new Map<string, RealRequest>()
   readonly #signers = new Map<string, Signer>()
+  readonly #committed = new Set<string>()
+  readonly #witnessed = new Map<string, number>()
+  #witness: Boot | undefined
 
   private constructor(dir: string, store: ObjectStore) {
     this.dir = dir
@@ -289,8 +296,10 @@ export class CollectionBuilder {
     })
     this.#signers.set(boot, keySigner(key))
     if (change !== 'unregistered') await this.register({ boot, jwk, role }, change)
+    const made = { boot, key, jwk, log, role }
+    if (role === 'verifier') this.#witness ??= made
     if (this.announces && change !== 'unregistered' && role === 'worker') await this.#announce(boot)
-    return { boot, key, jwk, log, role }
+    return made
   }
 
   async #announce(worker: string): Promise<void> {
@@ -326,6 +335,11 @@ export class CollectionBuilder {
       registrationName(boot),
       await signCompact(RegistrationFormat, registration, by),
     )
+  }
+
+  /** The Verifier that cosigns: the first that was made. */
+  get witness(): Boot {
+    return this.#witness ?? assert.fail('no Verifier was made')
   }
 
   attestation(boot: string) {
@@ -637,6 +651,9 @@ export class CollectionBuilder {
     change: {
       readonly manifest?: Partial<ResultManifest>
       readonly intent?: Partial<BodyOf<'result.intent'>> | 'none'
+      readonly witnessed?: 'none'
+      readonly permit?: Partial<Permit>
+      readonly commit?: Partial<Commit> | 'none'
       readonly visible?: Partial<BodyOf<'result.visible'>> | 'none'
       readonly parts?: 'none'
       readonly signer?: Signer
@@ -672,6 +689,24 @@ export class CollectionBuilder {
     if (change.parts !== 'none')
       for (const [n, bytes] of parts.entries())
         await this.put('results', partName(resultId, attempt, n), bytes)
+    const outputDigest = intent.outputDigest
+    const signed = {
+      resultId,
+      attempt,
+      contentDigest,
+      outputDigest,
+      boot: worker.boot,
+      intentIndex,
+      size: sealed.size,
+      iat: this.now,
+      // Of a Verifier that permits whatever the manifest says.
+      ...pick(change.manifest ?? {}, ['attempt', 'contentDigest', 'intentIndex']),
+      ...change.permit,
+    }
+    const witnessed = cosignBy(this.witness, sealed.checkpoint, this.now)
+    if (change.witnessed !== 'none') await this.keepWitnessed(worker, sealed.size, witnessed)
+    if (change.commit !== 'none')
+      await this.commit(resultId, { v: 1, outputDigest, consent: null, releaseId, ...change.commit })
     const manifest: ResultManifest = {
       v: 1,
       resultId,
@@ -691,9 +726,9 @@ export class CollectionBuilder {
       simulation: true,
       committedAt: this.now,
       verifierCheckpoint: checkpoint,
-      workerCheckpoint: sealed.checkpoint,
+      workerCheckpoint: witnessed,
       intentIndex,
-      cosignatures: [],
+      ...(await permitBy(grantCa, signed)),
       ...change.manifest,
     }
     const jws = await signCompact(ResultManifestFormat, manifest, change.signer ?? keySigner(worker.key))
@@ -710,6 +745,19 @@ export class CollectionBuilder {
       })
     await worker.log.flush()
     return { resultId, attempt, digest }
+  }
+
+  /** What the Verifier keeps of a checkpoint that it cosigned. */
+  async keepWitnessed({ boot }: Pick<Boot, 'boot'>, size: number, note: string): Promise<void> {
+    await this.put('evidence-verifier', witnessedName(boot, this.#witnessed.get(boot) ?? 0), note)
+    this.#witnessed.set(boot, size)
+  }
+
+  /** The provider's commit of a result, unless one is there. */
+  async commit(resultId: string, commit: Commit): Promise<void> {
+    if (this.#committed.has(resultId)) return
+    this.#committed.add(resultId)
+    await this.put('evidence-verifier', commitName(resultId), CommitFormat.encode(commit))
   }
 
   /** A release that is decided, issued and received. */
@@ -836,4 +884,10 @@ async function signGrant(grant: Grant) {
 export async function signPolicy(change: Partial<Policy>, by: readonly Signer[] = signers) {
   const { name, signed } = await signDocument(POLICY, { ...policy, ...change }, by)
   return { name: `governance/${name}`, bytes: canonicalBytes(signed) }
+}
+
+function pick<T, K extends keyof T>(from: T, fields: readonly K[]): Partial<Pick<T, K>> {
+  const picked: Partial<Pick<T, K>> = {}
+  for (const field of fields) if (from[field] !== undefined) picked[field] = from[field]
+  return picked
 }

@@ -9,8 +9,10 @@ import { sha256, toBase64url, utf8 } from '#core/bytes.ts'
 import { auditCollection } from '#core/evidence/audit/audit.ts'
 import type { ReleaseStatus } from '#core/evidence/audit/report.ts'
 import { noteDigest } from '#core/evidence/note.ts'
+import { witnessedName } from '#core/evidence/witness/witnessed.ts'
 import { keySigner } from '#core/jws.ts'
 import type { ResultManifest } from '#core/sealed/manifest.ts'
+import { cosignBy, cosignedNote } from '../../witnessing.ts'
 import {
   type Boot,
   CollectionBuilder,
@@ -516,14 +518,80 @@ const cases: Record<string, readonly [(actors: Actors) => Promise<unknown>, Expe
       const released = await builder.release(verifier, worker)
       await builder.publish(worker, released, { manifest: { workerCheckpoint: checkpoint } })
     },
-    ['manifest.contradicted worker:2'],
+    ['manifest.missing worker:3', 'manifest.unverified'],
   ],
   'a checkpoint in the manifest is not a note': [
     async ({ builder, verifier, worker }) =>
       builder.publish(worker, await builder.release(verifier, worker), {
         manifest: { workerCheckpoint: 'x' },
       }),
+    ['manifest.missing worker:3', 'manifest.unverified'],
+  ],
+  'a checkpoint of the Verifier in the manifest is not a note': [
+    async ({ builder, verifier, worker }) =>
+      builder.publish(worker, await builder.release(verifier, worker), {
+        manifest: { verifierCheckpoint: 'x' },
+      }),
     ['manifest.contradicted worker:2'],
+  ],
+  'a result is permitted and not committed': [
+    async ({ builder, verifier, worker }) =>
+      builder.publish(worker, await builder.release(verifier, worker), { commit: 'none' }),
+    ['commit.missing worker:2'],
+  ],
+  'another output is committed than is permitted': [
+    async ({ builder, verifier, worker }) =>
+      builder.publish(worker, await builder.release(verifier, worker), { commit: { outputDigest: digest } }),
+    ['commit.contradicted worker:2'],
+  ],
+  'another output is permitted than is announced': [
+    async ({ builder, verifier, worker }) =>
+      builder.publish(worker, await builder.release(verifier, worker), {
+        permit: { outputDigest: digest },
+        commit: { outputDigest: digest },
+      }),
+    ['manifest.contradicted worker:2'],
+  ],
+  'a cosigned checkpoint is not kept': [
+    async ({ builder, verifier, worker }) =>
+      builder.publish(worker, await builder.release(verifier, worker), { witnessed: 'none' }),
+    ['cosignature.missing worker:3'],
+  ],
+  'a step between two cosigned checkpoints is absent': [
+    async ({ builder, verifier, worker }) => {
+      await builder.publish(worker, await builder.release(verifier, worker))
+      const { size, checkpoint } = await worker.log.flush()
+      const note = cosignBy(builder.witness, checkpoint, builder.now)
+      await builder.put('evidence-verifier', witnessedName(worker.boot, size - 1), note)
+      await builder.put('evidence-verifier', witnessedName(worker.boot, size), note)
+    },
+    ['cosignature.invalid worker:4'],
+  ],
+  'a checkpoint is cosigned by a boot that is no Verifier': [
+    async ({ builder, verifier, worker }) => {
+      await verifier.log.flush()
+      const other = await builder.boot('worker')
+      await other.log.flush()
+      const { size, checkpoint } = await worker.log.flush()
+      await builder.keepWitnessed(worker, size, cosignBy(other, checkpoint, builder.now))
+    },
+    ['cosignature.invalid worker:0'],
+  ],
+  'a checkpoint is cosigned that the log does not have': [
+    async ({ builder, verifier, worker }) => {
+      await verifier.log.flush()
+      await worker.log.flush()
+      await builder.keepWitnessed(worker, 9, cosignedNote(worker, builder.witness, 9, builder.now))
+    },
+    ['checkpoint.missing worker:9'],
+  ],
+  'a checkpoint is cosigned with another root': [
+    async ({ builder, verifier, worker }) => {
+      await verifier.log.flush()
+      const { size } = await worker.log.flush()
+      await builder.keepWitnessed(worker, size, cosignedNote(worker, builder.witness, size, builder.now))
+    },
+    ['checkpoint.forked worker:1'],
   ],
   ...Object.fromEntries(
     manifests.map(([field, manifest, expected]) => [

@@ -83,7 +83,7 @@ test('the folder and the same objects in memory give the same report', async () 
 test('a whole collection is intact, and the report has the outcome of every release', async () => {
   const report = await audit(whole)
   assert.deepEqual(report.findings, [])
-  assert.deepEqual([report.verdict, report.simulation, report.witnessed], ['intact', true, 'unwitnessed'])
+  assert.deepEqual([report.verdict, report.simulation, report.witnessed], ['intact', true, 'witnessed'])
   const endOf = (releaseId: string) => {
     for (const release of report.releases)
       if (release.kind === 'allowed' && release.releaseId === releaseId)
@@ -307,7 +307,7 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
       const cover = log(checkpointName(3))
       files.set(cover, utf8(signCheckpoint({ origin, size: 3, root: EMPTY_ROOT }, alive.key)))
     },
-    ['checkpoint.forked alive:2', 'checkpoint.inconsistent alive:3'],
+    ['checkpoint.forked alive:2', 'checkpoint.forked alive:3', 'checkpoint.inconsistent alive:3'],
   ],
   'a log has an object that no writer makes': [
     (files) => files.set(log('note'), Buffer.from('x')),
@@ -330,6 +330,9 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
       // Both manifests carry an absent checkpoint and name absent entries as their announcement.
       'checkpoint.missing alive:2',
       'checkpoint.missing alive:5',
+      // So do the checkpoints that the Verifier cosigned.
+      'checkpoint.missing alive:3',
+      'checkpoint.missing alive:6',
       'manifest.unannounced alive:2',
       'manifest.unannounced alive:5',
       'manifest.contradicted alive:5',
@@ -381,6 +384,7 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
     [
       'registration.missing verifier:3',
       'log.unregistered dead',
+      'cosignature.invalid dead:0',
       'manifest.unverified',
       'manifest.missing alive:8',
       'release.abandoned dead',
@@ -402,6 +406,9 @@ const changes: Record<string, readonly [(files: Files) => unknown, readonly stri
       'log.unregistered alive',
       'log.unregistered dead',
       'log.unregistered verifier',
+      'cosignature.invalid alive:0',
+      'cosignature.invalid alive:3',
+      'cosignature.invalid dead:0',
       'manifest.unverified',
     ],
   ],

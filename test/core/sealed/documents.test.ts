@@ -76,8 +76,11 @@ const manifest = {
   verifierCheckpoint: 'note',
   workerCheckpoint: 'note',
   intentIndex: 0,
-  cosignatures: [],
+  permit: 'a.permit.jws',
+  permitKey: 'a.key.jws',
 }
+
+const NOTES = ['verifierCheckpoint', 'workerCheckpoint']
 
 for (const { format, whole, good, bad } of [
   {
@@ -136,7 +139,7 @@ for (const { format, whole, good, bad } of [
       { parts: times(100_000, part) },
       ...[256, 512].map((count) => ({ wrappedDek: bytes(count) })),
       { headerDigests: times(64, DIGEST) },
-      { cosignatures: times(16, 'note') },
+      ...NOTES.map((field) => ({ [field]: 'n'.repeat(8192) })),
     ],
     bad: [
       { parts: [] },
@@ -147,7 +150,8 @@ for (const { format, whole, good, bad } of [
       { headerDigests: [] },
       { headerDigests: times(65, DIGEST) },
       { workload: { ...manifest.workload, more: 1 } },
-      { cosignatures: times(17, 'note') },
+      ...NOTES.map((field) => ({ [field]: 'n'.repeat(8193) })),
+      ...['permit', 'permitKey'].map((field) => ({ [field]: 'no token' })),
     ],
   },
 ])

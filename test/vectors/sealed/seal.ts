@@ -148,5 +148,6 @@ export const MANIFEST: ResultManifest = {
   verifierCheckpoint: 'a signed note of the Verifier\n',
   workerCheckpoint: 'a signed note of this worker\n',
   intentIndex: 3,
-  cosignatures: [],
+  permit: 'a.permit.jws',
+  permitKey: 'a.grantkey.jws',
 }

@@ -139,7 +139,7 @@ export const THREATS = [
       verifier('the Verifier ends if another program writes to its log'),
       ['test/core/evidence/tamper.test.ts', 'no object can be altered or dropped without a finding'],
     ],
-    left: 'a tail that no one has seen: no witness cosigns yet; alterations are of files, not of a bucket',
+    left: 'a tail after the last cosigned checkpoint; alterations are of files, not of a bucket',
   },
   {
     threat: 'rogue Verifier or administrator',

@@ -42,6 +42,7 @@ export const EVENT: Readonly<Record<Entry['event'], string>> = {
   'release.interrupted': 'A later Verifier records that the first one ended before it issued the key',
   'release.refused': 'The Verifier refuses the release',
   'requests.refused': 'The Verifier turns away requests of no known client',
+  'permit.refused': 'The Verifier does not permit a result to become visible',
   'key.received': 'The worker receives the key, and records it before it opens anything',
   'release.denied': 'The worker is told that it was refused',
   'result.intent': 'The worker announces the result',

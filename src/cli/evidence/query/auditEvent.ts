@@ -38,6 +38,7 @@ const KINDS: Readonly<Record<Entry['event'], Kind>> = {
   'release.interrupted': ['exported', 'R', 'failure'],
   'release.refused': ['security', 'E', 'failure'],
   'requests.refused': ['security', 'E', 'failure'],
+  'permit.refused': ['security', 'E', 'failure'],
   'key.received': ['exported', 'R', 'success'],
   'release.denied': ['security', 'E', 'failure'],
   'result.intent': ['imported', 'C', 'success'],

@@ -25,6 +25,7 @@ import { results, resultsOf } from './rules/results.ts'
 import { RULES } from './rules.ts'
 import { type Compute, computeHere } from './tasks.ts'
 import { inOrderOfTime } from './timeline.ts'
+import { readWitnessed } from './witnessed.ts'
 
 export type AuditOptions = {
   readonly providerRoot: QuorumRoot
@@ -59,9 +60,10 @@ export async function auditCollection(
   const logs = new Logs(registrations)
   await logs.read({ objects: collection.verifierLogs, role: 'verifier', ...shared })
   await logs.read({ objects: collection.workerLogs, role: 'worker', ...shared })
-  const manifests = new Manifests({ objects: collection.results, ...shared })
+  const manifests = new Manifests({ objects: collection.results, grantCas: anchors.grantCas, ...shared })
+  const witnessed = await readWitnessed({ objects: collection.verifierLogs, logs, ...shared })
   const lives = new Lives(findings)
-  const context: Context = { collection, anchors, logs, lives, manifests, findings, compute }
+  const context: Context = { collection, anchors, logs, witnessed, lives, manifests, findings, compute }
 
   const letters = new Letters(context)
   const releases = new Allowed(context, letters, { rows, onRelease, openCounts: options.openCounts })
@@ -91,7 +93,7 @@ export async function auditCollection(
     v: 1,
     verdict: findings.verdict,
     simulation,
-    witnessed: 'unwitnessed',
+    witnessed: witnessed.isWhole(logs) ? 'witnessed' : 'unwitnessed',
     totals: { allowed: releases.count, refused: refused.count, results: made.count },
     findings: findings.list,
     findingsOmitted: findings.omitted,
@@ -160,6 +162,7 @@ const ROLE_OF: Readonly<Partial<Record<Entry['event'], Role>>> = {
   'release.interrupted': 'verifier',
   'release.refused': 'verifier',
   'requests.refused': 'verifier',
+  'permit.refused': 'verifier',
   'key.received': 'worker',
 }
 

@@ -11,11 +11,13 @@ import type { AnyLogged } from './log/log.ts'
 import type { Logs } from './log/logs.ts'
 import type { Manifests } from './manifests.ts'
 import type { Compute } from './tasks.ts'
+import type { Witnessed } from './witnessed.ts'
 
 export type Context = {
   readonly collection: Collection
   readonly anchors: Anchors
   readonly logs: Logs
+  readonly witnessed: Witnessed
   readonly lives: Lives
   readonly manifests: Manifests
   readonly findings: Findings

@@ -36,6 +36,8 @@ export const FINDINGS = {
   'checkpoint.inconsistent': broken('a checkpoint does not cover the present entries'),
   'checkpoint.missing': incomplete('a checkpoint is absent that another record names'),
   'checkpoint.forked': broken('two signed checkpoints of one size have different roots'),
+  'cosignature.invalid': broken('what is kept as a cosigned checkpoint is none'),
+  'cosignature.missing': incomplete('a step between two cosigned checkpoints of a log is absent'),
   'tile.missing': incomplete('a tile or bundle under a checkpoint is absent'),
   'tile.altered': broken('a tile or bundle differs from the checkpoint'),
   'entry.lost': incomplete('no unaltered copy of an entry exists'),
@@ -76,6 +78,8 @@ export const FINDINGS = {
   'manifest.contradicted': broken('a manifest disagrees with the logs, or with the terms of its permission'),
   'manifest.missing': incomplete('a visible result has no manifest'),
   'result.repeated': broken('a result was made visible twice'),
+  'commit.missing': incomplete('a permitted result has no commit of the provider'),
+  'commit.contradicted': broken('a result is not the output that the provider committed'),
   'content.missing': incomplete('only some parts of a result are present'),
   'content.altered': broken('a part of a result differs from the manifest'),
 } as const satisfies Record<string, { readonly severity: Weight; readonly meaning: string }>

@@ -1,4 +1,5 @@
 /** The life of a release in all logs: the Verifier's decision and its end, then the worker's entries in order. */
+import type { ResultManifest } from '../../sealed/manifest.ts'
 import type { Entry } from '../entry.ts'
 import type { Logged } from './log/log.ts'
 
@@ -46,4 +47,10 @@ export function isComplete({ decided, ends: [end], interruptions, receipts: [rec
 
 export function isSighting(end: WorkerEnd): end is Sighting {
   return 'resultId' in end.entry
+}
+
+/** The entry that announces a result. */
+export function intentOf({ boot, intentIndex }: ResultManifest, life: Life | undefined) {
+  const intents = life?.receipts.flatMap((receipt) => receipt.intents)
+  return intents?.find((one) => one.boot === boot && one.index === intentIndex)?.entry
 }

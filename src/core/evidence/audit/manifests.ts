@@ -1,6 +1,7 @@
 /** The manifests of results, read by the id of their result when something names it, and then from a listing. */
 import type { Registration } from '../../boot/registration.ts'
 import type { ObjectReader } from '../../objectReader.ts'
+import type { GrantCa } from '../../policy/verifierKeys.ts'
 import { manifestName, ResultManifestFormat } from '../../sealed/manifest.ts'
 import type { OpenedManifest } from '../manifest.ts'
 import { BoundedMap } from './bounded.ts'
@@ -12,6 +13,8 @@ const NAME = /^r\/([^/]+)\/result$/s
 const RESULT_ID = /^[0-9a-f]{64}$/
 /** The member of a manifest that names its boot: no string of canonical JSON contains an unescaped quote. */
 const BOOT = /"boot":"([a-z2-7]{26})"/
+/** And the Verifier that cosigned its log. */
+const COSIGNER = /"workerCheckpoint":"[^"]* confidential-worker\/verifier\/([a-z2-7]{26}) /
 const MAX_BYTES = ResultManifestFormat.maxBytes * 2
 const AT_ONCE = 128
 /** Manifests in memory. Those of one settling are asked for several times. */
@@ -20,6 +23,7 @@ const CACHED = 1024
 export class Manifests {
   readonly #objects: ObjectReader
   readonly #registrations: ReadonlyMap<string, Registration>
+  readonly #grantCas: readonly GrantCa[]
   readonly #findings: Findings
   readonly #compute: Compute
   readonly #cache = new BoundedMap<string, OpenedManifest | null>(CACHED)
@@ -30,11 +34,13 @@ export class Manifests {
   constructor(options: {
     readonly objects: ObjectReader
     readonly registrations: ReadonlyMap<string, Registration>
+    readonly grantCas: readonly GrantCa[]
     readonly findings: Findings
     readonly compute: Compute
   }) {
     this.#objects = options.objects
     this.#registrations = options.registrations
+    this.#grantCas = options.grantCas
     this.#findings = options.findings
     this.#compute = options.compute
   }
@@ -97,10 +103,14 @@ export class Manifests {
     const manifests = read.flatMap(({ resultId, bytes }) => {
       this.#cache.set(resultId, null)
       if (bytes === undefined) return []
-      return [{ resultId, bytes, registration: this.#registrations.get(bootIn(bytes)) }]
+      const payload = payloadOf(bytes)
+      const [worker, verifier] = [BOOT, COSIGNER].map((name) =>
+        this.#registrations.get(name.exec(payload)?.[1] ?? ''),
+      )
+      return [{ resultId, bytes, worker, verifier }]
     })
     if (manifests.length === 0) return
-    const opened = await this.#compute('manifests', { manifests })
+    const opened = await this.#compute('manifests', { manifests, grantCas: this.#grantCas })
     for (const [i, { resultId }] of manifests.entries()) {
       const one = opened[i]
       this.#read.add(Buffer.from(resultId, 'hex'))
@@ -124,7 +134,7 @@ export class Manifests {
   }
 }
 
-function bootIn(jws: Buffer): string {
+function payloadOf(jws: Buffer): string {
   const [, payload = ''] = jws.toString('latin1').split('.', 2)
-  return BOOT.exec(Buffer.from(payload, 'base64url').toString('latin1'))?.[1] ?? ''
+  return Buffer.from(payload, 'base64url').toString('latin1')
 }

@@ -166,8 +166,8 @@ export type EvidenceReport = {
   /** `consistent`: intact, under a root that came with the collection: anyone may have made both. */
   readonly verdict: 'intact' | 'consistent' | 'incomplete' | 'broken'
   readonly simulation: boolean
-  /** The logs have no witnesses yet: only their writers have seen them grow. */
-  readonly witnessed: 'unwitnessed'
+  /** `witnessed`: a Verifier has cosigned a part of each registered worker's log. */
+  readonly witnessed: 'witnessed' | 'unwitnessed'
   /** Of all, also those that are not listed below. */
   readonly totals: { readonly allowed: number; readonly refused: number; readonly results: number }
   readonly findings: readonly Finding[]

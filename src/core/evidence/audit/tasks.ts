@@ -5,12 +5,15 @@
 import type { Registration } from '../../boot/registration.ts'
 import { fromUtf8, sha256 } from '../../bytes.ts'
 import { CodedError } from '../../errors.ts'
+import type { GrantCa } from '../../policy/verifierKeys.ts'
 import { openCheckpoint } from '../checkpoint.ts'
 import { type OpenedManifest, openManifest } from '../manifest.ts'
 import type { NoteKey } from '../note.ts'
 import type { CaseObjects, Problem as CaseProblem, CaseRules, RecordedCase } from '../review/case.ts'
 import { Chains } from '../review/chains.ts'
 import { reviewCase } from '../review/review.ts'
+import { cosignedSize } from '../witness/acceptance.ts'
+import { openWitnessed } from '../witness/witnessed.ts'
 import { messageOf } from './finding.ts'
 
 type Problem = { readonly problem: string }
@@ -26,10 +29,24 @@ type ManifestsTask = {
   readonly manifests: readonly {
     readonly resultId: string
     readonly bytes: Uint8Array
+    /** Of the boots that it names. */
+    readonly worker: Registration | undefined
+    readonly verifier: Registration | undefined
+  }[]
+  readonly grantCas: readonly GrantCa[]
+}
+
+type CosignedTask = {
+  readonly notes: readonly {
+    readonly bytes: Uint8Array
+    /** The size up to which the log was cosigned before. */
+    readonly before: number
+    readonly worker: Registration
     /** Of the boot that it names. */
-    readonly registration: Registration | undefined
+    readonly verifier: Registration | undefined
   }[]
 }
+export type OpenedCosigned = { readonly size: number; readonly root: Uint8Array }
 
 type RequestsTask = {
   readonly rules: CaseRules
@@ -39,6 +56,7 @@ type RequestsTask = {
 type Tasks = {
   readonly checkpoints: (task: NotesTask) => readonly (OpenedCheckpoint | Problem)[]
   readonly manifests: (task: ManifestsTask) => readonly (OpenedManifest | Problem)[]
+  readonly cosigned: (task: CosignedTask) => readonly (OpenedCosigned | Problem)[]
   readonly requests: (task: RequestsTask) => readonly (readonly CaseProblem[])[]
 }
 
@@ -57,9 +75,17 @@ const TASKS: Tasks = {
       }),
     )
   },
-  manifests: ({ manifests }) =>
-    manifests.map(({ resultId, bytes, registration }) =>
-      attempt(() => openManifest(fromUtf8(bytes, 'a manifest'), resultId, registration)),
+  manifests: ({ manifests, grantCas }) =>
+    manifests.map(({ resultId, bytes, worker, verifier }) =>
+      attempt(() => openManifest(fromUtf8(bytes, 'a manifest'), resultId, { worker, verifier, grantCas })),
+    ),
+  cosigned: ({ notes }) =>
+    notes.map(({ bytes, before, worker, verifier }) =>
+      attempt(() => {
+        const { note, checkpoint } = openWitnessed(bytes, before, worker)
+        cosignedSize(note, worker, verifier)
+        return { size: checkpoint.size, root: checkpoint.root }
+      }),
     ),
   requests: ({ rules, cases }) =>
     cases.map(({ recorded, objects }) => reviewCase(recorded, objects, rules, CHAINS)),

@@ -6,6 +6,7 @@ import type { Entry } from '../../entry.ts'
 import { parseLogKey } from '../../logKey.ts'
 import { type NoteKey, noteKey } from '../../note.ts'
 import { isRecordedName } from '../../record.ts'
+import { isWitnessName } from '../../witness/names.ts'
 import { Newest } from '../bounded.ts'
 import { type Findings, messageOf } from '../finding.ts'
 import type { LogReport } from '../report.ts'
@@ -47,7 +48,7 @@ async function* surveysOf({ objects, role, findings }: Bucket): AsyncGenerator<L
   for await (const name of objects.list('')) {
     const [, boot = '', rest = ''] = /^([a-z2-7]{26})\/(.+)$/s.exec(name) ?? []
     if (boot === '') {
-      const isKept = name.startsWith('registration/') || isRecordedName(name)
+      const isKept = name.startsWith('registration/') || isRecordedName(name) || isWitnessName(name)
       if (role === 'worker' || !isKept)
         findings.add('object.unexpected', `${name} is not in the folder of a log`)
       continue

@@ -4,13 +4,15 @@ import { grantedTerms } from '../../../policy/terms.ts'
 import { resultIdOf } from '../../../release/resultId.ts'
 import type { ResultManifest } from '../../../sealed/manifest.ts'
 import { parseCheckpoint } from '../../checkpoint.ts'
+import type { OpenedManifest } from '../../manifest.ts'
 import { noteDigest, openNote } from '../../note.ts'
 import type { Anchors } from '../anchors.ts'
 import { judgeContent } from '../content.ts'
 import type { Context, Rule } from '../context.ts'
 import { type FindHere, messageOf } from '../finding.ts'
-import type { Decided, Life } from '../life.ts'
+import { type Decided, intentOf, type Life } from '../life.ts'
 import type { Logs } from '../log/logs.ts'
+import { judgePermit } from '../permits.ts'
 import type { ResultReport } from '../report.ts'
 import { permissionOf, policyOf } from './decisions.ts'
 
@@ -23,8 +25,8 @@ export function results(
   return {
     life: async (life) => {
       for (const resultId of resultsOf(life, context)) {
-        const manifest = (await manifests.get(resultId))?.manifest
-        if (manifest?.releaseId === life.releaseId) await judge(manifest, life)
+        const opened = await manifests.get(resultId)
+        if (opened?.manifest.releaseId === life.releaseId) await judge(opened, life)
       }
     },
     end: async () => {
@@ -38,13 +40,15 @@ export function results(
   }
 
   async function judgeAlone(resultId: string): Promise<void> {
-    const manifest = (await manifests.get(resultId))?.manifest
-    if (manifest !== undefined) await judge(manifest, undefined)
+    const opened = await manifests.get(resultId)
+    if (opened !== undefined) await judge(opened, undefined)
   }
 
-  async function judge(manifest: ResultManifest, life: Life | undefined): Promise<void> {
+  async function judge(opened: OpenedManifest, life: Life | undefined): Promise<void> {
+    const { manifest } = opened
     if (!manifests.judge(manifest.resultId)) return
     judgeManifest(manifest, life, context)
+    await judgePermit(opened, life, context)
     const { resultId, releaseId, boot, committedAt, parts } = manifest
     const content = await judgeContent(manifest, context)
     report({ resultId, releaseId, boot, committedAt, parts: parts.length, content }, manifest)
@@ -78,9 +82,7 @@ function judgeManifest(
   if (logs.isMissing(boot)) return
   const position = { boot, index: intentIndex }
   const find = findings.at(position, `result ${resultId}`)
-  const intent = life?.receipts
-    .flatMap(({ intents }) => intents)
-    .find((one) => one.boot === boot && one.index === intentIndex)?.entry
+  const intent = intentOf(manifest, life)
   if (
     intent?.resultId !== resultId ||
     intent.attempt !== manifest.attempt ||
