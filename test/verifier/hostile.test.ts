@@ -213,7 +213,7 @@ const withKey =
         const { payload } = peekCompact(GrantFormat, each.grant, 'grant.invalid')
         const objects = payload.objects.map((object) => ({ ...object, keyDigest: keyDigest(wrapped) }))
         const grant = by === null ? each.grant : await signCompact(GrantFormat, { ...payload, objects }, by)
-        return { grant, keys: [wrapped] }
+        return { ...each, grant, keys: [wrapped] }
       }),
     ),
   })
