@@ -74,8 +74,8 @@ const MISTAKES: readonly (readonly [keyof typeof TOOLS, readonly string[], RegEx
   ],
   [
     'mutate',
-    ['core/snp/der', 'core/snp/crl'],
-    /^one area per run, or none for all, not core\/snp\/der, core\/snp\/crl; /,
+    ['core/snp/der', 'nothing'],
+    /^no source below src begins with "nothing", expected one within core\/snp\/, .*; /,
   ],
 ]
 
