@@ -26,7 +26,6 @@ import { createInterruptions, type Interruptions } from './interruptions.ts'
 import { createLogReader } from './logReader.ts'
 import type { VerifierMaterial } from './material.ts'
 import { createMetrics, publishAges, publishQuotas, type VerifierMetrics } from './metrics.ts'
-import { createMovedLogs, type MovedLogs } from './movedLogs.ts'
 import { createNonceKeys, type NonceKeys } from './nonceKeys.ts'
 import { createNonceMarkers, type SpendNonce } from './nonceMarkers.ts'
 import { expectAfterOwnLogs } from './ownLogs.ts'
@@ -61,7 +60,6 @@ export type Boot = {
   readonly registrations: Registrations
   readonly witnessedLogs: WitnessedLogs
   readonly commits: Commits
-  readonly movedLogs: MovedLogs
   readonly custody: Custody
   /** The bucket of governance, where workers find consent lists. */
   readonly governance: Omit<ObjectRef, 'name'>
@@ -156,7 +154,6 @@ export async function openBoot(
     failed: metrics.crlFailed,
   })
   publishAges(registry, { policyStore, revocationLists, clock })
-  const movedLogs = createMovedLogs(store, bucket(buckets.state), clock)
   const quotas = createQuotas(store, bucket(buckets.state))
   publishQuotas(registry, quotas, clock)
 
@@ -171,13 +168,11 @@ export async function openBoot(
     policyStore,
     grantCa: grantCa.jwk,
     registrations,
-    movedLogs,
     witnessedLogs: createWitnessedLogs({
       store,
       bucket: evidenceBucket,
       reader: createLogReader(store, bucket(buckets.workerEvidence)),
       cosign,
-      moves: (id, aborted) => movedLogs.mark({ role: 'worker', boot: id }, aborted),
     }),
     commits: createCommits(store, evidenceBucket),
     custody: createCustody(vault, config.tenant, clock),

@@ -105,7 +105,7 @@ export const VerifierConfig = z.strictObject({
     }),
     state: bucketName.meta({
       description:
-        'Nonce markers, quotas, and the boots that took requests (create, read, list). Give it lifecycle rules of one day for nonce/, of 32 days for boots/, settled/ and moved/, and of 64 days for quota/.',
+        'Nonce markers, quotas, and the boots that took requests (create, read, list). Give it lifecycle rules of one day for nonce/, of 32 days for boots/ and settled/, and of 64 days for quota/.',
       example: 'verifier-state',
     }),
   }),

@@ -57,10 +57,8 @@ export function createWitnessedLogs(options: {
   readonly reader: LogReader
   /** Adds this boot's cosignature. */
   readonly cosign: (note: string) => string
-  /** Called for a log before its next step is stored. */
-  readonly moves: (boot: string, signal: AbortSignal) => Promise<void>
 }): WitnessedLogs {
-  const { store, bucket, reader, cosign, moves } = options
+  const { store, bucket, reader, cosign } = options
   const known = new Map<string, Known>()
   const running = new Map<string, Promise<unknown>>()
 
@@ -121,7 +119,6 @@ export function createWitnessedLogs(options: {
         throw new CodedError('checkpoint.forked', `${boot} has other entries at ${size} than its checkpoint`)
       const note = cosign(submitted.note)
       const before = state.log.size
-      await moves(boot, signal)
       const object = { ...bucket, name: witnessedName(boot, before) }
       if (await createIfAbsent(store, object, utf8(note), signal)) {
         remember(boot, { log, note })

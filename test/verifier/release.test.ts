@@ -172,7 +172,6 @@ async function verifierBoot(
     grantCa: grantCa.jwk,
     witnessedLogs: { cosign: async () => assert.fail() },
     commits: { win: async () => assert.fail() },
-    movedLogs: { mark: async () => {}, list: async () => [] },
     custody: {
       wrapFor: async () => {
         said.push('vault')

@@ -377,12 +377,3 @@ test('an intent is permitted at any later checkpoint, also behind full tiles and
   )
   assert.equal(signal.aborted, false)
 })
-
-test('a log that moves is marked before its step is stored', async () => {
-  const { store, verifier } = await world()
-  const { boot, log } = await workerIn(store)
-  const { checkpoint } = await log.flush()
-  await verifier.submit(boot, { checkpoint, intents: [] })
-  await verifier.submit(boot, { checkpoint, intents: [] })
-  assert.deepEqual(verifier.moved, [boot])
-})

@@ -49,7 +49,6 @@ export async function witnessBoot(options: {
     now: clock.now,
   })
   const entries: EntryBody[] = []
-  const moved: string[] = []
   const outcomes: string[] = []
   const parts: Parameters<typeof answerCheckpoint>[2] = {
     requestSeconds: 10,
@@ -61,9 +60,6 @@ export async function witnessBoot(options: {
       bucket: own,
       reader: createLogReader(store, workers),
       cosign: (note) => cosignBy(verifier, note, clock.now()),
-      moves: async (id) => {
-        moved.push(id)
-      },
     }),
     commits: createCommits(store, own),
     // Only the revocation is asked for.
@@ -84,9 +80,8 @@ export async function witnessBoot(options: {
   return {
     verifier,
     parts,
-    /** What the replica has logged, and which logs it has marked as moved. */
+    /** What the replica has logged. */
     entries,
-    moved,
     outcomes,
     revoke: (lists: Partial<Revoked>) => {
       revoked = { ...NOTHING, ...lists }
